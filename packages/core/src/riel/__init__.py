@@ -1,0 +1,96 @@
+"""riel: any installed payment rail becomes three tools that an agent can call.
+
+What stands in ``__all__`` is what rails are written with; everything else may change.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.hookspecs import hookimpl
+from riel.money import MinorUnits, Money, masked
+from riel.rail import (
+    FOREVER,
+    Answer,
+    Capabilities,
+    Capability,
+    Client,
+    Debit,
+    Draft,
+    ErrorCode,
+    Guarantees,
+    Lookup,
+    Mint,
+    Mode,
+    Order,
+    Payee,
+    Payment,
+    Prepared,
+    Rail,
+    RailSettings,
+    Receipt,
+    Refund,
+    Sandbox,
+    Status,
+    Tool,
+    Wire,
+    never,
+    not_yet,
+    yes,
+)
+from riel.text import Line, said
+
+if TYPE_CHECKING:
+    from riel.http import paying, reading
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FOREVER",
+    "Answer",
+    "Capabilities",
+    "Capability",
+    "Client",
+    "Debit",
+    "Draft",
+    "ErrorCode",
+    "Guarantees",
+    "Line",
+    "Lookup",
+    "MinorUnits",
+    "Mint",
+    "Mode",
+    "Money",
+    "NotSent",
+    "NothingLearned",
+    "Order",
+    "OutcomeUnknown",
+    "Payee",
+    "Payment",
+    "Prepared",
+    "Rail",
+    "RailSettings",
+    "Receipt",
+    "Refund",
+    "Rejected",
+    "Sandbox",
+    "Status",
+    "Tool",
+    "Wire",
+    "hookimpl",
+    "masked",
+    "never",
+    "not_yet",
+    "paying",
+    "reading",
+    "said",
+    "yes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """``paying`` and ``reading`` bring httpx along, which only a connected rail needs."""
+    if name in {"paying", "reading"}:
+        from riel import http
+
+        return getattr(http, name)
+    raise AttributeError(f"module 'riel' has no attribute {name!r}")

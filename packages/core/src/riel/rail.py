@@ -1,0 +1,392 @@
+"""What a rail is: one typed, frozen value that declares how money travels and what the rail guarantees.
+
+A rail author writes a :class:`Rail`; the core does the rest (confirmation, journal, retries, recovery, tools).
+Nothing here acts.
+"""
+
+import secrets
+import string
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from riel.money import MinorUnits, Money
+from riel.text import Line
+
+Mode: TypeAlias = Literal["live", "test", "sandbox"]
+"""Where the money is: real, the provider's test system, or a pretend bank on this machine."""
+
+FOREVER = timedelta.max
+"""A window that never closes."""
+
+REFERENCE_ALPHABET = string.digits + string.ascii_uppercase
+
+
+class Wire(BaseModel):
+    """What goes over the wire: camelCase, strict types, no unknown fields, and never an echo of a refused value."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Who is paid: the account as the rail writes it, and what a person would recognise."""
+
+    account: str
+    name: str = ""
+    institution: str = ""
+
+
+class Payment(Wire):
+    """The arguments of ``{rail}_send_payment``. A rail adds its own fields and says who is paid.
+
+    A rail of several currencies declares a field ``currency``.
+    """
+
+    amount: MinorUnits
+
+    def payee(self) -> Payee:
+        """Who is paid, for the confirmation, the limits and the journal."""
+        raise NotImplementedError(f"{type(self).__name__} does not say who is paid: define payee()")
+
+    def purpose(self) -> str:
+        """What it is for, as the person who confirms should read it. Empty where the rail carries no such text."""
+        return ""
+
+
+class Lookup(Wire):
+    """The arguments of ``{rail}_check_status``: exactly one field, the reference under the rail's own name for it."""
+
+
+class Refund(Wire):
+    """The arguments of ``{rail}_request_refund``: the rail's reference field, and perhaps ``amount`` for a part."""
+
+    reason: Line
+
+
+class Receipt(Wire):
+    """What the agent reads under ``data``. A rail adds its reference field and whatever its ``facts`` bring.
+
+    Every field but ``status`` may be missing; unknown facts are dropped, never guessed.
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=False)
+
+    status: str
+    amount: int | None = None
+    currency: str | None = None
+    settled_at: str | None = None
+
+
+class Status(StrEnum):
+    """What a rail says of a payment."""
+
+    PENDING = "pending"
+    SETTLED = "settled"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the rail said about one payment or refund.
+
+    ``amount`` (minor units), ``currency`` and ``account`` are what the rail echoed, if it did: where they differ from
+    what was asked, the core hands the payment to an operator. ``code`` is the rail's own code of a rejection or a
+    return, ``said`` its own words. ``facts`` are strings for the receipt, under the receipt's field names on the wire.
+    """
+
+    status: Status
+    rail_id: str = ""
+    amount: int | None = None
+    currency: str | None = None
+    account: str | None = None
+    settled_at: datetime | None = None
+    code: str = ""
+    said: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Where a reference comes from: the time (UTC) and randomness, so that ``prepare`` needs no clock of its own."""
+
+    now: datetime
+    choose: Callable[[str], str] = secrets.choice
+
+    def text(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
+        """``length`` characters of ``alphabet``, unguessable."""
+        return "".join(self.choose(alphabet) for _ in range(length))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One payment or refund as the journal holds it: what the rail is asked to do, in the exact bytes.
+
+    ``body`` and ``facts`` are what ``prepare`` made; a repeated send carries the same ``reference`` and the same
+    ``body``. For a refund ``original`` is the payment that is paid back, ``rail_id`` included where the rail gave one.
+    """
+
+    kind: Literal["payment", "refund"]
+    id: str
+    reference: str
+    money: Money
+    payee: Payee
+    body: bytes
+    created_at: datetime
+    facts: Mapping[str, str] = field(default_factory=dict)
+    rail_id: str = ""
+    original: "Order | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What is about to become an order: the arguments, checked and confirmed, before a reference exists."""
+
+    kind: Literal["payment", "refund"]
+    money: Money
+    payment: Payment | None = None
+    refund: Refund | None = None
+    original: Order | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What ``prepare`` makes: the reference the rail will see, and the bytes that will carry the order.
+
+    ``resend_until`` and ``absent_after`` narrow the rail's guarantees for this one order, where they depend on it
+    (SPEI's operating date); otherwise the windows of :class:`Guarantees` count from the first send.
+    """
+
+    reference: str
+    body: bytes = b""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    resend_until: datetime | None = None
+    absent_after: datetime | None = None
+
+
+class Client(Protocol):
+    """A rail's own code for talking to its provider. It never retries: the core does, where that is safe."""
+
+    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+        """Make the reference and the bytes. Pure: it does no I/O, and the core stores the result before it sends."""
+
+    async def send(self, order: Order) -> Answer:
+        """Ask the rail to pay.
+
+        :raises Rejected: the rail said no, with its own code.
+        :raises NotSent, OutcomeUnknown: as ``riel.paying`` raises them; anything else counts as an unknown outcome.
+        """
+
+    async def refund(self, order: Order) -> Answer:
+        """Ask the rail to pay back; raises as ``send`` does."""
+
+    async def status(self, order: Order) -> Answer | None:
+        """What the rail knows of this order (of either kind), or ``None`` where it knows none of that reference.
+
+        :raises NothingLearned: as ``riel.reading`` raises it; anything else counts the same.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCode:
+    """One code of the rail, said for an agent: a stable code of ours, what it means, what helps, whether a retry may."""
+
+    code: str
+    meaning: str
+    remedy: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Whether a rail can do a thing, and if not, why: the agent is told the same words."""
+
+    able: bool
+    reason: str = ""
+    for_good: bool = False
+
+
+yes = Capability(able=True)
+
+
+def never(reason: str) -> Capability:
+    """The rail cannot do this by its nature, for ``reason``."""
+    return Capability(able=False, reason=reason, for_good=True)
+
+
+def not_yet(reason: str) -> Capability:
+    """This package does not do it yet, for ``reason``."""
+    return Capability(able=False, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the rail can do besides sending."""
+
+    refund: Capability
+    partial_refund: Capability
+    status: Capability = yes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantees:
+    """What the rail promises, declared by its author and checked by the proof suite. Nothing has a lenient default.
+
+    :param dedupe: how the rail treats a second order with the same reference: books it again (``no``), answers with
+        the first one (``by_key``), or refuses it (``by_reference``).
+    :param dedupe_window: for how long after the first send it does so; nothing is sent again outside it.
+    :param refusals_stored: whether a refusal is final for its reference, so that a later copy of the same order is
+        refused too.
+    :param refusals: the rail's codes after which nothing was booked; any other code is an unknown outcome.
+    :param lookup: how an order can be found again, if at all.
+    :param lookup_lag: how far a look-up may be behind.
+    :param absence_after: how long after the last send "not found" proves that nothing was booked; ``None``: never.
+    :param watch: how long an order that counts as rejected is still looked for, since a request can arrive late.
+    :param returns: how long after settlement the money may come back; zero where it cannot.
+    :param settles: whether an accepted order has settled, or settles later.
+    :param refunds: how a refund is made: not at all, by the rail on the original, or as a payment back.
+    :param send_deadline: how long one send may take, connect to last byte.
+    """
+
+    dedupe: Literal["no", "by_key", "by_reference"]
+    dedupe_window: timedelta
+    refusals_stored: bool
+    refusals: frozenset[str]
+    lookup: Literal["no", "by_reference", "by_key", "by_list"]
+    lookup_lag: timedelta
+    absence_after: timedelta | None
+    watch: timedelta
+    returns: timedelta
+    settles: Literal["at_once", "later"]
+    refunds: Literal["no", "by_rail", "as_payment"]
+    send_deadline: timedelta
+
+    def __post_init__(self) -> None:
+        if (self.dedupe == "no") != (self.dedupe_window == timedelta(0)):
+            raise ValueError("dedupe_window must be zero exactly when dedupe is 'no'")
+        if self.lookup == "no" and self.absence_after is not None:
+            raise ValueError("absence_after must be None when lookup is 'no': nothing can be found missing")
+        if self.send_deadline <= timedelta(0):
+            raise ValueError("send_deadline must be longer than nothing")
+        for name in ("dedupe_window", "lookup_lag", "watch", "returns"):
+            if getattr(self, name) < timedelta(0):
+                raise ValueError(f"{name} must not be negative")
+
+
+class RailSettings(BaseSettings):
+    """A rail's settings: ``RIEL_<RAIL>_<NAME>`` in the environment, or ``[rail.<rail>]`` in ``riel.toml``.
+
+    ``base_url`` exists on every rail; on a loopback address it means a pretend bank there, in mode ``sandbox``.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+    base_url: str
+
+    @property
+    def mode(self) -> Mode:
+        """``live`` or ``test``, where the provider is real; a rail tells it from its credentials."""
+        return "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debit:
+    """One line of a pretend bank's ledger: money that left the payer's account."""
+
+    reference: str
+    amount: int
+    currency: str
+    beneficiary: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sandbox:
+    """A pretend bank: an ASGI app written from the provider's documentation, its ledger, and what a client needs.
+
+    ``settings`` are given to the rail's client where the operator set none. ``moves_money`` tells the requests that
+    faults are aimed at: by default every ``POST``.
+    """
+
+    app: Callable[..., Awaitable[None]]
+    debits: Callable[[], Iterable[Debit]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    moves_money: Callable[[str, str], bool] = lambda method, path: method == "POST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool of a rail's own besides the three, for reading: ``run`` gets the open client and the checked input."""
+
+    name: str
+    title: str
+    description: str
+    scope: str
+    input: type[Wire]
+    output: type[BaseModel]
+    run: Callable[[Any, Any], Awaitable[BaseModel]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """A payment rail, whole.
+
+    :param name: one word in lower case: the entry point, the prefix of the tools, ``RIEL_<NAME>_*``.
+    :param currency: ISO 4217; several where the payment has a field ``currency``.
+    :param connect: opens a client: ``connect(settings, transport=None)``, with an httpx transport in tests.
+    :param errors: the rail's own codes and what they mean to an agent.
+    :param guarantees: one value, or a function of the settings where they decide.
+    :param docs: a folder of markdown in the package.
+    :param sandbox: makes the pretend bank from whatever settings are there.
+    """
+
+    name: str
+    title: str
+    currency: str | tuple[str, ...]
+    payment: type[Payment]
+    lookup: type[Lookup]
+    refund: type[Refund]
+    receipt: type[Receipt]
+    connect: Callable[..., AbstractAsyncContextManager[Any]]
+    settings: type[RailSettings]
+    errors: Mapping[str, ErrorCode]
+    capabilities: Capabilities
+    guarantees: Guarantees | Callable[[Any], Guarantees]
+    tools: tuple[Tool, ...] = ()
+    docs: str = ""
+    sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
+
+    verbs: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Every currency the rail moves."""
+        return (self.currency,) if isinstance(self.currency, str) else self.currency
+
+    @property
+    def reference_field(self) -> str:
+        """What the rail calls a payment's reference, in Python: the only field of its look-up."""
+        (name,) = self.lookup.model_fields
+        return name
+
+
+def utc_now() -> datetime:
+    """The time, aware and in UTC: the default for every clock that is a parameter."""
+    return datetime.now(UTC)

@@ -1,0 +1,38 @@
+"""Text from outside is data: refused when it is ours to refuse, cleaned and bounded when it comes from a bank."""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+_SURROGATES_AND_CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+MOST_SAID = 200
+
+
+def hidden(character: str) -> bool:
+    """Whether a character shows nothing or changes how others are shown: controls, bidirectional marks, surrogates."""
+    return unicodedata.category(character) in _SURROGATES_AND_CONTROLS
+
+
+def _one_line(value: str) -> str:
+    for character in value:
+        if hidden(character):
+            raise PydanticCustomError(
+                "hidden_character",
+                "holds a character that cannot be seen (U+{code_point}); write plain text on one line",
+                {"code_point": f"{ord(character):04X}"},
+            )
+    if value != value.strip():
+        raise PydanticCustomError("outer_space", "begins or ends with a space")
+    return value
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+"""Text on one line that shows all it holds: control, bidirectional and other invisible characters are refused."""
+
+
+def said(text: str, most: int = MOST_SAID) -> str:
+    """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
+    clean = " ".join("".join(" " if hidden(c) else c for c in text).split())
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
