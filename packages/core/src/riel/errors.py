@@ -51,7 +51,7 @@ class NothingSent(RielError):
         code: str | None = None,
         retryable: bool | None = None,
         next_action: str | None = None,
-        **details: Any,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.problem = Problem(
@@ -59,7 +59,7 @@ class NothingSent(RielError):
             message=message,
             retryable=type(self).retryable if retryable is None else retryable,
             next_action=next_action or type(self).next_action,
-            details=details,
+            details=details or {},
         )
 
 

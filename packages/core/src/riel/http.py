@@ -22,7 +22,9 @@ SENDS = 3
 LOOKS = 3
 
 
-async def paying(request: Request, *, tries: int = SENDS, longest_wait: timedelta = timedelta(seconds=1)) -> httpx.Response:
+async def paying(
+    request: Request, *, tries: int = SENDS, longest_wait: timedelta = timedelta(seconds=1)
+) -> httpx.Response:
     """The answer to a request that can move money.
 
     :raises NotSent: no connection was made, however often it was tried: no byte left.
@@ -48,7 +50,9 @@ class _NoAnswer(Exception):
     """The provider answered that it cannot answer now."""
 
 
-async def reading(request: Request, *, tries: int = LOOKS, longest_wait: timedelta = timedelta(seconds=1)) -> httpx.Response:
+async def reading(
+    request: Request, *, tries: int = LOOKS, longest_wait: timedelta = timedelta(seconds=1)
+) -> httpx.Response:
     """The answer to a request that moves nothing, tried again where it failed or the provider was overloaded.
 
     :raises NothingLearned: no useful answer came, so nothing about any payment changes.

@@ -206,7 +206,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCode:
-    """One code of the rail, said for an agent: a stable code of ours, what it means, what helps, whether a retry may."""
+    """One code of the rail, said for an agent: our stable code, what it means, what helps, whether a retry may."""
 
     code: str
     meaning: str

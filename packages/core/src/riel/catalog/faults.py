@@ -1,0 +1,123 @@
+"""Which declarations of a rail the core could not serve: found before the rail is offered, and said to its author."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from riel.money import EXPONENTS
+from riel.rail import (
+    Capabilities,
+    ErrorCode,
+    Guarantees,
+    Lookup,
+    Payment,
+    Rail,
+    RailSettings,
+    Receipt,
+    Refund,
+    Tool,
+    Wire,
+)
+
+TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+MODELS: Mapping[str, type] = {
+    "payment": Payment,
+    "lookup": Lookup,
+    "refund": Refund,
+    "receipt": Receipt,
+    "settings": RailSettings,
+}
+VALUES: Mapping[str, type] = {
+    "title": str,
+    "errors": Mapping,
+    "capabilities": Capabilities,
+    "tools": tuple,
+    "docs": str,
+}
+
+
+def faults(rail: Rail) -> list[str]:
+    """Each reason for which the core could not serve this rail, as what the rail does; none, if it can."""
+    return list(_wrong_types(rail)) or [
+        *_wrong_money(rail),
+        *_wrong_reference(rail),
+        *_wrong_tools(rail),
+        *_wrong_models(rail),
+    ]
+
+
+def _wrong_types(rail: Rail) -> Iterator[str]:
+    for name, kind in MODELS.items():
+        value = getattr(rail, name)
+        if not (isinstance(value, type) and issubclass(value, kind)):
+            yield f"declares a {name} that is not a subclass of riel.{kind.__name__}"
+    if not isinstance(rail.currency, str | tuple):
+        yield "declares a currency that is neither a string nor a tuple"
+    for name, kind in VALUES.items():
+        if not isinstance(getattr(rail, name), kind):
+            yield f"declares {name} of another type than {kind.__name__}"
+    for name in ("connect", "guarantees", "sandbox"):
+        value = getattr(rail, name)
+        if not (callable(value) or isinstance(value, Guarantees) or (name == "sandbox" and value is None)):
+            yield f"declares a {name} that cannot be called"
+
+
+def _wrong_money(rail: Rail) -> Iterator[str]:
+    for currency in rail.currencies or ("",):
+        if currency not in EXPONENTS:
+            yield f"declares the currency {currency!r}, which is not in ISO 4217"
+    if len(rail.currencies) > 1 and "currency" not in rail.payment.model_fields:
+        yield "declares several currencies, but a payment without a field 'currency'"
+    amount = rail.payment.model_fields["amount"]
+    strict = {said.strict for said in amount.metadata if hasattr(said, "strict")}
+    least = [said.ge for said in amount.metadata if hasattr(said, "ge")]
+    if amount.annotation is not int or strict != {True} or not least or min(least) < 1:
+        yield "declares a payment whose amount is not riel.MinorUnits"
+    if rail.payment.payee is Payment.payee:
+        yield "declares a payment that does not say who is paid: define payee()"
+
+
+def _wrong_reference(rail: Rail) -> Iterator[str]:
+    if len(rail.lookup.model_fields) != 1:
+        yield f"declares a lookup of {len(rail.lookup.model_fields)} fields: it must have one, the payment's reference"
+        return
+    name = rail.reference_field
+    wire_name = rail.lookup.model_fields[name].alias
+    for kind, fields in (("refund", rail.refund.model_fields), ("receipt", rail.receipt.model_fields)):
+        if name not in fields or fields[name].alias != wire_name:
+            yield f"declares a {kind} without the field {name!r} of its lookup"
+
+
+def _wrong_tools(rail: Rail) -> Iterator[str]:
+    names = [tool.name for tool in rail.tools if isinstance(tool, Tool)]
+    if len(names) < len(rail.tools):
+        yield "declares tools that are not riel.Tool"
+    for name in names:
+        if not TOOL.fullmatch(name) or name in Rail.verbs or name.startswith(f"{rail.name}_") or names.count(name) > 1:
+            yield f"declares a tool named {name!r}: write it in lower case, without the rail's name, and each name once"
+    if not all(isinstance(code, ErrorCode) for code in rail.errors.values()):
+        yield "declares errors that are not riel.ErrorCode"
+
+
+def _wrong_models(rail: Rail) -> Iterator[str]:
+    tools = [tool for tool in rail.tools if isinstance(tool, Tool)]
+    asked: dict[str, type[BaseModel]] = {
+        "payment that": rail.payment,
+        "lookup that": rail.lookup,
+        "refund that": rail.refund,
+        **{f"tool {tool.name!r} whose input": tool.input for tool in tools},
+    }
+    answered = {"receipt that": rail.receipt, **{f"tool {tool.name!r} whose output": tool.output for tool in tools}}
+    for what, model in asked.items():
+        changed = [key for key, value in Wire.model_config.items() if model.model_config.get(key) != value]
+        if changed:
+            yield f"declares a {what} changes {', '.join(changed)} of riel.Wire"
+    for what, model in (asked | answered).items():
+        try:
+            model.model_json_schema()
+        except Exception as failure:
+            yield f"declares a {what} has no JSON schema ({type(failure).__name__})"
+    if any(field.alias or field.validation_alias for field in rail.settings.model_fields.values()):
+        yield "declares settings with an alias, which would be read without the rail's prefix"

@@ -1,0 +1,119 @@
+"""``riel enroll``: an authenticator app is bound only once its first code has proved that it works."""
+
+import io
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from riel.errors import Misconfigured
+from riel.rail import utc_now
+
+TRIES = 3
+
+
+def enroll(
+    principal: Annotated[
+        str | None, typer.Option(help="Who will confirm: the principal of the server (RIEL_PRINCIPAL).")
+    ] = None,
+    issuer: Annotated[str, typer.Option(help="The name the app shows above the code.")] = "riel",
+    replace: Annotated[bool, typer.Option("--replace", help="Take a new app in place of the one enrolled.")] = False,
+) -> None:
+    """Enroll an authenticator app, which then confirms payments (RIEL_FACTOR=totp)."""
+    from riel.config import read_settings
+
+    settings = read_settings()
+    folder = settings.journal_file.absolute().parent
+    if not bind(principal or settings.principal, folder, issuer=issuer, replace=replace):
+        raise typer.Exit(1)
+
+
+def bind(
+    principal: str,
+    folder: Path,
+    *,
+    issuer: str,
+    replace: bool,
+    answers: TextIO | None = None,
+    out: TextIO | None = None,
+    now: Callable[[], datetime] = utc_now,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+) -> bool:
+    """Show a new secret, ask for its first code, and keep it; whether it was kept.
+
+    The secret goes to ``out`` and to nothing else. Until the code is right, whatever was enrolled stays as it is.
+
+    :raises Misconfigured: somebody is enrolled under that name and ``replace`` is not set.
+    """
+    from base64 import b32encode
+
+    from riel.confirm.totp import Enrolment, enrol, enrolled
+
+    answers, out = answers or sys.stdin, out or sys.stdout
+    if not replace and enrolled(principal, folder) is not None:
+        raise _already(principal)
+    secret = b32encode(random_bytes(20)).decode("ascii")
+    _show(secret, principal, issuer, out)
+    step = _first_code(secret, answers, out, now)
+    if step is None:
+        out.write("Nothing was kept, and nothing has changed.\n")
+        return False
+    enrolment = Enrolment(id=random_bytes(8).hex(), secret=secret, after=step)
+    try:
+        where = enrol(principal, folder, enrolment, replace=replace)
+    except FileExistsError:
+        raise _already(principal) from None
+    out.write(f"Enrolled {principal!r}; the secret is kept in {where}.\n")
+    out.write("Set RIEL_FACTOR=totp to have payments confirmed with this app, starting with its next code.\n")
+    return True
+
+
+def _show(secret: str, principal: str, issuer: str, out: TextIO) -> None:
+    import pyotp
+    import segno
+
+    drawn = io.StringIO()
+    uri = pyotp.TOTP(secret).provisioning_uri(name=principal, issuer_name=issuer)
+    segno.make(uri, error="l", micro=False).terminal(drawn, compact=True)
+    drawing = drawn.getvalue()
+    if out.isatty():
+        # Bright on black, also where the terminal is black on white: many apps do not read a negative.
+        drawing = "".join(f"\x1b[97;40m{line}\x1b[0m\n" for line in drawing.splitlines())
+    if _can_write(drawing, out):
+        out.write(f"Scan this with an authenticator app:\n\n{drawing}\n")
+    out.write(f"To type it in by hand, the key is:\n\n    {secret}\n\n")
+    out.write("Whoever sees it can confirm payments: clear the screen afterwards.\n")
+
+
+def _can_write(text: str, out: TextIO) -> bool:
+    """Whether the terminal's character set has the blocks that the drawing is made of."""
+    try:
+        text.encode(getattr(out, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _first_code(secret: str, answers: TextIO, out: TextIO, now: Callable[[], datetime]) -> int | None:
+    from riel.confirm.totp import step_of
+
+    for _ in range(TRIES):
+        out.write("The six digits that the app shows now: ")
+        out.flush()
+        said = answers.readline()
+        if not said:
+            out.write("\n")
+            return None
+        step = step_of(secret, said.strip(), now())
+        if step is not None:
+            return step
+        out.write("That is not its code. Are the clocks of this machine and of the phone right?\n")
+    return None
+
+
+def _already(principal: str) -> Misconfigured:
+    return Misconfigured(f"{principal!r} is enrolled already: use --replace to take a new app in its place")

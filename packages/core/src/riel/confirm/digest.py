@@ -1,0 +1,82 @@
+"""What a person agrees to, as 32 bytes: change a field, or move a character into the next one, and they change."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from riel.money import Money
+from riel.rail import Mode, Payee
+
+VERSION = b"riel-terms-1"
+"""Stands in front of every preimage; it changes whenever a field is added, or written differently."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is to be confirmed.
+
+    :param arguments: every checked argument as it goes over the wire (``model_dump(mode="json", by_alias=True)``).
+    :param original: the id of the payment that a refund pays back; empty for a payment.
+    """
+
+    kind: Literal["payment", "refund"]
+    rail: str
+    mode: Mode
+    principal: str
+    payee: Payee
+    money: Money
+    arguments: Mapping[str, Any]
+    original: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "refund") != bool(self.original):
+            raise ValueError("a refund names the payment that it pays back, and a payment names none")
+
+
+def digest(terms: Terms) -> bytes:
+    """SHA-256 over every field of ``terms``.
+
+    :raises TypeError: an argument is a float, or anything else that has more than one way to be written.
+    :raises ValueError: a text holds half of a surrogate pair.
+    """
+    return hashlib.sha256(preimage(terms)).digest()
+
+
+def preimage(terms: Terms) -> bytes:
+    """The fields in a fixed order, each behind its length in eight bytes, so that no two terms are written alike."""
+    fields = (
+        VERSION,
+        terms.kind.encode(),
+        terms.rail.encode(),
+        terms.mode.encode(),
+        terms.principal.encode(),
+        terms.payee.account.encode(),
+        terms.payee.name.encode(),
+        terms.payee.institution.encode(),
+        b"%d" % terms.money.amount,
+        terms.money.currency.encode(),
+        canonical(terms.arguments),
+        terms.original.encode(),
+    )
+    return b"".join(len(field).to_bytes(8) + field for field in fields)
+
+
+def canonical(arguments: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8 with sorted keys and no spaces, of text, integers, booleans, null, lists and objects only.
+
+    Not escaped to ASCII: there, two halves of a surrogate pair would be written like the character they make.
+    """
+    written = json.dumps(_plain(arguments), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return written.encode()
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(each) for key, each in value.items()}
+    raise TypeError(f"an argument holds a {type(value).__name__}, which cannot be confirmed: use text or integers")

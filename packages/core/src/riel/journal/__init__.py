@@ -1,0 +1,180 @@
+"""The durable record: a protocol of verbs, each of them one transaction.
+
+What a verb returned is on the disk. Two stores keep the protocol and pass one suite; ``open_journal`` picks by URL.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from riel.journal.chain import Broken
+from riel.journal.records import (
+    Challenge,
+    ChallengeState,
+    Change,
+    Earlier,
+    Event,
+    Intent,
+    Kind,
+    Message,
+    PaymentRecord,
+    State,
+)
+from riel.rail import Mode
+
+__all__ = [
+    "Broken",
+    "Challenge",
+    "ChallengeState",
+    "Change",
+    "Counted",
+    "Earlier",
+    "Event",
+    "Intent",
+    "Journal",
+    "Kind",
+    "Message",
+    "Opened",
+    "PaymentRecord",
+    "State",
+    "Tally",
+    "Unconfirmed",
+    "Words",
+    "open_journal",
+]
+
+Unconfirmed = Literal[
+    "consumed", "locked", "expired", "declined", "hourly", "used", "reference", "not_settled", "exceeds"
+]
+"""Why something was not confirmed: the challenge's end, ten wrong codes an hour, a time step that was used before, a
+reference that is taken, or a refund of what has not settled or of more than is left."""
+
+
+Words = Callable[[Earlier | None], str]
+"""What the person is shown, given an identical payment that was made shortly before, if there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The challenge that now waits for a code, or the one that was declined; ``fresh`` when it was made just now."""
+
+    challenge: Challenge
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A try that was counted before it is compared; ``left`` more may follow it."""
+
+    id: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many codes may be wrong: per challenge, and per principal within ``window``, whatever the challenges."""
+
+    per_challenge: int = 5
+    per_window: int = 10
+    window: timedelta = timedelta(hours=1)
+
+
+class Journal(Protocol):
+    """The verbs. All times are aware and given by the caller; every write is one transaction."""
+
+    async def open_challenge(
+        self,
+        challenge: Challenge,
+        words: Words,
+        *,
+        again_within: timedelta,
+        no_stays: timedelta,
+    ) -> Opened:
+        """The open challenge of this principal and digest, or this one, with ``words`` as its text.
+
+        ``words`` is told of an identical payment confirmed within ``again_within``. Where the person said no within
+        ``no_stays``, that declined challenge is returned and nothing is opened.
+        """
+
+    async def asked(self, challenge_id: str, at: datetime) -> None:
+        """The person was asked."""
+
+    async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
+        """The newest challenges of that digest, newest first."""
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        """One challenge."""
+
+    async def count_try(
+        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
+    ) -> Counted | Unconfirmed:
+        """Count one try, before the code is compared. Without a challenge it is wrong at once."""
+
+    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
+        """The code was wrong. The last try locks the challenge."""
+
+    async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
+        """The person said no, and it stays no. ``None`` where there is no such challenge that is open."""
+
+    async def confirm_and_intend(
+        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | Unconfirmed:
+        """The heart: consume the challenge and give birth to the payment, owned by this process, ``sending``."""
+
+    async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
+        """Write one transition, if life allows it and the fence is the newest; the record as it now is, and whether."""
+
+    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+        """An operator's decision on what is in review; ``None`` where it is not."""
+
+    async def claim(self, at: datetime, busy: Collection[str], *, most: int) -> Sequence[PaymentRecord]:
+        """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence."""
+
+    async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
+        """Take over this one, due or not, or ``None`` where somebody is at work on it."""
+
+    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+        """Nothing was learned: give the lease back until ``next_at``."""
+
+    async def payment(self, payment_id: str) -> PaymentRecord | None:
+        """One payment or refund."""
+
+    async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
+        """The payment or refund which the rail knows by that reference."""
+
+    async def payments(
+        self, *, states: Collection[State] = (), rail: str | None = None, most: int = 50
+    ) -> Sequence[PaymentRecord]:
+        """The newest, newest first."""
+
+    async def events(self, payment_id: str) -> Sequence[Event]:
+        """The chain of one payment."""
+
+    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
+        """Add a line to a payment's chain that changes nothing else."""
+
+    async def anchor(self, at: datetime) -> bool:
+        """Seal every event since the last anchor; whether there was any."""
+
+    async def verify(self) -> tuple[int, Broken | None]:
+        """How many events there are, and the first place where the chain or an anchor does not hold."""
+
+    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+        """Messages that are due, not to be taken again within ``lease``."""
+
+    async def message_sent(self, message_id: str, at: datetime) -> None:
+        """It was delivered."""
+
+    async def close(self) -> None:
+        """Finish what waits and let go."""
+
+
+async def open_journal(url: str) -> Journal:
+    """The journal at ``url``: ``sqlite:///path`` or a plain path.
+
+    :raises Misconfigured: no store knows such a URL, or it cannot be opened.
+    """
+    from riel.journal.sqlite import SqliteJournal
+
+    return SqliteJournal.open(url)

@@ -1,0 +1,88 @@
+"""The audit chain: what is hashed, and how a reader tells which event was altered, removed or reordered first."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GENESIS = ""
+
+
+def canonical(body: Mapping[str, Any]) -> str:
+    """JSON that is the same for the same content."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def link(previous: str, payment_id: str, n: int, at: int, event: str, body: str) -> str:
+    """The hash of one event, over the hash of the one before: length-prefixed, so that no two events read alike."""
+    parts = (previous, payment_id, str(n), str(at), event, body)
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
+
+
+def anchor_link(previous: str, at: int, upto: int, hashes: Iterable[str]) -> tuple[str, int]:
+    """The hash of an anchor over the event hashes since the last one, and how many there are."""
+    running = hashlib.sha256(f"{previous}:{at}:{upto}".encode())
+    count = 0
+    for one in hashes:
+        running.update(one.encode())
+        count += 1
+    return running.hexdigest(), count
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as it is stored, before anybody trusts it."""
+
+    seq: int
+    payment_id: str
+    n: int
+    at: int
+    event: str
+    body: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first place where the chain does not hold."""
+
+    payment_id: str
+    n: int
+    sentence: str
+
+
+def first_break(rows: Iterable[Row], states: Mapping[str, str] | None = None) -> Broken | None:
+    """The first event that was altered, removed or reordered, or ``None``.
+
+    :param rows: all events, by payment and ``n``.
+    :param states: the state each payment is in, where known: a chain whose tail was cut ends in another one.
+    """
+    payment, expected, previous, state, seq = "", 1, GENESIS, "", 0
+    seen: set[str] = set()
+    for row in rows:
+        if row.payment_id != payment:
+            if payment and (broken := _cut(payment, expected, state, states)):
+                return broken
+            payment, expected, previous, state, seq = row.payment_id, 1, GENESIS, "", 0
+            seen.add(payment)
+        if row.n != expected:
+            return Broken(payment, expected, f"event {expected} of {payment} is missing: it was removed")
+        if row.seq <= seq:
+            return Broken(payment, row.n, f"event {row.n} of {payment} stands before the one it follows: reordered")
+        if row.hash != link(previous, row.payment_id, row.n, row.at, row.event, row.body):
+            return Broken(payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was")
+        previous, expected, seq = row.hash, expected + 1, row.seq
+        state = json.loads(row.body).get("to", state)
+    if payment and (broken := _cut(payment, expected, state, states)):
+        return broken
+    for missing in sorted(set(states or ()) - seen):
+        return Broken(missing, 1, f"event 1 of {missing} is missing: its whole chain was removed")
+    return None
+
+
+def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> Broken | None:
+    if states is None or payment not in states or states[payment] == state:
+        return None
+    ends = f"its chain ends in {state!r}, the payment is {states[payment]!r}"
+    return Broken(payment, n, f"event {n} of {payment} is missing: {ends}")

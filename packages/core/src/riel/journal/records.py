@@ -1,0 +1,183 @@
+"""What the journal holds, as values: a question to a person, a payment or refund, an event, a message to deliver."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from riel.money import Money
+from riel.rail import Mode, Order, Payee
+
+Kind = Literal["payment", "refund"]
+
+
+class ChallengeState(StrEnum):
+    """``open`` until a right code consumes it, five wrong ones lock it, its time runs out, or the person says no."""
+
+    OPEN = "open"
+    CONSUMED = "consumed"
+    LOCKED = "locked"
+    EXPIRED = "expired"
+    DECLINED = "declined"
+
+
+class State(StrEnum):
+    """Where the money of one payment or refund is, as far as it is known. See ``life.py`` for what may follow what."""
+
+    SENDING = "sending"
+    PENDING = "pending"
+    SETTLED = "settled"
+    RETURNED = "returned"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """A question to a person. Its ``id`` is the id of the payment it may become; the code is nowhere in it.
+
+    ``once`` names what the accepted code used up; ``earlier`` is the reference of an identical payment made shortly
+    before, of which the person was told.
+    """
+
+    id: str
+    principal: str
+    rail: str
+    mode: Mode
+    kind: Kind
+    digest: bytes
+    nonce: bytes
+    factor: str
+    text: str
+    money: Money
+    payee: Payee
+    created_at: datetime
+    expires_at: datetime
+    state: ChallengeState = ChallengeState.OPEN
+    attempts: int = 0
+    asked_at: datetime | None = None
+    once: str | None = None
+    earlier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The last of ``count`` identical payments that were confirmed shortly before."""
+
+    reference: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is written in the one transaction before the first byte may leave."""
+
+    reference: str
+    body: bytes
+    facts: Mapping[str, str]
+    arguments: Mapping[str, Any]
+    resend_until: datetime | None
+    absent_after: datetime | None
+    refund_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRecord:
+    """One payment or refund as the journal holds it.
+
+    ``fence`` counts its owners: a negative conclusion counts only with the newest number. ``owner`` is the process at
+    work on it now. ``looks`` counts look-ups since it last changed; ``next_at`` is when it wants to be looked at
+    again, ``None`` when nothing more is expected. ``refunded`` is what its settled refunds sum to, in minor units.
+    """
+
+    id: str
+    principal: str
+    rail: str
+    mode: Mode
+    kind: Kind
+    reference: str
+    money: Money
+    payee: Payee
+    body: bytes
+    facts: Mapping[str, str]
+    state: State
+    fence: int
+    owner: str | None
+    sends: int
+    looks: int
+    created_at: datetime
+    sent_at: datetime
+    updated_at: datetime
+    next_at: datetime | None = None
+    watch_until: datetime | None = None
+    resend_until: datetime | None = None
+    absent_after: datetime | None = None
+    settled_at: datetime | None = None
+    rail_id: str = ""
+    code: str = ""
+    said: str = ""
+    refund_of: str | None = None
+    refunded: int = 0
+
+    def order(self, original: "PaymentRecord | None" = None) -> Order:
+        """What a rail's client is handed: the same every time it is asked."""
+        return Order(
+            kind=self.kind,
+            id=self.id,
+            reference=self.reference,
+            money=self.money,
+            payee=self.payee,
+            body=self.body,
+            created_at=self.created_at,
+            facts=self.facts,
+            rail_id=self.rail_id,
+            original=original.order() if original else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One transition to write: where to, why, and what was learned.
+
+    ``fence`` is the number of the lease it was concluded under, or ``None`` for positive evidence from the rail, which
+    counts whoever brings it. ``sends`` adds one when the order is about to leave once more.
+    """
+
+    to: State
+    event: str
+    fence: int | None = None
+    why: str = ""
+    next_at: datetime | None = None
+    watch_until: datetime | None = None
+    settled_at: datetime | None = None
+    rail_id: str = ""
+    code: str = ""
+    said: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    resend: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the audit chain of one payment."""
+
+    seq: int
+    payment_id: str
+    n: int
+    at: datetime
+    event: str
+    body: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something that leaves besides the payment, at least once, under an id its receiver can recognise."""
+
+    id: str
+    topic: str
+    body: Mapping[str, Any]
+    created_at: datetime
+    attempts: int

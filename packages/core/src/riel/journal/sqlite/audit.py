@@ -1,0 +1,96 @@
+"""SQL of the audit chain, the anchors and the outbox."""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from riel.journal.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
+from riel.journal.records import Message
+from riel.journal.sqlite.rows import message_of
+
+LAST = "SELECT n, hash FROM events WHERE payment_id = ? ORDER BY n DESC LIMIT 1"
+DUE = "SELECT * FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
+
+
+def append(db: sqlite3.Connection, payment_id: str, at: int, event: str, body: Mapping[str, Any]) -> None:
+    """Add one event to the chain of one payment."""
+    last = db.execute(
+        "SELECT n, hash FROM events WHERE payment_id = ? ORDER BY n DESC LIMIT 1", (payment_id,)
+    ).fetchone()
+    n, previous = (last["n"] + 1, last["hash"]) if last else (1, GENESIS)
+    text = canonical(body)
+    db.execute(
+        "INSERT INTO events (payment_id, n, at, event, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
+        (payment_id, n, at, event, text, link(previous, payment_id, n, at, event, text)),
+    )
+
+
+def post(db: sqlite3.Connection, topic: str, at: int, body: Mapping[str, Any]) -> None:
+    """Put a message into the outbox."""
+    db.execute(
+        "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)",
+        (f"evt_{uuid.uuid4().hex}", topic, canonical(body), at, at),
+    )
+
+
+def anchor(db: sqlite3.Connection, at: int) -> bool:
+    """Seal the events since the last anchor."""
+    last = db.execute("SELECT n, upto, hash FROM anchors ORDER BY n DESC LIMIT 1").fetchone()
+    n, since, previous = (last["n"] + 1, last["upto"], last["hash"]) if last else (1, 0, GENESIS)
+    upto = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    if upto == since:
+        return False
+    digest, count = anchor_link(previous, at, upto, _hashes(db, since, upto))
+    db.execute("INSERT INTO anchors (n, at, upto, count, hash) VALUES (?, ?, ?, ?, ?)", (n, at, upto, count, digest))
+    return True
+
+
+def _hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
+    for row in db.execute("SELECT hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (since, upto)):
+        yield row["hash"]
+
+
+def verify(db: sqlite3.Connection) -> tuple[int, Broken | None]:
+    """Count the events and find the first place that does not hold: the chains first, then the anchors over them."""
+    count: int = db.execute("SELECT count(*) FROM events").fetchone()[0]
+    states = {row["id"]: row["state"] for row in db.execute("SELECT id, state FROM challenges")}
+    states |= {row["id"]: row["state"] for row in db.execute("SELECT id, state FROM payments")}
+    rows = (
+        Row(*row)
+        for row in db.execute("SELECT seq, payment_id, n, at, event, body, hash FROM events ORDER BY payment_id, n")
+    )
+    return count, first_break(rows, states) or _first_broken_anchor(db)
+
+
+def _first_broken_anchor(db: sqlite3.Connection) -> Broken | None:
+    previous, since = GENESIS, 0
+    for expected, row in enumerate(db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n").fetchall(), 1):
+        if row["n"] != expected:
+            return Broken("", expected, f"anchor {expected} is missing: it was removed")
+        digest, count = anchor_link(previous, row["at"], row["upto"], _hashes(db, since, row["upto"]))
+        if count != row["count"]:
+            return Broken(
+                "",
+                expected,
+                f"anchor {expected} seals {row['count']} events up to number {row['upto']}, and there are {count}: "
+                "a whole chain or the end of one was removed",
+            )
+        if digest != row["hash"]:
+            return Broken("", expected, f"anchor {expected} does not match the events {since + 1} to {row['upto']}")
+        previous, since = row["hash"], row["upto"]
+    return None
+
+
+def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:
+    """Messages that are due, leased until ``until``."""
+    rows = db.execute(DUE, (at, most)).fetchall()
+    for row in rows:
+        db.execute("UPDATE outbox SET next_at = ?, attempts = attempts + 1 WHERE id = ?", (until, row["id"]))
+    return [replace(message_of(row), attempts=row["attempts"] + 1) for row in rows]
+
+
+def sent(db: sqlite3.Connection, message_id: str, at: int) -> None:
+    """It was delivered."""
+    db.execute("UPDATE outbox SET sent_at = ? WHERE id = ?", (at, message_id))

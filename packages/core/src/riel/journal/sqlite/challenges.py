@@ -1,0 +1,154 @@
+"""SQL of the questions to a person, and of the tries to answer them."""
+
+import sqlite3
+from dataclasses import replace
+
+from riel.journal import Counted, Opened, Tally, Unconfirmed, Words
+from riel.journal.records import Challenge, ChallengeState, Earlier
+from riel.journal.sqlite.audit import append
+from riel.journal.sqlite.rows import challenge_of, millis
+
+SELECT = "SELECT * FROM challenges WHERE "
+INSERT = (
+    "INSERT INTO challenges (id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, "
+    "payee, bank, state, earlier, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?)"
+)
+TRY = "INSERT INTO tries (principal, challenge, at, outcome) VALUES (?, ?, ?, ?)"
+TWINS = (
+    "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
+    "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
+)
+HOW_MANY = 20
+
+
+def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
+    """One challenge."""
+    row = db.execute(SELECT + "id = ?", (challenge_id,)).fetchone()
+    return challenge_of(row) if row else None
+
+
+def newest(db: sqlite3.Connection, principal: str, digest: bytes) -> list[Challenge]:
+    """The newest of one digest, the open one first."""
+    rows = db.execute(
+        SELECT + "principal = ? AND digest = ? ORDER BY state = 'open' DESC, created_at DESC, rowid DESC LIMIT ?",
+        (principal, digest, HOW_MANY),
+    )
+    return [challenge_of(row) for row in rows]
+
+
+def open_one(
+    db: sqlite3.Connection,
+    wanted: Challenge,
+    words: Words,
+    again_since: int,
+    no_since: int,
+) -> Opened:
+    """The open challenge of that digest, or ``wanted``."""
+    at = millis(wanted.created_at)
+    for known in newest(db, wanted.principal, wanted.digest):
+        if known.state is ChallengeState.OPEN:
+            if millis(known.expires_at) > at and known.factor == wanted.factor:
+                return Opened(known, fresh=False)
+            end(db, known.id, ChallengeState.EXPIRED, at)
+        elif known.state is ChallengeState.DECLINED and millis(known.created_at) > no_since:
+            return Opened(known, fresh=False)
+    twins = db.execute(TWINS, (wanted.principal, wanted.digest, again_since)).fetchall()
+    earlier = Earlier(twins[0]["reference"], len(twins)) if twins else None
+    fresh = replace(wanted, text=words(earlier), earlier=earlier.reference if earlier else None)
+    db.execute(
+        INSERT,
+        (
+            fresh.id,
+            fresh.principal,
+            fresh.rail,
+            fresh.mode,
+            fresh.kind,
+            fresh.digest,
+            fresh.nonce,
+            fresh.factor,
+            fresh.text,
+            fresh.money.amount,
+            fresh.money.currency,
+            fresh.payee.account,
+            fresh.payee.name,
+            fresh.payee.institution,
+            fresh.earlier,
+            at,
+            millis(fresh.expires_at),
+        ),
+    )
+    append(
+        db,
+        fresh.id,
+        at,
+        "asked",
+        {
+            "to": "open",
+            "principal": fresh.principal,
+            "rail": fresh.rail,
+            "mode": fresh.mode,
+            "kind": fresh.kind,
+            "factor": fresh.factor,
+            "digest": fresh.digest.hex(),
+            "text": fresh.text,
+            "expiresAt": millis(fresh.expires_at),
+        },
+    )
+    return Opened(fresh, fresh=True)
+
+
+def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
+    """The person was asked."""
+    db.execute("UPDATE challenges SET asked_at = ? WHERE id = ?", (at, challenge_id))
+
+
+def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
+    """Close an open challenge without a payment."""
+    db.execute("UPDATE challenges SET state = ? WHERE id = ? AND state = 'open'", (state, challenge_id))
+    append(db, challenge_id, at, state.value, {"to": state.value, **body})
+
+
+def count_try(
+    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, tally: Tally
+) -> Counted | Unconfirmed:
+    """Count a try before it is compared; one that nobody resolved counts as wrong."""
+    since = at - int(tally.window.total_seconds() * 1000)
+    counting = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
+    if db.execute(counting, (principal, since)).fetchone()[0] >= tally.per_window:
+        return "hourly"
+    left = 0
+    if challenge_id is not None:
+        row = db.execute("SELECT state, attempts, expires_at FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+        if row["state"] != "open":
+            state: Unconfirmed = row["state"]
+            return state
+        if row["expires_at"] <= at:
+            end(db, challenge_id, ChallengeState.EXPIRED, at)
+            return "expired"
+        if row["attempts"] >= tally.per_challenge:
+            return "locked"
+        left = tally.per_challenge - row["attempts"] - 1
+        db.execute("UPDATE challenges SET attempts = attempts + 1 WHERE id = ?", (challenge_id,))
+    outcome = "open" if challenge_id else "wrong"
+    cursor = db.execute(TRY, (principal, challenge_id, at, outcome))
+    return Counted(cursor.lastrowid or 0, left)
+
+
+def wrong(db: sqlite3.Connection, counted: Counted, challenge_id: str, at: int, tally: Tally) -> ChallengeState:
+    """The compared code was wrong; the last try locks the challenge."""
+    db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
+    row = db.execute("SELECT state, attempts FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+    append(db, challenge_id, at, "wrong_code", {"attempt": row["attempts"]})
+    if row["state"] == "open" and row["attempts"] >= tally.per_challenge:
+        end(db, challenge_id, ChallengeState.LOCKED, at)
+        return ChallengeState.LOCKED
+    return ChallengeState(row["state"])
+
+
+def decline(db: sqlite3.Connection, challenge_id: str, by: str, at: int) -> Challenge | None:
+    """The person said no."""
+    known = get(db, challenge_id)
+    if known is None or known.state is not ChallengeState.OPEN:
+        return None
+    end(db, challenge_id, ChallengeState.DECLINED, at, by=by)
+    return replace(known, state=ChallengeState.DECLINED)

@@ -1,0 +1,119 @@
+-- A person was asked whether exactly this may be done. No code and no hash of a code is stored: it is recomputed.
+CREATE TABLE challenges (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    principal  TEXT    NOT NULL,
+    rail       TEXT    NOT NULL,
+    mode       TEXT    NOT NULL,
+    kind       TEXT    NOT NULL CHECK (kind IN ('payment', 'refund')),
+    digest     BLOB    NOT NULL,
+    nonce      BLOB    NOT NULL,
+    factor     TEXT    NOT NULL,
+    text       TEXT    NOT NULL,
+    amount     INTEGER NOT NULL CHECK (amount > 0),
+    currency   TEXT    NOT NULL,
+    account    TEXT    NOT NULL,
+    payee      TEXT    NOT NULL,
+    bank       TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined')),
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    asked_at   INTEGER,
+    once       TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
+    earlier    TEXT,
+    created_at INTEGER NOT NULL,  -- all times: milliseconds since 1970, UTC
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX challenges_by_digest ON challenges (principal, digest, created_at);
+CREATE UNIQUE INDEX one_open_challenge ON challenges (principal, digest) WHERE state = 'open';
+
+-- Every code that was tried, counted before it was compared. 'open' counts as wrong until it is known to be right.
+CREATE TABLE tries (
+    id        INTEGER NOT NULL PRIMARY KEY,
+    principal TEXT    NOT NULL,
+    challenge TEXT    REFERENCES challenges (id),
+    at        INTEGER NOT NULL,
+    outcome   TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
+) STRICT;
+
+CREATE INDEX tries_that_count ON tries (principal, at) WHERE outcome <> 'right';
+
+-- One payment (or refund) per consumed challenge: the primary key is the challenge's. One per reference and rail.
+CREATE TABLE payments (
+    id           TEXT    NOT NULL PRIMARY KEY REFERENCES challenges (id),
+    principal    TEXT    NOT NULL,
+    rail         TEXT    NOT NULL,
+    mode         TEXT    NOT NULL,
+    kind         TEXT    NOT NULL CHECK (kind IN ('payment', 'refund')),
+    refund_of    TEXT    REFERENCES payments (id),
+    reference    TEXT    NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    currency     TEXT    NOT NULL,
+    account      TEXT    NOT NULL,
+    payee        TEXT    NOT NULL,
+    bank         TEXT    NOT NULL,
+    arguments    TEXT    NOT NULL,  -- JSON, as the agent gave them
+    body         BLOB    NOT NULL,  -- exactly what leaves
+    facts        TEXT    NOT NULL,  -- JSON: what the rail wants to remember
+    state        TEXT    NOT NULL CHECK (state IN ('sending', 'pending', 'settled', 'returned', 'unknown', 'rejected', 'review')),
+    fence        INTEGER NOT NULL,
+    owner        TEXT,
+    sends        INTEGER NOT NULL,
+    looks        INTEGER NOT NULL DEFAULT 0,
+    rail_id      TEXT    NOT NULL DEFAULT '',
+    code         TEXT    NOT NULL DEFAULT '',
+    said         TEXT    NOT NULL DEFAULT '',
+    created_at   INTEGER NOT NULL,
+    sent_at      INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    settled_at   INTEGER,
+    next_at      INTEGER,
+    watch_until  INTEGER,
+    resend_until INTEGER,
+    absent_after INTEGER,
+    UNIQUE (rail, mode, reference),
+    CHECK ((kind = 'refund') = (refund_of IS NOT NULL))
+) STRICT;
+
+CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX payments_owned ON payments (owner) WHERE owner IS NOT NULL;
+CREATE INDEX refunds ON payments (refund_of) WHERE refund_of IS NOT NULL;
+CREATE INDEX payments_by_time ON payments (created_at);
+
+-- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
+CREATE TABLE events (
+    seq        INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    payment_id TEXT    NOT NULL REFERENCES challenges (id),
+    n          INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    event      TEXT    NOT NULL,
+    body       TEXT    NOT NULL,  -- canonical JSON, accounts masked
+    hash       TEXT    NOT NULL,
+    UNIQUE (payment_id, n)
+) STRICT;
+
+-- Over all chains: the hashes of every event since the last anchor, in the order of writing.
+CREATE TABLE anchors (
+    n     INTEGER NOT NULL PRIMARY KEY,
+    at    INTEGER NOT NULL,
+    upto  INTEGER NOT NULL,  -- the last event's seq
+    count INTEGER NOT NULL,
+    hash  TEXT    NOT NULL
+) STRICT;
+
+CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER anchors_are_not_changed BEFORE UPDATE ON anchors BEGIN SELECT RAISE(ABORT, 'anchors are append-only'); END;
+CREATE TRIGGER anchors_are_not_removed BEFORE DELETE ON anchors BEGIN SELECT RAISE(ABORT, 'anchors are append-only'); END;
+
+-- What leaves besides the payment, written in the transaction that made it true; delivered at least once.
+CREATE TABLE outbox (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    topic      TEXT    NOT NULL,
+    body       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    next_at    INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    sent_at    INTEGER
+) STRICT;
+
+CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;

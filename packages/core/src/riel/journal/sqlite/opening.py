@@ -1,0 +1,78 @@
+"""Opening the file: the pragmas that make a commit survive a power cut, and the migrations."""
+
+import os
+import sqlite3
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+
+from riel.errors import Misconfigured
+
+BUSY = timedelta(seconds=30)
+
+# TRUNCATE and EXTRA: Python's default (DELETE, FULL) loses an acknowledged commit in a power cut, because the directory
+# is not synced after the journal is unlinked; WAL can be corrupted by two connections up to SQLite 3.51.2.
+PRAGMAS = {
+    "journal_mode": "truncate",
+    "synchronous": "3",
+    "foreign_keys": "1",
+    "trusted_schema": "0",
+    "fullfsync": "1",
+    "temp_store": "2",
+}
+
+
+def migrations() -> list[str]:
+    """The numbered scripts, in order."""
+    folder = resources.files("riel.journal.sqlite") / "migrations"
+    return [
+        file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda f: f.name) if file.name.endswith(".sql")
+    ]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, 0600, with the pragmas in force and the newest schema.
+
+    :raises Misconfigured: it is not a journal, it is newer than this riel, or a pragma is not in force.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = sqlite3.connect(path, timeout=BUSY.total_seconds(), isolation_level=None, cached_statements=256)
+        db.row_factory = sqlite3.Row
+        for name, value in PRAGMAS.items():
+            db.execute(f"PRAGMA {name} = {value}")
+            in_force = str(db.execute(f"PRAGMA {name}").fetchone()[0])
+            if in_force != value:
+                raise Misconfigured(f"RIEL_JOURNAL: {path.name} runs with {name}={in_force}, which may lose payments.")
+        _migrate(db, path)
+    except (OSError, sqlite3.Error) as failure:
+        raise Misconfigured(f"RIEL_JOURNAL: {path} cannot be used as a journal: {failure}.") from failure
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    scripts = migrations()
+    if db.execute("PRAGMA user_version").fetchone()[0] == len(scripts):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(scripts):
+        db.execute("ROLLBACK")
+        raise Misconfigured(f"RIEL_JOURNAL: {path.name} was written by a newer riel (schema {version}); upgrade riel.")
+    for number, script in enumerate(scripts[version:], version + 1):
+        for statement in _statements(script):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {number}")
+    db.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script one by one, since ``executescript`` would commit between them."""
+    found, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            found.append(current)
+            current = ""
+    return found

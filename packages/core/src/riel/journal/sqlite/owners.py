@@ -1,0 +1,47 @@
+"""Which processes are alive: each holds a lock on a file of its own, and a lock that is free has a dead owner.
+
+No clock is needed, and a process that is merely stopped keeps its payments.
+"""
+
+import contextlib
+import uuid
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Owners:
+    """This process among those that share one journal."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.me = uuid.uuid4().hex
+        self._lock = FileLock(folder / self.me, mode=0o600)
+
+    def arrive(self) -> None:
+        """Be alive from here on."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock.acquire(timeout=0)
+
+    def leave(self) -> None:
+        """Give up everything that was owned."""
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            (self._folder / self.me).unlink()
+
+    def dead(self, owner: str) -> bool:
+        """Whether nobody lives under that name any more."""
+        if owner == self.me:
+            return False
+        path = self._folder / owner
+        if not path.exists():
+            return True
+        lock = FileLock(path, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        lock.release()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return True

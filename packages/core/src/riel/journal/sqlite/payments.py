@@ -1,0 +1,300 @@
+"""SQL of the payments and refunds: their birth, their transitions, and who is at work on them."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+
+from riel.journal import Counted, Unconfirmed
+from riel.journal.chain import canonical
+from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
+from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
+from riel.journal.sqlite import audit, challenges
+from riel.journal.sqlite.rows import maybe_millis, millis, payment_of
+from riel.money import masked
+
+SELECT = (
+    "SELECT p.*, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND r.state = 'settled') "
+    "AS refunded FROM payments p "
+)
+INSERT = (
+    "INSERT INTO payments (id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, "
+    "bank, arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, "
+    "absent_after) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'sending',1,?,1,?,?,?,?,?,?)"
+)
+
+
+LEFT = (
+    "SELECT p.amount, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
+    "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
+)
+
+
+def get(db: sqlite3.Connection, payment_id: str) -> PaymentRecord | None:
+    """One payment or refund."""
+    row = db.execute(SELECT + "WHERE p.id = ?", (payment_id,)).fetchone()
+    return payment_of(row) if row else None
+
+
+def by_reference(db: sqlite3.Connection, rail: str, mode: str, reference: str) -> PaymentRecord | None:
+    """What the rail knows by that reference."""
+    row = db.execute(SELECT + "WHERE p.rail = ? AND p.mode = ? AND p.reference = ?", (rail, mode, reference)).fetchone()
+    return payment_of(row) if row else None
+
+
+def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, most: int) -> list[PaymentRecord]:
+    """The newest, newest first."""
+    conditions, values = ["1"], list[str | int]()
+    if states:
+        conditions.append(f"p.state IN ({','.join('?' * len(states))})")
+        values += sorted(states)
+    if rail is not None:
+        conditions.append("p.rail = ?")
+        values.append(rail)
+    rows = db.execute(
+        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY p.created_at DESC, p.rowid DESC LIMIT ?", (*values, most)
+    )
+    return [payment_of(row) for row in rows]
+
+
+def intend(
+    db: sqlite3.Connection,
+    me: str,
+    counted: Counted,
+    challenge_id: str,
+    once: str | None,
+    intent: Intent,
+    at: datetime,
+) -> PaymentRecord | Unconfirmed:
+    """Consume the challenge and give birth to the payment, in the caller's one transaction."""
+    now = millis(at)
+    asked = challenges.get(db, challenge_id)
+    if asked is None:
+        return "expired"
+    if asked.state is not ChallengeState.OPEN:
+        ended: Unconfirmed = asked.state.value  # type: ignore[assignment]  # the other four states are reasons
+        return ended
+    if millis(asked.expires_at) <= now:
+        return "expired"
+    if intent.refund_of is not None and (refusal := _too_much(db, intent.refund_of, asked.money.amount)):
+        return refusal
+    try:
+        db.execute("UPDATE challenges SET state = 'consumed', once = ? WHERE id = ?", (once, challenge_id))
+    except sqlite3.IntegrityError:
+        return "used"
+    try:
+        db.execute(
+            INSERT,
+            (
+                asked.id,
+                asked.principal,
+                asked.rail,
+                asked.mode,
+                asked.kind,
+                intent.refund_of,
+                intent.reference,
+                asked.money.amount,
+                asked.money.currency,
+                asked.payee.account,
+                asked.payee.name,
+                asked.payee.institution,
+                canonical(intent.arguments),
+                intent.body,
+                canonical(intent.facts),
+                me,
+                now,
+                now,
+                now,
+                now,
+                maybe_millis(intent.resend_until),
+                maybe_millis(intent.absent_after),
+            ),
+        )
+    except sqlite3.IntegrityError as failure:
+        if "payments.reference" not in str(failure):
+            raise
+        db.execute("UPDATE challenges SET state = 'open', once = NULL WHERE id = ?", (challenge_id,))
+        return "reference"
+    db.execute("UPDATE tries SET outcome = 'right' WHERE id = ?", (counted.id,))
+    audit.append(
+        db,
+        challenge_id,
+        now,
+        "confirmed",
+        {
+            "to": State.SENDING,
+            "reference": intent.reference,
+            "amount": asked.money.amount,
+            "currency": asked.money.currency,
+            "payee": asked.payee.name,
+            "account": masked(asked.payee.account),
+            "digest": asked.digest.hex(),
+            "payload": hashlib.sha256(intent.body).hexdigest(),
+            **({"refundOf": intent.refund_of} if intent.refund_of else {}),
+        },
+    )
+    return PaymentRecord(
+        id=asked.id,
+        principal=asked.principal,
+        rail=asked.rail,
+        mode=asked.mode,
+        kind=asked.kind,
+        reference=intent.reference,
+        money=asked.money,
+        payee=asked.payee,
+        body=intent.body,
+        facts=dict(intent.facts),
+        state=State.SENDING,
+        fence=1,
+        owner=me,
+        sends=1,
+        looks=0,
+        created_at=at,
+        sent_at=at,
+        updated_at=at,
+        next_at=at,
+        resend_until=intent.resend_until,
+        absent_after=intent.absent_after,
+        refund_of=intent.refund_of,
+    )
+
+
+def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> Unconfirmed | None:
+    """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
+    row = db.execute(LEFT, (payment_id,)).fetchone()
+    if row is None or row["state"] != State.SETTLED:
+        return "not_settled"
+    return "exceeds" if row["taken"] + amount > row["amount"] else None
+
+
+def record(
+    db: sqlite3.Connection, me: str, payment_id: str, change: Change, at: datetime
+) -> tuple[PaymentRecord | None, bool]:
+    """Compare and set: write ``change`` where life allows it from the state that is there now."""
+    known = get(db, payment_id)
+    if known is None:
+        return None, False
+    leased = change.fence is not None and change.fence == known.fence
+    if (change.fence is not None and not leased) or not allowed(known.state, change.to, leased=leased):
+        return known, False
+    now = millis(at)
+    changed = replace(
+        known,
+        state=change.to,
+        owner=me if change.resend else None,
+        sends=known.sends + change.resend,
+        sent_at=at if change.resend else known.sent_at,
+        looks=0,
+        updated_at=at,
+        next_at=change.next_at,
+        watch_until=change.watch_until,
+        settled_at=change.settled_at or known.settled_at,
+        rail_id=change.rail_id or known.rail_id,
+        code=change.code,
+        said=change.said,
+        facts={**known.facts, **change.facts},
+    )
+    _write(db, changed, now)
+    audit.append(db, payment_id, now, change.event, _told(known, change))
+    if change.to in FINAL:
+        audit.post(db, f"{known.kind}.{change.to}", now, _notice(changed))
+    return changed, True
+
+
+def _write(db: sqlite3.Connection, record: PaymentRecord, now: int) -> None:
+    db.execute(
+        "UPDATE payments SET state = ?, owner = ?, sends = ?, sent_at = ?, looks = ?, updated_at = ?, next_at = ?, "
+        "watch_until = ?, settled_at = ?, rail_id = ?, code = ?, said = ?, facts = ? WHERE id = ? AND fence = ?",
+        (
+            record.state,
+            record.owner,
+            record.sends,
+            millis(record.sent_at),
+            record.looks,
+            now,
+            maybe_millis(record.next_at),
+            maybe_millis(record.watch_until),
+            maybe_millis(record.settled_at),
+            record.rail_id,
+            record.code,
+            record.said,
+            canonical(record.facts),
+            record.id,
+            record.fence,
+        ),
+    )
+
+
+def _told(before: PaymentRecord, change: Change) -> dict[str, str | int]:
+    body: dict[str, str | int] = {"from": before.state, "to": change.to, "sends": before.sends + change.resend}
+    learned = {"why": change.why, "code": change.code, "said": change.said, "railId": change.rail_id}
+    body |= {name: value for name, value in learned.items() if value}
+    if change.settled_at is not None:
+        body["settledAt"] = millis(change.settled_at)
+    return body
+
+
+def _notice(record: PaymentRecord) -> dict[str, str | int]:
+    return {
+        "paymentId": record.id,
+        "kind": record.kind,
+        "rail": record.rail,
+        "mode": record.mode,
+        "reference": record.reference,
+        "amount": record.money.amount,
+        "currency": record.money.currency,
+        "state": record.state,
+        "code": record.code,
+    }
+
+
+def decide(
+    db: sqlite3.Connection, payment_id: str, to: State, by: str, evidence: str, at: datetime
+) -> PaymentRecord | None:
+    """An operator's decision, with who and on what evidence."""
+    known = get(db, payment_id)
+    if known is None or to not in BY_AN_OPERATOR.get(known.state, ()):
+        return None
+    now = millis(at)
+    settled_at = at if to is State.SETTLED else None
+    changed = replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
+    _write(db, changed, now)
+    audit.append(db, payment_id, now, "decided", {"from": known.state, "to": to, "by": by, "evidence": evidence})
+    audit.post(db, f"{known.kind}.{to}", now, _notice(changed))
+    return changed
+
+
+def owners(db: sqlite3.Connection) -> list[str]:
+    """Every process that owns a payment."""
+    return [row["owner"] for row in db.execute("SELECT DISTINCT owner FROM payments WHERE owner IS NOT NULL")]
+
+
+def due(db: sqlite3.Connection, at: int, free_owners: Collection[str], most: int) -> list[str]:
+    """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the longest waiting first."""
+    places = ",".join("?" * len(free_owners))
+    rows = db.execute(
+        f"SELECT id FROM payments WHERE next_at <= ? AND (owner IS NULL OR owner IN ({places})) "  # noqa: S608
+        "ORDER BY next_at, id LIMIT ?",
+        (at, *sorted(free_owners), most),
+    )
+    return [row["id"] for row in rows]
+
+
+def take(
+    db: sqlite3.Connection, payment_id: str, me: str, free: Callable[[str | None, str], bool]
+) -> PaymentRecord | None:
+    """Own this one under a new fence, if its owner lets it be taken."""
+    known = get(db, payment_id)
+    if known is None or not free(known.owner, known.id):
+        return None
+    db.execute(
+        "UPDATE payments SET owner = ?, fence = fence + 1, looks = looks + 1 WHERE id = ? AND fence = ?",
+        (me, payment_id, known.fence),
+    )
+    return replace(known, owner=me, fence=known.fence + 1, looks=known.looks + 1)
+
+
+def put_back(db: sqlite3.Connection, payment_id: str, fence: int, next_at: int | None) -> None:
+    """Give the lease back."""
+    db.execute("UPDATE payments SET owner = NULL, next_at = ? WHERE id = ? AND fence = ?", (next_at, payment_id, fence))

@@ -1,0 +1,163 @@
+"""The journal in one SQLite file, which any number of processes on one machine may share."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from riel.crash import crash_point
+from riel.errors import JournalUnavailable
+from riel.journal import Broken, Counted, Opened, Tally, Unconfirmed, Words
+from riel.journal.records import (
+    Challenge,
+    ChallengeState,
+    Change,
+    Event,
+    Intent,
+    Message,
+    PaymentRecord,
+    State,
+)
+from riel.journal.sqlite import audit, challenges, payments
+from riel.journal.sqlite.opening import connect
+from riel.journal.sqlite.owners import Owners
+from riel.journal.sqlite.rows import event_of, maybe_millis, millis
+from riel.journal.sqlite.writer import Writer
+from riel.rail import Mode
+
+
+class SqliteJournal:
+    """Keeps the protocol :class:`riel.journal.Journal`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._owners = Owners(path.with_name(path.name + ".owners"))
+        self._writer = Writer(partial(connect, path))
+
+    @classmethod
+    def open(cls, url: str) -> "SqliteJournal":
+        """Open the file of a ``sqlite:///`` URL or a path, making it where there is none."""
+        journal = cls(Path(url.removeprefix("sqlite:///")).expanduser())
+        journal._writer.start()
+        journal._owners.arrive()
+        return journal
+
+    async def open_challenge(
+        self,
+        challenge: Challenge,
+        words: Words,
+        *,
+        again_within: timedelta,
+        no_stays: timedelta,
+    ) -> Opened:
+        again_since = millis(challenge.created_at - again_within)
+        no_since = millis(challenge.created_at - no_stays)
+        return await self._writer.write(lambda db: challenges.open_one(db, challenge, words, again_since, no_since))
+
+    async def asked(self, challenge_id: str, at: datetime) -> None:
+        await self._writer.write(
+            lambda db: (
+                db.execute("UPDATE challenges SET asked_at = ? WHERE id = ?", (millis(at), challenge_id)) and None
+            )
+        )
+
+    async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
+        return await self._writer.read(lambda db: challenges.newest(db, principal, digest))
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        return await self._writer.read(lambda db: challenges.get(db, challenge_id))
+
+    async def count_try(
+        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
+    ) -> Counted | Unconfirmed:
+        return await self._writer.write(lambda db: challenges.count_try(db, challenge_id, principal, millis(at), tally))
+
+    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
+        return await self._writer.write(lambda db: challenges.wrong(db, counted, challenge_id, millis(at), tally))
+
+    async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
+        return await self._writer.write(lambda db: challenges.decline(db, challenge_id, by, millis(at)))
+
+    async def confirm_and_intend(
+        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | Unconfirmed:
+        return await self._writer.write(
+            lambda db: payments.intend(db, self._owners.me, counted, challenge_id, once, intent, at)
+        )
+
+    async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
+        known, done = await self._writer.write(lambda db: payments.record(db, self._owners.me, payment_id, change, at))
+        if known is None:
+            raise JournalUnavailable(f"The journal has no payment {payment_id}.")
+        return known, done
+
+    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+        return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
+
+    async def claim(self, at: datetime, busy: Collection[str], *, most: int) -> Sequence[PaymentRecord]:
+        dead = self._dead(await self._writer.read(payments.owners))
+        waiting = await self._writer.read(
+            lambda db: payments.due(db, millis(at), {*dead, self._owners.me}, most + len(busy))
+        )
+        free = partial(self._free, busy=busy, dead=dead)
+        ids = [one for one in waiting if one not in busy][:most]
+        if not ids:
+            return []
+        crash_point("claim")
+        taken = await self._writer.write(lambda db: [payments.take(db, one, self._owners.me, free) for one in ids])
+        return [one for one in taken if one is not None]
+
+    async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
+        known = await self.payment(payment_id)
+        if known is None:
+            return None
+        dead = self._dead({known.owner} if known.owner else set())
+        free = partial(self._free, busy=busy, dead=dead)
+        if not free(known.owner, known.id):
+            return None
+        return await self._writer.write(lambda db: payments.take(db, payment_id, self._owners.me, free))
+
+    def _dead(self, owners: Collection[str]) -> frozenset[str]:
+        return frozenset(owner for owner in owners if self._owners.dead(owner))
+
+    def _free(self, owner: str | None, payment_id: str, *, busy: Collection[str], dead: frozenset[str]) -> bool:
+        """Whether nobody works on it: no owner, a dead one, or ourselves and we have forgotten."""
+        return owner is None or owner in dead or (owner == self._owners.me and payment_id not in busy)
+
+    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+        await self._writer.write(lambda db: payments.put_back(db, payment_id, fence, maybe_millis(next_at)))
+
+    async def payment(self, payment_id: str) -> PaymentRecord | None:
+        return await self._writer.read(lambda db: payments.get(db, payment_id))
+
+    async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
+        return await self._writer.read(lambda db: payments.by_reference(db, rail, mode, reference))
+
+    async def payments(
+        self, *, states: Collection[State] = (), rail: str | None = None, most: int = 50
+    ) -> Sequence[PaymentRecord]:
+        return await self._writer.read(lambda db: payments.newest(db, states, rail, most))
+
+    async def events(self, payment_id: str) -> Sequence[Event]:
+        rows = "SELECT * FROM events WHERE payment_id = ? ORDER BY n"
+        return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])
+
+    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
+        await self._writer.write(lambda db: audit.append(db, payment_id, millis(at), event, body))
+
+    async def anchor(self, at: datetime) -> bool:
+        return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
+
+    async def verify(self) -> tuple[int, Broken | None]:
+        return await self._writer.read(audit.verify)
+
+    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+        return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))
+
+    async def message_sent(self, message_id: str, at: datetime) -> None:
+        await self._writer.write(lambda db: audit.sent(db, message_id, millis(at)))
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._owners.leave()

@@ -1,0 +1,162 @@
+"""One thread that owns the connection and commits whatever waits in one go.
+
+Each unit of work has its own savepoint, so one that fails takes nothing with it, and each caller hears of its result
+only after the commit has returned. A commit is never cancelled: a caller that goes away just stops listening.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from riel.crash import crash_point
+from riel.errors import JournalUnavailable
+
+T = TypeVar("T")
+Unit = Callable[[sqlite3.Connection], Any]
+
+MOST_AT_ONCE = 256
+
+
+class _Waiting:
+    """A unit of work and who waits for it."""
+
+    __slots__ = ("error", "future", "loop", "reads", "result", "unit")
+
+    def __init__(self, unit: Unit, reads: bool) -> None:
+        self.unit = unit
+        self.reads = reads
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Writer:
+    """The only one who touches the database file of this process."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="riel-journal", daemon=True)
+        self._opened = threading.Event()
+        self._broken: BaseException | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Open the database; raises whatever ``connect`` raised."""
+        self._thread.start()
+        self._opened.wait()
+        if self._broken is not None:
+            raise self._broken
+
+    async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``unit`` in a transaction and return its result once that is durable."""
+        return await self._wait_for(unit, reads=False)
+
+    async def read(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``unit``, which writes nothing."""
+        return await self._wait_for(unit, reads=True)
+
+    async def _wait_for(self, unit: Callable[[sqlite3.Connection], T], *, reads: bool) -> T:
+        if self._closed:
+            raise JournalUnavailable("The journal is closed.")
+        waiting = _Waiting(unit, reads)
+        self._queue.put(waiting)
+        result: T = await waiting.future
+        return result
+
+    async def close(self) -> None:
+        """Commit what waits, then let go of the database."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        try:
+            connection = self._connect()
+        except BaseException as failure:
+            self._broken = failure
+            return
+        finally:
+            self._opened.set()
+        last = False
+        while not last:
+            batch: list[_Waiting] = []
+            item = self._queue.get()
+            while item is not None:
+                batch.append(item)
+                if len(batch) == MOST_AT_ONCE:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            last = item is None
+            if batch:
+                self._commit(connection, batch)
+                self._tell(batch)
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[_Waiting]) -> None:
+        reads = all(waiting.reads for waiting in batch)
+        try:
+            connection.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+            for waiting in batch:
+                self._run(connection, waiting)
+            if not reads:
+                crash_point("commit:before")
+            connection.execute("COMMIT")
+            if not reads:
+                crash_point("commit:after")
+        except sqlite3.Error as failure:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for waiting in batch:
+                waiting.error = JournalUnavailable("The journal could not be written.")
+                waiting.error.__cause__ = failure
+
+    @staticmethod
+    def _run(connection: sqlite3.Connection, waiting: _Waiting) -> None:
+        if waiting.reads:
+            try:
+                waiting.result = waiting.unit(connection)
+            except Exception as failure:
+                waiting.error = failure
+            return
+        connection.execute("SAVEPOINT unit")
+        try:
+            waiting.result = waiting.unit(connection)
+        except Exception as failure:
+            waiting.error = failure
+            if not connection.in_transaction:
+                raise sqlite3.OperationalError("the database ended the transaction") from failure
+            connection.execute("ROLLBACK TO unit")
+        connection.execute("RELEASE unit")
+
+    @staticmethod
+    def _tell(batch: list[_Waiting]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+        for waiting in batch:
+            by_loop.setdefault(waiting.loop, []).append(waiting)
+        for loop, group in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(_settle_all, group)
+            except RuntimeError:  # the loop was closed: nobody listens any more, and what is written stays written
+                continue
+
+
+def _settle_all(group: list[_Waiting]) -> None:
+    for waiting in group:
+        waiting.settle()

@@ -1,0 +1,188 @@
+"""The life of one payment, start to end.
+
+An agent's call becomes a question to a person (``asking``); the person's code becomes a payment in the journal
+(``confirming``); the payment is carried to the rail once (``carrying``); and what is not clear is resolved by asking
+the rail (``resolving``), on the rules of ``verdict``. The work belongs to the teller and not to the caller: a call that
+is cut off changes nothing about it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakValueDictionary
+
+from riel.confirm import digest
+from riel.crash import step
+from riel.errors import JournalUnavailable, NotFound
+from riel.journal import Challenge, PaymentRecord, State
+from riel.teller.asking import ask
+from riel.teller.carrying import carry
+from riel.teller.confirming import confirm, joined
+from riel.teller.desk import Call, Clients, Desk, Pace
+from riel.teller.resolving import look_without_lease, resolve
+from riel.teller.verdict import Patience
+
+__all__ = ["Asked", "Call", "Clients", "Desk", "Pace", "Patience", "Teller"]
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 32
+"""How many payments are resolved in the background at a time."""
+
+Asked = tuple[Challenge, str]
+
+
+class Teller:
+    """Serves calls and looks after payments until it is closed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._paying: set[asyncio.Task[PaymentRecord]] = set()
+        self._work: dict[str, asyncio.Task[PaymentRecord]] = {}
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        self._looked: dict[str, datetime] = {}
+        self._rounds: asyncio.Task[None] | None = None
+        self._anchored: datetime | None = None
+
+    def start(self) -> None:
+        """Begin to look after what is unresolved, that of dead processes first of all."""
+        self._rounds = asyncio.create_task(self._make_rounds(), name="riel-rounds")
+
+    async def ask(self, call: Call) -> Asked:
+        """Ask the person; see :func:`riel.teller.asking.ask`."""
+        async with self._lock(call):
+            return await ask(self.desk, call)
+
+    async def confirm(self, call: Call, code: str) -> PaymentRecord:
+        """Pay (or refund) what ``code`` confirms and answer within the terms, done or not.
+
+        :raises NothingSent: with the reason; nothing left this machine.
+        """
+        paying = asyncio.create_task(self._confirm(call, code))
+        self._paying.add(paying)
+        paying.add_done_callback(self._paying.discard)
+        record = await step("confirm", asyncio.shield(paying))
+        return await self._answer(record)
+
+    async def _confirm(self, call: Call, code: str) -> PaymentRecord:
+        """From the code to work under way, which no caller can cut in two."""
+        async with self._lock(call):
+            if (known := await joined(self.desk, call, code)) is not None:
+                return known
+            record, born = await confirm(self.desk, call, code)
+            if born:
+                self._begin(record, carry)
+            return record
+
+    async def status(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
+        """What became of the payment the rail knows by ``reference``, or of the question with that payment id.
+
+        :raises NotFound: this principal has none such; somebody else's is none such.
+        """
+        found = await self.find(rail, reference, principal)
+        if isinstance(found, Challenge):
+            return found
+        if found.next_at is not None and found.id not in self._work and self._may_look(found):
+            await self._look(found)
+        return await self._answer(found)
+
+    async def find(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
+        """The record as the journal has it; raises as :meth:`status` does."""
+        journal, mode = self.desk.journal, self.desk.rails[rail].mode
+        found: PaymentRecord | Challenge | None
+        found = await step("by_reference", journal.by_reference(rail, mode, reference))
+        found = found or await step("by_id", journal.payment(reference))
+        found = found or await step("challenge", journal.challenge(reference))
+        if found is None or (found.principal, found.rail, found.mode) != (principal, rail, mode):
+            raise NotFound("There is no such payment.")
+        return found
+
+    async def close(self, grace: timedelta) -> None:
+        """Finish what is being sent and write it down, then seal the record. What is left, recovery finds."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await step("rounds_end", asyncio.gather(self._rounds, return_exceptions=True))
+        for tasks in (self._paying, self._work.values()):
+            if tasks:
+                await step("finish", asyncio.wait(tasks, timeout=grace.total_seconds()))
+        left = [*self._paying, *self._work.values()]
+        for task in left:
+            task.cancel()
+        await step("give_up", asyncio.gather(*left, return_exceptions=True))
+        try:
+            await step("last_anchor", self.desk.journal.anchor(self.desk.now()))
+        except JournalUnavailable:
+            log.warning("the journal could not be sealed at the end")
+        await self.desk.clients.close()
+        await step("journal_close", self.desk.journal.close())
+
+    def _lock(self, call: Call) -> asyncio.Lock:
+        return self._locks.setdefault(digest(call.terms), asyncio.Lock())
+
+    def _begin(
+        self, record: PaymentRecord, work: Callable[[Desk, PaymentRecord], Awaitable[PaymentRecord]]
+    ) -> asyncio.Task[PaymentRecord]:
+        """Work on ``record`` behind the call: neither a disconnect nor a cancellation of the caller stops it."""
+
+        async def run() -> PaymentRecord:
+            return await work(self.desk, record)
+
+        task = asyncio.create_task(run(), name=f"riel-{record.id}")
+        self._work[record.id] = task
+        self.desk.busy.add(record.id)
+        task.add_done_callback(lambda done: self._ended(record.id, done))
+        return task
+
+    def _ended(self, payment_id: str, task: asyncio.Task[Any]) -> None:
+        self._work.pop(payment_id, None)
+        self.desk.busy.discard(payment_id)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("work on payment %s stopped (%s); it is taken up again", payment_id, type(failure).__name__)
+
+    async def _answer(self, record: PaymentRecord) -> PaymentRecord:
+        """``record`` as it stands when its work is done, or when it is time to answer."""
+        task = self._work.get(record.id)
+        if task is not None:
+            wait = self.desk.pace.answer_within.total_seconds()
+            await step("answer_within", asyncio.wait({task}, timeout=wait))
+        return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
+
+    def _may_look(self, record: PaymentRecord) -> bool:
+        """Whether a look-up now could tell more than the last one, given how stale the rail's are."""
+        rules, now = self.desk.rails[record.rail].guarantees, self.desk.now()
+        last = self._looked.get(record.id)
+        if rules.lookup == "no" or (last is not None and now < last + rules.lookup_lag):
+            return False
+        self._looked[record.id] = now
+        if len(self._looked) > 10_000:
+            self._looked.pop(next(iter(self._looked)))
+        return True
+
+    async def _look(self, record: PaymentRecord) -> None:
+        if record.state is State.SETTLED:
+            self._begin(record, look_without_lease)
+            return
+        taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
+        if taken is not None and taken.id not in self._work:
+            self._begin(taken, resolve)
+
+    async def _make_rounds(self) -> None:
+        """Take up what is due, every ``look_every``, for as long as the teller lives."""
+        while True:
+            try:
+                await self.make_round()
+            except JournalUnavailable:
+                log.warning("the journal cannot be read now; unresolved payments wait")
+            await step("pause", asyncio.sleep(self.desk.pace.look_every.total_seconds()))
+
+    async def make_round(self) -> None:
+        """Take up what is due now, and seal the record when it is time."""
+        now, room = self.desk.now(), AT_ONCE - len(self._work)
+        if room > 0:
+            for record in await step("claim", self.desk.journal.claim(now, self.desk.busy, most=room)):
+                self._begin(record, resolve)
+        if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
+            await step("anchor", self.desk.journal.anchor(now))
+            self._anchored = now

@@ -1,0 +1,74 @@
+"""Ask a person whether exactly this may be done. Nothing moves here."""
+
+from riel.confirm import digest, question
+from riel.crash import step
+from riel.errors import NotConfirmed, NothingSent
+from riel.journal import Challenge, ChallengeState, Earlier
+from riel.teller.desk import Call, Desk, asked_of
+
+
+async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
+    """The challenge that now waits for a code, and where the person finds it.
+
+    An open challenge for the same thing is used again, and its question repeated only after a pause.
+
+    :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
+    """
+    desk.guard(call.terms)
+    now = desk.now()
+
+    def words(earlier: Earlier | None) -> str:
+        return question(
+            call.terms,
+            title=call.offered.rail.title,
+            purpose=call.purpose,
+            reference=call.original.reference if call.original else "",
+            language=desk.language,
+            earlier=earlier.reference if earlier else None,
+            nth=earlier.count + 1 if earlier else 1,
+        )
+
+    wanted = Challenge(
+        id=desk.new_id(),
+        principal=call.terms.principal,
+        rail=call.terms.rail,
+        mode=call.terms.mode,
+        kind=call.terms.kind,
+        digest=digest(call.terms),
+        nonce=desk.new_nonce(),
+        factor=desk.factor.name,
+        text="",
+        money=call.terms.money,
+        payee=call.terms.payee,
+        created_at=now,
+        expires_at=now + desk.pace.code_lives,
+    )
+    pace = desk.pace
+    opened = await step(
+        "open_challenge",
+        desk.journal.open_challenge(wanted, words, again_within=pace.again_within, no_stays=pace.no_stays),
+    )
+    challenge = opened.challenge
+    if challenge.state is ChallengeState.DECLINED:
+        raise NotConfirmed(
+            "The person declined exactly this. It was not asked again, and nothing was sent.",
+            code="2FA_DECLINED",
+            next_action="Do not ask again. Talk to the person about what they want instead.",
+            details={"paymentId": challenge.id},
+        )
+    if challenge.asked_at is not None and now < challenge.asked_at + pace.ask_again_after:
+        return challenge, "The code was sent a moment ago."
+    try:
+        where = await step("ask", desk.factor.ask(asked_of(challenge)))
+    except NothingSent:
+        raise
+    except Exception as failure:
+        raise NotConfirmed(
+            "The code could not be delivered to the person. Nothing was sent to the rail.",
+            code="2FA_NOT_DELIVERED",
+            retryable=True,
+            next_action="Call again in a moment, with the same arguments and without a code.",
+            details={"paymentId": challenge.id},
+        ) from failure
+    await step("asked", desk.journal.asked(challenge.id, now))
+    return challenge, where

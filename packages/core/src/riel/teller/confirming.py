@@ -1,0 +1,180 @@
+"""From a code to a payment: counted, compared, and born in one transaction with the end of its challenge."""
+
+from collections.abc import Sequence
+
+from riel.confirm import Proof, digest
+from riel.crash import step
+from riel.errors import NotConfirmed, NothingSent
+from riel.journal import Challenge, ChallengeState, Counted, Intent, PaymentRecord, Unconfirmed
+from riel.rail import Draft, Mint, Payment, Prepared, Refund
+from riel.teller.desk import Call, Desk, asked_of
+from riel.teller.turnstile import Turn
+
+REFERENCES = 3
+"""How often a new reference is minted where one is taken."""
+
+
+async def joined(desk: Desk, call: Call, code: str) -> PaymentRecord | None:
+    """The payment which this same code already confirmed: a repeated call joins it and pays nothing more."""
+    for challenge in await _challenges(desk, call):
+        ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == desk.factor.name
+        if ours and desk.factor.same(asked_of(challenge), code, Proof(challenge.once)):
+            return await step("join", desk.journal.payment(challenge.id))
+    return None
+
+
+async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, bool]:
+    """The payment that ``code`` confirms, and whether it was born just now.
+
+    A newborn payment is ``sending`` and ours, and nothing of it has left yet. Whatever can fail without a person is
+    done before a try is counted.
+
+    :raises NotConfirmed: the code does not belong to exactly this. :raises NotAllowed: a guard refused.
+    """
+    challenges = await _challenges(desk, call)
+    challenge = next((c for c in challenges if c.state is ChallengeState.OPEN), None)
+    if challenge is None or challenge.factor != desk.factor.name:
+        raise await _unasked(desk, call, challenges)
+    desk.guard(call.terms)
+    prepared = await _prepare(desk, call)
+    async with desk.turnstile.entered(call.terms.principal) as turn:
+        return await _try(desk, call, code, challenge, prepared, turn)
+
+
+async def _try(
+    desk: Desk, call: Call, code: str, challenge: Challenge, prepared: Prepared, turn: Turn
+) -> tuple[PaymentRecord, bool]:
+    tally = desk.pace.tally
+    while True:
+        counting = desk.journal.count_try(challenge.id, call.terms.principal, desk.now(), tally)
+        counted = await step("count_try", counting)
+        if counted != "hourly" or not await turn.another_left():
+            break
+    if not isinstance(counted, Counted):
+        return await _lost(desk, call, code, counted)
+    proof = desk.factor.check(asked_of(challenge), code, desk.now())
+    if proof is None:
+        state = await step("wrong", desk.journal.wrong(counted, challenge.id, desk.now(), tally))
+        if state is ChallengeState.LOCKED:
+            raise _unconfirmed("locked")
+        raise _mismatch(counted.left)
+    return await _bear(desk, call, code, challenge.id, counted, proof, prepared)
+
+
+async def _bear(
+    desk: Desk, call: Call, code: str, challenge_id: str, counted: Counted, proof: Proof, prepared: Prepared
+) -> tuple[PaymentRecord, bool]:
+    """The one transaction. It is marked as ours before it is born, so that the rounds never take it for an orphan."""
+    born: PaymentRecord | Unconfirmed = "reference"
+    desk.busy.add(challenge_id)
+    try:
+        for _ in range(REFERENCES):
+            intent = _intent(call, prepared)
+            intending = desk.journal.confirm_and_intend(counted, challenge_id, proof.once, intent, desk.now())
+            born = await step("intend", intending)
+            if isinstance(born, PaymentRecord):
+                return born, True
+            if born != "reference":
+                return await _lost(desk, call, code, born)
+            prepared = await _prepare(desk, call)
+    finally:
+        if not isinstance(born, PaymentRecord):
+            desk.busy.discard(challenge_id)
+    raise NothingSent(f"The rail {call.terms.rail!r} makes references that are already taken.", code="RAIL_BROKEN")
+
+
+async def _challenges(desk: Desk, call: Call) -> Sequence[Challenge]:
+    return await step("challenges", desk.journal.challenges(call.terms.principal, digest(call.terms)))
+
+
+async def _lost(desk: Desk, call: Call, code: str, why: Unconfirmed) -> tuple[PaymentRecord, bool]:
+    """Another process was first with the same code: join its payment. Otherwise it is refused."""
+    if why == "consumed" and (record := await joined(desk, call, code)):
+        return record, False
+    raise _unconfirmed(why)
+
+
+async def _unasked(desk: Desk, call: Call, challenges: Sequence[Challenge]) -> NothingSent:
+    """There is nothing to compare the code with: a guess all the same, and counted as one."""
+    ended = challenges[0].state.value if challenges else "consumed"
+    if ended in {"expired", "locked", "declined"}:
+        return _unconfirmed(ended)  # type: ignore[arg-type]
+    counted = await step("count_try", desk.journal.count_try(None, call.terms.principal, desk.now(), desk.pace.tally))
+    return _unconfirmed("hourly") if counted == "hourly" else _mismatch()
+
+
+async def _prepare(desk: Desk, call: Call) -> Prepared:
+    client = await desk.clients.of(call.terms.rail)
+    draft = Draft(
+        kind=call.terms.kind,
+        money=call.terms.money,
+        payment=call.model if isinstance(call.model, Payment) else None,
+        refund=call.model if isinstance(call.model, Refund) else None,
+        original=call.original.order() if call.original else None,
+    )
+    try:
+        return client.prepare(draft, Mint(desk.now(), desk.choose))
+    except NothingSent:
+        raise
+    except Exception as failure:
+        sentence = (
+            f"The rail {call.terms.rail!r} could not prepare the payment ({type(failure).__name__}). Nothing was sent."
+        )
+        raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.") from failure
+
+
+def _intent(call: Call, prepared: Prepared) -> Intent:
+    return Intent(
+        reference=prepared.reference,
+        body=prepared.body,
+        facts=prepared.facts,
+        arguments=call.terms.arguments,
+        resend_until=prepared.resend_until,
+        absent_after=prepared.absent_after,
+        refund_of=call.original.id if call.original else None,
+    )
+
+
+def _mismatch(left: int | None = None) -> NotConfirmed:
+    told = {} if left is None else {"triesLeft": left}
+    return NotConfirmed("The code does not belong to exactly this payment. Nothing was sent.", details=told)
+
+
+def _unconfirmed(why: Unconfirmed) -> NothingSent:
+    again = "Call again without verificationCode to ask the person anew. Nothing was sent."
+    match why:
+        case "expired":
+            return NotConfirmed("The code's time is over. Nothing was sent.", code="2FA_EXPIRED", next_action=again)
+        case "locked":
+            return NotConfirmed(
+                "Too many wrong codes: this confirmation is closed. Nothing was sent.",
+                code="2FA_LOCKED",
+                next_action=again,
+            )
+        case "declined":
+            return NotConfirmed(
+                "The person declined exactly this. Nothing was sent.",
+                code="2FA_DECLINED",
+                next_action="Do not ask again. Talk to the person about what they want instead.",
+            )
+        case "hourly":
+            return NotConfirmed(
+                "Too many wrong codes within an hour. Nothing was sent.",
+                code="2FA_RATE_LIMITED",
+                retryable=True,
+                next_action="Wait an hour. Asking for a new code does not help.",
+            )
+        case "used":
+            return NotConfirmed(
+                "This code was used before. Wait for the next one. Nothing was sent.",
+                code="2FA_USED",
+                next_action=again,
+            )
+        case "exceeds":
+            return NothingSent(
+                "The refund is more than what is left of the payment. Nothing was sent.", code="REFUND_EXCEEDS_PAYMENT"
+            )
+        case "not_settled":
+            return NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+        case _:
+            return _mismatch()

@@ -1,0 +1,130 @@
+"""What every step in the life of a payment has at hand: the record, the rails, the factor, the guards, a clock."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from riel.catalog import Offered
+from riel.confirm import Asked, Factor, Language, Terms
+from riel.crash import step
+from riel.errors import NothingSent, RielError
+from riel.guards import Guard
+from riel.journal import Challenge, Journal, PaymentRecord, Tally
+from riel.rail import Client, Wire, utc_now
+from riel.teller.turnstile import Turnstile
+from riel.teller.verdict import Patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Every duration and count that the life of a payment depends on.
+
+    ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
+    call again. ``again_within``: how long an identical payment is called the second one. ``no_stays``: how long a
+    refusal by the person stands.
+    """
+
+    answer_within: timedelta = timedelta(seconds=4)
+    code_lives: timedelta = timedelta(minutes=10)
+    ask_again_after: timedelta = timedelta(seconds=30)
+    again_within: timedelta = timedelta(minutes=10)
+    no_stays: timedelta = timedelta(hours=24)
+    look_every: timedelta = timedelta(seconds=1)
+    anchor_every: timedelta = timedelta(minutes=5)
+    tally: Tally = field(default_factory=Tally)
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What an agent wants, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
+
+    terms: Terms
+    offered: Offered
+    model: Wire
+    purpose: str = ""
+    original: PaymentRecord | None = None
+
+
+class Clients:
+    """The rails' open clients: each connected when it is first needed, all closed together."""
+
+    def __init__(self, rails: Mapping[str, Offered]) -> None:
+        self._rails = rails
+        self._open: dict[str, Client] = {}
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+
+    async def of(self, rail: str) -> Client:
+        """The client of that rail.
+
+        :raises NothingSent: it could not be opened, so nothing can leave.
+        """
+        if rail in self._open:
+            return self._open[rail]
+        offered = self._rails[rail]
+        async with self._lock:
+            if rail not in self._open:
+                try:
+                    opening = self._stack.enter_async_context(offered.rail.connect(offered.settings))
+                    self._open[rail] = await step("open_client", opening)
+                except RielError as failure:
+                    raise NothingSent(str(failure), code="RAIL_MISCONFIGURED") from failure
+                except Exception as failure:
+                    sentence = f"The rail {rail!r} could not be opened ({type(failure).__name__})."
+                    raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.") from failure
+        return self._open[rail]
+
+    async def close(self) -> None:
+        """Close every client."""
+        await step("close_clients", self._stack.aclose())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The teller's desk. ``busy`` holds the ids of the payments this process is at work on."""
+
+    journal: Journal
+    rails: Mapping[str, Offered]
+    clients: Clients
+    factor: Factor
+    guards: Sequence[Guard] = ()
+    pace: Pace = field(default_factory=Pace)
+    now: Callable[[], datetime] = utc_now
+    choose: Callable[[str], str] = secrets.choice
+    new_id: Callable[[], str] = lambda: f"pay_{secrets.token_hex(16)}"
+    new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(16)
+    language: Language = "en"
+    busy: set[str] = field(default_factory=set)
+    turnstile: Turnstile = field(default_factory=Turnstile)
+
+    def guard(self, terms: Terms) -> None:
+        """Ask every guard.
+
+        :raises NotAllowed: one of them refused.
+        """
+        for guard in self.guards:
+            guard.check(terms, self.now())
+
+
+def asked_of(challenge: Challenge) -> Asked:
+    """The question as a factor sees it."""
+    return Asked(
+        payment_id=challenge.id,
+        principal=challenge.principal,
+        text=challenge.text,
+        digest=challenge.digest,
+        nonce=challenge.nonce,
+        created_at=challenge.created_at,
+        expires_at=challenge.expires_at,
+    )
+
+
+async def original_of(desk: Desk, record: PaymentRecord) -> PaymentRecord | None:
+    """The payment that a refund pays back."""
+    if record.refund_of is None:
+        return None
+    return await step("original", desk.journal.payment(record.refund_of))

@@ -1,0 +1,92 @@
+"""Find out what became of a payment: look it up, send it again only where that cannot book twice, or hand it over."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from riel.crash import step
+from riel.errors import NothingLearned
+from riel.journal import Change, PaymentRecord, State
+from riel.rail import Answer
+from riel.teller.carrying import carry
+from riel.teller.desk import Desk, original_of
+from riel.teller.verdict import Found, SendAgain, after_lookup, from_answer, without_lookup
+
+log = logging.getLogger(__name__)
+
+NO_RAIL = timedelta(minutes=1)
+"""How long a payment of a rail that is not offered now waits before it is looked at again."""
+
+
+async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
+    offered = desk.rails.get(record.rail)
+    if offered is None or offered.mode != record.mode:
+        await step("put_back", desk.journal.put_back(record.id, record.fence, desk.now() + NO_RAIL))
+        return record
+    rules, now, patience = offered.guarantees, desk.now(), desk.pace.patience
+    if rules.lookup == "no":
+        verdict = without_lookup(record, rules, now, patience)
+    else:
+        found = await look(desk, record)
+        now = desk.now()
+        verdict = after_lookup(record, rules, found, now, patience)
+    if verdict is SendAgain:
+        return await _send_again(desk, record)
+    if isinstance(verdict, Change):
+        written, done = await step("record", desk.journal.record(record.id, verdict, now))
+        if done:
+            _tell(written, verdict)
+            return written
+        record = written
+    over = record.watch_until is not None and now >= record.watch_until
+    finished = over or record.state in {State.RETURNED, State.REVIEW}
+    pause = patience.most if record.state is State.SETTLED else patience.after(record.looks)
+    next_at = None if finished else now + pause
+    await step("put_back", desk.journal.put_back(record.id, record.fence, next_at))
+    return record
+
+
+async def look(desk: Desk, record: PaymentRecord) -> Found:
+    """Ask the rail about ``record``; a rail that fails to answer has taught nothing."""
+    rules = desk.rails[record.rail].guarantees
+    original = await original_of(desk, record)
+    try:
+        client = await desk.clients.of(record.rail)
+        async with asyncio.timeout(rules.send_deadline.total_seconds()):
+            found = await step("status", client.status(record.order(original)))
+    except NothingLearned as nothing:
+        return nothing
+    except Exception as failure:
+        log.warning("the rail %r failed to look up a payment (%s)", record.rail, type(failure).__name__)
+        return NothingLearned(type(failure).__name__)
+    if found is None:
+        return "absent"
+    return found if isinstance(found, Answer) else NothingLearned("the rail's client returned no answer")
+
+
+async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """Ask after a settled payment: only positive evidence can change it, and that counts whoever brings it."""
+    rules = desk.rails[record.rail].guarantees
+    found = await look(desk, record)
+    if not isinstance(found, Answer):
+        return record
+    change = from_answer(record, rules, found, desk.now(), desk.pace.patience)
+    if change.to is not State.RETURNED:
+        return record
+    written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
+    return written
+
+
+async def _send_again(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """The same reference and the same bytes once more, counted in the journal before they leave."""
+    again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=desk.now(), resend=True)
+    written, done = await step("resend", desk.journal.record(record.id, again, desk.now()))
+    return await carry(desk, written) if done else written
+
+
+def _tell(record: PaymentRecord, change: Change) -> None:
+    if change.event == "settled_late":
+        log.error("payment %s was reported as rejected and has settled after all", record.id)
+    if record.state is State.REVIEW:
+        log.error("payment %s needs an operator: %s", record.id, change.why)

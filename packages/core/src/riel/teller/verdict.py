@@ -1,0 +1,209 @@
+"""What an answer means for the money: pure functions from what happened to what is written.
+
+After a send there is a :class:`Change` to write. After a look-up there is a change, a decision to send once more, or
+nothing learned yet. Nothing here acts, so every row of the rules is a line of a test.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.journal.records import Change, PaymentRecord, State
+from riel.rail import FOREVER, Answer, Guarantees, Status
+from riel.text import said
+
+Outcome = Answer | Rejected | NotSent | OutcomeUnknown
+"""How one send ended."""
+
+Found = Answer | Literal["absent"] | NothingLearned
+"""How one look-up ended."""
+
+NEVER_SENT = "RAIL_UNREACHABLE"
+ABSENT = "NEVER_ARRIVED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait between look-ups: doubling from ``first`` to ``most``."""
+
+    first: timedelta = timedelta(seconds=1)
+    most: timedelta = timedelta(minutes=5)
+    margin: timedelta = timedelta(seconds=5)
+
+    def after(self, looks: int) -> timedelta:
+        """The pause after that many look-ups."""
+        return min(self.most, self.first * (1 << max(0, min(looks, 20))))
+
+
+class SendAgain:
+    """The rail is known not to have it, or cannot be asked, and dedupes: the same order may go once more."""
+
+
+class KeepLooking:
+    """Nothing can be concluded yet."""
+
+
+def after_send(record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: datetime, patience: Patience) -> Change:
+    """What to write after a send of ``record`` (already counted in ``record.sends``) ended with ``outcome``."""
+    only = record.sends == 1
+    match outcome:
+        case Answer():
+            return from_answer(record, rules, outcome, now, patience)
+        case NotSent() if only:
+            return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why="no connection")
+        case Rejected(native=code, said=words) if code in rules.refusals and (only or rules.refusals_stored):
+            return _rejected(record, rules, code, words, now, patience)
+        case Rejected(native=code, said=words):
+            why = "a refusal that does not prove that nothing was booked"
+            return _unknown(record, now, patience, why, code=code, words=words)
+        case NotSent():
+            return _unknown(record, now, patience, "the repeated send never left; an earlier one did")
+        case OutcomeUnknown():
+            return _unknown(record, now, patience, said(str(outcome)) or "no whole answer")
+
+
+def after_lookup(
+    record: PaymentRecord, rules: Guarantees, found: Found, now: datetime, patience: Patience
+) -> Change | type[SendAgain] | type[KeepLooking]:
+    """What follows from what a look-up of ``record`` found."""
+    if isinstance(found, Answer):
+        return from_answer(record, rules, found, now, patience)
+    if isinstance(found, NothingLearned) or record.state is State.PENDING:
+        return KeepLooking
+    if record.state not in {State.SENDING, State.UNKNOWN}:
+        return KeepLooking
+    if may_send_again(record, rules, now, patience):
+        return SendAgain
+    proof = proves_absence(record, rules)
+    if proof is not None and now >= proof:
+        return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
+    if proof is None and now >= record.sent_at + rules.watch:
+        return _review(record, "the rail does not know it, and that proves nothing")
+    return KeepLooking
+
+
+def without_lookup(
+    record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience
+) -> Change | type[SendAgain] | type[KeepLooking]:
+    """What follows for a rail that cannot be asked: send again where it dedupes, else a person must decide."""
+    if record.state not in {State.SENDING, State.UNKNOWN}:
+        return KeepLooking
+    if may_send_again(record, rules, now, patience):
+        return SendAgain
+    return _review(record, "the rail can neither be asked nor does it recognise a second send")
+
+
+def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience) -> bool:
+    """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
+    if rules.dedupe == "no":
+        return False
+    until = record.resend_until
+    if until is None:
+        if rules.dedupe_window == FOREVER:
+            return True
+        until = record.created_at + rules.dedupe_window
+    return now + rules.send_deadline + patience.margin < until
+
+
+def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
+    """From when on "not found" proves that nothing was booked, or ``None`` where it never does."""
+    if record.absent_after is not None:
+        return record.absent_after
+    if rules.absence_after is None:
+        return None
+    return record.sent_at + rules.send_deadline + max(rules.absence_after, rules.lookup_lag)
+
+
+def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Patience) -> Change:
+    """What the rail's own word about the order means. An answer about another amount or payee goes to an operator."""
+    if wrong := _mismatch(record, answer):
+        return _review(record, wrong)
+    word = Change(
+        to=State.PENDING,
+        event="accepted",
+        rail_id=answer.rail_id,
+        facts=answer.facts,
+        said=said(answer.said),
+        code=answer.code,
+        next_at=now + patience.after(0),
+    )
+    match answer.status:
+        case Status.PENDING:
+            return word
+        case Status.SETTLED:
+            late = record.state is State.REJECTED
+            return replace(
+                word,
+                to=State.SETTLED,
+                event="settled_late" if late else "settled",
+                why="the earlier rejection was wrong" if late else "",
+                settled_at=answer.settled_at or now,
+                next_at=now + patience.most if rules.returns else None,
+                watch_until=_until(now, rules.returns) if rules.returns else None,
+            )
+        case Status.RETURNED:
+            return replace(word, to=State.RETURNED, event="returned", next_at=None)
+        case Status.REJECTED:
+            underway = record.sends > 1 and not rules.refusals_stored and now < record.sent_at + rules.send_deadline
+            if underway:
+                return _unknown(
+                    record, now, patience, "rejected, but a repeated send may still arrive", code=answer.code
+                )
+            return _rejected(record, rules, answer.code, answer.said, now, patience)
+
+
+def _mismatch(record: PaymentRecord, answer: Answer) -> str:
+    if answer.amount is not None and answer.amount != record.money.amount:
+        return "the rail speaks of another amount"
+    if answer.currency is not None and answer.currency != record.money.currency:
+        return "the rail speaks of another currency"
+    if answer.account is not None and answer.account != record.payee.account:
+        return "the rail speaks of another account"
+    return ""
+
+
+def _until(now: datetime, horizon: timedelta) -> datetime:
+    return datetime.max.replace(tzinfo=now.tzinfo) if horizon == FOREVER else now + horizon
+
+
+def _rejected(
+    record: PaymentRecord,
+    rules: Guarantees,
+    code: str,
+    words: str,
+    now: datetime,
+    patience: Patience,
+    event: str = "rejected",
+    why: str = "",
+) -> Change:
+    """A negative conclusion: it needs the lease, and the order stays watched, since a request can arrive late."""
+    watched = rules.lookup != "no" and bool(rules.watch)
+    return Change(
+        to=State.REJECTED,
+        event=event,
+        fence=record.fence,
+        why=why,
+        code=code,
+        said=said(words),
+        next_at=now + patience.after(0) if watched else None,
+        watch_until=_until(now, rules.watch) if watched else None,
+    )
+
+
+def _unknown(
+    record: PaymentRecord, now: datetime, patience: Patience, why: str, *, code: str = "", words: str = ""
+) -> Change:
+    return Change(
+        to=State.UNKNOWN,
+        event="unknown",
+        fence=record.fence,
+        why=why,
+        code=code,
+        said=said(words),
+        next_at=now + patience.after(record.sends - 1),
+    )
+
+
+def _review(record: PaymentRecord, why: str) -> Change:
+    return Change(to=State.REVIEW, event="review", fence=record.fence, why=why)

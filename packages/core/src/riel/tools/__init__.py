@@ -1,0 +1,100 @@
+"""An offered rail becomes tools: named, described, with schemas, and each of them runnable.
+
+Whatever happens inside, a tool answers with the envelope: no exception leaves, and no secret.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from riel.errors import NothingSent, Problem
+from riel.redact import Redactor
+from riel.teller import Teller
+from riel.tools.envelope import Envelope, failure
+from riel.tools.three import CheckStatus, RequestRefund, SendPayment
+
+__all__ = ["Described", "Envelope", "every_tool", "unknown_tool"]
+
+log = logging.getLogger(__name__)
+
+Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A tool as a client sees it, and how to run it: ``run(arguments, principal)``.
+
+    Every tool of riel is idempotent: repeated, it pays nothing more. One that is not read-only can move money.
+    """
+
+    name: str
+    title: str
+    description: str
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    scope: str
+    read_only: bool
+    run: Run
+
+
+def every_tool(teller: Teller, answers: Redactor, logs: Redactor) -> dict[str, Described]:
+    """The tools of every offered rail by name, sorted.
+
+    :param answers: knows the settings' secrets, and cleans every answer of them.
+    :param logs: cleans the logs, and is told the codes and account numbers of each call.
+    """
+    tools: dict[str, Described] = {}
+    for name, offered in sorted(teller.desk.rails.items()):
+        for verb in (
+            SendPayment(teller=teller, offered=offered, logs=logs),
+            CheckStatus(teller=teller, offered=offered, logs=logs),
+            RequestRefund(teller=teller, offered=offered, logs=logs),
+        ):
+            tool = f"{name}_{verb.name}"
+            tools[tool] = Described(
+                name=tool,
+                title=verb.title,
+                description=verb.description,
+                input_schema=verb.model.model_json_schema(by_alias=True),
+                output_schema=verb.output_schema,
+                scope=verb.scope,
+                read_only=verb.read_only,
+                run=_safely(tool, verb.run, answers, offered.mode),
+            )
+    return dict(sorted(tools.items()))
+
+
+def unknown_tool() -> Envelope:
+    """The answer to a call of a tool that does not exist."""
+    return failure(
+        Problem(
+            code="UNKNOWN_TOOL",
+            message="There is no such tool.",
+            next_action="Call tools/list and use a name from it.",
+        )
+    )
+
+
+def _safely(name: str, run: Run, redactor: Redactor, mode: str) -> Run:
+    """``run``, answering with the envelope whatever happens, cleaned of every secret."""
+
+    async def safe(arguments: Mapping[str, Any], principal: str) -> Envelope:
+        try:
+            answer = await run(arguments, principal)
+        except NothingSent as refused:
+            answer = failure(refused.problem, mode=mode)
+        except Exception:
+            log.exception("the tool %s failed", name)
+            answer = failure(
+                Problem(
+                    code="INTERNAL_ERROR",
+                    message="riel failed at this. What was confirmed before is safe in the journal.",
+                    next_action="Check the payment's status before anything else, and tell the operator.",
+                ),
+                mode=mode,
+            )
+        cleaned: Envelope = redactor.clean(answer)
+        return cleaned
+
+    return safe

@@ -1,0 +1,93 @@
+"""From what an agent sent to a checked model, or to one clear refusal that never repeats the value."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError, WithJsonSchema, create_model
+
+from riel.confirm import well_formed
+from riel.errors import BadInput
+from riel.money import MOST, masked
+from riel.rail import Rail, Wire
+from riel.text import said
+
+M = TypeVar("M", bound=Wire)
+
+CODE_FIELD = "verification_code"
+_LONGEST_ECHO = 64
+
+VerificationCode = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"}),
+    Field(
+        description="The six digits that the person received for exactly this. Leave it out on the first call: the "
+        "person is then asked. On a retry repeat the same code: nothing is paid twice."
+    ),
+]
+
+
+@cache
+def with_code(model: type[M]) -> type[M]:
+    """``model`` and the code that confirms it."""
+    return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
+
+
+def check(model: type[M], arguments: Mapping[str, Any], rail: Rail) -> M:
+    """The arguments as ``model`` has them.
+
+    :raises BadInput: with a code, a sentence and the field; nothing was sent.
+    """
+    try:
+        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False)
+    except ValidationError as failure:
+        raise _refusal(failure, arguments, rail) from None
+    code = getattr(checked, CODE_FIELD, None)
+    if code is not None and not well_formed(code):
+        raise BadInput(
+            "verificationCode is six digits.",
+            next_action="Ask the person for the six digits, or leave verificationCode out to have them sent.",
+            details={"field": "verificationCode"},
+        )
+    return checked
+
+
+def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail) -> BadInput:
+    errors = failure.errors(include_url=False, include_input=False, include_context=False)
+    problems = [
+        {"field": said(".".join(map(str, error["loc"])), 60), "problem": _sentence(error["type"], error["msg"])}
+        for error in errors[:10]
+    ]
+    first, field = errors[0]["type"], problems[0]["field"]
+    details: dict[str, Any] = {"field": field, "problems": problems}
+    known = rail.errors.get(first)
+    if known is not None:
+        value = arguments.get(field)
+        if isinstance(value, str) and len(value) <= _LONGEST_ECHO:
+            details[field] = masked(said(value))
+        return BadInput(
+            known.meaning, code=known.code, retryable=known.retryable, next_action=known.remedy, details=details
+        )
+    code = {"missing": "MISSING_ARGUMENT", "extra_forbidden": "UNKNOWN_ARGUMENT"}.get(first)
+    if code is None:
+        code = "INVALID_AMOUNT" if field == "amount" else "INVALID_ARGUMENT"
+    return BadInput(f"{field} {problems[0]['problem']}.", code=code, next_action=_NEXT.get(code), details=details)
+
+
+_NEXT = {
+    "INVALID_AMOUNT": f"Send amount as a whole number of minor units (50000 is 500.00), from 1 to {MOST}, without "
+    "quotes, point or exponent. Nothing was sent.",
+    "UNKNOWN_ARGUMENT": "Leave out what the tool's schema does not name. Nothing was sent.",
+    "MISSING_ARGUMENT": "Add the argument and call again. Nothing was sent.",
+}
+
+
+def _sentence(kind: str, message: str) -> str:
+    match kind:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not an argument of this tool"
+        case _:
+            text = said(message).rstrip(".")
+            return text.replace("Input should be", "must be").replace("Value error, ", "")

@@ -1,0 +1,209 @@
+"""What an agent reads: ``{"data", "error"}``, of which exactly one is set, and the schema that says so."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from riel.catalog import Offered
+from riel.errors import NotSent, Problem
+from riel.journal import Challenge, ChallengeState, PaymentRecord, State
+from riel.money import masked
+from riel.rail import Rail
+from riel.teller.verdict import ABSENT, NEVER_SENT
+
+Envelope = dict[str, Any]
+
+STATUSES = (
+    "2fa_required",
+    "pending",
+    "success",
+    "rejected",
+    "returned",
+    "refunded",
+    "declined",
+    "expired",
+)
+
+_UNTIL_IT_IS_CLEAR = (
+    "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
+)
+_WORDS = {
+    State.SENDING: "The {kind} is on its way to the rail. " + _UNTIL_IT_IS_CLEAR,
+    State.UNKNOWN: "The rail's answer was lost; riel is finding out what became of the {kind}. " + _UNTIL_IT_IS_CLEAR,
+    State.PENDING: "The rail has accepted the {kind}, and it has not settled yet. " + _UNTIL_IT_IS_CLEAR,
+    State.REVIEW: "What became of the {kind} cannot be learned from the rail; an operator is asked. "
+    "Do not send it again.",
+    State.SETTLED: "",
+    State.RETURNED: "The {kind} had settled, and the money came back.",
+    State.REJECTED: "The {kind} did not happen; nothing was booked.",
+}
+
+
+def success(data: Mapping[str, Any]) -> Envelope:
+    """An answer that is not a failure."""
+    return {"data": dict(data), "error": None}
+
+
+def failure(problem: Problem, **details: Any) -> Envelope:
+    """An answer that is one."""
+    return {
+        "data": None,
+        "error": {
+            "code": problem.code,
+            "message": problem.message,
+            "details": {**problem.details, **details},
+            "retryable": problem.retryable,
+            "nextAction": problem.next_action,
+        },
+    }
+
+
+def held(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
+    """What is said of a question to a person: that it waits for a code, or how it ended."""
+    state = challenge.state
+    if state is ChallengeState.OPEN and now >= challenge.expires_at:
+        state = ChallengeState.EXPIRED
+    again = "Nothing was sent. Call again without verificationCode to ask the person anew."
+    ask = f"A person must confirm: {challenge.text} {where} Ask them for the code and call again with the same"
+    status, message = {
+        ChallengeState.OPEN: ("2fa_required", f"{ask} arguments and verificationCode."),
+        ChallengeState.DECLINED: ("declined", "The person declined. Nothing was sent; do not ask again."),
+        ChallengeState.LOCKED: ("expired", "Too many wrong codes closed this confirmation. " + again),
+    }.get(state, ("expired", "The code's time is over. " + again))
+    return {
+        "status": status,
+        "message": message,
+        "paymentId": challenge.id,
+        "amount": challenge.money.amount,
+        "currency": challenge.money.currency,
+        "formattedAmount": str(challenge.money),
+        "payee": {"name": challenge.payee.name, "account": masked(challenge.payee.account)},
+        "expiresAt": stamp(challenge.expires_at),
+        "mode": challenge.mode,
+    }
+
+
+def status_of(record: PaymentRecord) -> str:
+    """The one word for where a payment stands."""
+    match record.state:
+        case State.SETTLED if record.kind == "payment" and record.refunded >= record.money.amount:
+            return "refunded"
+        case State.SETTLED:
+            return "success"
+        case State.RETURNED | State.REJECTED:
+            return record.state.value
+        case _:
+            return "pending"
+
+
+def receipt(offered: Offered, record: PaymentRecord) -> dict[str, Any]:
+    """What is said of a payment or refund as the journal has it."""
+    rail = offered.rail
+    field = on_the_wire(rail, rail.reference_field)
+    told: dict[str, Any] = {
+        **record.facts,
+        "status": status_of(record),
+        field: record.reference,
+        "amount": record.money.amount,
+        "currency": record.money.currency,
+        "settledAt": stamp(record.settled_at) if record.settled_at else None,
+    }
+    data = rail.receipt.model_validate(told).model_dump(mode="json", by_alias=True, exclude_none=True)
+    data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
+    if message := _WORDS[record.state].format(kind=record.kind, rail=rail.name, field=field):
+        data["message"] = message
+    if record.refunded:
+        data["refundedAmount"] = record.refunded
+    if record.state in {State.REJECTED, State.RETURNED}:
+        problem = refusal(offered, record)
+        data["reason"] = {"code": problem.code, "message": problem.message}
+    return data
+
+
+def refusal(offered: Offered, record: PaymentRecord) -> Problem:
+    """Why a payment was rejected or came back, in the words of the rail's own table."""
+    rail = offered.rail
+    details: dict[str, Any] = {
+        "paymentId": record.id,
+        on_the_wire(rail, rail.reference_field): record.reference,
+    }
+    if record.said:
+        account = record.payee.account
+        details["untrusted"] = {"railSaid": record.said.replace(account, masked(account))}
+    if known := rail.errors.get(record.code):
+        return Problem(
+            code=known.code,
+            message=known.meaning,
+            retryable=known.retryable,
+            next_action=known.remedy,
+            details=details,
+        )
+    if record.code == NEVER_SENT:
+        return Problem(
+            code=NotSent.code,
+            message="The rail could not be reached, so nothing was sent.",
+            retryable=True,
+            next_action=NotSent.next_action,
+            details=details,
+        )
+    if record.code == ABSENT:
+        return Problem(
+            code="NEVER_ARRIVED",
+            message=f"{rail.title} never received the {record.kind}: nothing was booked.",
+            retryable=True,
+            next_action="Call again without verificationCode to ask the person anew.",
+            details=details,
+        )
+    return Problem(
+        code="RAIL_REJECTED",
+        message=f"{rail.title} did not carry out the {record.kind}; nothing stayed booked.",
+        next_action="Tell the person; the operator can read the rail's own code.",
+        details={**details, **({"untrusted": {"railCode": record.code}} if record.code else {})},
+    )
+
+
+def on_the_wire(rail: Rail, field: str) -> str:
+    """A field of the look-up as agents write it."""
+    return rail.lookup.model_fields[field].alias or field
+
+
+def stamp(at: datetime) -> str:
+    """A time for agents: ISO 8601 in UTC, with seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def output_schema(rail: Rail) -> dict[str, Any]:
+    """The whole envelope: some clients check errors against it too, and throw them away where it does not fit."""
+    answer = rail.receipt.model_json_schema(by_alias=True, mode="serialization")
+    properties: dict[str, Any] = {
+        **answer.get("properties", {}),
+        "status": {"type": "string", "enum": list(STATUSES), "description": "Where the payment stands."},
+        "message": {"type": "string", "description": "What it means and what to do next."},
+        "mode": {"type": "string", "enum": ["live", "test", "sandbox"], "description": "Where the money is."},
+        "paymentId": {"type": "string", "description": "riel's own id, from the first question on."},
+        "formattedAmount": {"type": "string", "description": "The amount for people: MXN 1,234.50."},
+        "refundedAmount": {"type": "integer", "description": "What was paid back, in minor units."},
+        "expiresAt": {"type": "string", "description": "When the code's time is over (ISO 8601, UTC)."},
+        "payee": {"type": "object", "description": "Who is paid, the account masked."},
+        "reason": {"type": "object", "description": "Why it was rejected or came back: code and message."},
+    }
+    data = {"type": "object", "properties": properties, "required": ["status"]}
+    error = {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string", "description": "A stable code."},
+            "message": {"type": "string"},
+            "details": {"type": "object"},
+            "retryable": {"type": "boolean", "description": "Whether the same call may succeed later."},
+            "nextAction": {"type": "string"},
+        },
+        "required": ["code", "message"],
+    }
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {"data": {"anyOf": [data, {"type": "null"}]}, "error": {"anyOf": [error, {"type": "null"}]}},
+        "required": ["data", "error"],
+    }
+    if "$defs" in answer:
+        schema["$defs"] = answer["$defs"]
+    return schema

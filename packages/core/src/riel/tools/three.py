@@ -1,0 +1,223 @@
+"""The three tools that every rail gets: send a payment, check its status, ask for a refund."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from riel.catalog import Offered
+from riel.confirm import Terms
+from riel.errors import NothingSent
+from riel.journal import Challenge, PaymentRecord, State
+from riel.money import Money, masked
+from riel.rail import Payment, Rail, Refund, Wire
+from riel.redact import Redactor
+from riel.teller import Call, Teller
+from riel.tools.arguments import CODE_FIELD, check, with_code
+from riel.tools.envelope import Envelope, failure, held, on_the_wire, output_schema, receipt, refusal, success
+
+OURS = re.compile(r"pay_[0-9a-f]{32}")
+"""riel's own id of a payment, which ``check_status`` takes too: a question that was never answered has no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One of the three tools of one rail, before it is described. ``logs`` is told what no log may show."""
+
+    teller: Teller
+    offered: Offered
+    logs: Redactor
+
+    @property
+    def rail(self) -> Rail:
+        """The rail."""
+        return self.offered.rail
+
+
+class SendPayment(Verb):
+    """Ask a person, then pay once."""
+
+    name, read_only, scope = "send_payment", False, "payments:send"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Send a payment by {self.rail.title}"
+
+    @property
+    def description(self) -> str:
+        """For the model: the only specification it sees."""
+        rail, money = self.rail, Money(50000, self.rail.currencies[0])
+        return (
+            f"Send money by {rail.title} ({', '.join(rail.currencies)}). Amounts are minor units: 50000 is {money}. "
+            "The first call, without verificationCode, moves nothing: a person is asked to confirm exactly this; they get "
+            "a code. Call again with the same arguments and that code, and it is paid once, however often the call is "
+            f"repeated. A status of pending is not a failure: ask {rail.name}_check_status, do not pay again."
+        )
+
+    @property
+    def model(self) -> type[Wire]:
+        """Its arguments."""
+        return with_code(self.rail.payment)
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """Its answers."""
+        return output_schema(self.rail)
+
+    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
+        """Ask, or pay what a code confirms."""
+        payment = check(self.model, arguments, self.rail)
+        assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
+        code: str | None = getattr(payment, CODE_FIELD)
+        payee = payment.payee()
+        self.logs.remember(payee.account, masked(payee.account))
+        terms = Terms(
+            kind="payment",
+            rail=self.rail.name,
+            mode=self.offered.mode,
+            principal=principal,
+            payee=payee,
+            money=Money(payment.amount, getattr(payment, "currency", self.rail.currencies[0])),
+            arguments=_plain(payment),
+        )
+        call = Call(terms=terms, offered=self.offered, model=payment, purpose=payment.purpose())
+        return await _confirmed(self, call, code)
+
+
+class RequestRefund(Verb):
+    """Ask a person, then ask the rail to pay back once."""
+
+    name, read_only, scope = "request_refund", False, "payments:refund"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Request a refund by {self.rail.title}"
+
+    @property
+    def description(self) -> str:
+        """For the model."""
+        able = self.rail.capabilities
+        part = "" if able.partial_refund.able else f" Only the whole amount: {able.partial_refund.reason}"
+        if not able.refund.able:
+            return f"{self.rail.title} makes no refunds: {able.refund.reason} The tool answers with that."
+        return (
+            f"Ask {self.rail.title} to pay back a settled payment. It works like {self.rail.name}_send_payment: the "
+            f"first call asks a person, the second, with their verificationCode, is done once.{part}"
+        )
+
+    @property
+    def model(self) -> type[Wire]:
+        """Its arguments."""
+        return with_code(self.rail.refund)
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """Its answers."""
+        return output_schema(self.rail)
+
+    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
+        """Ask, or pay back what a code confirms."""
+        refund = check(self.model, arguments, self.rail)
+        assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
+        able = self.rail.capabilities
+        if not able.refund.able:
+            raise _not_supported(able.refund.reason)
+        code: str | None = getattr(refund, CODE_FIELD)
+        original = await self.teller.find(self.rail.name, getattr(refund, self.rail.reference_field), principal)
+        if not isinstance(original, PaymentRecord) or original.kind != "payment":
+            raise NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+        amount = getattr(refund, "amount", None) or original.money.amount
+        if amount != original.money.amount and not able.partial_refund.able:
+            raise _not_supported(able.partial_refund.reason)
+        if code is None:
+            _refundable(original, amount)
+        terms = Terms(
+            kind="refund",
+            rail=self.rail.name,
+            mode=self.offered.mode,
+            principal=principal,
+            payee=original.payee,
+            money=Money(amount, original.money.currency),
+            arguments=_plain(refund),
+            original=original.id,
+        )
+        call = Call(terms=terms, offered=self.offered, model=refund, purpose=refund.reason, original=original)
+        return await _confirmed(self, call, code)
+
+
+class CheckStatus(Verb):
+    """Say where a payment or refund stands."""
+
+    name, read_only, scope = "check_status", True, "payments:read"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Check a payment by {self.rail.title}"
+
+    @property
+    def description(self) -> str:
+        """For the model."""
+        field = on_the_wire(self.rail, self.rail.reference_field)
+        return (
+            f"Where a {self.rail.title} payment or refund stands: pending, success, rejected, returned, refunded, or, "
+            f"while no code was given, 2fa_required, declined or expired. {field} is the one that send_payment gave or "
+            "the paymentId of a question. It moves nothing and may be called at any time."
+        )
+
+    @property
+    def model(self) -> type[Wire]:
+        """Its arguments."""
+        return self.rail.lookup
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """Its answers."""
+        return output_schema(self.rail)
+
+    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
+        """Look it up in the journal, and at the rail where that may tell more."""
+        field = on_the_wire(self.rail, self.rail.reference_field)
+        given = arguments.get(field)
+        if not (isinstance(given, str) and OURS.fullmatch(given) and len(arguments) == 1):
+            given = getattr(check(self.rail.lookup, arguments, self.rail), self.rail.reference_field)
+        found = await self.teller.status(self.rail.name, given, principal)
+        if isinstance(found, Challenge):
+            return success(held(found, "", self.teller.desk.now()))
+        return success(receipt(self.offered, found))
+
+
+async def _confirmed(verb: Verb, call: Call, code: str | None) -> Envelope:
+    """The first call asks; the second, with the code, does it or says what became of it."""
+    if code is None:
+        challenge, where = await verb.teller.ask(call)
+        return success(held(challenge, where, verb.teller.desk.now()))
+    verb.logs.remember(code)
+    record = await verb.teller.confirm(call, code)
+    if record.state is State.REJECTED:
+        return failure(refusal(verb.offered, record), mode=record.mode)
+    return success(receipt(verb.offered, record))
+
+
+def _plain(model: Wire) -> dict[str, Any]:
+    """The arguments as they go over the wire, without the code and without what was not given."""
+    return model.model_dump(mode="json", by_alias=True, exclude={CODE_FIELD}, exclude_none=True)
+
+
+def _refundable(original: PaymentRecord, amount: int) -> None:
+    """Refuse at once what the journal would refuse in the end."""
+    if original.state is not State.SETTLED:
+        raise NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+    if amount > original.money.amount - original.refunded:
+        raise NothingSent(
+            "The refund is more than what is left of the payment. Nothing was sent.",
+            code="REFUND_EXCEEDS_PAYMENT",
+            next_action="Ask for at most refundable, in minor units.",
+            details={"refundable": original.money.amount - original.refunded},
+        )
+
+
+def _not_supported(reason: str) -> NothingSent:
+    return NothingSent(reason, code="NOT_SUPPORTED", next_action="Nothing was sent. Tell the person why.")

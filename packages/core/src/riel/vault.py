@@ -1,0 +1,189 @@
+"""Where secrets are kept: a file that only its owner can read, or the system's keyring with such a file to point at it.
+
+Several processes may make the same secret at once, and end up with the same one.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Protocol, TypeVar
+
+from riel.errors import Misconfigured
+
+T = TypeVar("T")
+
+SERVICE = "riel"
+PATIENCE = timedelta(seconds=10)
+"""How long a keyring may take; one that waits for somebody to unlock it, where nobody is, waits for ever."""
+
+KEY_BYTES = 32
+
+
+def server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
+    """The server's own key, 32 bytes, made at the first use and kept as hexadecimal in ``folder/server.key``.
+
+    Never in the keyring: every process and container that shares the journal needs the same one.
+
+    :raises Misconfigured: the file can be read by others, or is no key, or cannot be made.
+    """
+    path = folder / "server.key"
+    while (text := _read(path)) is None:
+        with suppress(FileExistsError):
+            _write(path, make(KEY_BYTES).hex(), replace=False)
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise Misconfigured(f"{path} is not a key of 64 hexadecimal digits: restore it, or remove it to have one made")
+    return key
+
+
+def keep(name: str, folder: Path, value: str, *, replace: bool = False, patience: timedelta = PATIENCE) -> str:
+    """Keep ``value``, in the keyring where there is one that works, and say where it is, for a person.
+
+    The file decides which of two that are kept at once is the one: each has an entry of its own in the keyring.
+
+    :param name: of letters, digits and hyphens; it becomes a file's name.
+    :raises FileExistsError: there is one, and it is not to be replaced.
+    :raises Misconfigured: the folder cannot be written.
+    """
+    path = folder / f"{name}.secret"
+    if path.exists() and not replace:
+        raise FileExistsError(path)
+    before = _entry(path) if replace else None
+    entry = f"{name}-{secrets.token_hex(8)}"
+    in_keyring = _in_time(lambda: _entrust(entry, value), patience) is True
+    try:
+        _write(path, f"keyring:{entry}" if in_keyring else f"file:{value}", replace=replace)
+    except BaseException:
+        if in_keyring:
+            _in_time(lambda: _ring().delete_password(SERVICE, entry), patience)
+        raise
+    if before is not None:
+        _in_time(lambda: _ring().delete_password(SERVICE, before), patience)
+    return "the system's keyring" if in_keyring else str(path)
+
+
+def kept(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | None:
+    """The value that was kept, or ``None`` where none was.
+
+    :raises Misconfigured: there is one, and others can read it, or the keyring that has it does not hand it over.
+    """
+    path = folder / f"{name}.secret"
+    text = _read(path)
+    if text is None:
+        return None
+    where, _, rest = text.partition(":")
+    if where == "file":
+        return rest
+    value = _in_time(lambda: _ring().get_password(SERVICE, rest), patience) if where == "keyring" else None
+    if value is None:
+        raise Misconfigured(
+            f"the secret that {path} stands for is in the system's keyring, which does not hand it over: "
+            "unlock the keyring, or run riel enroll --replace"
+        )
+    return value
+
+
+class _Ring(Protocol):
+    @property
+    def priority(self) -> float: ...
+
+    def get_password(self, service: str, username: str) -> str | None: ...
+
+    def set_password(self, service: str, username: str, password: str) -> None: ...
+
+    def delete_password(self, service: str, username: str) -> None: ...
+
+
+def _ring() -> _Ring:
+    import keyring
+
+    return keyring.get_keyring()
+
+
+def _entrust(entry: str, value: str) -> bool:
+    """Whether the keyring took ``value`` and gives it back. Those that are none have no priority: fail, null, empty."""
+    ring = _ring()
+    if ring.priority <= 0:
+        return False
+    ring.set_password(SERVICE, entry, value)
+    return ring.get_password(SERVICE, entry) == value
+
+
+def _entry(path: Path) -> str | None:
+    """The keyring's entry that the file at ``path`` stands for, if it does."""
+    with suppress(OSError, ValueError):
+        where, _, entry = path.read_text("ascii").partition(":")
+        return entry.strip() if where == "keyring" else None
+    return None
+
+
+def _in_time(work: Callable[[], T], patience: timedelta) -> T | None:
+    """What ``work`` returned, or ``None`` where it failed or took too long: its thread does not keep us from ending."""
+    answers: SimpleQueue[T | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put(work())
+        except Exception:
+            answers.put(None)
+
+    Thread(target=run, name="riel-keyring", daemon=True).start()
+    try:
+        return answers.get(timeout=patience.total_seconds())
+    except Empty:
+        return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            # Asked of the open file and not of its name, which may stand for another file by now.
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+                raise Misconfigured(f"{path} can be read by others: run chmod 600 {path}")
+            return file.read().decode("ascii").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as failure:
+        raise Misconfigured(f"{path} cannot be read: {failure.strerror}") from failure
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is damaged: restore it, or remove it to have one made") from None
+
+
+def _write(path: Path, text: str, *, replace: bool) -> None:
+    """Put ``text`` at ``path``, whole and on the disk or not at all: a link cannot be made where a file is."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text.encode("ascii") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            fresh.replace(path)
+        else:
+            path.hardlink_to(fresh)
+        if os.name == "posix":
+            _sync(path.parent)
+    except OSError as failure:
+        if isinstance(failure, FileExistsError) and path.exists():
+            raise
+        raise Misconfigured(f"{path} cannot be written: {failure.strerror}") from failure
+    finally:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

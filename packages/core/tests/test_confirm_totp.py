@@ -1,0 +1,160 @@
+"""An authenticator app: the codes of RFC 6238, each time step once, for the person who enrolled."""
+
+import asyncio
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from riel import vault
+from riel.confirm.factor import Asked, Factor, Proof, Setup
+from riel.confirm.totp import Enrolment, Totp, enrol, enrolled, step_of
+from riel.errors import Misconfigured, NotConfirmed
+
+SECRET = base64.b32encode(b"12345678901234567890").decode()
+ENROLMENT = Enrolment(id="e1", secret=SECRET, after=0)
+
+RFC_6238 = [
+    (59, "94287082"),
+    (1111111109, "07081804"),
+    (1111111111, "14050471"),
+    (1234567890, "89005924"),
+    (2000000000, "69279037"),
+    (20000000000, "65353130"),
+]
+"""Appendix B, SHA-1. Six digits are the last six of the eight."""
+
+NOW = datetime.fromtimestamp(1111111109, UTC)
+CODE = "081804"
+STEP = 1111111109 // 30
+ASKED = Asked(
+    payment_id="pay_1",
+    principal="local",
+    text="Pay MXN 500.00",
+    digest=bytes(32),
+    nonce=bytes(16),
+    created_at=NOW,
+    expires_at=NOW + timedelta(minutes=10),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+    from keyring.backends.null import Keyring
+
+    monkeypatch.setattr(keyring, "get_keyring", Keyring)
+
+
+@pytest.fixture
+def factor() -> Totp:
+    return Totp("local", ENROLMENT)
+
+
+@pytest.mark.parametrize(("seconds", "eight_digits"), RFC_6238)
+def test_the_codes_are_those_of_rfc_6238(seconds: int, eight_digits: str) -> None:
+    assert step_of(SECRET, eight_digits[2:], datetime.fromtimestamp(seconds, UTC)) == seconds // 30
+
+
+@pytest.mark.parametrize(("steps", "taken"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_a_phone_may_be_one_time_step_off_and_not_two(factor: Totp, steps: int, taken: bool) -> None:
+    proof = factor.check(ASKED, CODE, NOW + steps * timedelta(seconds=30))
+    assert proof == (Proof(f"totp:e1:{STEP}") if taken else None)
+
+
+def test_the_proof_names_the_step_of_the_code_and_not_of_the_clock(factor: Totp) -> None:
+    """So the same code, given again 30 seconds later, names the same step, and the store refuses it."""
+    later = factor.check(ASKED, CODE, NOW + timedelta(seconds=30))
+    assert later == factor.check(replace(ASKED, payment_id="pay_2"), CODE, NOW)
+
+
+@pytest.mark.parametrize("code", ["０８１８０４", "081804\n", " 081804", "81804", "", "0818044"])  # noqa: RUF001
+def test_only_six_ascii_digits_are_a_code(factor: Totp, code: str) -> None:
+    assert factor.check(ASKED, code, NOW) is None
+    assert not factor.same(ASKED, code, Proof(f"totp:e1:{STEP}"))
+
+
+def test_the_code_that_enrolled_confirms_nothing() -> None:
+    enrolled_just_now = Totp("local", replace(ENROLMENT, after=STEP))
+    assert enrolled_just_now.check(ASKED, CODE, NOW) is None
+    assert Totp("local", replace(ENROLMENT, after=STEP - 1)).check(ASKED, CODE, NOW) is not None
+
+
+def test_a_repeated_code_is_known_by_the_step_of_its_proof(factor: Totp) -> None:
+    proof = factor.check(ASKED, CODE, NOW)
+    assert proof is not None
+    assert factor.same(ASKED, CODE, proof)
+    assert not factor.same(ASKED, CODE, Proof(f"totp:e1:{STEP + 1}"))
+    assert not factor.same(ASKED, "000000", proof)
+    assert not factor.same(ASKED, CODE, Proof())
+
+
+def test_after_a_new_enrolment_old_proofs_are_nobodys(factor: Totp) -> None:
+    assert not Totp("local", replace(ENROLMENT, id="e2")).same(ASKED, CODE, Proof(f"totp:e1:{STEP}"))
+
+
+def test_one_person_cannot_confirm_for_another(factor: Totp) -> None:
+    other = replace(ASKED, principal="somebody else")
+    assert factor.check(other, CODE, NOW) is None
+    assert not factor.same(other, CODE, Proof(f"totp:e1:{STEP}"))
+    with pytest.raises(NotConfirmed) as caught:
+        asyncio.run(factor.ask(other))
+    assert caught.value.problem.code == "2FA_NOT_ENROLLED"
+
+
+def test_asking_sends_nothing_and_says_where_the_code_is(factor: Totp) -> None:
+    assert "authenticator app" in asyncio.run(factor.ask(ASKED))
+
+
+def test_before_1970_there_are_no_codes(factor: Totp) -> None:
+    assert step_of(SECRET, "755224", datetime.fromtimestamp(0, UTC)) == 0
+
+
+def test_it_may_confirm_real_money_and_is_not_bound_to_the_payment() -> None:
+    assert (Totp.name, Totp.sandbox_only, Totp.linked) == ("totp", False, False)
+
+
+def test_it_opens_with_what_was_enrolled(tmp_path: Path) -> None:
+    enrol("local", tmp_path, ENROLMENT)
+    factor: Factor = Totp.open(Setup(key=bytes(32), principal="local", folder=tmp_path))
+    assert factor.check(ASKED, CODE, NOW) == Proof(f"totp:e1:{STEP}")
+
+
+def test_who_is_not_enrolled_is_told_to_enroll(tmp_path: Path) -> None:
+    enrol("local", tmp_path, ENROLMENT)
+    with pytest.raises(Misconfigured, match="run riel enroll --principal 'ana maria'"):
+        Totp.open(Setup(key=bytes(32), principal="ana maria", folder=tmp_path))
+
+
+@pytest.mark.parametrize("principal", ["local", "../../etc/passwd", "ana@example.mx", "", "ñ" * 300, "a/b", "a\\b"])
+def test_any_principal_can_enroll(tmp_path: Path, principal: str) -> None:
+    enrol(principal, tmp_path, ENROLMENT)
+    assert enrolled(principal, tmp_path) == ENROLMENT
+    assert enrolled(principal + "x", tmp_path) is None
+    assert [path.parent for path in tmp_path.rglob("*")] == [tmp_path]
+
+
+@pytest.mark.parametrize("value", ["{}", "[1]", "nonsense", '{"id": "e", "secret": "1", "after": 0}', "5"])
+def test_a_damaged_enrolment_is_one_sentence_without_the_secret(tmp_path: Path, value: str) -> None:
+    enrol("local", tmp_path, ENROLMENT)
+    (path,) = tmp_path.glob("*.secret")
+    path.write_text(f"file:{value}")
+    with pytest.raises(Misconfigured, match="run riel enroll --replace") as caught:
+        enrolled("local", tmp_path)
+    assert caught.value.__cause__ is None
+
+
+def test_the_secret_is_not_shown(factor: Totp) -> None:
+    assert SECRET not in repr(factor)
+
+
+def test_an_enrolment_is_not_replaced_by_accident(tmp_path: Path) -> None:
+    enrol("local", tmp_path, ENROLMENT)
+    with pytest.raises(FileExistsError):
+        enrol("local", tmp_path, replace(ENROLMENT, id="e2"))
+    assert enrolled("local", tmp_path) == ENROLMENT
+    assert str(tmp_path) in enrol("local", tmp_path, replace(ENROLMENT, id="e2"), replace=True)
+    assert enrolled("local", tmp_path) == replace(ENROLMENT, id="e2")
+    assert vault.kept("other", tmp_path) is None

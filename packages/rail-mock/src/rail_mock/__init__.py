@@ -1,0 +1,57 @@
+"""The debug rail: a pretend bank that does on demand whatever a bank can do to a payment.
+
+This is a whole rail, and short on purpose: copy it to begin your own. What costs time to import (httpx, starlette)
+waits until a payment needs it, so that an installed rail costs a server's start next to nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from rail_mock.codes import ERRORS
+from rail_mock.models import MockLookup, MockPayment, MockReceipt, MockRefund
+from rail_mock.settings import MockSettings, behaviour_of, guarantees
+from riel import Capabilities, Rail, Sandbox, hookimpl, yes
+
+if TYPE_CHECKING:
+    import httpx
+
+    from rail_mock.client import MockClient
+
+__all__ = ["connect", "riel_rails", "sandbox"]
+
+
+def connect(
+    settings: MockSettings, transport: "httpx.AsyncBaseTransport | None" = None
+) -> "AbstractAsyncContextManager[MockClient]":
+    """Open a client of the bank at ``settings.base_url``."""
+    from rail_mock.client import opened
+
+    return opened(settings, transport)
+
+
+def sandbox(settings: Mapping[str, str]) -> Sandbox:
+    """Make the pretend bank that behaves as ``settings`` declare."""
+    from rail_mock.app import pretend_bank
+
+    return pretend_bank(behaviour_of(settings))
+
+
+@hookimpl
+def riel_rails() -> Iterable[Rail]:
+    """The one rail of this package."""
+    yield Rail(
+        name="mock",
+        title="Pretend bank",
+        currency="MXN",
+        payment=MockPayment,
+        lookup=MockLookup,
+        refund=MockRefund,
+        receipt=MockReceipt,
+        connect=connect,
+        settings=MockSettings,
+        errors=ERRORS,
+        capabilities=Capabilities(refund=yes, partial_refund=yes),
+        guarantees=guarantees,
+        sandbox=sandbox,
+    )

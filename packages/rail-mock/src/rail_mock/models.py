@@ -1,0 +1,79 @@
+"""What an agent writes and reads: the arguments of the three tools, and the receipt."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from riel import Line, Lookup, MinorUnits, Payee, Payment, Receipt, Refund
+
+ACCOUNT = r"^[0-9]{10}$"
+
+
+def ten_digits(account: str) -> str:
+    """``account``, where it is ten ASCII digits; ``str.isdigit`` would let the digits of other scripts through."""
+    if re.fullmatch(r"[0-9]{10}", account) is None:
+        raise PydanticCustomError("invalid_account", "is not an account of this bank: write exactly 10 digits")
+    return account
+
+
+# The schema shows the pattern, but the refusal comes from the function: so it has a code of its own, which ERRORS
+# explains, where pydantic's own pattern would only say that a string does not match.
+Account = Annotated[
+    str,
+    AfterValidator(ten_digits),
+    Field(description="The payee's account: exactly 10 digits.", json_schema_extra={"pattern": ACCOUNT}),
+]
+
+
+class MockPayment(Payment):
+    """Pay one account at the pretend bank. Amounts are centavos of Mexican pesos."""
+
+    amount: Annotated[MinorUnits, Field(description="Amount in centavos, a positive integer (50000 = 500.00 MXN).")]
+    account: Account
+    concept: Annotated[
+        Line,
+        Field(min_length=1, max_length=40, description="What it is for, as the payee reads it; 40 characters at most."),
+    ]
+    recipient_name: Annotated[
+        Line,
+        Field(min_length=1, max_length=60, description="Full name of the account's holder; 60 characters at most."),
+    ]
+
+    def payee(self) -> Payee:
+        """Who is paid."""
+        return Payee(self.account, name=self.recipient_name)
+
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.concept
+
+
+class MockLookup(Lookup):
+    """Ask what became of a payment or a refund."""
+
+    tracking_key: Annotated[
+        Line, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+    ]
+
+
+class MockRefund(Refund):
+    """Take a payment back, whole or in part."""
+
+    tracking_key: Annotated[
+        Line, Field(min_length=1, max_length=100, description="The payment's reference, as an earlier answer gave it.")
+    ]
+    reason: Annotated[
+        Line, Field(min_length=1, max_length=140, description="Why it is refunded; 140 characters at most.")
+    ]
+    amount: Annotated[
+        MinorUnits | None, Field(description="Centavos to refund, for a part; leave it out for all that is left.")
+    ] = None
+
+
+class MockReceipt(Receipt):
+    """What became of a payment or a refund."""
+
+    tracking_key: Annotated[str | None, Field(description="Our reference for it at the bank.")] = None
+    bank_reference: Annotated[str | None, Field(description="The bank's own number for it.")] = None

@@ -1,0 +1,74 @@
+"""What the pretend bank reads: orders and questions, and only those that are in form."""
+
+import hashlib
+import re
+from collections.abc import Collection
+from typing import Annotated
+
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from riel import Line, MinorUnits, Wire
+
+LONGEST_BODY = 16_384
+
+
+class PaymentBody(Wire):
+    """The body of ``POST /payments``. Account and currency are judged at the bank: they have codes of their own."""
+
+    reference: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]
+    amount: MinorUnits
+    currency: str
+    account: str
+    concept: Annotated[Line, Field(min_length=1, max_length=40)]
+    recipient_name: Annotated[Line, Field(min_length=1, max_length=60)]
+
+
+class RefundBody(Wire):
+    """The body of ``POST /payments/{reference}/refunds``."""
+
+    reference: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]
+    amount: MinorUnits
+    currency: str
+    reason: Annotated[Line, Field(min_length=1, max_length=140)]
+
+
+def key_of(request: Request) -> str:
+    """The idempotency key, which every order must have."""
+    key = request.headers.get("idempotency-key", "")
+    if re.fullmatch(r"[!-~]{1,255}", key) is None:
+        raise HTTPException(400, "the header Idempotency-Key is missing, or not 1 to 255 visible ASCII characters")
+    return key
+
+
+async def body_of(request: Request) -> bytes:
+    """The bytes of an order, as long as they say that they are JSON and are not too many."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "the body must be application/json")
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LONGEST_BODY:
+            raise HTTPException(413, f"the body is longer than {LONGEST_BODY} bytes")
+    return raw
+
+
+def fingerprint(request: Request, raw: bytes) -> bytes:
+    """What tells a copy of an order from another order: where it was sent, and all that it says."""
+    return hashlib.sha256(request.url.path.encode() + b"\n" + raw).digest()
+
+
+def query(request: Request, known: Collection[str]) -> dict[str, str]:
+    """The query, where it asks nothing that the bank does not know of."""
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        raise HTTPException(400, f"the query has no use for {', '.join(map(repr, unknown))}")
+    return dict(request.query_params)
+
+
+def number(text: str, name: str, most: int) -> int:
+    """A whole number from 1 to ``most``."""
+    if re.fullmatch(r"[1-9][0-9]{0,9}", text) is None or int(text) > most:
+        raise HTTPException(400, f"{name} must be a whole number from 1 to {most}")
+    return int(text)

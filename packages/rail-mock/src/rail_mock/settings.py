@@ -1,0 +1,105 @@
+"""How the bank behaves: one set of settings, which the pretend bank obeys and the rail declares.
+
+A real rail knows its provider and declares one value. Here every kind of guarantee can be chosen, so that the core
+can be tried against each kind of bank there is.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rail_mock.codes import REFUSALS
+from riel import FOREVER, Guarantees, RailSettings
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SomeSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Behaviour(BaseModel):
+    """What the bank does with copies, look-ups and time. The defaults are those of a good provider: Stripe's kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    dedupe: Annotated[
+        Literal["no", "by_key", "by_reference"],
+        Field(description="A second order of one reference is booked again, answered as the first, or refused."),
+    ] = "by_key"
+    dedupe_seconds: Annotated[
+        SomeSeconds | Literal["forever"], Field(description="For how long the bank remembers a key or a reference.")
+    ] = 86_400.0
+    refusals_stored: Annotated[
+        bool, Field(description="Whether a refusal is remembered too. A bank that does not dedupe remembers none.")
+    ] = True
+    lookup: Annotated[
+        Literal["no", "by_reference", "by_key", "by_list"],
+        Field(description="The one way in which the bank can be asked about an order."),
+    ] = "by_reference"
+    lookup_lag_seconds: Annotated[Seconds, Field(description="How far what the bank answers lies behind.")] = 0.0
+    absence_seconds: Annotated[
+        Seconds | Literal["never"], Field(description="After how long 'not found' proves that nothing was booked.")
+    ] = 30.0
+    watch_seconds: Annotated[
+        Seconds, Field(description="How late a request may arrive; one that is under way for longer is lost.")
+    ] = 3_600.0
+    returns_seconds: Annotated[
+        Seconds, Field(description="For how long after settlement money may come back; zero: never.")
+    ] = 3_600.0
+    settles: Annotated[
+        Literal["at_once", "later"],
+        Field(description="Whether whatever is accepted has settled, or may settle (or be rejected) later."),
+    ] = "later"
+    send_deadline_seconds: Annotated[SomeSeconds, Field(description="How long one send may take.")] = 10.0
+
+    @model_validator(mode="after")
+    def _absence_can_be_seen(self) -> "Behaviour":
+        if self.absence_seconds != "never" and self.absence_seconds < self.lookup_lag_seconds:
+            raise ValueError("absence_seconds is shorter than lookup_lag_seconds: a booking could still be hidden")
+        return self
+
+    @property
+    def dedupe_window(self) -> timedelta:
+        """For how long after its first arrival an order is known again."""
+        if self.dedupe == "no":
+            return timedelta(0)
+        return FOREVER if self.dedupe_seconds == "forever" else timedelta(seconds=self.dedupe_seconds)
+
+    @property
+    def longest_journey(self) -> timedelta:
+        """How late a request may arrive: inside the watch, and while its copies are still remembered."""
+        watch = timedelta(seconds=self.watch_seconds)
+        return watch if self.dedupe == "no" else min(watch, self.dedupe_window)
+
+
+class MockSettings(RailSettings, Behaviour):  # type: ignore[misc]  # mypy compares the two model_config; pydantic merges
+    """The rail's settings. There is no live system behind it: away from this machine its mode is ``test``."""
+
+
+def behaviour_of(settings: Mapping[str, str]) -> Behaviour:
+    """The behaviour that raw settings ask for; whatever is not a setting of the bank is refused."""
+    unknown = sorted(set(settings) - set(Behaviour.model_fields))
+    if unknown:
+        known = ", ".join(Behaviour.model_fields)
+        raise ValueError(f"the pretend bank has no setting {', '.join(map(repr, unknown))}; it has {known}")
+    asked: dict[str, Any] = dict(settings)
+    return Behaviour.model_validate(asked)
+
+
+def guarantees(bank: Behaviour) -> Guarantees:
+    """What may be relied on at a bank that behaves so."""
+    provable = bank.lookup != "no" and bank.absence_seconds != "never"
+    return Guarantees(
+        dedupe=bank.dedupe,
+        dedupe_window=bank.dedupe_window,
+        refusals_stored=bank.refusals_stored and bank.dedupe != "no",
+        refusals=REFUSALS,
+        lookup=bank.lookup,
+        lookup_lag=timedelta(seconds=bank.lookup_lag_seconds),
+        absence_after=timedelta(seconds=float(bank.absence_seconds)) if provable else None,
+        watch=timedelta(seconds=bank.watch_seconds),
+        returns=timedelta(seconds=bank.returns_seconds),
+        settles=bank.settles,
+        refunds="by_rail",
+        send_deadline=timedelta(seconds=bank.send_deadline_seconds),
+    )

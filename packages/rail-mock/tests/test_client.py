@@ -1,0 +1,185 @@
+"""The client takes only a clear yes for a yes and only a documented no for a no."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from rail_mock.client import MockClient, opened
+from rail_mock.models import MockPayment
+from rail_mock.settings import MockSettings
+from riel import Draft, Mint, Money, NothingLearned, NotSent, OutcomeUnknown, Rejected
+
+pytestmark = pytest.mark.anyio
+
+Respond = Callable[[httpx.Request], httpx.Response]
+NO = {"error": {"code": "insufficient_funds", "message": "The balance does not suffice."}}
+ABSENT = {"error": {"code": "not_found", "message": ""}}
+
+
+@asynccontextmanager
+async def talking_to(respond: Respond, **settings: Any) -> AsyncIterator[MockClient]:
+    async with opened(MockSettings(base_url="http://bank.invalid", **settings), httpx.MockTransport(respond)) as client:
+        yield client
+
+
+def yes(request: httpx.Request, **changes: Any) -> dict[str, Any]:
+    asked = json.loads(request.content)
+    return {
+        "id": "P-1",
+        "reference": asked["reference"],
+        "status": "settled",
+        "amount": asked["amount"],
+        "currency": asked["currency"],
+        "account": asked["account"],
+        "createdAt": "2026-03-07T12:00:00Z",
+        "settledAt": "2026-03-07T12:00:00Z",
+        "code": None,
+    } | changes
+
+
+async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(world: Callable[..., Any]) -> None:
+    async with world().client() as client:
+        asked = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
+        draft = Draft(kind="payment", money=Money(1, "MXN"), payment=asked)
+        mint = Mint(datetime(2026, 3, 7, tzinfo=UTC), choose=lambda alphabet: alphabet[-1])
+        prepared = client.prepare(draft, mint)
+        assert prepared.reference == "MOCK260307" + "Z" * 16
+        assert client.prepare(draft, mint) == prepared, "it is pure: the same mint makes the same bytes"
+        assert json.loads(prepared.body)["concept"] == "Año ñandú"
+
+
+async def test_what_is_sent_is_what_was_stored_under_the_reference_as_key(world: Callable[..., Any]) -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(201, json=yes(request))
+
+    async with talking_to(respond) as client:
+        order = world().payment(client)
+        await client.send(order)
+    (request,) = seen
+    assert request.content == order.body
+    assert request.headers["Idempotency-Key"] == order.reference
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reference": "SOMEBODYELSE"},
+        {"status": "in_review"},
+        {"status": None},
+        {"amount": "50000"},
+        {"amount": 50_000.0},
+        {"amount": True},
+        {"account": None},
+        {"settledAt": "yesterday"},
+    ],
+    ids=str,
+)
+async def test_a_yes_that_is_not_clear_is_unknown(world: Callable[..., Any], changes: dict[str, Any]) -> None:
+    async with talking_to(lambda request: httpx.Response(201, json=yes(request, **changes))) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.send(world().payment(client))
+
+
+async def test_an_answer_with_fields_that_are_new_to_us_is_read(world: Callable[..., Any]) -> None:
+    async with talking_to(lambda request: httpx.Response(200, json=yes(request, fee=0))) as client:
+        assert (await client.send(world().payment(client))).rail_id == "P-1"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, json=NO),
+        httpx.Response(500, json=NO),
+        httpx.Response(302, json=NO, headers={"location": "/elsewhere"}),
+        httpx.Response(422, json={"error": {"code": "never_heard_of"}}),
+        httpx.Response(422, json={"error": {"code": "never_heard_of", "message": ""}}),
+        httpx.Response(409, json={"error": {"code": "duplicate_reference", "message": ""}}),
+        httpx.Response(422, json={"error": "insufficient_funds"}),
+        httpx.Response(401, text="insufficient_funds"),
+        httpx.Response(404),
+        httpx.Response(408),
+        httpx.Response(429),
+        httpx.Response(201, text=""),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(204),
+    ],
+    ids=lambda response: f"{response.status_code} {response.text[:40]}",
+)
+async def test_whatever_is_neither_yes_nor_a_documented_no_is_unknown(
+    world: Callable[..., Any], response: httpx.Response
+) -> None:
+    async with talking_to(lambda _: response) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.send(world().payment(client))
+
+
+async def test_a_documented_no_is_a_no(world: Callable[..., Any]) -> None:
+    async with talking_to(lambda _: httpx.Response(422, json=NO)) as client:
+        with pytest.raises(Rejected) as refused:
+            await client.send(world().payment(client))
+    assert (refused.value.native, refused.value.said) == ("insufficient_funds", "The balance does not suffice.")
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
+async def test_a_send_that_left_is_made_once_and_is_unknown(
+    world: Callable[..., Any], failure: type[httpx.TransportError]
+) -> None:
+    sent = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        raise failure("gone")
+
+    async with talking_to(respond) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.send(world().payment(client))
+    assert len(sent) == 1
+
+
+async def test_a_send_that_never_left_is_not_sent(world: Callable[..., Any]) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    async with talking_to(respond) as client:
+        with pytest.raises(NotSent):
+            await client.send(world().payment(client))
+
+
+@pytest.mark.parametrize("lookup", ["by_reference", "by_key"])
+async def test_only_the_banks_own_words_are_absence(world: Callable[..., Any], lookup: str) -> None:
+    async with talking_to(lambda _: httpx.Response(404, json=ABSENT), lookup=lookup) as client:
+        assert await client.status(world().payment(client)) is None
+    for other in (
+        httpx.Response(404),
+        httpx.Response(404, text="<html>"),
+        httpx.Response(404, json={"error": {"code": "no_such_resource", "message": ""}}),
+        httpx.Response(410, json=ABSENT),
+        httpx.Response(200, json=ABSENT),
+        httpx.Response(200, json={}),
+    ):
+        async with talking_to(lambda _, other=other: other, lookup=lookup) as client:
+            with pytest.raises(NothingLearned):
+                await client.status(world().payment(client))
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"data": [{}], "next": None}, {"data": [], "next": "7"}, []], ids=str)
+async def test_a_list_that_cannot_be_read_is_no_absence(world: Callable[..., Any], body: object) -> None:
+    async with talking_to(lambda _: httpx.Response(200, json=body), lookup="by_list") as client:
+        with pytest.raises(NothingLearned):
+            await client.status(world().payment(client))
+
+
+async def test_no_error_shows_the_account(world: Callable[..., Any]) -> None:
+    async with talking_to(lambda request: httpx.Response(201, json=yes(request, status="odd"))) as client:
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await client.send(world().payment(client))
+    shown = str(unknown.value) + repr(unknown.value.__cause__) + repr(unknown.value.__context__)
+    assert "0123456789" not in shown
