@@ -14,7 +14,8 @@ import mcp_types as t
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
-from riel.server.pipes import GRACE, LONGEST_LINE, connected, divert, ending_on_signal
+from riel.server.framing import LONGEST_LINE
+from riel.server.pipes import GRACE, Pipes, connected, divert, ending_on_signal
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 
@@ -39,9 +40,8 @@ def tiny_server() -> Server:
     return Server("tiny", version="1", on_list_tools=list_tools, on_call_tool=call_tool, on_subscriptions_listen=listen)
 
 
-async def serve(limit: int, grace: timedelta) -> None:
+async def serve(pipes: Pipes, limit: int, grace: timedelta) -> None:
     server = tiny_server()
-    pipes = divert()
     print("noise before serving")
     async with connected(pipes, limit=limit, grace=grace) as (incoming, outgoing):
         with ending_on_signal(incoming.end):
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=LONGEST_LINE)
     parser.add_argument("--grace", type=float, default=GRACE.total_seconds())
     options = parser.parse_args()
-    asyncio.run(serve(options.limit, timedelta(seconds=options.grace)))
+    asyncio.run(serve(divert(), options.limit, timedelta(seconds=options.grace)))

@@ -2,10 +2,10 @@
 
 import hashlib
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riel.confirm.digest import VERSION, Terms, canonical, digest, preimage
@@ -22,6 +22,8 @@ TERMS = Terms(
     arguments={"account": "0123456789", "amount": 50000, "concept": "Invoice 42"},
 )
 
+Kind = Literal["payment", "refund"]
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
@@ -32,7 +34,7 @@ values = st.recursive(
 
 @st.composite
 def all_terms(draw: st.DrawFn) -> Terms:
-    kind = draw(st.sampled_from(["payment", "refund"]))
+    kind: Kind = draw(st.sampled_from(["payment", "refund"]))
     return Terms(
         kind=kind,
         rail=draw(texts),
@@ -61,7 +63,7 @@ def same(one: object, other: object) -> bool:
     return canonical({"": one}) == canonical({"": other})
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=150, derandomize=True)
 @given(all_terms())
 def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: Terms) -> None:
     assert read_back(preimage(terms)) == [
@@ -81,12 +83,19 @@ def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: T
     assert digest(terms) == hashlib.sha256(preimage(terms)).digest()
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
-@given(all_terms(), all_terms(), st.sampled_from([field.name for field in fields(Terms)]))
-def test_changing_any_one_field_changes_the_digest(terms: Terms, other: Terms, name: str) -> None:
-    assume(terms.kind == other.kind)
-    assume(getattr(terms, name) != getattr(other, name))
-    assert digest(replace(terms, **{name: getattr(other, name)})) != digest(terms)
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(all_terms(), all_terms())
+def test_changing_any_one_field_changes_the_digest(terms: Terms, other: Terms) -> None:
+    for name in [field.name for field in fields(Terms) if field.name != "kind"]:
+        theirs = getattr(other, name)
+        if getattr(terms, name) != theirs and (name != "original" or terms.kind == other.kind):
+            assert digest(replace(terms, **{name: theirs})) != digest(terms)
+    for name in ("account", "name", "institution"):
+        theirs = getattr(other.payee, name)
+        if getattr(terms.payee, name) != theirs:
+            assert digest(replace(terms, payee=replace(terms.payee, **{name: theirs}))) != digest(terms)
+    if terms.kind != other.kind:
+        assert digest(replace(terms, kind=other.kind, original=other.original)) != digest(terms)
 
 
 def moved(one: str, other: str, count: int) -> tuple[str, str]:
@@ -94,7 +103,7 @@ def moved(one: str, other: str, count: int) -> tuple[str, str]:
     return together[:cut], together[cut:]
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=150, derandomize=True)
 @given(all_terms(), st.integers(-3, 3).filter(bool))
 def test_moving_characters_between_neighbouring_fields_changes_the_digest(terms: Terms, count: int) -> None:
     payee = terms.payee
@@ -108,7 +117,7 @@ def test_moving_characters_between_neighbouring_fields_changes_the_digest(terms:
         assert digest(changed) != digest(terms)
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=150, derandomize=True)
 @given(st.dictionaries(texts, values, max_size=3), st.dictionaries(texts, values, max_size=3))
 def test_two_sets_of_arguments_are_written_alike_only_when_they_are_the_same(one: Any, other: Any) -> None:
     import json
@@ -118,7 +127,7 @@ def test_two_sets_of_arguments_are_written_alike_only_when_they_are_the_same(one
 
 
 def test_the_order_of_arguments_does_not_matter() -> None:
-    arguments = dict(reversed(TERMS.arguments.items()))
+    arguments = dict(reversed(list(TERMS.arguments.items())))
     assert list(arguments) != list(TERMS.arguments)
     assert digest(replace(TERMS, arguments=arguments)) == digest(TERMS)
 

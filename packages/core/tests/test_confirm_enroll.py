@@ -18,20 +18,18 @@ from riel.errors import Misconfigured
 NOW = datetime(2026, 1, 26, 14, 57, 52, tzinfo=UTC)
 
 
-class Person(io.StringIO):
-    """Somebody at the keyboard, who has an app or only guesses."""
+def person(screen: io.StringIO, *answers: Callable[[str], str]) -> Callable[[], str]:
+    """Somebody at the keyboard, who reads the key from the screen and has an app, or only guesses."""
+    left = list(answers)
 
-    def __init__(self, screen: io.StringIO, answers: list[Callable[[str], str]]) -> None:
-        super().__init__()
-        self.screen = screen
-        self.answers = answers
-
-    def readline(self, size: int = -1, /) -> str:
-        if not self.answers:
+    def readline() -> str:
+        if not left:
             return ""
-        key = re.search(r"^ {4}([A-Z2-7]{32})$", self.screen.getvalue(), re.MULTILINE)
+        key = re.search(r"^ {4}([A-Z2-7]{32})$", screen.getvalue(), re.MULTILINE)
         assert key is not None
-        return self.answers.pop(0)(key[1]) + "\n"
+        return left.pop(0)(key[1]) + "\n"
+
+    return readline
 
 
 def right(key: str) -> str:
@@ -49,7 +47,7 @@ def run(folder: Path, *answers: Callable[[str], str], replace: bool = False, nam
         folder,
         issuer="Empresa Demo",
         replace=replace,
-        answers=Person(screen, list(answers)),
+        answer=person(screen, *answers),
         out=screen,
         now=lambda: NOW,
     )
@@ -112,7 +110,7 @@ def test_an_enrolment_is_not_overwritten_and_no_new_secret_is_shown(tmp_path: Pa
     before = enrolled("local", tmp_path)
     screen = io.StringIO()
     with pytest.raises(Misconfigured, match="--replace"):
-        bind("local", tmp_path, issuer="riel", replace=False, answers=io.StringIO(), out=screen, now=lambda: NOW)
+        bind("local", tmp_path, issuer="riel", replace=False, answer=str, out=screen, now=lambda: NOW)
     assert screen.getvalue() == ""
     assert enrolled("local", tmp_path) == before
 
@@ -146,7 +144,7 @@ def test_of_two_who_enroll_at_once_the_first_stays(tmp_path: Path) -> None:
 def test_a_terminal_that_cannot_draw_shows_the_key_alone(tmp_path: Path) -> None:
     raw = io.BytesIO()
     screen = io.TextIOWrapper(raw, encoding="ascii")
-    assert not bind("local", tmp_path, issuer="riel", replace=False, answers=io.StringIO(), out=screen, now=lambda: NOW)
+    assert not bind("local", tmp_path, issuer="riel", replace=False, answer=str, out=screen, now=lambda: NOW)
     screen.flush()
     assert re.search(rb"^    [A-Z2-7]{32}$", raw.getvalue(), re.MULTILINE)
 
@@ -157,7 +155,7 @@ def test_on_a_terminal_the_drawing_is_light_on_dark_whatever_its_colours(tmp_pat
             return True
 
     screen = Terminal()
-    assert not bind("local", tmp_path, issuer="riel", replace=False, answers=io.StringIO(), out=screen, now=lambda: NOW)
+    assert not bind("local", tmp_path, issuer="riel", replace=False, answer=str, out=screen, now=lambda: NOW)
     drawn = [line for line in screen.getvalue().splitlines() if "\u2588" in line]
     assert drawn
     assert all(line.startswith("\x1b[97;40m") and line.endswith("\x1b[0m") for line in drawn)

@@ -36,7 +36,7 @@ def test_an_installed_factor_is_found_by_its_name() -> None:
 
 def test_an_unknown_factor_is_one_sentence_that_names_the_setting_and_the_choice() -> None:
     with pytest.raises(
-        Misconfigured, match="^RIEL_FACTOR=sms is not a factor: choose one of console, file, pigeon, totp$"
+        Misconfigured, match=r"^RIEL_FACTOR=sms is not a factor: choose one of console, file, pigeon, totp$"
     ):
         chosen("sms", [Pigeon])
 

@@ -102,25 +102,30 @@ def test_a_code_that_could_not_be_written_means_that_nobody_was_asked(tmp_path: 
 
 @posix
 def test_a_file_that_blocks_does_not_stop_the_event_loop(tmp_path: Path) -> None:
-    """A named pipe opens only once somebody reads it; until then the loop must go on."""
+    """A named pipe opens only once somebody reads it. Here that is done when the loop was seen going on."""
     file = tmp_path / "codes"
     factor = File.open(setup(tmp_path, file))
     file.unlink()
     os.mkfifo(file)
-    read: list[bytes] = []
+    going_on = threading.Event()
 
-    async def main() -> None:
+    def read() -> tuple[bool, bytes]:
+        seen = going_on.wait(10)
+        return seen, file.read_bytes()
+
+    async def main() -> tuple[bool, bytes]:
+        reading = asyncio.get_running_loop().run_in_executor(None, read)
         asking = asyncio.create_task(factor.ask(ASKED))
         for _ in range(3):
             await asyncio.sleep(0)
         assert not asking.done()
-        reader = threading.Thread(target=lambda: read.append(file.read_bytes()))
-        reader.start()
-        await asyncio.wait_for(asking, 10)
-        await asyncio.to_thread(reader.join, 10)
+        going_on.set()
+        await asking
+        return await reading
 
-    asyncio.run(main())
-    assert json.loads(read[0])["paymentId"] == "pay_1"
+    seen, line = asyncio.run(main())
+    assert seen
+    assert json.loads(line)["paymentId"] == "pay_1"
 
 
 def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def ask(terms: Terms = TERMS, **more: Any) -> str:
 
 def test_a_payment_in_english() -> None:
     assert ask() == (
-        "Pay MXN 1,234.50 to “Empresa Demo SA de CV” (account **************5558, “Banco Uno”) by SPEI, for “Factura 42”."
+        "Pay MXN 1,234.50 to “Empresa Demo SA de CV” (account **************5558, “Banco Uno”) by SPEI, "
+        "for “Factura 42”."
     )
 
 
@@ -71,7 +72,7 @@ def test_pretend_money_is_said_first(mode: Any, language: Language, said: str) -
 
 def test_a_mode_that_is_not_known_never_passes_for_live() -> None:
     with pytest.raises(KeyError):
-        ask(replace(TERMS, mode="demo"))
+        ask(replace(TERMS, mode="demo"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -223,8 +223,12 @@ def test_a_diverted_process_keeps_private_ends_that_no_child_inherits(monkeypatc
         os.close(fd)
 
 
-def test_a_closed_stdin_is_one_sentence_for_the_operator() -> None:
+def test_a_closed_stdin_is_one_sentence_for_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "__stdin__", None)
+        with pytest.raises(Misconfigured, match="start it with both open"):
+            divert(reader, writer, 2)
     os.close(reader)
     with pytest.raises(Misconfigured, match="start it with both open"):
         divert(reader, writer, 2)
@@ -476,10 +480,10 @@ def test_a_client_that_never_reads_does_not_keep_the_server() -> None:
 def test_answers_wait_while_the_client_does_not_read() -> None:
     with serving() as peer:
         peer.say(*[call(number, text="x" * 1000, times=100) for number in range(100)])
-        wait_until(lambda: peer.outgoing.transport.get_write_buffer_size() > 0)  # type: ignore[no-untyped-call]
+        wait_until(lambda: peer.outgoing.transport.get_write_buffer_size() > 0)
         peer.say(*[call(number, text="x" * 1000, times=100) for number in range(100, 200)])
         peer.stop_writing()
-        assert peer.outgoing.transport.get_write_buffer_size() < 500_000  # type: ignore[no-untyped-call]
+        assert peer.outgoing.transport.get_write_buffer_size() < 500_000
         answers = peer.hear_all()
     assert sorted(answer["id"] for answer in answers) == list(range(200))
 

@@ -230,3 +230,11 @@ async def test_a_request_is_never_later_than_it_is_watched_or_known(
             await client.send(here.payment(client, "4020105060"))
         here.later(100_000)
     assert len(here.debits) == debits
+
+
+async def test_a_slow_payment_is_booked_while_it_is_still_watched(world: Callable[..., Any]) -> None:
+    here = world(watch_seconds=60, absence_seconds=10)
+    async with here.client() as client:
+        answer = await client.send(here.payment(client, "4020104999"))
+    assert answer.settled_at == here.now
+    assert here.waits == [60.0]

@@ -137,10 +137,11 @@ def mode_of(rail: Rail, found: RailSettings, settings: Settings, *, sandbox: boo
 
     :param sandbox: everything must be pretend, as under ``--sandbox``.
     :raises Misconfigured: the mode is not allowed here; the sentence names the setting that would change it.
+    :raises BrokenRail: the rail does not know where its money is.
     """
     prefix, said, pretend = _prefix(rail), found.mode, is_loopback(found.base_url)
     if said not in get_args(Mode):
-        raise BrokenRail(f"{rail.name!r} is in no mode that exists: {', '.join(get_args(Mode))}")
+        raise BrokenRail(f"is in no mode that exists: {', '.join(get_args(Mode))}")
     if sandbox and not pretend:
         raise Misconfigured(f"{prefix}BASE_URL is not on this machine, and --sandbox pays nowhere else")
     if sandbox and said == "live":
@@ -148,7 +149,7 @@ def mode_of(rail: Rail, found: RailSettings, settings: Settings, *, sandbox: boo
     if pretend:
         return "sandbox"
     if said == "sandbox":
-        raise BrokenRail(f"{rail.name!r} says it is a sandbox, but {prefix}BASE_URL is not on this machine")
+        raise BrokenRail(f"says it is a sandbox, but {prefix}BASE_URL is not on this machine")
     if said == "live" and not settings.live:
         raise Misconfigured(f"{rail.name!r} has live credentials and would move real money: RIEL_LIVE=yes lets it")
     return said
@@ -170,9 +171,13 @@ def resolving(settings: Settings, banks: Banks | None = None) -> Callable[[Rail]
 
 
 def pretend_keys(rail: Rail, settings: Settings) -> Mapping[str, str]:
-    """The settings that a rail's pretend bank supplies, where the rail's address says that it talks to one."""
+    """What a rail's pretend bank supplies, where the rail's address leads to one and a setting is missing.
+
+    The bank is made for that, which takes a while, and forgotten.
+    """
     known = known_settings(rail, settings)
-    if rail.sandbox is None or not is_loopback(known.pop("base_url", "")):
+    missing = [name for name, field in rail.settings.model_fields.items() if field.is_required() and name not in known]
+    if rail.sandbox is None or not missing or not is_loopback(known.pop("base_url", "")):
         return {}
     return rail.sandbox(known).settings
 

@@ -128,11 +128,12 @@ class Mint:
     """Where a reference comes from: the time (UTC) and randomness, so that ``prepare`` needs no clock of its own."""
 
     now: datetime
-    choose: Callable[[str], str] = secrets.choice
+    below: Callable[[int], int] = secrets.randbelow
 
     def text(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
         """``length`` characters of ``alphabet``, unguessable."""
-        return "".join(self.choose(alphabet) for _ in range(length))
+        number, base = self.below(len(alphabet) ** length), len(alphabet)
+        return "".join(alphabet[number // base**place % base] for place in range(length))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,8 @@ class Bank:
     def _book(self, asked: Asked, fate: Fate, now: datetime) -> Reply:
         later = timedelta(seconds=fate.seconds)
         may_settle_later = self.behaviour.settles == "later"
-        booked_at = now + later if fate.delays == "booking" else now
+        longest_work = timedelta(seconds=self.behaviour.watch_seconds)
+        booked_at = now + min(later, longest_work) if fate.delays == "booking" else now
         rejected_at = booked_at + later if fate.delays == "rejection" and may_settle_later else None
         settles_at = booked_at + later if fate.delays == "settlement" and may_settle_later else booked_at
         comes_back = fate.delays == "return" and 0 < self.behaviour.returns_seconds >= fate.seconds

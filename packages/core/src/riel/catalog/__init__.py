@@ -147,8 +147,8 @@ def offer(found: Found, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *,
 
 
 def _not_installed(name: str) -> Trouble:
-    remedy = f"Install what brings it (rail-{name}, perhaps), or take it off the list."
-    return Refused(Claim(name), f"{name!r} is on the list of rails, but it is not installed", remedy).trouble
+    remedy = f"Install what brings it (rail-{name}, perhaps), or do not name it."
+    return Refused(Claim(name), f"{name!r} is not installed", remedy).trouble
 
 
 def _only_claim(claims: list[Claim]) -> Claim:

@@ -38,7 +38,7 @@ def bind(
     *,
     issuer: str,
     replace: bool,
-    answers: TextIO | None = None,
+    answer: Callable[[], str] | None = None,
     out: TextIO | None = None,
     now: Callable[[], datetime] = utc_now,
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
@@ -47,18 +47,19 @@ def bind(
 
     The secret goes to ``out`` and to nothing else. Until the code is right, whatever was enrolled stays as it is.
 
+    :param answer: what the person types, a line each time; empty at the end of input.
     :raises Misconfigured: somebody is enrolled under that name and ``replace`` is not set.
     """
     from base64 import b32encode
 
     from riel.confirm.totp import Enrolment, enrol, enrolled
 
-    answers, out = answers or sys.stdin, out or sys.stdout
+    answer, out = answer or sys.stdin.readline, out or sys.stdout
     if not replace and enrolled(principal, folder) is not None:
         raise _already(principal)
     secret = b32encode(random_bytes(20)).decode("ascii")
     _show(secret, principal, issuer, out)
-    step = _first_code(secret, answers, out, now)
+    step = _first_code(secret, answer, out, now)
     if step is None:
         out.write("Nothing was kept, and nothing has changed.\n")
         return False
@@ -98,13 +99,13 @@ def _can_write(text: str, out: TextIO) -> bool:
     return True
 
 
-def _first_code(secret: str, answers: TextIO, out: TextIO, now: Callable[[], datetime]) -> int | None:
+def _first_code(secret: str, answer: Callable[[], str], out: TextIO, now: Callable[[], datetime]) -> int | None:
     from riel.confirm.totp import step_of
 
     for _ in range(TRIES):
         out.write("The six digits that the app shows now: ")
         out.flush()
-        said = answers.readline()
+        said = answer()
         if not said:
             out.write("\n")
             return None

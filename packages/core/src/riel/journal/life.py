@@ -22,7 +22,7 @@ WITH_THE_LEASE: dict[State, frozenset[State]] = {
     S.SENDING: frozenset({S.SENDING, S.UNKNOWN, S.REJECTED, S.REVIEW}),
     S.UNKNOWN: frozenset({S.SENDING, S.REJECTED, S.REVIEW}),
     S.PENDING: frozenset({S.REJECTED, S.REVIEW}),
-    S.REJECTED: frozenset(),
+    S.REJECTED: frozenset({S.REVIEW}),
     S.REVIEW: frozenset(),
     S.SETTLED: frozenset({S.REVIEW}),
     S.RETURNED: frozenset(),

@@ -48,11 +48,14 @@ class Pipes:
 def divert(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipes:
     """Keep stdin and stdout for JSON-RPC: from here on the usual ones are the null device and stderr.
 
-    To be called before any rail is imported: whatever it prints, at import too, must not reach the client.
+    To be called before any rail is imported: whatever it prints, at import too, must not reach the client. And before
+    the event loop starts, which holds descriptors of its own.
 
     :raises Misconfigured: one of them is closed.
     """
     try:
+        if sys.__stdin__ is None or sys.__stdout__ is None:  # by now its number may be another file's
+            raise OSError("closed when the process started")
         pipes = Pipes(_private(incoming), _private(outgoing))
     except OSError as closed:
         raise Misconfigured("riel serve speaks over stdin and stdout: start it with both open.") from closed
@@ -77,9 +80,9 @@ def divert(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipes:
 
 def _private(fd: int) -> int:
     """A duplicate that is not inherited and, where stderr is closed, does not become fd 2 and collect the log."""
-    if sys.platform == "win32":
-        return os.dup(fd)
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    if sys.platform != "win32":
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    return os.dup(fd)
 
 
 @contextmanager
@@ -138,6 +141,8 @@ class Owed:
 
     def settle(self, request_id: RequestId | None) -> None:
         """One request of this id needs no answer any more; ``7`` and ``"7"`` are one id, as for the SDK."""
+        if request_id is None:
+            return
         key = str(request_id)
         if self._ids[key] > 1:
             self._ids[key] -= 1
@@ -393,5 +398,5 @@ def _in_a_thread(pump: Callable[[], None], fd: int) -> None:
 
 def _left_as_found(transport: asyncio.BaseTransport) -> None:
     """The loop made the pipe non-blocking, which whoever shares it and outlives us would not expect."""
-    if (pipe := transport.get_extra_info("pipe")) is not None:
+    if sys.platform != "win32" and (pipe := transport.get_extra_info("pipe")) is not None:
         os.set_blocking(pipe.fileno(), True)

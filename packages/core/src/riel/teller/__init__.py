@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
-from riel.confirm import digest
 from riel.crash import step
 from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State
 from riel.teller.asking import ask
 from riel.teller.carrying import carry
-from riel.teller.confirming import confirm, joined
+from riel.teller.confirming import confirm
 from riel.teller.desk import Call, Clients, Desk, Pace
 from riel.teller.resolving import look_without_lease, resolve
 from riel.teller.verdict import Patience
@@ -69,8 +68,6 @@ class Teller:
     async def _confirm(self, call: Call, code: str) -> PaymentRecord:
         """From the code to work under way, which no caller can cut in two."""
         async with self._lock(call):
-            if (known := await joined(self.desk, call, code)) is not None:
-                return known
             record, born = await confirm(self.desk, call, code)
             if born:
                 self._begin(record, carry)
@@ -119,7 +116,7 @@ class Teller:
         await step("journal_close", self.desk.journal.close())
 
     def _lock(self, call: Call) -> asyncio.Lock:
-        return self._locks.setdefault(digest(call.terms), asyncio.Lock())
+        return self._locks.setdefault(call.digest, asyncio.Lock())
 
     def _begin(
         self, record: PaymentRecord, work: Callable[[Desk, PaymentRecord], Awaitable[PaymentRecord]]
@@ -147,6 +144,8 @@ class Teller:
         if task is not None:
             wait = self.desk.pace.answer_within.total_seconds()
             await step("answer_within", asyncio.wait({task}, timeout=wait))
+            if task.done() and not task.cancelled() and task.exception() is None:
+                return task.result()
         return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
 
     def _may_look(self, record: PaymentRecord) -> bool:

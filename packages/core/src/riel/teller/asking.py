@@ -1,6 +1,6 @@
 """Ask a person whether exactly this may be done. Nothing moves here."""
 
-from riel.confirm import digest, question
+from riel.confirm import NONCE, question
 from riel.crash import step
 from riel.errors import NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, Earlier
@@ -34,8 +34,8 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
         rail=call.terms.rail,
         mode=call.terms.mode,
         kind=call.terms.kind,
-        digest=digest(call.terms),
-        nonce=desk.new_nonce(),
+        digest=call.digest,
+        nonce=desk.random_bytes(NONCE),
         factor=desk.factor.name,
         text="",
         money=call.terms.money,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from riel.confirm import Proof, digest
+from riel.confirm import Proof
 from riel.crash import step
 from riel.errors import NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, Counted, Intent, PaymentRecord, Unconfirmed
@@ -16,7 +16,11 @@ REFERENCES = 3
 
 async def joined(desk: Desk, call: Call, code: str) -> PaymentRecord | None:
     """The payment which this same code already confirmed: a repeated call joins it and pays nothing more."""
-    for challenge in await _challenges(desk, call):
+    return await _joined(desk, code, await _challenges(desk, call))
+
+
+async def _joined(desk: Desk, code: str, challenges: Sequence[Challenge]) -> PaymentRecord | None:
+    for challenge in challenges:
         ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == desk.factor.name
         if ours and desk.factor.same(asked_of(challenge), code, Proof(challenge.once)):
             return await step("join", desk.journal.payment(challenge.id))
@@ -32,6 +36,8 @@ async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, boo
     :raises NotConfirmed: the code does not belong to exactly this. :raises NotAllowed: a guard refused.
     """
     challenges = await _challenges(desk, call)
+    if (known := await _joined(desk, code, challenges)) is not None:
+        return known, False
     challenge = next((c for c in challenges if c.state is ChallengeState.OPEN), None)
     if challenge is None or challenge.factor != desk.factor.name:
         raise await _unasked(desk, call, challenges)
@@ -84,7 +90,7 @@ async def _bear(
 
 
 async def _challenges(desk: Desk, call: Call) -> Sequence[Challenge]:
-    return await step("challenges", desk.journal.challenges(call.terms.principal, digest(call.terms)))
+    return await step("challenges", desk.journal.challenges(call.terms.principal, call.digest))
 
 
 async def _lost(desk: Desk, call: Call, code: str, why: Unconfirmed) -> tuple[PaymentRecord, bool]:
@@ -113,7 +119,7 @@ async def _prepare(desk: Desk, call: Call) -> Prepared:
         original=call.original.order() if call.original else None,
     )
     try:
-        return client.prepare(draft, Mint(desk.now(), desk.choose))
+        return client.prepare(draft, Mint(desk.now(), desk.below))
     except NothingSent:
         raise
     except Exception as failure:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from riel.catalog import Offered
-from riel.confirm import Asked, Factor, Language, Terms
+from riel.confirm import Asked, Factor, Language, Terms, digest
 from riel.crash import step
 from riel.errors import NothingSent, RielError
 from riel.guards import Guard
@@ -38,7 +39,7 @@ class Pace:
     patience: Patience = field(default_factory=Patience)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """What an agent wants, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
 
@@ -47,6 +48,11 @@ class Call:
     model: Wire
     purpose: str = ""
     original: PaymentRecord | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The terms as 32 bytes."""
+        return digest(self.terms)
 
 
 class Clients:
@@ -94,12 +100,15 @@ class Desk:
     guards: Sequence[Guard] = ()
     pace: Pace = field(default_factory=Pace)
     now: Callable[[], datetime] = utc_now
-    choose: Callable[[str], str] = secrets.choice
-    new_id: Callable[[], str] = lambda: f"pay_{secrets.token_hex(16)}"
-    new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(16)
+    below: Callable[[int], int] = secrets.randbelow
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
     language: Language = "en"
     busy: set[str] = field(default_factory=set)
     turnstile: Turnstile = field(default_factory=Turnstile)
+
+    def new_id(self) -> str:
+        """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
+        return f"pay_{int(self.now().timestamp() * 1000):012x}{self.random_bytes(10).hex()}"
 
     def guard(self, terms: Terms) -> None:
         """Ask every guard.

@@ -50,7 +50,7 @@ class SendPayment(Verb):
         rail, money = self.rail, Money(50000, self.rail.currencies[0])
         return (
             f"Send money by {rail.title} ({', '.join(rail.currencies)}). Amounts are minor units: 50000 is {money}. "
-            "The first call, without verificationCode, moves nothing: a person is asked to confirm exactly this; they get "
+            "The first call, without verificationCode, moves nothing: a person is asked for exactly this and gets "
             "a code. Call again with the same arguments and that code, and it is paid once, however often the call is "
             f"repeated. A status of pending is not a failure: ask {rail.name}_check_status, do not pay again."
         )

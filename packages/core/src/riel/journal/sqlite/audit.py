@@ -1,7 +1,6 @@
 """SQL of the audit chain, the anchors and the outbox."""
 
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,28 +9,41 @@ from riel.journal.chain import GENESIS, Broken, Row, anchor_link, canonical, fir
 from riel.journal.records import Message
 from riel.journal.sqlite.rows import message_of
 
-LAST = "SELECT n, hash FROM events WHERE payment_id = ? ORDER BY n DESC LIMIT 1"
+HEAD = (
+    "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
+    "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
+)
+"""Columns with the end of the chain of the row ``owner``."""
 DUE = "SELECT * FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
 
 
-def append(db: sqlite3.Connection, payment_id: str, at: int, event: str, body: Mapping[str, Any]) -> None:
-    """Add one event to the chain of one payment."""
-    last = db.execute(
-        "SELECT n, hash FROM events WHERE payment_id = ? ORDER BY n DESC LIMIT 1", (payment_id,)
-    ).fetchone()
-    n, previous = (last["n"] + 1, last["hash"]) if last else (1, GENESIS)
+def append(
+    db: sqlite3.Connection,
+    payment_id: str,
+    at: int,
+    event: str,
+    body: Mapping[str, Any],
+    last: sqlite3.Row | None = None,
+) -> int:
+    """Add one event to the chain of one payment and return its number there.
+
+    :param last: a row with the columns :data:`HEAD`, if one is at hand.
+    """
+    head = last or db.execute(f"SELECT {HEAD} FROM (SELECT ? AS id) owner", (payment_id,)).fetchone()
+    n, previous = (head["last_n"] or 0) + 1, head["last_hash"] or GENESIS
     text = canonical(body)
     db.execute(
         "INSERT INTO events (payment_id, n, at, event, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
         (payment_id, n, at, event, text, link(previous, payment_id, n, at, event, text)),
     )
+    return n
 
 
-def post(db: sqlite3.Connection, topic: str, at: int, body: Mapping[str, Any]) -> None:
-    """Put a message into the outbox."""
+def post(db: sqlite3.Connection, payment_id: str, n: int, topic: str, at: int, body: Mapping[str, Any]) -> None:
+    """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
     db.execute(
         "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)",
-        (f"evt_{uuid.uuid4().hex}", topic, canonical(body), at, at),
+        (f"{payment_id}.{n}", topic, canonical(body), at, at),
     )
 
 

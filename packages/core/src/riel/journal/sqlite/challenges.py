@@ -5,10 +5,18 @@ from dataclasses import replace
 
 from riel.journal import Counted, Opened, Tally, Unconfirmed, Words
 from riel.journal.records import Challenge, ChallengeState, Earlier
-from riel.journal.sqlite.audit import append
+from riel.journal.sqlite.audit import HEAD, append
 from riel.journal.sqlite.rows import challenge_of, millis
 
-SELECT = "SELECT * FROM challenges WHERE "
+SELECT = (
+    f"SELECT owner.*, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD} "
+    "FROM challenges owner WHERE "
+)
+COUNT = (
+    "SELECT state, expires_at, (SELECT count(*) FROM tries t WHERE t.challenge = c.id) AS attempts "
+    "FROM challenges c WHERE id = ?"
+)
+WRONG = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
 INSERT = (
     "INSERT INTO challenges (id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, "
     "payee, bank, state, earlier, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?)"
@@ -113,12 +121,11 @@ def count_try(
 ) -> Counted | Unconfirmed:
     """Count a try before it is compared; one that nobody resolved counts as wrong."""
     since = at - int(tally.window.total_seconds() * 1000)
-    counting = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
-    if db.execute(counting, (principal, since)).fetchone()[0] >= tally.per_window:
+    if db.execute(WRONG, (principal, since)).fetchone()[0] >= tally.per_window:
         return "hourly"
     left = 0
     if challenge_id is not None:
-        row = db.execute("SELECT state, attempts, expires_at FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+        row = db.execute(COUNT, (challenge_id,)).fetchone()
         if row["state"] != "open":
             state: Unconfirmed = row["state"]
             return state
@@ -128,7 +135,6 @@ def count_try(
         if row["attempts"] >= tally.per_challenge:
             return "locked"
         left = tally.per_challenge - row["attempts"] - 1
-        db.execute("UPDATE challenges SET attempts = attempts + 1 WHERE id = ?", (challenge_id,))
     outcome = "open" if challenge_id else "wrong"
     cursor = db.execute(TRY, (principal, challenge_id, at, outcome))
     return Counted(cursor.lastrowid or 0, left)
@@ -137,7 +143,7 @@ def count_try(
 def wrong(db: sqlite3.Connection, counted: Counted, challenge_id: str, at: int, tally: Tally) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge."""
     db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
-    row = db.execute("SELECT state, attempts FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+    row = db.execute(COUNT, (challenge_id,)).fetchone()
     append(db, challenge_id, at, "wrong_code", {"attempt": row["attempts"]})
     if row["state"] == "open" and row["attempts"] >= tally.per_challenge:
         end(db, challenge_id, ChallengeState.LOCKED, at)

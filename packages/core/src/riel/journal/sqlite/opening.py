@@ -19,6 +19,7 @@ PRAGMAS = {
     "trusted_schema": "0",
     "fullfsync": "1",
     "temp_store": "2",
+    "cache_size": "-16000",
 }
 
 

@@ -11,12 +11,12 @@ from riel.journal.chain import canonical
 from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.sqlite import audit, challenges
-from riel.journal.sqlite.rows import maybe_millis, millis, payment_of
+from riel.journal.sqlite.rows import challenge_of, maybe_millis, millis, payment_of
 from riel.money import masked
 
 SELECT = (
-    "SELECT p.*, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND r.state = 'settled') "
-    "AS refunded FROM payments p "
+    "SELECT owner.*, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
+    f"r.state = 'settled') AS refunded, {audit.HEAD} FROM payments owner "
 )
 INSERT = (
     "INSERT INTO payments (id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, "
@@ -33,13 +33,13 @@ LEFT = (
 
 def get(db: sqlite3.Connection, payment_id: str) -> PaymentRecord | None:
     """One payment or refund."""
-    row = db.execute(SELECT + "WHERE p.id = ?", (payment_id,)).fetchone()
+    row = db.execute(SELECT + "WHERE owner.id = ?", (payment_id,)).fetchone()
     return payment_of(row) if row else None
 
 
 def by_reference(db: sqlite3.Connection, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
-    row = db.execute(SELECT + "WHERE p.rail = ? AND p.mode = ? AND p.reference = ?", (rail, mode, reference)).fetchone()
+    row = db.execute(SELECT + "WHERE rail = ? AND mode = ? AND reference = ?", (rail, mode, reference)).fetchone()
     return payment_of(row) if row else None
 
 
@@ -47,13 +47,13 @@ def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, 
     """The newest, newest first."""
     conditions, values = ["1"], list[str | int]()
     if states:
-        conditions.append(f"p.state IN ({','.join('?' * len(states))})")
+        conditions.append(f"state IN ({','.join('?' * len(states))})")
         values += sorted(states)
     if rail is not None:
-        conditions.append("p.rail = ?")
+        conditions.append("rail = ?")
         values.append(rail)
     rows = db.execute(
-        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY p.created_at DESC, p.rowid DESC LIMIT ?", (*values, most)
+        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, owner.rowid DESC LIMIT ?", (*values, most)
     )
     return [payment_of(row) for row in rows]
 
@@ -69,9 +69,10 @@ def intend(
 ) -> PaymentRecord | Unconfirmed:
     """Consume the challenge and give birth to the payment, in the caller's one transaction."""
     now = millis(at)
-    asked = challenges.get(db, challenge_id)
-    if asked is None:
+    row = db.execute(challenges.SELECT + "id = ?", (challenge_id,)).fetchone()
+    if row is None:
         return "expired"
+    asked = challenge_of(row)
     if asked.state is not ChallengeState.OPEN:
         ended: Unconfirmed = asked.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
@@ -133,6 +134,7 @@ def intend(
             "payload": hashlib.sha256(intent.body).hexdigest(),
             **({"refundOf": intent.refund_of} if intent.refund_of else {}),
         },
+        row,
     )
     return PaymentRecord(
         id=asked.id,
@@ -172,9 +174,10 @@ def record(
     db: sqlite3.Connection, me: str, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now."""
-    known = get(db, payment_id)
-    if known is None:
+    row = db.execute(SELECT + "WHERE owner.id = ?", (payment_id,)).fetchone()
+    if row is None:
         return None, False
+    known = payment_of(row)
     leased = change.fence is not None and change.fence == known.fence
     if (change.fence is not None and not leased) or not allowed(known.state, change.to, leased=leased):
         return known, False
@@ -196,9 +199,9 @@ def record(
         facts={**known.facts, **change.facts},
     )
     _write(db, changed, now)
-    audit.append(db, payment_id, now, change.event, _told(known, change))
+    n = audit.append(db, payment_id, now, change.event, _told(known, change), row)
     if change.to in FINAL:
-        audit.post(db, f"{known.kind}.{change.to}", now, _notice(changed))
+        audit.post(db, payment_id, n, f"{known.kind}.{change.to}", now, _notice(changed))
     return changed, True
 
 
@@ -260,8 +263,8 @@ def decide(
     settled_at = at if to is State.SETTLED else None
     changed = replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
     _write(db, changed, now)
-    audit.append(db, payment_id, now, "decided", {"from": known.state, "to": to, "by": by, "evidence": evidence})
-    audit.post(db, f"{known.kind}.{to}", now, _notice(changed))
+    n = audit.append(db, payment_id, now, "decided", {"from": known.state, "to": to, "by": by, "evidence": evidence})
+    audit.post(db, payment_id, n, f"{known.kind}.{to}", now, _notice(changed))
     return changed
 
 
@@ -274,7 +277,7 @@ def due(db: sqlite3.Connection, at: int, free_owners: Collection[str], most: int
     """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the longest waiting first."""
     places = ",".join("?" * len(free_owners))
     rows = db.execute(
-        f"SELECT id FROM payments WHERE next_at <= ? AND (owner IS NULL OR owner IN ({places})) "  # noqa: S608
+        f"SELECT id FROM payments WHERE next_at <= ? AND (owner IS NULL OR owner IN ({places})) "
         "ORDER BY next_at, id LIMIT ?",
         (at, *sorted(free_owners), most),
     )

@@ -2,17 +2,20 @@
 
 import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from riel.journal.records import Challenge, ChallengeState, Event, Message, PaymentRecord, State
 from riel.money import Money
 from riel.rail import Payee
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
 
 def millis(at: datetime) -> int:
-    """An aware time as it is stored."""
-    return int(at.timestamp() * 1000)
+    """An aware time as it is stored. Whole numbers throughout: a float rounds the end of time into the year 10000."""
+    return (at - EPOCH) // MILLISECOND
 
 
 def maybe_millis(at: datetime | None) -> int | None:
@@ -22,7 +25,7 @@ def maybe_millis(at: datetime | None) -> int | None:
 
 def when(value: int) -> datetime:
     """A stored time."""
-    return datetime.fromtimestamp(value / 1000, UTC)
+    return EPOCH + value * MILLISECOND
 
 
 def maybe_when(value: int | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """One thread that owns the connection and commits whatever waits in one go.
 
-Each unit of work has its own savepoint, so one that fails takes nothing with it, and each caller hears of its result
-only after the commit has returned. A commit is never cancelled: a caller that goes away just stops listening.
+A unit of work that fails takes nothing with it, and each caller hears of its result only after the commit has returned.
+A commit is never cancelled: a caller that goes away just stops listening.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from riel.crash import crash_point
@@ -33,6 +34,15 @@ class _Waiting:
         self.result: Any = None
         self.error: BaseException | None = None
 
+    def run(self, connection: sqlite3.Connection) -> None:
+        self.result = self.error = None
+        try:
+            self.result = self.unit(connection)
+        except sqlite3.Error as failure:
+            self.error = _unwritten(failure)
+        except Exception as failure:
+            self.error = failure
+
     def settle(self) -> None:
         if self.future.done():
             return
@@ -40,6 +50,12 @@ class _Waiting:
             self.future.set_result(self.result)
         else:
             self.future.set_exception(self.error)
+
+
+def _unwritten(failure: sqlite3.Error) -> JournalUnavailable:
+    unavailable = JournalUnavailable("The journal could not be written.")
+    unavailable.__cause__ = failure
+    return unavailable
 
 
 class Writer:
@@ -110,40 +126,41 @@ class Writer:
         connection.close()
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Waiting]) -> None:
+        """Commit the batch in one go; where a unit fails, once more with each unit in a savepoint of its own."""
         reads = all(waiting.reads for waiting in batch)
         try:
-            connection.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
-            for waiting in batch:
-                self._run(connection, waiting)
-            if not reads:
-                crash_point("commit:before")
-            connection.execute("COMMIT")
-            if not reads:
-                crash_point("commit:after")
+            if not self._attempt(connection, batch, reads=reads, apart=False):
+                self._attempt(connection, batch, reads=reads, apart=True)
         except sqlite3.Error as failure:
-            if connection.in_transaction:
+            with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             for waiting in batch:
-                waiting.error = JournalUnavailable("The journal could not be written.")
-                waiting.error.__cause__ = failure
+                waiting.error = _unwritten(failure)
 
     @staticmethod
-    def _run(connection: sqlite3.Connection, waiting: _Waiting) -> None:
-        if waiting.reads:
-            try:
-                waiting.result = waiting.unit(connection)
-            except Exception as failure:
-                waiting.error = failure
-            return
-        connection.execute("SAVEPOINT unit")
-        try:
-            waiting.result = waiting.unit(connection)
-        except Exception as failure:
-            waiting.error = failure
-            if not connection.in_transaction:
-                raise sqlite3.OperationalError("the database ended the transaction") from failure
-            connection.execute("ROLLBACK TO unit")
-        connection.execute("RELEASE unit")
+    def _attempt(connection: sqlite3.Connection, batch: list[_Waiting], *, reads: bool, apart: bool) -> bool:
+        """Whether the batch was committed. Savepoints are two more statements for each unit, so they come second."""
+        connection.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
+        for waiting in batch:
+            alone = apart and not waiting.reads
+            if alone:
+                connection.execute("SAVEPOINT unit")
+            waiting.run(connection)
+            if waiting.error is not None and not waiting.reads:
+                if not connection.in_transaction:
+                    raise sqlite3.OperationalError("the database ended the transaction") from waiting.error
+                if not apart:
+                    connection.execute("ROLLBACK")
+                    return False
+                connection.execute("ROLLBACK TO unit")
+            if alone:
+                connection.execute("RELEASE unit")
+        if not reads:
+            crash_point("commit:before")
+        connection.execute("COMMIT")
+        if not reads:
+            crash_point("commit:after")
+        return True
 
     @staticmethod
     def _tell(batch: list[_Waiting]) -> None:

@@ -15,7 +15,6 @@ CREATE TABLE challenges (
     payee      TEXT    NOT NULL,
     bank       TEXT    NOT NULL,
     state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined')),
-    attempts   INTEGER NOT NULL DEFAULT 0,
     asked_at   INTEGER,
     once       TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
     earlier    TEXT,
@@ -35,6 +34,7 @@ CREATE TABLE tries (
     outcome   TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
 ) STRICT;
 
+CREATE INDEX tries_of_challenge ON tries (challenge);
 CREATE INDEX tries_that_count ON tries (principal, at) WHERE outcome <> 'right';
 
 -- One payment (or refund) per consumed challenge: the primary key is the challenge's. One per reference and rail.

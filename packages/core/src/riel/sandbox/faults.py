@@ -1,23 +1,15 @@
-"""Pretend banks, served over real HTTP on this machine, with a ledger to read and faults to order.
-
-In front of any rail's bank stand two addresses: ``GET /_sandbox/debits`` shows what it booked, and
-``POST /_sandbox/faults`` makes what a network and a bank do wrong happen at once and as often as asked.
-"""
+"""A pretend bank's desk: its ledger to read, and faults to order, which then happen exactly so often."""
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from riel.catalog.loading import stdout_to_stderr
-from riel.config import Settings, is_loopback, known_settings, pretend_keys, what_is_wrong
-from riel.errors import BrokenRail, Misconfigured
-from riel.rail import Rail, Sandbox, Wire
-from riel.redact import Redactor
-from riel.text import said
+from riel.config import is_loopback, what_is_wrong
+from riel.rail import Sandbox, Wire
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,6 +17,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 HANG_UP = "riel.hang_up"
+"""The ASGI extension by which ``serving`` lets an app cut its connection."""
+
 NONSENSE = b'{"status": "settled", "amount": \x00\xff<html>'
 LONGEST_BODY = 10_000
 
@@ -67,7 +61,7 @@ def wrap(sandbox: Sandbox) -> App:
     async def served(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await sandbox.app(scope, receive, send)
-        elif scope["path"].startswith("/_sandbox"):
+        elif scope["path"].startswith("/_sandbox/"):
             await _desk(sandbox, waiting, scope, receive, send)
         else:
             fault = next_fault(money=sandbox.moves_money(scope["method"], scope["path"]))
@@ -140,7 +134,7 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
             try:
                 fault = Fault.model_validate_json(await _body(receive))
             except ValidationError as failure:
-                return await _refuse(send, 422, what_is_wrong(failure, str))
+                return await _refuse(send, 422, what_is_wrong(failure, lambda name: name or "the fault"))
             waiting.append(fault)
             await _answer(send, 200, fault.model_dump_json(exclude_none=True).encode())
         case "DELETE", "/_sandbox/faults":
@@ -154,12 +148,13 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
 
 
 async def _body(receive: Receive) -> bytes:
+    """The body, or so much of it that it cannot be what it should."""
     body, more = b"", True
-    while more and len(body) <= LONGEST_BODY:
+    while more and len(body) < LONGEST_BODY:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body[: LONGEST_BODY + 1] if len(body) <= LONGEST_BODY else b""
+    return body[:LONGEST_BODY]
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
@@ -170,106 +165,3 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-@contextlib.asynccontextmanager
-async def serving(app: App, port: int = 0, *, grace: float = 1.0) -> AsyncIterator[str]:
-    """Serve ``app`` on a loopback port while inside (0: one that is free), and yield its base URL.
-
-    :param grace: seconds that requests under way may still take when it ends.
-    :raises Misconfigured: the port is taken.
-    """
-    from uvicorn.config import Config
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-    from uvicorn.server import ServerState
-
-    class Line(H11Protocol):
-        """A connection whose app can hang up."""
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-
-            async def able(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-                with contextlib.suppress(asyncio.CancelledError):  # only the end of the bank cancels a request
-                    await app({**scope, "extensions": {HANG_UP: transport.close}}, receive, send)
-
-            self.app = able  # type: ignore[assignment]
-
-    # Not uvicorn.Server: it takes the process's signals, ends it when a port is taken, and needs 0.2 s to stop.
-    config = Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)  # type: ignore[arg-type]
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    try:
-        server = await loop.create_server(lambda: Line(config, state, {}), "127.0.0.1", port)
-    except OSError as failure:
-        raise Misconfigured(f"port {port} cannot be used: {failure.strerror}") from failure
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for line in list(state.connections):
-            line.shutdown()
-        if state.tasks:
-            await asyncio.wait(set(state.tasks), timeout=grace)
-        for line in list(state.connections):
-            line.transport.abort()
-        for task in list(state.tasks):
-            task.cancel()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
-        await server.wait_closed()
-
-
-class Banks:
-    """The pretend banks that run here: each one's address, and what it supplies to its rail's client."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.urls: dict[str, str] = {}
-        self._settings = settings
-        self._supplies: dict[str, Mapping[str, str] | BrokenRail] = {}
-
-    def __call__(self, rail: Rail) -> Mapping[str, str]:
-        """What the bank of ``rail`` supplies.
-
-        :raises BrokenRail: its bank could not be made.
-        """
-        supplied = self._supplies.get(rail.name)
-        if isinstance(supplied, BrokenRail):
-            raise supplied
-        return pretend_keys(rail, self._settings) if supplied is None else supplied
-
-
-@contextlib.asynccontextmanager
-async def pretend_banks(rails: Iterable[Rail], settings: Settings) -> AsyncIterator[Banks]:
-    """Run the pretend bank of every rail that has one and no address set, for ``--sandbox``."""
-    banks = Banks(settings)
-    async with contextlib.AsyncExitStack() as stack:
-        for rail in rails:
-            known = known_settings(rail, settings)
-            if rail.sandbox is None or "base_url" in known:
-                continue
-            try:
-                bank = bank_of(rail, known)
-            except BrokenRail as failure:
-                banks._supplies[rail.name] = failure
-                continue
-            url = await stack.enter_async_context(serving(wrap(bank)))
-            banks.urls[rail.name] = url
-            banks._supplies[rail.name] = {**bank.settings, "base_url": url}
-        yield banks
-
-
-def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
-    """The pretend bank of a rail, as the settings want it. Its own address is not among them: it has none yet.
-
-    :raises BrokenRail: the rail has none, or cannot make it from these settings.
-    """
-    if rail.sandbox is None:
-        raise BrokenRail("has no pretend bank")
-    told = {name: value for name, value in settings.items() if name != "base_url"}
-    try:
-        with stdout_to_stderr():
-            return rail.sandbox(told)
-    except (Exception, SystemExit) as failure:
-        why = what_is_wrong(failure, str) if isinstance(failure, ValidationError) else said(str(failure))
-        raise BrokenRail(f"cannot make its pretend bank: {Redactor(told.values()).text(why)}") from failure

@@ -1,0 +1,96 @@
+"""The command line: one module for each group of commands, imported only when it is asked for.
+
+A module named in ``COMMANDS`` has a function of the command's name, or a ``typer.Typer`` where there are several
+below it (``riel payments list``), and ``CONTEXT`` where typer must be told more. ``serve`` is apart: an agent's client
+waits for it, and typer takes a tenth of a second, while argparse is there anyway.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from riel import __version__
+from riel.errors import Misconfigured
+
+if TYPE_CHECKING:
+    import typer
+
+COMMANDS = {
+    "demo": ("riel.cli.demo", "Watch a pretend payment from beginning to end."),
+    "serve": ("riel.cli.serve", "Serve the tools of every installed rail over MCP."),
+    "rails": ("riel.cli.rails", "List the rails that are installed, and what is wrong with the others."),
+    "payments": ("riel.cli.payments", "List payments, or show the whole life of one."),
+    "audit": ("riel.cli.audit", "Verify that no recorded event was altered, removed or reordered."),
+    "enroll": ("riel.cli.enroll", "Set up the app that shows a person's codes."),
+    "sandbox": ("riel.cli.sandbox", "Run one rail's pretend bank alone."),
+}
+"""The module of each command, and what ``riel --help`` says of it."""
+
+MISCONFIGURED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 2 where a setting or an argument is wrong, said on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        sys.stdout.write(f"riel {__version__}\n")
+        return 0
+    try:
+        if given[:1] == ["serve"]:
+            return _serve(given[1:])
+        return _typed(given or ["--help"])
+    except Misconfigured as failure:
+        sys.stderr.writelines(f"riel: {sentence}\n" for sentence in str(failure).splitlines())
+        return MISCONFIGURED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(given: list[str]) -> int:
+    options = argparse.ArgumentParser(prog="riel serve", description=COMMANDS["serve"][1], allow_abbrev=False)
+    options.add_argument("--sandbox", action="store_true", help="pay pretend banks on this machine, and nobody else")
+    asked = options.parse_args(given)
+
+    from riel.config import read_settings
+    from riel.redact import Redactor, log_redacted
+
+    settings, logs = read_settings(), Redactor()
+    log_redacted(logs, settings.log)
+    import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox)
+    return 0
+
+
+def _typed(given: list[str]) -> int:
+    """Run a command with typer. Only its own module is imported; the others lend their names to ``--help``."""
+    import typer
+
+    app = typer.Typer(
+        name="riel",
+        help="Any installed payment rail becomes three tools that an AI agent can call.",
+        epilog="riel --version tells which riel this is.",
+        add_completion=False,
+        pretty_exceptions_enable=False,  # they print local variables, which may be secrets
+    )
+    for name, (module, promise) in COMMANDS.items():
+        if given[0] == name:
+            _add(app, name, import_module(module))
+        else:
+            app.command(name, help=promise)(lambda: None)
+    try:
+        app(given, prog_name="riel")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _add(app: "typer.Typer", name: str, module: ModuleType) -> None:
+    import typer
+
+    command = getattr(module, name)
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name, context_settings=getattr(module, "CONTEXT", None))(command)

@@ -1,0 +1,125 @@
+"""``riel rails``: what is installed, what of it is offered, and what to do about the rest."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
+from riel.config import read_settings, resolving
+from riel.rail import Capability, Mode, Rail
+from riel.redact import Redactor, log_redacted
+from riel.text import said
+
+WIDE = 160
+"""Columns of a table that goes into a file or a pipe."""
+
+HINT = "A rail that is off may still run against its pretend bank: riel serve --sandbox"
+
+
+def rails(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the rails that are installed, and what is wrong with the others.
+
+    The exit code is 2 where a rail that the configuration names cannot be offered.
+    """
+    settings = read_settings()
+    log_redacted(Redactor(), settings.log)
+    found = discover(only=settings.rails)
+    catalog = offer(found, resolving(settings), insist=False)
+    if as_json:
+        sys.stdout.write(json.dumps(_listing(found, catalog), indent=2, ensure_ascii=False) + "\n")
+    else:
+        _show(found, catalog)
+    if any(trouble.entry_point in found.named for trouble in catalog.problems):
+        raise typer.Exit(2)
+
+
+def tools_of(rail: Rail) -> list[str]:
+    """The names of a rail's tools, as an agent sees them."""
+    return [f"{rail.name}_{name}" for name in (*Rail.verbs, *(tool.name for tool in rail.tools))]
+
+
+def _listing(found: Found, catalog: Catalog) -> dict[str, Any]:
+    modes = _modes(catalog)
+    return {
+        "rails": [_rail(declared, modes.get(declared.rail.name)) for declared in found.rails],
+        "problems": [_problem(trouble) for trouble in catalog.problems],
+    }
+
+
+def _rail(declared: Declared, mode: Mode | None) -> dict[str, Any]:
+    rail = declared.rail
+    return {
+        "name": rail.name,
+        "title": rail.title,
+        "currencies": list(rail.currencies),
+        "mode": mode,
+        "offered": mode is not None,
+        "distribution": declared.distribution,
+        "version": declared.version,
+        "entryPoint": declared.entry_point,
+        "tools": tools_of(rail),
+        "capabilities": {
+            "status": _capability(rail.capabilities.status),
+            "refund": _capability(rail.capabilities.refund),
+            "partialRefund": _capability(rail.capabilities.partial_refund),
+        },
+    }
+
+
+def _capability(capability: Capability) -> dict[str, Any]:
+    return {"able": capability.able, "reason": capability.reason, "forGood": capability.for_good}
+
+
+def _problem(trouble: Trouble) -> dict[str, str]:
+    return {
+        "entryPoint": trouble.entry_point,
+        "distribution": trouble.distribution,
+        "version": trouble.version,
+        "sentence": trouble.sentence,
+        "remedy": trouble.remedy,
+    }
+
+
+def _modes(catalog: Catalog) -> dict[str, Mode]:
+    return {offered.rail.name: offered.mode for offered in catalog.rails}
+
+
+def _show(found: Found, catalog: Catalog) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    modes = _modes(catalog)
+    if not found.rails and not catalog.problems:
+        console.print("No rail is installed. One that only pretends: pip install rail-mock")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
+    table.add_column("name", style="bold", no_wrap=True)
+    table.add_column("title")
+    table.add_column("currency")
+    table.add_column("mode", no_wrap=True)
+    table.add_column("distribution", overflow="fold")
+    table.add_column("version", no_wrap=True)
+    table.add_column("tools", no_wrap=True)
+    for declared in found.rails:
+        rail, mode = declared.rail, modes.get(declared.rail.name)
+        table.add_row(
+            rail.name,
+            Text(said(rail.title)),
+            "\n".join(rail.currencies),
+            Text(mode or "off", style={"live": "bold red", None: "dim"}.get(mode, "green")),
+            Text(declared.distribution),
+            Text(declared.version),
+            "\n".join(tools_of(rail)),
+        )
+    if found.rails:
+        console.print(table)
+    for trouble in catalog.problems:
+        parts = (("problem: ", "bold red"), (f"{trouble.sentence}.", "bold"), f" {trouble.remedy}")
+        console.print(Text.assemble(*parts), soft_wrap=True)
+    if any(declared.rail.sandbox and declared.rail.name not in modes for declared in found.rails):
+        console.print(HINT, style="dim")

@@ -1,0 +1,86 @@
+"""``riel sandbox RAIL``: one rail's pretend bank alone, which outlives the servers that pay through it."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from riel.catalog import discover
+from riel.config import known_settings, read_settings
+from riel.errors import BrokenRail, Misconfigured
+from riel.rail import Sandbox
+from riel.redact import Redactor, log_redacted
+
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""For typer: options it does not know are settings of the bank."""
+
+
+def sandbox(
+    context: typer.Context,
+    rail: Annotated[str, typer.Argument(help="The rail whose pretend bank it is.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The loopback port; 0 for one that is free.")] = 0,
+) -> None:
+    """Run one rail's pretend bank alone, until it is interrupted.
+
+    The first line it prints is its address. Other options are settings of the bank: --dedupe no
+    """
+    from riel.sandbox import bank_of
+
+    settings = read_settings()
+    log_redacted(Redactor(), settings.log)
+    found = discover(only=[rail])
+    for trouble in found.problems:
+        raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
+    for declared in found.rails:
+        asked = _settings(context.args)
+        try:
+            bank = bank_of(declared.rail, {**known_settings(declared.rail, settings), **asked})
+        except BrokenRail as failure:
+            raise Misconfigured(f"{rail!r} {failure}") from failure
+        asyncio.run(_run(bank, rail, port, asked))
+        return
+    raise Misconfigured(f"{rail!r} brings no rail")
+
+
+def _settings(options: list[str]) -> dict[str, str]:
+    """``--name value`` and ``--name=value``, as they were given."""
+    asked: dict[str, str] = {}
+    rest = iter(options)
+    for option in rest:
+        name, given, value = option.partition("=")
+        field = name.removeprefix("--").replace("-", "_")
+        if not name.startswith("--") or not field.isidentifier() or field in asked:
+            raise Misconfigured(
+                f"{name!r} cannot be understood here: settings of the bank are written --name value, once"
+            )
+        try:
+            asked[field] = value if given else next(rest)
+        except StopIteration:
+            raise Misconfigured(f"{name} needs a value") from None
+    return asked
+
+
+async def _run(bank: Sandbox, rail: str, port: int, asked: dict[str, str]) -> None:
+    from riel.sandbox import serving, wrap
+
+    async with serving(wrap(bank), port) as url:
+        variables = {"BASE_URL": url, **{name.upper(): value for name, value in asked.items()}}
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.write(f"what it booked:   GET {url}/_sandbox/debits\n")
+        sys.stdout.write(f'order a fault:    POST {url}/_sandbox/faults {{"kind": "lost"}}\n')
+        sys.stdout.write("pay through it:  ")
+        sys.stdout.writelines(f" RIEL_{rail.upper()}_{name}={value}" for name, value in variables.items())
+        sys.stdout.write(" riel serve\n")
+        sys.stdout.flush()
+        await _interrupted()
+
+
+async def _interrupted() -> None:
+    interrupted = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # on Windows, Ctrl+C ends asyncio.run
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, interrupted.set)
+    await interrupted.wait()

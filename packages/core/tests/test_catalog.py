@@ -1,0 +1,399 @@
+"""Installed packages become rails; a broken one is a listed problem that stops no other."""
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from pydantic import Field
+
+from riel import Lookup, Payment, RailSettings, Receipt, Refund, Tool, Wire
+from riel.catalog import Catalog, Found, discover, faults, offer
+from riel.catalog.loading import RESERVED
+from riel.catalog.versions import plainly_within, unmet
+from riel.config import VARIABLES
+from riel.errors import Misconfigured
+
+from .bad_rails import HOOK, Site
+from .bad_rails.toy import GUARANTEES, ToyLookup, ToyPayment, ToySettings, toy
+
+KNOWN = {"base_url": "https://bank.example", "api_key": "test_1"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with Site(tmp_path / "site").on_the_path() as site:
+        yield site
+
+
+def sentences(found: Found | Catalog) -> list[str]:
+    return [problem.sentence for problem in found.problems]
+
+
+def test_an_installed_rail_is_declared_with_where_it_comes_from(site: Site) -> None:
+    site.install("zap", version="1.4", requires=["riel>=0.1,<1", "httpx"])
+    found = discover(site.entry_points())
+    (zap,) = found.rails
+    assert (zap.rail.name, zap.distribution, zap.version, zap.entry_point) == ("zap", "rail-zap", "1.4", "zap")
+    assert found.problems == ()
+
+
+BROKEN = {
+    "raises at import": ("raise ValueError('sk_live_123')", "failed with ValueError in fake_rail_bad_bad.py, line 1"),
+    "exits at import": ("import sys; sys.exit('bye')", "called sys.exit"),
+    "exits in its hook": (f"{HOOK}raise SystemExit", "called sys.exit"),
+    "interrupts everything": ("class Stop(BaseException): pass\nraise Stop", "failed with Stop"),
+    "needs a module": ("import a_module_that_is_not_there", "No module named 'a_module_that_is_not_there'"),
+    "is not Python": ("def", "failed with SyntaxError"),
+    "has a typo in a hook": (
+        "from riel import hookimpl\n@hookimpl\ndef riel_rail():\n    yield 1",
+        "has a hook 'riel_rail', which does not exist; did you mean riel_rails?",
+    ),
+    "asks for what hooks do not get": (
+        "from riel import hookimpl\n@hookimpl\ndef riel_rails(server):\n    yield 1",
+        "failed with PluginValidationError",
+    ),
+    "forgot the mark": ("def riel_rails():\n    yield 1", "offers nothing"),
+    "yields nothing": (f"{HOOK}return []", "offers nothing"),
+    "yields something else": (f"{HOOK}yield 3", "yields int where a riel.Rail belongs"),
+    "returns one rail": (f"{HOOK}return toy('bad')", "returns Rail from riel_rails: it must yield"),
+    "takes another name": (f"{HOOK}yield toy('good')", "brings a rail of another name, 'good'"),
+    "yields it twice": (f"{HOOK}yield from (toy('bad'), toy('bad'))", "brings its rail more than once"),
+    "never ends": (f"{HOOK}yield from iter(lambda: toy('bad'), None)", "brings its rail more than once"),
+    "brings half a factor": (
+        "from riel import hookimpl\n@hookimpl\ndef riel_factors():\n    yield type('F', (), {'name': 'f'})",
+        "brings a factor without 'sandbox_only'",
+    ),
+    "brings half a guard": (
+        "from riel import hookimpl\n@hookimpl\ndef riel_guards():\n    yield object()",
+        "brings a guard without 'name'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_rail_is_a_problem_of_its_own_and_stops_no_other(site: Site, what: str) -> None:
+    code, sentence = BROKEN[what]
+    site.install("bad", code, version="0.3")
+    site.install("good")
+    found = discover(site.entry_points())
+    assert [declared.rail.name for declared in found.rails] == ["good"]
+    (problem,) = found.problems
+    assert (problem.entry_point, problem.distribution, problem.version) == ("bad", "rail-bad", "0.3")
+    assert problem.sentence.startswith("'bad' of rail-bad 0.3 ")
+    assert sentence in problem.sentence
+    assert "rail-bad" in problem.remedy
+
+
+def test_what_an_exception_says_may_be_a_secret_and_is_not_repeated(site: Site) -> None:
+    site.install("bad", "raise ValueError('sk_live_123')")
+    assert "sk_live_123" not in repr(discover(site.entry_points()))
+
+
+def test_a_person_who_interrupts_is_heard(site: Site) -> None:
+    site.install("bad", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        discover(site.entry_points())
+
+
+@pytest.mark.parametrize("name", ["Zap", "zap-pay", "1zap", "zap_pay", "a" * 21, "factor", "answer", "zäp"])
+def test_a_rail_with_a_name_that_cannot_be_one_is_never_imported(site: Site, name: str) -> None:
+    module = site.install(name, distribution="rail-x")
+    (problem,) = discover(site.entry_points()).problems
+    assert "is misnamed" in problem.sentence
+    assert module not in sys.modules
+
+
+def test_a_rails_name_never_hides_a_setting_of_ours() -> None:
+    assert {
+        name.split("_")[0].lower() for name in (v.removeprefix("RIEL_") for v in VARIABLES) if "_" in name
+    } == RESERVED
+
+
+def test_a_name_claimed_twice_is_offered_by_nobody_and_neither_is_imported(site: Site) -> None:
+    modules = [
+        site.install("spei", distribution="rail-spei", version="1.2"),
+        site.install("spei", distribution="other-spei", version="0.1"),
+    ]
+    found = discover(site.entry_points())
+    assert found.rails == ()
+    (problem,) = found.problems
+    assert problem.sentence == "'spei' is offered by other-spei 0.1 and rail-spei 1.2, so by nobody"
+    assert problem.remedy == "Uninstall one: pip uninstall other-spei, or pip uninstall rail-spei."
+    assert not set(modules) & set(sys.modules)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "riel_version", "fits"),
+    [
+        ("riel>=0.1,<0.2", "0.1.0", True),
+        ("riel>=0.2", "0.1.0", False),
+        ("Riel (>=0.2)", "0.1.0", False),
+        ("riel~=0.1", "0.1.5", True),
+        ("riel[postgres]>=2", "0.1.0", False),
+        ("riel>=0.1", "0.2.0rc1", True),
+        ("riel>=0.2", "0.2.0rc1", False),
+        ("riel<0.2", "0.2.0.dev3", False),
+        ("riel>=9; extra == 'test'", "0.1.0", True),
+        ("riel>=9; python_version < '3'", "0.1.0", True),
+        ("riel-extras>=9", "0.1.0", True),
+        ("riel", "0.1.0", True),
+    ],
+)
+def test_a_rail_for_another_riel_is_not_imported(site: Site, requirement: str, riel_version: str, fits: bool) -> None:
+    module = site.install("zap", requires=["httpx", requirement])
+    found = discover(site.entry_points(), riel_version=riel_version)
+    assert len(found.rails) == fits
+    assert (module in sys.modules) == fits
+    if not fits:
+        assert "needs riel" in found.problems[0].sentence
+        assert f"this is riel {riel_version}" in found.problems[0].sentence
+
+
+versions = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(lambda numbers: ".".join(map(str, numbers)))
+bounds = st.lists(st.tuples(st.sampled_from([">=", "<"]), versions).map("".join), max_size=3).map(",".join)
+
+
+@given(bounds, versions)
+def test_the_short_way_to_compare_versions_agrees_with_packaging(bounds: str, version: str) -> None:
+    assert plainly_within(bounds, version) == Requirement(f"riel{bounds}").specifier.contains(version, prereleases=True)
+
+
+def test_what_the_short_way_does_not_know_it_leaves_to_packaging() -> None:
+    assert not plainly_within("==0.1.*", "0.1")
+    assert not plainly_within(">=0.1", "0.2rc1")
+    assert unmet(["riel==0.1.*", "riel!=0.1.1"], "0.1.1") == "!=0.1.1"
+
+
+def test_metadata_that_cannot_be_read_is_a_problem(site: Site) -> None:
+    site.install("bad", version="1.0")
+    site.install("good")
+    (site.folder / "rail_bad-1.0.dist-info" / "METADATA").write_bytes(b"Name: caf\xe9\n")
+    found = discover(site.entry_points())
+    assert [declared.rail.name for declared in found.rails] == ["good"]
+    assert "metadata that cannot be read" in found.problems[0].sentence
+
+
+def test_what_is_not_on_the_allow_list_is_never_imported(site: Site) -> None:
+    module = site.install("zap")
+    site.install("pix")
+    found = discover(site.entry_points(), only=["pix"])
+    assert [declared.rail.name for declared in found.rails] == ["pix"]
+    assert found.problems == ()
+    assert module not in sys.modules
+
+
+def test_a_rail_on_the_allow_list_that_cannot_be_offered_stops_the_start(site: Site) -> None:
+    site.install("bad", "raise ValueError")
+    site.install("pix")
+    found = discover(site.entry_points(), only=["bad", "pix", "missing"])
+    with pytest.raises(Misconfigured) as stopped:
+        offer(found, lambda rail: (ToySettings(**KNOWN), "test"))
+    first, second = str(stopped.value).splitlines()
+    assert first.startswith("'bad' of rail-bad 1.0 failed with ValueError")
+    assert second.startswith("'missing' is not installed")
+    shown = offer(found, lambda rail: (ToySettings(**KNOWN), "test"), insist=False)
+    assert [offered.rail.name for offered in shown.rails] == ["pix"]
+
+
+def test_a_rail_that_is_on_no_list_and_broken_does_not_stop_the_start(site: Site) -> None:
+    site.install("bad", "raise ValueError")
+    assert len(offer(discover(site.entry_points()), lambda rail: (ToySettings(**KNOWN), "test")).problems) == 1
+
+
+def test_the_order_of_installation_changes_nothing(site: Site) -> None:
+    for name in ("pix", "ach", "zap"):
+        site.install(name)
+    site.install("bad", "raise ValueError")
+    site.install("worse", "import nothing_like_it")
+    installed = site.entry_points()
+    first = discover(installed)
+    assert [declared.rail.name for declared in first.rails] == ["ach", "pix", "zap"]
+    for other in (installed[::-1], installed[2:] + installed[:2]):
+        again = discover(other)
+        assert [declared.rail.name for declared in again.rails] == ["ach", "pix", "zap"]
+        assert again.problems == first.problems
+
+
+def test_what_a_rail_prints_never_reaches_stdout(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    loud = (
+        "import os, subprocess, sys\n"
+        "print('one')\nsys.__stdout__.write('two')\nos.write(1, b'three')\nsubprocess.run(['echo', 'four'])\n"
+    )
+    site.install("loud", loud + HOOK + "print('five')\n    yield toy('loud')")
+    found = discover(site.entry_points())
+    print("ours")
+    assert [declared.rail.name for declared in found.rails] == ["loud"]
+    said = capfd.readouterr()
+    assert said.out == "ours\n"
+    assert all(word in said.err for word in ("one", "two", "three", "four", "five"))
+
+
+FACTOR = (
+    "from riel import hookimpl\n"
+    "class Pigeon:\n"
+    "    name, sandbox_only, linked = 'pigeon', False, True\n"
+    "    open = ask = check = same = None\n"
+    "class Hours:\n"
+    "    name = 'hours'\n"
+    "    def check(self, wanted): ...\n"
+    "@hookimpl\ndef riel_factors():\n    yield Pigeon\n"
+    "@hookimpl\ndef riel_guards():\n    yield Hours()\n"
+)
+
+
+def test_factors_and_guards_come_from_packages_too(site: Site) -> None:
+    site.install("birds", FACTOR)
+    found = discover(site.entry_points())
+    assert [factor.name for factor in found.factors] == ["pigeon"]
+    assert [guard.name for guard in found.guards] == ["hours"]
+    assert found.problems == ()
+
+
+def test_a_factor_that_two_packages_bring_is_offered_by_nobody(site: Site) -> None:
+    site.install("birds", FACTOR)
+    site.install("other", FACTOR)
+    found = discover(site.entry_points())
+    assert found.factors == ()
+    assert {problem.entry_point for problem in found.problems} == {"birds", "other"}
+    assert "the factor 'pigeon' is offered by rail-birds 1.0 and rail-other 1.0" in found.problems[0].sentence
+
+
+class Loose(ToyPayment):
+    model_config = {"extra": "ignore"}
+
+
+class Floating(ToyPayment):
+    amount: float  # type: ignore[assignment]
+
+
+class Coerced(ToyPayment):
+    amount: Annotated[int, Field(strict=False, ge=1)]
+
+
+class Zero(ToyPayment):
+    amount: Annotated[int, Field(strict=True, ge=0)]
+
+
+class Limited(ToyPayment):
+    amount: Annotated[int, Field(strict=True, ge=1, le=100)]
+
+
+class Nobody(Payment):
+    account: str
+
+
+class TwoFields(ToyLookup):
+    account: str
+
+
+class Elsewhere(Refund):
+    tracking_key: Annotated[str, Field(alias="clave")]
+
+
+class Undrawable(Receipt):
+    model_config = {"arbitrary_types_allowed": True}
+    tracking_key: str | None = None
+    thing: Site | None = None
+
+
+class Renamed(RailSettings):
+    key: Annotated[str, Field(validation_alias="STP_KEY")]
+
+
+def tool(name: str) -> Tool:
+    return Tool(name=name, title="", description="", scope="", input=Wire, output=Wire, run=lambda client, asked: asked)
+
+
+UNSERVABLE = {
+    "no model": ({"payment": dict}, "a payment that is not a subclass of riel.Payment"),
+    "a value for a class": ({"lookup": ToyLookup(tracking_key="x")}, "a lookup that is not a subclass of riel.Lookup"),
+    "no currency": ({"currency": ()}, "the currency ''"),
+    "an unknown currency": ({"currency": "XXQ"}, "the currency 'XXQ', which is not in ISO 4217"),
+    "a list of currencies": ({"currency": ["MXN"]}, "a currency that is neither a string nor a tuple"),
+    "several currencies and no field": ({"currency": ("MXN", "CLP")}, "a payment without a field 'currency'"),
+    "amounts that are floats": ({"payment": Floating}, "whose amount is not riel.MinorUnits"),
+    "amounts that are coerced": ({"payment": Coerced}, "whose amount is not riel.MinorUnits"),
+    "amounts of nothing": ({"payment": Zero}, "whose amount is not riel.MinorUnits"),
+    "unknown arguments let through": ({"payment": Loose}, "a payment that changes extra of riel.Wire"),
+    "nobody to pay": ({"payment": Nobody}, "does not say who is paid"),
+    "a look-up of two fields": ({"lookup": TwoFields}, "a lookup of 2 fields"),
+    "a look-up of none": ({"lookup": Lookup}, "a lookup of 0 fields"),
+    "a refund of nothing": ({"refund": Refund}, "a refund without the field 'tracking_key'"),
+    "a refund that calls it otherwise": ({"refund": Elsewhere}, "a refund without the field 'tracking_key'"),
+    "a receipt without reference": ({"receipt": Receipt}, "a receipt without the field 'tracking_key'"),
+    "a type JSON does not have": ({"receipt": Undrawable}, "a receipt that has no JSON schema"),
+    "a setting that is named otherwise": ({"settings": Renamed}, "settings with an alias"),
+    "errors in other words": ({"errors": {"E1": "insufficient funds"}}, "errors that are not riel.ErrorCode"),
+    "capabilities as words": ({"capabilities": "all"}, "capabilities of another type"),
+    "no guarantees": ({"guarantees": None}, "a guarantees that cannot be called"),
+    "no way to connect": ({"connect": None}, "a connect that cannot be called"),
+    "a tool over one of the three": ({"tools": (tool("send_payment"),)}, "a tool named 'send_payment'"),
+    "a tool twice": ({"tools": (tool("list"), tool("list"))}, "a tool named 'list'"),
+    "a tool with the prefix": ({"tools": (tool("toy_list"),)}, "a tool named 'toy_list'"),
+    "something else for a tool": ({"tools": ("list",)}, "tools that are not riel.Tool"),
+}
+
+
+@pytest.mark.parametrize("what", UNSERVABLE)
+def test_a_declaration_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
+    changes, sentence = UNSERVABLE[what]
+    assert any(sentence in fault for fault in faults(toy(**changes))), faults(toy(**changes))
+
+
+@pytest.mark.parametrize("changes", [{}, {"payment": Limited}, {"sandbox": None}, {"tools": (tool("list_all"),)}])
+def test_a_declaration_that_can_be_served_has_no_fault(changes: dict[str, object]) -> None:
+    assert faults(toy(**changes)) == []
+
+
+def test_every_fault_is_said_at_once(site: Site) -> None:
+    site.install("bad", f"from riel import Refund\n{HOOK}yield toy('bad', currency='XXQ', refund=Refund)")
+    (problem,) = discover(site.entry_points()).problems
+    assert "XXQ" in problem.sentence
+    assert "declares a refund without" in problem.sentence
+
+
+def found_with(site: Site, changes: str = "") -> Found:
+    site.install("zap", f"from toy import GUARANTEES\n{HOOK}yield toy('zap', {changes})")
+    found = discover(site.entry_points())
+    assert found.problems == ()
+    return found
+
+
+def test_an_offered_rail_has_its_settings_its_mode_and_its_guarantees(site: Site) -> None:
+    settings = ToySettings(**KNOWN)
+    (offered,) = offer(found_with(site), lambda rail: (settings, "test")).rails
+    assert (offered.rail.name, offered.distribution, offered.version) == ("zap", "rail-zap", "1.0")
+    assert offered.settings is settings
+    assert (offered.mode, offered.guarantees.send_deadline) == ("test", timedelta(seconds=10))
+
+
+def test_guarantees_may_depend_on_the_settings(site: Site) -> None:
+    found = found_with(site, "guarantees=lambda settings: GUARANTEES if settings.retries == 3 else None")
+    assert offer(found, lambda rail: (ToySettings(**KNOWN), "test")).rails[0].guarantees == GUARANTEES
+    assert sentences(offer(found, lambda rail: (ToySettings(**KNOWN, retries=0), "test"))) == [
+        "'zap' of rail-zap 1.0 declares no guarantees"
+    ]
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "exit()"])
+def test_a_rail_that_fails_with_its_settings_is_a_problem(site: Site, code: str) -> None:
+    catalog = offer(
+        found_with(site, f"guarantees=lambda settings: {code}"), lambda rail: (ToySettings(**KNOWN), "test")
+    )
+    assert catalog.rails == ()
+    assert sentences(catalog)[0].startswith("'zap' of rail-zap 1.0 ")
+
+
+def test_a_rail_without_its_settings_is_a_problem_that_names_them(site: Site) -> None:
+    def resolve(rail: object) -> tuple[RailSettings, str]:
+        raise Misconfigured("RIEL_ZAP_API_KEY is missing")
+
+    (problem,) = offer(found_with(site), resolve).problems  # type: ignore[arg-type]
+    assert problem.sentence == "RIEL_ZAP_API_KEY is missing"
+    assert problem.entry_point == "zap"
