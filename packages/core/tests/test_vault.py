@@ -72,11 +72,11 @@ def hangs() -> Iterator[Ring]:
 
     class Hangs(Ring):
         def set_password(self, service: str, username: str, password: str) -> None:
-            unlocked.wait(30)
+            unlocked.wait(5)
             super().set_password(service, username, password)
 
         def get_password(self, service: str, username: str) -> str | None:
-            unlocked.wait(30)
+            unlocked.wait(5)
             return super().get_password(service, username)
 
     yield Hangs()

@@ -25,6 +25,7 @@ from riel.text import Line
 
 PREFIX = "RIEL_"
 FILE = "riel.toml"
+SECRET = re.compile(r"key|secret|token|pass|credential", re.IGNORECASE)
 ANY_RAIL = re.compile(r"RIEL_([A-Z][A-Z0-9]{0,19})_.+")
 
 Banks = Callable[[Rail], Mapping[str, str]]
@@ -102,6 +103,12 @@ def read_settings() -> Settings:
         raise Misconfigured(sentence) from None
 
 
+def likely_secrets(settings: Settings) -> list[str]:
+    """What is named like a secret, for the logs of a start: no rail has said yet which of its settings are secret."""
+    told = [*_variables(PREFIX).items(), *(pair for table in settings.rail.values() for pair in table.items())]
+    return [value for name, value in told if isinstance(value, str) and SECRET.search(name)]
+
+
 def known_settings(rail: Rail, settings: Settings) -> dict[str, str]:
     """What the operator says about a rail, unread, by field: the environment first, then ``riel.toml``."""
     told = {name: _text(value) for name, value in settings.rail.get(rail.name, {}).items()}
@@ -115,8 +122,9 @@ def rail_settings(rail: Rail, settings: Settings, sandbox_supplies: Mapping[str,
     """
     prefix, fields, make = _prefix(rail), rail.settings.model_fields, cast("Callable[..., RailSettings]", rail.settings)
     said, table = _variables(prefix), settings.rail.get(rail.name, {})
-    for name in sorted(set(said) - set(fields)):
-        raise Misconfigured(f"{prefix}{name.upper()} is not a setting of {rail.name!r}{_perhaps(name, fields)}")
+    variables = [prefix + name.upper() for name in fields]
+    for variable in sorted({prefix + name.upper() for name in said} - set(variables)):
+        raise Misconfigured(f"{variable} is not a setting of {rail.name!r}{_perhaps(variable, variables)}")
     for name in sorted(set(table) - set(fields)):
         raise Misconfigured(f"[rail.{rail.name}] in {FILE} has an unknown key {name!r}{_perhaps(name, fields)}")
     # pydantic-settings lets arguments win over the environment, so what the environment sets is not passed.

@@ -46,6 +46,8 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         catalog = offer(found, resolving(settings, banks))
         for problem in catalog.problems:
             log.error("%s. %s", problem.sentence, problem.remedy)
+        if not catalog.rails:
+            raise Misconfigured("No rail can be offered: install one and set it up, or try riel serve --sandbox.")
         rails = {offered.rail.name: offered for offered in catalog.rails}
         secrets = Redactor()
         for redactor in (secrets, logs):
@@ -56,7 +58,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
                 journal=journal,
                 rails=rails,
                 clients=Clients(rails),
-                factor=factor_for(settings, catalog),
+                factor=factor_for(settings, catalog, logs),
                 guards=catalog.guards,
                 pace=Pace(answer_within=timedelta(seconds=settings.answer_within)),
                 language=settings.language,
@@ -71,7 +73,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
             await teller.close(grace)
 
 
-def factor_for(settings: Settings, catalog: Catalog) -> Factor:
+def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
     """The factor that the settings name, or the one that fits where the money is.
 
     :raises Misconfigured: it cannot be opened, or it confirms pretend payments only and a rail is not pretend.
@@ -86,6 +88,8 @@ def factor_for(settings: Settings, catalog: Catalog) -> Factor:
             f"RIEL_FACTOR={name} confirms pretend payments only, and {' and '.join(outside)} would move other money: "
             "choose totp, or take it off RIEL_RAILS."
         )
-    folder = settings.journal_file.parent
-    setup = Setup(key=server_key(folder), principal=settings.principal, folder=folder, file=settings.factor_file)
+    folder = settings.journal_file.absolute().parent
+    key = server_key(folder)
+    logs.learn(key.hex())
+    setup = Setup(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
     return kind.open(setup)

@@ -70,5 +70,5 @@ async def reading(
                     raise _NoAnswer(f"HTTP {response.status_code}")
                 return response
     except (httpx.HTTPError, httpx.StreamError, _NoAnswer) as failure:
-        raise NothingLearned(str(failure) or type(failure).__name__) from failure
+        raise NothingLearned(str(failure) if isinstance(failure, _NoAnswer) else type(failure).__name__) from failure
     raise AssertionError("a retry loop either returns or raises")

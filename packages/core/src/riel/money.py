@@ -6,7 +6,7 @@ here is refused, never guessed.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Annotated
 
 from pydantic import Field
@@ -35,6 +35,9 @@ MinorUnits = Annotated[
 ]
 """A positive integer of minor units. Floats, booleans, strings, NaN and exponents are refused."""
 
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+"""Arithmetic that says so instead of rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -56,11 +59,19 @@ class Money:
 
     @classmethod
     def of_decimal(cls, value: Decimal | str, currency: str) -> "Money":
-        """The money a provider wrote as a decimal in whole units; what cannot be said in minor units is refused."""
-        exact = Decimal(value).scaleb(EXPONENTS[currency])
-        if not exact.is_finite() or exact != exact.to_integral_value():
-            raise ValueError(f"{value} {currency} is not a whole number of minor units")
-        return cls(int(exact), currency)
+        """The money a provider wrote as a decimal in whole units; what cannot be said in minor units is refused.
+
+        A float has lost what the provider wrote before it comes here: parse JSON with ``parse_float=Decimal``.
+        """
+        if not isinstance(value, Decimal | str):
+            raise TypeError(f"an amount in whole units is a Decimal or a str, not {type(value).__name__}")
+        if currency not in EXPONENTS:
+            raise ValueError(f"{currency!r} is not a currency of ISO 4217")
+        try:
+            minor = _EXACT.scaleb(Decimal(value), EXPONENTS[currency])
+            return cls(int(_EXACT.quantize(minor, Decimal(1))), currency)
+        except (DecimalException, ValueError) as failure:  # int() of NaN is the ValueError
+            raise ValueError(f"{value!s:.40} {currency} is not a whole number of minor units") from failure
 
     def __str__(self) -> str:
         """For people: ``MXN 1,234.50``."""

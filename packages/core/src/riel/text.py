@@ -7,12 +7,24 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 _SURROGATES_AND_CONTROLS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_BLANKS = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+            *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
+        ),
+    )
+)
+"""Marks and letters that show nothing, though their category is a visible one: Unicode's Default_Ignorable_Code_Point
+and the blank braille pattern. Whole sentences have been hidden in variation selectors."""
+
 MOST_SAID = 200
 
 
 def hidden(character: str) -> bool:
     """Whether a character shows nothing or changes how others are shown: controls, bidirectional marks, surrogates."""
-    return unicodedata.category(character) in _SURROGATES_AND_CONTROLS
+    return unicodedata.category(character) in _SURROGATES_AND_CONTROLS or character in _BLANKS
 
 
 def _one_line(value: str) -> str:

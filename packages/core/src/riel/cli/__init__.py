@@ -54,10 +54,11 @@ def _serve(given: list[str]) -> int:
     options.add_argument("--sandbox", action="store_true", help="pay pretend banks on this machine, and nobody else")
     asked = options.parse_args(given)
 
-    from riel.config import read_settings
+    from riel.config import likely_secrets, read_settings
     from riel.redact import Redactor, log_redacted
 
-    settings, logs = read_settings(), Redactor()
+    settings = read_settings()
+    logs = Redactor(likely_secrets(settings))
     log_redacted(logs, settings.log)
     import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox)
     return 0

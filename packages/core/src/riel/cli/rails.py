@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
-from riel.config import read_settings, resolving
+from riel.config import likely_secrets, read_settings, resolving
 from riel.rail import Capability, Mode, Rail
 from riel.redact import Redactor, log_redacted
 from riel.text import said
@@ -26,7 +26,7 @@ def rails(
     The exit code is 2 where a rail that the configuration names cannot be offered.
     """
     settings = read_settings()
-    log_redacted(Redactor(), settings.log)
+    log_redacted(Redactor(likely_secrets(settings)), settings.log)
     found = discover(only=settings.rails)
     catalog = offer(found, resolving(settings), insist=False)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from riel.catalog import discover
-from riel.config import known_settings, read_settings
+from riel.config import known_settings, likely_secrets, read_settings
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Sandbox
 from riel.redact import Redactor, log_redacted
@@ -30,7 +30,7 @@ def sandbox(
     from riel.sandbox import bank_of
 
     settings = read_settings()
-    log_redacted(Redactor(), settings.log)
+    log_redacted(Redactor(likely_secrets(settings)), settings.log)
     found = discover(only=[rail])
     for trouble in found.problems:
         raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")

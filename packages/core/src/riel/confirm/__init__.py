@@ -12,8 +12,7 @@ from riel.confirm.digest import Terms, digest
 from riel.confirm.factor import Asked, Factor, Proof, Setup
 from riel.confirm.mac import NONCE, code_for, well_formed
 from riel.confirm.wording import Language, question
-from riel.errors import Misconfigured, NotAllowed
-from riel.rail import Mode
+from riel.errors import Misconfigured
 
 __all__ = [
     "FACTORS",
@@ -28,7 +27,6 @@ __all__ = [
     "code_for",
     "digest",
     "question",
-    "refuse_outside_sandbox",
     "well_formed",
 ]
 
@@ -59,16 +57,3 @@ def chosen(name: str, installed: Iterable[type[Factor]] = ()) -> type[Factor]:
         raise Misconfigured(f"RIEL_FACTOR={name} is not a factor: choose one of {', '.join(known)}")
     module, _, attribute = FACTORS[name].partition(":")
     return cast("type[Factor]", getattr(import_module(module), attribute))
-
-
-def refuse_outside_sandbox(factor: Factor, mode: Mode) -> None:
-    """Nothing, unless ``factor`` is for sandboxes only and this is not one.
-
-    :raises NotAllowed: its codes lie open on this machine, so they confirm pretend money and nothing else.
-    """
-    if factor.sandbox_only and mode != "sandbox":
-        raise NotAllowed(
-            f"The factor {factor.name!r} confirms pretend payments only.",
-            code="2FA_SANDBOX_ONLY",
-            next_action="Nothing was sent. Tell the operator to set RIEL_FACTOR to a real factor, such as totp.",
-        )

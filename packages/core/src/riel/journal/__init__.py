@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from riel.errors import Misconfigured
 from riel.journal.chain import Broken
 from riel.journal.records import (
     Challenge,
@@ -90,11 +91,13 @@ class Journal(Protocol):
         *,
         again_within: timedelta,
         no_stays: timedelta,
+        alone: bool = False,
     ) -> Opened:
         """The open challenge of this principal and digest, or this one, with ``words`` as its text.
 
         ``words`` is told of an identical payment confirmed within ``again_within``. Where the person said no within
-        ``no_stays``, that declined challenge is returned and nothing is opened.
+        ``no_stays``, that declined challenge is returned and nothing is opened. ``alone`` closes every other open
+        challenge of the principal: a code that is not bound to a payment must fit only the one that is shown.
         """
 
     async def asked(self, challenge_id: str, at: datetime) -> None:
@@ -123,7 +126,10 @@ class Journal(Protocol):
         """The heart: consume the challenge and give birth to the payment, owned by this process, ``sending``."""
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        """Write one transition, if life allows it and the fence is the newest; the record as it now is, and whether."""
+        """Write one transition, if life allows it: on evidence always, otherwise under the newest fence only.
+
+        Returns the record as it now is, and whether it was written.
+        """
 
     async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
         """An operator's decision on what is in review; ``None`` where it is not."""
@@ -132,7 +138,7 @@ class Journal(Protocol):
         """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence."""
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
-        """Take over this one, due or not, or ``None`` where somebody is at work on it."""
+        """Take over this one, due or not, or ``None`` where somebody is at work on it or nothing more is expected."""
 
     async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         """Nothing was learned: give the lease back until ``next_at``."""
@@ -175,6 +181,9 @@ async def open_journal(url: str) -> Journal:
 
     :raises Misconfigured: no store knows such a URL, or it cannot be opened.
     """
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme != "sqlite":
+        raise Misconfigured(f"RIEL_JOURNAL: no store of this riel keeps a {scheme}:// database; write sqlite:///path.")
     from riel.journal.sqlite import SqliteJournal
 
     return SqliteJournal.open(url)

@@ -84,7 +84,9 @@ def first_break(rows: Iterable[Row], states: Mapping[str, str] | None = None) ->
 
 
 def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> Broken | None:
-    if states is None or payment not in states or states[payment] == state:
+    if states is None or states.get(payment) == state:
         return None
+    if payment not in states:
+        return Broken(payment, n, f"{payment} has {n - 1} events and is itself missing: it was removed")
     ends = f"its chain ends in {state!r}, the payment is {states[payment]!r}"
     return Broken(payment, n, f"event {n} of {payment} is missing: {ends}")

@@ -146,13 +146,14 @@ class Teller:
             await step("answer_within", asyncio.wait({task}, timeout=wait))
             if task.done() and not task.cancelled() and task.exception() is None:
                 return task.result()
-        return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
+            return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
+        return record
 
     def _may_look(self, record: PaymentRecord) -> bool:
         """Whether a look-up now could tell more than the last one, given how stale the rail's are."""
         rules, now = self.desk.rails[record.rail].guarantees, self.desk.now()
         last = self._looked.get(record.id)
-        if rules.lookup == "no" or (last is not None and now < last + rules.lookup_lag):
+        if rules.lookup == "no" or (last is not None and now < last + max(rules.lookup_lag, self.desk.pace.look_every)):
             return False
         self._looked[record.id] = now
         if len(self._looked) > 10_000:

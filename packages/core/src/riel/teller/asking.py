@@ -46,7 +46,13 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
     pace = desk.pace
     opened = await step(
         "open_challenge",
-        desk.journal.open_challenge(wanted, words, again_within=pace.again_within, no_stays=pace.no_stays),
+        desk.journal.open_challenge(
+            wanted,
+            words,
+            alone=not desk.factor.linked,
+            again_within=pace.again_within,
+            no_stays=pace.no_stays,
+        ),
     )
     challenge = opened.challenge
     if challenge.state is ChallengeState.DECLINED:

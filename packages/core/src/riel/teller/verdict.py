@@ -10,7 +10,7 @@ from typing import Literal
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
-from riel.rail import FOREVER, Answer, Guarantees, Status
+from riel.rail import Answer, Guarantees, Status
 from riel.text import said
 
 Outcome = Answer | Rejected | NotSent | OutcomeUnknown
@@ -78,7 +78,7 @@ def after_lookup(
     proof = proves_absence(record, rules)
     if proof is not None and now >= proof:
         return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
-    if proof is None and now >= record.sent_at + rules.watch:
+    if proof is None and now >= _until(record.sent_at, rules.watch):
         return _review(record, "the rail does not know it, and that proves nothing")
     return KeepLooking
 
@@ -98,21 +98,23 @@ def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, pati
     """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
     if rules.dedupe == "no":
         return False
-    until = record.resend_until
-    if until is None:
-        if rules.dedupe_window == FOREVER:
-            return True
-        until = record.created_at + rules.dedupe_window
+    until = _until(record.created_at, rules.dedupe_window)
+    if record.resend_until is not None:
+        until = min(until, record.resend_until)
     return now + rules.send_deadline + patience.margin < until
 
 
 def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
-    """From when on "not found" proves that nothing was booked, or ``None`` where it never does."""
+    """From when on "not found" proves that nothing was booked, or ``None`` where it never does.
+
+    Never before a look-up could have seen the last send, whatever the order itself says.
+    """
+    seen = record.sent_at + rules.send_deadline + rules.lookup_lag
     if record.absent_after is not None:
-        return record.absent_after
+        return max(record.absent_after, seen)
     if rules.absence_after is None:
         return None
-    return record.sent_at + rules.send_deadline + max(rules.absence_after, rules.lookup_lag)
+    return max(_until(record.sent_at + rules.send_deadline, rules.absence_after), seen)
 
 
 def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Patience) -> Change:
@@ -164,7 +166,9 @@ def _mismatch(record: PaymentRecord, answer: Answer) -> str:
 
 
 def _until(now: datetime, horizon: timedelta) -> datetime:
-    return datetime.max.replace(tzinfo=now.tzinfo) if horizon == FOREVER else now + horizon
+    """``now + horizon``, or the end of time where it is not reached: FOREVER is longer than the calendar."""
+    end = datetime.max.replace(tzinfo=now.tzinfo)
+    return end if horizon > end - now else now + horizon
 
 
 def _rejected(

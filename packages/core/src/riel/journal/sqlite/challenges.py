@@ -26,6 +26,7 @@ TWINS = (
     "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
     "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
 )
+OTHERS = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 HOW_MANY = 20
 
 
@@ -50,9 +51,13 @@ def open_one(
     words: Words,
     again_since: int,
     no_since: int,
+    alone: bool,
 ) -> Opened:
-    """The open challenge of that digest, or ``wanted``."""
+    """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
     at = millis(wanted.created_at)
+    if alone:
+        for row in db.execute(OTHERS, (wanted.principal, wanted.digest)).fetchall():
+            end(db, row["id"], ChallengeState.EXPIRED, at, why="another payment was asked for")
     for known in newest(db, wanted.principal, wanted.digest):
         if known.state is ChallengeState.OPEN:
             if millis(known.expires_at) > at and known.factor == wanted.factor:
@@ -126,6 +131,8 @@ def count_try(
     left = 0
     if challenge_id is not None:
         row = db.execute(COUNT, (challenge_id,)).fetchone()
+        if row is None:
+            return "expired"
         if row["state"] != "open":
             state: Unconfirmed = row["state"]
             return state

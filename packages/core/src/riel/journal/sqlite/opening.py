@@ -40,16 +40,24 @@ def connect(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         db = sqlite3.connect(path, timeout=BUSY.total_seconds(), isolation_level=None, cached_statements=256)
-        db.row_factory = sqlite3.Row
-        for name, value in PRAGMAS.items():
-            db.execute(f"PRAGMA {name} = {value}")
-            in_force = str(db.execute(f"PRAGMA {name}").fetchone()[0])
-            if in_force != value:
-                raise Misconfigured(f"RIEL_JOURNAL: {path.name} runs with {name}={in_force}, which may lose payments.")
-        _migrate(db, path)
+        try:
+            db.row_factory = sqlite3.Row
+            _put_in_force(db, path)
+            _migrate(db, path)
+        except BaseException:
+            db.close()
+            raise
     except (OSError, sqlite3.Error) as failure:
         raise Misconfigured(f"RIEL_JOURNAL: {path} cannot be used as a journal: {failure}.") from failure
     return db
+
+
+def _put_in_force(db: sqlite3.Connection, path: Path) -> None:
+    for name, value in PRAGMAS.items():
+        db.execute(f"PRAGMA {name} = {value}")
+        in_force = str(db.execute(f"PRAGMA {name}").fetchone()[0])
+        if in_force != value:
+            raise Misconfigured(f"RIEL_JOURNAL: {path.name} runs with {name}={in_force}, which may lose payments.")
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -178,8 +178,7 @@ def record(
     if row is None:
         return None, False
     known = payment_of(row)
-    leased = change.fence is not None and change.fence == known.fence
-    if (change.fence is not None and not leased) or not allowed(known.state, change.to, leased=leased):
+    if not allowed(known.state, change.to, leased=change.fence == known.fence):
         return known, False
     now = millis(at)
     changed = replace(
@@ -285,11 +284,17 @@ def due(db: sqlite3.Connection, at: int, free_owners: Collection[str], most: int
 
 
 def take(
-    db: sqlite3.Connection, payment_id: str, me: str, free: Callable[[str | None, str], bool]
+    db: sqlite3.Connection,
+    payment_id: str,
+    me: str,
+    free: Callable[[str | None, str], bool],
+    due: datetime | None = None,
 ) -> PaymentRecord | None:
-    """Own this one under a new fence, if its owner lets it be taken."""
+    """Own this one under a new fence, if its owner lets it be taken and something is expected (by ``due``) of it."""
     known = get(db, payment_id)
-    if known is None or not free(known.owner, known.id):
+    if known is None or known.next_at is None or not free(known.owner, known.id):
+        return None
+    if due is not None and known.next_at > due:
         return None
     db.execute(
         "UPDATE payments SET owner = ?, fence = fence + 1, looks = looks + 1 WHERE id = ? AND fence = ?",

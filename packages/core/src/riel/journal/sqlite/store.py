@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from riel.crash import crash_point
-from riel.errors import JournalUnavailable
+from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Broken, Counted, Opened, Tally, Unconfirmed, Words
 from riel.journal.records import (
     Challenge,
@@ -37,10 +37,19 @@ class SqliteJournal:
 
     @classmethod
     def open(cls, url: str) -> "SqliteJournal":
-        """Open the file of a ``sqlite:///`` URL or a path, making it where there is none."""
-        journal = cls(Path(url.removeprefix("sqlite:///")).expanduser())
+        """Open the file of a ``sqlite:///`` URL or a path, making it where there is none.
+
+        :raises Misconfigured: it cannot be used.
+        """
+        path = Path(url.removeprefix("sqlite:///")).expanduser()
+        journal = cls(path)
         journal._writer.start()
-        journal._owners.arrive()
+        try:
+            journal._owners.arrive()
+        except OSError as failure:
+            raise Misconfigured(
+                f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
+            ) from failure
         return journal
 
     async def open_challenge(
@@ -50,17 +59,16 @@ class SqliteJournal:
         *,
         again_within: timedelta,
         no_stays: timedelta,
+        alone: bool = False,
     ) -> Opened:
         again_since = millis(challenge.created_at - again_within)
         no_since = millis(challenge.created_at - no_stays)
-        return await self._writer.write(lambda db: challenges.open_one(db, challenge, words, again_since, no_since))
+        return await self._writer.write(
+            lambda db: challenges.open_one(db, challenge, words, again_since, no_since, alone)
+        )
 
     async def asked(self, challenge_id: str, at: datetime) -> None:
-        await self._writer.write(
-            lambda db: (
-                db.execute("UPDATE challenges SET asked_at = ? WHERE id = ?", (millis(at), challenge_id)) and None
-            )
-        )
+        await self._writer.write(lambda db: challenges.asked(db, challenge_id, millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
         return await self._writer.read(lambda db: challenges.newest(db, principal, digest))
@@ -105,7 +113,7 @@ class SqliteJournal:
         if not ids:
             return []
         crash_point("claim")
-        taken = await self._writer.write(lambda db: [payments.take(db, one, self._owners.me, free) for one in ids])
+        taken = await self._writer.write(lambda db: [payments.take(db, one, self._owners.me, free, at) for one in ids])
         return [one for one in taken if one is not None]
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:

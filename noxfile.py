@@ -1,0 +1,155 @@
+"""Every check of the project is a session here; ``nox`` alone runs the ones that CI runs.
+
+Sessions install exactly what ``requirements.lock`` names, hashes checked, and no more than each needs.
+"""
+
+import datetime
+import json
+import os
+import re
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+LOCK = "requirements.lock"
+PACKAGES = sorted(str(project.parent) for project in Path("packages").glob("*/pyproject.toml"))
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
+
+NOT_HERE = {  # each written so that this file does not hold it
+    r"(?<![\w.:$~])/(?:home|Users|root|work)/\w": "names a folder of somebody's machine",
+    r"py[p]i\.|python[h]osted": "names the host of a package index",
+    r"\.\./[s]hared": "points outside the repository",
+}
+IN_WHEELS = {
+    "riel": ("riel/py.typed", "riel/journal/sqlite/migrations/0001.sql"),
+    "rail_mock": ("rail_mock/py.typed",),
+}
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "typing", "tests", "alone", "wheels"]
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped, and says so;
+nox.options.download_python = "never"  # the one that runs nox is always here
+
+# What pyenv has installed is here too, also where its shims do not offer it.
+_PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYENV.glob("versions/3.*/bin")))
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run every test, on each Python that is here. Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, doors that open one way, a lock that is up to date, and nothing in a file that belongs elsewhere."""
+    _install(session, "--group=lint")
+    _install(session, "--no-deps", *_editable(PACKAGES))  # import rules read the code and run nothing of it
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    if Path(LOCK).read_text() != _resolved(session):
+        session.error(f"{LOCK} is not what pyproject.toml asks for: run nox -s lock")
+    if found := list(_misplaced(session)):
+        session.error("\n".join(found))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types as strictly as mypy can: ours, and those of a rail that a stranger wrote."""
+    _install(session, "--group=dev", *_editable(PACKAGES))
+    session.run("mypy")
+    session.run("mypy", "typing_tests", "noxfile.py")
+
+
+@nox.session
+@nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
+def alone(session: nox.Session, package: str) -> None:
+    """Test each package where only its own dependencies are installed; a rail's own are riel's too."""
+    _install(session, "--group=test", *_editable(sorted({package, "packages/core"})))
+    session.run("pytest", package, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def wheels(session: nox.Session) -> None:
+    """Build what would be published, and use it where nothing of this repository can be seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        uv, built, env = ["uv", "--quiet"], Path(folder, "dist"), Path(folder, "env")
+        for package in PACKAGES:
+            session.run(*uv, "build", package, f"--out-dir={built}", f"--build-constraints={LOCK}", external=True)
+        for wheel in built.glob("*.whl"):
+            inside = zipfile.ZipFile(wheel).namelist()
+            for needed in (*IN_WHEELS.get(wheel.name.split("-")[0], ()), "/licenses/LICENSE"):
+                if not any(name.endswith(needed) for name in inside):
+                    session.error(f"{wheel.name} lacks {needed}")
+        session.run(*uv, "venv", f"--python={sys.executable}", str(env), external=True)
+        installing = [*uv, "pip", "install", f"--python={env}", f"--constraints={LOCK}"]
+        session.run(*installing, *map(str, sorted(built.glob("*.whl"))), external=True)
+        riel = str(env / ("Scripts" if sys.platform == "win32" else "bin") / "riel")
+        with session.chdir(folder):
+            session.run(riel, "--version", external=True)
+            answer = session.run(riel, "rails", "--json", external=True, silent=True, stderr=None)
+        rails = {rail["name"] for rail in json.loads(answer or "")["rails"]}
+        if "mock" not in rails:
+            session.error(f"riel rails --json shows {sorted(rails)}, and not 'mock'")
+        session.log(f"riel rails --json shows {', '.join(sorted(rails))}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, with the peer in the same run, and print a table of ratios."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def inspector(session: nox.Session) -> None:
+    """List and call every tool with the MCP Inspector's own command line. It needs Node and its package registry."""
+    script = Path("tests", "inspector.py")
+    if not script.exists():
+        session.skip(f"there is no {script}")
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("python", str(script), *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Take every dependency to its newest release, as of today."""
+    project, today = Path("pyproject.toml"), datetime.datetime.now(datetime.UTC).date()
+    project.write_text(re.sub(r'(exclude-newer = ")\d{4}-\d\d-\d\d', rf"\g<1>{today}", project.read_text()))
+    Path(LOCK).write_text(_resolved(session))
+
+
+def _install(session: nox.Session, *what: str) -> None:
+    """Install at the versions of the lock. uv compares the hashes that stand there."""
+    session.install(f"--constraints={LOCK}", f"--build-constraints={LOCK}", *what)
+
+
+def _editable(packages: list[str]) -> list[str]:
+    return [f"--editable={package}" for package in packages]
+
+
+def _resolved(session: nox.Session) -> str:
+    """What the lock would say now. It changes with pyproject.toml only, which says how new a release may be."""
+    asked = ["uv", "export", "--quiet", "--upgrade", "--all-packages", "--all-groups", "--no-emit-workspace"]
+    return str(session.run(*asked, "--no-header", external=True, silent=True, stderr=None))
+
+
+def _misplaced(session: nox.Session) -> list[str]:
+    """Each line of the repository that holds what belongs on somebody's machine."""
+    asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = str(session.run(*asked, external=True, silent=True)).splitlines()
+    return [
+        f"{name}:{number} {why}"
+        for name in listed
+        if Path(name).is_file()
+        for number, line in enumerate(Path(name).read_text("utf-8", "replace").splitlines(), 1)
+        for pattern, why in NOT_HERE.items()
+        if re.search(pattern, line)
+    ]

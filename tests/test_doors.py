@@ -1,0 +1,54 @@
+"""What a command does not need is not imported: the door that a lint rule cannot see, because it opens at run time.
+
+``lint-imports`` keeps the rooms apart on paper. ``mcp`` costs half a second and httpx a tenth, so here a fresh process
+says what it really loaded.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("httpx", "keyring", "mcp", "mcp_types", "rich", "starlette", "typer", "uvicorn")
+
+SDK = {"mcp", "mcp_types", "starlette", "uvicorn"}
+"""What importing the SDK's low-level server brings, asked for or not."""
+
+SHOWN = f"""
+import sys
+print(*(name for name in {HEAVY} if name in sys.modules))
+"""
+
+
+def loaded(code: str, tmp_path: Path) -> set[str]:
+    """Which of the heavy libraries a fresh process has loaded after ``code``."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code + SHOWN],
+        cwd=tmp_path,
+        env={"RIEL_JOURNAL": str(tmp_path / "journal.db")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(ran.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("does", "may_load"),
+    [
+        pytest.param("import riel", set(), id="writing a rail"),
+        pytest.param("import riel.catalog\nriel.catalog.discover()", set(), id="finding the rails"),
+        pytest.param("import riel.config\nriel.config.read_settings()", set(), id="reading the settings"),
+        pytest.param("from riel.cli import main\nmain(['--version'])", set(), id="riel --version"),
+        pytest.param("from riel.cli import main\nmain(['rails', '--json'])", {"typer", "rich"}, id="riel rails"),
+        pytest.param("from riel.journal import open_journal", set(), id="keeping the journal"),
+        pytest.param(
+            "from riel.teller import Teller\nfrom riel.tools import every_tool", set(), id="paying, not served"
+        ),
+        pytest.param("from riel.server import mcp_server", SDK, id="riel serve"),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_needed(does: str, may_load: set[str], tmp_path: Path) -> None:
+    assert loaded(does, tmp_path) <= may_load

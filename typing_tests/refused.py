@@ -1,0 +1,53 @@
+"""Mistakes that a rail's author cannot make unseen: mypy must complain of each line that says so, and of no other.
+
+An ignore that silences nothing is itself an error under --strict, so this file fails when a mistake is no longer found.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from riel import Answer, Capabilities, Client, Draft, ErrorCode, Guarantees, Mint, Money, Order, Prepared, Rail, Status
+from riel import Recept as Misspelt  # type: ignore[attr-defined]  # noqa: F401
+
+Money(500.0, "MXN")  # type: ignore[arg-type]
+Money("500", "MXN")  # type: ignore[arg-type]
+Money(500, "MXN").amount = 5  # type: ignore[misc]
+
+Answer(status="settled")  # type: ignore[arg-type]
+Answer(Status.SETTLED)  # type: ignore[call-arg]
+Answer(status=Status.SETTLED, amount="500.00")  # type: ignore[arg-type]
+
+ErrorCode(code="ZAP_NO", meaning="No.")  # type: ignore[call-arg]
+Capabilities(refund=True, partial_refund=False)  # type: ignore[arg-type]
+Guarantees(dedupe="by_key", dedupe_window=timedelta(days=1))  # type: ignore[call-arg]
+Rail(name="zap")  # type: ignore[call-arg]
+
+
+class Forgetful:
+    """A client that cannot be asked."""
+
+    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+        """Make a reference."""
+        return Prepared(reference=mint.text(12))
+
+    async def send(self, order: Order) -> Answer:
+        """Pay."""
+        return Answer(status=Status.PENDING)
+
+    async def refund(self, order: Order) -> Answer:
+        """Pay back."""
+        return Answer(status=Status.PENDING)
+
+
+class Blocking(Forgetful):
+    """A client that is not asynchronous."""
+
+    def status(self, order: Order) -> Answer | None:
+        """Look up."""
+        return None
+
+
+def clients() -> Iterable[Client]:
+    """Neither is one."""
+    yield Forgetful()  # type: ignore[misc]
+    yield Blocking()  # type: ignore[misc]
