@@ -1,12 +1,45 @@
-"""The SQLite store keeps every promise of a journal, and its own: to the file, its pragmas and its processes."""
+"""The SQLite store keeps every promise of a journal, and its own: of the file, its pragmas and its processes."""
 
+import asyncio
+import os
+import select
+import signal
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from riel.journal import Journal, open_journal
-from riel.testing.journal_suite import JournalPromises
+from riel.confirm import Terms, digest, question
+from riel.confirm.file import File
+from riel.confirm.mac import code_for
+from riel.errors import Misconfigured
+from riel.journal import Journal, PaymentRecord, open_journal
+from riel.journal.sqlite import SqliteJournal
+from riel.journal.sqlite.opening import connect, migrations
+from riel.teller.desk import asked_of
+from riel.testing.journal_suite import (
+    ACCOUNT,
+    DAY,
+    MINUTE,
+    NOW,
+    PAYEE,
+    JournalPromises,
+    a_question,
+    an_intent,
+    audited,
+    born,
+    guess,
+    history,
+    settled,
+    tried,
+)
+
+PATIENCE = 20.0
 
 
 class SqliteFile:
@@ -30,8 +63,341 @@ class SqliteFile:
 
 @pytest.fixture
 def store(tmp_path: Path) -> SqliteFile:
-    return SqliteFile(tmp_path / "journal.db")
+    return SqliteFile(tmp_path / "made" / "journal.db")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 class TestSqlite(JournalPromises):
-    pass
+    """Every promise of the suite."""
+
+
+# The file
+
+
+@pytest.mark.anyio
+async def test_the_pragmas_that_survive_a_power_cut_are_in_force(store: SqliteFile) -> None:
+    journal = SqliteJournal.open(str(store.path))
+    for name, value in {
+        "journal_mode": "truncate",
+        "synchronous": 3,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "fullfsync": 1,
+    }.items():
+        assert await journal._writer.read(lambda db, name=name: db.execute(f"PRAGMA {name}").fetchone()[0]) == value
+    tables = "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
+    strict = await journal._writer.read(lambda db: {row["name"]: row["strict"] for row in db.execute(tables)})
+    assert set(strict.values()) == {1}
+    assert {"challenges", "tries", "payments", "events", "anchors", "outbox"} <= set(strict)
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_nobody_else_reads_the_file(store: SqliteFile) -> None:
+    before = os.umask(0)
+    try:
+        journal = await store.open()
+    finally:
+        os.umask(before)
+    await born(journal)
+    owners = store.path.with_name("journal.db.owners")
+    modes = {path: path.stat().st_mode & 0o777 for path in (store.path.parent, *store.path.parent.rglob("*"))}
+    (me,) = owners.iterdir()
+    assert modes.pop(me) == 0o600
+    assert modes.pop(owners) == 0o700
+    assert modes.pop(store.path.parent) == 0o700
+    assert set(modes.values()) == {0o600}, modes
+    await journal.close()
+    assert list(owners.iterdir()) == []
+
+
+def test_a_journal_in_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match="runs with journal_mode=memory, which may lose payments"):
+        connect(Path(":memory:"))
+
+
+async def refusal(url: str) -> str:
+    """The sentence that the operator reads."""
+    with pytest.raises(Misconfigured) as refused:
+        await open_journal(url)
+    sentence = str(refused.value)
+    assert sentence.startswith("RIEL_JOURNAL: ")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.anyio
+async def test_a_newer_schema_is_refused_and_left_alone(store: SqliteFile) -> None:
+    await (await store.open()).close()
+    store.tamper("PRAGMA user_version = 99")
+    assert "written by a newer riel (schema 99); upgrade riel" in await refusal(str(store.path))
+    db = sqlite3.connect(store.path)
+    assert db.execute("PRAGMA user_version").fetchone() == (99,)
+    db.close()
+
+
+@pytest.mark.anyio
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ana, " * 1000)
+    assert "not a database" in await refusal(str(letter))
+    assert letter.read_text() == "Dear Ana, " * 1000
+
+
+@pytest.mark.anyio
+async def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "journal.db.owners").touch()
+    assert str(tmp_path) in await refusal(str(tmp_path))
+    assert "file" in await refusal(str(tmp_path / "file" / "journal.db"))
+    assert "journal.db.owners" in await refusal(str(tmp_path / "journal.db"))
+
+
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    """Without the powers of root, whom no permission stops."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.anyio
+async def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with as_somebody():
+        sentence = await refusal(str(locked / "journal.db"))
+    assert "Permission denied" in sentence
+
+
+@pytest.mark.anyio
+async def test_a_database_of_another_kind_is_refused_and_its_password_not_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "secret" not in await refusal("postgresql://ana:secret@localhost/riel")
+    assert not any(tmp_path.iterdir())  # noqa: ASYNC240
+
+
+def test_many_may_make_the_file_at_once(store: SqliteFile) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: connect(store.path).close(), range(8)))
+    db = sqlite3.connect(store.path)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
+    db.close()
+
+
+@pytest.mark.parametrize("table", ["events", "anchors"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET at = at + 1"])
+@pytest.mark.anyio
+async def test_the_record_is_only_added_to(store: SqliteFile, table: str, statement: str) -> None:
+    journal = await store.open()
+    await audited(journal)
+    db = sqlite3.connect(store.path, isolation_level=None)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        db.execute(statement.format(table))
+    db.close()
+    assert await journal.verify() == (7, None)
+    await journal.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO payments SELECT * FROM payments",
+        "UPDATE payments SET reference = 'REF-a' WHERE id = 'pay_b'",
+        "UPDATE payments SET amount = 0",
+        "UPDATE payments SET amount = 1.5",
+        "UPDATE payments SET state = 'paid'",
+        "UPDATE payments SET refund_of = 'pay_a' WHERE id = 'pay_b'",
+        "UPDATE challenges SET once = 'step'",
+        "UPDATE challenges SET state = 'open', digest = x'00'",
+        "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '')",
+        "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '')",
+    ],
+)
+@pytest.mark.anyio
+async def test_what_must_be_unique_is_so_in_the_store_itself(store: SqliteFile, statement: str) -> None:
+    journal = SqliteJournal.open(str(store.path))
+    await settled(journal, "a")
+    await settled(journal, "b")
+    with pytest.raises(sqlite3.IntegrityError):
+        await attempt(journal, statement)
+    await journal.close()
+
+
+async def attempt(journal: SqliteJournal, statement: str) -> None:
+    """Run a statement inside the journal, as a bug there would, and undo it."""
+
+    def unit(db: sqlite3.Connection) -> Exception | None:
+        db.execute("SAVEPOINT bug")
+        try:
+            db.execute(statement)
+        except sqlite3.Error as failure:
+            return failure
+        finally:
+            db.execute("ROLLBACK TO bug")
+            db.execute("RELEASE bug")
+        return None
+
+    if (failure := await journal._writer.write(unit)) is not None:
+        raise failure
+
+
+@pytest.mark.anyio
+async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_told(store: SqliteFile) -> None:
+    journal = await store.open()
+    terms = Terms(
+        principal="ana",
+        rail="mock",
+        mode="sandbox",
+        kind="payment",
+        money=a_question().money,
+        payee=PAYEE,
+        arguments={"account": ACCOUNT},
+    )
+    words = question(terms, title="Mock", purpose="rent")
+    opened = await journal.open_challenge(
+        a_question(digest=digest(terms)), lambda earlier: words, again_within=MINUTE, no_stays=DAY
+    )
+    factor = File(b"a key of thirty-two bytes, whole", store.path)
+    code = code_for(factor.key, asked_of(opened.challenge))
+    wrong = f"{(int(code) + 1) % 10**6:06d}"
+    counted = await tried(journal, opened.challenge)
+    assert factor.check(asked_of(opened.challenge), wrong, NOW) is None
+    await guess(journal, opened.challenge)
+    proof = factor.check(asked_of(opened.challenge), code, NOW)
+    assert proof is not None
+    record = await journal.confirm_and_intend(counted, opened.challenge.id, proof.once, an_intent(), NOW)
+    assert isinstance(record, PaymentRecord)
+    await journal.close()
+    for path in store.path.parent.rglob("*"):
+        held = path.name.encode() + (path.read_bytes() if path.is_file() else b"")
+        assert code.encode() not in held
+        assert wrong.encode() not in held
+        assert factor.key not in held
+    db = sqlite3.connect(store.path)
+    told = [
+        *db.execute("SELECT * FROM events"),
+        *db.execute("SELECT * FROM outbox"),
+        *db.execute("SELECT text FROM challenges"),
+    ]
+    assert not [row for row in told if ACCOUNT in str(row)]
+    db.close()
+
+
+# The processes
+
+CHILD = """
+import asyncio, os, signal, sys
+from riel.crash import at_crash_points
+from riel.journal import open_journal
+from riel.testing.journal_suite import born
+
+async def main(path):
+    journal = await open_journal(path)
+    {deed}
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+PAY_AND_STAY = """
+    await born(journal)
+    print("paid", flush=True)
+    await asyncio.Event().wait()
+"""
+
+DIE_AT = """
+    passed = []
+    def hook(name):
+        passed.append(name)
+        if passed.count({point!r}) == {nth}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    at_crash_points(hook)
+    await born(journal)
+"""
+
+
+def run(deed: str, store: SqliteFile) -> subprocess.Popen[bytes]:
+    """A real process with a handle to the journal."""
+    script = CHILD.format(deed=deed)
+    return subprocess.Popen([sys.executable, "-c", script, str(store.path)], stdout=subprocess.PIPE)
+
+
+@contextmanager
+def child_that_paid(store: SqliteFile) -> Iterator[subprocess.Popen[bytes]]:
+    """A living process that owns the payment ``pay_a``."""
+    with run(PAY_AND_STAY, store) as child:
+        try:
+            assert child.stdout is not None
+            assert select.select([child.stdout], [], [], PATIENCE)[0], "the child does not pay"
+            assert child.stdout.readline() == b"paid\n"
+            yield child
+        finally:
+            child.kill()
+
+
+@pytest.mark.anyio
+async def test_a_process_that_was_killed_loses_its_payments_to_one_other(store: SqliteFile) -> None:
+    handles = [await store.open() for _ in range(3)]
+    with child_that_paid(store) as child:
+        for handle in handles:
+            assert await handle.claim(NOW, (), most=10) == [], "its owner is alive"
+            assert await handle.claim_one("pay_a", NOW, ()) is None
+        child.send_signal(signal.SIGKILL)
+        child.wait(PATIENCE)
+        claims = await asyncio.gather(*(handle.claim(NOW, (), most=10) for handle in handles))
+        ((taken,),) = [claimed for claimed in claims if claimed]
+        assert (taken.id, taken.fence) == ("pay_a", 2)
+        assert [await handle.claim_one("pay_a", NOW, {"pay_a"}) for handle in handles] == [None] * 3
+    for handle in handles:
+        await handle.close()
+
+
+@pytest.mark.anyio
+async def test_a_process_that_is_merely_stopped_keeps_its_payments(store: SqliteFile) -> None:
+    journal = await store.open()
+    with child_that_paid(store) as child:
+        child.send_signal(signal.SIGSTOP)
+        _, status = await asyncio.to_thread(os.waitpid, child.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert await journal.claim(NOW + DAY, (), most=10) == []
+        assert await journal.claim_one("pay_a", NOW + DAY, ()) is None
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_a_kill_before_the_commit_takes_the_whole_payment_along(store: SqliteFile) -> None:
+    with run(DIE_AT.format(point="commit:before", nth=3), store) as child:
+        assert child.wait(PATIENCE) == -signal.SIGKILL
+    journal = await store.open()
+    asked = await journal.challenge("pay_a")
+    assert asked is not None
+    assert (asked.state, asked.attempts) == ("open", 1), "the try that was answered is still counted"
+    assert await journal.payments() == []
+    assert await history(journal, "pay_a") == ["asked"]
+    assert await journal.verify() == (1, None)
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_a_kill_after_the_commit_takes_nothing_along(store: SqliteFile) -> None:
+    with run(DIE_AT.format(point="commit:after", nth=3), store) as child:
+        assert child.wait(PATIENCE) == -signal.SIGKILL
+    journal = await store.open()
+    (taken,) = await journal.claim(NOW, (), most=10)
+    assert (taken.id, taken.state, taken.body) == ("pay_a", "sending", an_intent().body)
+    assert await history(journal, "pay_a") == ["asked", "confirmed"]
+    assert await journal.verify() == (2, None)
+    await journal.close()

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -384,8 +385,13 @@ class Rail:
     @property
     def reference_field(self) -> str:
         """What the rail calls a payment's reference, in Python: the only field of its look-up."""
-        (name,) = self.lookup.model_fields
-        return name
+        return _only_field(self.lookup)
+
+
+@cache
+def _only_field(lookup: type[Lookup]) -> str:
+    (name,) = lookup.model_fields
+    return name
 
 
 def utc_now() -> datetime:

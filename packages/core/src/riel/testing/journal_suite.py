@@ -14,7 +14,7 @@ Each test is one promise, made through the verbs alone; what an intruder does go
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol
 
 import pytest
@@ -36,13 +36,14 @@ from riel.journal import (
     Tally,
     Unconfirmed,
 )
-from riel.journal.chain import link
+from riel.journal.chain import canonical, link
 from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
 from riel.money import Money
 from riel.rail import Payee
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 123_000, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MEXICO = timezone(timedelta(hours=-6))
 TALLY = Tally()
 ACCOUNT = "012180001234567895"
 PAYEE = Payee(ACCOUNT, "Peñón & Hijos S.A.", "Banco de Ñuñoa")
@@ -130,7 +131,9 @@ async def born(
     return record
 
 
-async def moved(journal: Journal, record: PaymentRecord, to: State, at: datetime = NOW, **changes: Any) -> PaymentRecord:
+async def moved(
+    journal: Journal, record: PaymentRecord, to: State, at: datetime = NOW, **changes: Any
+) -> PaymentRecord:
     """``record`` in another state, which life must allow."""
     change = Change(**{"to": to, "event": to.value, "fence": record.fence, **changes})
     after, done = await journal.record(record.id, change, at)
@@ -230,14 +233,12 @@ class QuestionPromises(_Opened):
         assert [one.id for one in found] == ["pay_b", "pay_a"]
 
     async def test_the_open_question_comes_first_then_the_newest(self, journal: Journal) -> None:
-        for n, at in enumerate((NOW + HOUR, NOW)):  # the open one was asked first
-            asked = a_question(id=f"pay_{n}", created_at=at, expires_at=at + MINUTE)
-            await opened(journal, asked)
-            if n == 0:
-                await journal.decline(asked.id, "ana", at)
-                asked = replace(asked, digest=b"other")
+        for n in range(3):
+            await born(journal, at=NOW + n * SECOND, id=f"pay_{n}", intent=an_intent(f"REF-{n}"))
+        clock_was_set_back = a_question(id="pay_open", created_at=NOW - HOUR)
+        await opened(journal, clock_was_set_back)
         found = await journal.challenges("ana", a_question().digest)
-        assert [one.id for one in found] == ["pay_0"], "a no stays, so nothing else was opened"
+        assert [one.id for one in found] == ["pay_open", "pay_2", "pay_1", "pay_0"]
 
     async def test_the_person_is_told_of_an_identical_payment_made_shortly_before(self, journal: Journal) -> None:
         assert (await opened(journal, a_question())).challenge.text == "Pay?"
@@ -653,7 +654,9 @@ class LeasePromises(_Opened):
         assert taken == replace(record, fence=2, looks=1)
         assert await journal.payment(record.id) == taken
 
-    async def test_what_a_process_left_behind_is_taken_once(self, store: Store, journal: Journal, other: Journal) -> None:
+    async def test_what_a_process_left_behind_is_taken_once(
+        self, store: Store, journal: Journal, other: Journal
+    ) -> None:
         gone = await store.open()
         record = await born(gone)
         await gone.close()
@@ -662,7 +665,9 @@ class LeasePromises(_Opened):
         assert taken == replace(record, owner=taken.owner, fence=2, looks=1)
         assert taken.owner != record.owner
 
-    async def test_only_what_is_due_is_claimed_the_longest_waiting_first(self, journal: Journal, other: Journal) -> None:
+    async def test_only_what_is_due_is_claimed_the_longest_waiting_first(
+        self, journal: Journal, other: Journal
+    ) -> None:
         for n, name in enumerate("abcd"):
             await moved(journal, await born(journal, name), S.UNKNOWN, next_at=NOW + (4 - n) * SECOND)
         await moved(journal, await born(journal, "e"), S.REJECTED)
@@ -793,18 +798,11 @@ def forged(events: list[Event]) -> list[str]:
     """A chain that holds again, with another amount in its third event."""
     statements, previous = [], events[1].hash
     for event in events[2:]:
-        text = canonical_of(event).replace("50000", "5")
+        text = canonical(event.body).replace("50000", "5")
         at = int(event.at.timestamp() * 1000)
         previous = link(previous, event.payment_id, event.n, at, event.event, text)
         statements.append(f"UPDATE events SET body = '{text}', hash = '{previous}' {OF_A} = {event.n}")
     return statements
-
-
-def canonical_of(event: Event) -> str:
-    """The body as it was hashed."""
-    from riel.journal.chain import canonical
-
-    return canonical(event.body)
 
 
 @pytest.mark.anyio
@@ -827,7 +825,7 @@ class AuditPromises(_Opened):
         previous = ""
         for event in events:
             at = int(event.at.timestamp() * 1000)
-            assert event.hash == link(previous, "pay_a", event.n, at, event.event, canonical_of(event))
+            assert event.hash == link(previous, "pay_a", event.n, at, event.event, canonical(event.body))
             previous = event.hash
         assert await journal.events("pay_none") == []
 
@@ -926,7 +924,9 @@ class OutboxPromises(_Opened):
         ]
         assert len({message.id for message in messages}) == 5
 
-    async def test_a_message_is_leased_and_comes_again_until_it_was_sent(self, journal: Journal, other: Journal) -> None:
+    async def test_a_message_is_leased_and_comes_again_until_it_was_sent(
+        self, journal: Journal, other: Journal
+    ) -> None:
         await settled(journal)
         both = await asyncio.gather(self.taken(journal), self.taken(other))
         ((message,),) = [messages for messages in both if messages]
@@ -980,8 +980,7 @@ class KeepingPromises(_Opened):
     )
     async def test_times_are_kept_to_the_millisecond(self, journal: Journal, at: datetime) -> None:
         record = await born(journal)
-        elsewhere = at if at.year == 9999 else at.astimezone(timezone_of_mexico())
-        after = await moved(journal, record, S.SETTLED, next_at=elsewhere, watch_until=at, settled_at=at)
+        after = await moved(journal, record, S.SETTLED, next_at=at.astimezone(MEXICO), watch_until=at, settled_at=at)
         assert await journal.payment(record.id) == after
         assert (after.next_at, after.watch_until, after.settled_at) == (at, at, at)
 
@@ -1004,13 +1003,6 @@ class KeepingPromises(_Opened):
         assert after.payee == payee
         assert (await other.events(record.id))[-1].body["said"] == name
         assert (await other.verify())[1] is None
-
-
-def timezone_of_mexico() -> Any:
-    """Six hours behind: a time is kept as the instant it is."""
-    from datetime import timezone
-
-    return timezone(timedelta(hours=-6))
 
 
 class JournalPromises(

@@ -3,6 +3,7 @@
 Whatever happens inside, a tool answers with the envelope: no exception leaves, and no secret.
 """
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from riel.errors import NothingSent, Problem
 from riel.redact import Redactor
 from riel.teller import Teller
+from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
 from riel.tools.three import CheckStatus, RequestRefund, SendPayment
 
@@ -56,7 +58,7 @@ def every_tool(teller: Teller, answers: Redactor, logs: Redactor) -> dict[str, D
                 name=tool,
                 title=verb.title,
                 description=verb.description,
-                input_schema=verb.model.model_json_schema(by_alias=True),
+                input_schema=input_schema(verb.model),
                 output_schema=verb.output_schema,
                 scope=verb.scope,
                 read_only=verb.read_only,
@@ -94,7 +96,7 @@ def _safely(name: str, run: Run, redactor: Redactor, mode: str) -> Run:
                 ),
                 mode=mode,
             )
-        cleaned: Envelope = redactor.clean(answer)
-        return cleaned
+        written = json.dumps(answer, ensure_ascii=False)
+        return answer if redactor.text(written) == written else redactor.clean(answer)
 
     return safe

@@ -33,6 +33,25 @@ def with_code(model: type[M]) -> type[M]:
     return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
 
 
+def input_schema(model: type[Wire]) -> dict[str, Any]:
+    """The arguments for a client, each with its type in plain sight: what is optional is left out, never shown as null.
+
+    A null is taken all the same. Many models and clients cannot read ``anyOf``, and some send every default they see.
+    """
+    schema = model.model_json_schema(by_alias=True)
+    schema["properties"] = {name: _plainly(argument) for name, argument in schema.get("properties", {}).items()}
+    return schema
+
+
+def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in argument.items() if (name, value) != ("default", None)}
+    kinds = [kind for kind in rest.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del rest["anyOf"]
+        rest = {**kinds[0], **rest}
+    return rest
+
+
 def check(model: type[M], arguments: Mapping[str, Any], rail: Rail) -> M:
     """The arguments as ``model`` has them.
 

@@ -52,6 +52,13 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def glancing(path: Path) -> sqlite3.Connection:
+    """The same file for reading only, and never waiting: where somebody is committing it fails at once."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    return db
+
+
 def _put_in_force(db: sqlite3.Connection, path: Path) -> None:
     for name, value in PRAGMAS.items():
         db.execute(f"PRAGMA {name} = {value}")

@@ -1,0 +1,140 @@
+"""How the story of ``riel demo`` looks in a terminal: what was asked, what was answered, what the bank has booked."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from riel.money import Money
+from riel.text import said
+
+if TYPE_CHECKING:
+    from riel.demo import Step
+
+INTRODUCTION = (
+    "The bank only pretends. The server (riel serve --sandbox) and the client (the official MCP client) are real, and "
+    "the bank's own ledger is read after every step."
+)
+END = "It was all as told. Connect an agent of your own next: docs/how-to/connect-a-client.md"
+WIDEST = 110
+LONGEST = 240
+STYLES = {"2fa_required": "yellow", "pending": "yellow", "success": "green"}
+
+
+class Telling:
+    """A story on a stream. It is plain where that is no terminal, and ASCII where the stream can write nothing else."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False)
+        self._console.width = min(self._console.width, WIDEST)
+        self._ascii = self._console.options.ascii_only
+        if self._ascii and hasattr(out, "reconfigure"):
+            out.reconfigure(errors="replace")
+        self._told = 0
+        self._asked: dict[str, Mapping[str, Any]] = {}
+        self._console.print(Text(INTRODUCTION, style="dim"))
+
+    def step(self, step: "Step") -> None:
+        """Tell one step."""
+        self._told += 1
+        title = Table.grid(padding=(0, 1), expand=True)
+        title.add_column(width=2, justify="right")
+        title.add_column(ratio=1)
+        title.add_column(justify="right", no_wrap=True)
+        debits = f"{step.debits} debit{'s' * (step.debits != 1)}"
+        title.add_row(Text(str(self._told), style="cyan"), Text(step.title, style="bold"), Text(debits, style="magenta"))
+        body = Table.grid(padding=(0, 1))
+        body.add_column(width=2, justify="right", style="dim")
+        body.add_column()
+        body.add_row(self._arrow("->"), Text(self._request(step.request), style="dim"))
+        if step.shown:
+            body.add_row("", self._person(step.shown))
+        body.add_row(self._arrow("<-"), _answer(step.response))
+        for sentence in step.untrue:
+            body.add_row("!!", Text(f"not so: {sentence}", style="bold red"))
+        self._console.print("", title, body, sep="\n")
+
+    def failed(self, sentence: str) -> None:
+        """Something was not as told."""
+        self._console.print("", Text(said(sentence, most=2000), style="bold red"), sep="\n")
+
+    def end(self) -> None:
+        """It was all as told."""
+        self._console.print("", Text(END, style="bold green"), sep="\n")
+
+    def _arrow(self, arrow: str) -> str:
+        return arrow if self._ascii else {"->": "→", "<-": "←"}[arrow]
+
+    def _request(self, request: Mapping[str, Any]) -> str:
+        """What was asked; of the arguments of a tool, those that are not the same as in the call before."""
+        if "tool" not in request:
+            return " ".join(map(str, request.values()))
+        tool, arguments = request["tool"], request["arguments"]
+        before = self._asked.get(tool, {})
+        self._asked[tool] = arguments
+        new = [f"{name}={value!r}" for name, value in arguments.items() if before.get(name) != value]
+        same = ["…" if not self._ascii else "..."] if len(new) < len(arguments) else []
+        times = f" x {request['times']}" if "times" in request else ""
+        return f"{tool}({', '.join(same + new)}){times}"
+
+    def _person(self, shown: Mapping[str, str]) -> RenderableType:
+        text = Text.assemble(said(shown["text"], most=1000), "  code ", (shown["code"], "bold yellow"))
+        return Panel(text, title="the person is asked", title_align="left", border_style="yellow", box=box.ROUNDED)
+
+
+def _answer(response: Any) -> RenderableType:
+    match response:
+        case [{"inputSchema": _}, *_]:
+            return _tools(response)
+        case [{"beneficiary": _}, *_]:
+            return _ledger(response)
+        case [first, *rest]:
+            return Text.assemble(f"{len(rest) + 1} x ", _envelope(first))
+        case {"said": words}:
+            return Text(words, style="green")
+        case {"data": _, "error": _}:
+            return _envelope(response)
+        case _:
+            return Text("nothing")
+
+
+def _envelope(envelope: Mapping[str, Any]) -> Text:
+    """The answer of a tool in a line: the whole of it stands in ``--json``."""
+    if error := envelope["error"]:
+        return Text.assemble((error["code"], "red"), f"  {said(error['message'], most=LONGEST)}")
+    data = envelope["data"]
+    text = Text(data["status"], style=STYLES.get(data["status"], "red"))
+    if data["status"] == "2fa_required":
+        return text
+    text.append(f"  {data['formattedAmount']}  {data['trackingKey']}", style="none")
+    if back := data.get("refundedAmount"):
+        text.append(f"  refunded: {Money(back, data['currency'])}", style="none")
+    if message := data.get("message"):
+        text.append(f"\n{said(message, most=LONGEST)}", style="none")
+    return text
+
+
+def _tools(tools: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for heading in ("tool", "what it does", "may move money"):
+        table.add_column(heading)
+    for tool in tools:
+        moves = "no" if tool["annotations"]["readOnlyHint"] else "yes, once a person has confirmed"
+        table.add_row(tool["name"], tool["title"], moves)
+    return table
+
+
+def _ledger(ledger: Sequence[Mapping[str, Any]]) -> Group:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table.add_column("reference", no_wrap=True)
+    table.add_column("beneficiary")
+    table.add_column("debit", justify="right", no_wrap=True)
+    table.add_column("booked at (UTC)", no_wrap=True)
+    for debit in ledger:
+        money = Money(debit["amount"], debit["currency"])
+        table.add_row(debit["reference"], debit["beneficiary"], str(money), debit["at"][:19].replace("T", " "))
+    return Group(table)

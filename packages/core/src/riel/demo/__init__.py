@@ -1,0 +1,51 @@
+"""A story about pretend money, played by a real client on a real server, and checked while it is told.
+
+:func:`play` starts a pretend bank and ``riel serve --sandbox`` as child processes, in a temporary folder of their own
+and with no setting of the user's, and hands over each step when it has happened. What is not as told ends the story.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from riel.demo.stage import RAIL, Stage
+from riel.demo.story import NotAsTold, Step, epilogue, story
+from riel.errors import Misconfigured
+
+__all__ = ["NotAsTold", "Step", "play"]
+
+PATIENCE = timedelta(minutes=1)
+"""How long all of it may take. It takes a few seconds."""
+
+
+async def play(tell: Callable[[Step], None], patience: timedelta = PATIENCE) -> None:
+    """Play the whole story, giving each step to ``tell``.
+
+    :raises NotAsTold: with the sentence that was not true.
+    :raises Misconfigured: there is no pretend bank to play with.
+    """
+    if not entry_points(group="riel", name=RAIL):
+        raise Misconfigured(f"riel demo plays with rail-{RAIL}, which is not installed: pip install rail-{RAIL}")
+    with tempfile.TemporaryDirectory(prefix="riel-demo-", ignore_cleanup_errors=True) as folder:
+        stage = Stage(Path(folder))
+        try:
+            async with asyncio.timeout(patience.total_seconds()), stage.bank():
+                async with stage.server():
+                    await story(stage, tell)
+                await epilogue(stage, tell)
+        except Exception as failure:
+            reason = _innermost(failure)
+            if isinstance(reason, NotAsTold):
+                raise reason from None
+            why = f"took longer than {patience}" if isinstance(reason, TimeoutError) else f"broke off ({reason!r:.200})"
+            raise NotAsTold(f"the story {why}. {stage.complaints()}".strip()) from failure
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    """What went wrong, out of the groups that the client's tasks put around it."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

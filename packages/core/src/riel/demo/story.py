@@ -1,0 +1,258 @@
+"""The story itself: what the agent does, what must come of it, and what the bank has booked by then."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from riel.demo.stage import RAIL, Stage
+
+SEND, STATUS, REFUND = f"{RAIL}_send_payment", f"{RAIL}_check_status", f"{RAIL}_request_refund"
+
+ACCOUNT = "1234567897"
+"""Settles at once, as nearly every account of the pretend bank does."""
+
+ACCOUNT_THAT_LOSES_ANSWERS = "4020301001"
+"""Its first payment is booked, and the connection is cut before the answer; rail-mock's README lists such accounts."""
+
+INVOICE = {"account": ACCOUNT, "amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+RENT = {"account": ACCOUNT_THAT_LOSES_ANSWERS, "amount": 120000, "concept": "Rent", "recipientName": "Casas del Sur"}
+PART = 20000
+AT_ONCE = 10
+
+
+class NotAsTold(Exception):
+    """Something was not as the story has it: one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened, and how many debits the bank had booked after it.
+
+    ``shown`` is what a person got to see, ``untrue`` what should be so and is not.
+    """
+
+    title: str
+    request: Mapping[str, Any]
+    response: Any
+    debits: int
+    shown: Mapping[str, str] = field(default_factory=dict)
+    untrue: tuple[str, ...] = ()
+
+
+class Told:
+    """Hands each step over, checked; what has happened so far."""
+
+    def __init__(self, stage: Stage, tell: Callable[[Step], None]) -> None:
+        self.stage = stage
+        self._tell = tell
+
+    async def step(
+        self,
+        title: str,
+        request: Mapping[str, Any],
+        response: Any,
+        *,
+        debits: int,
+        must: Mapping[str, bool],
+        shown: Mapping[str, str] | None = None,
+    ) -> None:
+        """Tell one step.
+
+        :param must: what has to be so, by the sentence that says it.
+        :raises NotAsTold: it is not, or the bank has booked another number of debits.
+        """
+        booked = len(await self.stage.debits())
+        truths = {**must, f"the bank has booked {debits} debits (it has booked {booked})": booked == debits}
+        untrue = tuple(sentence for sentence, true in truths.items() if not true)
+        self._tell(
+            Step(title=title, request=request, response=response, debits=booked, shown=shown or {}, untrue=untrue)
+        )
+        if untrue:
+            raise NotAsTold(f"This should be so, and is not: {'; '.join(untrue)}.")
+
+
+def _calling(tool: str, arguments: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
+    return {"tool": tool, "arguments": dict(arguments), **({"times": times} if times > 1 else {})}
+
+
+def _data(answer: Mapping[str, Any], name: str) -> Any:
+    return (answer.get("data") or {}).get(name)
+
+
+def _error(answer: Mapping[str, Any]) -> Any:
+    return (answer.get("error") or {}).get("code")
+
+
+async def story(stage: Stage, tell: Callable[[Step], None]) -> None:
+    """Everything that the agent does.
+
+    :raises NotAsTold: something is not as it should be.
+    """
+    told = Told(stage, tell)
+    tools = await stage.tools()
+    await told.step(
+        "The agent asks which tools there are.",
+        {"method": "tools/list"},
+        tools,
+        debits=0,
+        must={"there are the three tools": {tool["name"] for tool in tools} == {SEND, STATUS, REFUND}},
+    )
+    paid = await _pay_once(told)
+    await _lose_an_answer(told)
+    await _refund_a_part(told, paid)
+
+
+async def _pay_once(told: Told) -> str:
+    """Held, guessed, altered, paid, repeated. Returns the payment's reference."""
+    call = told.stage.call
+    held = await call(SEND, INVOICE)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    code = shown["code"]
+    await told.step(
+        "The agent asks to pay MXN 500.00. Nothing moves: a person is asked, and gets a code for exactly this.",
+        _calling(SEND, INVOICE),
+        held,
+        debits=0,
+        shown=shown,
+        must={
+            "the payment is held": _data(held, "status") == "2fa_required",
+            "the person is shown the amount": "MXN 500.00" in shown["text"],
+            "the answer does not hold the code": bool(code) and code not in str(held),
+        },
+    )
+    guess = {**INVOICE, "verificationCode": _another(code)}
+    refused = await call(SEND, guess)
+    await told.step(
+        "The agent guesses a code. It is refused, and the guess is counted: after five the question is closed.",
+        _calling(SEND, guess),
+        refused,
+        debits=0,
+        must={"a wrong code is refused": _error(refused) == "2FA_MISMATCH"},
+    )
+    dearer = {**INVOICE, "amount": INVOICE["amount"] + 1, "verificationCode": code}  # type: ignore[operator]
+    refused = await call(SEND, dearer)
+    await told.step(
+        "The agent takes the right code and adds one centavo. The code is not for that payment, so it is refused.",
+        _calling(SEND, dearer),
+        refused,
+        debits=0,
+        must={"the code is bound to the amount": _error(refused) == "2FA_MISMATCH"},
+    )
+    confirmed = {**INVOICE, "verificationCode": code}
+    paid = await call(SEND, confirmed)
+    await told.step(
+        "The person gives the code, and the payment is made.",
+        _calling(SEND, confirmed),
+        paid,
+        debits=1,
+        must={"it is paid": _data(paid, "status") == "success"},
+    )
+    again = await call(SEND, confirmed)
+    await told.step(
+        "The agent makes the same call again. It gets the same answer, and nothing is paid twice.",
+        _calling(SEND, confirmed),
+        again,
+        debits=1,
+        must={"the answer is the same": again == paid},
+    )
+    many = await asyncio.gather(*(call(SEND, confirmed) for _ in range(AT_ONCE)))
+    await told.step(
+        f"It makes the call {AT_ONCE} times at once. It gets the same answer {AT_ONCE} times.",
+        _calling(SEND, confirmed, AT_ONCE),
+        many,
+        debits=1,
+        must={"all the answers are the same": all(one == paid for one in many)},
+    )
+    return str(_data(paid, "trackingKey"))
+
+
+async def _lose_an_answer(told: Told) -> None:
+    call = told.stage.call
+    held = await call(SEND, RENT)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    confirmed = {**RENT, "verificationCode": shown["code"]}
+    sent = await call(SEND, confirmed)
+    await told.step(
+        "A second payment is asked for and confirmed. The bank books it, and the line breaks before it has answered.",
+        _calling(SEND, confirmed),
+        sent,
+        debits=2,
+        shown=shown,
+        must={"it is neither done nor failed": _data(sent, "status") == "pending"},
+    )
+    lookup = {"trackingKey": _data(sent, "trackingKey")}
+    found = await call(STATUS, lookup)
+    await told.step(
+        "The agent asks what became of it. riel has looked it up at the bank instead of sending it again.",
+        _calling(STATUS, lookup),
+        found,
+        debits=2,
+        must={"riel found out that it was paid": _data(found, "status") == "success"},
+    )
+
+
+async def _refund_a_part(told: Told, reference: str) -> None:
+    call = told.stage.call
+    refund = {"trackingKey": reference, "reason": "Two chairs were missing", "amount": PART}
+    held = await call(REFUND, refund)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    await told.step(
+        "Part of the first payment is to come back. That needs a person too.",
+        _calling(REFUND, refund),
+        held,
+        debits=2,
+        shown=shown,
+        must={"the refund is held": _data(held, "status") == "2fa_required"},
+    )
+    confirmed = {**refund, "verificationCode": shown["code"]}
+    refunded = await call(REFUND, confirmed)
+    await told.step(
+        "The person gives the code, and the bank pays MXN 200.00 back.",
+        _calling(REFUND, confirmed),
+        refunded,
+        debits=2,
+        must={"it is paid back": _data(refunded, "status") == "success"},
+    )
+    lookup = {"trackingKey": reference}
+    found = await call(STATUS, lookup)
+    await told.step(
+        "The agent asks about the first payment once more.",
+        _calling(STATUS, lookup),
+        found,
+        debits=2,
+        must={
+            "it is still paid": _data(found, "status") == "success",
+            "what came back is told": _data(found, "refundedAmount") == PART,
+        },
+    )
+
+
+async def epilogue(stage: Stage, tell: Callable[[Step], None]) -> None:
+    """What is left when agent and server have gone: the journal, and the bank's ledger.
+
+    :raises NotAsTold: one of them does not hold.
+    """
+    told = Told(stage, tell)
+    code, said = await stage.verified()
+    await told.step(
+        "The server has ended. An auditor checks the record that it left.",
+        {"command": "riel audit verify"},
+        {"exitCode": code, "said": said},
+        debits=2,
+        must={"no event was altered, removed or reordered": code == 0},
+    )
+    ledger = await stage.debits()
+    booked = sorted((debit["beneficiary"], debit["amount"]) for debit in ledger)
+    await told.step(
+        "This is what the bank has in its books: two payments were confirmed, and there are two debits.",
+        {"method": "GET", "path": "/_sandbox/debits"},
+        ledger,
+        debits=2,
+        must={"they are the two payments": booked == sorted((p["account"], p["amount"]) for p in (INVOICE, RENT))},
+    )
+
+
+def _another(code: str) -> str:
+    """A code that is certainly not ``code``."""
+    return f"{(int(code or 0) + 1) % 10**6:06d}"

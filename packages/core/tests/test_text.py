@@ -1,0 +1,115 @@
+"""Text from outside: ours to refuse where an agent wrote it, ours to clean where a bank did."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from riel.text import MOST_SAID, Line, hidden, said
+
+LINE: TypeAdapter[str] = TypeAdapter(Line)
+
+UNSEEN = {
+    "null": "\x00",
+    "tab": "\t",
+    "line feed": "\n",
+    "carriage return": "\r",
+    "escape": "\x1b",
+    "delete": "\x7f",
+    "next line": "\x85",
+    "soft hyphen": "\u00ad",
+    "arabic letter mark": "\u061c",
+    "zero-width space": "\u200b",
+    "zero-width non-joiner": "\u200c",
+    "zero-width joiner": "\u200d",
+    "left-to-right mark": "\u200e",
+    "line separator": "\u2028",
+    "paragraph separator": "\u2029",
+    "left-to-right override": "\u202d",
+    "right-to-left override": "\u202e",
+    "word joiner": "\u2060",
+    "invisible separator": "\u2063",
+    "left-to-right isolate": "\u2066",
+    "pop isolate": "\u2069",
+    "byte order mark": "\ufeff",
+    "interlinear anchor": "\ufff9",
+    "language tag": "\U000e0001",
+    "tag a": "\U000e0061",
+    "private use": "\ue000",
+    "unassigned": "\u0378",
+    "combining grapheme joiner": "\u034f",
+    "hangul filler": "\u3164",
+    "half-width hangul filler": "\uffa0",
+    "mongolian vowel separator": "\u180e",
+    "blank braille": "\u2800",
+    "variation selector 16": "\ufe0f",
+    "variation selector 256": "\U000e01ef",
+    "half a pair": "\ud83d",
+    "the other half": "\udc00",
+}
+SEEN = [
+    "Renta de marzo",
+    "Peñón & Hijos S.A. de C.V.",
+    "Pen\u0303o\u0301n",
+    "株式会社",
+    "مؤسسة",
+    "ไทย",
+    "100% — «sí»",
+    "👍🏽",
+]
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_cannot_be_seen_is_refused_and_named(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        LINE.validate_python(f"Renta{UNSEEN[name]}marzo")
+    (error,) = refused.value.errors(include_input=False)
+    assert error["type"] == "hidden_character"
+    assert f"U+{ord(UNSEEN[name]):04X}" in error["msg"]
+    assert "Renta" not in error["msg"]
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_cannot_be_seen_is_cleaned_from_what_a_bank_says(name: str) -> None:
+    assert said(f" Pago{UNSEEN[name]}  rechazado{UNSEEN[name]}") == "Pago rechazado"
+
+
+@pytest.mark.parametrize("text", SEEN)
+def test_every_script_is_plain_text(text: str) -> None:
+    assert LINE.validate_python(text) == text
+    assert said(text) == text
+
+
+@pytest.mark.parametrize("text", [" a", "a ", "\u00a0a", "a\u3000"])
+def test_a_line_neither_begins_nor_ends_with_a_space(text: str) -> None:
+    with pytest.raises(ValidationError, match="begins or ends with a space"):
+        LINE.validate_python(text)
+
+
+def test_what_a_bank_says_is_one_line_within_bounds() -> None:
+    assert said("Fondos\r\n\t insuficientes\u2028 ") == "Fondos insuficientes"
+    assert said("x" * MOST_SAID) == "x" * MOST_SAID
+    assert said("x" * (MOST_SAID + 1)) == "x" * (MOST_SAID - 1) + "…"
+    assert said("", 10) == ""
+    assert said("abcdef", 3) == "ab…"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_whatever_comes_is_clean_and_bounded(text: str, most: int) -> None:
+    clean = said(text, most)
+    assert len(clean) <= most
+    assert not any(hidden(character) for character in clean)
+    assert clean == " ".join(clean.split()) or clean.endswith(" …")
+    assert said(clean, most) == clean
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1))
+def test_a_line_is_taken_as_it_is_or_not_at_all(text: str) -> None:
+    try:
+        assert LINE.validate_python(text) == text
+    except ValidationError:
+        assert text != text.strip() or any(hidden(character) for character in text)
+    else:
+        assert not any(unicodedata.category(character)[0] == "C" for character in text)

@@ -1,0 +1,319 @@
+"""A real ``riel serve`` and a pretend bank as child processes, and the client's end of the wire in raw lines.
+
+Every answer that passes here is checked: one text that says what the structured content says, an error exactly when
+``isError``, in the shape that the tool declared.
+"""
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+PATIENCE = 30.0
+"""Seconds that anything may take before a test gives up on it."""
+
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+ERAS = (LEGACY, MODERN)
+CLIENT = {"name": "test", "version": "1"}
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": CLIENT,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+ENVELOPE = {"data", "error"}
+ERROR = {"code", "message", "details", "retryable", "nextAction"}
+CODE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer to a call, checked."""
+
+    data: dict[str, Any] | None
+    error: dict[str, Any] | None
+    result: dict[str, Any]
+
+    @property
+    def done(self) -> dict[str, Any]:
+        """What it brought, where it is no error."""
+        assert self.data is not None, self.error
+        return self.data
+
+    @property
+    def refusal(self) -> dict[str, Any]:
+        """Why it was refused."""
+        assert self.error is not None, self.data
+        return self.error
+
+
+def checked(result: dict[str, Any], output_schema: dict[str, Any]) -> Answer:
+    """The result of a call as the wire promises it, or a failed assertion."""
+    assert set(result) - {"resultType", "_meta"} == {"content", "structuredContent", "isError"}
+    (content,) = result["content"]
+    assert set(content) == {"type", "text"}
+    assert content["type"] == "text"
+    envelope = json.loads(content["text"])
+    assert envelope == result["structuredContent"]
+    assert set(envelope) == ENVELOPE
+    assert (envelope["data"] is None) != (envelope["error"] is None)
+    assert result["isError"] is (envelope["error"] is not None)
+    if envelope["error"] is not None:
+        check_error(envelope["error"])
+    Draft202012Validator(output_schema).validate(envelope)
+    return Answer(envelope["data"], envelope["error"], result)
+
+
+def check_error(error: dict[str, Any]) -> None:
+    """A failure says what happened, whether a retry helps and what to do, each for somebody who reads."""
+    assert set(error) == ERROR
+    assert CODE.fullmatch(error["code"])
+    assert len(error["message"]) > 10
+    assert len(error["nextAction"]) > 10
+    assert isinstance(error["details"], dict)
+    assert isinstance(error["retryable"], bool)
+
+
+def environment(folder: Path, **settings: object) -> dict[str, str]:
+    """A clean environment: nothing of riel but ``settings``, each ``RIEL_<NAME>``."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    path = {"PYTHONPATH": str(settings.pop("pythonpath"))} if "pythonpath" in settings else {}
+    ours = {f"RIEL_{name.upper()}": str(value) for name, value in settings.items()}
+    return kept | path | {"HOME": str(folder), "RIEL_JOURNAL": str(folder / "journal.db")} | ours
+
+
+def command(*arguments: str) -> list[str]:
+    """``riel`` with the Python that runs the tests."""
+    return [sys.executable, "-m", "riel", *arguments]
+
+
+class Bank:
+    """``riel sandbox mock`` as a process of its own: its ledger outlives the servers that pay through it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._errors = (folder / "bank.stderr").open("wb")
+        self._process = subprocess.Popen(
+            command("sandbox", "mock", "--port", "0"),
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=environment(folder),
+            cwd=folder,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().decode().strip()
+        assert self.url.startswith("http://127.0.0.1:"), (folder / "bank.stderr").read_text()
+
+    def debits(self) -> list[dict[str, Any]]:
+        """What it booked."""
+        with urllib.request.urlopen(f"{self.url}/_sandbox/debits", timeout=PATIENCE) as answer:  # noqa: S310
+            debits: list[dict[str, Any]] = json.load(answer)
+            return debits
+
+    def close(self) -> None:
+        """Let it go."""
+        self._process.terminate()
+        self._process.communicate(timeout=PATIENCE)
+        self._errors.close()
+
+
+@contextlib.contextmanager
+def pretend_bank(folder: Path) -> Iterator[Bank]:
+    """A bank for as long as the block lasts."""
+    bank = Bank(folder)
+    try:
+        yield bank
+    finally:
+        bank.close()
+
+
+@dataclass
+class Riel:
+    """A server process and the client's ends of its pipes. All that it ever wrote is kept."""
+
+    folder: Path
+    era: str
+    process: "subprocess.Popen[bytes]"
+    errors: Path
+    said: bytearray = field(default_factory=bytearray)
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _held: bytearray = field(default_factory=bytearray)
+    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _last: int = 100
+
+    def write(self, data: bytes) -> None:
+        """Bytes as they are."""
+        assert self.process.stdin is not None
+        to, view = self.process.stdin.fileno(), memoryview(data)
+        while view:
+            assert select.select([], [to], [], PATIENCE)[1], "the server does not read"
+            view = view[os.write(to, view[: select.PIPE_BUF]) :]
+
+    def hear(self) -> dict[str, Any]:
+        """The next line, which must be JSON."""
+        assert self.process.stdout is not None
+        back = self.process.stdout.fileno()
+        while b"\n" not in self._held:
+            assert select.select([back], [], [], PATIENCE)[0], f"no answer came: {self.stderr}"
+            chunk = os.read(back, 1 << 16)
+            assert chunk, f"the server left: {self.stderr}"
+            self.said += chunk
+            self._held += chunk
+        line, _, self._held = self._held.partition(b"\n")
+        message = json.loads(line.decode())
+        assert isinstance(message, dict)
+        assert message["jsonrpc"] == "2.0"
+        return message
+
+    def answer_to(self, request_id: object) -> dict[str, Any]:
+        """The message with that id, whichever came first."""
+        while True:
+            for message in self._waiting:
+                if message.get("id") == request_id:
+                    self._waiting.remove(message)
+                    return message
+            self._waiting.append(self.hear())
+
+    def request(self, method: str, params: dict[str, Any] | str | None = None) -> dict[str, Any]:
+        """The whole answer to one request; ``params`` may be raw JSON, with ``META`` put in as the era wants it."""
+        self._last += 1
+        self.write(self.line(self._last, method, params).encode() + b"\n")
+        return self.answer_to(self._last)
+
+    def line(self, request_id: object, method: str, params: dict[str, Any] | str | None = None) -> str:
+        """A request as one line of JSON."""
+        told = params if isinstance(params, str) else json.dumps(params or {})
+        if self.era == MODERN:
+            rest = told.strip()[1:]
+            told = f'{{"_meta":{json.dumps(META)}{"" if rest.startswith("}") else ","}{rest}'
+        name = json.dumps(method)
+        return f'{{"jsonrpc":"2.0","id":{json.dumps(request_id)},"method":{name},"params":{told}}}'
+
+    def call(self, tool: str, arguments: dict[str, Any] | str) -> Answer:
+        """Call a tool. Arguments as text are raw JSON, for what Python would not write."""
+        told = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        message = self.request("tools/call", f'{{"name":{json.dumps(tool)},"arguments":{told}}}')
+        assert "result" in message, message
+        return checked(message["result"], self.tools.get(tool, next(iter(self.tools.values())))["outputSchema"])
+
+    def send(self, arguments: dict[str, Any] | str) -> Answer:
+        """``mock_send_payment``"""
+        return self.call("mock_send_payment", arguments)
+
+    def check(self, reference: str) -> Answer:
+        """``mock_check_status``"""
+        return self.call("mock_check_status", {"trackingKey": reference})
+
+    def refund(self, arguments: dict[str, Any] | str) -> Answer:
+        """``mock_request_refund``"""
+        return self.call("mock_request_refund", arguments)
+
+    def pay(self, arguments: dict[str, Any]) -> Answer:
+        """Ask, take the code from the person's file, and pay."""
+        held = self.send(arguments).done
+        return self.send(arguments | {"verificationCode": self.code(held["paymentId"])})
+
+    def code(self, payment_id: str) -> str:
+        """What the person was sent for it."""
+        for line in reversed(self.factor_file.read_text().splitlines()):
+            told = json.loads(line)
+            if told["paymentId"] == payment_id:
+                return str(told["code"])
+        raise AssertionError("nobody was asked")
+
+    @property
+    def factor_file(self) -> Path:
+        """Where codes are written."""
+        return self.folder / "codes"
+
+    @property
+    def codes(self) -> list[str]:
+        """Every code there ever was."""
+        file = self.factor_file
+        return [json.loads(line)["code"] for line in file.read_text().splitlines()] if file.exists() else []
+
+    @property
+    def stderr(self) -> str:
+        """All that it logged so far."""
+        return self.errors.read_text(errors="replace")
+
+    @property
+    def events(self) -> str:
+        """The bodies of the journal's events."""
+        with contextlib.closing(sqlite3.connect(self.folder / "journal.db", timeout=PATIENCE)) as db:
+            return "\n".join(f"{event} {body}" for event, body in db.execute("SELECT event, body FROM events"))
+
+    def leaks(self, *values: str) -> list[str]:
+        """Where any of these, or any code, can be read that should stand nowhere: answers, logs, events."""
+        places = {"an answer": self.said.decode(errors="replace"), "stderr": self.stderr, "an event": self.events}
+        alone = [(value, rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])") for value in (*values, *self.codes)]
+        return [f"{value} in {place}" for place, text in places.items() for value, seen in alone if re.search(seen, text)]
+
+    def close(self) -> int:
+        """Close its stdin and wait until it has left."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
+            self.said += chunk
+        self.process.stdout.close()
+        return self.process.wait(PATIENCE)
+
+
+@contextlib.contextmanager
+def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, **settings: object) -> Iterator[Riel]:
+    """``riel serve`` with its codes in a file, greeted as the era wants it."""
+    folder.mkdir(exist_ok=True)
+    errors = folder / f"stderr-{time.monotonic_ns()}"
+    with errors.open("wb") as stderr:
+        process = subprocess.Popen(
+            command("serve", *options),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment(folder, **{"factor": "file", "factor_file": folder / "codes"} | settings),
+            cwd=folder,
+        )
+    server = Riel(folder, era, process, errors)
+    try:
+        if greeted:
+            greet(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(Exception):
+                server.close()
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait(PATIENCE)
+
+
+def greet(server: Riel) -> None:
+    """The handshake, where there is one, and the list of tools, whose schemas every answer is checked against."""
+    if server.era == LEGACY:
+        hello = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT}
+        answer = server.request("initialize", hello)
+        assert answer["result"]["protocolVersion"] == LEGACY
+        server.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+    listed = server.request("tools/list")["result"]["tools"]
+    server.tools.update({tool["name"]: tool for tool in listed})
+
+
+def eventually(what: Callable[[], Any], wanted: Callable[[Any], bool] = bool, *, within: float = PATIENCE) -> Any:
+    """``what()``, asked again until it is as ``wanted``."""
+    until = time.monotonic() + within
+    while not wanted(found := what()):
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
+    return found
