@@ -9,7 +9,6 @@ import json
 import os
 import re
 import select
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -262,13 +261,9 @@ class Riel:
 
     def close(self) -> int:
         """Close its stdin and wait until it has left."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
-            self.said += chunk
-        self.process.stdout.close()
-        return self.process.wait(PATIENCE)
+        rest, _ = self.process.communicate(timeout=PATIENCE)
+        self.said += rest
+        return self.process.returncode
 
 
 @contextlib.contextmanager
@@ -291,12 +286,11 @@ def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, *
             greet(server)
         yield server
     finally:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            server.close()
         if process.poll() is None:
-            with contextlib.suppress(Exception):
-                server.close()
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait(PATIENCE)
+            process.kill()
+        process.communicate()
 
 
 def greet(server: Riel) -> None:

@@ -14,7 +14,8 @@ from riel.redact import Redactor
 from riel.teller import Teller
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
-from riel.tools.three import CheckStatus, RequestRefund, SendPayment
+from riel.tools.reading import Reading
+from riel.tools.three import CheckStatus, RequestRefund, SendPayment, Verb
 
 __all__ = ["Described", "Envelope", "every_tool", "unknown_tool"]
 
@@ -48,11 +49,13 @@ def every_tool(teller: Teller, answers: Redactor, logs: Redactor) -> dict[str, D
     """
     tools: dict[str, Described] = {}
     for name, offered in sorted(teller.desk.rails.items()):
-        for verb in (
+        verbs: tuple[Verb | Reading, ...] = (
             SendPayment(teller=teller, offered=offered, logs=logs),
             CheckStatus(teller=teller, offered=offered, logs=logs),
             RequestRefund(teller=teller, offered=offered, logs=logs),
-        ):
+            *(Reading(teller=teller, offered=offered, tool=tool) for tool in offered.rail.tools),
+        )
+        for verb in verbs:
             tool = f"{name}_{verb.name}"
             tools[tool] = Described(
                 name=tool,

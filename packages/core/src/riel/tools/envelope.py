@@ -188,6 +188,12 @@ def output_schema(rail: Rail) -> dict[str, Any]:
         "reason": {"type": "object", "description": "Why it was rejected or came back: code and message."},
     }
     data = {"type": "object", "properties": properties, "required": ["status"]}
+    return enveloped({**data, "$defs": answer["$defs"]} if "$defs" in answer else data)
+
+
+def enveloped(answer: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an envelope whose ``data`` is ``answer``."""
+    data = {key: value for key, value in answer.items() if key != "$defs"}
     error = {
         "type": "object",
         "properties": {

@@ -1,9 +1,10 @@
 """The three tools that every rail gets: send a payment, check its status, ask for a refund."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from riel.catalog import Offered
 from riel.confirm import Terms
@@ -21,8 +22,12 @@ OURS = re.compile(r"pay_[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
+class Verb(ABC):
     """One of the three tools of one rail, before it is described. ``logs`` is told what no log may show."""
+
+    name: ClassVar[str]
+    scope: ClassVar[str]
+    read_only: ClassVar[bool]
 
     teller: Teller
     offered: Offered
@@ -32,6 +37,30 @@ class Verb:
     def rail(self) -> Rail:
         """The rail."""
         return self.offered.rail
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """Its answers."""
+        return output_schema(self.rail)
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """For people."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """For the model: the only specification it sees."""
+
+    @property
+    @abstractmethod
+    def model(self) -> type[Wire]:
+        """Its arguments."""
+
+    @abstractmethod
+    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
+        """Do it on behalf of ``principal``."""
 
 
 class SendPayment(Verb):
@@ -59,11 +88,6 @@ class SendPayment(Verb):
     def model(self) -> type[Wire]:
         """Its arguments."""
         return with_code(self.rail.payment)
-
-    @property
-    def output_schema(self) -> dict[str, Any]:
-        """Its answers."""
-        return output_schema(self.rail)
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask, or pay what a code confirms."""
@@ -111,11 +135,6 @@ class RequestRefund(Verb):
     def model(self) -> type[Wire]:
         """Its arguments."""
         return with_code(self.rail.refund)
-
-    @property
-    def output_schema(self) -> dict[str, Any]:
-        """Its answers."""
-        return output_schema(self.rail)
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask, or pay back what a code confirms."""
@@ -171,11 +190,6 @@ class CheckStatus(Verb):
     def model(self) -> type[Wire]:
         """Its arguments."""
         return self.rail.lookup
-
-    @property
-    def output_schema(self) -> dict[str, Any]:
-        """Its answers."""
-        return output_schema(self.rail)
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Look it up in the journal, and at the rail where that may tell more."""

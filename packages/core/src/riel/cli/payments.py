@@ -1,0 +1,153 @@
+"""``riel payments``: what the journal holds of payments and refunds, and the two things a person decides about them."""
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from importlib.metadata import entry_points
+from typing import Annotated, Any, get_args
+
+import typer
+
+from riel.cli.records import at_the_journal, events_of, os_user, payment_of, question_of, refused
+from riel.errors import Misconfigured
+from riel.journal import Challenge, ChallengeState, Event, Journal, PaymentRecord, State
+from riel.rail import Mode, utc_now
+from riel.text import said
+
+ATTENTION = (State.REVIEW, State.UNKNOWN)
+"""What may need a person: an operator must decide what is in review, and what is unknown is still looked up."""
+
+LONGEST_EVIDENCE = 500
+
+payments = typer.Typer(help="List payments, or show the whole life of one.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+OfRail = Annotated[str | None, typer.Option("--rail", help="The rail it went by.")]
+Which = Annotated[str, typer.Argument(metavar="ID|REFERENCE", help="riel's own id, or the reference the rail knows.")]
+
+
+class Decision(StrEnum):
+    """What an operator may find out."""
+
+    SETTLED = "settled"
+    REJECTED = "rejected"
+
+
+@payments.command("list")
+def listed(
+    state: Annotated[list[State] | None, typer.Option(help="Only those in this state; may be given again.")] = None,
+    rail: OfRail = None,
+    attention: Annotated[bool, typer.Option("--attention", help="Only those in review, and the unknown.")] = False,
+    as_json: AsJson = False,
+    most: Annotated[int, typer.Option("-n", min=1, help="How many at most.")] = 50,
+) -> None:
+    """List payments and refunds, the newest first."""
+    states = {*(state or ()), *(ATTENTION if attention else ())}
+
+    async def work(journal: Journal) -> Sequence[PaymentRecord]:
+        return await journal.payments(states=states, rail=rail, most=most + 1)
+
+    found = at_the_journal(work)
+    shown = [payment_of(record) for record in found[:most]]
+    if as_json:
+        _print_json({"payments": shown, "more": len(found) > most})
+        return
+    from riel.cli.tables import payments_table, printed
+
+    printed(payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(found) > most))
+
+
+@payments.command()
+def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
+    """Show one payment or refund, and everything that was ever recorded of it."""
+
+    async def work(journal: Journal) -> tuple[PaymentRecord | None, Challenge | None, Sequence[Event]]:
+        record = await _found(journal, which, rail)
+        payment_id = record.id if record else which
+        return record, await journal.challenge(payment_id), await journal.events(payment_id)
+
+    record, question, events = at_the_journal(work)
+    if question is None:
+        raise _unknown(which)
+    told = {
+        "payment": payment_of(record) if record else None,
+        "question": question_of(question),
+        "events": events_of(events, question.payee.account),
+    }
+    if as_json:
+        _print_json(told)
+        return
+    from riel.cli.tables import life, printed
+
+    printed(*life(told))
+
+
+@payments.command()
+def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The paymentId of the question.")]) -> None:
+    """Say no to a payment that waits for a code: it is then not made, and the agent is told not to ask again."""
+    by = os_user()
+
+    async def work(journal: Journal) -> tuple[Challenge | None, Challenge | None, PaymentRecord | None]:
+        declined = await journal.decline(payment_id, by, utc_now())
+        return declined, await journal.challenge(payment_id), await journal.payment(payment_id)
+
+    declined, known, record = at_the_journal(work)
+    if known is None:
+        raise _unknown(payment_id)
+    if declined is None:
+        ended = f"confirmed before, and is {record.state}" if record else f"{known.state} before"
+        raise refused(f"{payment_id} was {ended}: there is nothing left to decline")
+    sys.stdout.write(f"Declined by {by}: {said(declined.text, most=1000)}\n")
+
+
+@payments.command()
+def decide(
+    which: Which,
+    outcome: Annotated[Decision, typer.Argument(help="What became of it, as you found out.")],
+    evidence: Annotated[str, typer.Option(help="How you know: a statement, a call to the bank. It is recorded.")],
+    rail: OfRail = None,
+) -> None:
+    """Decide what became of a payment in review, which the rail could not tell."""
+    by, reason = os_user(), said(evidence, most=len(evidence) + 1)
+    if not 0 < len(reason) <= LONGEST_EVIDENCE:
+        raise Misconfigured(f"--evidence is 1 to {LONGEST_EVIDENCE} characters that say how you know")
+
+    async def work(journal: Journal) -> tuple[PaymentRecord | None, PaymentRecord | None]:
+        record = await _found(journal, which, rail)
+        if record is None:
+            return None, None
+        return record, await journal.decide(record.id, State(outcome.value), by, reason, utc_now())
+
+    record, decided = at_the_journal(work)
+    if record is None:
+        raise _unknown(which)
+    if decided is None:
+        raise refused(f"{record.id} is {record.state}: an operator decides only what is in review")
+    sys.stdout.write(f"{record.id} is {decided.state} now, as {by} decided.\n")
+
+
+async def _found(journal: Journal, which: str, rail: str | None) -> PaymentRecord | None:
+    """By its id, or by its reference at whatever rail is installed or named.
+
+    :raises Misconfigured: several rails know that reference.
+    """
+    if record := await journal.payment(which):
+        return record
+    rails = {rail} if rail else {entry_point.name for entry_point in entry_points(group="riel")}
+    modes: tuple[Mode, ...] = get_args(Mode)
+    looked = [await journal.by_reference(name, mode, which) for name in sorted(rails) for mode in modes]
+    found = [record for record in looked if record is not None]
+    if len(found) > 1:
+        several = ", ".join(f"{record.id} ({record.rail}, {record.mode})" for record in found)
+        raise Misconfigured(f"several payments have that reference: give the id of one of them: {several}")
+    return found[0] if found else None
+
+
+def _unknown(which: str) -> typer.Exit:
+    hint = "look at riel payments list; one that went by a rail which is not installed needs --rail"
+    return refused(f"there is no payment {said(which, most=80)!r} in this journal: {hint}")
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,134 @@
+"""The journal as an operator reads it: a file that exists already, accounts masked, times in UTC."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import typer
+
+from riel.config import read_settings
+from riel.errors import JournalUnavailable, Misconfigured
+from riel.journal import Challenge, Event, Journal, PaymentRecord, open_journal
+from riel.money import masked
+from riel.redact import Redactor, log_redacted
+
+T = TypeVar("T")
+
+
+def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
+    """What ``work`` finds in the journal of ``RIEL_JOURNAL``, which is never made here.
+
+    :raises Misconfigured: there is none.
+    """
+
+    async def run() -> T:
+        settings = read_settings()
+        log_redacted(Redactor(), settings.log)
+        if not settings.journal_file.is_file():
+            raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {settings.journal_file}; riel serve makes one")
+        journal = await open_journal(settings.journal)
+        try:
+            return await work(journal)
+        finally:
+            await journal.close()
+
+    try:
+        return asyncio.run(run())
+    except JournalUnavailable as failure:
+        raise refused(str(failure)) from failure
+
+
+def refused(sentence: str) -> typer.Exit:
+    """The end of a command that could not be done, with one sentence on stderr."""
+    sys.stderr.write(f"riel: {sentence}\n")
+    return typer.Exit(1)
+
+
+def os_user() -> str:
+    """Who runs this, as the system has it: the environment would believe whatever it is told."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return os.getlogin()
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        return f"uid {os.getuid()}"
+
+
+def payment_of(record: PaymentRecord) -> dict[str, Any]:
+    """A payment or refund for machines; what is not known is left out."""
+    payee = {"name": record.payee.name, "account": record.payee.account, "institution": record.payee.institution}
+    told = {
+        "paymentId": record.id,
+        "kind": record.kind,
+        "rail": record.rail,
+        "mode": record.mode,
+        "state": record.state.value,
+        "reference": record.reference,
+        "amount": record.money.amount,
+        "currency": record.money.currency,
+        "formattedAmount": str(record.money),
+        "payee": {name: value for name, value in payee.items() if value},
+        "principal": record.principal,
+        "createdAt": stamp(record.created_at),
+        "sends": record.sends,
+        "sentAt": stamp(record.sent_at),
+        "settledAt": stamp(record.settled_at),
+        "updatedAt": stamp(record.updated_at),
+        "nextLookAt": stamp(record.next_at),
+        "watchedUntil": stamp(record.watch_until),
+        "railId": record.rail_id,
+        "railCode": record.code,
+        "railSaid": record.said,
+        "facts": dict(record.facts),
+        "refundOf": record.refund_of,
+        "refundedAmount": record.refunded,
+    }
+    return _safe({name: value for name, value in told.items() if value or name in {"sends"}}, record.payee.account)
+
+
+def question_of(challenge: Challenge) -> dict[str, Any]:
+    """A question to a person, for machines."""
+    told = {
+        "paymentId": challenge.id,
+        "kind": challenge.kind,
+        "rail": challenge.rail,
+        "mode": challenge.mode,
+        "state": challenge.state.value,
+        "text": challenge.text,
+        "principal": challenge.principal,
+        "factor": challenge.factor,
+        "createdAt": stamp(challenge.created_at),
+        "expiresAt": stamp(challenge.expires_at),
+        "attempts": challenge.attempts,
+        "earlier": challenge.earlier,
+    }
+    return _safe({name: value for name, value in told.items() if value is not None}, challenge.payee.account)
+
+
+def events_of(events: Sequence[Event], account: str) -> list[dict[str, Any]]:
+    """A chain of events, for machines."""
+    told = [
+        {"n": e.n, "at": stamp(e.at, precise=True), "event": e.event, "body": dict(e.body), "hash": e.hash}
+        for e in events
+    ]
+    return [_safe(event, account) for event in told]
+
+
+def stamp(at: datetime | None, *, precise: bool = False) -> str | None:
+    """ISO 8601 in UTC, with seconds or with milliseconds."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds" if precise else "seconds").replace("+00:00", "Z")
+
+
+def _safe(told: dict[str, Any], account: str) -> dict[str, Any]:
+    """The account number masked wherever it stands, also in what a bank wrote."""
+    redactor = Redactor()
+    redactor.remember(account, masked(account))
+    cleaned: dict[str, Any] = redactor.clean(told)
+    return cleaned

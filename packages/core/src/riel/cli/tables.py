@@ -1,0 +1,135 @@
+"""Payments for a terminal: a table of many, the life of one. What others wrote is shown without any power of its own."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from riel.cli.records import stamp
+from riel.text import said
+
+WIDE = 160
+"""Columns of a table that goes into a file or a pipe."""
+
+STYLES = {
+    "settled": "green",
+    "returned": "magenta",
+    "rejected": "red",
+    "unknown": "yellow",
+    "review": "bold yellow",
+    "pending": "cyan",
+    "sending": "cyan",
+}
+
+NAMES = {
+    "paymentId": "id",
+    "formattedAmount": "amount",
+    "createdAt": "confirmed at",
+    "sentAt": "sent at",
+    "settledAt": "settled at",
+    "updatedAt": "changed at",
+    "nextLookAt": "next look at",
+    "watchedUntil": "watched until",
+    "railId": "rail's number",
+    "railCode": "rail's code",
+    "railSaid": "rail said",
+    "refundOf": "refund of",
+    "refundedAmount": "refunded",
+    "expiresAt": "expires at",
+}
+LEFT_OUT = {"amount", "currency", "payee", "facts"}
+MILLIS = {"expiresAt", "settledAt"}
+SHORT = {"digest", "payload"}
+"""Fields of an event that are long, and are shown whole in ``--json`` only."""
+
+
+def printed(*parts: RenderableType) -> None:
+    """Write the parts that there are to stdout."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    for part in parts:
+        if part:
+            console.print(part)
+
+
+def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
+    """Many payments, a line each."""
+    table = _table()
+    for heading in ("confirmed at (UTC)", "rail", "kind", "state"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("payee")
+    table.add_column("reference", overflow="fold")
+    for payment in payments:
+        table.add_row(
+            _plain(payment["createdAt"]).removesuffix("Z").replace("T", " "),
+            payment["rail"] if payment["mode"] == "live" else f"{payment['rail']} ({payment['mode']})",
+            payment["kind"],
+            Text(payment["state"], style=STYLES[payment["state"]]),
+            payment["formattedAmount"],
+            _payee(payment["payee"]),
+            _plain(payment["reference"]),
+        )
+    return table
+
+
+def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """One payment, or a question that became none, and its events in order."""
+    about = told["payment"] or told["question"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    if told["payment"]:
+        grid.add_row("payee", _payee(about["payee"]))
+    rows = {**about, **about.get("facts", {})}
+    for name, value in rows.items():
+        if name not in LEFT_OUT:
+            grid.add_row(NAMES.get(name, name), Text(_plain(value), style=STYLES.get(value, "") if name == "state" else ""))
+    yield grid
+    table = _table()
+    table.add_column("", justify="right", style="dim")
+    table.add_column("at (UTC)", no_wrap=True)
+    table.add_column("event", no_wrap=True)
+    table.add_column("became", no_wrap=True)
+    table.add_column("what was recorded", overflow="fold")
+    for event in told["events"]:
+        became = event["body"].get("to", "")
+        table.add_row(
+            str(event["n"]),
+            event["at"].removesuffix("Z").replace("T", " "),
+            Text(_plain(event["event"]), style="bold"),
+            Text(_plain(became), style=STYLES.get(became, "")),
+            Text(_body(event["body"]), style="dim"),
+        )
+    yield ""
+    yield Text("\nThe chain of its events, oldest first:", style="dim")
+    yield table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+
+
+def _payee(payee: Mapping[str, str]) -> Text:
+    parts = [payee.get("name", ""), payee.get("account", ""), payee.get("institution", "")]
+    return Text(", ".join(said(part) for part in parts if part))
+
+
+def _body(body: Mapping[str, Any]) -> str:
+    """What an event says besides the state it led to."""
+    words = []
+    for name, value in body.items():
+        if name in {"to", "from"}:
+            continue
+        if name in MILLIS and isinstance(value, int):
+            value = stamp(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value))
+        text = _plain(value)
+        words.append(f"{name}={text[:12] + '…' if name in SHORT else text}")
+    return "  ".join(words)
+
+
+def _plain(value: Any) -> str:
+    return said(str(value), most=1000)

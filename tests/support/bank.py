@@ -1,0 +1,65 @@
+"""The pretend bank as a process of its own, which outlives the servers that pay through it; and its ledger."""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import Nursery
+
+
+@dataclass(frozen=True)
+class Bank:
+    """``riel sandbox mock``: where it is, and what a server must be told to pay through it."""
+
+    url: str
+    settings: Mapping[str, str]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of a server that pays through it."""
+        told = {"base_url": self.url, **self.settings}
+        return {f"RIEL_MOCK_{name.upper()}": value for name, value in told.items()}
+
+    def debits(self) -> list[dict[str, Any]]:
+        """What it booked."""
+        booked: list[dict[str, Any]] = self._ask("GET", "/_sandbox/debits")
+        return booked
+
+    def fault(self, kind: str, **how: Any) -> None:
+        """Order a fault: it befalls the next request that moves money."""
+        self._ask("POST", "/_sandbox/faults", {"kind": kind, **how})
+
+    def no_more_faults(self) -> None:
+        """Forget the faults that have not happened yet."""
+        self._ask("DELETE", "/_sandbox/faults")
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        line = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        try:
+            line.request(method, path, None if body is None else json.dumps(body))
+            answer = line.getresponse()
+            said = answer.read()
+            assert answer.status == 200, said
+            return json.loads(said)
+        finally:
+            line.close()
+
+
+@contextmanager
+def open_bank(nursery: Nursery, folder: Path, **settings: str) -> Iterator[Bank]:
+    """A bank with empty books, on a port of its own."""
+    folder.mkdir(exist_ok=True)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    process = nursery.start("sandbox", "mock", *options, "--port=0", env={}, folder=folder)
+    try:
+        with os.fdopen(process.stdout, "rb", closefd=False) as out:
+            url = out.readline().decode().strip()
+        assert url.startswith("http://127.0.0.1:"), process.errors.read_text()
+        yield Bank(url, settings)
+    finally:
+        process.let_go()
