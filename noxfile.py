@@ -137,7 +137,7 @@ def _editable(packages: list[str]) -> list[str]:
 
 def _resolved(session: nox.Session) -> str:
     """What the lock would say now. It changes with pyproject.toml only, which says how new a release may be."""
-    asked = ["uv", "export", "--quiet", "--upgrade", "--no-header", "--no-emit-workspace"]
+    asked = ["uv", "export", "--quiet", "--upgrade", "--no-header", "--no-annotate", "--no-emit-workspace"]
     every = ["--all-packages", "--all-groups", "--all-extras"]
     return str(session.run(*asked, *every, external=True, silent=True, stderr=None))
 

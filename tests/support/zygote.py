@@ -21,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 IMPORTED = (
+    "anyio._backends._asyncio",
+    "concurrent.futures.thread",
+    "httpcore",
+    "importlib.readers",
     "rail_mock.app",
     "rail_mock.client",
     "riel.cli.sandbox",

@@ -11,7 +11,7 @@ import typer
 
 from riel.cli.records import at_the_journal, events_of, os_user, payment_of, question_of, refused
 from riel.errors import Misconfigured
-from riel.journal import Challenge, ChallengeState, Event, Journal, PaymentRecord, State
+from riel.journal import Challenge, Event, Journal, PaymentRecord, State
 from riel.rail import Mode, utc_now
 from riel.text import said
 

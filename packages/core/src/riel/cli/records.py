@@ -88,7 +88,7 @@ def payment_of(record: PaymentRecord) -> dict[str, Any]:
         "refundOf": record.refund_of,
         "refundedAmount": record.refunded,
     }
-    return _safe({name: value for name, value in told.items() if value or name in {"sends"}}, record.payee.account)
+    return _safe({name: value for name, value in told.items() if value}, record.payee.account)
 
 
 def question_of(challenge: Challenge) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Payments for a terminal: a table of many, the life of one. What others wrote is shown without any power of its own."""
+"""Payments for a terminal: a table of many, the life of one. What others wrote is shown as plain text."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +87,8 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     rows = {**about, **about.get("facts", {})}
     for name, value in rows.items():
         if name not in LEFT_OUT:
-            grid.add_row(NAMES.get(name, name), Text(_plain(value), style=STYLES.get(value, "") if name == "state" else ""))
+            style = STYLES.get(value, "") if name == "state" else ""
+            grid.add_row(NAMES.get(name, name), Text(_plain(value), style=style))
     yield grid
     table = _table()
     table.add_column("", justify="right", style="dim")

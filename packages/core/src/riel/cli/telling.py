@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from riel.demo import Step
 
 INTRODUCTION = (
-    "The bank only pretends. The server (riel serve --sandbox) and the client (the official MCP client) are real, and "
-    "the bank's own ledger is read after every step."
+    "Only the bank pretends. The server (riel serve --sandbox) and its client (the official one of MCP) are real, and "
+    "the bank's own ledger is read after each step."
 )
-END = "It was all as told. Connect an agent of your own next: docs/how-to/connect-a-client.md"
-WIDEST = 110
+END = "All of it was as told. An agent of your own is next: docs/how-to/connect-a-client.md"
+WIDEST = 100
 LONGEST = 240
+CODE = "verificationCode"
 STYLES = {"2fa_required": "yellow", "pending": "yellow", "success": "green"}
 
 
@@ -45,8 +46,8 @@ class Telling:
         title.add_column(width=2, justify="right")
         title.add_column(ratio=1)
         title.add_column(justify="right", no_wrap=True)
-        debits = f"{step.debits} debit{'s' * (step.debits != 1)}"
-        title.add_row(Text(str(self._told), style="cyan"), Text(step.title, style="bold"), Text(debits, style="magenta"))
+        debits = Text(f"{step.debits} debit{'s' * (step.debits != 1)}", style="magenta")
+        title.add_row(Text(str(self._told), style="cyan"), Text(step.title, style="bold"), debits)
         body = Table.grid(padding=(0, 1))
         body.add_column(width=2, justify="right", style="dim")
         body.add_column()
@@ -76,10 +77,10 @@ class Telling:
         tool, arguments = request["tool"], request["arguments"]
         before = self._asked.get(tool, {})
         self._asked[tool] = arguments
-        new = [f"{name}={value!r}" for name, value in arguments.items() if before.get(name) != value]
-        same = ["…" if not self._ascii else "..."] if len(new) < len(arguments) else []
+        new = [name for name, value in arguments.items() if before.get(name) != value or name == CODE]
+        same = ["..." if self._ascii else "…"] if len(new) < len(arguments) else []
         times = f" x {request['times']}" if "times" in request else ""
-        return f"{tool}({', '.join(same + new)}){times}"
+        return f"{tool}({', '.join(same + [f'{name}={arguments[name]!r}' for name in new])}){times}"
 
     def _person(self, shown: Mapping[str, str]) -> RenderableType:
         text = Text.assemble(said(shown["text"], most=1000), "  code ", (shown["code"], "bold yellow"))
@@ -105,7 +106,9 @@ def _answer(response: Any) -> RenderableType:
 def _envelope(envelope: Mapping[str, Any]) -> Text:
     """The answer of a tool in a line: the whole of it stands in ``--json``."""
     if error := envelope["error"]:
-        return Text.assemble((error["code"], "red"), f"  {said(error['message'], most=LONGEST)}")
+        left = error["details"].get("triesLeft")
+        tries = "" if left is None else f" {left} tries are left."
+        return Text.assemble((error["code"], "red"), f"  {said(error['message'], most=LONGEST)}{tries}")
     data = envelope["data"]
     text = Text(data["status"], style=STYLES.get(data["status"], "red"))
     if data["status"] == "2fa_required":
@@ -119,22 +122,25 @@ def _envelope(envelope: Mapping[str, Any]) -> Text:
 
 
 def _tools(tools: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for heading in ("tool", "what it does", "may move money"):
+    table = _table()
+    for heading in ("tool", "what it does", "moves money"):
         table.add_column(heading)
     for tool in tools:
-        moves = "no" if tool["annotations"]["readOnlyHint"] else "yes, once a person has confirmed"
+        moves = "never" if tool["annotations"]["readOnlyHint"] else "once a person has confirmed"
         table.add_row(tool["name"], tool["title"], moves)
     return table
 
 
-def _ledger(ledger: Sequence[Mapping[str, Any]]) -> Group:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("reference", no_wrap=True)
-    table.add_column("beneficiary")
+def _ledger(ledger: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table()
+    for heading in ("reference", "beneficiary", "booked at (UTC)"):
+        table.add_column(heading, no_wrap=True)
     table.add_column("debit", justify="right", no_wrap=True)
-    table.add_column("booked at (UTC)", no_wrap=True)
     for debit in ledger:
         money = Money(debit["amount"], debit["currency"])
-        table.add_row(debit["reference"], debit["beneficiary"], str(money), debit["at"][:19].replace("T", " "))
-    return Group(table)
+        table.add_row(debit["reference"], debit["beneficiary"], debit["at"][:19].replace("T", " "), str(money))
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")

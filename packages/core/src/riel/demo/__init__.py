@@ -36,9 +36,9 @@ async def play(tell: Callable[[Step], None], patience: timedelta = PATIENCE) -> 
                 async with stage.server():
                     await story(stage, tell)
                 await epilogue(stage, tell)
-        except Exception as failure:
+        except BaseException as failure:
             reason = _innermost(failure)
-            if isinstance(reason, NotAsTold):
+            if isinstance(reason, NotAsTold) or not isinstance(reason, Exception):
                 raise reason from None
             why = f"took longer than {patience}" if isinstance(reason, TimeoutError) else f"broke off ({reason!r:.200})"
             raise NotAsTold(f"the story {why}. {stage.complaints()}".strip()) from failure

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +45,12 @@ class Stage:
     async def bank(self) -> AsyncIterator[None]:
         """Run the pretend bank."""
         with self._stderr.open("ab") as stderr:
+            asked = (*RIEL, "sandbox", RAIL, "--port", "0")
             bank = await asyncio.create_subprocess_exec(
-                *(*RIEL, "sandbox", RAIL, "--port", "0"),
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=stderr,
-                env=self._environment,
-                cwd=self._folder,
+                *asked, stdin=DEVNULL, stdout=PIPE, stderr=stderr, env=self._environment, cwd=self._folder
             )
         try:
+            import_module("mcp.client.stdio")  # it takes as long as the bank takes to start
             assert bank.stdout is not None  # noqa: S101 (it was asked for)
             self._bank = (await bank.stdout.readline()).decode().strip()
             if not self._bank:
@@ -100,18 +98,14 @@ class Stage:
         questions = [question for line in lines if (question := json.loads(line))["paymentId"] == payment_id]
         return {"text": questions[-1]["text"], "code": questions[-1]["code"]} if questions else {"text": "", "code": ""}
 
-    async def verified(self) -> tuple[int, str]:
-        """The exit code of ``riel audit verify``, and what it says."""
-        audit = await asyncio.create_subprocess_exec(
-            *(*RIEL, "audit", "verify"),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=self._environment,
-            cwd=self._folder,
-        )
-        said, _ = await audit.communicate()
-        return audit.returncode or 0, " ".join(said.decode("utf-8", "replace").split())
+    async def riel(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of another command of riel, and what it prints."""
+        with self._stderr.open("ab") as stderr:
+            command = await asyncio.create_subprocess_exec(
+                *(*RIEL, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=stderr, env=self._environment, cwd=self._folder
+            )
+        printed, _ = await command.communicate()
+        return command.returncode or 0, printed.decode("utf-8", "replace")
 
     def complaints(self) -> str:
         """The last that bank and server wrote to stderr."""

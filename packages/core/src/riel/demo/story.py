@@ -1,6 +1,7 @@
 """The story itself: what the agent does, what must come of it, and what the bank has booked by then."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,7 +111,7 @@ async def _pay_once(told: Told) -> str:
     shown = told.stage.asked(str(_data(held, "paymentId")))
     code = shown["code"]
     await told.step(
-        "The agent asks to pay MXN 500.00. Nothing moves: a person is asked, and gets a code for exactly this.",
+        "The agent asks to pay MXN 500.00. Nothing moves: a person is asked.",
         _calling(SEND, INVOICE),
         held,
         debits=0,
@@ -124,7 +125,7 @@ async def _pay_once(told: Told) -> str:
     guess = {**INVOICE, "verificationCode": _another(code)}
     refused = await call(SEND, guess)
     await told.step(
-        "The agent guesses a code. It is refused, and the guess is counted: after five the question is closed.",
+        "The agent guesses a code. It is refused, and counted: the fifth closes the question.",
         _calling(SEND, guess),
         refused,
         debits=0,
@@ -133,7 +134,7 @@ async def _pay_once(told: Told) -> str:
     dearer = {**INVOICE, "amount": INVOICE["amount"] + 1, "verificationCode": code}  # type: ignore[operator]
     refused = await call(SEND, dearer)
     await told.step(
-        "The agent takes the right code and adds one centavo. The code is not for that payment, so it is refused.",
+        "It takes the right code and adds a centavo. That is another payment, so it is refused.",
         _calling(SEND, dearer),
         refused,
         debits=0,
@@ -150,7 +151,7 @@ async def _pay_once(told: Told) -> str:
     )
     again = await call(SEND, confirmed)
     await told.step(
-        "The agent makes the same call again. It gets the same answer, and nothing is paid twice.",
+        "The agent makes the same call again: the same answer, and nothing is paid twice.",
         _calling(SEND, confirmed),
         again,
         debits=1,
@@ -158,7 +159,7 @@ async def _pay_once(told: Told) -> str:
     )
     many = await asyncio.gather(*(call(SEND, confirmed) for _ in range(AT_ONCE)))
     await told.step(
-        f"It makes the call {AT_ONCE} times at once. It gets the same answer {AT_ONCE} times.",
+        f"It makes the call {AT_ONCE} times at once: {AT_ONCE} times the same answer.",
         _calling(SEND, confirmed, AT_ONCE),
         many,
         debits=1,
@@ -174,7 +175,7 @@ async def _lose_an_answer(told: Told) -> None:
     confirmed = {**RENT, "verificationCode": shown["code"]}
     sent = await call(SEND, confirmed)
     await told.step(
-        "A second payment is asked for and confirmed. The bank books it, and the line breaks before it has answered.",
+        "A second payment. The bank books it, and the line breaks before it has answered.",
         _calling(SEND, confirmed),
         sent,
         debits=2,
@@ -184,7 +185,7 @@ async def _lose_an_answer(told: Told) -> None:
     lookup = {"trackingKey": _data(sent, "trackingKey")}
     found = await call(STATUS, lookup)
     await told.step(
-        "The agent asks what became of it. riel has looked it up at the bank instead of sending it again.",
+        "The agent asks what became of it. riel has looked it up, and did not send it again.",
         _calling(STATUS, lookup),
         found,
         debits=2,
@@ -198,7 +199,7 @@ async def _refund_a_part(told: Told, reference: str) -> None:
     held = await call(REFUND, refund)
     shown = told.stage.asked(str(_data(held, "paymentId")))
     await told.step(
-        "Part of the first payment is to come back. That needs a person too.",
+        "Part of the first payment is to come back. A person is asked for that, too.",
         _calling(REFUND, refund),
         held,
         debits=2,
@@ -234,18 +235,24 @@ async def epilogue(stage: Stage, tell: Callable[[Step], None]) -> None:
     :raises NotAsTold: one of them does not hold.
     """
     told = Told(stage, tell)
-    code, said = await stage.verified()
+    (code, said), (_, listed) = await asyncio.gather(
+        stage.riel("audit", "verify"), stage.riel("payments", "list", "--json")
+    )
+    sends = [payment["sends"] for payment in json.loads(listed)["payments"]]
     await told.step(
         "The server has ended. An auditor checks the record that it left.",
         {"command": "riel audit verify"},
-        {"exitCode": code, "said": said},
+        {"exitCode": code, "said": said.strip()},
         debits=2,
-        must={"no event was altered, removed or reordered": code == 0},
+        must={
+            "no event was altered, removed or reordered": code == 0,
+            "two payments and a refund are recorded, each sent once": sends == [1, 1, 1],
+        },
     )
     ledger = await stage.debits()
     booked = sorted((debit["beneficiary"], debit["amount"]) for debit in ledger)
     await told.step(
-        "This is what the bank has in its books: two payments were confirmed, and there are two debits.",
+        "The bank's own books: two payments were confirmed, and there are two debits.",
         {"method": "GET", "path": "/_sandbox/debits"},
         ledger,
         debits=2,

@@ -75,12 +75,23 @@ def first_break(rows: Iterable[Row], states: Mapping[str, str] | None = None) ->
         if row.hash != link(previous, row.payment_id, row.n, row.at, row.event, row.body):
             return Broken(payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was")
         previous, expected, seq = row.hash, expected + 1, row.seq
-        state = json.loads(row.body).get("to", state)
+        body = _read(row.body)
+        if body is None:
+            return Broken(payment, row.n, f"event {row.n} of {payment} ({row.event}) holds nothing that riel writes")
+        state = body.get("to", state)
     if payment and (broken := _cut(payment, expected, state, states)):
         return broken
     for missing in sorted(set(states or ()) - seen):
         return Broken(missing, 1, f"event 1 of {missing} is missing: its whole chain was removed")
     return None
+
+
+def _read(body: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> Broken | None:

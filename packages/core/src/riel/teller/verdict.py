@@ -140,7 +140,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                 to=State.SETTLED,
                 event="settled_late" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
-                settled_at=answer.settled_at or now,
+                settled_at=_aware(answer.settled_at) or now,
                 next_at=now + patience.most if rules.returns else None,
                 watch_until=_until(now, rules.returns) if rules.returns else None,
             )
@@ -163,6 +163,11 @@ def _mismatch(record: PaymentRecord, answer: Answer) -> str:
     if answer.account is not None and answer.account != record.payee.account:
         return "the rail speaks of another account"
     return ""
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    """A time of day without a zone is no instant: it is dropped, never guessed."""
+    return None if at is None or at.utcoffset() is None else at
 
 
 def _until(now: datetime, horizon: timedelta) -> datetime:

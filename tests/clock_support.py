@@ -1,0 +1,90 @@
+"""The whole of riel in this process, with a clock that a test turns, behind the official client."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mcp import Client
+
+from riel.catalog import discover, offer
+from riel.config import Settings, resolving
+from riel.confirm import Setup, chosen
+from riel.journal import open_journal
+from riel.redact import Redactor
+from riel.sandbox import Banks, run_banks
+from riel.server import mcp_server
+from riel.teller import Clients, Desk, Teller
+from riel.tools import every_tool
+
+from .wire_support import Answer, checked
+
+
+@dataclass
+class Clock:
+    """A time that passes only when it is told to."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.at
+
+    def turn(self, **by: float) -> None:
+        """Let so much of it pass."""
+        self.at += timedelta(**by)
+
+
+@dataclass
+class Hosted:
+    """A client of a riel whose clock can be turned."""
+
+    client: Client
+    clock: Clock
+    teller: Teller
+    codes: Path
+    bank: str
+    schemas: dict[str, dict[str, Any]]
+
+    async def call(self, tool: str, **arguments: Any) -> Answer:
+        """Call a tool, and check the answer."""
+        result = await self.client.call_tool(tool, arguments)
+        told = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return checked(told, self.schemas[tool])
+
+    def code(self, payment_id: str) -> str:
+        """What the person was sent for it."""
+        told = [json.loads(line) for line in self.codes.read_text().splitlines()]
+        return str(next(line["code"] for line in reversed(told) if line["paymentId"] == payment_id))
+
+
+@asynccontextmanager
+async def hosted(folder: Path) -> AsyncIterator[Hosted]:
+    """The mock rail and its bank, from journal to client; the bank keeps the real time."""
+    clock = Clock()
+    settings = Settings(journal=str(folder / "journal.db"), factor="file", factor_file=folder / "codes")
+    async with AsyncExitStack() as stack:
+        found = discover(only=["mock"])
+        banks: Banks = await stack.enter_async_context(run_banks(found, settings))
+        catalog = offer(found, resolving(settings, banks))
+        rails = {offered.rail.name: offered for offered in catalog.rails}
+        setup = Setup(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
+        teller = Teller(
+            Desk(
+                journal=await open_journal(settings.journal),
+                rails=rails,
+                clients=Clients(rails),
+                factor=chosen("file").open(setup),
+                now=clock,
+            )
+        )
+        stack.push_async_callback(teller.close, timedelta(seconds=5))
+        tools = every_tool(teller, Redactor(), Redactor())
+        client = await stack.enter_async_context(Client(mcp_server(tools, settings.principal, "1")))
+        listed = await asyncio.wait_for(client.list_tools(), 10)
+        schemas = {tool.name: dict(tool.output_schema or {}) for tool in listed.tools}
+        yield Hosted(client, clock, teller, folder / "codes", banks.urls["mock"], schemas)

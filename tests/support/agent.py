@@ -1,0 +1,110 @@
+"""An agent as they are: it repeats a call until it is answered, by a new server where the old one died under it."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.bank import Bank
+from tests.support.processes import PATIENCE, Nursery
+from tests.support.server import REFUND, SEND, STATUS, Envelope, Gone, Home, Server
+
+Point = tuple[str, int]
+"""A crash point, and which pass of it: ``("commit:after", 5)``."""
+
+PAYEE = {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+FINAL = {"success", "rejected", "returned", "refunded"}
+
+
+@dataclass
+class Agent:
+    """One agent at one installation. ``deaths`` are the points at which its first servers are killed, one each.
+
+    ``told`` is every answer it got; ``killed`` counts the servers that died under it.
+    """
+
+    nursery: Nursery
+    home: Home
+    bank: Bank
+    deaths: Sequence[Point] = ()
+    answer_within: float = 4.0
+    module: str | None = None
+    told: list[Envelope] = field(default_factory=list)
+    killed: int = 0
+    _server: Server | None = None
+
+    async def call(self, tool: str, **arguments: Any) -> Envelope:
+        """What ``tool`` answers in the end."""
+        while True:
+            server = await self._here()
+            try:
+                answer = await server.call(tool, **arguments)
+            except Gone:
+                await self._bury(server)
+                continue
+            self.told.append(answer)
+            return answer
+
+    async def pay(self, amount: int = 50_000, **other: str) -> Envelope:
+        """Pay, confirmed by a person who gives one code for it, and ask until the outcome is known."""
+        what = PAYEE | {"amount": amount} | other
+        held = await self.call(SEND, **what)
+        assert held["data"]["status"] == "2fa_required", held
+        return await self._confirmed(SEND, what, self.home.code(held["data"]["paymentId"]))
+
+    async def refund(self, reference: str, **other: Any) -> Envelope:
+        """Ask for a refund in the same way."""
+        what = {"trackingKey": reference, "reason": "Sent twice"} | other
+        held = await self.call(REFUND, **what)
+        assert held["data"]["status"] == "2fa_required", held
+        return await self._confirmed(REFUND, what, self.home.code(held["data"]["paymentId"]))
+
+    async def _confirmed(self, tool: str, what: dict[str, Any], code: str) -> Envelope:
+        answer = await self.call(tool, **what, verificationCode=code)
+        async with asyncio.timeout(PATIENCE):
+            while answer["error"] is None and answer["data"]["status"] not in FINAL:
+                if "operator" in answer["data"]["message"]:
+                    break
+                await asyncio.sleep(0.05)
+                answer = await self.call(STATUS, trackingKey=answer["data"]["trackingKey"])
+        return answer
+
+    async def leave(self) -> None:
+        """Hang up. Where even that ends in a kill, one more server finishes what was left."""
+        while await (server := await self._here()).leave() != 0:
+            await self._bury(server)
+        self._server = None
+
+    async def close(self) -> None:
+        """Leave no process behind."""
+        if self._server is not None:
+            await self._server.close()
+
+    async def _here(self) -> Server:
+        if self._server is None:
+            death = self.deaths[self.killed] if self.killed < len(self.deaths) else None
+            self._server = await Server.open(
+                self.nursery,
+                self.home,
+                self.bank,
+                answer_within=self.answer_within,
+                trace=self.trace(self.killed),
+                strike=(*death, signal.SIGKILL) if death else None,
+                module=self.module,
+            )
+        return self._server
+
+    async def _bury(self, server: Server) -> None:
+        """It is dead, and of that death which was ordered: anything else is a failure of riel."""
+        status = await server.process.ended()
+        said = server.process.errors.read_text()
+        await server.close()
+        assert status == -signal.SIGKILL, f"a server ended by itself with status {status}: {said}"
+        self.killed += 1
+        self._server = None
+
+    def trace(self, number: int) -> Path:
+        """Which crash points its n-th server passed."""
+        return self.home.folder / f"trace-{number}"
