@@ -11,7 +11,7 @@ from tests.support.processes import Nursery
 from tests.support.proof import proven
 from tests.support.server import Home
 
-AT_ONCE = 2
+AT_ONCE = 8
 
 Story = Callable[[Agent], Awaitable[object]]
 

@@ -37,6 +37,7 @@ class Bank:
     def __init__(self, *answers: bytes | None) -> None:
         self.answers = answers
         self.seen = 0
+        self.asked = asyncio.Event()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,6 +46,7 @@ class Bank:
             length = re.search(rb"(?i)content-length: (\d+)", head)
             await reader.readexactly(int(length[1]) if length else 0)
             self.seen += 1
+            self.asked.set()
             answer = self.answers[min(self.seen, len(self.answers)) - 1]
             if answer is None:
                 await reader.read()  # silence, until the client gives up
@@ -163,8 +165,7 @@ async def test_a_queue_for_a_connection_is_not_a_send(client: httpx.AsyncClient)
     limits, timeout = httpx.Limits(max_connections=1), httpx.Timeout(10, pool=0.05)
     async with open_bank(None) as bank, httpx.AsyncClient(trust_env=False, limits=limits, timeout=timeout) as narrow:
         first = asyncio.create_task(pay(lambda: narrow.post(bank.url)))
-        while not bank.seen:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(bank.asked.wait(), 10)
         with pytest.raises(NotSent):
             await pay(lambda: narrow.post(bank.url))
         assert bank.seen == 1
@@ -176,7 +177,7 @@ async def test_a_queue_for_a_connection_is_not_a_send(client: httpx.AsyncClient)
 def failures(kind: type[Exception]) -> list[type[Exception]]:
     """Every failure of that kind which httpx can raise."""
     below = [found for child in kind.__subclasses__() for found in failures(child)]
-    return below if below else [kind]
+    return below or [kind]
 
 
 EVERY = sorted({*failures(httpx.HTTPError), *failures(httpx.StreamError)}, key=lambda kind: kind.__name__)

@@ -297,6 +297,32 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
     db.close()
 
 
+@pytest.mark.anyio
+async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(store: SqliteFile) -> None:
+    journal = await store.open()
+    record = await born(journal)
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("UPDATE payments SET said = 'not committed'")
+    assert await journal.payment(record.id) == record, "what is not committed is not read"
+    other.execute("ROLLBACK")
+    other.execute("BEGIN EXCLUSIVE")
+    reads = asyncio.gather(
+        journal.payment(record.id),
+        journal.by_reference("mock", "sandbox", "REF-a"),
+        journal.challenge(record.id),
+        journal.challenges("ana", a_question().digest),
+    )
+    await asyncio.wait({reads}, timeout=0.05)
+    assert not reads.done(), "a read waits for whoever commits, and the loop does not"
+    other.execute("ROLLBACK")
+    other.close()
+    paid, referred, asked, (newest,) = await reads
+    assert paid == referred == record
+    assert asked == newest
+    await journal.close()
+
+
 # The processes
 
 CHILD = """
@@ -379,9 +405,9 @@ async def test_a_process_that_is_merely_stopped_keeps_its_payments(store: Sqlite
 
 @pytest.mark.anyio
 async def test_a_kill_before_the_commit_takes_the_whole_payment_along(store: SqliteFile) -> None:
+    journal = await store.open()
     with run(DIE_AT.format(point="commit:before", nth=3), store) as child:
         assert child.wait(PATIENCE) == -signal.SIGKILL
-    journal = await store.open()
     asked = await journal.challenge("pay_a")
     assert asked is not None
     assert (asked.state, asked.attempts) == ("open", 1), "the try that was answered is still counted"
@@ -393,9 +419,9 @@ async def test_a_kill_before_the_commit_takes_the_whole_payment_along(store: Sql
 
 @pytest.mark.anyio
 async def test_a_kill_after_the_commit_takes_nothing_along(store: SqliteFile) -> None:
+    journal = await store.open()
     with run(DIE_AT.format(point="commit:after", nth=3), store) as child:
         assert child.wait(PATIENCE) == -signal.SIGKILL
-    journal = await store.open()
     (taken,) = await journal.claim(NOW, (), most=10)
     assert (taken.id, taken.state, taken.body) == ("pay_a", "sending", an_intent().body)
     assert await history(journal, "pay_a") == ["asked", "confirmed"]

@@ -20,6 +20,9 @@ _BLANKS = frozenset(
 and the blank braille pattern. Whole sentences have been hidden in variation selectors."""
 
 MOST_SAID = 200
+LONGEST_LINE = 10_000
+_LOOKED_AT = 20
+"""How many times what is kept is looked at, where much of it may be invisible: a bank can write megabytes."""
 
 
 def hidden(character: str) -> bool:
@@ -28,6 +31,8 @@ def hidden(character: str) -> bool:
 
 
 def _one_line(value: str) -> str:
+    if len(value) > LONGEST_LINE:  # each character costs a look, and megabytes of them would stop everything else
+        raise PydanticCustomError("too_long", "is far too long: {length} characters", {"length": len(value)})
     for character in value:
         if hidden(character):
             raise PydanticCustomError(
@@ -46,5 +51,8 @@ Line = Annotated[str, AfterValidator(_one_line)]
 
 def said(text: str, most: int = MOST_SAID) -> str:
     """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
-    clean = " ".join("".join(" " if hidden(c) else c for c in text).split())
-    return clean if len(clean) <= most else clean[: most - 1] + "…"
+    looked_at = text[: most * _LOOKED_AT]
+    clean = " ".join("".join(" " if hidden(c) else c for c in looked_at).split())
+    if len(clean) <= most and len(looked_at) == len(text):
+        return clean
+    return clean[: most - 1] + "…"

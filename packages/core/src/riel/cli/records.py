@@ -13,7 +13,7 @@ from riel.config import read_settings
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, open_journal
 from riel.money import masked
-from riel.redact import Redactor, log_redacted
+from riel.redact import Redactor
 
 T = TypeVar("T")
 
@@ -26,7 +26,6 @@ def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
 
     async def run() -> T:
         settings = read_settings()
-        log_redacted(Redactor(), settings.log)
         if not settings.journal_file.is_file():
             raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {settings.journal_file}; riel serve makes one")
         journal = await open_journal(settings.journal)
@@ -39,6 +38,9 @@ def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except JournalUnavailable as failure:
         raise refused(str(failure)) from failure
+    except ValueError as failure:
+        why = "something in the journal was not written by riel: riel audit verify says what"
+        raise refused(why) from failure
 
 
 def refused(sentence: str) -> typer.Exit:

@@ -25,11 +25,25 @@ STYLES = {
     "sending": "cyan",
 }
 
-NAMES = {
+ROWS = {
     "paymentId": "id",
+    "state": "state",
+    "kind": "kind",
+    "text": "the question",
     "formattedAmount": "amount",
-    "createdAt": "confirmed at",
-    "sentAt": "sent at",
+    "refundedAmount": "refunded, in minor units",
+    "rail": "rail",
+    "mode": "mode",
+    "reference": "reference",
+    "refundOf": "refund of",
+    "principal": "asked for by",
+    "factor": "asked through",
+    "attempts": "codes tried",
+    "earlier": "identical one before",
+    "createdAt": "created at",
+    "expiresAt": "expires at",
+    "sends": "times sent",
+    "sentAt": "last sent at",
     "settledAt": "settled at",
     "updatedAt": "changed at",
     "nextLookAt": "next look at",
@@ -37,14 +51,27 @@ NAMES = {
     "railId": "rail's number",
     "railCode": "rail's code",
     "railSaid": "rail said",
-    "refundOf": "refund of",
-    "refundedAmount": "refunded",
-    "expiresAt": "expires at",
 }
-LEFT_OUT = {"amount", "currency", "payee", "facts"}
-MILLIS = {"expiresAt", "settledAt"}
-SHORT = {"digest", "payload"}
-"""Fields of an event that are long, and are shown whole in ``--json`` only."""
+"""What is told of one payment, in this order, by its name in ``--json``."""
+
+KNOWN = {
+    "to",
+    "from",
+    "digest",
+    "payload",
+    "rail",
+    "mode",
+    "kind",
+    "principal",
+    "currency",
+    "account",
+    "amount",
+    "payee",
+}
+"""Fields of an event that stand in the rows above or have a column, or that only a program reads: see ``--json``."""
+
+TIMES = {"expiresAt", "settledAt"}
+"""Fields of an event that are milliseconds since 1970."""
 
 
 def printed(*parts: RenderableType) -> None:
@@ -82,13 +109,13 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    if told["payment"]:
-        grid.add_row("payee", _payee(about["payee"]))
-    rows = {**about, **about.get("facts", {})}
-    for name, value in rows.items():
-        if name not in LEFT_OUT:
-            style = STYLES.get(value, "") if name == "state" else ""
-            grid.add_row(NAMES.get(name, name), Text(_plain(value), style=style))
+    for name, words in ROWS.items():
+        if name in about:
+            grid.add_row(words, Text(_plain(about[name]), style=STYLES.get(about[name], "") if name == "state" else ""))
+        if name == "formattedAmount" and "payee" in about:
+            grid.add_row("payee", _payee(about["payee"]))
+    for name, fact in about.get("facts", {}).items():
+        grid.add_row(_plain(name), _plain(fact))
     yield grid
     table = _table()
     table.add_column("", justify="right", style="dim")
@@ -103,10 +130,9 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
             event["at"].removesuffix("Z").replace("T", " "),
             Text(_plain(event["event"]), style="bold"),
             Text(_plain(became), style=STYLES.get(became, "")),
-            Text(_body(event["body"]), style="dim"),
+            Text(_recorded(event["body"])),
         )
-    yield ""
-    yield Text("\nThe chain of its events, oldest first:", style="dim")
+    yield Text("\nIts events, each sealed over the one before:", style="dim")
     yield table
 
 
@@ -119,17 +145,15 @@ def _payee(payee: Mapping[str, str]) -> Text:
     return Text(", ".join(said(part) for part in parts if part))
 
 
-def _body(body: Mapping[str, Any]) -> str:
-    """What an event says besides the state it led to."""
+def _recorded(body: Mapping[str, Any]) -> str:
+    """What an event says that is not said elsewhere."""
     words = []
     for name, value in body.items():
-        if name in {"to", "from"}:
-            continue
-        if name in MILLIS and isinstance(value, int):
+        if name in TIMES and isinstance(value, int):
             value = stamp(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value))
-        text = _plain(value)
-        words.append(f"{name}={text[:12] + '…' if name in SHORT else text}")
-    return "  ".join(words)
+        if name not in KNOWN:
+            words.append(f"{name}: {_plain(value)}")
+    return "; ".join(words)
 
 
 def _plain(value: Any) -> str:

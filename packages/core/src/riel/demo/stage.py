@@ -98,14 +98,25 @@ class Stage:
         questions = [question for line in lines if (question := json.loads(line))["paymentId"] == payment_id]
         return {"text": questions[-1]["text"], "code": questions[-1]["code"]} if questions else {"text": "", "code": ""}
 
-    async def riel(self, *arguments: str) -> tuple[int, str]:
-        """The exit code of another command of riel, and what it prints."""
+    async def audit(self) -> tuple[int, str]:
+        """The exit code of ``riel audit verify``, and what it prints."""
+        asked = (*RIEL, "audit", "verify")
         with self._stderr.open("ab") as stderr:
             command = await asyncio.create_subprocess_exec(
-                *(*RIEL, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=stderr, env=self._environment, cwd=self._folder
+                *asked, stdin=DEVNULL, stdout=PIPE, stderr=stderr, env=self._environment, cwd=self._folder
             )
         printed, _ = await command.communicate()
-        return command.returncode or 0, printed.decode("utf-8", "replace")
+        return command.returncode or 0, printed.decode("utf-8", "replace").strip()
+
+    async def sends(self) -> list[int]:
+        """How often each payment and refund of the journal was sent."""
+        from riel.journal import open_journal
+
+        journal = await open_journal(self._environment["RIEL_JOURNAL"])
+        try:
+            return [record.sends for record in await journal.payments()]
+        finally:
+            await journal.close()
 
     def complaints(self) -> str:
         """The last that bank and server wrote to stderr."""

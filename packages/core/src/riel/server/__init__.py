@@ -14,13 +14,13 @@ from typing import Any
 
 import mcp_types as wire
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp_types.methods import serialize_server_result
 from pydantic import ValidationError
 
 from riel.server.pipes import Pipes, connected, divert, ending_on_signal
-from riel.tools import Described, Envelope, unknown_tool
+from riel.tools import Described, Envelope, not_an_object, unknown_tool
 
 __all__ = ["Pipes", "divert", "mcp_server", "serve"]
 
@@ -63,6 +63,7 @@ def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> 
     )
     if find_spec("opentelemetry.sdk") is None:
         server.middleware.clear()  # a span for each message, which nobody collects without the OpenTelemetry SDK
+    server.middleware.append(_refuse_malformed)
     return server
 
 
@@ -71,6 +72,17 @@ async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
     async with connected(pipes, grace=grace) as (incoming, outgoing):
         with ending_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+async def _refuse_malformed(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    """A call without a name, or whose arguments are no object, gets our error too: the SDK's has no word in it."""
+    if ctx.method == "tools/call":
+        params = ctx.params or {}
+        if not isinstance(params.get("name"), str):
+            return _result(unknown_tool())
+        if not isinstance(params.get("arguments"), Mapping | None):
+            return _result(not_an_object())
+    return await call_next(ctx)
 
 
 def _shown(tool: Described) -> wire.Tool | None:

@@ -105,7 +105,7 @@ async def _unasked(desk: Desk, call: Call, challenges: Sequence[Challenge]) -> N
     ended = challenges[0].state.value if challenges else "consumed"
     if ended in {"expired", "locked", "declined"}:
         return _unconfirmed(ended)  # type: ignore[arg-type]
-    counted = await step("count_try", desk.journal.count_try(None, call.terms.principal, desk.now(), desk.pace.tally))
+    counted = await step("count_guess", desk.journal.count_try(None, call.terms.principal, desk.now(), desk.pace.tally))
     return _unconfirmed("hourly") if counted == "hourly" else _mismatch()
 
 

@@ -22,7 +22,7 @@ async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
     offered = desk.rails.get(record.rail)
     if offered is None or offered.mode != record.mode:
-        await step("put_back", desk.journal.put_back(record.id, record.fence, desk.now() + NO_RAIL))
+        await step("leave", desk.journal.put_back(record.id, record.fence, desk.now() + NO_RAIL))
         return record
     rules, now, patience = offered.guarantees, desk.now(), desk.pace.patience
     if rules.lookup == "no":
@@ -34,7 +34,7 @@ async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     if verdict is SendAgain:
         return await _send_again(desk, record)
     if isinstance(verdict, Change):
-        written, done = await step("record", desk.journal.record(record.id, verdict, now))
+        written, done = await step("record_found", desk.journal.record(record.id, verdict, now))
         if done:
             _tell(written, verdict)
             return written
@@ -74,7 +74,7 @@ async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord
     change = from_answer(record, rules, found, desk.now(), desk.pace.patience)
     if change.to is not State.RETURNED:
         return record
-    written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
+    written, _ = await step("record_return", desk.journal.record(record.id, change, desk.now()))
     return written
 
 

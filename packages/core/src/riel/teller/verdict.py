@@ -21,6 +21,8 @@ Found = Answer | Literal["absent"] | NothingLearned
 
 NEVER_SENT = "RAIL_UNREACHABLE"
 ABSENT = "NEVER_ARRIVED"
+MOST_FACT = 2000
+"""How long a fact of a rail may be: an address with a query is no sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,9 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         to=State.PENDING,
         event="accepted",
         rail_id=answer.rail_id,
-        facts=answer.facts,
+        facts={name: said(value, MOST_FACT) for name, value in answer.facts.items()},
         said=said(answer.said),
-        code=answer.code,
+        code=said(answer.code),
         next_at=now + patience.after(0),
     )
     match answer.status:
@@ -193,7 +195,7 @@ def _rejected(
         event=event,
         fence=record.fence,
         why=why,
-        code=code,
+        code=said(code),
         said=said(words),
         next_at=now + patience.after(0) if watched else None,
         watch_until=_until(now, rules.watch) if watched else None,
@@ -208,7 +210,7 @@ def _unknown(
         event="unknown",
         fence=record.fence,
         why=why,
-        code=code,
+        code=said(code),
         said=said(words),
         next_at=now + patience.after(record.sends - 1),
     )

@@ -277,6 +277,22 @@ class QuestionPromises(_Opened):
         assert await journal.decline(asked.id, "ana", NOW) is not None
         assert await journal.decline(asked.id, "ana", NOW) is None
 
+    async def test_a_question_that_must_stand_alone_ends_every_other_of_its_person(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        for name, principal in (("a", "ana"), ("b", "ana"), ("c", "bea")):
+            await opened(journal, a_question(name, principal=principal))
+        await journal.decline("pay_b", "ana", NOW)
+        for fresh in (True, False):
+            alone = await other.open_challenge(
+                a_question("d"), plainly, again_within=10 * MINUTE, no_stays=DAY, alone=True
+            )
+            assert alone.fresh is fresh
+        found = [await journal.challenge(f"pay_{name}") for name in "abcd"]
+        assert [one and one.state for one in found] == ["expired", "declined", "open", "open"]
+        assert await history(journal, "pay_a") == ["asked", "expired"]
+        assert (await journal.verify())[1] is None
+
     async def test_it_is_remembered_when_the_person_was_asked(self, journal: Journal, other: Journal) -> None:
         await opened(journal, a_question())
         await journal.asked("pay_a", NOW + SECOND)
@@ -729,6 +745,7 @@ async def audited(journal: Journal) -> list[Event]:
 Deed = Callable[[list[Event]], Iterable[str]]
 
 OF_A = "WHERE payment_id = 'pay_a' AND n"
+EVERYWHERE = (("events", "payment_id"), ("tries", "challenge"), ("payments", "id"), ("challenges", "id"))
 
 DEEDS: dict[str, tuple[Deed, str, int, str]] = {
     "an altered body": (lambda events: [f"UPDATE events SET body = '{{}}' {OF_A} = 2"], "pay_a", 2, "altered"),
@@ -790,8 +807,6 @@ DEEDS: dict[str, tuple[Deed, str, int, str]] = {
     "a removed anchor": (lambda events: ["DELETE FROM anchors WHERE n = 1"], "", 1, "anchor 1 is missing"),
 }
 """What an intruder does, and what is then named: the payment, the number of the event (or anchor), in which words."""
-
-EVERYWHERE = (("events", "payment_id"), ("tries", "challenge"), ("payments", "id"), ("challenges", "id"))
 
 
 def forged(events: list[Event]) -> list[str]:

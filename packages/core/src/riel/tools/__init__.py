@@ -17,7 +17,7 @@ from riel.tools.envelope import Envelope, failure
 from riel.tools.reading import Reading
 from riel.tools.three import CheckStatus, RequestRefund, SendPayment, Verb
 
-__all__ = ["Described", "Envelope", "every_tool", "unknown_tool"]
+__all__ = ["Described", "Envelope", "every_tool", "not_an_object", "unknown_tool"]
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,18 @@ def unknown_tool() -> Envelope:
             code="UNKNOWN_TOOL",
             message="There is no such tool.",
             next_action="Call tools/list and use a name from it.",
+        )
+    )
+
+
+def not_an_object() -> Envelope:
+    """The answer to a call whose arguments are a text, a list or anything else that has no names in it."""
+    return failure(
+        Problem(
+            code="INVALID_ARGUMENT",
+            message="The arguments must be an object.",
+            details={"field": "arguments"},
+            next_action="Send arguments as a JSON object, not as a text that holds one. Nothing was sent.",
         )
     )
 

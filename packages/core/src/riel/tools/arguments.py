@@ -1,21 +1,26 @@
 """From what an agent sent to a checked model, or to one clear refusal that never repeats the value."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, WithJsonSchema, create_model
+from pydantic_core import ErrorDetails
 
 from riel.confirm import well_formed
 from riel.errors import BadInput
 from riel.money import MOST, masked
 from riel.rail import Rail, Wire
+from riel.redact import Redactor
 from riel.text import said
 
 M = TypeVar("M", bound=Wire)
 
 CODE_FIELD = "verification_code"
 _LONGEST_ECHO = 64
+_MOST_ARGUMENTS, _MOST_TOLD = 100, 10
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 VerificationCode = Annotated[
     str | None,
@@ -57,6 +62,8 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: Rail) -> M:
 
     :raises BadInput: with a code, a sentence and the field; nothing was sent.
     """
+    if len(arguments) > _MOST_ARGUMENTS:
+        raise BadInput("There are more arguments than any tool has.", code="UNKNOWN_ARGUMENT")
     try:
         checked = model.model_validate(dict(arguments), by_alias=True, by_name=False)
     except ValidationError as failure:
@@ -72,11 +79,8 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: Rail) -> M:
 
 
 def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail) -> BadInput:
-    errors = failure.errors(include_url=False, include_input=False, include_context=False)
-    problems = [
-        {"field": said(".".join(map(str, error["loc"])), 60), "problem": _sentence(error["type"], error["msg"])}
-        for error in errors[:10]
-    ]
+    errors = failure.errors(include_url=False, include_context=False)[:_MOST_TOLD]
+    problems = [{"field": _named(error["loc"]), "problem": _sentence(error)} for error in errors]
     first, field = errors[0]["type"], problems[0]["field"]
     details: dict[str, Any] = {"field": field, "problems": problems}
     known = rail.errors.get(first)
@@ -101,12 +105,36 @@ _NEXT = {
 }
 
 
-def _sentence(kind: str, message: str) -> str:
-    match kind:
+def _named(place: tuple[int | str, ...]) -> str:
+    """Where it is wrong. A name that the agent made up is repeated only if it is one: it could be anything else."""
+    if not place:
+        return "arguments"
+    if all(isinstance(part, int) or _NAME.fullmatch(part) for part in place):
+        return ".".join(map(str, place))
+    return "(no name)"
+
+
+def _sentence(error: ErrorDetails) -> str:
+    match error["type"]:
         case "missing":
             return "is missing"
         case "extra_forbidden":
             return "is not an argument of this tool"
-        case _:
-            text = said(message).rstrip(".")
-            return text.replace("Input should be", "must be").replace("Value error, ", "")
+    text = said(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
+    if isinstance(error["input"], str):
+        text = re.sub(r"\bitem(s?)\b", r"character\1", text)
+    values = Redactor()  # a rail's own validator may have repeated what it refused
+    for value in _texts(error["input"]):
+        values.remember(value, masked(value))
+    return values.text(re.sub(r"^\w+ should ", "must ", text))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

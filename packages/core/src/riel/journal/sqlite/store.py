@@ -48,13 +48,13 @@ class SqliteJournal:
         path = Path(url.removeprefix("sqlite:///")).expanduser()
         journal = cls(path)
         journal._writer.start()
-        journal._reader = glancing(path)
         try:
             journal._owners.arrive()
         except OSError as failure:
             raise Misconfigured(
                 f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
             ) from failure
+        journal._reader = glancing(path)
         return journal
 
     async def open_challenge(
