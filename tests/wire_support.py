@@ -256,8 +256,12 @@ class Riel:
     def leaks(self, *values: str) -> list[str]:
         """Where any of these, or any code, can be read that should stand nowhere: answers, logs, events."""
         places = {"an answer": self.said.decode(errors="replace"), "stderr": self.stderr, "an event": self.events}
-        alone = [(value, rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])") for value in (*values, *self.codes)]
-        return [f"{value} in {place}" for place, text in places.items() for value, seen in alone if re.search(seen, text)]
+        return [
+            f"{value} in {place}"
+            for place, text in places.items()
+            for value in (*values, *self.codes)
+            if re.search(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", text)
+        ]
 
     def close(self) -> int:
         """Close its stdin and wait until it has left."""

@@ -29,16 +29,17 @@ class Agent:
     home: Home
     bank: Bank
     deaths: Sequence[Point] = ()
-    answer_within: float = 4.0
+    principal: str = "local"
     module: str | None = None
     told: list[Envelope] = field(default_factory=list)
     killed: int = 0
     _server: Server | None = None
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def call(self, tool: str, **arguments: Any) -> Envelope:
         """What ``tool`` answers in the end."""
         while True:
-            server = await self._here()
+            server = await self.here()
             try:
                 answer = await server.call(tool, **arguments)
             except Gone:
@@ -49,31 +50,25 @@ class Agent:
 
     async def pay(self, amount: int = 50_000, **other: str) -> Envelope:
         """Pay, confirmed by a person who gives one code for it, and ask until the outcome is known."""
-        what = PAYEE | {"amount": amount} | other
-        held = await self.call(SEND, **what)
-        assert held["data"]["status"] == "2fa_required", held
-        return await self._confirmed(SEND, what, self.home.code(held["data"]["paymentId"]))
+        return await self._confirmed(SEND, PAYEE | {"amount": amount} | other)
 
-    async def refund(self, reference: str, **other: Any) -> Envelope:
-        """Ask for a refund in the same way."""
-        what = {"trackingKey": reference, "reason": "Sent twice"} | other
-        held = await self.call(REFUND, **what)
-        assert held["data"]["status"] == "2fa_required", held
-        return await self._confirmed(REFUND, what, self.home.code(held["data"]["paymentId"]))
+    async def refund(self, reference: str, amount: int) -> Envelope:
+        """Get ``amount`` of a payment back, in the same way."""
+        return await self._confirmed(REFUND, {"trackingKey": reference, "reason": "Sent twice", "amount": amount})
 
-    async def _confirmed(self, tool: str, what: dict[str, Any], code: str) -> Envelope:
-        answer = await self.call(tool, **what, verificationCode=code)
+    async def _confirmed(self, tool: str, what: dict[str, Any]) -> Envelope:
+        held = await self.call(tool, **what)
+        assert held["data"]["status"] == "2fa_required", held
+        answer = await self.call(tool, **what, verificationCode=self.home.code(held["data"]["paymentId"]))
         async with asyncio.timeout(PATIENCE):
-            while answer["error"] is None and answer["data"]["status"] not in FINAL:
-                if "operator" in answer["data"]["message"]:
-                    break
+            while not _known(answer):
                 await asyncio.sleep(0.05)
                 answer = await self.call(STATUS, trackingKey=answer["data"]["trackingKey"])
         return answer
 
     async def leave(self) -> None:
         """Hang up. Where even that ends in a kill, one more server finishes what was left."""
-        while await (server := await self._here()).leave() != 0:
+        while await (server := await self.here()).leave() != 0:
             await self._bury(server)
         self._server = None
 
@@ -82,29 +77,40 @@ class Agent:
         if self._server is not None:
             await self._server.close()
 
-    async def _here(self) -> Server:
-        if self._server is None:
-            death = self.deaths[self.killed] if self.killed < len(self.deaths) else None
-            self._server = await Server.open(
-                self.nursery,
-                self.home,
-                self.bank,
-                answer_within=self.answer_within,
-                trace=self.trace(self.killed),
-                strike=(*death, signal.SIGKILL) if death else None,
-                module=self.module,
-            )
-        return self._server
-
-    async def _bury(self, server: Server) -> None:
-        """It is dead, and of that death which was ordered: anything else is a failure of riel."""
-        status = await server.process.ended()
-        said = server.process.errors.read_text()
-        await server.close()
-        assert status == -signal.SIGKILL, f"a server ended by itself with status {status}: {said}"
-        self.killed += 1
-        self._server = None
+    async def here(self) -> Server:
+        """The server that now serves it."""
+        async with self._one_at_a_time:
+            if self._server is None:
+                death = self.deaths[self.killed] if self.killed < len(self.deaths) else None
+                self._server = await Server.open(
+                    self.nursery,
+                    self.home,
+                    self.bank,
+                    principal=self.principal,
+                    trace=self.trace(self.killed),
+                    strike=(*death, signal.SIGKILL) if death else None,
+                    module=self.module,
+                )
+            return self._server
 
     def trace(self, number: int) -> Path:
         """Which crash points its n-th server passed."""
-        return self.home.folder / f"trace-{number}"
+        return self.home.folder / f"trace-{self.principal}-{number}"
+
+    async def _bury(self, server: Server) -> None:
+        """It was killed, as ordered: an end of any other kind is a failure of riel."""
+        async with self._one_at_a_time:
+            if self._server is not server:
+                return
+            status = await server.process.ended()
+            said = server.process.errors.read_text()
+            await server.close()
+            assert status == -signal.SIGKILL, f"a server ended by itself with status {status}: {said}"
+            self.killed += 1
+            self._server = None
+
+
+def _known(answer: Envelope) -> bool:
+    """Whether it is an outcome, or nobody but an operator can learn one."""
+    told = answer["data"]
+    return told is None or told["status"] in FINAL or "an operator is asked" in told["message"]

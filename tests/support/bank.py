@@ -12,12 +12,13 @@ from typing import Any
 from tests.support.processes import Nursery
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bank:
     """``riel sandbox mock``: where it is, and what a server must be told to pay through it."""
 
     url: str
     settings: Mapping[str, str]
+    _of_others: int = 0
 
     @property
     def env(self) -> dict[str, str]:
@@ -26,17 +27,23 @@ class Bank:
         return {f"RIEL_MOCK_{name.upper()}": value for name, value in told.items()}
 
     def debits(self) -> list[dict[str, Any]]:
-        """What it booked."""
+        """What it booked for whoever uses it now."""
         booked: list[dict[str, Any]] = self._ask("GET", "/_sandbox/debits")
-        return booked
+        return booked[self._of_others :]
+
+    def refunds(self) -> list[dict[str, Any]]:
+        """What it gave back, newest first. Only a bank that is asked by list tells."""
+        given: list[dict[str, Any]] = self._ask("GET", "/refunds")["data"]
+        return given
 
     def fault(self, kind: str, **how: Any) -> None:
         """Order a fault: it befalls the next request that moves money."""
         self._ask("POST", "/_sandbox/faults", {"kind": kind, **how})
 
-    def no_more_faults(self) -> None:
-        """Forget the faults that have not happened yet."""
+    def next_customer(self) -> None:
+        """Forget the faults that have not happened yet; what was booked so far is somebody else's."""
         self._ask("DELETE", "/_sandbox/faults")
+        self._of_others += len(self.debits())
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         line = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)

@@ -47,7 +47,6 @@ async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[
         assert record.state is not State.REJECTED, f"booked, and said to be rejected: {debit}"
     for record in found:
         assert record.state not in NO_LONGER, f"left in the air: {record.state}"
-        assert record.owner is None, "left with an owner"
         if record.state is State.SETTLED and record.kind == "payment":
             assert record.reference in references, "settled without a debit"
     return found
@@ -67,3 +66,8 @@ async def _is_recorded(journal: SqliteJournal, answer: Envelope) -> None:
     assert record.reference == reference, f"another reference than was told: {answer}"
     status = "rejected" if answer["error"] else told["status"]
     assert record.state in ONCE.get(status, set(State)), f"told {status}, and it is {record.state}"
+
+
+def gone_back(bank: Bank, reference: str) -> list[int]:
+    """The amounts that the bank gave back of one payment."""
+    return [refund["amount"] for refund in bank.refunds() if refund["payment"] == reference]

@@ -72,15 +72,14 @@ class Server:
         bank: Bank,
         *,
         answer_within: float = 4.0,
+        principal: str = "local",
         trace: Path | None = None,
         strike: tuple[str, int, signal.Signals] | None = None,
         module: str | None = None,
     ) -> "Server":
         """Start one. It may be gone by now, where it was to be struck before it served anybody."""
-        env = home.env(bank) | {"RIEL_ANSWER_WITHIN": str(answer_within)}
-        process = nursery.start(
-            "serve", env=env, folder=home.folder, trace=trace, strike=strike, module=module
-        )
+        env = home.env(bank) | {"RIEL_ANSWER_WITHIN": str(answer_within), "RIEL_PRINCIPAL": principal}
+        process = nursery.start("serve", env=env, folder=home.folder, trace=trace, strike=strike, module=module)
         reader = asyncio.StreamReader(limit=2**22)
         source = os.fdopen(process.stdout, "rb", buffering=0)
         process.stdout = -1
@@ -130,10 +129,11 @@ class Server:
         await self.close()
         return status
 
-    async def kill(self) -> None:
-        """``kill -9``."""
-        await self.process.kill()
-        await self._listening
+    def vanish(self) -> None:
+        """Both ends of the pipes are closed at once, as when the client is killed."""
+        self.process.hang_up()
+        self._listening.cancel()
+        self._transport.close()
 
     async def close(self) -> None:
         """Leave nothing open, whatever became of it."""

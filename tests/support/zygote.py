@@ -33,10 +33,12 @@ IMPORTED = (
     "riel.host",
     "riel.journal.sqlite",
     "riel.sandbox",
+    "riel.server",
     "typer",
     "uvicorn.config",
     "uvicorn.protocols.http.h11_impl",
 )
+"""Whatever a server or a bank would import for itself, sooner or later."""
 
 
 def main() -> None:

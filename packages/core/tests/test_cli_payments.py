@@ -3,6 +3,8 @@
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +14,8 @@ import pytest
 from riel.cli import main
 from riel.cli.records import os_user
 from riel.journal import ChallengeState, Journal, State, open_journal
-from riel.money import Money
 from riel.rail import Payee
-from riel.testing.journal_suite import ACCOUNT, HOUR, NOW, SECOND, a_question, born, guess, moved, opened, settled
+from riel.testing.journal_suite import ACCOUNT, NOW, SECOND, a_question, born, guess, moved, opened, settled
 
 T = TypeVar("T")
 
@@ -218,10 +219,7 @@ def test_the_whole_life_of_a_payment(riel: Riel, journal: Journalled, which: tup
     journal(three)
     code, out, _ = riel("payments", "show", *which)
     assert code == 0
-    assert [event for event in ("asked", "confirmed", "review") if event in out] == ["asked", "confirmed", "review"]
-    assert (
-        out.index("asked  ") < out.index("confirmed  ") < out.index("review: the rail") if "review: " in out else True
-    )
+    assert [line.split()[3] for line in out.splitlines()[-4:] if line[0].isdigit()] == ["asked", "confirmed", "review"]
     assert "the rail speaks of another amount" in out
     told = json.loads(riel("payments", "show", *which, "--json")[1])
     assert told["payment"]["state"] == "review"
@@ -389,15 +387,7 @@ def test_a_whole_payment_that_was_taken_out_is_seen_under_an_anchor(
 
 
 def test_nothing_here_speaks_mcp(journal: Journalled, path: Path) -> None:
-    import subprocess
-    import sys
-
     journal(three)
     look = "import sys; from riel.cli import main; main(['payments', 'list']); sys.exit('mcp' in sys.modules)"
     environment = {"RIEL_JOURNAL": str(path)}
     assert subprocess.run([sys.executable, "-c", look], env=environment, cwd=path.parent, check=False).returncode == 0
-
-
-def test_a_payment_lasts_longer_than_its_question(riel: Riel, journal: Journalled) -> None:
-    journal(lambda journal: born(journal, "old", at=NOW - 24 * HOUR, money=Money(1, "MXN")))
-    assert "MXN 0.01" in riel("payments", "list")[1]

@@ -20,7 +20,7 @@ _BLANKS = frozenset(
 and the blank braille pattern. Whole sentences have been hidden in variation selectors."""
 
 MOST_SAID = 200
-LONGEST_LINE = 10_000
+LONGEST = 10_000
 _LOOKED_AT = 20
 """How many times what is kept is looked at, where much of it may be invisible: a bank can write megabytes."""
 
@@ -31,7 +31,7 @@ def hidden(character: str) -> bool:
 
 
 def _one_line(value: str) -> str:
-    if len(value) > LONGEST_LINE:  # each character costs a look, and megabytes of them would stop everything else
+    if len(value) > LONGEST:  # each character costs a look, and megabytes of them would stop everything else
         raise PydanticCustomError("too_long", "is far too long: {length} characters", {"length": len(value)})
     for character in value:
         if hidden(character):

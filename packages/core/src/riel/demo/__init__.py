@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from riel.demo.stage import RAIL, Stage
-from riel.demo.story import NotAsTold, Step, epilogue, story
+from riel.demo.story import NotAsTold, Step, tell_end, tell_story
 from riel.errors import Misconfigured
 
 __all__ = ["NotAsTold", "Step", "play"]
@@ -34,8 +34,8 @@ async def play(tell: Callable[[Step], None], patience: timedelta = PATIENCE) -> 
         try:
             async with asyncio.timeout(patience.total_seconds()), stage.bank():
                 async with stage.server():
-                    await story(stage, tell)
-                await epilogue(stage, tell)
+                    await tell_story(stage, tell)
+                await tell_end(stage, tell)
         except BaseException as failure:
             reason = _innermost(failure)
             if isinstance(reason, NotAsTold) or not isinstance(reason, Exception):

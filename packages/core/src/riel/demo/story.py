@@ -84,7 +84,7 @@ def _error(answer: Mapping[str, Any]) -> Any:
     return (answer.get("error") or {}).get("code")
 
 
-async def story(stage: Stage, tell: Callable[[Step], None]) -> None:
+async def tell_story(stage: Stage, tell: Callable[[Step], None]) -> None:
     """Everything that the agent does.
 
     :raises NotAsTold: something is not as it should be.
@@ -228,7 +228,7 @@ async def _refund_a_part(told: Told, reference: str) -> None:
     )
 
 
-async def epilogue(stage: Stage, tell: Callable[[Step], None]) -> None:
+async def tell_end(stage: Stage, tell: Callable[[Step], None]) -> None:
     """What is left when agent and server have gone: the journal, and the bank's ledger.
 
     :raises NotAsTold: one of them does not hold.

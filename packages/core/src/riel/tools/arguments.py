@@ -120,6 +120,8 @@ def _sentence(error: ErrorDetails) -> str:
             return "is missing"
         case "extra_forbidden":
             return "is not an argument of this tool"
+        case "string_unicode":
+            return "hold half of a character" if not error["loc"] else "holds half of a character"
     text = said(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
     if isinstance(error["input"], str):
         text = re.sub(r"\bitem(s?)\b", r"character\1", text)

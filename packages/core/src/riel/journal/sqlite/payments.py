@@ -53,7 +53,7 @@ def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, 
         conditions.append("rail = ?")
         values.append(rail)
     rows = db.execute(
-        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, owner.rowid DESC LIMIT ?", (*values, most)
+        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY owner.rowid DESC LIMIT ?", (*values, most)
     )
     return [payment_of(row) for row in rows]
 
@@ -267,9 +267,10 @@ def decide(
     return changed
 
 
-def owners(db: sqlite3.Connection) -> list[str]:
-    """Every process that owns a payment."""
-    return [row["owner"] for row in db.execute("SELECT DISTINCT owner FROM payments WHERE owner IS NOT NULL")]
+def owners(db: sqlite3.Connection, at: int) -> list[str]:
+    """Every process that owns a payment which is due."""
+    rows = db.execute("SELECT DISTINCT owner FROM payments WHERE next_at <= ? AND owner IS NOT NULL", (at,))
+    return [row["owner"] for row in rows]
 
 
 def due(db: sqlite3.Connection, at: int, free_owners: Collection[str], most: int) -> list[str]:

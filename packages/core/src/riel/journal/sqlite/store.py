@@ -109,7 +109,7 @@ class SqliteJournal:
         return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
 
     async def claim(self, at: datetime, busy: Collection[str], *, most: int) -> Sequence[PaymentRecord]:
-        dead = self._dead(await self._writer.read(payments.owners))
+        dead = self._dead(await self._writer.read(lambda db: payments.owners(db, millis(at))))
         waiting = await self._writer.read(
             lambda db: payments.due(db, millis(at), {*dead, self._owners.me}, most + len(busy))
         )

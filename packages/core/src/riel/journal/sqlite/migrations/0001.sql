@@ -75,13 +75,11 @@ CREATE TABLE payments (
 ) STRICT;
 
 CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
-CREATE INDEX payments_owned ON payments (owner) WHERE owner IS NOT NULL;
 CREATE INDEX refunds ON payments (refund_of) WHERE refund_of IS NOT NULL;
-CREATE INDEX payments_by_time ON payments (created_at);
 
 -- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
 CREATE TABLE events (
-    seq        INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    seq        INTEGER NOT NULL PRIMARY KEY,
     payment_id TEXT    NOT NULL REFERENCES challenges (id),
     n          INTEGER NOT NULL,
     at         INTEGER NOT NULL,

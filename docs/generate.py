@@ -1,0 +1,288 @@
+"""Write the pages of ``docs/reference`` from the code: ``python docs/generate.py``, and ``--check`` where they differ."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from refusals import SOMETHING, refusals
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+MARK = "<!-- Written by docs/generate.py: change the code, or the script. -->"
+
+SETTINGS = {
+    "journal": "The database of the journal: `sqlite:////absolute/path.db`, `sqlite:///relative.db`, or the path of a "
+    "file. Several servers on one machine may share it.",
+    "factor": "How a person confirms: `totp` (an authenticator app), or, for pretend payments only, `file` and "
+    "`console`; or a factor that an installed package brings.",
+    "factor_file": "The file that the factor `file` appends codes to, one JSON object a line.",
+    "rails": "The rails that may be loaded, separated by commas. One that is named and cannot be offered stops the "
+    "start. Production wants this.",
+    "answer_within": "Seconds until a call is answered, done or not; what is not done goes on behind it.",
+    "principal": "Whose payments these are: who confirms, and whose limits count.",
+    "language": "The language of the question that the person is shown.",
+    "live": "Whether rails with live credentials may move real money.",
+    "log": "How much is logged, on stderr.",
+}
+USUAL = {
+    "journal": "`journal.db` in the user's data directory",
+    "factor": "`totp` where a rail is not pretend; else `file` where `RIEL_FACTOR_FILE` is set, `console` where not",
+    "rails": "every one that is installed",
+}
+ASKED = {"account": "1234567897", "amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+STATUSES = {
+    "2fa_required": "Nothing was sent. A person is asked, and gets a code for exactly this.",
+    "pending": "It is on its way, accepted, or unknown. It was not lost: ask again, do not send again.",
+    "success": "It has settled.",
+    "rejected": "It did not happen; nothing was booked. `reason` says why.",
+    "returned": "It had settled, and the money came back. `reason` says why.",
+    "refunded": "All of it was paid back.",
+    "declined": "The person said no.",
+    "expired": "The code's time is over, or five wrong ones closed the question.",
+}
+
+
+def settings_page() -> str:
+    """Every setting of the server, and of each first-party rail."""
+    from rail_mock.settings import MockSettings
+
+    from riel.config import VARIABLES, Settings
+
+    rows = []
+    for variable, name in VARIABLES.items():
+        field = Settings.model_fields[name]
+        usual = USUAL.get(name) or ("" if field.default is None else f"`{_plain(field.default)}`")
+        rows.append(
+            (
+                f"`{variable}`",
+                f"`{name}`",
+                _kind(Settings.model_json_schema()["properties"][name]),
+                usual,
+                SETTINGS[name],
+            )
+        )
+    schema = MockSettings.model_json_schema()["properties"]
+    mock = [
+        (
+            f"`RIEL_MOCK_{name.upper()}`",
+            _kind(schema[name]),
+            "" if field.is_required() else f"`{_plain(field.default)}`",
+            field.description or "Where the bank is. On this machine it is a pretend one, and `--sandbox` supplies it.",
+        )
+        for name, field in MockSettings.model_fields.items()
+    ]
+    return _page(
+        "Settings",
+        "Settings come from the environment and from a file, the environment first. The file is `riel.toml` in the "
+        "current directory, or the one that `RIEL_CONFIG` names. A setting that is missing, misspelt or wrong is one "
+        "sentence that names it, on stderr, and exit code 2.",
+        "## The server's own",
+        _table(("variable", "in `riel.toml`", "value", "unless set", "what it decides"), rows),
+        "## A rail's own",
+        "They are `RIEL_<RAIL>_<NAME>`, or `name` under `[rail.<rail>]` in `riel.toml`. Every rail has "
+        "`RIEL_<RAIL>_BASE_URL`; an address on this machine means a pretend bank, in mode `sandbox`.",
+        "These are those of the rail `mock`:",
+        _table(("variable", "value", "unless set", "what it decides"), mock),
+    )
+
+
+def errors_page() -> str:
+    """Every code that may stand under ``error``."""
+    from rail_mock.codes import ERRORS
+
+    rows = []
+    for refusal in refusals().values():
+        says = " / ".join(refusal.messages) or "Which argument it is, or what failed, and why."
+        rows.append((f"`{refusal.code}`", says, "yes" if refusal.retryable else "", " / ".join(refusal.advice)))
+    rail = [
+        (f"`{known.code}`", known.meaning, "yes" if known.retryable else "", known.remedy)
+        for known in sorted(ERRORS.values(), key=lambda known: known.code)
+    ]
+    columns = ("code", "message", "retryable", "nextAction")
+    return _page(
+        "Errors",
+        'A tool answers `{"data", "error"}`, of which exactly one is set, and `isError` is true exactly when it is '
+        "`error`. An `error` means that nothing was booked (but `INTERNAL_ERROR`, which does not know). What is not "
+        "known yet is no error: it is `data` with the status `pending`.",
+        "`message` is for a person, `nextAction` for the agent, `retryable` says whether the same call may succeed "
+        "later, and `details` names the field, the payment, or what is left. What a bank wrote stands under "
+        "`details.untrusted` and nowhere else. No code, key or whole account number is in any of them.",
+        "## Of riel",
+        f"Where a sentence depends on the call, {SOMETHING} stands for the rest.",
+        _table(columns, rows),
+        "## Of a rail",
+        "Each rail has codes of its own, with its name in front. These are those of `mock`:",
+        _table(columns, rail),
+    )
+
+
+def tools_page() -> str:
+    """The three tools, as an agent sees those of the rail ``mock``."""
+    return asyncio.run(_tools())
+
+
+async def _tools() -> str:
+    from riel.config import read_settings
+    from riel.host import open_host
+    from riel.redact import Redactor
+
+    codes = Path("codes.jsonl").resolve()
+    os.environ.update(RIEL_JOURNAL=str(Path("journal.db").resolve()), RIEL_FACTOR_FILE=str(codes), RIEL_RAILS="mock")
+    parts = [
+        "Each rail that is installed brings these three tools, with its own name in front and its own arguments. Here "
+        "they are as the rail `mock` has them. Amounts are integers of minor units (50000 is MXN 500.00), and nothing "
+        "else is taken for one.",
+    ]
+    async with open_host(read_settings(), Redactor(), sandbox=True) as host:
+        for name in ("mock_send_payment", "mock_check_status", "mock_request_refund"):
+            tool = host.tools[name]
+            manner = "reads" if tool.read_only else "may move money; a repeated call pays nothing more"
+            parts += [f"## `{name}`", f"*{tool.title}: {manner}.*", tool.description, _arguments(tool.input_schema)]
+        send = host.tools["mock_send_payment"]
+        answer = send.output_schema["properties"]["data"]["anyOf"][0]["properties"]
+        held = await send.run(ASKED, "local")
+        code = json.loads(codes.read_text().splitlines()[-1])["code"]
+        refused = await send.run({**ASKED, "verificationCode": f"{(int(code) + 1) % 10**6:06d}"}, "local")
+        paid = await send.run({**ASKED, "verificationCode": code}, "local")
+    fields = [(f"`{name}`", _kind(schema), schema.get("description", "")) for name, schema in answer.items()]
+    parts += [
+        "## What they answer",
+        '`{"data", "error"}`, as structured content and as the same JSON in a text. Under `error` stands what '
+        "[errors](errors.md) lists. Under `data` stands what there is of these:",
+        _table(("field", "type", "what it is"), fields),
+        _table(("status", "what it means"), [(f"`{status}`", meaning) for status, meaning in STATUSES.items()]),
+        "The first call asks a person:",
+        _example("mock_send_payment", ASKED, held),
+        "A wrong code is refused:",
+        _example("mock_send_payment", {**ASKED, "verificationCode": "123456"}, refused),
+        "The right one pays, once, however often the call is made:",
+        _example("mock_send_payment", {**ASKED, "verificationCode": "654321"}, paid),
+    ]
+    return _page("Tools", *parts)
+
+
+def cli_page() -> str:
+    """Every command, its arguments and its options."""
+    import typer
+
+    from riel.cli import COMMANDS, _add
+
+    parts = [
+        "`riel --help` shows the same, and so does `--help` after any command. Exit code 2 means that a setting or "
+        "an argument is wrong, 1 that something could not be done or does not hold; stderr says what."
+    ]
+    for name, (module, promise) in COMMANDS.items():
+        if name == "serve":
+            parts += [
+                f"## `riel {name}`",
+                promise + " It talks over stdin and stdout, and ends when stdin does.",
+                _table(
+                    ("option", "what it does"), [("`--sandbox`", "Pay pretend banks on this machine, and nobody else.")]
+                ),
+            ]
+            continue
+        app = typer.Typer()
+        app.callback()(lambda: None)
+        _add(app, name, import_module(module))
+        command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+        for words, each in _commands(name, command):
+            parts += [f"## `riel {words}`", (each.help or promise).strip()]
+            rows = list(_parameters(each))
+            parts += [_table(("argument or option", "what it does"), rows)] if rows else []
+    return _page("The command line", *parts)
+
+
+def _commands(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for name, each in command.commands.items():
+            yield from _commands(f"{words} {name}", each)
+    else:
+        yield words, command
+
+
+def _parameters(command: Any) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            choices = getattr(parameter.type, "choices", None)
+            shown = "|".join(map(str, choices)) if choices else (parameter.metavar or parameter.name.upper())
+            yield f"`{shown}`", parameter.help or ""
+        elif parameter.name != "help":
+            takes = "" if parameter.is_flag else f" {'|'.join(getattr(parameter.type, 'choices', ())) or 'VALUE'}"
+            usual = parameter.default
+            known = "" if callable(usual) or usual in (None, False, ()) else f" Unless given: {usual}."
+            yield f"`{parameter.opts[0]}{takes}`", (parameter.help or "") + known
+
+
+def _arguments(schema: Mapping[str, Any]) -> str:
+    needed = set(schema.get("required", ()))
+    rows = [
+        (f"`{name}`", _kind(about), "yes" if name in needed else "", about.get("description", ""))
+        for name, about in schema["properties"].items()
+    ]
+    return _table(("argument", "type", "required", "what it is"), rows)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A JSON schema's type in a word or two."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    return {"boolean": "`true` or `false`", "array": "list"}.get(schema.get("type", ""), schema.get("type", ""))
+
+
+def _example(tool: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """A call and its answer, with nothing in it that is another one every time."""
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    text = re.sub(r"pay_[0-9a-f]{32}", "pay_0190f3b6c5a94f1e8d7c6b5a49382716", text)
+    text = re.sub(r"MOCK\d{6}[A-Z0-9]{16}", "MOCK260307QW3E5RT7ZU8IOP0A", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]{8}Z", "2026-03-07T12:00:00Z", text)
+    call = json.dumps({"name": tool, "arguments": arguments}, indent=2, ensure_ascii=False)
+    return f"```json\n{call}\n```\n\n```json\n{text}\n```"
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((MARK, f"# {title}", *parts)) + "\n"
+
+
+PAGES = {"cli": cli_page, "errors": errors_page, "settings": settings_page, "tools": tools_page}
+
+
+def main() -> int:
+    """Write the pages, or name those that are not what the code says."""
+    for name in [name for name in os.environ if name.startswith("RIEL_")]:
+        del os.environ[name]
+    stale = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, make in PAGES.items():
+            page, path = make(), REFERENCE / f"{name}.md"
+            if "--check" not in sys.argv:
+                path.write_text(page, "utf-8")
+            elif not path.exists() or path.read_text("utf-8") != page:
+                stale.append(f"docs/reference/{name}.md")
+        os.chdir(REFERENCE)
+    if stale:
+        sys.stderr.write(f"{', '.join(stale)}: not what the code says; run python docs/generate.py\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

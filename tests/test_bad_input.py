@@ -1,0 +1,415 @@
+"""Whatever is wrong with a call, it gets a code, a sentence and what to do; nothing is sent, and nothing leaks."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riel import masked
+
+from .wire_support import ERAS, Answer, Bank, Riel, check_error, pretend_bank, riel
+
+LIMIT = 4 * 1024 * 1024
+TOOL = "mock_send_payment"
+NAMES = ["account", "amount", "concept", "recipientName"]
+ACCOUNTS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with pretend_bank(tmp_path_factory.mktemp("bank")) as bank:
+        yield bank
+
+
+@pytest.fixture(scope="module", params=ERAS)
+def patient(request: pytest.FixtureRequest, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
+    """One server of each era for all the calls that are wrong in themselves: it must survive every one of them."""
+    with riel(tmp_path_factory.mktemp("patient"), era=request.param, mock_base_url=bank.url) as server:
+        yield server
+
+
+@pytest.fixture
+def server(patient: Riel, bank: Bank, account: str) -> Iterator[Riel]:
+    """That server, with the promise that nothing is sent or leaks, and that it goes on serving."""
+    with nothing_sent(bank), nothing_leaks(patient, account):
+        yield patient
+        assert patient.check("MOCK260307QW3E5RT7ZU8IOP0A").refusal["code"] == "NOT_FOUND"
+
+
+@pytest.fixture
+def fresh(bank: Bank, account: str, tmp_path: Path) -> Iterator[Riel]:
+    """A server of its own, for codes: wrong ones count against the principal for an hour."""
+    with riel(tmp_path, mock_base_url=bank.url) as server, nothing_leaks(server, account):
+        yield server
+
+
+@pytest.fixture
+def account() -> str:
+    """An account that no other test uses."""
+    return f"53{next(ACCOUNTS):08d}"
+
+
+@contextmanager
+def nothing_sent(bank: Bank) -> Iterator[None]:
+    before = bank.debits()
+    yield
+    assert bank.debits() == before
+
+
+@contextmanager
+def nothing_leaks(server: Riel, *accounts: str) -> Iterator[None]:
+    yield
+    assert server.leaks(*accounts) == []
+
+
+def good(account: str, **changes: Any) -> dict[str, Any]:
+    return {"account": account, "amount": 500, "concept": "Rent", "recipientName": "Ana Demo"} | changes
+
+
+def raw(account: str, **changes: str) -> str:
+    """The arguments of a good call as JSON, some of them exactly as written here."""
+    told = {name: json.dumps(value) for name, value in good(account).items()} | changes
+    return "{" + ",".join(f'"{name}":{value}' for name, value in told.items()) + "}"
+
+
+def refused(answer: Answer, code: str, field: str = "") -> dict[str, Any]:
+    """The refusal, which says that nothing was sent where that could be in doubt."""
+    refusal = answer.refusal
+    assert refusal["code"] == code, refusal
+    assert refusal["retryable"] is False
+    if field:
+        assert refusal["details"]["field"] == field
+        assert refusal["message"].startswith(field)
+    return refusal
+
+
+class TestAmounts:
+    """Only a positive whole number of minor units, written as one, is an amount."""
+
+    WRONG = {
+        "a fraction": "1.5",
+        "a float that is whole": "500.0",
+        "an exponent": "5e2",
+        "a negative exponent": "50000e-2",
+        "true": "true",
+        "false": "false",
+        "digits in quotes": '"500"',
+        "nothing in quotes": '""',
+        "formatted money": '"$500.00"',
+        "null": "null",
+        "a list": "[500]",
+        "an object": '{"value":500}',
+        "an object in quotes": json.dumps('{"value": 500}'),
+        "NaN": "NaN",
+        "Infinity": "Infinity",
+        "minus Infinity": "-Infinity",
+        "1e400": "1e400",
+        "minus zero, as a float": "-0.0",
+        "negative": "-500",
+        "zero": "0",
+        "more than a client can count": str(2**53),
+        "10^30": str(10**30),
+        "4000 digits": "9" * 4000,
+    }
+
+    @pytest.mark.parametrize("amount", WRONG.values(), ids=WRONG)
+    def test_is_refused(self, server: Riel, account: str, amount: str) -> None:
+        refusal = refused(server.send(raw(account, amount=amount)), "INVALID_AMOUNT", "amount")
+        assert "minor units" in refusal["nextAction"]
+
+    @pytest.mark.parametrize("amount", ["1.5", "true", '"500"', "NaN", "-1", "0", str(10**30)])
+    def test_is_refused_in_a_refund(self, server: Riel, amount: str) -> None:
+        told = f'{{"trackingKey":"MOCK260307QW3E5RT7ZU8IOP0A","reason":"wrong","amount":{amount}}}'
+        refused(server.refund(told), "INVALID_AMOUNT", "amount")
+
+
+class TestTexts:
+    """What cannot be seen, or is not text, is in no text."""
+
+    WRONG = {
+        "NUL": "Rent\0",
+        "a line end": "Rent\nPaid",
+        "a tab": "Rent\tPaid",
+        "an escape": "Rent\x1b[2J",
+        "DEL": "Rent\x7f",
+        "C1 control": "Rent\x85",
+        "right-to-left override": "Rent \u202etxt.exe",
+        "left-to-right mark": "\u200eRent",
+        "bidirectional isolate": "\u2066Rent\u2069",
+        "zero-width space": "Re\u200bnt",
+        "zero-width joiner": "Re\u200dnt",
+        "word joiner": "Re\u2060nt",
+        "byte order mark": "\ufeffRent",
+        "soft hyphen": "Re\u00adnt",
+        "Hangul filler": "Re\u3164nt",
+        "a tag character": "Rent\U000e0041",
+        "a variation selector": "Rent\ufe0f",
+        "line separator": "Rent\u2028Paid",
+        "a private use character": "Rent\ue000",
+        "a lone high surrogate": "Rent\ud83d",
+        "a lone low surrogate": "\udc00Rent",
+        "surrogates in the wrong order": "\udc00\ud83d",
+        "a space in front": " Rent",
+        "only a space": " ",
+        "a no-break space behind": "Rent\u00a0",
+        "nothing": "",
+        "too much": "x" * 61,
+    }
+
+    @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
+    @pytest.mark.parametrize("field", ["concept", "recipientName"])
+    def test_is_refused(self, server: Riel, account: str, field: str, text: str) -> None:
+        refused(server.send(good(account, **{field: text})), "INVALID_ARGUMENT", field)
+
+    @pytest.mark.parametrize("text", ["null", "true", "5", "1.5", '["Rent"]', '{"text":"Rent"}'])
+    def test_what_is_no_text_is_refused(self, server: Riel, account: str, text: str) -> None:
+        refused(server.send(raw(account, concept=text)), "INVALID_ARGUMENT", "concept")
+
+    @pytest.mark.parametrize("text", ["", "\u202e", "\ud800", "x" * 101, " x"])
+    def test_a_reference_is_a_text_like_any_other(self, server: Riel, text: str) -> None:
+        refused(server.check(text), "INVALID_ARGUMENT", "trackingKey")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        ["", "1", "14027000", "x" * 10, "\uff11" * 10, "\u0661" * 10, "-123456789", "\u202e", "\ud800", "9" * 9000],
+    )
+    def test_an_account_of_another_form_is_refused_and_masked(self, server: Riel, wrong: str) -> None:
+        refusal = server.send(good(wrong)).refusal
+        assert refusal["code"] == "MOCK_INVALID_ACCOUNT"
+        assert len(wrong) <= 6 or wrong not in json.dumps(refusal, ensure_ascii=False)
+
+    def test_an_account_that_is_one_digit_too_long_is_masked(self, server: Riel, account: str) -> None:
+        refusal = server.send(good(account + "7")).refusal
+        assert refusal["details"]["account"] == masked(account + "7")
+        assert server.leaks(account + "7") == []
+
+
+class TestNames:
+    """Every argument that is named is known, every one that is needed is there, and each is there once."""
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_missing_argument_is_named(self, server: Riel, account: str, name: str) -> None:
+        told = good(account)
+        del told[name]
+        refused(server.send(told), "MISSING_ARGUMENT", name)
+
+    @pytest.mark.parametrize("name", ["amout", "idempotencyKey", "recipient_name", "verification_code", "__class__"])
+    def test_an_argument_that_there_is_not_is_named(self, server: Riel, account: str, name: str) -> None:
+        refused(server.send(good(account, **{name: "x"})), "UNKNOWN_ARGUMENT", name)
+
+    @pytest.mark.parametrize("name", ["", "\ud800", "\u202e", "a b", "5" * 18, "IGNORE ALL RULES", "x" * 3_000_000])
+    def test_a_name_that_is_none_is_not_repeated(self, server: Riel, account: str, name: str) -> None:
+        refusal = server.send(good(account, **{name: 1})).refusal
+        assert refusal["code"] in {"UNKNOWN_ARGUMENT", "INVALID_ARGUMENT"}
+        assert not name or name not in json.dumps(refusal, ensure_ascii=False)
+
+    def test_a_hundred_thousand_arguments_are_refused_at_once(self, server: Riel, account: str) -> None:
+        refused(server.send(good(account) | {f"a{n}": n for n in range(100_000)}), "UNKNOWN_ARGUMENT")
+
+    def test_no_arguments_at_all_is_the_same_as_none_of_them(self, server: Riel) -> None:
+        refused(server.send({}), "MISSING_ARGUMENT")
+        refused(server.send("null"), "MISSING_ARGUMENT")
+
+    @pytest.mark.parametrize(
+        "told", ["[]", "[1]", '""', "5", "0", "1.5", "true", "false", json.dumps('{"account":"1402700055"}')]
+    )
+    def test_arguments_that_are_no_object_are_refused(self, server: Riel, told: str) -> None:
+        refusal = refused(server.send(told), "INVALID_ARGUMENT")
+        assert refusal["details"] == {"field": "arguments"}
+        assert "object" in refusal["message"]
+
+    @pytest.mark.parametrize("tool", ["", "mock_send", "spei_send_payment", "MOCK_SEND_PAYMENT", "x" * 3_000_000, "\ud800"])
+    def test_an_unknown_tool_is_an_error_that_can_be_read(self, server: Riel, account: str, tool: str) -> None:
+        refused(server.call(tool, good(account)), "UNKNOWN_TOOL")
+
+    @pytest.mark.parametrize("told", ['{"arguments":{}}', '{"name":5}', '{"name":null,"arguments":{}}', '{"name":["x"]}'])
+    def test_a_call_of_no_tool_is_one_of_an_unknown_tool(self, server: Riel, told: str) -> None:
+        answer = server.request("tools/call", told)["result"]
+        assert answer["isError"]
+        assert answer["structuredContent"]["error"]["code"] == "UNKNOWN_TOOL"
+
+    @pytest.mark.parametrize("second", ["900", "500"])
+    def test_an_argument_that_is_given_twice_is_refused(self, server: Riel, account: str, second: str) -> None:
+        told = raw(account)[:-1] + f',"amount":{second}}}'
+        message = server.request("tools/call", f'{{"name":"{TOOL}","arguments":{told}}}')
+        check_error(refusal_in(message))
+
+
+def refusal_in(message: dict[str, Any]) -> dict[str, Any]:
+    """The error of a call that was refused, by whichever of the two ways."""
+    if "error" in message:
+        return dict(message["error"]["data"])
+    assert message["result"]["isError"] is True
+    return dict(message["result"]["structuredContent"]["error"])
+
+
+class TestLines:
+    """A line that cannot be served is answered too."""
+
+    WRONG = {
+        "no JSON": b"hello",
+        "half an object": b'{"jsonrpc":"2.0","id":7,"method":"tools/call"',
+        "two objects": b'{"jsonrpc":"2.0","id":7} {"jsonrpc":"2.0","id":8}',
+        "single quotes": b"{'jsonrpc':'2.0'}",
+        "a comma too many": b'{"jsonrpc":"2.0","id":7,"method":"ping",}',
+        "a raw control character": b'{"jsonrpc":"2.0","id":7,"method":"pi\x01ng"}',
+        "no UTF-8": b'{"jsonrpc":"2.0","id":7,"method":"\xff\xfe"}',
+        "an encoded surrogate": b'{"jsonrpc":"2.0","id":7,"method":"\xed\xa0\x80"}',
+        "hexadecimal": b'{"jsonrpc":"2.0","id":0x7}',
+        "an octal": b'{"jsonrpc":"2.0","id":007}',
+    }
+
+    @pytest.mark.parametrize("line", WRONG.values(), ids=WRONG)
+    def test_malformed_json_is_a_parse_error_with_all_that_an_error_has(self, server: Riel, line: bytes) -> None:
+        server.write(line + b"\n")
+        error = server.hear()["error"]
+        assert error["code"] == -32700
+        check_error(error["data"])
+        assert error["data"]["code"] == "PARSE_ERROR"
+
+    @pytest.mark.parametrize("line", [b"[]", b'[{"jsonrpc":"2.0","id":7,"method":"ping"}]', b"5", b'"x"', b"null"])
+    def test_json_that_is_no_message_is_an_invalid_request(self, server: Riel, line: bytes) -> None:
+        server.write(line + b"\n")
+        error = server.hear()["error"]
+        assert error["code"] == -32600
+        check_error(error["data"])
+
+    def test_a_string_of_ten_megabytes_is_refused_without_being_read(self, server: Riel, account: str) -> None:
+        refusal = refused(server.send(good(account, concept="x" * 10_000_000)), "REQUEST_TOO_LARGE")
+        assert refusal["details"] == {"limitBytes": LIMIT}
+
+    @pytest.mark.parametrize("field", ["account", "concept", "recipientName", "verificationCode"])
+    def test_a_string_that_just_fits_is_refused_by_name(self, server: Riel, account: str, field: str) -> None:
+        room = LIMIT - 1 - len(server.line(999, "tools/call", {"name": TOOL, "arguments": good(account)})) - 100
+        refusal = server.send(good(account, **{field: "1" * room})).refusal
+        assert refusal["details"]["field"] == field
+        assert len(json.dumps(refusal)) < 1000
+
+    @pytest.mark.parametrize("depth", [10, 100, 180])
+    @pytest.mark.parametrize("field", [*NAMES, "verificationCode", "other"])
+    def test_what_is_nested_deeply_is_refused_by_name(self, server: Riel, account: str, field: str, depth: int) -> None:
+        refusal = server.send(raw(account, **{field: "[" * depth + "]" * depth})).refusal
+        assert refusal["details"]["field"] == field
+
+    @pytest.mark.parametrize("depth", [250, 100_000])
+    def test_what_is_nested_beyond_reading_is_answered(self, server: Riel, account: str, depth: int) -> None:
+        told = raw(account, concept='{"a":' * depth + "1" + "}" * depth)
+        refusal = refusal_in(server.request("tools/call", f'{{"name":"{TOOL}","arguments":{told}}}'))
+        check_error(refusal)
+
+    def test_a_number_too_long_to_read_is_answered(self, server: Riel, account: str) -> None:
+        told = raw(account, amount="9" * 5000)
+        refusal = refusal_in(server.request("tools/call", f'{{"name":"{TOOL}","arguments":{told}}}'))
+        check_error(refusal)
+
+
+class TestCodes:
+    """A code pays what it was made for, once, while it is fresh, and is not guessed."""
+
+    WRONG = {
+        "nothing": '""',
+        "five digits": '"12345"',
+        "seven digits": '"1234567"',
+        "fullwidth digits": '"\uff11\uff12\uff13\uff14\uff15\uff16"',
+        "Arabic digits": '"\u0661\u0662\u0663\u0664\u0665\u0666"',
+        "digits and a line end": '"123456\\n"',
+        "digits and a space": '" 123456"',
+        "letters": '"abcdef"',
+        "a sign": '"+12345"',
+        "a number": "123456",
+        "a float": "123456.0",
+        "true": "true",
+        "a list": '["123456"]',
+        "a surrogate": '"12345\\ud800"',
+    }
+
+    @pytest.mark.parametrize("code", WRONG.values(), ids=WRONG)
+    def test_what_is_not_six_digits_is_no_try(self, server: Riel, account: str, code: str) -> None:
+        held = server.send(good(account)).done
+        refused(server.send(raw(account, verificationCode=code)), "INVALID_ARGUMENT", "verificationCode")
+        assert server.check(held["paymentId"]).done["status"] == "2fa_required"
+
+    def test_no_code_is_the_first_call(self, server: Riel, account: str) -> None:
+        held = server.send(raw(account, verificationCode="null")).done
+        assert held["status"] == "2fa_required"
+        assert server.send(good(account)).done["paymentId"] == held["paymentId"]
+
+    def test_a_wrong_code_is_refused_and_counted(self, fresh: Riel, bank: Bank, account: str) -> None:
+        code = fresh.code(fresh.send(good(account)).done["paymentId"])
+        with nothing_sent(bank):
+            for left in (4, 3, 2):
+                refusal = refused(fresh.send(good(account, verificationCode=another(code))), "2FA_MISMATCH")
+                assert refusal["details"]["triesLeft"] == left
+        assert fresh.send(good(account, verificationCode=code)).done["status"] == "success"
+
+    def test_the_sixth_try_is_refused_though_it_is_right(self, fresh: Riel, bank: Bank, account: str) -> None:
+        code = fresh.code(fresh.send(good(account)).done["paymentId"])
+        with nothing_sent(bank):
+            codes = [fresh.send(good(account, verificationCode=another(code))).refusal["code"] for _ in range(5)]
+            assert codes == ["2FA_MISMATCH"] * 4 + ["2FA_LOCKED"]
+            refusal = refused(fresh.send(good(account, verificationCode=code)), "2FA_LOCKED")
+        assert "without verificationCode" in refusal["nextAction"]
+
+    def test_new_codes_do_not_buy_more_guesses(self, fresh: Riel, bank: Bank, account: str) -> None:
+        with nothing_sent(bank):
+            for _ in range(2):
+                code = fresh.code(fresh.send(good(account)).done["paymentId"])
+                for _ in range(5):
+                    fresh.send(good(account, verificationCode=another(code)))
+            code = fresh.code(fresh.send(good(account)).done["paymentId"])
+            answer = fresh.send(good(account, verificationCode=code))
+        assert answer.refusal["code"] == "2FA_RATE_LIMITED"
+
+    @pytest.mark.parametrize(
+        "change", [{"amount": 501}, {"concept": "Rent."}, {"recipientName": "Ana Dem0"}, {"account": "5200000001"}]
+    )
+    def test_a_code_confirms_nothing_but_its_own_payment(
+        self, fresh: Riel, bank: Bank, account: str, change: dict[str, Any]
+    ) -> None:
+        mine = fresh.code(fresh.send(good(account)).done["paymentId"])
+        other = good(account, **change)
+        with nothing_sent(bank):
+            refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # nobody was asked that
+            fresh.send(other)
+            refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # they were, with another code
+
+    def test_the_code_of_a_payment_confirms_no_refund(self, fresh: Riel, account: str) -> None:
+        key = fresh.pay(good(account)).done["trackingKey"]
+        back = {"trackingKey": key, "reason": "wrong"}
+        fresh.refund(back)
+        refused(fresh.refund(back | {"verificationCode": fresh.codes[0]}), "2FA_MISMATCH")
+        assert "refundedAmount" not in fresh.check(key).done
+
+    def test_a_code_without_a_question_is_a_guess(self, fresh: Riel, bank: Bank, account: str) -> None:
+        with nothing_sent(bank):
+            refused(fresh.send(good(account, verificationCode="123456")), "2FA_MISMATCH")
+
+
+def another(code: str) -> str:
+    """A code that is not that one."""
+    return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
+class TestSomebodyElses:
+    """What belongs to somebody else does not exist, and is not told apart from what does not exist."""
+
+    def test_neither_a_reference_nor_an_id_nor_a_code_is_of_use(
+        self, fresh: Riel, bank: Bank, account: str, tmp_path: Path
+    ) -> None:
+        paid = fresh.pay(good(account)).done
+        asked = fresh.send(good(account, concept="More rent")).done
+        with riel(tmp_path, mock_base_url=bank.url, principal="mallory") as mallory, nothing_sent(bank):
+            nothing = mallory.check("MOCK260307QW3E5RT7ZU8IOP0A").refusal
+            assert nothing["code"] == "NOT_FOUND"
+            for theirs in (paid["trackingKey"], paid["paymentId"], asked["paymentId"]):
+                assert mallory.check(theirs).refusal == nothing
+                assert mallory.refund({"trackingKey": theirs, "reason": "mine"}).refusal == nothing
+            for code in fresh.codes:
+                told = good(account, concept="More rent", verificationCode=code)
+                refused(mallory.send(told), "2FA_MISMATCH")
+            assert mallory.leaks(account) == []
+        assert fresh.check(asked["paymentId"]).done["status"] == "2fa_required"

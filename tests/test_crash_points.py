@@ -1,0 +1,133 @@
+"""A server that is killed anywhere loses nothing and pays nothing twice: enumerated, with real processes.
+
+The crash points of a payment are those that a traced server passes. At each of them a server is killed with SIGKILL;
+the bank lives on, a new server is started on the same journal, and the agent repeats its call. Whatever must hold is
+checked by ``support/proof.py``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.agent import Agent, Point
+from tests.support.killing import Stage, between, firsts
+from tests.support.processes import Nursery
+from tests.support.proof import gone_back
+
+pytestmark = pytest.mark.anyio
+
+PROTOTYPE = 27
+"""How many different points a prototype of this protocol had."""
+
+BORN, WRITTEN = "intend:before", "record:after"
+
+SHORT = {"send_deadline_seconds": "1", "absence_seconds": "0.5"}
+BANKS: dict[str, dict[str, str]] = {
+    "dedupes by key, can be asked": {},
+    "dedupes by reference, can be asked": {"dedupe": "by_reference"},
+    "dedupes by key, cannot be asked": {"lookup": "no"},
+    "does not dedupe, can be asked": {"dedupe": "no", **SHORT},
+    "does not dedupe, cannot be asked": {"dedupe": "no", "lookup": "no"},
+}
+FAULTS: dict[str, dict[str, Any]] = {
+    "lost": {"kind": "lost"},
+    "down": {"kind": "down", "on": "money"},
+    "error": {"kind": "error"},
+    "nonsense": {"kind": "nonsense"},
+    "slow": {"kind": "slow", "seconds": 2},
+}
+USUAL = "dedupes by key, can be asked"
+NEVER_SURE = "does not dedupe, cannot be asked"
+NEVER_AGAIN = "does not dedupe, can be asked"
+
+
+@pytest.fixture(scope="module")
+def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(nursery, tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.close()
+
+
+async def a_payment(agent: Agent) -> None:
+    assert (await agent.pay())["data"]["status"] == "success"
+
+
+async def a_payment_that_may_be_rejected(agent: Agent) -> None:
+    """Where the bank does not dedupe, an order that was never seen there is not sent again: it is rejected."""
+    answer = await agent.pay()
+    if answer["error"] is not None:
+        assert answer["error"]["code"] == "NEVER_ARRIVED"
+    elif answer["data"]["status"] == "rejected":
+        assert answer["data"]["reason"]["code"] == "NEVER_ARRIVED"
+    else:
+        assert answer["data"]["status"] == "success"
+
+
+async def a_payment_that_may_need_an_operator(agent: Agent) -> None:
+    """Where nothing can be learned, nothing is claimed: riel says that it does not know, and asks a person."""
+    assert (await agent.pay())["data"]["status"] in {"success", "pending"}
+
+
+async def a_payment_and_part_of_it_back(agent: Agent) -> None:
+    paid = await agent.pay()
+    back = await agent.refund(paid["data"]["trackingKey"], 20_000)
+    assert back["data"]["status"] == "success"
+    assert gone_back(agent.bank, paid["data"]["trackingKey"]) == [20_000]
+
+
+STORIES = {NEVER_SURE: a_payment_that_may_need_an_operator, NEVER_AGAIN: a_payment_that_may_be_rejected}
+
+
+def each(points: list[Point]) -> list[list[Point]]:
+    return [[point] for point in points]
+
+
+async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment)
+    names = {name for name, _ in passed}
+    print(f"one payment passes {len(passed)} crash points, {len(names)} of them different")
+    assert len(names) >= PROTOTYPE
+    assert await stage.play_each(a_payment, each(passed)) == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: Stage, fault: str) -> None:
+    (passed,) = await stage.play(a_payment, fault=FAULTS[fault], **SHORT)
+    clearing_up = between(passed, "send:before", WRITTEN)
+    assert await stage.play_each(a_payment, each(firsts(clearing_up)), fault=FAULTS[fault], **SHORT) == {}
+
+
+@pytest.mark.parametrize("bank", [bank for bank in BANKS if bank != USUAL])
+async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(stage: Stage, bank: str) -> None:
+    story = STORIES.get(bank, a_payment)
+    (passed,) = await stage.play(story, **BANKS[bank])
+    assert await stage.play_each(story, each(between(passed, BORN, WRITTEN)), **BANKS[bank]) == {}
+
+
+async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment_and_part_of_it_back, lookup="by_list")
+    refund = between(passed, "original:before", WRITTEN)
+    places = each([("intend:after", 2), *refund])
+    assert await stage.play_each(a_payment_and_part_of_it_back, places, lookup="by_list") == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("bank", BANKS)
+async def test_every_kind_of_bank_with_every_fault(stage: Stage, bank: str, fault: str) -> None:
+    story, settings = STORIES.get(bank, a_payment), SHORT | BANKS[bank]
+    (passed,) = await stage.play(story, fault=FAULTS[fault], **settings)
+    assert await stage.play_each(story, each(passed), fault=FAULTS[fault], **settings) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [None, "lost", "down"])
+async def test_a_recovery_killed_at_any_of_its_points_is_recovered_from(stage: Stage, fault: str | None) -> None:
+    how = {"fault": FAULTS[fault]} if fault else {}
+    (passed,) = await stage.play(a_payment, **how)
+    for first in firsts(passed):
+        _, recovery = await stage.play(a_payment, [first], **how)
+        places = [[first, second] for second in firsts(recovery)]
+        assert await stage.play_each(a_payment, places, **how) == {}
