@@ -1,4 +1,4 @@
-"""Write the pages of ``docs/reference`` from the code: ``python docs/generate.py``, and ``--check`` where they differ."""
+"""Write ``docs/reference`` from the code: ``python docs/generate.py``; with ``--check``, name what differs."""
 
 import asyncio
 import json
@@ -51,7 +51,6 @@ STATUSES = {
 def settings_page() -> str:
     """Every setting of the server, and of each first-party rail."""
     from rail_mock.settings import MockSettings
-
     from riel.config import VARIABLES, Settings
 
     rows = []
@@ -124,20 +123,22 @@ def errors_page() -> str:
 
 def tools_page() -> str:
     """The three tools, as an agent sees those of the rail ``mock``."""
-    return asyncio.run(_tools())
+    codes = Path("codes.jsonl").resolve()
+    os.environ.update(RIEL_JOURNAL=str(codes.with_name("journal.db")), RIEL_FACTOR_FILE=str(codes), RIEL_RAILS="mock")
+    return asyncio.run(_tools(codes))
 
 
-async def _tools() -> str:
+async def _tools(codes: Path) -> str:
     from riel.config import read_settings
     from riel.host import open_host
     from riel.redact import Redactor
 
-    codes = Path("codes.jsonl").resolve()
-    os.environ.update(RIEL_JOURNAL=str(Path("journal.db").resolve()), RIEL_FACTOR_FILE=str(codes), RIEL_RAILS="mock")
     parts = [
-        "Each rail that is installed brings these three tools, with its own name in front and its own arguments. Here "
-        "they are as the rail `mock` has them. Amounts are integers of minor units (50000 is MXN 500.00), and nothing "
-        "else is taken for one.",
+        (
+            "Each rail that is installed brings these three tools, with its own name in front and its own arguments. Here "
+            "they are as the rail `mock` has them. Amounts are integers of minor units (50000 is MXN 500.00), and nothing "
+            "else is taken for one."
+        ),
     ]
     async with open_host(read_settings(), Redactor(), sandbox=True) as host:
         for name in ("mock_send_payment", "mock_check_status", "mock_request_refund"):
@@ -153,8 +154,10 @@ async def _tools() -> str:
     fields = [(f"`{name}`", _kind(schema), schema.get("description", "")) for name, schema in answer.items()]
     parts += [
         "## What they answer",
-        '`{"data", "error"}`, as structured content and as the same JSON in a text. Under `error` stands what '
-        "[errors](errors.md) lists. Under `data` stands what there is of these:",
+        (
+            '`{"data", "error"}`, as structured content and as the same JSON in a text. Under `error` stands what '
+            "[errors](errors.md) lists. Under `data` stands what there is of these:"
+        ),
         _table(("field", "type", "what it is"), fields),
         _table(("status", "what it means"), [(f"`{status}`", meaning) for status, meaning in STATUSES.items()]),
         "The first call asks a person:",
@@ -174,8 +177,10 @@ def cli_page() -> str:
     from riel.cli import COMMANDS, _add
 
     parts = [
-        "`riel --help` shows the same, and so does `--help` after any command. Exit code 2 means that a setting or "
-        "an argument is wrong, 1 that something could not be done or does not hold; stderr says what."
+        (
+            "`riel --help` shows the same, and so does `--help` after any command. Exit code 2 means that a setting or "
+            "an argument is wrong, 1 that something could not be done or does not hold; stderr says what."
+        )
     ]
     for name, (module, promise) in COMMANDS.items():
         if name == "serve":
@@ -208,15 +213,13 @@ def _commands(words: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _parameters(command: Any) -> Iterator[tuple[str, str]]:
     for parameter in command.params:
+        takes = parameter.metavar or parameter.name.upper()
         if parameter.param_type_name == "argument":
-            choices = getattr(parameter.type, "choices", None)
-            shown = "|".join(map(str, choices)) if choices else (parameter.metavar or parameter.name.upper())
-            yield f"`{shown}`", parameter.help or ""
+            yield f"`{takes}`", parameter.help or ""
         elif parameter.name != "help":
-            takes = "" if parameter.is_flag else f" {'|'.join(getattr(parameter.type, 'choices', ())) or 'VALUE'}"
             usual = parameter.default
             known = "" if callable(usual) or usual in (None, False, ()) else f" Unless given: {usual}."
-            yield f"`{parameter.opts[0]}{takes}`", (parameter.help or "") + known
+            yield f"`{parameter.opts[0]}{'' if parameter.is_flag else f' {takes}'}`", (parameter.help or "") + known
 
 
 def _arguments(schema: Mapping[str, Any]) -> str:

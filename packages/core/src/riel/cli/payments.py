@@ -36,11 +36,13 @@ class Decision(StrEnum):
 
 @payments.command("list")
 def listed(
-    state: Annotated[list[State] | None, typer.Option(help="Only those in this state; may be given again.")] = None,
+    state: Annotated[
+        list[State] | None, typer.Option(metavar="STATE", help="Only those in this state; may be given again.")
+    ] = None,
     rail: OfRail = None,
     attention: Annotated[bool, typer.Option("--attention", help="Only those in review, and the unknown.")] = False,
     as_json: AsJson = False,
-    most: Annotated[int, typer.Option("-n", min=1, help="How many at most.")] = 50,
+    most: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many at most.")] = 50,
 ) -> None:
     """List payments and refunds, the newest first."""
     states = {*(state or ()), *(ATTENTION if attention else ())}
@@ -104,8 +106,10 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
 @payments.command()
 def decide(
     which: Which,
-    outcome: Annotated[Decision, typer.Argument(help="What became of it, as you found out.")],
-    evidence: Annotated[str, typer.Option(help="How you know: a statement, a call to the bank. It is recorded.")],
+    outcome: Annotated[
+        Decision, typer.Argument(metavar="settled|rejected", help="What became of it, as you found out.")
+    ],
+    evidence: Annotated[str, typer.Option(metavar="TEXT", help="How you know it: this is recorded.")],
     rail: OfRail = None,
 ) -> None:
     """Decide what became of a payment in review, which the rail could not tell."""

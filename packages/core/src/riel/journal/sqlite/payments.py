@@ -53,7 +53,7 @@ def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, 
         conditions.append("rail = ?")
         values.append(rail)
     rows = db.execute(
-        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY owner.rowid DESC LIMIT ?", (*values, most)
+        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, owner.rowid DESC LIMIT ?", (*values, most)
     )
     return [payment_of(row) for row in rows]
 
