@@ -30,7 +30,7 @@ IN_WHEELS = {
 }
 
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "typing", "tests", "alone", "wheels"]
+nox.options.sessions = ["lint", "typing", "docs", "tests", "alone", "wheels"]
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped, and says so;
 nox.options.download_python = "never"  # the one that runs nox is always here
 
@@ -66,6 +66,13 @@ def typing(session: nox.Session) -> None:
     _install(session, "--group=dev", *_editable(PACKAGES))
     session.run("mypy")
     session.run("mypy", "typing_tests", "noxfile.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The reference says what the code does: it is written from it, by ``python docs/generate.py``."""
+    _install(session, *_editable(PACKAGES))
+    session.run("python", "docs/generate.py", "--check")
 
 
 @nox.session

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,9 @@ async def _tools(codes: Path) -> str:
 
     parts = [
         (
-            "Each rail that is installed brings these three tools, with its own name in front and its own arguments. Here "
-            "they are as the rail `mock` has them. Amounts are integers of minor units (50000 is MXN 500.00), and nothing "
-            "else is taken for one."
+            "Each rail that is installed brings these three tools, with its own name in front and its own arguments. "
+            "Here they are as the rail `mock` has them. Amounts are integers of minor units (50000 is MXN 500.00), and "
+            "nothing else is taken for one."
         ),
     ]
     async with open_host(read_settings(), Redactor(), sandbox=True) as host:
@@ -148,7 +148,7 @@ async def _tools(codes: Path) -> str:
         send = host.tools["mock_send_payment"]
         answer = send.output_schema["properties"]["data"]["anyOf"][0]["properties"]
         held = await send.run(ASKED, "local")
-        code = json.loads(codes.read_text().splitlines()[-1])["code"]
+        code = _last_code(codes)
         refused = await send.run({**ASKED, "verificationCode": f"{(int(code) + 1) % 10**6:06d}"}, "local")
         paid = await send.run({**ASKED, "verificationCode": code}, "local")
     fields = [(f"`{name}`", _kind(schema), schema.get("description", "")) for name, schema in answer.items()]
@@ -168,6 +168,10 @@ async def _tools(codes: Path) -> str:
         _example("mock_send_payment", {**ASKED, "verificationCode": "654321"}, paid),
     ]
     return _page("Tools", *parts)
+
+
+def _last_code(codes: Path) -> str:
+    return str(json.loads(codes.read_text("utf-8").splitlines()[-1])["code"])
 
 
 def cli_page() -> str:
@@ -239,7 +243,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
-    return {"boolean": "`true` or `false`", "array": "list"}.get(schema.get("type", ""), schema.get("type", ""))
+    kind = str(schema.get("type", ""))
+    return {"boolean": "`true` or `false`", "array": "list"}.get(kind, kind)
 
 
 def _example(tool: str, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
@@ -256,7 +261,7 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 

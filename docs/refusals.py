@@ -41,7 +41,7 @@ def refusals() -> dict[str, Refusal]:
                 if text.strip(SOMETHING) and text not in texts:
                     texts.append(text)
     for kind in CLASSES.values():
-        if "code" in vars(kind) and kind is not NothingSent and kind.code not in found:
+        if issubclass(kind, NothingSent) and kind is not NothingSent and kind.code not in found:
             promise = inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
             found[kind.code] = Refusal(kind.code, kind.retryable, [promise], [kind.next_action])
     return dict(sorted(found.items()))

@@ -254,14 +254,14 @@ class Riel:
             return "\n".join(f"{event} {body}" for event, body in db.execute("SELECT event, body FROM events"))
 
     def leaks(self, *values: str) -> list[str]:
-        """Where any of these, or any code, can be read that should stand nowhere: answers, logs, events."""
+        """Where any of these, or any code, can be read that should stand nowhere: answers, logs, events.
+
+        Six digits are looked for as a word: a longer number may hold them by chance.
+        """
         places = {"an answer": self.said.decode(errors="replace"), "stderr": self.stderr, "an event": self.events}
-        return [
-            f"{value} in {place}"
-            for place, text in places.items()
-            for value in (*values, *self.codes)
-            if re.search(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", text)
-        ]
+        words = {place: set(re.findall(r"[0-9A-Za-z]+", text)) for place, text in places.items()}
+        found = [f"{value} in {place}" for place, text in places.items() for value in values if value in text]
+        return found + [f"{code} in {place}" for place in places for code in self.codes if code in words[place]]
 
     def close(self) -> int:
         """Close its stdin and wait until it has left."""

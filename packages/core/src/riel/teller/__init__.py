@@ -18,8 +18,9 @@ from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State
 from riel.teller.asking import ask
 from riel.teller.carrying import carry
+from riel.teller.clients import Clients
 from riel.teller.confirming import confirm
-from riel.teller.desk import Call, Clients, Desk, Pace
+from riel.teller.desk import Call, Desk, Pace
 from riel.teller.resolving import look_without_lease, resolve
 from riel.teller.verdict import Patience
 

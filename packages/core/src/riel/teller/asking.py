@@ -1,5 +1,7 @@
 """Ask a person whether exactly this may be done. Nothing moves here."""
 
+import asyncio
+
 from riel.confirm import NONCE, question
 from riel.crash import step
 from riel.errors import NotConfirmed, NothingSent
@@ -65,7 +67,8 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
     if challenge.asked_at is not None and now < challenge.asked_at + pace.ask_again_after:
         return challenge, "The code was sent a moment ago."
     try:
-        where = await step("ask", desk.factor.ask(asked_of(challenge)))
+        async with asyncio.timeout(pace.answer_within.total_seconds()):
+            where = await step("ask", desk.factor.ask(asked_of(challenge)))
     except NothingSent:
         raise
     except Exception as failure:

@@ -38,6 +38,6 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
         return outcome
     except TimeoutError:
         return OutcomeUnknown("no answer within the send's deadline")
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         return OutcomeUnknown(f"the rail's client failed ({type(failure).__name__})")
     return answer if isinstance(answer, Answer) else OutcomeUnknown("the rail's client returned no answer")

@@ -119,10 +119,13 @@ async def _prepare(desk: Desk, call: Call) -> Prepared:
         original=call.original.order() if call.original else None,
     )
     try:
-        return client.prepare(draft, Mint(desk.now(), desk.below))
+        prepared = client.prepare(draft, Mint(desk.now(), desk.below))
+        if not isinstance(prepared, Prepared) or not prepared.reference:
+            raise TypeError("prepare must return riel.Prepared with a reference")
+        return prepared
     except NothingSent:
         raise
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         sentence = (
             f"The rail {call.terms.rail!r} could not prepare the payment ({type(failure).__name__}). Nothing was sent."
         )

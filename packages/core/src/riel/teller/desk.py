@@ -1,9 +1,7 @@
 """What every step in the life of a payment has at hand: the record, the rails, the factor, the guards, a clock."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,10 +9,10 @@ from functools import cached_property
 from riel.catalog import Offered
 from riel.confirm import Asked, Factor, Language, Terms, digest
 from riel.crash import step
-from riel.errors import NothingSent, RielError
 from riel.guards import Guard
 from riel.journal import Challenge, Journal, PaymentRecord, Tally
-from riel.rail import Client, Wire, utc_now
+from riel.rail import Wire, utc_now
+from riel.teller.clients import Clients
 from riel.teller.turnstile import Turnstile
 from riel.teller.verdict import Patience
 
@@ -53,40 +51,6 @@ class Call:
     def digest(self) -> bytes:
         """The terms as 32 bytes."""
         return digest(self.terms)
-
-
-class Clients:
-    """The rails' open clients: each connected when it is first needed, all closed together."""
-
-    def __init__(self, rails: Mapping[str, Offered]) -> None:
-        self._rails = rails
-        self._open: dict[str, Client] = {}
-        self._stack = AsyncExitStack()
-        self._lock = asyncio.Lock()
-
-    async def of(self, rail: str) -> Client:
-        """The client of that rail.
-
-        :raises NothingSent: it could not be opened, so nothing can leave.
-        """
-        if rail in self._open:
-            return self._open[rail]
-        offered = self._rails[rail]
-        async with self._lock:
-            if rail not in self._open:
-                try:
-                    opening = self._stack.enter_async_context(offered.rail.connect(offered.settings))
-                    self._open[rail] = await step("open_client", opening)
-                except RielError as failure:
-                    raise NothingSent(str(failure), code="RAIL_MISCONFIGURED") from failure
-                except Exception as failure:
-                    sentence = f"The rail {rail!r} could not be opened ({type(failure).__name__})."
-                    raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.") from failure
-        return self._open[rail]
-
-    async def close(self) -> None:
-        """Close every client."""
-        await step("close_clients", self._stack.aclose())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ async def look(desk: Desk, record: PaymentRecord) -> Found:
             found = await step("status", client.status(record.order(original)))
     except NothingLearned as nothing:
         return nothing
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         log.warning("the rail %r failed to look up a payment (%s)", record.rail, type(failure).__name__)
         return NothingLearned(type(failure).__name__)
     if found is None:

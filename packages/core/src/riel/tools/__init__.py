@@ -101,7 +101,7 @@ def _safely(name: str, run: Run, redactor: Redactor, mode: str) -> Run:
             answer = await run(arguments, principal)
         except NothingSent as refused:
             answer = failure(refused.problem, mode=mode)
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("the tool %s failed", name)
             answer = failure(
                 Problem(

@@ -1,0 +1,66 @@
+"""The rails' open clients: each connected when it is first needed, and all closed together."""
+
+import asyncio
+from collections.abc import Mapping
+
+from riel.catalog import Offered
+from riel.crash import step
+from riel.errors import NothingSent, RielError
+from riel.rail import Client
+
+
+class Clients:
+    """Keeps each client open in a task of its own, so that it is closed by the task that opened it."""
+
+    def __init__(self, rails: Mapping[str, Offered]) -> None:
+        self._rails = rails
+        self._opened: dict[str, asyncio.Future[Client]] = {}
+        self._keepers: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+
+    async def of(self, rail: str) -> Client:
+        """The client of that rail.
+
+        :raises NothingSent: it could not be opened within the time of one send, so nothing can leave.
+        """
+        opened = self._opened.get(rail)
+        if opened is None or (opened.done() and opened.exception() is not None):
+            opened = self._opened[rail] = asyncio.get_running_loop().create_future()
+            keeper = asyncio.create_task(self._keep(self._rails[rail], opened), name=f"riel-client-{rail}")
+            self._keepers.add(keeper)
+            keeper.add_done_callback(self._keepers.discard)
+        if opened.done():
+            return opened.result()
+        patience = self._rails[rail].guarantees.send_deadline.total_seconds()
+        done, _ = await step("open_client", asyncio.wait({opened}, timeout=patience))
+        if not done:
+            raise _broken(rail, "it took too long")
+        try:
+            return opened.result()
+        except RielError as failure:
+            raise NothingSent(str(failure), code="RAIL_MISCONFIGURED", next_action="Tell the operator.") from failure
+        except Exception as failure:
+            raise _broken(rail, type(failure).__name__) from failure
+
+    async def _keep(self, offered: Offered, opened: asyncio.Future[Client]) -> None:
+        try:
+            async with offered.rail.connect(offered.settings) as client:
+                opened.set_result(client)
+                await step("keep_client", self._closing.wait())
+        except (Exception, SystemExit) as failure:
+            if not opened.done():
+                opened.set_exception(failure if isinstance(failure, Exception) else RuntimeError("SystemExit"))
+                opened.exception()  # whoever waited may be gone
+
+    async def close(self) -> None:
+        """Close every client."""
+        self._closing.set()
+        await step("close_clients", asyncio.gather(*self._keepers, return_exceptions=True))
+
+
+def _broken(rail: str, why: str) -> NothingSent:
+    return NothingSent(
+        f"The rail {rail!r} could not be opened ({why}). Nothing was sent.",
+        code="RAIL_BROKEN",
+        next_action="Tell the operator.",
+    )

@@ -1,0 +1,165 @@
+"""However often and however impatiently a confirmed call is repeated, it is paid once, and the last call says so."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from mcp import Client, MCPError, StdioServerParameters
+
+from riel.journal import State
+from tests.support.agent import PAYEE
+from tests.support.bank import Bank
+from tests.support.processes import PATIENCE, Nursery, until
+from tests.support.proof import proven, records
+from tests.support.server import SEND, STATUS, Envelope, Home, Server, serving
+
+pytestmark = pytest.mark.anyio
+
+WHAT = {**PAYEE, "amount": 50_000}
+TIMES = 50
+GIVES_UP = 1.0
+BANK_TAKES = 3.0
+
+
+@asynccontextmanager
+async def official_client(home: Home, bank: Bank, mode: str) -> AsyncIterator[Client]:
+    """The client of the MCP SDK, and ``python -m riel serve`` as it starts it."""
+    server = StdioServerParameters(command=sys.executable, args=["-m", "riel", "serve"], env=home.env(bank))
+    async with Client(server, mode=mode) as client:
+        yield client
+
+
+async def call(client: Client, *, gives_up: float | None = None, **arguments: object) -> Envelope | None:
+    """The envelope of one call, or ``None`` where the client gave up, which it tells the server."""
+    try:
+        result = await client.call_tool(SEND, WHAT | arguments, read_timeout_seconds=gives_up)
+    except MCPError as failure:
+        assert "timed out" in str(failure).lower(), failure
+        return None
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+async def confirmed(client: Client, home: Home) -> str:
+    """The code of a person who was asked."""
+    held = await call(client)
+    assert held is not None
+    return home.code(held["data"]["paymentId"])
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_fifty_calls_in_parallel_that_give_up_are_one_debit(home: Home, bank: Bank, mode: str) -> None:
+    async with official_client(home, bank, mode) as client:
+        code = await confirmed(client, home)
+        bank.fault("slow", seconds=BANK_TAKES)
+        impatient = (call(client, gives_up=GIVES_UP, verificationCode=code) for _ in range(TIMES))
+        assert set(await asyncio.gather(*impatient)) == {None}
+        last = await call(client, verificationCode=code)
+        assert last is not None
+        assert last["data"]["status"] == "success"
+    assert len(bank.debits()) == 1
+    await proven(home, bank, [last])
+
+
+async def test_fifty_calls_one_after_the_other_that_give_up_are_one_debit(home: Home, bank: Bank) -> None:
+    async with official_client(home, bank, "auto") as client:
+        code = await confirmed(client, home)
+        bank.fault("slow", seconds=BANK_TAKES)
+        answers = [await call(client, gives_up=GIVES_UP, verificationCode=code) for _ in range(TIMES)]
+    assert answers[0] is None
+    told = [answer for answer in answers if answer is not None]
+    assert {answer["data"]["trackingKey"] for answer in told} == {bank.debits()[0]["reference"]}
+    assert answers[-1] is not None
+    assert answers[-1]["data"]["status"] == "success"
+    assert len(bank.debits()) == 1
+    await proven(home, bank, told)
+
+
+async def test_a_call_is_answered_in_time_whatever_the_bank_does(nursery: Nursery, home: Home, bank: Bank) -> None:
+    async with serving(nursery, home, bank, answer_within=0.3) as server:
+        code = await asked(server, home)
+        bank.fault("slow", seconds=BANK_TAKES)
+        began = time.monotonic()
+        first, *others = await asyncio.gather(*(server.call(SEND, **WHAT, verificationCode=code) for _ in range(TIMES)))
+        assert time.monotonic() - began < BANK_TAKES
+        assert first["data"]["status"] == "pending"
+        assert "Do not send it again" in first["data"]["message"]
+        assert all(other["data"]["trackingKey"] == first["data"]["trackingKey"] for other in others)
+        await settled(server, first)
+    assert len(bank.debits()) == 1
+
+
+@pytest.mark.parametrize("leaves", ["closes stdin", "is killed", "ends it with SIGTERM"])
+async def test_what_is_being_sent_is_finished_when_the_client_leaves(
+    nursery: Nursery, home: Home, bank: Bank, leaves: str
+) -> None:
+    async with serving(nursery, home, bank, answer_within=0.3) as server:
+        code = await asked(server, home)
+        bank.fault("slow", seconds=1)
+        paying = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
+        await until(bank.debits, "a debit")
+        match leaves:
+            case "closes stdin":
+                server.process.hang_up()
+            case "is killed":
+                server.vanish()
+            case _:
+                server.process.signal(signal.SIGTERM)
+        assert await server.process.ended() == 0
+        await asyncio.wait({paying})
+        paying.exception()
+    (record,) = await records(home)
+    assert record.state is State.SETTLED
+    assert record.sends == 1
+    await proven(home, bank)
+
+
+async def test_a_call_that_was_written_is_served_though_the_client_left_at_once(
+    nursery: Nursery, home: Home, bank: Bank
+) -> None:
+    async with serving(nursery, home, bank) as server:
+        code = await asked(server, home)
+        paying = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
+        await asyncio.sleep(0)
+        server.process.hang_up()
+        answer = await paying
+        assert answer["data"]["status"] == "success"
+        assert await server.process.ended() == 0
+    await proven(home, bank, [answer])
+
+
+async def test_the_same_call_joins_its_payment_after_a_restart(nursery: Nursery, home: Home, bank: Bank) -> None:
+    async with serving(nursery, home, bank) as server:
+        code = await asked(server, home)
+        first = await server.call(SEND, **WHAT, verificationCode=code)
+    async with serving(nursery, home, bank) as server:
+        assert await server.call(SEND, **WHAT, verificationCode=code) == first
+    assert len(bank.debits()) == 1
+
+
+async def test_the_same_payment_without_a_code_is_a_question_about_a_second_one(
+    nursery: Nursery, home: Home, bank: Bank
+) -> None:
+    async with serving(nursery, home, bank) as server:
+        first = await server.call(SEND, **WHAT, verificationCode=await asked(server, home))
+        again = await server.call(SEND, **WHAT)
+        assert "SECOND PAYMENT" in again["data"]["message"]
+        assert first["data"]["trackingKey"] in again["data"]["message"]
+    assert len(bank.debits()) == 1
+
+
+async def asked(server: Server, home: Home) -> str:
+    held = await server.call(SEND, **WHAT)
+    return home.code(held["data"]["paymentId"])
+
+
+async def settled(server: Server, answer: Envelope) -> None:
+    """Wait until the bank has told."""
+    async with asyncio.timeout(PATIENCE):
+        while answer["data"]["status"] == "pending":
+            answer = await server.call(STATUS, trackingKey=answer["data"]["trackingKey"])
+    assert answer["data"]["status"] == "success"
