@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bank import Bank, open_bank
-from tests.support.processes import Nursery
-from tests.support.processes import nursery as opened
-from tests.support.server import Home
+from .support.bank import Bank, open_bank
+from .support.processes import Nursery
+from .support.processes import nursery as opened
+from .support.server import Home
 
 
 @pytest.fixture

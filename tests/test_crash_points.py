@@ -6,22 +6,19 @@ checked by ``support/proof.py``.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.agent import Agent, Point
-from tests.support.killing import Stage, between, firsts
-from tests.support.processes import Nursery
-from tests.support.proof import gone_back
+from .support.agent import Agent, Point
+from .support.killing import Stage, firsts, until_written
+from .support.processes import Nursery
+from .support.proof import gone_back
 
 pytestmark = pytest.mark.anyio
 
 PROTOTYPE = 27
 """How many different points a prototype of this protocol had."""
-
-BORN, WRITTEN = "intend:before", "record:after"
 
 SHORT = {"send_deadline_seconds": "1", "absence_seconds": "0.5"}
 BANKS: dict[str, dict[str, str]] = {
@@ -95,20 +92,20 @@ async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: Stage) 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: Stage, fault: str) -> None:
     (passed,) = await stage.play(a_payment, fault=FAULTS[fault], **SHORT)
-    clearing_up = between(passed, "send:before", WRITTEN)
-    assert await stage.play_each(a_payment, each(firsts(clearing_up)), fault=FAULTS[fault], **SHORT) == {}
+    clearing_up = firsts(until_written(passed, "send:before"))
+    assert await stage.play_each(a_payment, each(clearing_up), fault=FAULTS[fault], **SHORT) == {}
 
 
 @pytest.mark.parametrize("bank", [bank for bank in BANKS if bank != USUAL])
 async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(stage: Stage, bank: str) -> None:
     story = STORIES.get(bank, a_payment)
     (passed,) = await stage.play(story, **BANKS[bank])
-    assert await stage.play_each(story, each(between(passed, BORN, WRITTEN)), **BANKS[bank]) == {}
+    assert await stage.play_each(story, each(until_written(passed, "intend:before")), **BANKS[bank]) == {}
 
 
 async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
     (passed,) = await stage.play(a_payment_and_part_of_it_back, lookup="by_list")
-    refund = between(passed, "original:before", WRITTEN)
+    refund = until_written(passed, "original:before")
     places = each([("intend:after", 2), *refund])
     assert await stage.play_each(a_payment_and_part_of_it_back, places, lookup="by_list") == {}
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agent import PAYEE, Agent
-from tests.support.bank import Bank
-from tests.support.killing import Stage, named
-from tests.support.processes import Nursery
-from tests.support.server import SEND, Home
+from .support.agent import PAYEE, Agent
+from .support.bank import Bank
+from .support.killing import Stage, named
+from .support.processes import Nursery
+from .support.server import SEND, Home
 
 pytestmark = pytest.mark.anyio
 

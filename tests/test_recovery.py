@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from riel.journal import PaymentRecord, State
-from tests.support.agent import PAYEE, Agent
-from tests.support.bank import Bank, open_bank
-from tests.support.killing import points
-from tests.support.processes import Nursery, until
-from tests.support.proof import proven, records
-from tests.support.server import SEND, STATUS, Home, Server, serving
+
+from .support.agent import PAYEE, Agent
+from .support.bank import Bank, open_bank
+from .support.killing import points
+from .support.processes import Nursery, until
+from .support.proof import proven, records
+from .support.server import SEND, STATUS, Home, Server, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -11,11 +11,12 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
 from riel.journal import State
-from tests.support.agent import PAYEE
-from tests.support.bank import Bank
-from tests.support.processes import PATIENCE, Nursery, until
-from tests.support.proof import proven, records
-from tests.support.server import SEND, STATUS, Envelope, Home, Server, serving
+
+from .support.agent import PAYEE
+from .support.bank import Bank
+from .support.processes import PATIENCE, Nursery, until
+from .support.proof import proven, records
+from .support.server import SEND, STATUS, Envelope, Home, Server, serving
 
 pytestmark = pytest.mark.anyio
 

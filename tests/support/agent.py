@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.bank import Bank
-from tests.support.processes import PATIENCE, Nursery
-from tests.support.server import REFUND, SEND, STATUS, Envelope, Gone, Home, Server
+from .bank import Bank
+from .processes import PATIENCE, Nursery
+from .server import REFUND, SEND, STATUS, Envelope, Gone, Home, Server
 
 Point = tuple[str, int]
 """A crash point, and which pass of it: ``("commit:after", 5)``."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import Nursery
+from .processes import Nursery
 
 
 @dataclass

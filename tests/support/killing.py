@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.support.agent import Agent, Point
-from tests.support.bank import Bank, open_bank
-from tests.support.processes import Nursery
-from tests.support.proof import proven
-from tests.support.server import Home
+from .agent import Agent, Point
+from .bank import Bank, open_bank
+from .processes import Nursery
+from .proof import proven
+from .server import Home
 
 AT_ONCE = 4
 TRIES = 3
@@ -104,10 +104,11 @@ def points(trace: Path) -> list[Point]:
     return [(name, int(number)) for name, number in passed]
 
 
-def between(passed: Sequence[Point], first: str, last: str) -> list[Point]:
-    """From the first pass of ``first`` to the last pass of ``last``."""
+def until_written(passed: Sequence[Point], first: str) -> list[Point]:
+    """From the first pass of ``first`` until an outcome was written for the last time."""
     names = [name for name, _ in passed]
-    return list(passed[names.index(first) : len(names) - names[::-1].index(last)])
+    written = max(place for place, name in enumerate(names) if name.startswith("record") and name.endswith(":after"))
+    return list(passed[names.index(first) : written + 1])
 
 
 def firsts(passed: Sequence[Point]) -> list[Point]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from tests.support.bank import Bank
-from tests.support.server import Envelope, Home
+
+from .bank import Bank
+from .server import Envelope, Home
 
 NO_LONGER = {State.SENDING, State.UNKNOWN}
 ONCE = {"success": {State.SETTLED, State.RETURNED}, "rejected": {State.REJECTED, State.SETTLED, State.RETURNED}}

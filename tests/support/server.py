@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.support.bank import Bank
-from tests.support.processes import PATIENCE, Nursery, Process
+from .bank import Bank
+from .processes import PATIENCE, Nursery, Process
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 SEND, STATUS, REFUND = "mock_send_payment", "mock_check_status", "mock_request_refund"

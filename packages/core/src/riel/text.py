@@ -1,5 +1,6 @@
 """Text from outside is data: refused when it is ours to refuse, cleaned and bounded when it comes from a bank."""
 
+import re
 import unicodedata
 from typing import Annotated
 
@@ -56,3 +57,11 @@ def said(text: str, most: int = MOST_SAID) -> str:
     if len(clean) <= most and len(looked_at) == len(text):
         return clean
     return clean[: most - 1] + "…"
+
+
+def hiding(text: str, number: str, shown: str) -> str:
+    """``text`` with ``shown`` in place of ``number``, however its characters are set apart there."""
+    characters = [re.escape(c) for c in number if c.isalnum()]
+    if len(characters) <= 6:
+        return text
+    return re.sub(r"[\W_]*".join(characters), lambda _: shown, text, flags=re.IGNORECASE)

@@ -134,8 +134,13 @@ class Journal(Protocol):
     async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
         """An operator's decision on what is in review; ``None`` where it is not."""
 
-    async def claim(self, at: datetime, busy: Collection[str], *, most: int) -> Sequence[PaymentRecord]:
-        """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence."""
+    async def claim(
+        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode]] | None = None
+    ) -> Sequence[PaymentRecord]:
+        """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence.
+
+        :param rails: only payments of these rails in these modes; those of others are left to who offers them.
+        """
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
         """Take over this one, due or not, or ``None`` where somebody is at work on it or nothing more is expected."""

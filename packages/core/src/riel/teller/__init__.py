@@ -182,7 +182,9 @@ class Teller:
         """Take up what is due now, and seal the record when it is time."""
         now, room = self.desk.now(), AT_ONCE - len(self._work)
         if room > 0:
-            for record in await step("claim", self.desk.journal.claim(now, self.desk.busy, most=room)):
+            rails = [(name, offered.mode) for name, offered in self.desk.rails.items()]
+            claiming = self.desk.journal.claim(now, self.desk.busy, most=room, rails=rails)
+            for record in await step("claim", claiming):
                 self._begin(record, resolve)
         if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
             await step("anchor", self.desk.journal.anchor(now))

@@ -120,9 +120,6 @@ async def _prepare(desk: Desk, call: Call) -> Prepared:
     )
     try:
         prepared = client.prepare(draft, Mint(desk.now(), desk.below))
-        if not isinstance(prepared, Prepared) or not prepared.reference:
-            raise TypeError("prepare must return riel.Prepared with a reference")
-        return prepared
     except NothingSent:
         raise
     except (Exception, SystemExit) as failure:
@@ -130,6 +127,10 @@ async def _prepare(desk: Desk, call: Call) -> Prepared:
             f"The rail {call.terms.rail!r} could not prepare the payment ({type(failure).__name__}). Nothing was sent."
         )
         raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.") from failure
+    if not isinstance(prepared, Prepared) or not prepared.reference:
+        sentence = f"The rail {call.terms.rail!r} prepared no reference. Nothing was sent."
+        raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.")
+    return prepared
 
 
 def _intent(call: Call, prepared: Prepared) -> Intent:

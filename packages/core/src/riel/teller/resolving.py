@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from datetime import timedelta
 
 from riel.crash import step
 from riel.errors import NothingLearned
@@ -14,17 +13,10 @@ from riel.teller.verdict import Found, SendAgain, after_lookup, from_answer, wit
 
 log = logging.getLogger(__name__)
 
-NO_RAIL = timedelta(minutes=1)
-"""How long a payment of a rail that is not offered now waits before it is looked at again."""
-
 
 async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
-    offered = desk.rails.get(record.rail)
-    if offered is None or offered.mode != record.mode:
-        await step("leave", desk.journal.put_back(record.id, record.fence, desk.now() + NO_RAIL))
-        return record
-    rules, now, patience = offered.guarantees, desk.now(), desk.pace.patience
+    rules, now, patience = desk.rails[record.rail].guarantees, desk.now(), desk.pace.patience
     if rules.lookup == "no":
         verdict = without_lookup(record, rules, now, patience)
     else:

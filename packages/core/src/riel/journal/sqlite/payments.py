@@ -13,6 +13,7 @@ from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, 
 from riel.journal.sqlite import audit, challenges
 from riel.journal.sqlite.rows import challenge_of, maybe_millis, millis, payment_of
 from riel.money import masked
+from riel.rail import Mode
 
 SELECT = (
     "SELECT owner.*, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
@@ -273,14 +274,21 @@ def owners(db: sqlite3.Connection, at: int) -> list[str]:
     return [row["owner"] for row in rows]
 
 
-def due(db: sqlite3.Connection, at: int, free_owners: Collection[str], most: int) -> list[str]:
+def due(
+    db: sqlite3.Connection,
+    at: int,
+    free_owners: Collection[str],
+    rails: Collection[tuple[str, Mode]] | None,
+    most: int,
+) -> list[str]:
     """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the longest waiting first."""
-    places = ",".join("?" * len(free_owners))
-    rows = db.execute(
-        f"SELECT id FROM payments WHERE next_at <= ? AND (owner IS NULL OR owner IN ({places})) "
-        "ORDER BY next_at, id LIMIT ?",
-        (at, *sorted(free_owners), most),
-    )
+    owners = sorted(free_owners)
+    conditions = f"next_at <= ? AND (owner IS NULL OR owner IN ({','.join('?' * len(owners))}))"
+    values: list[str | int] = [at, *owners]
+    if rails is not None:
+        conditions += f" AND (rail, mode) IN (VALUES {','.join(['(?, ?)'] * len(rails))})" if rails else " AND 0"
+        values += [each for pair in sorted(rails) for each in pair]
+    rows = db.execute(f"SELECT id FROM payments WHERE {conditions} ORDER BY next_at, id LIMIT ?", (*values, most))
     return [row["id"] for row in rows]
 
 

@@ -108,10 +108,12 @@ class SqliteJournal:
     async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
         return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
 
-    async def claim(self, at: datetime, busy: Collection[str], *, most: int) -> Sequence[PaymentRecord]:
+    async def claim(
+        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode]] | None = None
+    ) -> Sequence[PaymentRecord]:
         dead = self._dead(await self._writer.read(lambda db: payments.owners(db, millis(at))))
         waiting = await self._writer.read(
-            lambda db: payments.due(db, millis(at), {*dead, self._owners.me}, most + len(busy))
+            lambda db: payments.due(db, millis(at), {*dead, self._owners.me}, rails, most + len(busy))
         )
         free = partial(self._free, busy=busy, dead=dead)
         ids = [one for one in waiting if one not in busy][:most]
