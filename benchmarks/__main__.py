@@ -1,5 +1,6 @@
-"""Run everything and print the table."""
+"""Measure everything, a few minutes long, and print the table of ratios."""
 
+import argparse
 import sys
 
 from benchmarks import calls, payments
@@ -8,6 +9,7 @@ from benchmarks.figures import Figure, show
 
 def main() -> None:
     """One measurement after the other, with a word about which."""
+    argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__).parse_args()
     figures: list[Figure] = []
     for what, measure in (
         ("durable payments", payments.measure),

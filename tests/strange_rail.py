@@ -1,6 +1,6 @@
-"""A rail that works, and can be told to misbehave in every way that a rail can: installed as ``zap`` by a test.
+"""A rail that works, and misbehaves on demand in every way that a rail can: installed as ``zap`` by a test.
 
-``RIEL_ZAP_TRICK`` says how. It keeps no books: what it "pays" settles at once.
+A payment's concept says how, or ``RIEL_ZAP_TRICK`` for what comes before. What it "pays" settles at once, unbooked.
 """
 
 import logging
@@ -79,6 +79,7 @@ class ZapReceipt(Receipt):
     tracking_key: str | None = None
     bank_reference: str | None = None
     holder: str | None = None
+    fee: int | None = None
 
 
 class ZapSettings(RailSettings):
@@ -106,17 +107,17 @@ if os.environ.get("RIEL_ZAP_TRICK") == "noise":
 class ZapClient:
     """A bank in the head."""
 
-    def __init__(self, key: str, trick: str) -> None:
+    def __init__(self, key: str) -> None:
         self._key = key
-        self._trick = trick
 
     def prepare(self, draft: Draft, mint: Mint) -> Prepared:
-        """A reference, and nothing to send."""
-        self._trip("prepare")
-        return Prepared(reference=f"ZAP{mint.text(20)}", facts=self._facts(""))
+        """A reference, and the trick as what is sent."""
+        trick = draft.payment.concept if isinstance(draft.payment, ZapPayment) else ""
+        self._trip(trick, "prepare")
+        return Prepared(reference=f"ZAP{mint.text(20)}", body=trick.encode())
 
     async def send(self, order: Order) -> Answer:
-        """Pay, or whatever was asked instead."""
+        """Pay, or do whatever the trick is."""
         return self._answer(order, "send")
 
     async def refund(self, order: Order) -> Answer:
@@ -128,30 +129,33 @@ class ZapClient:
         return self._answer(order, "status")
 
     def _answer(self, order: Order, verb: str) -> Answer:
-        if self._trick == "noise":
-            noise(verb)
-        self._trip(verb)
+        trick = order.body.decode()
+        self._trip(trick, verb)
         words = HOSTILE.replace("{account}", order.payee.account)
-        match self._trick, verb:
+        match trick, verb:
+            case "noise", _:
+                noise(verb)
             case "hostile refusal", _:
                 raise Rejected("no", words)
             case "hostile code", "send":
                 raise Rejected(words, words)
             case "hostile code", _:
                 return Answer(status=Status.REJECTED, code=words, said=words)
+            case "hostile return", "send":
+                return settled()
+            case "hostile return", _:
+                return Answer(status=Status.RETURNED, code=words, said=words)
             case "hostile receipt", _:
-                return self._settled(rail_id=words, code=words, said=words, facts=self._facts(words))
-        return self._settled(facts=self._facts("B-1"))
+                return settled(code=words, said=words, facts={"bankReference": words, "holder": words, "other": words})
+            case "hostile id", _:
+                return settled(rail_id=words)
+            case "facts that do not fit", _:
+                return settled(facts={"fee": "a lot", "bankReference": "B-1"})
+        return settled(facts={"bankReference": "B-1", "holder": "Ana Demo", "fee": "250"})
 
-    def _settled(self, **told: Any) -> Answer:
-        return Answer(status=Status.SETTLED, settled_at=datetime.now(UTC), **told)
-
-    def _facts(self, words: str) -> dict[str, str]:
-        return {"bankReference": words, "holder": words} if words else {}
-
-    def _trip(self, verb: str) -> None:
+    def _trip(self, trick: str, verb: str) -> None:
         """Fail with the secret in every place of an error."""
-        how, _, where = self._trick.partition(" in ")
+        how, _, where = trick.partition(" in ")
         if where != verb:
             return
         words = f"POST https://bank.example/?key={self._key} Authorization: Bearer {self._key}"
@@ -159,6 +163,8 @@ class ZapClient:
         match how:
             case "raises":
                 raise RuntimeError(words) from ValueError(self._key)
+            case "exits":
+                raise SystemExit(words)
             case "unknown":
                 raise OutcomeUnknown(words)
             case "not sent":
@@ -169,6 +175,11 @@ class ZapClient:
                 raise Rejected(self._key, words)
 
 
+def settled(**told: Any) -> Answer:
+    """That it was paid."""
+    return Answer(status=Status.SETTLED, settled_at=datetime.now(UTC), **told)
+
+
 @asynccontextmanager
 async def connect(settings: ZapSettings, transport: object = None) -> AsyncIterator[ZapClient]:
     """Open a client."""
@@ -177,7 +188,7 @@ async def connect(settings: ZapSettings, transport: object = None) -> AsyncItera
     key = settings.api_key.get_secret_value()
     if settings.trick == "raises in connect":
         raise RuntimeError(f"cannot connect with {key}")
-    yield ZapClient(key, settings.trick)
+    yield ZapClient(key)
 
 
 GUARANTEES = Guarantees(
@@ -189,7 +200,7 @@ GUARANTEES = Guarantees(
     lookup_lag=timedelta(0),
     absence_after=timedelta(minutes=1),
     watch=timedelta(hours=1),
-    returns=timedelta(0),
+    returns=timedelta(hours=1),
     settles="at_once",
     refunds="by_rail",
     send_deadline=timedelta(seconds=10),

@@ -28,7 +28,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
 @pytest.fixture(scope="module", params=ERAS)
 def patient(request: pytest.FixtureRequest, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
     """One server of each era for all the calls that are wrong in themselves: it must survive every one of them."""
-    with riel(tmp_path_factory.mktemp("patient"), era=request.param, mock_base_url=bank.url) as server:
+    with riel(tmp_path_factory.mktemp("patient"), era=request.param, mock_base_url=bank.url, log="debug") as server:
         yield server
 
 
@@ -43,7 +43,7 @@ def server(patient: Riel, bank: Bank, account: str) -> Iterator[Riel]:
 @pytest.fixture
 def fresh(bank: Bank, account: str, tmp_path: Path) -> Iterator[Riel]:
     """A server of its own, for codes: wrong ones count against the principal for an hour."""
-    with riel(tmp_path, mock_base_url=bank.url) as server, nothing_leaks(server, account):
+    with riel(tmp_path, mock_base_url=bank.url, log="debug") as server, nothing_leaks(server, account):
         yield server
 
 
@@ -399,7 +399,7 @@ class TestSomebodyElses:
     ) -> None:
         paid = fresh.pay(good(account)).done
         asked = fresh.send(good(account, concept="More rent")).done
-        with riel(tmp_path, mock_base_url=bank.url, principal="mallory") as mallory, nothing_sent(bank):
+        with riel(tmp_path, mock_base_url=bank.url, principal="mallory", log="debug") as mallory, nothing_sent(bank):
             nothing = mallory.check("MOCK260307QW3E5RT7ZU8IOP0A").refusal
             assert nothing["code"] == "NOT_FOUND"
             for theirs in (paid["trackingKey"], paid["paymentId"], asked["paymentId"]):

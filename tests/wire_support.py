@@ -9,6 +9,7 @@ import json
 import os
 import re
 import select
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -137,6 +138,16 @@ def pretend_bank(folder: Path) -> Iterator[Bank]:
         bank.close()
 
 
+def install(site: Path, name: str, source: Path) -> None:
+    """Put a rail where pip would, for a server whose ``pythonpath`` is ``site``."""
+    site.mkdir(exist_ok=True)
+    shutil.copy(source, site / f"rail_{name}.py")
+    info = site / f"rail_{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: rail-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[riel]\n{name} = rail_{name}\n")
+
+
 @dataclass
 class Riel:
     """A server process and the client's ends of its pipes. All that it ever wrote is kept."""
@@ -251,17 +262,23 @@ class Riel:
     def events(self) -> str:
         """The bodies of the journal's events."""
         with contextlib.closing(sqlite3.connect(self.folder / "journal.db", timeout=PATIENCE)) as db:
-            return "\n".join(f"{event} {body}" for event, body in db.execute("SELECT event, body FROM events"))
+            rows = db.execute("SELECT event, body FROM events ORDER BY seq")
+            return "\n".join(f"{event} {body}" for event, body in rows)
 
-    def leaks(self, *values: str) -> list[str]:
+    def told(self) -> dict[str, str]:
+        """All that it ever told anybody, by where."""
+        return {"an answer": self.said.decode(errors="replace"), "stderr": self.stderr, "an event": self.events}
+
+    def leaks(self, *values: str, since: dict[str, str] | None = None) -> list[str]:
         """Where any of these, or any code, can be read that should stand nowhere: answers, logs, events.
 
         Six digits are looked for as a word: a longer number may hold them by chance.
         """
-        places = {"an answer": self.said.decode(errors="replace"), "stderr": self.stderr, "an event": self.events}
+        places = {place: text[len((since or {}).get(place, "")) :] for place, text in self.told().items()}
         words = {place: set(re.findall(r"[0-9A-Za-z]+", text)) for place, text in places.items()}
+        codes = self.codes
         found = [f"{value} in {place}" for place, text in places.items() for value in values if value in text]
-        return found + [f"{code} in {place}" for place in places for code in self.codes if code in words[place]]
+        return found + [f"{code} in {place}" for place in places for code in codes if code in words[place]]
 
     def close(self) -> int:
         """Close its stdin and wait until it has left."""

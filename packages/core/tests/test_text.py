@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from riel.text import MOST_SAID, Line, hidden, said
+from riel.text import LONGEST, MOST_SAID, Line, hidden, hiding, said
 
 LINE: TypeAdapter[str] = TypeAdapter(Line)
 
@@ -94,6 +94,24 @@ def test_what_a_bank_says_is_one_line_within_bounds() -> None:
     assert said("x" * (MOST_SAID + 1)) == "x" * (MOST_SAID - 1) + "…"
     assert said("", 10) == ""
     assert said("abcdef", 3) == "ab…"
+
+
+def test_a_line_of_megabytes_is_refused_before_it_is_looked_at() -> None:
+    assert LINE.validate_python("x" * LONGEST) == "x" * LONGEST
+    with pytest.raises(ValidationError, match="is far too long: 10000000 characters"):
+        LINE.validate_python("\u200b" * 10_000_000)
+
+
+def test_megabytes_of_nothing_are_cut_like_anything_else() -> None:
+    assert said("\u200b" * 10_000_000 + "Fondos") == "…"
+    assert len(said("Fondos " * 1_000_000)) == MOST_SAID
+
+
+@pytest.mark.parametrize("written", ["012180001234567895", "0121 8000-1234.5678_95", "0121\u00a080001234567895"])
+def test_a_number_is_hidden_however_it_is_written(written: str) -> None:
+    assert hiding(f"cuenta {written} cerrada", "012180001234567895", "****7895") == "cuenta ****7895 cerrada"
+    assert hiding("cuenta 123456", "123456", "****") == "cuenta 123456", "what short numbers hide is too much else"
+    assert hiding("ANA@Example.com", "ana@example.com", r"\1") == r"\1"
 
 
 @given(st.text(), st.integers(1, 50))

@@ -5,7 +5,9 @@ What stands in ``__all__`` is what rails are written with; everything else may c
 
 from typing import TYPE_CHECKING, Any
 
-from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.confirm import Asked, Factor, Proof, Setup, Terms
+from riel.errors import Misconfigured, NotAllowed, NotConfirmed, NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.guards import Guard
 from riel.hookspecs import hookimpl
 from riel.money import MinorUnits, Money, masked
 from riel.rail import (
@@ -41,25 +43,41 @@ from riel.text import Line, said
 
 if TYPE_CHECKING:
     from riel.http import paying, reading
+else:
+
+    def __getattr__(name: str) -> Any:
+        """``paying`` and ``reading`` bring httpx along, which only a connected rail needs."""
+        if name in {"paying", "reading"}:
+            from riel import http
+
+            return getattr(http, name)
+        raise AttributeError(f"module 'riel' has no attribute {name!r}")
+
 
 __version__ = "0.1.0"
 
 __all__ = [
     "FOREVER",
     "Answer",
+    "Asked",
     "Capabilities",
     "Capability",
     "Client",
     "Debit",
     "Draft",
     "ErrorCode",
+    "Factor",
     "Guarantees",
+    "Guard",
     "Line",
     "Lookup",
     "MinorUnits",
     "Mint",
+    "Misconfigured",
     "Mode",
     "Money",
+    "NotAllowed",
+    "NotConfirmed",
     "NotSent",
     "NothingLearned",
     "Order",
@@ -67,13 +85,16 @@ __all__ = [
     "Payee",
     "Payment",
     "Prepared",
+    "Proof",
     "Rail",
     "RailSettings",
     "Receipt",
     "Refund",
     "Rejected",
     "Sandbox",
+    "Setup",
     "Status",
+    "Terms",
     "Tool",
     "Wire",
     "hookimpl",
@@ -85,12 +106,3 @@ __all__ = [
     "said",
     "yes",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """``paying`` and ``reading`` bring httpx along, which only a connected rail needs."""
-    if name in {"paying", "reading"}:
-        from riel import http
-
-        return getattr(http, name)
-    raise AttributeError(f"module 'riel' has no attribute {name!r}")

@@ -39,9 +39,11 @@ def riel_rails() -> Iterable[Rail]:
 def riel_factors() -> "Iterable[type[Factor]]":
     """Ways to ask a person for a code, chosen by name with ``RIEL_FACTOR``::
 
-    @hookimpl
-    def riel_factors():
-        yield CarrierPigeon
+        @hookimpl
+        def riel_factors():
+            yield CarrierPigeon
+
+    Each is a class that keeps :class:`riel.Factor`.
     """
     raise NotImplementedError
 
@@ -50,8 +52,10 @@ def riel_factors() -> "Iterable[type[Factor]]":
 def riel_guards() -> "Iterable[Guard]":
     """What may refuse a payment before anybody is asked to confirm it::
 
-    @hookimpl
-    def riel_guards():
-        yield OfficeHours(from_hour=9, to_hour=18)
+        @hookimpl
+        def riel_guards():
+            yield OfficeHours(from_hour=9, to_hour=18)
+
+    Each keeps :class:`riel.Guard`. A guard that must not be missing belongs on the allow-list, ``RIEL_RAILS``.
     """
     raise NotImplementedError

@@ -62,7 +62,7 @@ class Teller:
         """
         paying = asyncio.create_task(self._confirm(call, code))
         self._paying.add(paying)
-        paying.add_done_callback(self._paying.discard)
+        paying.add_done_callback(self._confirmed)
         record = await step("confirm", asyncio.shield(paying))
         return await self._answer(record)
 
@@ -73,6 +73,12 @@ class Teller:
             if born:
                 self._begin(record, carry)
             return record
+
+    def _confirmed(self, task: asyncio.Task[PaymentRecord]) -> None:
+        """A refusal of which the caller will not hear, because it went away, is no failure to be logged."""
+        self._paying.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def status(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
         """What became of the payment the rail knows by ``reference``, or of the question with that payment id.
@@ -113,7 +119,7 @@ class Teller:
             await step("last_anchor", self.desk.journal.anchor(self.desk.now()))
         except JournalUnavailable:
             log.warning("the journal could not be sealed at the end")
-        await self.desk.clients.close()
+        await self.desk.clients.close(grace)
         await step("journal_close", self.desk.journal.close())
 
     def _lock(self, call: Call) -> asyncio.Lock:
@@ -176,6 +182,8 @@ class Teller:
                 await self.make_round()
             except JournalUnavailable:
                 log.warning("the journal cannot be read now; unresolved payments wait")
+            except Exception as failure:
+                log.error("a round failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
             await step("pause", asyncio.sleep(self.desk.pace.look_every.total_seconds()))
 
     async def make_round(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from riel.catalog import Offered
 from riel.crash import step
@@ -15,7 +16,7 @@ class Clients:
     def __init__(self, rails: Mapping[str, Offered]) -> None:
         self._rails = rails
         self._opened: dict[str, asyncio.Future[Client]] = {}
-        self._keepers: set[asyncio.Task[None]] = set()
+        self._keepers: dict[asyncio.Task[None], asyncio.Future[Client]] = {}
         self._closing = asyncio.Event()
 
     async def of(self, rail: str) -> Client:
@@ -27,8 +28,8 @@ class Clients:
         if opened is None or (opened.done() and opened.exception() is not None):
             opened = self._opened[rail] = asyncio.get_running_loop().create_future()
             keeper = asyncio.create_task(self._keep(self._rails[rail], opened), name=f"riel-client-{rail}")
-            self._keepers.add(keeper)
-            keeper.add_done_callback(self._keepers.discard)
+            self._keepers[keeper] = opened
+            keeper.add_done_callback(self._keepers.pop)
         if opened.done():
             return opened.result()
         patience = self._rails[rail].guarantees.send_deadline.total_seconds()
@@ -50,12 +51,23 @@ class Clients:
         except (Exception, SystemExit) as failure:
             if not opened.done():
                 opened.set_exception(failure if isinstance(failure, Exception) else RuntimeError("SystemExit"))
-                opened.exception()  # whoever waited may be gone
+        finally:
+            if not opened.done():
+                opened.set_exception(RuntimeError("cancelled"))
+            opened.exception()  # whoever waited may be gone
 
-    async def close(self) -> None:
-        """Close every client."""
+    async def close(self, grace: timedelta) -> None:
+        """Close every client. One that takes longer than ``grace`` is given up; one that never opened, at once."""
         self._closing.set()
-        await step("close_clients", asyncio.gather(*self._keepers, return_exceptions=True))
+        for keeper, opened in self._keepers.items():
+            if not opened.done():
+                keeper.cancel()
+        if self._keepers:
+            await step("close_clients", asyncio.wait(self._keepers, timeout=grace.total_seconds()))
+        left = list(self._keepers)
+        for keeper in left:
+            keeper.cancel()
+        await step("give_up_clients", asyncio.gather(*left, return_exceptions=True))
 
 
 def _broken(rail: str, why: str) -> NothingSent:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from riel.confirm import Proof
 from riel.crash import step
-from riel.errors import NotConfirmed, NothingSent
+from riel.errors import JournalUnavailable, NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, Counted, Intent, PaymentRecord, Unconfirmed
 from riel.rail import Draft, Mint, Payment, Prepared, Refund
 from riel.teller.desk import Call, Desk, asked_of
@@ -43,7 +43,7 @@ async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, boo
         raise await _unasked(desk, call, challenges)
     desk.guard(call.terms)
     prepared = await _prepare(desk, call)
-    async with desk.turnstile.entered(call.terms.principal) as turn:
+    with desk.turnstile.entered(call.terms.principal) as turn:
         return await _try(desk, call, code, challenge, prepared, turn)
 
 
@@ -52,9 +52,10 @@ async def _try(
 ) -> tuple[PaymentRecord, bool]:
     tally = desk.pace.tally
     while True:
+        rights = turn.rights
         counting = desk.journal.count_try(challenge.id, call.terms.principal, desk.now(), tally)
         counted = await step("count_try", counting)
-        if counted != "hourly" or not await turn.another_left():
+        if counted != "hourly" or not await turn.room(rights):
             break
     if not isinstance(counted, Counted):
         return await _lost(desk, call, code, counted)
@@ -64,7 +65,10 @@ async def _try(
         if state is ChallengeState.LOCKED:
             raise _unconfirmed("locked")
         raise _mismatch(counted.left)
-    return await _bear(desk, call, code, challenge.id, counted, proof, prepared)
+    record, born = await _bear(desk, call, code, challenge.id, counted, proof, prepared)
+    if born:
+        turn.right()
+    return record, born
 
 
 async def _bear(
@@ -83,10 +87,30 @@ async def _bear(
             if born != "reference":
                 return await _lost(desk, call, code, born)
             prepared = await _prepare(desk, call)
+    except JournalUnavailable as failure:
+        return await _born_after_all(desk, challenge_id, failure), False
     finally:
         if not isinstance(born, PaymentRecord):
             desk.busy.discard(challenge_id)
     raise NothingSent(f"The rail {call.terms.rail!r} makes references that are already taken.", code="RAIL_BROKEN")
+
+
+async def _born_after_all(desk: Desk, challenge_id: str, failure: JournalUnavailable) -> PaymentRecord:
+    """The payment whose commit failed, where it was written nevertheless: it is left to the rounds, which look first.
+
+    :raises JournalUnavailable: it was not written, or that cannot be told.
+    """
+    try:
+        record = await step("read_again", desk.journal.payment(challenge_id))
+    except JournalUnavailable:
+        raise JournalUnavailable(
+            "The journal failed, and whether this was written down cannot be told.",
+            next_action="Repeat exactly this call with the same code: it is paid once at most. "
+            "Do not pay in another way before that was answered.",
+        ) from failure
+    if record is None:
+        raise failure
+    return record
 
 
 async def _challenges(desk: Desk, call: Call) -> Sequence[Challenge]:

@@ -1,37 +1,64 @@
 """How many codes of one principal are being compared at a time.
 
 A try that is counted and not yet resolved counts as wrong, so that a burst of guesses cannot slip past the hourly
-bound. Honest calls in parallel would then refuse each other; here they wait for each other instead.
+bound. Honest calls in parallel would then refuse each other; here one that finds no room waits for another to turn out
+right, which makes room, and is refused once no other can.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from riel.crash import step
 
 
 class Turn:
-    """One try among those of its principal."""
+    """The tries of one principal that are under way. ``rights`` counts those that made room."""
 
     def __init__(self) -> None:
-        self.inside = 0
-        self._left = asyncio.Condition()
+        self.rights = 0
+        self._at_work = 0
+        self._waiting: deque[asyncio.Future[bool]] = deque()
 
-    async def another_left(self) -> bool:
-        """Wait until another try of the same principal is resolved; ``False`` at once where there is none."""
-        if self.inside <= 1:
-            return False
-        async with self._left:
-            now = self.inside
-            await step("turn", self._left.wait_for(lambda: self.inside < now or self.inside <= 1))
-        return True
+    def enter(self) -> None:
+        """One try begins."""
+        self._at_work += 1
 
-    async def left(self) -> None:
-        """This one is resolved."""
-        self.inside -= 1
-        async with self._left:
-            self._left.notify_all()
+    def right(self) -> None:
+        """One was right: it counts no more, so one that waits may be counted in its place."""
+        self.rights += 1
+        self._wake(room=True)
+
+    async def room(self, since: int) -> bool:
+        """Wait for a try to be right after ``rights`` was ``since``; ``False`` once none is left that could be."""
+        if self.rights != since:
+            return True
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self.leave()
+        try:
+            return await step("turn", place)
+        finally:
+            if place.cancelled():  # nobody counted it in again, and its end will count it out
+                self.enter()
+
+    def leave(self) -> bool:
+        """One try ends, or waits. Whether that was the last: then there is nothing left to wait for."""
+        self._at_work -= 1
+        if self._at_work == 0:
+            self._wake(room=False)
+        return self._at_work == 0
+
+    def _wake(self, *, room: bool) -> None:
+        """Let one go on where there is room, and all where there will be none."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                self.enter()
+                place.set_result(room)
+                if room:
+                    return
 
 
 class Turnstile:
@@ -40,14 +67,13 @@ class Turnstile:
     def __init__(self) -> None:
         self._turns: dict[str, Turn] = {}
 
-    @asynccontextmanager
-    async def entered(self, principal: str) -> AsyncIterator[Turn]:
+    @contextmanager
+    def entered(self, principal: str) -> Iterator[Turn]:
         """Count one try of ``principal`` as being under way."""
         turn = self._turns.setdefault(principal, Turn())
-        turn.inside += 1
+        turn.enter()
         try:
             yield turn
         finally:
-            await turn.left()
-            if turn.inside == 0 and self._turns.get(principal) is turn:
+            if turn.leave():
                 del self._turns[principal]

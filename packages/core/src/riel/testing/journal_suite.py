@@ -39,7 +39,7 @@ from riel.journal import (
 from riel.journal.chain import canonical, link
 from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
 from riel.money import Money
-from riel.rail import Payee
+from riel.rail import Mode, Payee
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 123_000, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -692,6 +692,21 @@ class LeasePromises(_Opened):
         assert [one.id for one in first] == ["pay_c"], "what is busy takes nobody's place"
         rest = await journal.claim(NOW + DAY, (), most=10)
         assert [one.id for one in rest] == ["pay_d", "pay_b", "pay_a"]
+
+    async def test_payments_of_rails_that_are_not_asked_for_are_left_alone(self, journal: Journal) -> None:
+        places: list[tuple[str, str, Mode]] = [
+            ("a", "mock", "sandbox"),
+            ("b", "mock", "test"),
+            ("c", "spei", "sandbox"),
+        ]
+        for name, rail, mode in places:
+            await moved(journal, await born(journal, name, rail=rail, mode=mode), S.UNKNOWN, next_at=NOW)
+        assert await journal.claim(NOW, (), most=10, rails=()) == []
+        assert await journal.claim(NOW, (), most=10, rails={("spei", "test")}) == []
+        first = await journal.claim(NOW, (), most=10, rails={("mock", "test"), ("spei", "sandbox")})
+        assert [one.id for one in first] == ["pay_b", "pay_c"]
+        rest = await journal.claim(NOW, {"pay_b", "pay_c"}, most=10)
+        assert [one.id for one in rest] == ["pay_a"]
 
     async def test_one_can_be_claimed_before_it_is_due(self, journal: Journal, other: Journal) -> None:
         record = await moved(journal, await born(journal), S.PENDING, next_at=NOW + DAY)
