@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,7 +55,7 @@ async def only(home: Home) -> PaymentRecord:
 
 async def until_settled(home: Home) -> PaymentRecord:
     async with asyncio.timeout(20):
-        while (record := await only(home)).state is not State.SETTLED:
+        while (record := await only(home)).state is not State.SETTLED:  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.05)
     return record
 
@@ -140,9 +141,8 @@ async def test_two_servers_that_are_given_one_code_at_once_pay_once(nursery: Nur
 async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
     nursery: Nursery, home: Home, bank: Bank
 ) -> None:
-    seed = random.randrange(10**9)
+    chance = random.Random(seed := secrets.randbelow(10**9))  # noqa: S311  # it must be possible to repeat it
     print(f"random.Random({seed})")
-    chance = random.Random(seed)
     agents = [Agent(nursery, home, bank, principal=f"agent-{number}") for number in range(SERVERS)]
     left = list(enumerate(chance.choice(PAYEES) for _ in range(PAYMENTS)))
 
@@ -153,7 +153,7 @@ async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
 
     async def kill() -> None:
         while sum(agent.killed for agent in agents) < KILLS:
-            await asyncio.sleep(chance.uniform(0.02, 0.4))
+            await asyncio.sleep(chance.uniform(0.02, 0.25))
             server = await chance.choice(agents).here()
             server.process.signal(signal.SIGKILL)
 

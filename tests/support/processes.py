@@ -26,7 +26,7 @@ async def until(happened: Callable[[], bool], what: str, *, within: float = PATI
     """Wait until ``happened()``, and say ``what`` did not happen otherwise."""
     try:
         async with asyncio.timeout(within):
-            while not happened():
+            while not happened():  # noqa: ASYNC110  # another process tells no event of ours
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise TooLate(f"within {within} s: not {what}") from None

@@ -109,6 +109,7 @@ def first(*each: Any) -> Does:
 
 
 SETTLED = Answer(status=Status.SETTLED)
+SETTLES = answers(SETTLED)
 
 
 @dataclass
@@ -205,9 +206,9 @@ class World:
 async def working(
     folder: Path,
     *,
-    sends: Does = answers(SETTLED),
-    refunds: Does = answers(SETTLED),
-    finds: Does = answers(SETTLED),
+    sends: Does = SETTLES,
+    refunds: Does = SETTLES,
+    finds: Does = SETTLES,
     connecting: Callable[[], Awaitable[None]] | None = None,
     guards: tuple[Guard, ...] = (),
     journal: Callable[[SqliteJournal], Any] = lambda journal: journal,

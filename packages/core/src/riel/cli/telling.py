@@ -126,7 +126,7 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> Table:
     for heading in ("tool", "what it does", "moves money"):
         table.add_column(heading)
     for tool in tools:
-        moves = "never" if tool["annotations"]["readOnlyHint"] else "once a person has confirmed"
+        moves = "never" if tool["annotations"]["readOnlyHint"] else "once confirmed"
         table.add_row(tool["name"], tool["title"], moves)
     return table
 

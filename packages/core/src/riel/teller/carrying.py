@@ -5,9 +5,9 @@ import asyncio
 from riel.crash import crash_point, step
 from riel.errors import NotSent, OutcomeUnknown, Rejected
 from riel.journal import PaymentRecord
-from riel.rail import Answer, Order
+from riel.rail import Order
 from riel.teller.desk import Desk, original_of
-from riel.teller.verdict import Outcome, after_send
+from riel.teller.verdict import Outcome, after_send, is_answer
 
 
 async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
@@ -40,4 +40,4 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
         return OutcomeUnknown("no answer within the send's deadline")
     except (Exception, SystemExit) as failure:
         return OutcomeUnknown(f"the rail's client failed ({type(failure).__name__})")
-    return answer if isinstance(answer, Answer) else OutcomeUnknown("the rail's client returned no answer")
+    return answer if is_answer(answer) else OutcomeUnknown("the rail's client returned no answer")

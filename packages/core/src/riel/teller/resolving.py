@@ -9,7 +9,7 @@ from riel.journal import Change, PaymentRecord, State
 from riel.rail import Answer
 from riel.teller.carrying import carry
 from riel.teller.desk import Desk, original_of
-from riel.teller.verdict import Found, SendAgain, after_lookup, from_answer, without_lookup
+from riel.teller.verdict import Found, SendAgain, after_lookup, from_answer, is_answer, without_lookup
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ async def look(desk: Desk, record: PaymentRecord) -> Found:
         return NothingLearned(type(failure).__name__)
     if found is None:
         return "absent"
-    return found if isinstance(found, Answer) else NothingLearned("the rail's client returned no answer")
+    return found if is_answer(found) else NothingLearned("the rail's client returned no answer")
 
 
 async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord:

@@ -4,9 +4,10 @@ After a send there is a :class:`Change` to write. After a look-up there is a cha
 nothing learned yet. Nothing here acts, so every row of the rules is a line of a test.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
@@ -44,6 +45,18 @@ class SendAgain:
 
 class KeepLooking:
     """Nothing can be concluded yet."""
+
+
+def is_answer(value: object) -> TypeGuard[Answer]:
+    """Whether a rail's client returned what it must. One that did not has told nothing."""
+    return (
+        isinstance(value, Answer)
+        and value.status in tuple(Status)
+        and isinstance(value.facts, Mapping)
+        and all(isinstance(text, str) for pair in value.facts.items() for text in pair)
+        and all(isinstance(text, str) for text in (value.rail_id, value.code, value.said))
+        and isinstance(value.settled_at, datetime | None)
+    )
 
 
 def after_send(record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: datetime, patience: Patience) -> Change:
@@ -148,6 +161,8 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
             )
         case Status.RETURNED:
             return replace(word, to=State.RETURNED, event="returned", next_at=None)
+        case Status.REJECTED if record.state is State.SETTLED:
+            return _review(record, "the rail rejects what it had settled")
         case Status.REJECTED:
             underway = record.sends > 1 and not rules.refusals_stored and now < record.sent_at + rules.send_deadline
             if underway:

@@ -9,7 +9,6 @@
 
 Each test is one promise, made through the verbs alone; what an intruder does goes through ``Store.tamper``.
 """
-# ruff: noqa: S101  (a promise is an assertion)
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -767,6 +766,9 @@ DEEDS: dict[str, tuple[Deed, str, int, str]] = {
     "an altered name": (lambda events: [f"UPDATE events SET event = 'asked' {OF_A} = 3"], "pay_a", 3, "altered"),
     "an altered time": (lambda events: [f"UPDATE events SET at = at + 1 {OF_A} = 3"], "pay_a", 3, "altered"),
     "an altered hash": (lambda events: [f"UPDATE events SET hash = 'f' {OF_A} = 1"], "pay_a", 1, "altered"),
+    "an altered amount": (lambda events: ["UPDATE payments SET amount = 1 WHERE id = 'pay_a'"], "pay_a", 2, "altered"),
+    "an altered payee": (lambda events: ["UPDATE payments SET payee = 'X' WHERE id = 'pay_a'"], "pay_a", 2, "altered"),
+    "an altered payload": (lambda events: ["UPDATE payments SET body = x'00' WHERE id = 'pay_a'"], "pay_a", 2, "altered"),
     "a removed beginning": (lambda events: [f"DELETE FROM events {OF_A} = 1"], "pay_a", 1, "removed"),
     "a removed middle": (lambda events: [f"DELETE FROM events {OF_A} = 2"], "pay_a", 2, "removed"),
     "a removed tail": (lambda events: [f"DELETE FROM events {OF_A} = 4"], "pay_a", 4, "missing"),

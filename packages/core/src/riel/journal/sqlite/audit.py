@@ -1,5 +1,7 @@
 """SQL of the audit chain, the anchors and the outbox."""
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,12 +10,17 @@ from typing import Any
 from riel.journal.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
 from riel.journal.records import Message
 from riel.journal.sqlite.rows import message_of
+from riel.money import masked
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
     "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
 )
 """Columns with the end of the chain of the row ``owner``."""
+CONFIRMED = (
+    "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
+    "FROM payments p JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' ORDER BY p.id"
+)
 DUE = "SELECT * FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
 
 
@@ -73,7 +80,18 @@ def verify(db: sqlite3.Connection) -> tuple[int, Broken | None]:
         Row(*row)
         for row in db.execute("SELECT seq, payment_id, n, at, event, body, hash FROM events ORDER BY payment_id, n")
     )
-    return count, first_break(rows, states) or _first_broken_anchor(db)
+    return count, first_break(rows, states) or _first_broken_anchor(db) or _first_edited(db)
+
+
+def _first_edited(db: sqlite3.Connection) -> Broken | None:
+    """The first payment that no longer says what was confirmed."""
+    for row in db.execute(CONFIRMED):
+        said = json.loads(row["said"])
+        told = (said["reference"], said["amount"], said["currency"], said["payee"], said["account"], said["payload"])
+        payload = hashlib.sha256(row["payload"]).hexdigest()
+        if told != (row["reference"], row["amount"], row["currency"], row["payee"], masked(row["account"]), payload):
+            return Broken(row["id"], row["n"], f"the payment {row['id']} was altered: event {row['n']} says otherwise")
+    return None
 
 
 def _first_broken_anchor(db: sqlite3.Connection) -> Broken | None:

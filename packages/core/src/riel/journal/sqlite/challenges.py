@@ -13,8 +13,8 @@ SELECT = (
     "FROM challenges owner WHERE "
 )
 COUNT = (
-    "SELECT state, expires_at, (SELECT count(*) FROM tries t WHERE t.challenge = c.id) AS attempts "
-    "FROM challenges c WHERE id = ?"
+    "SELECT state, expires_at, (SELECT count(*) FROM tries t WHERE t.challenge = c.id) AS attempts, "
+    "(SELECT max(at) FROM tries t WHERE t.challenge = c.id) AS last_try FROM challenges c WHERE id = ?"
 )
 WRONG = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
 INSERT = (
@@ -28,6 +28,8 @@ TWINS = (
 )
 OTHERS = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 HOW_MANY = 20
+UNDER_WAY = 60_000
+"""How long a try may be compared, in milliseconds: one that is older and unresolved has lost its process."""
 
 
 def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
@@ -140,6 +142,8 @@ def count_try(
             end(db, challenge_id, ChallengeState.EXPIRED, at)
             return "expired"
         if row["attempts"] >= tally.per_challenge:
+            if row["last_try"] < at - UNDER_WAY:
+                end(db, challenge_id, ChallengeState.LOCKED, at)
             return "locked"
         left = tally.per_challenge - row["attempts"] - 1
     outcome = "open" if challenge_id else "wrong"

@@ -76,6 +76,9 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     if version > len(scripts):
         db.execute("ROLLBACK")
         raise Misconfigured(f"RIEL_JOURNAL: {path.name} was written by a newer riel (schema {version}); upgrade riel.")
+    if not version and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        db.execute("ROLLBACK")
+        raise Misconfigured(f"RIEL_JOURNAL: {path.name} is the database of another program; choose another file.")
     for number, script in enumerate(scripts[version:], version + 1):
         for statement in _statements(script):
             db.execute(statement)

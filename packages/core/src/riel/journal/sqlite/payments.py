@@ -27,7 +27,7 @@ INSERT = (
 
 
 LEFT = (
-    "SELECT p.amount, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
+    "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
     "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
 )
 
@@ -80,6 +80,7 @@ def intend(
     if millis(asked.expires_at) <= now:
         return "expired"
     if intent.refund_of is not None and (refusal := _too_much(db, intent.refund_of, asked.money.amount)):
+        _was_right(db, counted)
         return refusal
     try:
         db.execute("UPDATE challenges SET state = 'consumed', once = ? WHERE id = ?", (once, challenge_id))
@@ -118,7 +119,7 @@ def intend(
             raise
         db.execute("UPDATE challenges SET state = 'open', once = NULL WHERE id = ?", (challenge_id,))
         return "reference"
-    db.execute("UPDATE tries SET outcome = 'right' WHERE id = ?", (counted.id,))
+    _was_right(db, counted)
     audit.append(
         db,
         challenge_id,
@@ -163,10 +164,14 @@ def intend(
     )
 
 
+def _was_right(db: sqlite3.Connection, counted: Counted) -> None:
+    db.execute("UPDATE tries SET outcome = 'right' WHERE id = ?", (counted.id,))
+
+
 def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> Unconfirmed | None:
     """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
     row = db.execute(LEFT, (payment_id,)).fetchone()
-    if row is None or row["state"] != State.SETTLED:
+    if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
     return "exceeds" if row["taken"] + amount > row["amount"] else None
 
@@ -312,6 +317,7 @@ def take(
     return replace(known, owner=me, fence=known.fence + 1, looks=known.looks + 1)
 
 
-def put_back(db: sqlite3.Connection, payment_id: str, fence: int, next_at: int | None) -> None:
-    """Give the lease back."""
-    db.execute("UPDATE payments SET owner = NULL, next_at = ? WHERE id = ? AND fence = ?", (next_at, payment_id, fence))
+def put_back(db: sqlite3.Connection, me: str, payment_id: str, fence: int, next_at: int | None) -> None:
+    """Give the lease back, if it is still ours: evidence that came meanwhile has ended it."""
+    giving = "UPDATE payments SET owner = NULL, next_at = ? WHERE id = ? AND fence = ? AND owner = ?"
+    db.execute(giving, (next_at, payment_id, fence, me))

@@ -141,7 +141,9 @@ class SqliteJournal:
         return owner is None or owner in dead or (owner == self._owners.me and payment_id not in busy)
 
     async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
-        await self._writer.write(lambda db: payments.put_back(db, payment_id, fence, maybe_millis(next_at)))
+        await self._writer.write(
+            lambda db: payments.put_back(db, self._owners.me, payment_id, fence, maybe_millis(next_at))
+        )
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         return await self._glance(lambda db: payments.get(db, payment_id))
