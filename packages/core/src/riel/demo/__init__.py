@@ -12,7 +12,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from riel.demo.stage import RAIL, Stage
-from riel.demo.story import NotAsTold, Step, tell_end, tell_story
+from riel.demo.story import tell_end, tell_story
+from riel.demo.told import NotAsTold, Step
 from riel.errors import Misconfigured
 
 __all__ = ["NotAsTold", "Step", "play"]

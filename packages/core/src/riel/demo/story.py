@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from riel.demo.stage import RAIL, Stage
+from riel.demo.told import Step, Told
 
 SEND, STATUS, REFUND = f"{RAIL}_send_payment", f"{RAIL}_check_status", f"{RAIL}_request_refund"
 
@@ -19,57 +19,6 @@ INVOICE = {"account": ACCOUNT, "amount": 50000, "concept": "Invoice 42", "recipi
 RENT = {"account": ACCOUNT_THAT_LOSES_ANSWERS, "amount": 120000, "concept": "Rent", "recipientName": "Casas del Sur"}
 PART = 20000
 AT_ONCE = 10
-
-
-class NotAsTold(Exception):
-    """Something was not as the story has it: one sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that happened, and how many debits the bank had booked after it.
-
-    ``shown`` is what a person got to see, ``untrue`` what should be so and is not.
-    """
-
-    title: str
-    request: Mapping[str, Any]
-    response: Any
-    debits: int
-    shown: Mapping[str, str] = field(default_factory=dict)
-    untrue: tuple[str, ...] = ()
-
-
-class Told:
-    """Hands each step over, checked; what has happened so far."""
-
-    def __init__(self, stage: Stage, tell: Callable[[Step], None]) -> None:
-        self.stage = stage
-        self._tell = tell
-
-    async def step(
-        self,
-        title: str,
-        request: Mapping[str, Any],
-        response: Any,
-        *,
-        debits: int,
-        must: Mapping[str, bool],
-        shown: Mapping[str, str] | None = None,
-    ) -> None:
-        """Tell one step.
-
-        :param must: what has to be so, by the sentence that says it.
-        :raises NotAsTold: it is not, or the bank has booked another number of debits.
-        """
-        booked = len(await self.stage.debits())
-        truths = {**must, f"the bank has booked {debits} debits (it has booked {booked})": booked == debits}
-        untrue = tuple(sentence for sentence, true in truths.items() if not true)
-        self._tell(
-            Step(title=title, request=request, response=response, debits=booked, shown=shown or {}, untrue=untrue)
-        )
-        if untrue:
-            raise NotAsTold(f"This should be so, and is not: {'; '.join(untrue)}.")
 
 
 def _calling(tool: str, arguments: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
