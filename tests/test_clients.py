@@ -61,7 +61,8 @@ async def test_every_tool_is_listed_and_called(tmp_path: Path, mode: str) -> Non
     async with Client(served(tmp_path), mode=mode) as client:
         person = Person(client, tmp_path / "codes")
         assert client.protocol_version == SPOKEN[mode]
-        assert client.server_info.name == "riel"
+        if mode != MODERN:  # with a pinned version nothing is asked first
+            assert client.server_info.name == "riel"
         tools = await person.list()
 
         paid = await person.confirmed(SEND, INVOICE)

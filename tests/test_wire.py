@@ -260,9 +260,7 @@ ARGUMENTS = st.dictionaries(st.sampled_from(sorted(GOOD)), ANY, max_size=2).flat
 ) | st.dictionaries(st.text(max_size=10), ANY, max_size=3)
 
 
-@settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tool=st.sampled_from(TOOLS), arguments=ARGUMENTS)
 def test_whatever_is_called_answers_in_the_one_shape(server: Riel, tool: str, arguments: dict[str, Any]) -> None:
     answer = server.call(tool, arguments)  # which checks the shape

@@ -23,8 +23,7 @@ async def riel(tmp_path: Path) -> AsyncIterator[Hosted]:
         yield riel
 
 
-def debits(riel: Hosted) -> list[object]:
-    ...
+def debits(riel: Hosted) -> list[object]: ...
 
 
 async def test_a_question_that_nobody_answered_is_expired(riel: Hosted) -> None:

@@ -30,7 +30,7 @@ from riel.errors import JournalUnavailable, NotAllowed, NotConfirmed, NotFound, 
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 
-from .teller_support import PATIENCE, SETTLED, Strange, answers, first, working
+from .teller_support import PATIENCE, SETTLED, Strange, World, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -716,6 +716,46 @@ async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog
             while await world.state(record) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
                 await asyncio.sleep(0.01)
     assert "a round failed (OSError)" in caplog.text
+
+
+# Who is at work on it
+
+
+async def test_what_another_living_teller_is_sending_is_left_to_it(tmp_path: Path) -> None:
+    gate = Gate()
+    async with working(tmp_path, sends=gate) as owner, working(tmp_path, finds=answers(None)) as other:
+        record = await owner.teller.confirm(owner.call(), await owner.asked(owner.call()))
+        other.later(minutes=5)
+        await other.round()
+        assert (await other.teller.status("toy", record.reference, "ana")).state is State.SENDING
+        assert other.client.looked == other.client.sent == []
+        gate.open.set()
+        await owner.quiet()
+        known = await owner.known(record)
+        assert (known.state, known.fence) == (State.SETTLED, 1)
+
+
+class Interrupted:
+    """A journal in which a round is made between the birth of a payment and its send."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self.world: World
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def confirm_and_intend(self, *what: Any) -> Any:
+        born = await self._journal.confirm_and_intend(*what)
+        await self.world.teller.make_round()
+        return born
+
+
+async def test_a_round_never_takes_a_newborn_payment_for_an_orphan(tmp_path: Path) -> None:
+    async with working(tmp_path, journal=Interrupted) as world:
+        world.teller.desk.journal.world = world  # type: ignore[attr-defined]
+        record = await world.paid(world.call())
+        assert (record.state, record.fence, world.client.looked) == (State.SETTLED, 1, [])
 
 
 # Whose payment it is

@@ -6,10 +6,10 @@ from dataclasses import replace
 from riel.journal import Counted, Opened, Tally, Unconfirmed, Words
 from riel.journal.records import Challenge, ChallengeState, Earlier
 from riel.journal.sqlite.audit import HEAD, append
-from riel.journal.sqlite.rows import challenge_of, millis
+from riel.journal.sqlite.rows import CHALLENGE, challenge_of, millis
 
 SELECT = (
-    f"SELECT owner.*, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD} "
+    f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD} "
     "FROM challenges owner WHERE "
 )
 COUNT = (

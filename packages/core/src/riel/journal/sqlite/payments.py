@@ -11,12 +11,12 @@ from riel.journal.chain import canonical
 from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.sqlite import audit, challenges
-from riel.journal.sqlite.rows import challenge_of, maybe_millis, millis, payment_of
+from riel.journal.sqlite.rows import PAYMENT, challenge_of, maybe_millis, millis, payment_of
 from riel.money import masked
 from riel.rail import Mode
 
 SELECT = (
-    "SELECT owner.*, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
+    f"SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
     f"r.state = 'settled') AS refunded, {audit.HEAD} FROM payments owner "
 )
 INSERT = (
