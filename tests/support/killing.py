@@ -21,10 +21,6 @@ another: where a point is not reached, the story is played again."""
 Story = Callable[[Agent], Awaitable[object]]
 
 
-class Missed(AssertionError):
-    """The story ended before the point at which it should have been killed."""
-
-
 class Stage:
     """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time."""
 
@@ -40,13 +36,21 @@ class Stage:
         """Close the banks."""
         self._open.close()
 
-    async def play(
-        self, story: Story, deaths: Sequence[Point] = (), *, fault: dict[str, Any] | None = None, **bank: str
-    ) -> list[list[Point]]:
+    async def play(self, story: Story, deaths: Sequence[Point] = (), **how: Any) -> list[list[Point]]:
         """The points that each server passed, the n-th of which is killed at the n-th of ``deaths``.
 
-        :raises AssertionError: something that must hold does not.
+        :param how: ``fault``, which the bank is told to have first; and the bank's settings.
+        :raises AssertionError: something that must hold does not, or the story is never killed there.
         """
+        for _ in range(TRIES):
+            agent = await self._played(story, deaths, **how)
+            if agent.killed == len(deaths):
+                return [points(agent.trace(number)) for number in range(agent.killed + 1)]
+        raise AssertionError(f"never reached: {named(deaths)}")
+
+    async def _played(
+        self, story: Story, deaths: Sequence[Point], fault: dict[str, Any] | None = None, **bank: str
+    ) -> Agent:
         home = Home(self._folder / f"home-{next(self._numbers)}")
         home.folder.mkdir(parents=True)
         with self._bank(bank) as here:
@@ -59,26 +63,19 @@ class Stage:
                 await proven(home, here, agent.told)
             finally:
                 await agent.close()
-            if agent.killed < len(deaths):
-                raise Missed(f"{agent.killed} of {len(deaths)} kills happened")
-            return [points(agent.trace(number)) for number in range(agent.killed + 1)]
+            return agent
 
     async def play_each(self, story: Story, places: Iterable[Sequence[Point]], **how: Any) -> dict[str, str]:
         """What did not hold, by where it was killed."""
-
         free = asyncio.Semaphore(AT_ONCE)
 
         async def one(deaths: Sequence[Point]) -> str | None:
-            for _ in range(TRIES):
+            async with free:
                 try:
-                    async with free:
-                        await self.play(story, deaths, **how)
-                except Missed:
-                    continue
+                    await self.play(story, deaths, **how)
                 except Exception as failure:
                     return f"{failure!r:.500}"
                 return None
-            return "never reached"
 
         wheres = list(places)
         whats = await asyncio.gather(*map(one, wheres))

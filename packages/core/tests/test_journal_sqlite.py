@@ -22,7 +22,7 @@ from riel.journal import Journal, PaymentRecord, open_journal
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite.opening import connect, migrations
 from riel.teller.desk import asked_of
-from riel.testing.journal_suite import (
+from riel.testing.journal import (
     ACCOUNT,
     DAY,
     MINUTE,
@@ -329,7 +329,7 @@ CHILD = """
 import asyncio, os, signal, sys
 from riel.crash import at_crash_points
 from riel.journal import open_journal
-from riel.testing.journal_suite import born
+from riel.testing.journal import born
 
 async def main(path):
     journal = await open_journal(path)

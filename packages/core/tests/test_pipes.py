@@ -28,7 +28,8 @@ from mcp_types import JSONRPCResponse
 
 from riel.errors import Misconfigured
 from riel.server.framing import KEPT, LONGEST_LINE, Lines, Overlong, encoded, understood
-from riel.server.pipes import GRACE, Incoming, Outgoing, Pipes, connected, divert, ending_on_signal
+from riel.server.pipes import GRACE, Pipes, connected, divert, ending_on_signal
+from riel.server.streams import Incoming, Outgoing
 
 SERVER = Path(__file__).with_name("pipes_server.py")
 PATIENCE = 20.0

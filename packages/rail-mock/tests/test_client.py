@@ -46,7 +46,7 @@ async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(world
     async with world().client() as client:
         asked = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
         draft = Draft(kind="payment", money=Money(1, "MXN"), payment=asked)
-        mint = Mint(datetime(2026, 3, 7, tzinfo=UTC), choose=lambda alphabet: alphabet[-1])
+        mint = Mint(datetime(2026, 3, 7, tzinfo=UTC), below=lambda n: n - 1)
         prepared = client.prepare(draft, mint)
         assert prepared.reference == "MOCK260307" + "Z" * 16
         assert client.prepare(draft, mint) == prepared, "it is pure: the same mint makes the same bytes"

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """The file of the journal."""
         return Path(self.journal.removeprefix("sqlite:///"))
+
+    def in_sandbox(self) -> Self:
+        """The same for ``--sandbox``: pretend payments get a journal of their own, unless one was named."""
+        if "journal" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"journal": f"sqlite:///{self.journal_file.with_name('sandbox.db')}"})
 
 
 VARIABLES = {PREFIX + name.upper(): name for name in Settings.model_fields if name != "rail"}

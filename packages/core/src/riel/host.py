@@ -42,6 +42,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         if sandbox:
             from riel.sandbox import run_banks
 
+            settings = settings.in_sandbox()
             banks = await stack.enter_async_context(run_banks(found, settings))
         catalog = offer(found, resolving(settings, banks))
         for problem in catalog.problems:

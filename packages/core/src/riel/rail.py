@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -90,9 +90,9 @@ class Receipt(Wire):
     model_config = ConfigDict(extra="ignore", strict=False)
 
     status: str
-    amount: int | None = None
-    currency: str | None = None
-    settled_at: str | None = None
+    amount: int | None = Field(default=None, description="In minor units: 50000 is 500.00.")
+    currency: str | None = Field(default=None, description="ISO 4217.")
+    settled_at: str | None = Field(default=None, description="When the money moved (ISO 8601, UTC).")
 
 
 class Status(StrEnum):

@@ -33,4 +33,4 @@ class Console(OwnCodes):
         :raises NotConfirmed: it could not be written, so nobody was asked.
         """
         await asyncio.to_thread(deliver, STDERR, line(asked, code_for(self.key, asked)))
-        return "A six-digit code for exactly this payment was written to the server's stderr. Ask the person for it."
+        return "A six-digit code for exactly this payment was written to the server's stderr."

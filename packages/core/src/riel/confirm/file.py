@@ -40,7 +40,7 @@ class File(OwnCodes):
         :raises NotConfirmed: it could not be written, so nobody was asked.
         """
         await asyncio.to_thread(_append, self.path, line(asked, code_for(self.key, asked)))
-        return "A six-digit code for exactly this payment was written to the file of codes. Ask the person for it."
+        return "A six-digit code for exactly this payment was written to the file of codes."
 
 
 def line(asked: Asked, code: str) -> bytes:

@@ -95,7 +95,11 @@ class Totp:
         :raises NotConfirmed: the question is for somebody else than who is enrolled here.
         """
         if asked.principal != self.principal:
-            raise NotConfirmed("This person has no authenticator app enrolled here.", code="2FA_NOT_ENROLLED")
+            raise NotConfirmed(
+                "This person has no authenticator app enrolled here. Nothing was sent.",
+                code="2FA_NOT_ENROLLED",
+                next_action="Tell the operator: riel enroll.",
+            )
         return "Show the person this text, and ask for the six digits that their authenticator app shows now."
 
     def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:

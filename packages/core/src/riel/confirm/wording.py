@@ -40,7 +40,7 @@ _WORDS: dict[Language, _Words] = {
     "en": _Words(
         mode={"live": "", "test": "TEST - no real money. ", "sandbox": "SANDBOX - no real money. "},
         pay="Pay {money} to {payee} by {title}",
-        refund="Refund {money} of the payment {reference} to {payee} by {title}",
+        refund="Take back {money} of the payment {reference} to {payee} by {title}",
         named="{name} (account {account})",
         nameless="account {account}",
         purpose=", for {purpose}",
@@ -56,7 +56,7 @@ _WORDS: dict[Language, _Words] = {
     "es": _Words(
         mode={"live": "", "test": "PRUEBA - sin dinero real. ", "sandbox": "PRUEBA (sandbox) - sin dinero real. "},
         pay="Pagar {money} a {payee} por {title}",
-        refund="Devolver {money} del pago {reference} a {payee} por {title}",
+        refund="Pedir la devolución de {money} del pago {reference} a {payee} por {title}",
         named="{name} (cuenta {account})",
         nameless="la cuenta {account}",
         purpose=", concepto {purpose}",

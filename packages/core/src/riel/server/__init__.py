@@ -7,6 +7,8 @@ a tool whose schema it would refuse is left out alone, and the declared output s
 import asyncio
 import json
 import logging
+import os
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
@@ -69,6 +71,10 @@ def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> 
 
 async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
     """Serve one client until its input ends or a signal comes; what was accepted is answered first."""
+    if os.isatty(pipes.incoming):
+        sys.stderr.write(
+            "riel serve waits for an agent's client on stdin; Ctrl-C ends it, riel demo shows it at work.\n"
+        )
     async with connected(pipes, grace=grace) as (incoming, outgoing):
         with ending_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())

@@ -20,7 +20,6 @@ from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPC
 from riel.server.framing import Lines, Overlong, encoded, understood, usable_id
 
 
-
 class Owed:
     """The requests that were accepted and not answered yet."""
 

@@ -206,9 +206,15 @@ def _unconfirmed(why: Unconfirmed) -> NothingSent:
             )
         case "exceeds":
             return NothingSent(
-                "The refund is more than what is left of the payment. Nothing was sent.", code="REFUND_EXCEEDS_PAYMENT"
+                "The refund is more than what is left of the payment. Nothing was sent.",
+                code="REFUND_EXCEEDS_PAYMENT",
+                next_action="Check the payment's status: refundedAmount is what was paid back already.",
             )
         case "not_settled":
-            return NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+            return NothingSent(
+                "Only a settled payment can be refunded. Nothing was sent.",
+                code="NOT_REFUNDABLE",
+                next_action="Check its status first.",
+            )
         case _:
             return _mismatch()

@@ -44,12 +44,14 @@ def input_schema(model: type[Wire]) -> dict[str, Any]:
     A null is taken all the same. Many models and clients cannot read ``anyOf``, and some send every default they see.
     """
     schema = model.model_json_schema(by_alias=True)
+    schema.pop("title", None)
     schema["properties"] = {name: _plainly(argument) for name, argument in schema.get("properties", {}).items()}
     return schema
 
 
 def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in argument.items() if (name, value) != ("default", None)}
+    noise = {"title": argument.get("title"), "default": None}
+    rest = {name: value for name, value in argument.items() if name not in noise or value != noise[name]}
     kinds = [kind for kind in rest.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) == 1:
         del rest["anyOf"]

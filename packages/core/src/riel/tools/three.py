@@ -146,7 +146,7 @@ class RequestRefund(Verb):
         code: str | None = getattr(refund, CODE_FIELD)
         original = await self.teller.find(self.rail.name, getattr(refund, self.rail.reference_field), principal)
         if not isinstance(original, PaymentRecord) or original.kind != "payment":
-            raise NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+            raise _not_refundable()
         amount = getattr(refund, "amount", None) or original.money.amount
         if amount != original.money.amount and not able.partial_refund.able:
             raise _not_supported(able.partial_refund.reason)
@@ -223,7 +223,7 @@ def _plain(model: Wire) -> dict[str, Any]:
 def _refundable(original: PaymentRecord, amount: int) -> None:
     """Refuse at once what the journal would refuse in the end."""
     if original.state is not State.SETTLED:
-        raise NothingSent("Only a settled payment can be refunded. Nothing was sent.", code="NOT_REFUNDABLE")
+        raise _not_refundable()
     if amount > original.money.amount - original.refunded:
         raise NothingSent(
             "The refund is more than what is left of the payment. Nothing was sent.",
@@ -231,6 +231,14 @@ def _refundable(original: PaymentRecord, amount: int) -> None:
             next_action="Ask for at most refundable, in minor units.",
             details={"refundable": original.money.amount - original.refunded},
         )
+
+
+def _not_refundable() -> NothingSent:
+    return NothingSent(
+        "Only a settled payment can be refunded. Nothing was sent.",
+        code="NOT_REFUNDABLE",
+        next_action="Check its status first.",
+    )
 
 
 def _not_supported(reason: str) -> NothingSent:

@@ -1,26 +1,19 @@
 """SQL of the audit chain, the anchors and the outbox."""
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riel.journal.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
+from riel.journal.chain import GENESIS, anchor_link, canonical, link
 from riel.journal.records import Message
 from riel.journal.sqlite.rows import message_of
-from riel.money import masked
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
     "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
 )
 """Columns with the end of the chain of the row ``owner``."""
-CONFIRMED = (
-    "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
-    "FROM payments p JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' ORDER BY p.id"
-)
 DUE = "SELECT * FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
 
 
@@ -61,56 +54,15 @@ def anchor(db: sqlite3.Connection, at: int) -> bool:
     upto = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
     if upto == since:
         return False
-    digest, count = anchor_link(previous, at, upto, _hashes(db, since, upto))
+    digest, count = anchor_link(previous, at, upto, hashes(db, since, upto))
     db.execute("INSERT INTO anchors (n, at, upto, count, hash) VALUES (?, ?, ?, ?, ?)", (n, at, upto, count, digest))
     return True
 
 
-def _hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
+def hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
+    """The hashes of the events after ``since`` and up to ``upto``, in the order of writing."""
     for row in db.execute("SELECT hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (since, upto)):
         yield row["hash"]
-
-
-def verify(db: sqlite3.Connection) -> tuple[int, Broken | None]:
-    """Count the events and find the first place that does not hold: the chains first, then the anchors over them."""
-    count: int = db.execute("SELECT count(*) FROM events").fetchone()[0]
-    states = {row["id"]: row["state"] for row in db.execute("SELECT id, state FROM challenges")}
-    states |= {row["id"]: row["state"] for row in db.execute("SELECT id, state FROM payments")}
-    rows = (
-        Row(*row)
-        for row in db.execute("SELECT seq, payment_id, n, at, event, body, hash FROM events ORDER BY payment_id, n")
-    )
-    return count, first_break(rows, states) or _first_broken_anchor(db) or _first_edited(db)
-
-
-def _first_edited(db: sqlite3.Connection) -> Broken | None:
-    """The first payment that no longer says what was confirmed."""
-    for row in db.execute(CONFIRMED):
-        said = json.loads(row["said"])
-        told = (said["reference"], said["amount"], said["currency"], said["payee"], said["account"], said["payload"])
-        payload = hashlib.sha256(row["payload"]).hexdigest()
-        if told != (row["reference"], row["amount"], row["currency"], row["payee"], masked(row["account"]), payload):
-            return Broken(row["id"], row["n"], f"the payment {row['id']} was altered: event {row['n']} says otherwise")
-    return None
-
-
-def _first_broken_anchor(db: sqlite3.Connection) -> Broken | None:
-    previous, since = GENESIS, 0
-    for expected, row in enumerate(db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n").fetchall(), 1):
-        if row["n"] != expected:
-            return Broken("", expected, f"anchor {expected} is missing: it was removed")
-        digest, count = anchor_link(previous, row["at"], row["upto"], _hashes(db, since, row["upto"]))
-        if count != row["count"]:
-            return Broken(
-                "",
-                expected,
-                f"anchor {expected} seals {row['count']} events up to number {row['upto']}, and there are {count}: "
-                "a whole chain or the end of one was removed",
-            )
-        if digest != row["hash"]:
-            return Broken("", expected, f"anchor {expected} does not match the events {since + 1} to {row['upto']}")
-        previous, since = row["hash"], row["upto"]
-    return None
 
 
 def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:

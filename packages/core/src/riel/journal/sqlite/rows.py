@@ -35,8 +35,8 @@ def maybe_when(value: int | None) -> datetime | None:
 
 CHALLENGE = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.digest, owner.nonce, owner.factor, "
-    "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.bank, owner.created_at, owner.expires_at, "
-    "owner.state, owner.asked_at, owner.once, owner.earlier"
+    "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.bank, owner.created_at, "
+    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier"
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 

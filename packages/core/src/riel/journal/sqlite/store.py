@@ -20,7 +20,7 @@ from riel.journal.records import (
     PaymentRecord,
     State,
 )
-from riel.journal.sqlite import audit, challenges, payments
+from riel.journal.sqlite import audit, challenges, payments, verifying
 from riel.journal.sqlite.opening import connect, glancing
 from riel.journal.sqlite.owners import Owners
 from riel.journal.sqlite.rows import event_of, maybe_millis, millis
@@ -28,6 +28,7 @@ from riel.journal.sqlite.writer import Writer
 from riel.rail import Mode
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 class SqliteJournal:
@@ -167,7 +168,25 @@ class SqliteJournal:
         return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
 
     async def verify(self) -> tuple[int, Broken | None]:
-        return await self._writer.read(audit.verify)
+        events, broken = await self._leaf_through(verifying.chains)
+        sealed: Broken | verifying.Sealed | None = verifying.Sealed()
+        while broken is None and isinstance(sealed, verifying.Sealed):
+            sealed = await self._writer.read(partial(_from, verifying.anchor, sealed))
+            broken = sealed if isinstance(sealed, Broken) else None
+        if broken is None:
+            _, broken = await self._leaf_through(verifying.payments)
+        return events, broken
+
+    async def _leaf_through(
+        self, page: Callable[[sqlite3.Connection, str], verifying.Page]
+    ) -> tuple[int, Broken | None]:
+        events = 0
+        after: str | None = ""
+        broken: Broken | None = None
+        while after is not None and broken is None:
+            shown = await self._writer.read(partial(_from, page, after))
+            events, after, broken = events + shown.events, shown.after, shown.broken
+        return events, broken
 
     async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))
@@ -186,3 +205,8 @@ class SqliteJournal:
         self._reader.close()
         await self._writer.close()
         self._owners.leave()
+
+
+def _from(page: Callable[[sqlite3.Connection, P], T], place: P, db: sqlite3.Connection) -> T:
+    """``page`` as a unit of work that begins at ``place``."""
+    return page(db, place)

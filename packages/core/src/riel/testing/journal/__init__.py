@@ -1,0 +1,84 @@
+"""What every journal promises, whatever it is stored in: subclass :class:`JournalPromises` and say how to reach it.
+
+::
+
+    class TestMyStore(JournalPromises):
+        @pytest.fixture
+        def store(self, tmp_path):
+            return MyStore(tmp_path)   # keeps the protocol `Store`
+
+Each test is one promise, made through the verbs alone; what an intruder does goes through ``Store.tamper``.
+"""
+
+from riel.testing.journal.audit import DEEDS, AuditPromises, audited
+from riel.testing.journal.birth import BirthPromises, RefundPromises
+from riel.testing.journal.given import (
+    ACCOUNT,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    PAYEE,
+    SECOND,
+    TALLY,
+    Store,
+    a_question,
+    an_intent,
+    born,
+    guess,
+    history,
+    in_state,
+    moved,
+    opened,
+    paid_back,
+    plainly,
+    settled,
+    tried,
+)
+from riel.testing.journal.keeping import KeepingPromises
+from riel.testing.journal.leases import LeasePromises
+from riel.testing.journal.outbox import OutboxPromises
+from riel.testing.journal.questions import QuestionPromises
+from riel.testing.journal.transitions import TransitionPromises
+from riel.testing.journal.tries import TryPromises
+
+__all__ = [
+    "ACCOUNT",
+    "DAY",
+    "DEEDS",
+    "HOUR",
+    "MINUTE",
+    "NOW",
+    "PAYEE",
+    "SECOND",
+    "TALLY",
+    "JournalPromises",
+    "Store",
+    "a_question",
+    "an_intent",
+    "audited",
+    "born",
+    "guess",
+    "history",
+    "in_state",
+    "moved",
+    "opened",
+    "paid_back",
+    "plainly",
+    "settled",
+    "tried",
+]
+
+
+class JournalPromises(
+    QuestionPromises,
+    TryPromises,
+    BirthPromises,
+    RefundPromises,
+    TransitionPromises,
+    LeasePromises,
+    AuditPromises,
+    OutboxPromises,
+    KeepingPromises,
+):
+    """All of them."""

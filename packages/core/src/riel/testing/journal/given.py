@@ -1,0 +1,168 @@
+"""What the promises start from: a store, two handles to it, and the shortest way to each state of a payment."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Protocol
+
+import pytest
+
+from riel.journal import (
+    Challenge,
+    ChallengeState,
+    Change,
+    Counted,
+    Earlier,
+    Intent,
+    Journal,
+    Opened,
+    PaymentRecord,
+    State,
+    Tally,
+    Unconfirmed,
+)
+from riel.money import Money
+from riel.rail import Payee
+
+NOW = datetime(2026, 3, 2, 12, 0, 0, 123_000, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MEXICO = timezone(timedelta(hours=-6))
+TALLY = Tally()
+ACCOUNT = "012180001234567895"
+PAYEE = Payee(ACCOUNT, "Peñón & Hijos S.A.", "Banco de Ñuñoa")
+S = State
+
+
+class Store(Protocol):
+    """How the suite reaches the store it is about."""
+
+    async def open(self) -> Journal:
+        """A handle to the same record, as a process of its own would have it."""
+
+    def tamper(self, *statements: str) -> None:
+        """Run SQL behind the journal's back, with its triggers and foreign keys out of the way."""
+
+
+def a_question(name: str = "a", **changes: Any) -> Challenge:
+    """A question to a person; another ``name`` is another payment."""
+    asked = Challenge(
+        id=f"pay_{name}",
+        principal="ana",
+        rail="mock",
+        mode="sandbox",
+        kind="payment",
+        digest=name.encode().ljust(32, b"\x00"),
+        nonce=bytes(range(16)),
+        factor="file",
+        text="",
+        money=Money(50_000, "MXN"),
+        payee=PAYEE,
+        created_at=NOW,
+        expires_at=NOW + 10 * MINUTE,
+    )
+    return replace(asked, **changes)
+
+
+def an_intent(reference: str = "REF-a", **changes: Any) -> Intent:
+    """What is written before the first byte leaves."""
+    intent = Intent(
+        reference=reference,
+        body=bytes(range(256)),
+        facts={"operatingDate": "2026-03-02"},
+        arguments={"account": ACCOUNT, "concept": "niño 👶"},
+        resend_until=NOW + HOUR,
+        absent_after=NOW + DAY,
+    )
+    return replace(intent, **changes)
+
+
+def plainly(earlier: Earlier | None) -> str:
+    """Words that say what they were told."""
+    return "Pay?" if earlier is None else f"Payment number {earlier.count + 1}, after {earlier.reference}?"
+
+
+async def opened(journal: Journal, challenge: Challenge) -> Opened:
+    """Ask."""
+    return await journal.open_challenge(challenge, plainly, again_within=10 * MINUTE, no_stays=DAY)
+
+
+async def tried(journal: Journal, challenge: Challenge, at: datetime = NOW, tally: Tally = TALLY) -> Counted:
+    """Count a try that must be possible."""
+    counted = await journal.count_try(challenge.id, challenge.principal, at, tally)
+    assert isinstance(counted, Counted)
+    return counted
+
+
+async def guess(journal: Journal, challenge: Challenge, at: datetime = NOW) -> ChallengeState | Unconfirmed:
+    """Try a wrong code."""
+    counted = await journal.count_try(challenge.id, challenge.principal, at, TALLY)
+    if not isinstance(counted, Counted):
+        return counted
+    return await journal.wrong(counted, challenge.id, at, TALLY)
+
+
+async def born(
+    journal: Journal, name: str = "a", *, at: datetime = NOW, intent: Intent | None = None, **changes: Any
+) -> PaymentRecord:
+    """A payment from question to birth."""
+    changes = {"created_at": at, "expires_at": at + 10 * MINUTE, **changes}
+    asked = (await opened(journal, a_question(name, **changes))).challenge
+    counted = await tried(journal, asked, at, Tally(per_window=1000))
+    given = intent or an_intent(f"REF-{name}")
+    record = await journal.confirm_and_intend(counted, asked.id, None, given, at)
+    assert isinstance(record, PaymentRecord), record
+    return record
+
+
+async def moved(
+    journal: Journal, record: PaymentRecord, to: State, at: datetime = NOW, **changes: Any
+) -> PaymentRecord:
+    """``record`` in another state, which life must allow."""
+    change = Change(**{"to": to, "event": to.value, "fence": record.fence, **changes})
+    after, done = await journal.record(record.id, change, at)
+    assert done, f"{record.state} did not become {to}"
+    return after
+
+
+async def settled(journal: Journal, name: str = "a", amount: int = 50_000) -> PaymentRecord:
+    """A payment that has settled."""
+    return await moved(journal, await born(journal, name, money=Money(amount, "MXN")), S.SETTLED)
+
+
+async def in_state(journal: Journal, state: State, name: str) -> PaymentRecord:
+    """A payment in ``state``."""
+    record = await born(journal, name)
+    return record if state is S.SENDING else await moved(journal, record, state)
+
+
+async def paid_back(journal: Journal, name: str, original: PaymentRecord, amount: int) -> PaymentRecord | Unconfirmed:
+    """A refund, or why there is none."""
+    asked = (await opened(journal, a_question(name, kind="refund", money=Money(amount, "MXN")))).challenge
+    counted = await tried(journal, asked, tally=Tally(per_window=1000))
+    intent = an_intent(f"REF-{name}", refund_of=original.id)
+    return await journal.confirm_and_intend(counted, asked.id, None, intent, NOW)
+
+
+async def history(journal: Journal, payment_id: str) -> list[str]:
+    """The events of one payment by name."""
+    return [event.event for event in await journal.events(payment_id)]
+
+
+class TwoHandles:
+    """Two handles to one record, and the runner that the promises need."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    async def journal(self, store: Store) -> AsyncIterator[Journal]:
+        journal = await store.open()
+        yield journal
+        await journal.close()
+
+    @pytest.fixture
+    async def other(self, store: Store, journal: Journal) -> AsyncIterator[Journal]:
+        other = await store.open()
+        yield other
+        await other.close()
