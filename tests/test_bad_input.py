@@ -282,6 +282,15 @@ class TestLines:
         refusal = server.send(raw(account, **{field: "[" * depth + "]" * depth})).refusal
         assert refusal["details"]["field"] == field
 
+    @pytest.mark.parametrize("depth", [250, 500, 950])
+    def test_what_is_nested_deeply_beside_half_an_emoji_is_refused_by_name(
+        self, server: Riel, account: str, depth: int
+    ) -> None:
+        deep = "[" * depth + '"x"' + "]" * depth
+        refusal = server.send(raw(account, concept=deep, recipientName='"Ana \\ud83d"')).refusal
+        assert refusal["code"] == "INVALID_ARGUMENT"
+        assert refusal["details"]["field"] == "concept"
+
     @pytest.mark.parametrize("depth", [250, 100_000])
     def test_what_is_nested_beyond_reading_is_a_parse_error(self, server: Riel, account: str, depth: int) -> None:
         parse_error(server, call_line(server, raw(account, concept='{"a":' * depth + "1" + "}" * depth)))

@@ -16,6 +16,9 @@ STRANGE = Path(__file__).with_name("strange_rail.py")
 CANARY = "canary7Jq2xW9mZr4kT8"
 ACCOUNT = "9876543210"
 SPACED = "9876 5432 10"
+AS_IT_IS = pytest.mark.xfail(
+    strict=True, reason="a rail's codes, ids and errors are written to the journal as they are"
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +124,19 @@ class TestWordsOfABank:
         assert answer.done["status"] == "success"
         assert looked(zap, payment_id).done["status"] == "success"
 
-    @pytest.mark.xfail(strict=True, reason="the rail's own id is written to the journal as it is")
+    @AS_IT_IS
     def test_an_id_that_cannot_be_written_does_not_lose_the_answer(self, zap: Riel) -> None:
         answer, _ = paid(zap, "hostile id")
         assert answer.done["status"] == "success"
 
-    @pytest.mark.xfail(strict=True, reason="a rail's words are written to the journal's events as they are")
-    @pytest.mark.parametrize("trick", ["hostile refusal", "hostile code", "hostile return"])
+    @pytest.mark.parametrize(
+        "trick",
+        [
+            "hostile refusal",
+            pytest.param("hostile code", marks=AS_IT_IS),
+            pytest.param("hostile return", marks=AS_IT_IS),
+        ],
+    )
     def test_the_record_holds_no_account_number_that_a_bank_repeats(self, zap: Riel, trick: str) -> None:
         before = zap.told()
         _, payment_id = paid(zap, trick)
@@ -209,16 +218,7 @@ class TestSecrets:
         assert zap.leaks(CANARY, since=before) == []
 
     @pytest.mark.parametrize(
-        "trick",
-        [
-            pytest.param(
-                trick,
-                marks=[pytest.mark.xfail(strict=True, reason="a rail's words are written down as they are")]
-                if trick in WRITTEN_DOWN
-                else [],
-            )
-            for trick in FAILURES
-        ],
+        "trick", [pytest.param(trick, marks=AS_IT_IS if trick in WRITTEN_DOWN else ()) for trick in FAILURES]
     )
     def test_the_record_holds_no_secret(self, zap: Riel, trick: str) -> None:
         before = zap.told()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from riel import Answer, Draft, Mint, Money, Order, Payee, Prepared, Status
+from riel import Answer, Draft, Mint, Money, Order, OutcomeUnknown, Payee, Prepared, Status
 from riel.catalog import Offered
 from riel.confirm import Asked, Proof, Terms, code_for
 from riel.errors import NothingSent, RielError
@@ -80,11 +80,16 @@ class Person:
         return Proof() if self.same(asked, code, Proof()) else None
 
     def same(self, asked: Asked, code: str, proof: Proof) -> bool:
-        return code == code_for(self.key, asked)
+        return code == self._right(asked)
 
     def code(self, challenge: Challenge) -> str:
         """What the person reads."""
-        return next(code_for(self.key, asked) for asked in self.asked if asked.payment_id == challenge.id)
+        return next(self._right(asked) for asked in self.asked if asked.payment_id == challenge.id)
+
+    def _right(self, asked: Asked) -> str:
+        """Never below 001000, so that what a test calls a wrong code is one."""
+        right = code_for(self.key, asked)
+        return right if right >= "001000" else f"9{right[1:]}"
 
 
 def answers(answer: Any) -> Does:
@@ -110,6 +115,8 @@ def first(*each: Any) -> Does:
 
 SETTLED = Answer(status=Status.SETTLED)
 SETTLES = answers(SETTLED)
+WRONG = "000000"
+LOST = OutcomeUnknown("no whole answer")
 
 
 @dataclass
@@ -255,3 +262,14 @@ async def working(
 
 class Strange(RielError):
     """Nothing that a rail should raise."""
+
+
+class Gate:
+    """A rail that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+
+    async def __call__(self, order: Order) -> Answer:
+        await self.open.wait()
+        return SETTLED

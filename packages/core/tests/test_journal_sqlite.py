@@ -1,12 +1,8 @@
-"""The SQLite store keeps every promise of a journal, and its own: of the file, its pragmas and its processes."""
+"""The SQLite store keeps every promise of a journal, and its own: of the file and its pragmas."""
 
 import asyncio
 import os
-import select
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +14,7 @@ from riel.confirm import Terms, digest, question
 from riel.confirm.file import File
 from riel.confirm.mac import code_for
 from riel.errors import Misconfigured
-from riel.journal import Journal, PaymentRecord, open_journal
+from riel.journal import PaymentRecord, open_journal
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite.opening import connect, migrations
 from riel.teller.desk import asked_of
@@ -34,31 +30,11 @@ from riel.testing.journal import (
     audited,
     born,
     guess,
-    history,
     settled,
     tried,
 )
 
-PATIENCE = 20.0
-
-
-class SqliteFile:
-    """One journal in one file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    async def open(self) -> Journal:
-        return await open_journal(f"sqlite:///{self.path}")
-
-    def tamper(self, *statements: str) -> None:
-        db = sqlite3.connect(self.path, isolation_level=None)
-        db.execute("PRAGMA foreign_keys = 0")
-        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {trigger}")
-        for statement in statements:
-            db.execute(statement)
-        db.close()
+from .sqlite_support import SqliteFile
 
 
 @pytest.fixture
@@ -320,110 +296,4 @@ async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(sto
     paid, referred, asked, (newest,) = await reads
     assert paid == referred == record
     assert asked == newest
-    await journal.close()
-
-
-# The processes
-
-CHILD = """
-import asyncio, os, signal, sys
-from riel.crash import at_crash_points
-from riel.journal import open_journal
-from riel.testing.journal import born
-
-async def main(path):
-    journal = await open_journal(path)
-    {deed}
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-PAY_AND_STAY = """
-    await born(journal)
-    print("paid", flush=True)
-    await asyncio.Event().wait()
-"""
-
-DIE_AT = """
-    passed = []
-    def hook(name):
-        passed.append(name)
-        if passed.count({point!r}) == {nth}:
-            os.kill(os.getpid(), signal.SIGKILL)
-    at_crash_points(hook)
-    await born(journal)
-"""
-
-
-def run(deed: str, store: SqliteFile) -> subprocess.Popen[bytes]:
-    """A real process with a handle to the journal."""
-    script = CHILD.format(deed=deed)
-    return subprocess.Popen([sys.executable, "-c", script, str(store.path)], stdout=subprocess.PIPE)
-
-
-@contextmanager
-def child_that_paid(store: SqliteFile) -> Iterator[subprocess.Popen[bytes]]:
-    """A living process that owns the payment ``pay_a``."""
-    with run(PAY_AND_STAY, store) as child:
-        try:
-            assert child.stdout is not None
-            assert select.select([child.stdout], [], [], PATIENCE)[0], "the child does not pay"
-            assert child.stdout.readline() == b"paid\n"
-            yield child
-        finally:
-            child.kill()
-
-
-@pytest.mark.anyio
-async def test_a_process_that_was_killed_loses_its_payments_to_one_other(store: SqliteFile) -> None:
-    handles = [await store.open() for _ in range(3)]
-    with child_that_paid(store) as child:
-        for handle in handles:
-            assert await handle.claim(NOW, (), most=10) == [], "its owner is alive"
-            assert await handle.claim_one("pay_a", NOW, ()) is None
-        child.send_signal(signal.SIGKILL)
-        child.wait(PATIENCE)
-        claims = await asyncio.gather(*(handle.claim(NOW, (), most=10) for handle in handles))
-        ((taken,),) = [claimed for claimed in claims if claimed]
-        assert (taken.id, taken.fence) == ("pay_a", 2)
-        assert [await handle.claim_one("pay_a", NOW, {"pay_a"}) for handle in handles] == [None] * 3
-    for handle in handles:
-        await handle.close()
-
-
-@pytest.mark.anyio
-async def test_a_process_that_is_merely_stopped_keeps_its_payments(store: SqliteFile) -> None:
-    journal = await store.open()
-    with child_that_paid(store) as child:
-        child.send_signal(signal.SIGSTOP)
-        _, status = await asyncio.to_thread(os.waitpid, child.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
-        assert await journal.claim(NOW + DAY, (), most=10) == []
-        assert await journal.claim_one("pay_a", NOW + DAY, ()) is None
-    await journal.close()
-
-
-@pytest.mark.anyio
-async def test_a_kill_before_the_commit_takes_the_whole_payment_along(store: SqliteFile) -> None:
-    journal = await store.open()
-    with run(DIE_AT.format(point="commit:before", nth=3), store) as child:
-        assert child.wait(PATIENCE) == -signal.SIGKILL
-    asked = await journal.challenge("pay_a")
-    assert asked is not None
-    assert (asked.state, asked.attempts) == ("open", 1), "the try that was answered is still counted"
-    assert await journal.payments() == []
-    assert await history(journal, "pay_a") == ["asked"]
-    assert await journal.verify() == (1, None)
-    await journal.close()
-
-
-@pytest.mark.anyio
-async def test_a_kill_after_the_commit_takes_nothing_along(store: SqliteFile) -> None:
-    journal = await store.open()
-    with run(DIE_AT.format(point="commit:after", nth=3), store) as child:
-        assert child.wait(PATIENCE) == -signal.SIGKILL
-    (taken,) = await journal.claim(NOW, (), most=10)
-    assert (taken.id, taken.state, taken.body) == ("pay_a", "sending", an_intent().body)
-    assert await history(journal, "pay_a") == ["asked", "confirmed"]
-    assert await journal.verify() == (2, None)
     await journal.close()

@@ -63,6 +63,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
                 guards=catalog.guards,
                 pace=Pace(answer_within=timedelta(seconds=settings.answer_within)),
                 language=settings.language,
+                clean=secrets.text,
             )
         )
         grace = max((offered.guarantees.send_deadline for offered in catalog.rails), default=timedelta(0))

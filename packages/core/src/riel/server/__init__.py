@@ -72,9 +72,7 @@ def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> 
 async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
     """Serve one client until its input ends or a signal comes; what was accepted is answered first."""
     if os.isatty(pipes.incoming):
-        sys.stderr.write(
-            "riel serve waits for an agent's client on stdin; Ctrl-C ends it, riel demo shows it at work.\n"
-        )
+        sys.stderr.write("riel serve waits for an agent's client on stdin; Ctrl-C ends it. Try riel demo.\n")
     async with connected(pipes, grace=grace) as (incoming, outgoing):
         with ending_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())

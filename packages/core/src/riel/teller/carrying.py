@@ -19,7 +19,7 @@ async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     outcome = await _send(desk, record, record.order(original))
     rules = desk.rails[record.rail].guarantees
     change = after_send(record, rules, outcome, desk.now(), desk.pace.patience)
-    written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
+    written, _ = await step("record", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
     return written
 
 

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -10,11 +10,13 @@ from riel.catalog import Offered
 from riel.confirm import Asked, Factor, Language, Terms, digest
 from riel.crash import step
 from riel.guards import Guard
-from riel.journal import Challenge, Journal, PaymentRecord, Tally
+from riel.journal import Challenge, Change, Journal, PaymentRecord, Tally
+from riel.money import masked
 from riel.rail import Wire, utc_now
 from riel.teller.clients import Clients
 from riel.teller.turnstile import Turnstile
 from riel.teller.verdict import Patience
+from riel.text import said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,29 @@ class Desk:
     below: Callable[[int], int] = secrets.randbelow
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     language: Language = "en"
+    clean: Callable[[str], str] = str
     busy: set[str] = field(default_factory=set)
     turnstile: Turnstile = field(default_factory=Turnstile)
 
     def new_id(self) -> str:
         """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
         return f"pay_{int(self.now().timestamp() * 1000):012x}{self.random_bytes(10).hex()}"
+
+    def kept(self, record: PaymentRecord, change: Change) -> Change:
+        """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
+        account = record.payee.account
+
+        def plain(text: str) -> str:
+            return said(self.clean(text).replace(account, masked(account)))
+
+        return replace(
+            change,
+            why=plain(change.why),
+            code=plain(change.code),
+            said=plain(change.said),
+            rail_id=said(self.clean(change.rail_id)),
+            facts={name: self.clean(value) for name, value in change.facts.items()},
+        )
 
     def guard(self, terms: Terms) -> None:
         """Ask every guard.

@@ -26,7 +26,7 @@ async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     if verdict is SendAgain:
         return await _send_again(desk, record)
     if isinstance(verdict, Change):
-        written, done = await step("record_found", desk.journal.record(record.id, verdict, now))
+        written, done = await step("record_found", desk.journal.record(record.id, desk.kept(record, verdict), now))
         if done:
             _tell(written, verdict)
             return written
@@ -66,7 +66,7 @@ async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord
     change = from_answer(record, rules, found, desk.now(), desk.pace.patience)
     if change.to is not State.RETURNED:
         return record
-    written, _ = await step("record_return", desk.journal.record(record.id, change, desk.now()))
+    written, _ = await step("record_return", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
     return written
 
 

@@ -134,11 +134,13 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+    """Every text in what an agent sent, which may be nested deeper than Python likes to call."""
+    inside = [value]
+    while inside:
+        match inside.pop():
+            case str() as text:
+                yield text
+            case dict() as names:
+                inside += names.values()
+            case list() as items:
+                inside += items

@@ -1,0 +1,25 @@
+"""A journal in a file, as the suite of the promises and an intruder reach it."""
+
+import sqlite3
+from pathlib import Path
+
+from riel.journal import Journal, open_journal
+
+
+class SqliteFile:
+    """One journal in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def open(self) -> Journal:
+        return await open_journal(f"sqlite:///{self.path}")
+
+    def tamper(self, *statements: str) -> None:
+        db = sqlite3.connect(self.path, isolation_level=None)
+        db.execute("PRAGMA foreign_keys = 0")
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        for statement in statements:
+            db.execute(statement)
+        db.close()
