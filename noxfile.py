@@ -116,9 +116,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """Kill a payment at every point, and its recovery at every point again. It takes about half an hour."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("pytest", "-m", "long", "tests/test_crash_points.py", *session.posargs)
+
+
+@nox.session
 def inspector(session: nox.Session) -> None:
     """List and call every tool with the MCP Inspector's own command line. It needs Node and its package registry."""
-    script = Path("tests", "inspector.py")
+    script = Path("tests", "inspector", "run.py")
     if not script.exists():
         session.skip(f"there is no {script}")
     _install(session, "--group=test", *_editable(PACKAGES))

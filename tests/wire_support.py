@@ -291,6 +291,7 @@ class Riel:
 def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, **settings: object) -> Iterator[Riel]:
     """``riel serve`` with its codes in a file, greeted as the era wants it."""
     folder.mkdir(exist_ok=True)
+    usual = {"factor": "file", "factor_file": folder / "codes", "answer_within": PATIENCE}
     errors = folder / f"stderr-{time.monotonic_ns()}"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
@@ -298,7 +299,7 @@ def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, *
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment(folder, **{"factor": "file", "factor_file": folder / "codes"} | settings),
+            env=environment(folder, **usual | settings),
             cwd=folder,
         )
     server = Riel(folder, era, process, errors)

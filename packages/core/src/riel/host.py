@@ -54,14 +54,15 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
         journal = await open_journal(settings.journal)
+        answer_within = timedelta(seconds=settings.answer_within)
         teller = Teller(
             Desk(
                 journal=journal,
                 rails=rails,
-                clients=Clients(rails),
+                clients=Clients(rails, answer_within),
                 factor=factor_for(settings, catalog, logs),
                 guards=catalog.guards,
-                pace=Pace(answer_within=timedelta(seconds=settings.answer_within)),
+                pace=Pace(answer_within=answer_within),
                 language=settings.language,
                 clean=secrets.text,
             )

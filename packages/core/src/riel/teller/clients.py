@@ -13,7 +13,8 @@ from riel.rail import Client
 class Clients:
     """Keeps each client open in a task of its own, so that it is closed by the task that opened it."""
 
-    def __init__(self, rails: Mapping[str, Offered]) -> None:
+    def __init__(self, rails: Mapping[str, Offered], patience: timedelta = timedelta(seconds=4)) -> None:
+        self._patience = patience
         self._rails = rails
         self._opened: dict[str, asyncio.Future[Client]] = {}
         self._keepers: dict[asyncio.Task[None], asyncio.Future[Client]] = {}
@@ -22,7 +23,7 @@ class Clients:
     async def of(self, rail: str) -> Client:
         """The client of that rail.
 
-        :raises NothingSent: it could not be opened within the time of one send, so nothing can leave.
+        :raises NothingSent: it could not be opened in time, so nothing can leave.
         """
         opened = self._opened.get(rail)
         if opened is None or (opened.done() and opened.exception() is not None):
@@ -32,8 +33,7 @@ class Clients:
             keeper.add_done_callback(self._keepers.pop)
         if opened.done():
             return opened.result()
-        patience = self._rails[rail].guarantees.send_deadline.total_seconds()
-        done, _ = await step("open_client", asyncio.wait({opened}, timeout=patience))
+        done, _ = await step("open_client", asyncio.wait({opened}, timeout=self._patience.total_seconds()))
         if not done:
             raise _broken(rail, "it took too long")
         try:
