@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from mcp import Client
 
 from riel.catalog import discover, offer
@@ -21,7 +22,7 @@ from riel.server import mcp_server
 from riel.teller import Clients, Desk, Teller
 from riel.tools import every_tool
 
-from .wire_support import Answer, checked
+from .wire_checks import Answer, checked
 
 
 @dataclass
@@ -55,6 +56,12 @@ class Hosted:
         result = await self.client.call_tool(tool, arguments)
         told = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         return checked(told, self.schemas[tool])
+
+    async def debits(self) -> list[dict[str, Any]]:
+        """What the bank booked."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            booked: list[dict[str, Any]] = (await http.get(f"{self.bank}/_sandbox/debits")).json()
+            return booked
 
     def code(self, payment_id: str) -> str:
         """What the person was sent for it."""

@@ -3,15 +3,13 @@
 import itertools
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from riel import masked
 
-from .wire_support import ERAS, Answer, Bank, Riel, check_error, pretend_bank, riel
+from .wire_checks import check_error, good, raw, refused
+from .wire_support import ERAS, Bank, Riel, nothing_leaks, nothing_sent, pretend_bank, riel
 
 LIMIT = 4 * 1024 * 1024
 TOOL = "mock_send_payment"
@@ -41,50 +39,9 @@ def server(patient: Riel, bank: Bank, account: str) -> Iterator[Riel]:
 
 
 @pytest.fixture
-def fresh(bank: Bank, account: str, tmp_path: Path) -> Iterator[Riel]:
-    """A server of its own, for codes: wrong ones count against the principal for an hour."""
-    with riel(tmp_path, mock_base_url=bank.url, log="debug") as server, nothing_leaks(server, account):
-        yield server
-
-
-@pytest.fixture
 def account() -> str:
     """An account that no other test uses."""
     return f"53{next(ACCOUNTS):08d}"
-
-
-@contextmanager
-def nothing_sent(bank: Bank) -> Iterator[None]:
-    before = bank.debits()
-    yield
-    assert bank.debits() == before
-
-
-@contextmanager
-def nothing_leaks(server: Riel, *accounts: str) -> Iterator[None]:
-    yield
-    assert server.leaks(*accounts) == []
-
-
-def good(account: str, /, **changes: Any) -> dict[str, Any]:
-    return {"account": account, "amount": 500, "concept": "Rent", "recipientName": "Ana Demo"} | changes
-
-
-def raw(account: str, /, **changes: str) -> str:
-    """The arguments of a good call as JSON, some of them exactly as written here."""
-    told = {name: json.dumps(value) for name, value in good(account).items()} | changes
-    return "{" + ",".join(f'"{name}":{value}' for name, value in told.items()) + "}"
-
-
-def refused(answer: Answer, code: str, field: str = "") -> dict[str, Any]:
-    """The refusal, which says that nothing was sent where that could be in doubt."""
-    refusal = answer.refusal
-    assert refusal["code"] == code, refusal
-    assert refusal["retryable"] is False
-    if field:
-        assert refusal["details"]["field"] == field
-        assert refusal["message"].startswith(field)
-    return refusal
 
 
 class TestAmounts:
@@ -314,7 +271,7 @@ def parse_error(server: Riel, line: bytes) -> None:
 
 
 class TestCodes:
-    """A code pays what it was made for, once, while it is fresh, and is not guessed."""
+    """Six ASCII digits are a code. What is not is refused, and is no try. (What codes do: ``test_bad_codes.py``.)"""
 
     WRONG = {
         "nothing": '""',
@@ -343,79 +300,3 @@ class TestCodes:
         held = server.send(raw(account, verificationCode="null")).done
         assert held["status"] == "2fa_required"
         assert server.send(good(account)).done["paymentId"] == held["paymentId"]
-
-    def test_a_wrong_code_is_refused_and_counted(self, fresh: Riel, bank: Bank, account: str) -> None:
-        code = fresh.code(fresh.send(good(account)).done["paymentId"])
-        with nothing_sent(bank):
-            for left in (4, 3, 2):
-                refusal = refused(fresh.send(good(account, verificationCode=another(code))), "2FA_MISMATCH")
-                assert refusal["details"]["triesLeft"] == left
-        assert fresh.send(good(account, verificationCode=code)).done["status"] == "success"
-
-    def test_the_sixth_try_is_refused_though_it_is_right(self, fresh: Riel, bank: Bank, account: str) -> None:
-        code = fresh.code(fresh.send(good(account)).done["paymentId"])
-        with nothing_sent(bank):
-            codes = [fresh.send(good(account, verificationCode=another(code))).refusal["code"] for _ in range(5)]
-            assert codes == ["2FA_MISMATCH"] * 4 + ["2FA_LOCKED"]
-            refusal = refused(fresh.send(good(account, verificationCode=code)), "2FA_LOCKED")
-        assert "without verificationCode" in refusal["nextAction"]
-
-    def test_new_codes_do_not_buy_more_guesses(self, fresh: Riel, bank: Bank, account: str) -> None:
-        with nothing_sent(bank):
-            for _ in range(2):
-                code = fresh.code(fresh.send(good(account)).done["paymentId"])
-                for _ in range(5):
-                    fresh.send(good(account, verificationCode=another(code)))
-            code = fresh.code(fresh.send(good(account)).done["paymentId"])
-            answer = fresh.send(good(account, verificationCode=code))
-        assert answer.refusal["code"] == "2FA_RATE_LIMITED"
-
-    @pytest.mark.parametrize(
-        "change", [{"amount": 501}, {"concept": "Rent."}, {"recipientName": "Ana Dem0"}, {"account": "5200000001"}]
-    )
-    def test_a_code_confirms_nothing_but_its_own_payment(
-        self, fresh: Riel, bank: Bank, account: str, change: dict[str, Any]
-    ) -> None:
-        mine = fresh.code(fresh.send(good(account)).done["paymentId"])
-        other = good(account, **change)
-        with nothing_sent(bank):
-            refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # nobody was asked that
-            fresh.send(other)
-            refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # they were, with another code
-
-    def test_the_code_of_a_payment_confirms_no_refund(self, fresh: Riel, account: str) -> None:
-        key = fresh.pay(good(account)).done["trackingKey"]
-        back = {"trackingKey": key, "reason": "wrong"}
-        fresh.refund(back)
-        refused(fresh.refund(back | {"verificationCode": fresh.codes[0]}), "2FA_MISMATCH")
-        assert "refundedAmount" not in fresh.check(key).done
-
-    def test_a_code_without_a_question_is_a_guess(self, fresh: Riel, bank: Bank, account: str) -> None:
-        with nothing_sent(bank):
-            refused(fresh.send(good(account, verificationCode="123456")), "2FA_MISMATCH")
-
-
-def another(code: str) -> str:
-    """A code that is not that one."""
-    return f"{(int(code) + 1) % 1_000_000:06d}"
-
-
-class TestSomebodyElses:
-    """What belongs to somebody else does not exist, and is not told apart from what does not exist."""
-
-    def test_neither_a_reference_nor_an_id_nor_a_code_is_of_use(
-        self, fresh: Riel, bank: Bank, account: str, tmp_path: Path
-    ) -> None:
-        paid = fresh.pay(good(account)).done
-        asked = fresh.send(good(account, concept="More rent")).done
-        with riel(tmp_path, mock_base_url=bank.url, principal="mallory", log="debug") as mallory, nothing_sent(bank):
-            nothing = mallory.check("MOCK260307QW3E5RT7ZU8IOP0A").refusal
-            assert nothing["code"] == "NOT_FOUND"
-            for theirs in (paid["trackingKey"], paid["paymentId"], asked["paymentId"]):
-                assert mallory.check(theirs).refusal == nothing
-                assert mallory.refund({"trackingKey": theirs, "reason": "mine"}).refusal == nothing
-            for code in fresh.codes:
-                told = good(account, concept="More rent", verificationCode=code)
-                refused(mallory.send(told), "2FA_MISMATCH")
-            assert mallory.leaks(account) == []
-        assert fresh.check(asked["paymentId"]).done["status"] == "2fa_required"

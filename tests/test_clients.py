@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from .wire_support import LEGACY, MODERN, checked, environment
+from .wire_checks import checked
+from .wire_support import LEGACY, MODERN, environment
 
 pytestmark = pytest.mark.anyio
 INVOICE = {"account": "5400000001", "amount": 50000, "concept": "Invoice #42", "recipientName": "Empresa Demo SA de CV"}
@@ -61,8 +62,8 @@ async def test_every_tool_is_listed_and_called(tmp_path: Path, mode: str) -> Non
     async with Client(served(tmp_path), mode=mode) as client:
         person = Person(client, tmp_path / "codes")
         assert client.protocol_version == SPOKEN[mode]
-        if mode != MODERN:  # with a pinned version nothing is asked first
-            assert client.server_info.name == "riel"
+        server = client.server_info
+        assert (server is None) if mode == MODERN else (server is not None and server.name == "riel")
         tools = await person.list()
 
         paid = await person.confirmed(SEND, INVOICE)

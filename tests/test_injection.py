@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,13 @@ import pytest
 
 from riel.text import MOST_SAID, hidden
 
-from .wire_support import Answer, Riel, eventually, install, pretend_bank, riel
+from .wire_checks import Answer, eventually
+from .wire_support import Riel, install, pretend_bank, riel
 
 STRANGE = Path(__file__).with_name("strange_rail.py")
 CANARY = "canary7Jq2xW9mZr4kT8"
 ACCOUNT = "9876543210"
-SPACED = "9876 5432 10"
-AS_IT_IS = pytest.mark.xfail(
-    strict=True, reason="a rail's codes, ids and errors are written to the journal as they are"
-)
+SPACED = "98765 43210"
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +34,10 @@ def zap(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Iterator[Riel]:
         yield server
 
 
-def strange(folder: Path, site: Path, **settings: object) -> Any:
-    told = {"zap_base_url": "http://127.0.0.1:1", "zap_api_key": CANARY} | settings
-    return riel(folder, pythonpath=site, rails="zap", **told)
+def strange(folder: Path, site: Path, **settings: Any) -> AbstractContextManager[Riel]:
+    """A server with the strange rail alone; its address is on this machine, and nobody is there."""
+    nobody = "http://127.0.0.1:1"
+    return riel(folder, pythonpath=site, rails="zap", zap_base_url=nobody, zap_api_key=CANARY, **settings)
 
 
 def payment(concept: str, name: str = "Ana Demo") -> dict[str, Any]:
@@ -80,6 +80,12 @@ def is_only_data(answer: Answer) -> int:
     return theirs
 
 
+def repeated(answer: Answer) -> bool:
+    """Whether the account number stands in it, in one piece or in two."""
+    told = json.dumps(answer.result)
+    return ACCOUNT in told or SPACED in told
+
+
 class TestWordsOfABank:
     """Whatever a bank writes comes back under ``untrusted``, cleaned and bounded, or not at all."""
 
@@ -103,8 +109,8 @@ class TestWordsOfABank:
         assert is_only_data(answer) == marked
         found = eventually(lambda: looked(zap, payment_id), lambda told: told.done["status"] == status)
         is_only_data(found)
-        assert ACCOUNT not in json.dumps(answer.result)
-        assert ACCOUNT not in json.dumps(found.result)
+        assert not repeated(answer)
+        assert not repeated(found)
 
     def test_a_receipt_gives_no_orders(self, zap: Riel) -> None:
         answer, payment_id = paid(zap, "hostile receipt")
@@ -112,7 +118,7 @@ class TestWordsOfABank:
         assert set(answer.done["untrusted"]) == {"bankReference", "holder"}
         assert is_only_data(answer) == 2
         assert is_only_data(looked(zap, payment_id)) == 2
-        assert ACCOUNT not in json.dumps(answer.result)
+        assert not repeated(answer)
 
     def test_what_is_one_word_is_a_fact_and_what_is_a_sentence_is_marked(self, zap: Riel) -> None:
         answer, _ = paid(zap, "an ordinary one")
@@ -124,24 +130,19 @@ class TestWordsOfABank:
         assert answer.done["status"] == "success"
         assert looked(zap, payment_id).done["status"] == "success"
 
-    @AS_IT_IS
     def test_an_id_that_cannot_be_written_does_not_lose_the_answer(self, zap: Riel) -> None:
         answer, _ = paid(zap, "hostile id")
         assert answer.done["status"] == "success"
 
     @pytest.mark.parametrize(
-        "trick",
-        [
-            "hostile refusal",
-            pytest.param("hostile code", marks=AS_IT_IS),
-            pytest.param("hostile return", marks=AS_IT_IS),
-        ],
+        "number", [ACCOUNT, pytest.param(SPACED, marks=pytest.mark.xfail(strict=True, reason="only in one piece"))]
     )
-    def test_the_record_holds_no_account_number_that_a_bank_repeats(self, zap: Riel, trick: str) -> None:
+    @pytest.mark.parametrize("trick", ["hostile refusal", "hostile code", "hostile return"])
+    def test_the_record_holds_no_account_number_that_a_bank_repeats(self, zap: Riel, trick: str, number: str) -> None:
         before = zap.told()
         _, payment_id = paid(zap, trick)
         eventually(lambda: looked(zap, payment_id), lambda told: told.done["status"] in {"rejected", "returned"})
-        assert zap.leaks(ACCOUNT, since=before) == []
+        assert zap.leaks(number, since=before) == []
 
 
 INJECTIONS = [
@@ -194,7 +195,6 @@ FAILURES = [
     *(f"{how} in send" for how in ("raises", "exits", "unknown", "not sent", "rejects", "odd code")),
     *(f"{how} in prepare" for how in ("raises", "not sent", "rejects")),
 ]
-WRITTEN_DOWN = {"unknown in send", "rejects in send", "odd code in send"}
 
 
 class TestSecrets:
@@ -217,13 +217,18 @@ class TestSecrets:
         eventually(lambda: "[hidden]" in zap.stderr[len(before["stderr"]) :])
         assert zap.leaks(CANARY, since=before) == []
 
-    @pytest.mark.parametrize(
-        "trick", [pytest.param(trick, marks=AS_IT_IS if trick in WRITTEN_DOWN else ()) for trick in FAILURES]
-    )
+    @pytest.mark.parametrize("trick", FAILURES)
     def test_the_record_holds_no_secret(self, zap: Riel, trick: str) -> None:
         before = zap.told()
         paid(zap, trick)
         assert zap.leaks(CANARY, since=before) == []
+
+    @pytest.mark.xfail(strict=True, reason="what is cut in the middle of a secret is not recognised as one")
+    def test_no_part_of_a_secret_is_told_where_words_were_cut(self, zap: Riel) -> None:
+        before = zap.told()
+        answer, _ = paid(zap, "cut in send")
+        assert answer.refusal["code"] == "ZAP_NO"
+        assert zap.leaks(CANARY[:6], since=before) == []
 
     def test_a_client_that_cannot_be_opened_tells_no_secret(self, tmp_path: Path, site: Path) -> None:
         with strange(tmp_path, site, log="debug", zap_trick="raises in connect") as server:

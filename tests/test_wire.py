@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from riel import masked
 
-from .wire_support import ERAS, MODERN, Bank, Riel, eventually, pretend_bank, riel
+from .wire_checks import eventually
+from .wire_support import ERAS, MODERN, Bank, Riel, pretend_bank, riel
 
 TOOLS = ["mock_check_status", "mock_request_refund", "mock_send_payment"]
 INVOICE = {"amount": 50000, "concept": "Invoice #42", "recipientName": "Empresa Demo SA de CV"}

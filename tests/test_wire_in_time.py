@@ -41,6 +41,7 @@ async def test_a_code_whose_time_is_over_pays_nothing(riel: Hosted) -> None:
     refusal = (await riel.call(SEND, **INVOICE, verificationCode=code)).refusal
     assert refusal["code"] == "2FA_EXPIRED"
     assert "without verificationCode" in refusal["nextAction"]
+    assert await riel.debits() == []
     assert (await riel.call(CHECK, trackingKey=held["paymentId"])).done["status"] == "expired"
 
 
@@ -77,5 +78,6 @@ async def test_what_the_person_declined_is_declined_and_not_asked_again(riel: Ho
     assert (await riel.call(SEND, **INVOICE)).refusal["code"] == "2FA_DECLINED"
     assert (await riel.call(SEND, **INVOICE, verificationCode=code)).refusal["code"] == "2FA_DECLINED"
     assert riel.codes.read_text() == asked
+    assert await riel.debits() == []
     riel.clock.turn(hours=25)
     assert (await riel.call(SEND, **INVOICE)).done["status"] == "2fa_required"

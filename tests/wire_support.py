@@ -1,8 +1,4 @@
-"""A real ``riel serve`` and a pretend bank as child processes, and the client's end of the wire in raw lines.
-
-Every answer that passes here is checked: one text that says what the structured content says, an error exactly when
-``isError``, in the shape that the tool declared.
-"""
+"""A real ``riel serve`` and a pretend bank as child processes, and the client's end of the wire in raw lines."""
 
 import contextlib
 import json
@@ -15,15 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-PATIENCE = 30.0
-"""Seconds that anything may take before a test gives up on it."""
+from .wire_checks import PATIENCE, Answer, checked
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 ERAS = (LEGACY, MODERN)
@@ -33,57 +26,6 @@ META = {
     "io.modelcontextprotocol/clientInfo": CLIENT,
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-ENVELOPE = {"data", "error"}
-ERROR = {"code", "message", "details", "retryable", "nextAction"}
-CODE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer to a call, checked."""
-
-    data: dict[str, Any] | None
-    error: dict[str, Any] | None
-    result: dict[str, Any]
-
-    @property
-    def done(self) -> dict[str, Any]:
-        """What it brought, where it is no error."""
-        assert self.data is not None, self.error
-        return self.data
-
-    @property
-    def refusal(self) -> dict[str, Any]:
-        """Why it was refused."""
-        assert self.error is not None, self.data
-        return self.error
-
-
-def checked(result: dict[str, Any], output_schema: dict[str, Any]) -> Answer:
-    """The result of a call as the wire promises it, or a failed assertion."""
-    assert set(result) - {"resultType", "_meta"} == {"content", "structuredContent", "isError"}
-    (content,) = result["content"]
-    assert set(content) == {"type", "text"}
-    assert content["type"] == "text"
-    envelope = json.loads(content["text"])
-    assert envelope == result["structuredContent"]
-    assert set(envelope) == ENVELOPE
-    assert (envelope["data"] is None) != (envelope["error"] is None)
-    assert result["isError"] is (envelope["error"] is not None)
-    if envelope["error"] is not None:
-        check_error(envelope["error"])
-    Draft202012Validator(output_schema).validate(envelope)
-    return Answer(envelope["data"], envelope["error"], result)
-
-
-def check_error(error: dict[str, Any]) -> None:
-    """A failure says what happened, whether a retry helps and what to do, each for somebody who reads."""
-    assert set(error) == ERROR
-    assert CODE.fullmatch(error["code"])
-    assert len(error["message"]) > 10
-    assert len(error["nextAction"]) > 10
-    assert isinstance(error["details"], dict)
-    assert isinstance(error["retryable"], bool)
 
 
 def environment(folder: Path, **settings: object) -> dict[str, str]:
@@ -288,14 +230,14 @@ class Riel:
 
 
 @contextlib.contextmanager
-def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, **settings: object) -> Iterator[Riel]:
-    """``riel serve`` with its codes in a file, greeted as the era wants it."""
+def riel(folder: Path, *, era: str = LEGACY, **settings: object) -> Iterator[Riel]:
+    """``riel serve`` with its codes in a file, greeted as the era wants it; ``settings`` are ``RIEL_<NAME>``."""
     folder.mkdir(exist_ok=True)
     usual = {"factor": "file", "factor_file": folder / "codes", "answer_within": PATIENCE}
     errors = folder / f"stderr-{time.monotonic_ns()}"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
-            command("serve", *options),
+            command("serve"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -304,8 +246,7 @@ def riel(folder: Path, *options: str, era: str = LEGACY, greeted: bool = True, *
         )
     server = Riel(folder, era, process, errors)
     try:
-        if greeted:
-            greet(server)
+        greet(server)
         yield server
     finally:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -326,10 +267,16 @@ def greet(server: Riel) -> None:
     server.tools.update({tool["name"]: tool for tool in listed})
 
 
-def eventually(what: Callable[[], Any], wanted: Callable[[Any], bool] = bool, *, within: float = PATIENCE) -> Any:
-    """``what()``, asked again until it is as ``wanted``."""
-    until = time.monotonic() + within
-    while not wanted(found := what()):
-        assert time.monotonic() < until, found
-        time.sleep(0.05)
-    return found
+@contextlib.contextmanager
+def nothing_sent(bank: Bank) -> Iterator[None]:
+    """The bank books nothing meanwhile."""
+    before = bank.debits()
+    yield
+    assert bank.debits() == before
+
+
+@contextlib.contextmanager
+def nothing_leaks(server: Riel, *accounts: str) -> Iterator[None]:
+    """No account and no code stands anywhere afterwards where it should not."""
+    yield
+    assert server.leaks(*accounts) == []

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.wire_support import Bank, check_error, command, environment, pretend_bank
+from tests.wire_checks import check_error
+from tests.wire_support import Bank, command, environment, pretend_bank
 
 PACKAGE = "@modelcontextprotocol/inspector"
 OLD, NEW = "0.15.0", "2.12.0"
 PATIENCE = 300
 SEND, CHECK, REFUND = "mock_send_payment", "mock_check_status", "mock_request_refund"
-INVOICE = {"amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+INVOICE: dict[str, str | int] = {"amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
 
 
 @dataclass

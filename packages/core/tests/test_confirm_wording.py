@@ -45,10 +45,10 @@ def test_a_payment_in_spanish() -> None:
 
 def test_a_refund() -> None:
     assert ask(REFUND, reference="REF1", purpose="Twice") == (
-        "Refund MXN 1,234.50 of the payment REF1 to “Empresa Demo SA de CV” "
+        "Take back MXN 1,234.50 of the payment REF1 to “Empresa Demo SA de CV” "
         "(account **************5558, “Banco Uno”) by SPEI, for “Twice”."
     )
-    assert ask(REFUND, reference="REF1", language="es").startswith("Devolver MXN 1 234.50 del pago REF1 a “Empresa")
+    assert ask(REFUND, reference="REF1", language="es").startswith("Pedir la devolución de MXN 1 234.50 del pago REF1 a “Empresa")
 
 
 def test_what_is_not_known_is_left_out() -> None:
