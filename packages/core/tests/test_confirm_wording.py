@@ -48,7 +48,9 @@ def test_a_refund() -> None:
         "Take back MXN 1,234.50 of the payment REF1 to “Empresa Demo SA de CV” "
         "(account **************5558, “Banco Uno”) by SPEI, for “Twice”."
     )
-    assert ask(REFUND, reference="REF1", language="es").startswith("Pedir la devolución de MXN 1 234.50 del pago REF1 a “Empresa")
+    assert ask(REFUND, reference="REF1", language="es").startswith(
+        "Pedir la devolución de MXN 1 234.50 del pago REF1 a “Empresa"
+    )
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -82,8 +84,8 @@ def test_a_mode_that_is_not_known_never_passes_for_live() -> None:
         (TERMS, "en", 3, "PAYMENT NUMBER 3: identical ones were made before (the last is REF0). Pay"),
         (TERMS, "es", 2, "SEGUNDO PAGO: ya se hizo uno idéntico (REF0). Pagar"),
         (TERMS, "es", 4, "PAGO NÚMERO 4: ya se hicieron otros idénticos (el último es REF0). Pagar"),
-        (REFUND, "en", 2, "SECOND REFUND: an identical one was made before (REF0). Refund"),
-        (REFUND, "es", 2, "SEGUNDA DEVOLUCIÓN: ya se hizo una idéntica (REF0). Devolver"),
+        (REFUND, "en", 2, "SECOND REFUND: an identical one was made before (REF0). Take back"),
+        (REFUND, "es", 2, "SEGUNDA DEVOLUCIÓN: ya se hizo una idéntica (REF0). Pedir"),
     ],
 )
 def test_the_second_identical_payment_says_so_first_and_loudly(

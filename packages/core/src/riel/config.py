@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     @property
     def journal_file(self) -> Path:
         """The file of the journal."""
-        return Path(self.journal.removeprefix("sqlite:///"))
+        return Path(self.journal.removeprefix("sqlite:///")).resolve()
 
     def in_sandbox(self) -> Self:
         """The same for ``--sandbox``: pretend payments get a journal of their own, unless one was named."""

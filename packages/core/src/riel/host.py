@@ -53,6 +53,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         secrets = Redactor()
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
+        factor = factor_for(settings, catalog, logs)
         journal = await open_journal(settings.journal)
         answer_within = timedelta(seconds=settings.answer_within)
         teller = Teller(
@@ -60,7 +61,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
                 journal=journal,
                 rails=rails,
                 clients=Clients(rails, answer_within),
-                factor=factor_for(settings, catalog, logs),
+                factor=factor,
                 guards=catalog.guards,
                 pace=Pace(answer_within=answer_within),
                 language=settings.language,

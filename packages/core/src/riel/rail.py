@@ -4,6 +4,7 @@ A rail author writes a :class:`Rail`; the core does the rest (confirmation, jour
 Nothing here acts.
 """
 
+import hashlib
 import secrets
 import string
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -249,7 +250,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarantees:
-    """What the rail promises, declared by its author and checked by the proof suite. Nothing has a lenient default.
+    """What the rail promises, declared by its author. Nothing has a lenient default.
 
     :param dedupe: how the rail treats a second order with the same reference: books it again (``no``), answers with
         the first one (``by_key``), or refuses it (``by_reference``).
@@ -304,8 +305,20 @@ class RailSettings(BaseSettings):
 
     @property
     def mode(self) -> Mode:
-        """``live`` or ``test``, where the provider is real; a rail tells it from its credentials."""
-        return "test"
+        """``live`` or ``test``, where the provider is real; a rail tells it from its credentials.
+
+        One that does not tell counts as live, which needs ``RIEL_LIVE=yes``: real money is never called a test.
+        """
+        return "live"
+
+    @property
+    def payer(self) -> str:
+        """Whose money leaves: the provider and the account there, by a name that stays when a key is rotated.
+
+        A payment is looked up and sent again only by a server with the same payer: another account knows nothing of
+        it, and would book it once more. Unless a rail says better, it is the provider's address.
+        """
+        return hashlib.sha256(self.base_url.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +379,7 @@ class Rail:
     lookup: type[Lookup]
     refund: type[Refund]
     receipt: type[Receipt]
-    connect: Callable[..., AbstractAsyncContextManager[Any]]
+    connect: Callable[..., AbstractAsyncContextManager[Client]]
     settings: type[RailSettings]
     errors: Mapping[str, ErrorCode]
     capabilities: Capabilities
@@ -395,5 +408,6 @@ def _only_field(lookup: type[Lookup]) -> str:
 
 
 def utc_now() -> datetime:
-    """The time, aware and in UTC: the default for every clock that is a parameter."""
-    return datetime.now(UTC)
+    """The time in UTC, in whole milliseconds as the journal keeps it: the default for every clock."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -68,7 +68,8 @@ class MockRefund(Refund):
         Line, Field(min_length=1, max_length=140, description="Why it is refunded; 140 characters at most.")
     ]
     amount: Annotated[
-        MinorUnits | None, Field(description="Centavos to refund, for a part; leave it out for all that is left.")
+        MinorUnits | None,
+        Field(description="Centavos to refund, for a part; the whole payment, if left out."),
     ] = None
 
 

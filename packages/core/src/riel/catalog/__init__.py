@@ -45,6 +45,11 @@ class Offered(Declared):
     mode: Mode
     guarantees: Guarantees
 
+    @property
+    def payer(self) -> str:
+        """Whose money leaves."""
+        return self.settings.payer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:

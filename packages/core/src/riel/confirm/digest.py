@@ -19,6 +19,7 @@ class Terms:
 
     :param arguments: every checked argument as it goes over the wire (``model_dump(mode="json", by_alias=True)``).
     :param original: the id of the payment that a refund pays back; empty for a payment.
+    :param payer: whose money leaves, as :attr:`riel.RailSettings.payer` names it.
     """
 
     kind: Literal["payment", "refund"]
@@ -29,6 +30,7 @@ class Terms:
     money: Money
     arguments: Mapping[str, Any]
     original: str = ""
+    payer: str = ""
 
     def __post_init__(self) -> None:
         if (self.kind == "refund") != bool(self.original):
@@ -59,6 +61,7 @@ def preimage(terms: Terms) -> bytes:
         terms.money.currency.encode(),
         canonical(terms.arguments),
         terms.original.encode(),
+        terms.payer.encode(),
     )
     return b"".join(len(field).to_bytes(8) + field for field in fields)
 

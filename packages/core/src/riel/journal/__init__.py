@@ -135,11 +135,11 @@ class Journal(Protocol):
         """An operator's decision on what is in review; ``None`` where it is not."""
 
     async def claim(
-        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode]] | None = None
+        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
         """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence.
 
-        :param rails: only payments of these rails in these modes; those of others are left to who offers them.
+        :param rails: only payments of these rails, modes and payers; those of others are left to who offers them.
         """
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:

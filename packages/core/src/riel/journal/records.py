@@ -60,6 +60,7 @@ class Challenge:
     asked_at: datetime | None = None
     once: str | None = None
     earlier: str | None = None
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class PaymentRecord:
     said: str = ""
     refund_of: str | None = None
     refunded: int = 0
+    payer: str = ""
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
         """What a rail's client is handed: the same every time it is asked."""

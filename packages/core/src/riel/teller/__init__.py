@@ -8,6 +8,7 @@ is cut off changes nothing about it.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,7 @@ __all__ = ["Asked", "Call", "Clients", "Desk", "Pace", "Patience", "Teller"]
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""How many payments are resolved in the background at a time."""
+"""How many payments of one rail are resolved in the background at a time: one that hangs holds up no other."""
 
 Asked = tuple[Challenge, str]
 
@@ -42,6 +43,7 @@ class Teller:
         self._paying: set[asyncio.Task[PaymentRecord]] = set()
         self._work: dict[str, asyncio.Task[PaymentRecord]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        self._resolving: dict[str, str] = {}
         self._looked: dict[str, datetime] = {}
         self._rounds: asyncio.Task[None] | None = None
         self._anchored: datetime | None = None
@@ -88,7 +90,8 @@ class Teller:
         found = await self.find(rail, reference, principal)
         if isinstance(found, Challenge):
             return found
-        if found.next_at is not None and found.id not in self._work and self._may_look(found):
+        ours = found.payer == self.desk.rails[rail].payer
+        if ours and found.next_at is not None and found.id not in self._work and self._may_look(found):
             await self._look(found)
         return await self._answer(found)
 
@@ -104,22 +107,27 @@ class Teller:
         return found
 
     async def close(self, grace: timedelta) -> None:
-        """Finish what is being sent and write it down, then seal the record. What is left, recovery finds."""
+        """Finish what is being sent within ``grace`` and write it down, then seal the record.
+
+        What is left, recovery finds.
+        """
+        until = asyncio.get_running_loop().time() + grace.total_seconds()
         if self._rounds is not None:
             self._rounds.cancel()
             await step("rounds_end", asyncio.gather(self._rounds, return_exceptions=True))
         for tasks in (self._paying, self._work.values()):
             if tasks:
-                await step("finish", asyncio.wait(tasks, timeout=grace.total_seconds()))
-        left = [*self._paying, *self._work.values()]
-        for task in left:
+                left = max(0.0, until - asyncio.get_running_loop().time())
+                await step("finish", asyncio.wait(tasks, timeout=left))
+        unfinished = [*self._paying, *self._work.values()]
+        for task in unfinished:
             task.cancel()
-        await step("give_up", asyncio.gather(*left, return_exceptions=True))
+        await step("give_up", asyncio.gather(*unfinished, return_exceptions=True))
         try:
             await step("last_anchor", self.desk.journal.anchor(self.desk.now()))
         except JournalUnavailable:
             log.warning("the journal could not be sealed at the end")
-        await self.desk.clients.close(grace)
+        await self.desk.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
         await step("journal_close", self.desk.journal.close())
 
     def _lock(self, call: Call) -> asyncio.Lock:
@@ -131,7 +139,15 @@ class Teller:
         """Work on ``record`` behind the call: neither a disconnect nor a cancellation of the caller stops it."""
 
         async def run() -> PaymentRecord:
-            return await work(self.desk, record)
+            try:
+                return await work(self.desk, record)
+            except JournalUnavailable:
+                raise
+            except Exception:
+                log.exception("work on payment %s stopped; it is taken up again later", record.id)
+                later = self.desk.now() + self.desk.pace.patience.after(record.looks + record.sends)
+                await step("set_aside", self.desk.journal.put_back(record.id, record.fence, later))
+                return record
 
         task = asyncio.create_task(run(), name=f"riel-{record.id}")
         self._work[record.id] = task
@@ -140,21 +156,30 @@ class Teller:
         return task
 
     def _ended(self, payment_id: str, task: asyncio.Task[Any]) -> None:
-        self._work.pop(payment_id, None)
-        self.desk.busy.discard(payment_id)
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("work on payment %s stopped (%s); it is taken up again", payment_id, type(failure).__name__)
+        if self._work.get(payment_id) is task:
+            self._resolving.pop(payment_id, None)
+            del self._work[payment_id]
+            self.desk.busy.discard(payment_id)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the journal could not be written for payment %s; it is taken up again", payment_id)
 
     async def _answer(self, record: PaymentRecord) -> PaymentRecord:
-        """``record`` as it stands when its work is done, or when it is time to answer."""
+        """``record`` as it stands when its work is done, or when it is time to answer.
+
+        It was born, so it is told as it was last known even where the journal cannot be read now: never as not sent.
+        """
         task = self._work.get(record.id)
-        if task is not None:
-            wait = self.desk.pace.answer_within.total_seconds()
-            await step("answer_within", asyncio.wait({task}, timeout=wait))
-            if task.done() and not task.cancelled() and task.exception() is None:
-                return task.result()
-            return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
-        return record
+        if task is None:
+            return record
+        wait = self.desk.pace.answer_within.total_seconds()
+        await step("answer_within", asyncio.wait({task}, timeout=wait))
+        if task.done() and not task.cancelled() and task.exception() is None:
+            return task.result()
+        try:
+            async with asyncio.timeout(self.desk.pace.look_every.total_seconds()):
+                return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
+        except (TimeoutError, JournalUnavailable):
+            return record
 
     def _may_look(self, record: PaymentRecord) -> bool:
         """Whether a look-up now could tell more than the last one, given how stale the rail's are."""
@@ -188,11 +213,12 @@ class Teller:
 
     async def make_round(self) -> None:
         """Take up what is due now, and seal the record when it is time."""
-        now, room = self.desk.now(), AT_ONCE - len(self._work)
-        if room > 0:
-            rails = [(name, offered.mode) for name, offered in self.desk.rails.items()]
-            claiming = self.desk.journal.claim(now, self.desk.busy, most=room, rails=rails)
-            for record in await step("claim", claiming):
+        now, at_work = self.desk.now(), Counter(self._resolving.values())
+        free = {name: offered for name, offered in self.desk.rails.items() if at_work[name] < AT_ONCE}
+        rails = [(name, offered.mode, offered.payer) for name, offered in free.items()]
+        for record in await step("claim", self.desk.journal.claim(now, self.desk.busy, most=AT_ONCE, rails=rails)):
+            if record.id not in self._work:
+                self._resolving[record.id] = record.rail
                 self._begin(record, resolve)
         if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
             await step("anchor", self.desk.journal.anchor(now))

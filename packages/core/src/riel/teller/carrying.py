@@ -1,13 +1,16 @@
 """Carry one order to the rail, once, and write down what became of it."""
 
 import asyncio
+import logging
 
 from riel.crash import crash_point, step
-from riel.errors import NotSent, OutcomeUnknown, Rejected
-from riel.journal import PaymentRecord
+from riel.errors import JournalUnavailable, NotSent, OutcomeUnknown, Rejected
+from riel.journal import Change, PaymentRecord
 from riel.rail import Order
 from riel.teller.desk import Desk, original_of
 from riel.teller.verdict import Outcome, after_send, is_answer
+
+log = logging.getLogger(__name__)
 
 
 async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
@@ -19,8 +22,19 @@ async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     outcome = await _send(desk, record, record.order(original))
     rules = desk.rails[record.rail].guarantees
     change = after_send(record, rules, outcome, desk.now(), desk.pace.patience)
-    written, _ = await step("record", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
-    return written
+    return await _written(desk, record, desk.kept(record, change))
+
+
+async def _written(desk: Desk, record: PaymentRecord, change: Change) -> PaymentRecord:
+    """Write it down, however long the journal takes: what the rail said may never be said again."""
+    while True:
+        try:
+            written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
+        except JournalUnavailable:
+            log.error("what the rail said of payment %s could not be written; it is tried again", record.id)  # noqa: TRY400
+            await step("record_later", asyncio.sleep(desk.pace.look_every.total_seconds()))
+        else:
+            return written
 
 
 async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:

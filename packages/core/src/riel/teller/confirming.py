@@ -1,6 +1,7 @@
 """From a code to a payment: counted, compared, and born in one transaction with the end of its challenge."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from riel.confirm import Proof
 from riel.crash import step
@@ -79,7 +80,7 @@ async def _bear(
     desk.busy.add(challenge_id)
     try:
         for _ in range(REFERENCES):
-            intent = _intent(call, prepared)
+            intent = _intent(desk, call, prepared)
             intending = desk.journal.confirm_and_intend(counted, challenge_id, proof.once, intent, desk.now())
             born = await step("intend", intending)
             if isinstance(born, PaymentRecord):
@@ -157,13 +158,25 @@ async def _prepare(desk: Desk, call: Call) -> Prepared:
     return prepared
 
 
-def _intent(call: Call, prepared: Prepared) -> Intent:
+def _resend_until(desk: Desk, call: Call, prepared: Prepared) -> datetime:
+    """Until when this order may be sent again: what the rail promises as of now, whatever it promises later.
+
+    Never for longer than ``resend_within``, since a person confirmed it today and not weeks from now.
+    """
+    rules, now = call.offered.guarantees, desk.now()
+    if rules.dedupe == "no":
+        return now
+    until = now + min(rules.dedupe_window, desk.pace.resend_within)
+    return min(until, prepared.resend_until) if prepared.resend_until else until
+
+
+def _intent(desk: Desk, call: Call, prepared: Prepared) -> Intent:
     return Intent(
         reference=prepared.reference,
         body=prepared.body,
         facts=prepared.facts,
         arguments=call.terms.arguments,
-        resend_until=prepared.resend_until,
+        resend_until=_resend_until(desk, call, prepared),
         absent_after=prepared.absent_after,
         refund_of=call.original.id if call.original else None,
     )

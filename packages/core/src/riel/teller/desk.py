@@ -15,8 +15,8 @@ from riel.money import masked
 from riel.rail import Wire, utc_now
 from riel.teller.clients import Clients
 from riel.teller.turnstile import Turnstile
-from riel.teller.verdict import Patience
-from riel.text import said
+from riel.teller.verdict import MOST_FACT, Patience
+from riel.text import MOST_SAID, hiding, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Pace:
 
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
     call again. ``again_within``: how long an identical payment is called the second one. ``no_stays``: how long a
-    refusal by the person stands.
+    refusal by the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
     """
 
     answer_within: timedelta = timedelta(seconds=4)
@@ -33,6 +33,7 @@ class Pace:
     ask_again_after: timedelta = timedelta(seconds=30)
     again_within: timedelta = timedelta(minutes=10)
     no_stays: timedelta = timedelta(hours=24)
+    resend_within: timedelta = timedelta(hours=24)
     look_every: timedelta = timedelta(seconds=1)
     anchor_every: timedelta = timedelta(minutes=5)
     tally: Tally = field(default_factory=Tally)
@@ -81,16 +82,16 @@ class Desk:
         """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
         account = record.payee.account
 
-        def plain(text: str) -> str:
-            return said(self.clean(text).replace(account, masked(account)))
+        def plain(text: str, most: int = MOST_SAID) -> str:
+            return said(hiding(self.clean(text), account, masked(account)), most)
 
         return replace(
             change,
             why=plain(change.why),
             code=plain(change.code),
             said=plain(change.said),
-            rail_id=said(self.clean(change.rail_id)),
-            facts={name: self.clean(value) for name, value in change.facts.items()},
+            rail_id=plain(change.rail_id),
+            facts={said(name): plain(value, MOST_FACT) for name, value in change.facts.items()},
         )
 
     def guard(self, terms: Terms) -> None:

@@ -11,7 +11,6 @@ from typing import Literal, TypeGuard
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
-from riel.money import masked
 from riel.rail import Answer, Guarantees, Status
 from riel.text import said
 
@@ -142,7 +141,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         event="accepted",
         rail_id=answer.rail_id,
         facts={name: said(value, MOST_FACT) for name, value in answer.facts.items()},
-        said=_words(record, answer.said),
+        said=said(answer.said),
         code=said(answer.code),
         next_at=now + patience.after(0),
     )
@@ -171,11 +170,6 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                     record, now, patience, "rejected, but a repeated send may still arrive", code=answer.code
                 )
             return _rejected(record, rules, answer.code, answer.said, now, patience)
-
-
-def _words(record: PaymentRecord, words: str) -> str:
-    """What a bank wrote, as it may be kept: cleaned, bounded, and without the account number."""
-    return said(words.replace(record.payee.account, masked(record.payee.account)))
 
 
 def _mismatch(record: PaymentRecord, answer: Answer) -> str:
@@ -217,7 +211,7 @@ def _rejected(
         fence=record.fence,
         why=why,
         code=said(code),
-        said=_words(record, words),
+        said=said(words),
         next_at=now + patience.after(0) if watched else None,
         watch_until=_until(now, rules.watch) if watched else None,
     )
@@ -232,7 +226,7 @@ def _unknown(
         fence=record.fence,
         why=why,
         code=said(code),
-        said=_words(record, words),
+        said=said(words),
         next_at=now + patience.after(record.sends - 1),
     )
 

@@ -1,5 +1,6 @@
 """A rail's own tools for reading: checked like the three, answered in the same envelope, and unable to send."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,8 +58,9 @@ class Reading:
         asked = check(self.tool.input, arguments, self.offered.rail)
         client = await self.teller.desk.clients.of(self.offered.rail.name)
         try:
-            answer = await self.tool.run(client, asked)
-        except NothingLearned as failure:
+            async with asyncio.timeout(self.teller.desk.pace.answer_within.total_seconds()):
+                answer = await self.tool.run(client, asked)
+        except (NothingLearned, TimeoutError) as failure:
             raise NothingSent(
                 f"{self.offered.rail.title} gave no answer.",
                 code="RAIL_UNREACHABLE",

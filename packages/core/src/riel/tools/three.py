@@ -101,6 +101,7 @@ class SendPayment(Verb):
             rail=self.rail.name,
             mode=self.offered.mode,
             principal=principal,
+            payer=self.offered.payer,
             payee=payee,
             money=Money(payment.amount, getattr(payment, "currency", self.rail.currencies[0])),
             arguments=_plain(payment),
@@ -147,6 +148,12 @@ class RequestRefund(Verb):
         original = await self.teller.find(self.rail.name, getattr(refund, self.rail.reference_field), principal)
         if not isinstance(original, PaymentRecord) or original.kind != "payment":
             raise _not_refundable()
+        if original.payer != self.offered.payer:
+            raise NothingSent(
+                "It was paid from another account than this server's.",
+                code="OTHER_ACCOUNT",
+                next_action="Ask for the refund where it was paid.",
+            )
         amount = getattr(refund, "amount", None) or original.money.amount
         if amount != original.money.amount and not able.partial_refund.able:
             raise _not_supported(able.partial_refund.reason)
@@ -157,6 +164,7 @@ class RequestRefund(Verb):
             rail=self.rail.name,
             mode=self.offered.mode,
             principal=principal,
+            payer=self.offered.payer,
             payee=original.payee,
             money=Money(amount, original.money.currency),
             arguments=_plain(refund),

@@ -21,8 +21,8 @@ SELECT = (
 )
 INSERT = (
     "INSERT INTO payments (id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, "
-    "bank, arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, "
-    "absent_after) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'sending',1,?,1,?,?,?,?,?,?)"
+    "bank, payer, arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, "
+    "resend_until, absent_after) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'sending',1,?,1,?,?,?,?,?,?)"
 )
 
 
@@ -102,6 +102,7 @@ def intend(
                 asked.payee.account,
                 asked.payee.name,
                 asked.payee.institution,
+                asked.payer,
                 canonical(intent.arguments),
                 intent.body,
                 canonical(intent.facts),
@@ -161,6 +162,7 @@ def intend(
         resend_until=intent.resend_until,
         absent_after=intent.absent_after,
         refund_of=intent.refund_of,
+        payer=asked.payer,
     )
 
 
@@ -283,7 +285,7 @@ def due(
     db: sqlite3.Connection,
     at: int,
     free_owners: Collection[str],
-    rails: Collection[tuple[str, Mode]] | None,
+    rails: Collection[tuple[str, Mode, str]] | None,
     most: int,
 ) -> list[str]:
     """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the longest waiting first."""
@@ -291,7 +293,9 @@ def due(
     conditions = f"next_at <= ? AND (owner IS NULL OR owner IN ({','.join('?' * len(owners))}))"
     values: list[str | int] = [at, *owners]
     if rails is not None:
-        conditions += f" AND (rail, mode) IN (VALUES {','.join(['(?, ?)'] * len(rails))})" if rails else " AND 0"
+        conditions += (
+            f" AND (rail, mode, payer) IN (VALUES {','.join(['(?, ?, ?)'] * len(rails))})" if rails else " AND 0"
+        )
         values += [each for pair in sorted(rails) for each in pair]
     rows = db.execute(f"SELECT id FROM payments WHERE {conditions} ORDER BY next_at, id LIMIT ?", (*values, most))
     return [row["id"] for row in rows]

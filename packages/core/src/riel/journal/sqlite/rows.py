@@ -36,7 +36,7 @@ def maybe_when(value: int | None) -> datetime | None:
 CHALLENGE = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.digest, owner.nonce, owner.factor, "
     "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.bank, owner.created_at, "
-    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier"
+    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier, owner.payer"
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
@@ -47,7 +47,8 @@ PAYMENT = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.reference, owner.amount, owner.currency, "
     "owner.account, owner.payee, owner.bank, owner.body, owner.facts, owner.state, owner.fence, owner.owner, "
     "owner.sends, owner.looks, owner.created_at, owner.sent_at, owner.updated_at, owner.next_at, owner.watch_until, "
-    "owner.resend_until, owner.absent_after, owner.settled_at, owner.rail_id, owner.code, owner.said, owner.refund_of"
+    "owner.resend_until, owner.absent_after, owner.settled_at, owner.rail_id, owner.code, owner.said, "
+    "owner.refund_of, owner.payer"
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
 
@@ -55,7 +56,7 @@ PAYMENT = (
 def challenge_of(row: sqlite3.Row) -> Challenge:
     """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
     (id_, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, *rest) = row
-    created_at, expires_at, state, asked_at, once, earlier, attempts = rest[:7]
+    created_at, expires_at, state, asked_at, once, earlier, payer, attempts = rest[:8]
     return Challenge(
         id=id_,
         principal=principal,
@@ -75,6 +76,7 @@ def challenge_of(row: sqlite3.Row) -> Challenge:
         asked_at=maybe_when(asked_at),
         once=once,
         earlier=earlier,
+        payer=payer,
     )
 
 
@@ -82,7 +84,7 @@ def payment_of(row: sqlite3.Row) -> PaymentRecord:
     """A row that begins with the columns :data:`PAYMENT` and ``refunded``."""
     (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, bank, body, facts, *rest) = row
     (state, fence, owner, sends, looks, created_at, sent_at, updated_at, next_at, watch_until, *rest) = rest
-    resend_until, absent_after, settled_at, rail_id, code, said, refund_of, refunded = rest[:8]
+    resend_until, absent_after, settled_at, rail_id, code, said, refund_of, payer, refunded = rest[:9]
     return PaymentRecord(
         id=id_,
         principal=principal,
@@ -112,6 +114,7 @@ def payment_of(row: sqlite3.Row) -> PaymentRecord:
         said=said,
         refund_of=refund_of,
         refunded=refunded,
+        payer=payer,
     )
 
 

@@ -46,7 +46,7 @@ class SqliteJournal:
 
         :raises Misconfigured: it cannot be used.
         """
-        path = Path(url.removeprefix("sqlite:///")).expanduser()
+        path = Path(url.removeprefix("sqlite:///")).expanduser().resolve()  # its locks stand beside it, by any name
         journal = cls(path)
         journal._writer.start()
         try:
@@ -110,7 +110,7 @@ class SqliteJournal:
         return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
 
     async def claim(
-        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode]] | None = None
+        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
         dead = self._dead(await self._writer.read(lambda db: payments.owners(db, millis(at))))
         waiting = await self._writer.read(

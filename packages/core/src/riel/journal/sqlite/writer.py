@@ -39,7 +39,7 @@ class _Waiting:
         try:
             self.result = self.unit(connection)
         except sqlite3.Error as failure:
-            self.error = _unwritten(failure)
+            self.error = _unavailable(failure, reads=self.reads)
         except Exception as failure:
             self.error = failure
 
@@ -52,8 +52,11 @@ class _Waiting:
             self.future.set_exception(self.error)
 
 
-def _unwritten(failure: sqlite3.Error) -> JournalUnavailable:
+def _unavailable(failure: sqlite3.Error, *, reads: bool) -> JournalUnavailable:
     unavailable = JournalUnavailable("The journal could not be written.")
+    if reads:
+        again = "This changed nothing. Call again in a moment, and pay nothing anew before it answers."
+        unavailable = JournalUnavailable("The journal could not be read.", next_action=again)
     unavailable.__cause__ = failure
     return unavailable
 
@@ -135,7 +138,7 @@ class Writer:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             for waiting in batch:
-                waiting.error = _unwritten(failure)
+                waiting.error = _unavailable(failure, reads=waiting.reads)
 
     @staticmethod
     def _attempt(connection: sqlite3.Connection, batch: list[_Waiting], *, reads: bool, apart: bool) -> bool:

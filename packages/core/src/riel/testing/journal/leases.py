@@ -53,19 +53,20 @@ class LeasePromises(TwoHandles):
         assert [one.id for one in rest] == ["pay_d", "pay_b", "pay_a"]
 
     async def test_payments_of_rails_that_are_not_asked_for_are_left_alone(self, journal: Journal) -> None:
-        places: list[tuple[str, str, Mode]] = [
-            ("a", "mock", "sandbox"),
-            ("b", "mock", "test"),
-            ("c", "spei", "sandbox"),
+        places: list[tuple[str, str, Mode, str]] = [
+            ("a", "mock", "sandbox", "us"),
+            ("b", "mock", "test", "us"),
+            ("c", "spei", "sandbox", "us"),
+            ("d", "spei", "sandbox", "another account"),
         ]
-        for name, rail, mode in places:
-            await moved(journal, await born(journal, name, rail=rail, mode=mode), S.UNKNOWN, next_at=NOW)
+        for name, rail, mode, payer in places:
+            await moved(journal, await born(journal, name, rail=rail, mode=mode, payer=payer), S.UNKNOWN, next_at=NOW)
         assert await journal.claim(NOW, (), most=10, rails=()) == []
-        assert await journal.claim(NOW, (), most=10, rails={("spei", "test")}) == []
-        first = await journal.claim(NOW, (), most=10, rails={("mock", "test"), ("spei", "sandbox")})
+        assert await journal.claim(NOW, (), most=10, rails={("spei", "test", "us")}) == []
+        first = await journal.claim(NOW, (), most=10, rails={("mock", "test", "us"), ("spei", "sandbox", "us")})
         assert [one.id for one in first] == ["pay_b", "pay_c"]
         rest = await journal.claim(NOW, {"pay_b", "pay_c"}, most=10)
-        assert [one.id for one in rest] == ["pay_a"]
+        assert [one.id for one in rest] == ["pay_a", "pay_d"]
 
     async def test_one_can_be_claimed_before_it_is_due(self, journal: Journal, other: Journal) -> None:
         record = await moved(journal, await born(journal), S.PENDING, next_at=NOW + DAY)
