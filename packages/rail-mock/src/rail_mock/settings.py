@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rail_mock.codes import REFUSALS
-from riel import FOREVER, Guarantees, RailSettings
+from riel import FOREVER, Guarantees, Mode, RailSettings
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SomeSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -74,6 +74,10 @@ class Behaviour(BaseModel):
 
 class MockSettings(RailSettings, Behaviour):  # type: ignore[misc]  # mypy compares the two model_config; pydantic merges
     """The rail's settings. There is no live system behind it: away from this machine its mode is ``test``."""
+
+    @property
+    def mode(self) -> Mode:
+        return "test"
 
 
 def behaviour_of(settings: Mapping[str, str]) -> Behaviour:

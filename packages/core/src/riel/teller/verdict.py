@@ -141,7 +141,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         event="accepted",
         rail_id=answer.rail_id,
         facts={name: said(value, MOST_FACT) for name, value in answer.facts.items()},
-        said=said(answer.said),
+        said=said(answer.said, MOST_FACT),
         code=said(answer.code),
         next_at=now + patience.after(0),
     )
@@ -211,7 +211,7 @@ def _rejected(
         fence=record.fence,
         why=why,
         code=said(code),
-        said=said(words),
+        said=said(words, MOST_FACT),
         next_at=now + patience.after(0) if watched else None,
         watch_until=_until(now, rules.watch) if watched else None,
     )
@@ -226,7 +226,7 @@ def _unknown(
         fence=record.fence,
         why=why,
         code=said(code),
-        said=said(words),
+        said=said(words, MOST_FACT),
         next_at=now + patience.after(record.sends - 1),
     )
 
