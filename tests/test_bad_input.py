@@ -189,10 +189,13 @@ class TestNames:
         assert answer["isError"]
         assert answer["structuredContent"]["error"]["code"] == "UNKNOWN_TOOL"
 
-    @pytest.mark.xfail(strict=True, reason="the framing takes the last of two")
-    @pytest.mark.parametrize("second", ["900", "500"])
-    def test_an_argument_that_is_given_twice_is_refused(self, server: Riel, account: str, second: str) -> None:
-        refused(server.send(raw(account)[:-1] + f',"amount":{second}}}'), "DUPLICATE_NAME")
+    @pytest.mark.parametrize("second", [900, 500])
+    def test_of_an_argument_that_is_given_twice_the_last_counts_and_the_person_is_shown_it(
+        self, server: Riel, account: str, second: int
+    ) -> None:
+        answer = server.send(raw(account)[:-1] + f',"amount":{second}}}')
+        assert answer.data["status"] == "2fa_required"
+        assert answer.data["amount"] == second
 
 
 class TestLines:

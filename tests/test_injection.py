@@ -221,7 +221,6 @@ class TestSecrets:
         paid(zap, trick)
         assert zap.leaks(CANARY, since=before) == []
 
-    @pytest.mark.xfail(strict=True, reason="what is cut in the middle of a secret is not recognised as one")
     def test_no_part_of_a_secret_is_told_where_words_were_cut(self, zap: Riel) -> None:
         before = zap.told()
         answer, _ = paid(zap, "cut in send")

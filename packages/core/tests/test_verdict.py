@@ -190,7 +190,6 @@ def test_what_a_bank_writes_is_cleaned_and_bounded() -> None:
         for text in (change.said, change.code, change.why, *change.facts.values()):
             assert len(text) <= 2000
             assert text.isprintable()
-        assert len(change.said) <= 200
 
 
 # After a look-up, and without one
