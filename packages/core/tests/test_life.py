@@ -2,7 +2,7 @@
 
 import pytest
 
-from riel.journal.life import BY_AN_OPERATOR, FINAL, ON_EVIDENCE, WITH_THE_LEASE, allowed
+from riel.journal.life import BY_AN_OPERATOR, ANNOUNCED, ON_EVIDENCE, WITH_THE_LEASE, allowed
 from riel.journal.records import State
 
 S = State
@@ -55,4 +55,4 @@ def test_an_operator_decides_what_is_in_review_and_decides_it_for_good() -> None
 
 
 def test_others_are_told_of_every_end() -> None:
-    assert set(S) - FINAL == {S.SENDING, S.UNKNOWN, S.PENDING}
+    assert set(S) - ANNOUNCED == {S.SENDING, S.UNKNOWN, S.PENDING}

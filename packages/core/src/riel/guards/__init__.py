@@ -1,4 +1,4 @@
-"""May this happen at all? Guards are asked before a person is, and once more in front of the send."""
+"""May this happen at all? Guards are asked before a person is, and once more before the code is compared."""
 
 from datetime import datetime
 from typing import Protocol

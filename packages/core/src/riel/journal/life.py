@@ -30,7 +30,7 @@ WITH_THE_LEASE: dict[State, frozenset[State]] = {
 
 BY_AN_OPERATOR: dict[State, frozenset[State]] = {S.REVIEW: frozenset({S.SETTLED, S.REJECTED})}
 
-FINAL = frozenset({S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW})
+ANNOUNCED = frozenset({S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW})
 """States whose arrival others are told of."""
 
 

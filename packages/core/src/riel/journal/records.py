@@ -144,7 +144,7 @@ class Change:
     """One transition to write: where to, why, and what was learned.
 
     ``fence`` is the number of the lease it was concluded under, or ``None`` for positive evidence from the rail, which
-    counts whoever brings it. ``sends`` adds one when the order is about to leave once more.
+    counts whoever brings it. ``resend`` adds one to ``sends``: the order is about to leave once more.
     """
 
     to: State
@@ -176,7 +176,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something that leaves besides the payment, at least once, under an id its receiver can recognise."""
+    """Something that waits to leave besides the payment, under an id by which its receiver can recognise a repeat."""
 
     id: str
     topic: str

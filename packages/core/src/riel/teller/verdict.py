@@ -28,7 +28,10 @@ MOST_FACT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait between look-ups: doubling from ``first`` to ``most``."""
+    """How long to wait between look-ups: doubling from ``first`` to ``most``.
+
+    ``margin`` is how long before the end of a window the last copy of an order may leave.
+    """
 
     first: timedelta = timedelta(seconds=1)
     most: timedelta = timedelta(minutes=5)

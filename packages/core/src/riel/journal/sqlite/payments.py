@@ -8,7 +8,7 @@ from datetime import datetime
 
 from riel.journal import Counted, Unconfirmed
 from riel.journal.chain import canonical
-from riel.journal.life import BY_AN_OPERATOR, FINAL, allowed
+from riel.journal.life import BY_AN_OPERATOR, ANNOUNCED, allowed
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.sqlite import audit, challenges
 from riel.journal.sqlite.rows import PAYMENT, challenge_of, maybe_millis, millis, payment_of
@@ -207,7 +207,7 @@ def record(
     )
     _write(db, changed, now)
     n = audit.append(db, payment_id, now, change.event, _told(known, change), row)
-    if change.to in FINAL:
+    if change.to in ANNOUNCED:
         audit.post(db, payment_id, n, f"{known.kind}.{change.to}", now, _notice(changed))
     return changed, True
 

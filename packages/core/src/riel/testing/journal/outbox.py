@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from riel.journal import Change, Journal, Message, PaymentRecord, State
-from riel.journal.life import FINAL
+from riel.journal.life import ANNOUNCED
 from riel.testing.journal.given import (
     DAY,
     HOUR,
@@ -37,7 +37,7 @@ class OutboxPromises(TwoHandles):
         for _ in range(2):
             await journal.record(record.id, Change(to=state, event="again", fence=record.fence), NOW)
         messages = await self.taken(journal)
-        assert [message.topic for message in messages] == [f"payment.{state}"] * (state in FINAL)
+        assert [message.topic for message in messages] == [f"payment.{state}"] * (state in ANNOUNCED)
         for message in messages:
             assert message.body == {
                 "paymentId": "pay_a",
