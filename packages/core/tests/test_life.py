@@ -2,7 +2,7 @@
 
 import pytest
 
-from riel.journal.life import BY_AN_OPERATOR, ANNOUNCED, ON_EVIDENCE, WITH_THE_LEASE, allowed
+from riel.journal.life import ANNOUNCED, BY_AN_OPERATOR, ON_EVIDENCE, WITH_THE_LEASE, allowed
 from riel.journal.records import State
 
 S = State

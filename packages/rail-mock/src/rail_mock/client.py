@@ -30,7 +30,6 @@ from riel import (
     Status,
     paying,
     reading,
-    said,
 )
 
 CLOCKS_APART = timedelta(minutes=5)
@@ -154,7 +153,7 @@ class MockClient:
             raise OutcomeUnknown("the bank's answer is not about this order")
         no = fault(response)
         if response.is_client_error and no.code in REFUSALS:
-            raise Rejected(no.code, said(no.message))
+            raise Rejected(no.code, no.message)
         raise OutcomeUnknown(f"HTTP {response.status_code}")
 
     async def status(self, order: Order) -> Answer | None:

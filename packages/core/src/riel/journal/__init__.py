@@ -1,6 +1,7 @@
 """The durable record: a protocol of verbs, each of them one transaction.
 
-What a verb returned is on the disk. Every store passes one suite, ``riel.testing.journal``; ``open_journal`` picks by URL.
+What a verb returned is on the disk. Every store passes one suite, ``riel.testing.journal``. ``open_journal`` picks the
+store by URL.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from riel.journal import Counted, Unconfirmed
 from riel.journal.chain import canonical
-from riel.journal.life import BY_AN_OPERATOR, ANNOUNCED, allowed
+from riel.journal.life import ANNOUNCED, BY_AN_OPERATOR, allowed
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.sqlite import audit, challenges
 from riel.journal.sqlite.rows import PAYMENT, challenge_of, maybe_millis, millis, payment_of
