@@ -80,7 +80,9 @@ async def test_a_code_that_nobody_documented_is_no_refusal(world: Callable[..., 
     assert here.debits == []
 
 
-async def test_words_meant_to_trick_an_agent_are_left_to_the_core_as_the_bank_wrote_them(world: Callable[..., Any]) -> None:
+async def test_words_meant_to_trick_an_agent_are_left_to_the_core_as_the_bank_wrote_them(
+    world: Callable[..., Any],
+) -> None:
     here = world()
     async with here.client() as client:
         with pytest.raises(Rejected) as refused:

@@ -60,7 +60,6 @@ class Challenge:
     asked_at: datetime | None = None
     once: str | None = None
     earlier: str | None = None
-    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,7 @@ class Intent:
     resend_until: datetime | None
     absent_after: datetime | None
     refund_of: str | None = None
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,6 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
         text="",
         money=call.terms.money,
         payee=call.terms.payee,
-        payer=call.terms.payer,
         created_at=now,
         expires_at=now + desk.pace.code_lives,
     )

@@ -179,6 +179,7 @@ def _intent(desk: Desk, call: Call, prepared: Prepared) -> Intent:
         resend_until=_resend_until(desk, call, prepared),
         absent_after=prepared.absent_after,
         refund_of=call.original.id if call.original else None,
+        payer=call.offered.payer,
     )
 
 

@@ -19,7 +19,7 @@ COUNT = (
 WRONG = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
 INSERT = (
     "INSERT INTO challenges (id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, "
-    "payee, bank, payer, state, earlier, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?)"
+    "payee, bank, state, earlier, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?)"
 )
 TRY = "INSERT INTO tries (principal, challenge, at, outcome) VALUES (?, ?, ?, ?)"
 TWINS = (
@@ -87,7 +87,6 @@ def open_one(
             fresh.payee.account,
             fresh.payee.name,
             fresh.payee.institution,
-            fresh.payer,
             fresh.earlier,
             at,
             millis(fresh.expires_at),

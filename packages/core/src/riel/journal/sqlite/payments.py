@@ -102,7 +102,7 @@ def intend(
                 asked.payee.account,
                 asked.payee.name,
                 asked.payee.institution,
-                asked.payer,
+                intent.payer,
                 canonical(intent.arguments),
                 intent.body,
                 canonical(intent.facts),
@@ -162,7 +162,7 @@ def intend(
         resend_until=intent.resend_until,
         absent_after=intent.absent_after,
         refund_of=intent.refund_of,
-        payer=asked.payer,
+        payer=intent.payer,
     )
 
 

@@ -36,7 +36,7 @@ def maybe_when(value: int | None) -> datetime | None:
 CHALLENGE = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.digest, owner.nonce, owner.factor, "
     "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.bank, owner.created_at, "
-    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier, owner.payer"
+    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier"
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
@@ -56,7 +56,7 @@ PAYMENT = (
 def challenge_of(row: sqlite3.Row) -> Challenge:
     """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
     (id_, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, *rest) = row
-    created_at, expires_at, state, asked_at, once, earlier, payer, attempts = rest[:8]
+    created_at, expires_at, state, asked_at, once, earlier, attempts = rest[:7]
     return Challenge(
         id=id_,
         principal=principal,
@@ -76,7 +76,6 @@ def challenge_of(row: sqlite3.Row) -> Challenge:
         asked_at=maybe_when(asked_at),
         once=once,
         earlier=earlier,
-        payer=payer,
     )
 
 

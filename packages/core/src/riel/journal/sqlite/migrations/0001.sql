@@ -14,7 +14,6 @@ CREATE TABLE challenges (
     account    TEXT    NOT NULL,
     payee      TEXT    NOT NULL,
     bank       TEXT    NOT NULL,
-    payer      TEXT    NOT NULL,  -- whose money leaves: only that account is asked about it, or sent to again
     state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined')),
     asked_at   INTEGER,
     once       TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
@@ -52,7 +51,7 @@ CREATE TABLE payments (
     account      TEXT    NOT NULL,
     payee        TEXT    NOT NULL,
     bank         TEXT    NOT NULL,
-    payer        TEXT    NOT NULL,
+    payer        TEXT    NOT NULL,  -- whose money leaves: only that account is asked about it, or sent to again
     arguments    TEXT    NOT NULL,  -- JSON, as the agent gave them
     body         BLOB    NOT NULL,  -- exactly what leaves
     facts        TEXT    NOT NULL,  -- JSON: what the rail wants to remember
