@@ -80,7 +80,7 @@ async def test_a_code_that_nobody_documented_is_no_refusal(world: Callable[..., 
     assert here.debits == []
 
 
-async def test_words_meant_to_trick_an_agent_are_left_to_the_core_as_the_bank_wrote_them(
+async def test_words_meant_to_trick_an_agent_are_left_to_the_core_to_clean(
     world: Callable[..., Any],
 ) -> None:
     here = world()

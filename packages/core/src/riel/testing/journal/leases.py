@@ -8,7 +8,7 @@ import pytest
 
 from riel.journal import Journal
 from riel.rail import Mode
-from riel.testing.journal.given import DAY, MINUTE, NOW, SECOND, S, Store, TwoHandles, born, moved, settled
+from riel.testing.journal.given import DAY, MINUTE, NOW, SECOND, S, Store, TwoHandles, an_intent, born, moved, settled
 
 
 @pytest.mark.anyio
@@ -60,7 +60,9 @@ class LeasePromises(TwoHandles):
             ("d", "spei", "sandbox", "another account"),
         ]
         for name, rail, mode, payer in places:
-            await moved(journal, await born(journal, name, rail=rail, mode=mode, payer=payer), S.UNKNOWN, next_at=NOW)
+            intent = an_intent(f"REF-{name}", payer=payer)
+            record = await born(journal, name, rail=rail, mode=mode, intent=intent)
+            await moved(journal, record, S.UNKNOWN, next_at=NOW)
         assert await journal.claim(NOW, (), most=10, rails=()) == []
         assert await journal.claim(NOW, (), most=10, rails={("spei", "test", "us")}) == []
         first = await journal.claim(NOW, (), most=10, rails={("mock", "test", "us"), ("spei", "sandbox", "us")})
