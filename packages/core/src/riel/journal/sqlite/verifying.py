@@ -13,7 +13,7 @@ CHAINS = 1000
 """How many chains one page has. A payment and its events are written together, so a page of them is consistent."""
 
 IDS = (
-    "SELECT DISTINCT payment_id AS id FROM events WHERE payment_id > ?1 UNION SELECT id FROM challenges WHERE id > ?1 "
+    "SELECT DISTINCT payment_id AS id FROM events WHERE payment_id > ? UNION SELECT id FROM challenges WHERE id > ? "
     f"ORDER BY id LIMIT {CHAINS}"
 )
 EVENTS = (
@@ -52,7 +52,7 @@ class Sealed:
 
 def chains(db: sqlite3.Connection, after: str) -> Page:
     """The first break in the chains of the next payments."""
-    ids = [row["id"] for row in db.execute(IDS, (after,))]
+    ids = [row["id"] for row in db.execute(IDS, (after, after))]
     if not ids:
         return Page(0, None, None)
     rows = [Row(*row) for row in db.execute(EVENTS, (after, ids[-1]))]
