@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.guarantees import FOREVER, Guarantees
 from riel.journal.life import allowed
 from riel.journal.records import Change, State
-from riel.rail import FOREVER, Guarantees, Status
+from riel.rail import Status
 from riel.teller.verdict import (
     ABSENT,
     NEVER_SENT,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.guarantees import FOREVER, Guarantees
 from riel.journal.records import Change, PaymentRecord, State
-from riel.rail import FOREVER, Answer, Guarantees, Status
+from riel.rail import Answer, Status
 from riel.teller.verdict import Found, Outcome, SendAgain, after_lookup, after_send, without_lookup
 
 from .verdict_support import DAY, DEADLINE, END, HOUR, MINUTE, NOW, PATIENCE, RECORD, SECOND, S

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from riel.guarantees import Guarantees
 from riel.journal.records import PaymentRecord, State
 from riel.money import Money
-from riel.rail import Answer, Guarantees, Payee, Status
+from riel.rail import Answer, Payee, Status
 from riel.teller.verdict import Patience
 
 S = State

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from riel.confirm import Asked, Factor, Proof, Setup, Terms
 from riel.errors import Misconfigured, NotAllowed, NotConfirmed, NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
 from riel.guards import Guard
 from riel.hookspecs import hookimpl
 from riel.money import MinorUnits, Money, masked
 from riel.rail import (
-    FOREVER,
     Answer,
-    Capabilities,
-    Capability,
     Client,
     Debit,
     Draft,
     ErrorCode,
-    Guarantees,
     Lookup,
     Mint,
     Mode,
@@ -35,9 +32,6 @@ from riel.rail import (
     Status,
     Tool,
     Wire,
-    never,
-    not_yet,
-    yes,
 )
 from riel.text import Line, said
 

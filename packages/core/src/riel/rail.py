@@ -10,7 +10,7 @@ import string
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
@@ -19,14 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from riel.guarantees import Capabilities, Guarantees
 from riel.money import MinorUnits, Money
 from riel.text import Line
 
 Mode: TypeAlias = Literal["live", "test", "sandbox"]
 """Where the money is: real, the provider's test system, or a pretend bank on this machine."""
-
-FOREVER = timedelta.max
-"""A window that never closes."""
 
 REFERENCE_ALPHABET = string.digits + string.ascii_uppercase
 
@@ -215,82 +213,6 @@ class ErrorCode:
     meaning: str
     remedy: str
     retryable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """Whether a rail can do a thing, and if not, why: the agent is told the same words."""
-
-    able: bool
-    reason: str = ""
-    for_good: bool = False
-
-
-yes = Capability(able=True)
-
-
-def never(reason: str) -> Capability:
-    """The rail cannot do this by its nature, for ``reason``."""
-    return Capability(able=False, reason=reason, for_good=True)
-
-
-def not_yet(reason: str) -> Capability:
-    """This package does not do it yet, for ``reason``."""
-    return Capability(able=False, reason=reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What the rail can do besides sending."""
-
-    refund: Capability
-    partial_refund: Capability
-    status: Capability = yes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarantees:
-    """What the rail promises, declared by its author. Nothing has a lenient default.
-
-    :param dedupe: how the rail treats a second order with the same reference: books it again (``no``), answers with
-        the first one (``by_key``), or refuses it (``by_reference``).
-    :param dedupe_window: for how long after the first send it does so; nothing is sent again outside it.
-    :param refusals_stored: whether a refusal is final for its reference, so that a later copy of the same order is
-        refused too.
-    :param refusals: the rail's codes after which nothing was booked; any other code is an unknown outcome.
-    :param lookup: how an order can be found again, if at all.
-    :param lookup_lag: how far a look-up may be behind.
-    :param absence_after: how long after the last send "not found" proves that nothing was booked; ``None``: never.
-    :param watch: how long an order that counts as rejected is still looked for, since a request can arrive late.
-    :param returns: how long after settlement the money may come back; zero where it cannot.
-    :param settles: whether an accepted order has settled, or settles later.
-    :param refunds: how a refund is made: not at all, by the rail on the original, or as a payment back.
-    :param send_deadline: how long one send may take, connect to last byte.
-    """
-
-    dedupe: Literal["no", "by_key", "by_reference"]
-    dedupe_window: timedelta
-    refusals_stored: bool
-    refusals: frozenset[str]
-    lookup: Literal["no", "by_reference", "by_key", "by_list"]
-    lookup_lag: timedelta
-    absence_after: timedelta | None
-    watch: timedelta
-    returns: timedelta
-    settles: Literal["at_once", "later"]
-    refunds: Literal["no", "by_rail", "as_payment"]
-    send_deadline: timedelta
-
-    def __post_init__(self) -> None:
-        if (self.dedupe == "no") != (self.dedupe_window == timedelta(0)):
-            raise ValueError("dedupe_window must be zero exactly when dedupe is 'no'")
-        if self.lookup == "no" and self.absence_after is not None:
-            raise ValueError("absence_after must be None when lookup is 'no': nothing can be found missing")
-        if self.send_deadline <= timedelta(0):
-            raise ValueError("send_deadline must be longer than nothing")
-        for name in ("dedupe_window", "lookup_lag", "watch", "returns"):
-            if getattr(self, name) < timedelta(0):
-                raise ValueError(f"{name} must not be negative")
 
 
 class RailSettings(BaseSettings):

@@ -16,7 +16,8 @@ from riel import __version__
 from riel.catalog.faults import faults
 from riel.catalog.loading import Claim, Refused, Trouble, brought_by, claim_of, contained
 from riel.errors import BrokenRail, Misconfigured
-from riel.rail import Guarantees, Mode, Rail, RailSettings
+from riel.guarantees import Guarantees
+from riel.rail import Mode, Rail, RailSettings
 
 if TYPE_CHECKING:
     from riel.confirm.factor import Factor

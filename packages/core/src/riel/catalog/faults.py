@@ -5,20 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
+from riel.guarantees import Capabilities, Guarantees
 from riel.money import EXPONENTS
-from riel.rail import (
-    Capabilities,
-    ErrorCode,
-    Guarantees,
-    Lookup,
-    Payment,
-    Rail,
-    RailSettings,
-    Receipt,
-    Refund,
-    Tool,
-    Wire,
-)
+from riel.rail import ErrorCode, Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, Wire
 
 TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

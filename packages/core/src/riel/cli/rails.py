@@ -8,7 +8,8 @@ import typer
 
 from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
 from riel.config import likely_secrets, read_settings, resolving
-from riel.rail import Capability, Mode, Rail
+from riel.guarantees import Capability
+from riel.rail import Mode, Rail
 from riel.redact import Redactor, log_redacted
 from riel.text import said
 

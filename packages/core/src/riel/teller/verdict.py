@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeGuard
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.guarantees import Guarantees
 from riel.journal.records import Change, PaymentRecord, State
-from riel.rail import Answer, Guarantees, Status
+from riel.rail import Answer, Status
 from riel.text import said
 
 Outcome = Answer | Rejected | NotSent | OutcomeUnknown
