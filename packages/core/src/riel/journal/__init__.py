@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from riel.errors import Misconfigured
-from riel.journal.chain import Broken
+from riel.guards import Hold
+from riel.journal.chain import Anchor, Broken, Row
 from riel.journal.records import (
     Challenge,
     ChallengeState,
@@ -26,6 +27,7 @@ from riel.journal.records import (
 from riel.rail import Mode
 
 __all__ = [
+    "Anchor",
     "Broken",
     "Challenge",
     "ChallengeState",
@@ -33,12 +35,14 @@ __all__ = [
     "Counted",
     "Earlier",
     "Event",
+    "Full",
     "Intent",
     "Journal",
     "Kind",
     "Message",
     "Opened",
     "PaymentRecord",
+    "Row",
     "State",
     "Tally",
     "Unconfirmed",
@@ -63,6 +67,14 @@ class Opened:
 
     challenge: Challenge
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A limit has no room for it, and nothing was opened; ``left`` of it could still be taken."""
+
+    hold: Hold
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +105,19 @@ class Journal(Protocol):
         again_within: timedelta,
         no_stays: timedelta,
         alone: bool = False,
-    ) -> Opened:
+        holds: Sequence[Hold] = (),
+    ) -> Opened | Full:
         """The open challenge of this principal and digest, or this one, with ``words`` as its text.
 
         ``words`` is told of an identical payment confirmed within ``again_within``. Where the person said no within
         ``no_stays``, that declined challenge is returned and nothing is opened. ``alone`` closes every other open
         challenge of the principal: a code that is not bound to a payment must fit only the one that is shown.
+        A new challenge takes every one of ``holds``, or none and is not opened; they are given back when it, or the
+        payment it becomes, ends without having moved money.
         """
+
+    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+        """Write down that this was refused with ``code``, and that nobody was asked."""
 
     async def asked(self, challenge_id: str, at: datetime) -> None:
         """The person was asked."""
@@ -156,9 +174,15 @@ class Journal(Protocol):
         """The payment or refund which the rail knows by that reference."""
 
     async def payments(
-        self, *, states: Collection[State] = (), rail: str | None = None, most: int = 50
+        self,
+        *,
+        states: Collection[State] = (),
+        rail: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int = 50,
     ) -> Sequence[PaymentRecord]:
-        """The newest, newest first."""
+        """The newest, newest first; born at ``since`` or later, and before ``until``."""
 
     async def events(self, payment_id: str) -> Sequence[Event]:
         """The chain of one payment."""
@@ -171,6 +195,15 @@ class Journal(Protocol):
 
     async def verify(self) -> tuple[int, Broken | None]:
         """How many events there are, and the first place where the chain or an anchor does not hold."""
+
+    async def anchors(self) -> Sequence[Anchor]:
+        """Every anchor, oldest first."""
+
+    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+        """The next events after number ``after`` that the newest anchor seals, in the order of writing."""
+
+    async def keyed(self, fingerprint: str) -> bool:
+        """Whether the codes of this journal are made with that key: the first that is named, and no other."""
 
     async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         """Messages that are due, not to be taken again within ``lease``."""

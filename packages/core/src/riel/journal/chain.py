@@ -46,6 +46,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """A seal over every event up to number ``upto``: how many there were since the last one, and their hash."""
+
+    n: int
+    at: int
+    upto: int
+    count: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The first place where the chain does not hold."""
 

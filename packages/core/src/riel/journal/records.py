@@ -13,13 +13,17 @@ Kind = Literal["payment", "refund"]
 
 
 class ChallengeState(StrEnum):
-    """``open`` until a right code consumes it, five wrong ones lock it, its time runs out, or the person says no."""
+    """``open`` until a right code consumes it, five wrong ones lock it, its time runs out, or the person says no.
+
+    ``refused`` is what a guard or a limit did not even let be asked: it stands in the record and nowhere else.
+    """
 
     OPEN = "open"
     CONSUMED = "consumed"
     LOCKED = "locked"
     EXPIRED = "expired"
     DECLINED = "declined"
+    REFUSED = "refused"
 
 
 class State(StrEnum):

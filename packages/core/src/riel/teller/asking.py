@@ -2,10 +2,11 @@
 
 import asyncio
 
-from riel.confirm import NONCE, question
+from riel.confirm import NONCE, Terms, question
 from riel.crash import step
-from riel.errors import NotConfirmed, NothingSent
-from riel.journal import Challenge, ChallengeState, Earlier
+from riel.errors import NotAllowed, NotConfirmed, NothingSent
+from riel.journal import Challenge, ChallengeState, Earlier, Full
+from riel.money import Money
 from riel.teller.desk import Call, Desk, asked_of
 
 
@@ -16,7 +17,6 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
 
     :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
     """
-    desk.guard(call.terms)
     now = desk.now()
 
     def words(earlier: Earlier | None) -> str:
@@ -46,16 +46,24 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
         expires_at=now + desk.pace.code_lives,
     )
     pace = desk.pace
-    opened = await step(
-        "open_challenge",
-        desk.journal.open_challenge(
-            wanted,
-            words,
-            alone=not desk.factor.linked,
-            again_within=pace.again_within,
-            no_stays=pace.no_stays,
-        ),
-    )
+    try:
+        desk.guard(call.terms)
+        opened = await step(
+            "open_challenge",
+            desk.journal.open_challenge(
+                wanted,
+                words,
+                alone=not desk.factor.linked,
+                again_within=pace.again_within,
+                no_stays=pace.no_stays,
+                holds=desk.holds(call.terms),
+            ),
+        )
+        if isinstance(opened, Full):
+            raise _full(opened, call.terms)
+    except NotAllowed as refusal:
+        await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
+        raise
     challenge = opened.challenge
     if challenge.state is ChallengeState.DECLINED:
         raise NotConfirmed(
@@ -81,3 +89,14 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
         ) from failure
     await step("asked", desk.journal.asked(challenge.id, now))
     return challenge, where
+
+
+def _full(full: Full, terms: Terms) -> NotAllowed:
+    hold = full.hold
+    money = terms.money.currency
+    most, left = (f"{each} payments" if hold.counts else str(Money(each, money)) for each in (hold.most, full.left))
+    return NotAllowed(
+        f"The limit {hold.scope} is {most}, and {left} is left of it. Nothing was sent.",
+        code=hold.limit,
+        details={"limit": hold.most, "left": full.left, "scope": hold.scope},
+    )

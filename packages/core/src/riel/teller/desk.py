@@ -9,7 +9,7 @@ from functools import cached_property
 from riel.catalog import Offered
 from riel.confirm import Asked, Factor, Language, Terms, digest
 from riel.crash import step
-from riel.guards import Guard
+from riel.guards import Guard, Hold, Rationing
 from riel.journal import Challenge, Change, Journal, PaymentRecord, Tally
 from riel.money import masked
 from riel.rail import Wire, utc_now
@@ -101,6 +101,11 @@ class Desk:
         """
         for guard in self.guards:
             guard.check(terms, self.now())
+
+    def holds(self, terms: Terms) -> list[Hold]:
+        """What these terms take of the limits that many payments share."""
+        rationing = [guard for guard in self.guards if isinstance(guard, Rationing)]
+        return [hold for guard in rationing for hold in guard.holds(terms, self.now())]
 
 
 def asked_of(challenge: Challenge) -> Asked:

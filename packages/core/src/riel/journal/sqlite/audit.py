@@ -5,16 +5,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riel.journal.chain import GENESIS, anchor_link, canonical, link
+from riel.journal.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
 from riel.journal.records import Message
-from riel.journal.sqlite.rows import message_of
+from riel.journal.rows import EVENT, MESSAGE, message_of
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
     "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
 )
 """Columns with the end of the chain of the row ``owner``."""
-DUE = "SELECT * FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
+DUE = f"SELECT {MESSAGE} FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
+
+SEALED = (
+    f"SELECT {EVENT} FROM events WHERE seq > ? AND seq <= (SELECT coalesce(max(upto), 0) FROM anchors) "
+    "ORDER BY seq LIMIT ?"
+)
 
 
 def append(
@@ -63,6 +68,16 @@ def hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
     """The hashes of the events after ``since`` and up to ``upto``, in the order of writing."""
     for row in db.execute("SELECT hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (since, upto)):
         yield row["hash"]
+
+
+def anchors(db: sqlite3.Connection) -> list[Anchor]:
+    """Every anchor, oldest first."""
+    return [Anchor(*row) for row in db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n")]
+
+
+def sealed(db: sqlite3.Connection, after: int, most: int) -> list[Row]:
+    """The next events that the newest anchor seals, in the order of writing."""
+    return [Row(*row) for row in db.execute(SEALED, (after, most))]
 
 
 def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:

@@ -1,12 +1,15 @@
 """SQL of the questions to a person, and of the tries to answer them."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 
-from riel.journal import Counted, Opened, Tally, Unconfirmed, Words
+from riel.guards import Hold
+from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words, writing
 from riel.journal.records import Challenge, ChallengeState, Earlier
+from riel.journal.rows import ASKED, CHALLENGE, challenge_of, challenge_values, millis
+from riel.journal.sqlite import holds
 from riel.journal.sqlite.audit import HEAD, append
-from riel.journal.sqlite.rows import CHALLENGE, challenge_of, millis
 
 SELECT = (
     f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD} "
@@ -17,16 +20,16 @@ COUNT = (
     "(SELECT max(at) FROM tries t WHERE t.challenge = c.id) AS last_try FROM challenges c WHERE id = ?"
 )
 WRONG = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
-INSERT = (
-    "INSERT INTO challenges (id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, "
-    "payee, bank, state, earlier, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,'open',?,?,?)"
-)
+INSERT = f"INSERT INTO challenges ({ASKED}) VALUES ({','.join('?' * (ASKED.count(',') + 1))})"
 TRY = "INSERT INTO tries (principal, challenge, at, outcome) VALUES (?, ?, ?, ?)"
 TWINS = (
     "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
     "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
 )
 OTHERS = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
+OVER = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+MOST_ENDED = 100
+"""How many questions whose time is over are ended at once: what they hold of a limit is free again."""
 HOW_MANY = 20
 UNDER_WAY = 60_000
 """How long a try may be compared, in milliseconds: one that is older and unresolved has lost its process."""
@@ -41,7 +44,8 @@ def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
 def newest(db: sqlite3.Connection, principal: str, digest: bytes) -> list[Challenge]:
     """The newest of one digest, the open one first."""
     rows = db.execute(
-        SELECT + "principal = ? AND digest = ? ORDER BY state = 'open' DESC, created_at DESC, rowid DESC LIMIT ?",
+        SELECT + "principal = ? AND digest = ? AND state <> 'refused' "
+        "ORDER BY state = 'open' DESC, created_at DESC, rowid DESC LIMIT ?",
         (principal, digest, HOW_MANY),
     )
     return [challenge_of(row) for row in rows]
@@ -54,12 +58,13 @@ def open_one(
     again_since: int,
     no_since: int,
     alone: bool,
-) -> Opened:
+    wants: Sequence[Hold],
+) -> Opened | Full:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
     at = millis(wanted.created_at)
     if alone:
-        for row in db.execute(OTHERS, (wanted.principal, wanted.digest)).fetchall():
-            end(db, row["id"], ChallengeState.EXPIRED, at, why="another payment was asked for")
+        for (challenge_id,) in db.execute(OTHERS, (wanted.principal, wanted.digest)).fetchall():
+            end(db, challenge_id, ChallengeState.EXPIRED, at, why="another payment was asked for")
     for known in newest(db, wanted.principal, wanted.digest):
         if known.state is ChallengeState.OPEN:
             if millis(known.expires_at) > at and known.factor == wanted.factor:
@@ -67,49 +72,25 @@ def open_one(
             end(db, known.id, ChallengeState.EXPIRED, at)
         elif known.state is ChallengeState.DECLINED and millis(known.created_at) > no_since:
             return Opened(known, fresh=False)
+    if wants:
+        for (challenge_id,) in db.execute(OVER, (at, MOST_ENDED)).fetchall():
+            end(db, challenge_id, ChallengeState.EXPIRED, at)
+        if full := holds.refusal(db, wanted, wants):
+            return full
     twins = db.execute(TWINS, (wanted.principal, wanted.digest, again_since)).fetchall()
     earlier = Earlier(twins[0]["reference"], len(twins)) if twins else None
     fresh = replace(wanted, text=words(earlier), earlier=earlier.reference if earlier else None)
-    db.execute(
-        INSERT,
-        (
-            fresh.id,
-            fresh.principal,
-            fresh.rail,
-            fresh.mode,
-            fresh.kind,
-            fresh.digest,
-            fresh.nonce,
-            fresh.factor,
-            fresh.text,
-            fresh.money.amount,
-            fresh.money.currency,
-            fresh.payee.account,
-            fresh.payee.name,
-            fresh.payee.institution,
-            fresh.earlier,
-            at,
-            millis(fresh.expires_at),
-        ),
-    )
-    append(
-        db,
-        fresh.id,
-        at,
-        "asked",
-        {
-            "to": "open",
-            "principal": fresh.principal,
-            "rail": fresh.rail,
-            "mode": fresh.mode,
-            "kind": fresh.kind,
-            "factor": fresh.factor,
-            "digest": fresh.digest.hex(),
-            "text": fresh.text,
-            "expiresAt": millis(fresh.expires_at),
-        },
-    )
+    db.execute(INSERT, challenge_values(fresh))
+    holds.take(db, fresh.id, wants)
+    append(db, fresh.id, at, "asked", writing.asked(fresh))
     return Opened(fresh, fresh=True)
+
+
+def refuse(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
+    """Nobody was asked."""
+    never_asked = replace(challenge, state=ChallengeState.REFUSED)
+    db.execute(INSERT, challenge_values(never_asked))
+    append(db, challenge.id, millis(challenge.created_at), "refused", writing.refused(never_asked, code, why))
 
 
 def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
@@ -120,6 +101,7 @@ def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
 def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
     """Close an open challenge without a payment."""
     db.execute("UPDATE challenges SET state = ? WHERE id = ? AND state = 'open'", (state, challenge_id))
+    holds.give_back(db, challenge_id)
     append(db, challenge_id, at, state.value, {"to": state.value, **body})
 
 

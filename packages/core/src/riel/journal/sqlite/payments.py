@@ -1,31 +1,33 @@
 """SQL of the payments and refunds: their birth, their transitions, and who is at work on them."""
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from riel.journal import Counted, Unconfirmed
+from riel.journal import Counted, Unconfirmed, writing
 from riel.journal.chain import canonical
 from riel.journal.life import ANNOUNCED, BY_AN_OPERATOR, allowed
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
-from riel.journal.sqlite import audit, challenges
-from riel.journal.sqlite.rows import PAYMENT, challenge_of, maybe_millis, millis, payment_of
-from riel.money import masked
+from riel.journal.rows import (
+    BORN,
+    CHANGED,
+    PAYMENT,
+    challenge_of,
+    changed_values,
+    millis,
+    newborn_values,
+    payment_of,
+)
+from riel.journal.sqlite import audit, challenges, holds
 from riel.rail import Mode
 
 SELECT = (
     f"SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
     f"r.state = 'settled') AS refunded, {audit.HEAD} FROM payments owner "
 )
-INSERT = (
-    "INSERT INTO payments (id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, "
-    "bank, payer, arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, "
-    "resend_until, absent_after) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'sending',1,?,1,?,?,?,?,?,?)"
-)
-
-
+INSERT = f"INSERT INTO payments ({BORN}) VALUES ({','.join('?' * (BORN.count(',') + 1))})"
+WRITE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in CHANGED)} WHERE id = ? AND fence = ?"
 LEFT = (
     "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
     "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
@@ -44,7 +46,14 @@ def by_reference(db: sqlite3.Connection, rail: str, mode: str, reference: str) -
     return payment_of(row) if row else None
 
 
-def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, most: int) -> list[PaymentRecord]:
+def newest(
+    db: sqlite3.Connection,
+    states: Collection[State],
+    rail: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    most: int,
+) -> list[PaymentRecord]:
     """The newest, newest first."""
     conditions, values = ["1"], list[str | int]()
     if states:
@@ -53,6 +62,10 @@ def newest(db: sqlite3.Connection, states: Collection[State], rail: str | None, 
     if rail is not None:
         conditions.append("rail = ?")
         values.append(rail)
+    for bound, at in (("created_at >= ?", since), ("created_at < ?", until)):
+        if at is not None:
+            conditions.append(bound)
+            values.append(millis(at))
     rows = db.execute(
         SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, owner.rowid DESC LIMIT ?", (*values, most)
     )
@@ -86,84 +99,17 @@ def intend(
         db.execute("UPDATE challenges SET state = 'consumed', once = ? WHERE id = ?", (once, challenge_id))
     except sqlite3.IntegrityError:
         return "used"
+    record = writing.newborn(asked, intent, me, at)
     try:
-        db.execute(
-            INSERT,
-            (
-                asked.id,
-                asked.principal,
-                asked.rail,
-                asked.mode,
-                asked.kind,
-                intent.refund_of,
-                intent.reference,
-                asked.money.amount,
-                asked.money.currency,
-                asked.payee.account,
-                asked.payee.name,
-                asked.payee.institution,
-                intent.payer,
-                canonical(intent.arguments),
-                intent.body,
-                canonical(intent.facts),
-                me,
-                now,
-                now,
-                now,
-                now,
-                maybe_millis(intent.resend_until),
-                maybe_millis(intent.absent_after),
-            ),
-        )
+        db.execute(INSERT, newborn_values(record, canonical(intent.arguments)))
     except sqlite3.IntegrityError as failure:
         if "payments.reference" not in str(failure):
             raise
         db.execute("UPDATE challenges SET state = 'open', once = NULL WHERE id = ?", (challenge_id,))
         return "reference"
     _was_right(db, counted)
-    audit.append(
-        db,
-        challenge_id,
-        now,
-        "confirmed",
-        {
-            "to": State.SENDING,
-            "reference": intent.reference,
-            "amount": asked.money.amount,
-            "currency": asked.money.currency,
-            "payee": asked.payee.name,
-            "account": masked(asked.payee.account),
-            "digest": asked.digest.hex(),
-            "payload": hashlib.sha256(intent.body).hexdigest(),
-            **({"refundOf": intent.refund_of} if intent.refund_of else {}),
-        },
-        row,
-    )
-    return PaymentRecord(
-        id=asked.id,
-        principal=asked.principal,
-        rail=asked.rail,
-        mode=asked.mode,
-        kind=asked.kind,
-        reference=intent.reference,
-        money=asked.money,
-        payee=asked.payee,
-        body=intent.body,
-        facts=dict(intent.facts),
-        state=State.SENDING,
-        fence=1,
-        owner=me,
-        sends=1,
-        looks=0,
-        created_at=at,
-        sent_at=at,
-        updated_at=at,
-        next_at=at,
-        resend_until=intent.resend_until,
-        absent_after=intent.absent_after,
-        refund_of=intent.refund_of,
-        payer=intent.payer,
-    )
+    audit.append(db, challenge_id, now, "confirmed", writing.confirmed(asked, intent), row)
+    return record
 
 
 def _was_right(db: sqlite3.Connection, counted: Counted) -> None:
@@ -189,74 +135,17 @@ def record(
     if not allowed(known.state, change.to, leased=change.fence == known.fence):
         return known, False
     now = millis(at)
-    changed = replace(
-        known,
-        state=change.to,
-        owner=me if change.resend else None,
-        sends=known.sends + change.resend,
-        sent_at=at if change.resend else known.sent_at,
-        looks=0,
-        updated_at=at,
-        next_at=change.next_at,
-        watch_until=change.watch_until,
-        settled_at=change.settled_at or known.settled_at,
-        rail_id=change.rail_id or known.rail_id,
-        code=change.code,
-        said=change.said,
-        facts={**known.facts, **change.facts},
-    )
-    _write(db, changed, now)
-    n = audit.append(db, payment_id, now, change.event, _told(known, change), row)
+    changed = writing.after(known, change, me, at)
+    _write(db, changed)
+    holds.follow(db, known, changed)
+    n = audit.append(db, payment_id, now, change.event, writing.told(known, change), row)
     if change.to in ANNOUNCED:
-        audit.post(db, payment_id, n, f"{known.kind}.{change.to}", now, _notice(changed))
+        audit.post(db, payment_id, n, f"{known.kind}.{change.to}", now, writing.notice(changed))
     return changed, True
 
 
-def _write(db: sqlite3.Connection, record: PaymentRecord, now: int) -> None:
-    db.execute(
-        "UPDATE payments SET state = ?, owner = ?, sends = ?, sent_at = ?, looks = ?, updated_at = ?, next_at = ?, "
-        "watch_until = ?, settled_at = ?, rail_id = ?, code = ?, said = ?, facts = ? WHERE id = ? AND fence = ?",
-        (
-            record.state,
-            record.owner,
-            record.sends,
-            millis(record.sent_at),
-            record.looks,
-            now,
-            maybe_millis(record.next_at),
-            maybe_millis(record.watch_until),
-            maybe_millis(record.settled_at),
-            record.rail_id,
-            record.code,
-            record.said,
-            canonical(record.facts),
-            record.id,
-            record.fence,
-        ),
-    )
-
-
-def _told(before: PaymentRecord, change: Change) -> dict[str, str | int]:
-    body: dict[str, str | int] = {"from": before.state, "to": change.to, "sends": before.sends + change.resend}
-    learned = {"why": change.why, "code": change.code, "said": change.said, "railId": change.rail_id}
-    body |= {name: value for name, value in learned.items() if value}
-    if change.settled_at is not None:
-        body["settledAt"] = millis(change.settled_at)
-    return body
-
-
-def _notice(record: PaymentRecord) -> dict[str, str | int]:
-    return {
-        "paymentId": record.id,
-        "kind": record.kind,
-        "rail": record.rail,
-        "mode": record.mode,
-        "reference": record.reference,
-        "amount": record.money.amount,
-        "currency": record.money.currency,
-        "state": record.state,
-        "code": record.code,
-    }
+def _write(db: sqlite3.Connection, record: PaymentRecord) -> None:
+    db.execute(WRITE, (*changed_values(record), record.id, record.fence))
 
 
 def decide(
@@ -267,11 +156,11 @@ def decide(
     if known is None or to not in BY_AN_OPERATOR.get(known.state, ()):
         return None
     now = millis(at)
-    settled_at = at if to is State.SETTLED else None
-    changed = replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
-    _write(db, changed, now)
-    n = audit.append(db, payment_id, now, "decided", {"from": known.state, "to": to, "by": by, "evidence": evidence})
-    audit.post(db, payment_id, n, f"{known.kind}.{to}", now, _notice(changed))
+    changed = writing.decided(known, to, at)
+    _write(db, changed)
+    holds.follow(db, known, changed)
+    n = audit.append(db, payment_id, now, "decided", writing.decision(known, to, by, evidence))
+    audit.post(db, payment_id, n, f"{known.kind}.{to}", now, writing.notice(changed))
     return changed
 
 

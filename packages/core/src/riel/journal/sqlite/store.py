@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable, Misconfigured
-from riel.journal import Broken, Counted, Opened, Tally, Unconfirmed, Words
+from riel.guards import Hold
+from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.journal.chain import Anchor, Row
 from riel.journal.records import (
     Challenge,
     ChallengeState,
@@ -20,10 +22,10 @@ from riel.journal.records import (
     PaymentRecord,
     State,
 )
+from riel.journal.rows import EVENT, event_of, maybe_millis, millis
 from riel.journal.sqlite import audit, challenges, payments, verifying
 from riel.journal.sqlite.opening import connect, glancing
 from riel.journal.sqlite.owners import Owners
-from riel.journal.sqlite.rows import event_of, maybe_millis, millis
 from riel.journal.sqlite.writer import Writer
 from riel.rail import Mode
 
@@ -31,14 +33,30 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 
+class Turns(Protocol):
+    """Who runs units of work on the database, one after the other, and answers when each is durable."""
+
+    async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
+    async def read(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
+    async def close(self) -> None: ...
+
+
+class Alive(Protocol):
+    """Who knows which processes live; ``me`` is this one."""
+
+    me: str
+
+    def dead(self, owner: str) -> bool: ...
+    def leave(self) -> None: ...
+
+
 class SqliteJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._owners = Owners(path.with_name(path.name + ".owners"))
-        self._writer = Writer(partial(connect, path))
-        self._reader: sqlite3.Connection
+    def __init__(self, writer: Turns, owners: Alive, reader: sqlite3.Connection) -> None:
+        self._writer = writer
+        self._owners = owners
+        self._reader = reader
 
     @classmethod
     def open(cls, url: str) -> "SqliteJournal":
@@ -47,16 +65,16 @@ class SqliteJournal:
         :raises Misconfigured: it cannot be used.
         """
         path = Path(url.removeprefix("sqlite:///")).expanduser().resolve()  # its locks stand beside it, by any name
-        journal = cls(path)
-        journal._writer.start()
+        writer = Writer(partial(connect, path))
+        writer.start()
+        owners = Owners(path.with_name(path.name + ".owners"))
         try:
-            journal._owners.arrive()
+            owners.arrive()
         except OSError as failure:
             raise Misconfigured(
                 f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
             ) from failure
-        journal._reader = glancing(path)
-        return journal
+        return cls(writer, owners, glancing(path))
 
     async def open_challenge(
         self,
@@ -66,12 +84,16 @@ class SqliteJournal:
         again_within: timedelta,
         no_stays: timedelta,
         alone: bool = False,
-    ) -> Opened:
+        holds: Sequence[Hold] = (),
+    ) -> Opened | Full:
         again_since = millis(challenge.created_at - again_within)
         no_since = millis(challenge.created_at - no_stays)
         return await self._writer.write(
-            lambda db: challenges.open_one(db, challenge, words, again_since, no_since, alone)
+            lambda db: challenges.open_one(db, challenge, words, again_since, no_since, alone, holds)
         )
+
+    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+        await self._writer.write(lambda db: challenges.refuse(db, challenge, code, why))
 
     async def asked(self, challenge_id: str, at: datetime) -> None:
         await self._writer.write(lambda db: challenges.asked(db, challenge_id, millis(at)))
@@ -153,12 +175,18 @@ class SqliteJournal:
         return await self._glance(lambda db: payments.by_reference(db, rail, mode, reference))
 
     async def payments(
-        self, *, states: Collection[State] = (), rail: str | None = None, most: int = 50
+        self,
+        *,
+        states: Collection[State] = (),
+        rail: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int = 50,
     ) -> Sequence[PaymentRecord]:
-        return await self._writer.read(lambda db: payments.newest(db, states, rail, most))
+        return await self._writer.read(lambda db: payments.newest(db, states, rail, since, until, most))
 
     async def events(self, payment_id: str) -> Sequence[Event]:
-        rows = "SELECT * FROM events WHERE payment_id = ? ORDER BY n"
+        rows = f"SELECT {EVENT} FROM events WHERE payment_id = ? ORDER BY n"
         return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])
 
     async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
@@ -187,6 +215,20 @@ class SqliteJournal:
             shown = await self._writer.read(partial(_from, page, after))
             events, after, broken = events + shown.events, shown.after, shown.broken
         return events, broken
+
+    async def anchors(self) -> Sequence[Anchor]:
+        return await self._writer.read(audit.anchors)
+
+    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+        return await self._writer.read(lambda db: audit.sealed(db, after, most))
+
+    async def keyed(self, fingerprint: str) -> bool:
+        def ours(db: sqlite3.Connection) -> bool:
+            db.execute("INSERT INTO keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING", (fingerprint,))
+            known: str = db.execute("SELECT fingerprint FROM keys").fetchone()[0]
+            return known == fingerprint
+
+        return await self._writer.write(ours)
 
     async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))

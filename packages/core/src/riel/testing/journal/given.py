@@ -1,18 +1,20 @@
 """What the promises start from: a store, two handles to it, and the shortest way to each state of a payment."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol
 
 import pytest
 
+from riel.guards import Hold
 from riel.journal import (
     Challenge,
     ChallengeState,
     Change,
     Counted,
     Earlier,
+    Full,
     Intent,
     Journal,
     Opened,
@@ -81,9 +83,20 @@ def plainly(earlier: Earlier | None) -> str:
     return "Pay?" if earlier is None else f"Payment number {earlier.count + 1}, after {earlier.reference}?"
 
 
-async def opened(journal: Journal, challenge: Challenge) -> Opened:
+async def opened(journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Hold] = ()) -> Opened:
     """Ask."""
-    return await journal.open_challenge(challenge, plainly, again_within=10 * MINUTE, no_stays=DAY)
+    found = await asked_for(journal, challenge, alone=alone, holds=holds)
+    assert isinstance(found, Opened)
+    return found
+
+
+async def asked_for(
+    journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Hold] = ()
+) -> Opened | Full:
+    """Ask, where a limit may refuse it."""
+    return await journal.open_challenge(
+        challenge, plainly, again_within=10 * MINUTE, no_stays=DAY, alone=alone, holds=holds
+    )
 
 
 async def tried(journal: Journal, challenge: Challenge, at: datetime = NOW, tally: Tally = TALLY) -> Counted:

@@ -21,7 +21,6 @@ from riel.testing.journal.given import (
     history,
     moved,
     opened,
-    plainly,
 )
 
 
@@ -124,9 +123,7 @@ class QuestionPromises(TwoHandles):
             await opened(journal, a_question(name, principal=principal))
         await journal.decline("pay_b", "ana", NOW)
         for fresh in (True, False):
-            alone = await other.open_challenge(
-                a_question("d"), plainly, again_within=10 * MINUTE, no_stays=DAY, alone=True
-            )
+            alone = await opened(other, a_question("d"), alone=True)
             assert alone.fresh is fresh
         found = [await journal.challenge(f"pay_{name}") for name in "abcd"]
         assert [one and one.state for one in found] == ["expired", "declined", "open", "open"]

@@ -14,16 +14,27 @@ CREATE TABLE challenges (
     account    TEXT    NOT NULL,
     payee      TEXT    NOT NULL,
     bank       TEXT    NOT NULL,
-    state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined')),
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined', 'refused')),
     asked_at   INTEGER,
     once       TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
     earlier    TEXT,
+    holds      TEXT    NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
     created_at INTEGER NOT NULL,  -- all times: milliseconds since 1970, UTC
     expires_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX challenges_by_digest ON challenges (principal, digest, created_at);
 CREATE UNIQUE INDEX one_open_challenge ON challenges (principal, digest) WHERE state = 'open';
+
+CREATE INDEX challenges_that_wait ON challenges (expires_at) WHERE state = 'open';
+
+-- What all payments of a scope and period take of a limit.
+CREATE TABLE limits (
+    scope  TEXT    NOT NULL,
+    bucket INTEGER NOT NULL,  -- the beginning of the period
+    used   INTEGER NOT NULL,
+    PRIMARY KEY (scope, bucket)
+) STRICT;
 
 -- Every code that was tried, counted before it was compared. 'open' counts as wrong until it is known to be right.
 CREATE TABLE tries (
@@ -77,6 +88,7 @@ CREATE TABLE payments (
 
 CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at);
+CREATE INDEX paid_accounts ON payments (rail, mode, account) WHERE state = 'settled';
 CREATE INDEX refunds ON payments (refund_of) WHERE refund_of IS NOT NULL;
 
 -- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
@@ -117,3 +129,6 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
+
+-- With which key the codes are made, by its fingerprint: a server with another key would find every code wrong.
+CREATE TABLE keys (fingerprint TEXT NOT NULL PRIMARY KEY, only INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (only = 1)) STRICT;

@@ -1,13 +1,17 @@
 """Between rows and values. Times are stored as milliseconds since 1970, UTC; maps as JSON."""
 
 import json
-import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from riel.journal.chain import canonical
 from riel.journal.records import Challenge, ChallengeState, Event, Message, PaymentRecord, State
 from riel.money import Money
 from riel.rail import Payee
+
+Stored = Sequence[Any]
+"""A row as any database hands it over, its columns in the order of the lists below."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -53,7 +57,7 @@ PAYMENT = (
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
 
 
-def challenge_of(row: sqlite3.Row) -> Challenge:
+def challenge_of(row: Stored) -> Challenge:
     """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
     (id_, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, *rest) = row
     created_at, expires_at, state, asked_at, once, earlier, attempts = rest[:7]
@@ -79,7 +83,7 @@ def challenge_of(row: sqlite3.Row) -> Challenge:
     )
 
 
-def payment_of(row: sqlite3.Row) -> PaymentRecord:
+def payment_of(row: Stored) -> PaymentRecord:
     """A row that begins with the columns :data:`PAYMENT` and ``refunded``."""
     (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, bank, body, facts, *rest) = row
     (state, fence, owner, sends, looks, created_at, sent_at, updated_at, next_at, watch_until, *rest) = rest
@@ -117,26 +121,116 @@ def payment_of(row: sqlite3.Row) -> PaymentRecord:
     )
 
 
-def event_of(row: sqlite3.Row) -> Event:
-    """A row of ``events``."""
-    body: dict[str, Any] = json.loads(row["body"])
-    return Event(
-        seq=row["seq"],
-        payment_id=row["payment_id"],
-        n=row["n"],
-        at=when(row["at"]),
-        event=row["event"],
-        body=body,
-        hash=row["hash"],
+def challenge_values(challenge: Challenge) -> tuple[Any, ...]:
+    """A new challenge in the order of :data:`ASKED`."""
+    return (
+        challenge.id,
+        challenge.principal,
+        challenge.rail,
+        challenge.mode,
+        challenge.kind,
+        challenge.digest,
+        challenge.nonce,
+        challenge.factor,
+        challenge.text,
+        challenge.money.amount,
+        challenge.money.currency,
+        challenge.payee.account,
+        challenge.payee.name,
+        challenge.payee.institution,
+        challenge.state,
+        challenge.earlier,
+        millis(challenge.created_at),
+        millis(challenge.expires_at),
     )
 
 
-def message_of(row: sqlite3.Row) -> Message:
-    """A row of ``outbox``."""
-    return Message(
-        id=row["id"],
-        topic=row["topic"],
-        body=json.loads(row["body"]),
-        created_at=when(row["created_at"]),
-        attempts=row["attempts"],
+ASKED = (
+    "id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, state, "
+    "earlier, created_at, expires_at"
+)
+"""The columns of a new challenge."""
+
+
+def newborn_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:
+    """A new payment in the order of :data:`BORN`; ``arguments`` as canonical JSON."""
+    return (
+        record.id,
+        record.principal,
+        record.rail,
+        record.mode,
+        record.kind,
+        record.refund_of,
+        record.reference,
+        record.money.amount,
+        record.money.currency,
+        record.payee.account,
+        record.payee.name,
+        record.payee.institution,
+        record.payer,
+        arguments,
+        record.body,
+        canonical(record.facts),
+        record.state,
+        record.fence,
+        record.owner,
+        record.sends,
+        millis(record.created_at),
+        millis(record.sent_at),
+        millis(record.updated_at),
+        maybe_millis(record.next_at),
+        maybe_millis(record.resend_until),
+        maybe_millis(record.absent_after),
     )
+
+
+BORN = (
+    "id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, bank, payer, arguments, "
+    "body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, absent_after"
+)
+"""The columns of a new payment."""
+
+
+def changed_values(record: PaymentRecord) -> tuple[Any, ...]:
+    """What a transition may change, in the order of :data:`CHANGED`."""
+    return (
+        record.state,
+        record.owner,
+        record.sends,
+        millis(record.sent_at),
+        record.looks,
+        millis(record.updated_at),
+        maybe_millis(record.next_at),
+        maybe_millis(record.watch_until),
+        maybe_millis(record.settled_at),
+        record.rail_id,
+        record.code,
+        record.said,
+        canonical(record.facts),
+    )
+
+
+CHANGED = (
+    "state", "owner", "sends", "sent_at", "looks", "updated_at", "next_at", "watch_until", "settled_at", "rail_id",
+    "code", "said", "facts",
+)  # fmt: skip
+"""The columns of a payment that a transition may change."""
+
+EVENT = "seq, payment_id, n, at, event, body, hash"
+"""The columns of an event in the order in which :func:`event_of` and :class:`riel.journal.chain.Row` take them."""
+
+
+def event_of(row: Stored) -> Event:
+    """A row of the columns :data:`EVENT`."""
+    seq, payment_id, n, at, event, body, digest = row
+    return Event(seq=seq, payment_id=payment_id, n=n, at=when(at), event=event, body=json.loads(body), hash=digest)
+
+
+MESSAGE = "id, topic, body, created_at, attempts"
+"""The columns of a message in the order in which :func:`message_of` takes them."""
+
+
+def message_of(row: Stored) -> Message:
+    """A row of the columns :data:`MESSAGE`."""
+    id_, topic, body, created_at, attempts = row
+    return Message(id=id_, topic=topic, body=json.loads(body), created_at=when(created_at), attempts=attempts)

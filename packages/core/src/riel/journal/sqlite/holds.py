@@ -1,0 +1,61 @@
+"""SQL of what payments take of the limits: counted by period, and given back where no money moved."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from riel.guards import Hold
+from riel.journal import Full
+from riel.journal.records import Challenge, PaymentRecord, State
+
+USED = "SELECT coalesce(sum(used), 0) FROM limits WHERE scope = ? AND bucket BETWEEN ? AND ?"
+COUNT = (
+    "INSERT INTO limits (scope, bucket, used) VALUES (?, ?, ?) "
+    "ON CONFLICT (scope, bucket) DO UPDATE SET used = used + excluded.used"
+)
+PAID = (
+    "SELECT 1 FROM payments WHERE rail = ? AND mode = ? AND account = ? AND kind = 'payment' AND state = 'settled' "
+    "LIMIT 1"
+)
+TAKEN = "SELECT holds FROM challenges WHERE id = ?"
+
+
+def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Hold]) -> Full | None:
+    """The first limit that has no room, if there is one."""
+    for hold in holds:
+        if hold.until_paid and db.execute(PAID, (wanted.rail, wanted.mode, hold.until_paid)).fetchone():
+            continue
+        used: int = db.execute(USED, (hold.scope, hold.since, hold.bucket)).fetchone()[0]
+        if used + hold.takes > hold.most:
+            return Full(hold, max(0, hold.most - used))
+    return None
+
+
+def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Hold]) -> None:
+    """Take every one of them."""
+    if not holds:
+        return
+    taken = [(hold.scope, hold.bucket, hold.takes) for hold in holds]
+    db.executemany(COUNT, taken)
+    db.execute("UPDATE challenges SET holds = ? WHERE id = ?", (json.dumps(taken), challenge_id))
+
+
+def give_back(db: sqlite3.Connection, challenge_id: str) -> None:
+    """What was taken is free again."""
+    db.executemany(COUNT, [(scope, bucket, -takes) for scope, bucket, takes in _taken(db, challenge_id)])
+
+
+def follow(db: sqlite3.Connection, before: PaymentRecord, now: PaymentRecord) -> None:
+    """A rejected payment has moved no money; one that arrived after all counts again, whatever the limit says."""
+    was, is_ = before.state is State.REJECTED, now.state is State.REJECTED
+    if was == is_:
+        return
+    if is_:
+        give_back(db, now.id)
+    else:
+        db.executemany(COUNT, _taken(db, now.id))
+
+
+def _taken(db: sqlite3.Connection, challenge_id: str) -> list[tuple[str, int, int]]:
+    (holds,) = db.execute(TAKEN, (challenge_id,)).fetchone()
+    return [(scope, bucket, takes) for scope, bucket, takes in json.loads(holds or "[]")]
