@@ -10,6 +10,26 @@ from riel.money import Money
 from riel.teller.desk import Call, Desk, asked_of
 
 
+def unasked(desk: Desk, call: Call) -> Challenge:
+    """The question that ``call`` would ask, under an id of its own."""
+    now = desk.now()
+    return Challenge(
+        id=desk.new_id(),
+        principal=call.terms.principal,
+        rail=call.terms.rail,
+        mode=call.terms.mode,
+        kind=call.terms.kind,
+        digest=call.digest,
+        nonce=desk.random_bytes(NONCE),
+        factor=desk.factor.name,
+        text="",
+        money=call.terms.money,
+        payee=call.terms.payee,
+        created_at=now,
+        expires_at=now + desk.pace.code_lives,
+    )
+
+
 async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
     """The challenge that now waits for a code, and where the person finds it.
 
@@ -30,21 +50,7 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
             nth=earlier.count + 1 if earlier else 1,
         )
 
-    wanted = Challenge(
-        id=desk.new_id(),
-        principal=call.terms.principal,
-        rail=call.terms.rail,
-        mode=call.terms.mode,
-        kind=call.terms.kind,
-        digest=call.digest,
-        nonce=desk.random_bytes(NONCE),
-        factor=desk.factor.name,
-        text="",
-        money=call.terms.money,
-        payee=call.terms.payee,
-        created_at=now,
-        expires_at=now + desk.pace.code_lives,
-    )
+    wanted = unasked(desk, call)
     pace = desk.pace
     try:
         desk.guard(call.terms)

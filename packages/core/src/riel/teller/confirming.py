@@ -5,10 +5,12 @@ from datetime import datetime
 
 from riel.confirm import Proof
 from riel.crash import step
-from riel.errors import JournalUnavailable, NotConfirmed, NothingSent
+from riel.errors import JournalUnavailable, NotAllowed, NothingSent
 from riel.journal import Challenge, ChallengeState, Counted, Intent, PaymentRecord, Unconfirmed
 from riel.rail import Draft, Mint, Payment, Prepared, Refund
+from riel.teller.asking import unasked
 from riel.teller.desk import Call, Desk, asked_of
+from riel.teller.refusals import mismatch, unconfirmed
 from riel.teller.turnstile import Turn
 
 REFERENCES = 3
@@ -42,10 +44,20 @@ async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, boo
     challenge = next((c for c in challenges if c.state is ChallengeState.OPEN), None)
     if challenge is None or challenge.factor != desk.factor.name:
         raise await _unasked(desk, call, challenges)
-    desk.guard(call.terms)
+    await _guard(desk, call, challenge)
     prepared = await _prepare(desk, call)
     with desk.turnstile.entered(call.terms.principal) as turn:
         return await _try(desk, call, code, challenge, prepared, turn)
+
+
+async def _guard(desk: Desk, call: Call, challenge: Challenge) -> None:
+    """Ask every guard once more; a refusal stands in the record of what was asked."""
+    try:
+        desk.guard(call.terms)
+    except NotAllowed as refusal:
+        told = {"code": refusal.problem.code, "why": str(refusal)}
+        await step("note_refusal", desk.journal.note(challenge.id, "refused", told, desk.now()))
+        raise
 
 
 async def _try(
@@ -64,8 +76,8 @@ async def _try(
     if proof is None:
         state = await step("wrong", desk.journal.wrong(counted, challenge.id, desk.now(), tally))
         if state is ChallengeState.LOCKED:
-            raise _unconfirmed("locked")
-        raise _mismatch(counted.left)
+            raise unconfirmed("locked")
+        raise mismatch(counted.left)
     record, born = await _bear(desk, call, code, challenge.id, counted, proof, prepared)
     if born:
         turn.right()
@@ -122,16 +134,18 @@ async def _lost(desk: Desk, call: Call, code: str, why: Unconfirmed) -> tuple[Pa
     """Another process was first with the same code: join its payment. Otherwise it is refused."""
     if why == "consumed" and (record := await joined(desk, call, code)):
         return record, False
-    raise _unconfirmed(why)
+    raise unconfirmed(why)
 
 
 async def _unasked(desk: Desk, call: Call, challenges: Sequence[Challenge]) -> NothingSent:
     """There is nothing to compare the code with: a guess all the same, and counted as one."""
     ended = challenges[0].state.value if challenges else "consumed"
     if ended in {"expired", "locked", "declined"}:
-        return _unconfirmed(ended)  # type: ignore[arg-type]
+        return unconfirmed(ended)  # type: ignore[arg-type]
     counted = await step("count_guess", desk.journal.count_try(None, call.terms.principal, desk.now(), desk.pace.tally))
-    return _unconfirmed("hourly") if counted == "hourly" else _mismatch()
+    refusal = unconfirmed("hourly") if counted == "hourly" else mismatch()
+    await step("refuse_guess", desk.journal.refuse(unasked(desk, call), refusal.problem.code, str(refusal)))
+    return refusal
 
 
 async def _prepare(desk: Desk, call: Call) -> Prepared:
@@ -181,54 +195,3 @@ def _intent(desk: Desk, call: Call, prepared: Prepared) -> Intent:
         refund_of=call.original.id if call.original else None,
         payer=call.offered.payer,
     )
-
-
-def _mismatch(left: int | None = None) -> NotConfirmed:
-    told = {} if left is None else {"triesLeft": left}
-    return NotConfirmed("The code does not belong to exactly this payment. Nothing was sent.", details=told)
-
-
-def _unconfirmed(why: Unconfirmed) -> NothingSent:
-    again = "Call again without verificationCode to ask the person anew. Nothing was sent."
-    match why:
-        case "expired":
-            return NotConfirmed("The code's time is over. Nothing was sent.", code="2FA_EXPIRED", next_action=again)
-        case "locked":
-            return NotConfirmed(
-                "Too many wrong codes: this confirmation is closed. Nothing was sent.",
-                code="2FA_LOCKED",
-                next_action=again,
-            )
-        case "declined":
-            return NotConfirmed(
-                "The person declined exactly this. Nothing was sent.",
-                code="2FA_DECLINED",
-                next_action="Do not ask again. Talk to the person about what they want instead.",
-            )
-        case "hourly":
-            return NotConfirmed(
-                "Too many wrong codes within an hour. Nothing was sent.",
-                code="2FA_RATE_LIMITED",
-                retryable=True,
-                next_action="Wait an hour. Asking for a new code does not help.",
-            )
-        case "used":
-            return NotConfirmed(
-                "This code was used before. Wait for the next one. Nothing was sent.",
-                code="2FA_USED",
-                next_action=again,
-            )
-        case "exceeds":
-            return NothingSent(
-                "The refund is more than what is left of the payment. Nothing was sent.",
-                code="REFUND_EXCEEDS_PAYMENT",
-                next_action="Check the payment's status: refundedAmount is what was paid back already.",
-            )
-        case "not_settled":
-            return NothingSent(
-                "Only a settled payment can be refunded. Nothing was sent.",
-                code="NOT_REFUNDABLE",
-                next_action="Check its status first.",
-            )
-        case _:
-            return _mismatch()
