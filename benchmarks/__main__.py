@@ -1,24 +1,31 @@
-"""Measure everything, a few minutes long, and print the table of ratios."""
+"""Measure everything, some minutes long, and print the table of ratios."""
 
 import argparse
 import sys
 
-from benchmarks import calls, payments
+from benchmarks import calls, growth, payments
 from benchmarks.figures import Figure, show
+
+MEASURES = {
+    "payments": payments.measure,
+    "calls": lambda: [calls.calls()],
+    "starts": lambda: [calls.starts()],
+    "memory": calls.memory,
+    "growth": growth.measure,
+}
 
 
 def main() -> None:
     """One measurement after the other, with a word about which."""
-    argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__).parse_args()
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options.add_argument("only", nargs="*", metavar="WHAT", help=f"only some of {', '.join(MEASURES)}")
+    only = options.parse_args().only
+    if unknown := set(only) - set(MEASURES):
+        options.error(f"nothing is called {' or '.join(sorted(unknown))}")
     figures: list[Figure] = []
-    for what, measure in (
-        ("durable payments", payments.measure),
-        ("calls over stdio", lambda: [calls.calls()]),
-        ("start-up", lambda: [calls.starts()]),
-        ("memory", calls.memory),
-    ):
-        sys.stderr.write(f"measuring {what} ...\n")
-        figures += measure()
+    for name in only or MEASURES:
+        sys.stderr.write(f"measuring {name} ...\n")
+        figures += MEASURES[name]()
     show(figures)
 
 
