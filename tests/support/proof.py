@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from riel.journal import PaymentRecord, State
-from riel.journal.sqlite import SqliteJournal
+from riel.journal import Journal, PaymentRecord, State, open_journal
 
 from .bank import Bank
 from .server import Envelope, Home
@@ -15,7 +14,7 @@ ONCE = {"success": {State.SETTLED, State.RETURNED}, "rejected": {State.REJECTED,
 
 async def records(home: Home) -> list[PaymentRecord]:
     """Every payment and refund in the journal."""
-    journal = SqliteJournal.open(str(home.journal))
+    journal = await open_journal(home.url)
     try:
         return list(await journal.payments(most=100_000))
     finally:
@@ -28,7 +27,7 @@ async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[
     One debit of the right amount at the bank for each settled payment and for no other; nothing left in the air; what
     was answered is in the journal; and the audit chain is whole.
     """
-    journal = SqliteJournal.open(str(home.journal))
+    journal = await open_journal(home.url)
     try:
         found = list(await journal.payments(most=100_000))
         _, broken = await journal.verify()
@@ -53,7 +52,7 @@ async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[
     return found
 
 
-async def _is_recorded(journal: SqliteJournal, answer: Envelope) -> None:
+async def _is_recorded(journal: Journal, answer: Envelope) -> None:
     """What an agent was told stands in the journal."""
     told: dict[str, Any] = answer["data"] or answer["error"]["details"]
     payment_id, reference = told.get("paymentId"), told.get("trackingKey")

@@ -26,14 +26,23 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Home:
-    """Where an installation keeps its journal and its codes, whichever of its servers run."""
+    """Where an installation keeps its journal and its codes, whichever of its servers run.
+
+    ``database`` is the URL of a journal that is no file here.
+    """
 
     folder: Path
+    database: str = ""
 
     @property
     def journal(self) -> Path:
         """The journal's file."""
         return self.folder / "journal.db"
+
+    @property
+    def url(self) -> str:
+        """Where the journal is, as ``RIEL_JOURNAL`` has it."""
+        return self.database or str(self.journal)
 
     @property
     def codes(self) -> Path:
@@ -42,7 +51,7 @@ class Home:
 
     def env(self, bank: Bank) -> dict[str, str]:
         """The settings of a server that lives here and pays through ``bank``."""
-        mine = {"RIEL_JOURNAL": str(self.journal), "RIEL_FACTOR": "file", "RIEL_FACTOR_FILE": str(self.codes)}
+        mine = {"RIEL_JOURNAL": self.url, "RIEL_FACTOR": "file", "RIEL_FACTOR_FILE": str(self.codes)}
         return mine | {"RIEL_RAILS": "mock"} | bank.env
 
     def code(self, payment_id: str) -> str:
