@@ -1,6 +1,7 @@
 """From a code to a payment: counted, compared, and born in one transaction with the end of its challenge."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from riel.confirm import Proof
@@ -13,21 +14,22 @@ from riel.teller.desk import Call, Desk, asked_of
 from riel.teller.refusals import mismatch, unconfirmed
 from riel.teller.turnstile import Turn
 
+RIGHT_ALL_THE_SAME: tuple[Unconfirmed, ...] = ("exceeds", "not_settled")
+"""Reasons against a refund whose code was right: the journal counts no wrong try for them."""
+
 REFERENCES = 3
 """How often a new reference is minted where one is taken."""
 
 
-async def joined(desk: Desk, call: Call, code: str) -> PaymentRecord | None:
-    """The payment which this same code already confirmed: a repeated call joins it and pays nothing more."""
-    return await _joined(desk, code, await _challenges(desk, call))
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One code on its way: what it is for, which question it answers, and how many others are compared meanwhile."""
 
-
-async def _joined(desk: Desk, code: str, challenges: Sequence[Challenge]) -> PaymentRecord | None:
-    for challenge in challenges:
-        ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == desk.factor.name
-        if ours and desk.factor.same(asked_of(challenge), code, Proof(challenge.once)):
-            return await step("join", desk.journal.payment(challenge.id))
-    return None
+    desk: Desk
+    call: Call
+    code: str
+    challenge: Challenge
+    turn: Turn
 
 
 async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, bool]:
@@ -47,7 +49,16 @@ async def confirm(desk: Desk, call: Call, code: str) -> tuple[PaymentRecord, boo
     await _guard(desk, call, challenge)
     prepared = await _prepare(desk, call)
     with desk.turnstile.entered(call.terms.principal) as turn:
-        return await _try(desk, call, code, challenge, prepared, turn)
+        return await _compare(Try(desk, call, code, challenge, turn), prepared)
+
+
+async def _joined(desk: Desk, code: str, challenges: Sequence[Challenge]) -> PaymentRecord | None:
+    """The payment which this same code already confirmed: a repeated call joins it and pays nothing more."""
+    for challenge in challenges:
+        ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == desk.factor.name
+        if ours and desk.factor.same(asked_of(challenge), code, Proof(challenge.once)):
+            return await step("join", desk.journal.payment(challenge.id))
+    return None
 
 
 async def _guard(desk: Desk, call: Call, challenge: Challenge) -> None:
@@ -60,34 +71,27 @@ async def _guard(desk: Desk, call: Call, challenge: Challenge) -> None:
         raise
 
 
-async def _try(
-    desk: Desk, call: Call, code: str, challenge: Challenge, prepared: Prepared, turn: Turn
-) -> tuple[PaymentRecord, bool]:
-    tally = desk.pace.tally
+async def _compare(a_try: Try, prepared: Prepared) -> tuple[PaymentRecord, bool]:
+    """Count the try, then compare the code, then give birth."""
+    desk, challenge, tally = a_try.desk, a_try.challenge, a_try.desk.pace.tally
     while True:
-        rights = turn.rights
-        counting = desk.journal.count_try(challenge.id, call.terms.principal, desk.now(), tally)
+        rights = a_try.turn.rights
+        counting = desk.journal.count_try(challenge.id, challenge.principal, desk.now(), tally)
         counted = await step("count_try", counting)
-        if counted != "hourly" or not await turn.room(rights):
+        if counted != "hourly" or not await a_try.turn.room(rights):
             break
     if not isinstance(counted, Counted):
-        return await _lost(desk, call, code, counted)
-    proof = desk.factor.check(asked_of(challenge), code, desk.now())
-    if proof is None:
-        state = await step("wrong", desk.journal.wrong(counted, challenge.id, desk.now(), tally))
-        if state is ChallengeState.LOCKED:
-            raise unconfirmed("locked")
-        raise mismatch(counted.left)
-    record, born = await _bear(desk, call, code, challenge.id, counted, proof, prepared)
-    if born:
-        turn.right()
-    return record, born
+        return await _beaten(a_try, counted)
+    proof = desk.factor.check(asked_of(challenge), a_try.code, desk.now())
+    if proof is not None:
+        return await _bear(a_try, counted, proof, prepared)
+    state = await step("wrong", desk.journal.wrong(counted, challenge.id, desk.now(), tally))
+    raise unconfirmed("locked") if state is ChallengeState.LOCKED else mismatch(counted.left)
 
 
-async def _bear(
-    desk: Desk, call: Call, code: str, challenge_id: str, counted: Counted, proof: Proof, prepared: Prepared
-) -> tuple[PaymentRecord, bool]:
+async def _bear(a_try: Try, counted: Counted, proof: Proof, prepared: Prepared) -> tuple[PaymentRecord, bool]:
     """The one transaction. It is marked as ours before it is born, so that the rounds never take it for an orphan."""
+    desk, call, challenge_id = a_try.desk, a_try.call, a_try.challenge.id
     born: PaymentRecord | Unconfirmed = "reference"
     desk.busy.add(challenge_id)
     try:
@@ -95,10 +99,12 @@ async def _bear(
             intent = _intent(desk, call, prepared)
             intending = desk.journal.confirm_and_intend(counted, challenge_id, proof.once, intent, desk.now())
             born = await step("intend", intending)
+            if isinstance(born, PaymentRecord) or born in RIGHT_ALL_THE_SAME:
+                a_try.turn.right()
             if isinstance(born, PaymentRecord):
                 return born, True
             if born != "reference":
-                return await _lost(desk, call, code, born)
+                return await _beaten(a_try, born)
             prepared = await _prepare(desk, call)
     except JournalUnavailable as failure:
         return await _born_after_all(desk, challenge_id, failure), False
@@ -106,6 +112,15 @@ async def _bear(
         if not isinstance(born, PaymentRecord):
             desk.busy.discard(challenge_id)
     raise NothingSent(f"The rail {call.terms.rail!r} makes references that are already taken.", code="RAIL_BROKEN")
+
+
+async def _beaten(a_try: Try, why: Unconfirmed) -> tuple[PaymentRecord, bool]:
+    """Another process was first with the same code: join its payment. Otherwise it is refused."""
+    if why == "consumed":
+        challenges = await _challenges(a_try.desk, a_try.call)
+        if (record := await _joined(a_try.desk, a_try.code, challenges)) is not None:
+            return record, False
+    raise unconfirmed(why)
 
 
 async def _born_after_all(desk: Desk, challenge_id: str, failure: JournalUnavailable) -> PaymentRecord:
@@ -128,13 +143,6 @@ async def _born_after_all(desk: Desk, challenge_id: str, failure: JournalUnavail
 
 async def _challenges(desk: Desk, call: Call) -> Sequence[Challenge]:
     return await step("challenges", desk.journal.challenges(call.terms.principal, call.digest))
-
-
-async def _lost(desk: Desk, call: Call, code: str, why: Unconfirmed) -> tuple[PaymentRecord, bool]:
-    """Another process was first with the same code: join its payment. Otherwise it is refused."""
-    if why == "consumed" and (record := await joined(desk, call, code)):
-        return record, False
-    raise unconfirmed(why)
 
 
 async def _unasked(desk: Desk, call: Call, challenges: Sequence[Challenge]) -> NothingSent:
