@@ -25,7 +25,11 @@ NOT_HERE = {  # each written so that this file does not hold it
     r"\.\./[s]hared": "points outside the repository",
 }
 IN_WHEELS = {
-    "riel": ("riel/py.typed", "riel/journal/sqlite/migrations/0001.sql"),
+    "riel": (
+        "riel/py.typed",
+        "riel/journal/postgres/migrations/0001.sql",
+        "riel/journal/sqlite/migrations/0001.sql",
+    ),
     "rail_mock": ("rail_mock/py.typed",),
 }
 
@@ -120,6 +124,27 @@ def crash(session: nox.Session) -> None:
     """Kill a payment at every point, and its recovery at every point again. It takes about half an hour."""
     _install(session, "--group=test", *_editable(PACKAGES))
     session.run("pytest", "-m", "long", "tests/test_crash_points.py", *session.posargs)
+
+
+@nox.session
+def powercut(session: nox.Session) -> None:
+    """Cut the power 25,000 times, each at a random instant, and look at what is left. It takes a few minutes."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("pytest", "-m", "long", "-s", "tests/test_power_cut.py", *session.posargs)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """Kill 500 servers at random while they pay, and count the debits. It takes about five minutes."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("pytest", "-m", "long", "tests/test_random_kills.py", *session.posargs)
+
+
+@nox.session
+def replicas(session: nox.Session) -> None:
+    """Four replicas on one PostgreSQL make 5,000 payments while one is killed every second. It takes some minutes."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("pytest", "-m", "long", "tests/test_under_fire.py", *session.posargs)
 
 
 @nox.session

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import calls, growth, payments
+from benchmarks import calls, growth, payments, replicas
 from benchmarks.figures import Figure, show
 
 MEASURES = {
@@ -12,6 +12,7 @@ MEASURES = {
     "starts": lambda: [calls.starts()],
     "memory": calls.memory,
     "growth": growth.measure,
+    "replicas": replicas.measure,
 }
 
 

@@ -18,7 +18,9 @@ MARK = "<!-- Written by docs/generate.py: change the code, or the script. -->"
 
 SETTINGS = {
     "journal": "The database of the journal: `sqlite:////absolute/path.db`, `sqlite:///relative.db`, or the path of a "
-    "file. Several servers on one machine may share it.",
+    "file, which several servers on one machine may share; or `postgresql://user@host/database`, for several machines.",
+    "home": "The folder of the server's key and of the secrets of factors. Every server that shares a journal needs "
+    "the same key.",
     "factor": "How a person confirms: `totp` (an authenticator app), or, for pretend payments only, `file` and "
     "`console`; or a factor that an installed package brings.",
     "factor_file": "The file that the factor `file` appends codes to, one JSON object a line.",
@@ -28,10 +30,14 @@ SETTINGS = {
     "principal": "Whose payments these are: who confirms, and whose limits count.",
     "language": "The language of the question that the person is shown.",
     "live": "Whether rails with live credentials may move real money.",
+    "notices_key": "The key that notices are signed with, 16 characters at least. The receiver has it too.",
+    "notices_url": "Where notices of payments are sent: `https://…`, or `http://…` on this machine. Unless it is set, "
+    "they wait in the journal.",
     "log": "How much is logged, on stderr.",
 }
 USUAL = {
     "journal": "`journal.db` in the user's data directory",
+    "home": "beside the journal's file, or the user's data directory where it is no file",
     "factor": "`totp` where a rail is not pretend; else `file` where `RIEL_FACTOR_FILE` is set, `console` where not",
     "rails": "every one that is installed",
 }
@@ -52,6 +58,7 @@ def settings_page() -> str:
     """Every setting of the server, and of each first-party rail."""
     from rail_mock.settings import MockSettings
     from riel.config import VARIABLES, Settings
+    from riel.guards.limits import Table
 
     rows = []
     for variable, name in VARIABLES.items():
@@ -88,6 +95,13 @@ def settings_page() -> str:
         "`RIEL_<RAIL>_BASE_URL`; an address on this machine means a pretend bank, in mode `sandbox`.",
         "These are those of the rail `mock`:",
         _table(("variable", "value", "unless set", "what it decides"), mock),
+        "## Limits",
+        "They stand in `riel.toml` alone: under `[limits]` for everybody, `[limits.rail.<rail>]` and "
+        "`[limits.principal.<principal>]`. Amounts are minor units by currency: `{ MXN = 500_000 }`. "
+        "[Set limits](../how-to/set-limits.md) shows how they work.",
+        _table(
+            ("key", "what it decides"), [(f"`{name}`", str(f.description)) for name, f in Table.model_fields.items()]
+        ),
     )
 
 

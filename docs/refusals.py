@@ -61,7 +61,7 @@ def _raised(tree: ast.Module) -> Iterator[tuple[str, str, str, bool]]:
                 continue
             message = _text(given.get("message") or call.args[0], local)
             advice = _text(given["next_action"], local) if "next_action" in given else getattr(kind, "next_action", "")
-            retryable = "retryable" in given and ast.unparse(given["retryable"]) == "True"
+            retryable = "retryable" in given and ast.unparse(given["retryable"]) != "False"
             yield code, message, advice, retryable or bool(getattr(kind, "retryable", False) is True)
     for code, advice in _tables(tree):
         yield code, "", _text(advice, names), False

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from mcp import Client
 from riel.catalog import discover, offer
 from riel.config import Settings, resolving
 from riel.confirm import Setup, chosen
+from riel.guards import Guard
 from riel.journal import open_journal
 from riel.redact import Redactor
 from riel.sandbox import Banks, run_banks
@@ -70,7 +71,7 @@ class Hosted:
 
 
 @asynccontextmanager
-async def hosted(folder: Path) -> AsyncIterator[Hosted]:
+async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Hosted]:
     """The mock rail and its bank, from journal to client; the bank keeps the real time."""
     clock = Clock()
     settings = Settings(journal=str(folder / "journal.db"), factor="file", factor_file=folder / "codes")
@@ -86,6 +87,7 @@ async def hosted(folder: Path) -> AsyncIterator[Hosted]:
                 rails=rails,
                 clients=Clients(rails),
                 factor=chosen("file").open(setup),
+                guards=guards,
                 now=clock,
             )
         )

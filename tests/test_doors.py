@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("httpx", "keyring", "mcp", "mcp_types", "rich", "starlette", "typer", "uvicorn")
+HEAVY = ("asyncpg", "httpx", "keyring", "mcp", "mcp_types", "rich", "starlette", "typer", "uvicorn")
 
 SDK = {"mcp", "mcp_types", "starlette", "uvicorn"}
 """What importing the SDK's low-level server brings, asked for or not."""

@@ -1,6 +1,7 @@
-"""Several servers on one journal, killed one after the other: as many debits as payments, and no doubt left."""
+"""Replicas on one PostgreSQL, killed one after the other: as many debits as settled payments, and no doubt left."""
 
 import secrets
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ async def under_fire(
     """Pay under fire, prove what must hold, and say what happened."""
     seed = secrets.randbelow(10**9)
     print(f"seed {seed}")
-    fire = alight(nursery, home, bank, replicas=replicas, seed=seed)
+    fire = alight(nursery, home, bank, replicas=replicas, seed=seed, module="forgiving")
     try:
         took = await fire.burn(payments=payments, callers=callers, every=every)
         for replica in fire.replicas:
@@ -42,7 +43,20 @@ async def under_fire(
     )
 
 
-async def test_two_servers_on_one_file_pay_once_though_they_are_killed(
-    nursery: Nursery, home: Home, bank: Bank
+@pytest.fixture
+def shared(tmp_path: Path, database: str) -> Home:
+    """An installation whose journal is in PostgreSQL."""
+    (folder := tmp_path / "home").mkdir()
+    return Home(folder, database)
+
+
+async def test_replicas_pay_once_though_they_are_killed(nursery: Nursery, shared: Home, bank: Bank) -> None:
+    print(await under_fire(nursery, shared, bank, replicas=3, callers=12, payments=120, every=0.5))
+
+
+@pytest.mark.long
+async def test_four_replicas_pay_five_thousand_once_though_one_is_killed_every_second(
+    nursery: Nursery, shared: Home, bank: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print(await under_fire(nursery, home, bank, replicas=2, callers=8, payments=120, every=0.3))
+    with capsys.disabled():
+        print(await under_fire(nursery, shared, bank, replicas=4, callers=64, payments=5_000, every=1.0))

@@ -50,8 +50,9 @@ class Codes:
 class Replica:
     """A place where a server runs: when it was killed, the next one is started."""
 
-    def __init__(self, nursery: Nursery, home: Home, bank: Bank) -> None:
+    def __init__(self, nursery: Nursery, home: Home, bank: Bank, module: str | None = None) -> None:
         self._how = (nursery, home, bank)
+        self._module = module
         self._server: Server | None = None
         self._one_at_a_time = asyncio.Lock()
         self.killed = 0
@@ -89,7 +90,7 @@ class Replica:
     async def _here(self) -> Server:
         async with self._one_at_a_time:
             if self._server is None:
-                self._server = await Server.open(*self._how)
+                self._server = await Server.open(*self._how, module=self._module)
             return self._server
 
     async def _bury(self, server: Server) -> None:
@@ -183,7 +184,7 @@ class Fire:
             self.tell(f"{took:5.0f} s  {self.done:,} of {payments:,} payments  {self.killed} killed")
 
 
-def alight(nursery: Nursery, home: Home, bank: Bank, *, replicas: int, seed: int) -> Fire:
-    """So many servers on one journal."""
+def alight(nursery: Nursery, home: Home, bank: Bank, *, replicas: int, seed: int, module: str | None = None) -> Fire:
+    """So many servers on one journal; ``module`` is installed in each."""
     chance = random.Random(seed)  # noqa: S311  # it must be possible to repeat it
-    return Fire([Replica(nursery, home, bank) for _ in range(replicas)], Codes(home), chance)
+    return Fire([Replica(nursery, home, bank, module) for _ in range(replicas)], Codes(home), chance)

@@ -366,8 +366,11 @@ def test_the_first_event_that_does_not_hold_is_named(
 
 def test_an_anchor_seals_once(riel: Riel, journal: Journalled) -> None:
     journal(three)
-    assert riel("audit", "anchor") == (0, "Sealed.\n", "")
-    assert riel("audit", "anchor") == (0, "Nothing was written since the last anchor.\n", "")
+    first, again = riel("audit", "anchor"), riel("audit", "anchor")
+    shown = first[1].removeprefix("Sealed.\n")
+    assert shown.startswith("The newest anchor is 1:")
+    assert (first[0], first[2]) == (0, "")
+    assert again == (0, f"Nothing was written since the last anchor.\n{shown}", "")
 
 
 def test_a_whole_payment_that_was_taken_out_is_seen_under_an_anchor(

@@ -45,6 +45,7 @@ def refusal() -> str:
 
 def test_nothing_needs_to_be_set() -> None:
     settings = read_settings()
+    assert settings.journal_file is not None
     assert settings.journal_file.is_absolute()
     assert settings.journal_file.name == "journal.db"
     assert (settings.factor, settings.factor_file, settings.rails) == (None, None, None)

@@ -162,7 +162,7 @@ async def test_a_database_of_another_kind_is_refused_and_its_password_not_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "secret" not in await refusal("postgresql://ana:secret@localhost/riel")
+    assert "secret" not in await refusal("mysql://ana:secret@localhost/riel")
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240
 
 

@@ -251,9 +251,25 @@ def test_a_proven_absence_is_a_rejection_with_a_code_of_ours_and_stays_watched()
 @pytest.mark.parametrize("state", [state for state in S if state not in {S.SENDING, S.UNKNOWN}])
 def test_not_found_changes_nothing_about_what_the_rail_has_accepted_or_what_is_over(state: State) -> None:
     for rules in DEDUPES.values():
-        record = replace(RECORD, state=state)
-        assert after_lookup(record, rules, "absent", NOW + DAY, PATIENCE) is KeepLooking
-        assert without_lookup(record, rules, NOW + DAY, PATIENCE) is KeepLooking
+        record, later = replace(RECORD, state=state), NOW + (WATCH - MS if state is S.PENDING else DAY)
+        assert after_lookup(record, rules, "absent", later, PATIENCE) is KeepLooking
+        assert without_lookup(record, rules, later, PATIENCE) is KeepLooking
+
+
+@pytest.mark.parametrize("proof", [None, ABSENCE, DAY])
+def test_what_the_rail_accepted_and_can_no_longer_be_asked_about_goes_to_an_operator_in_time(
+    proof: timedelta | None,
+) -> None:
+    accepted, rules = replace(RECORD, state=S.PENDING), replace(BY_KEY, absence_after=proof)
+    end = NOW + (DEADLINE + DAY if proof == DAY else WATCH)
+    assert after_lookup(accepted, rules, "absent", end - MS, PATIENCE) is KeepLooking
+    for verdict in (
+        after_lookup(accepted, rules, "absent", end, PATIENCE),
+        without_lookup(accepted, rules, end, PATIENCE),
+    ):
+        assert isinstance(verdict, Change)
+        assert (verdict.to, verdict.fence, verdict.next_at) == (S.REVIEW, RECORD.fence, None)
+        assert allowed(S.PENDING, verdict.to, leased=True), "and life lets it"
 
 
 @pytest.mark.parametrize("state", S)
@@ -261,6 +277,35 @@ def test_a_look_up_that_failed_changes_nothing(state: State) -> None:
     for rules in DEDUPES.values():
         verdict = after_lookup(replace(RECORD, state=state), rules, NothingLearned("500"), NOW + DAY, PATIENCE)
         assert verdict is KeepLooking
+
+
+@pytest.mark.parametrize(
+    ("declared", "end"),
+    [
+        ({}, PATIENCE.gives_up),
+        ({"watch": 10 * DAY}, 10 * DAY),
+        ({"absence_after": 5 * DAY}, 5 * DAY + DEADLINE),
+        ({"absence_after": None, "watch": timedelta(0)}, PATIENCE.gives_up),
+        ({"absence_after": FOREVER}, END - NOW),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN])
+def test_an_order_about_which_the_rail_never_answers_goes_to_an_operator_in_time(
+    state: State, declared: dict[str, Any], end: timedelta
+) -> None:
+    """Not before every horizon that the rail declares: an outage is no reason to ask a person."""
+    rules, record, nothing = replace(PLAIN, **declared), replace(RECORD, state=state), NothingLearned("500")
+    assert after_lookup(record, rules, nothing, NOW + end - MS, PATIENCE) is KeepLooking
+    verdict = after_lookup(record, rules, nothing, NOW + end, PATIENCE)
+    assert isinstance(verdict, Change)
+    assert (verdict.to, verdict.fence, verdict.next_at) == (S.REVIEW, RECORD.fence, None)
+
+
+@pytest.mark.parametrize("state", [S.PENDING, S.SETTLED, S.REJECTED, S.RETURNED, S.REVIEW])
+def test_a_rail_that_never_answers_again_changes_nothing_about_what_it_said(state: State) -> None:
+    record = replace(RECORD, state=state)
+    assert after_lookup(record, PLAIN, NothingLearned("500"), NOW + 400 * DAY, PATIENCE) is KeepLooking
 
 
 WITHOUT_LOOKUP = """
@@ -322,3 +367,12 @@ def test_an_order_says_itself_when_its_absence_is_proven_but_not_before_it_could
 def test_patience_doubles_up_to_its_end() -> None:
     patience = Patience(first=SECOND, most=10 * SECOND)
     assert [patience.after(looks) // SECOND for looks in (0, 1, 2, 3, 4, 5, 10**9, -1)] == [1, 2, 4, 8, 10, 10, 10, 1]
+
+
+def test_pauses_are_drawn_between_half_and_whole() -> None:
+    patience = Patience(first=SECOND, most=10 * SECOND)
+    for chance, part in ((0, 1000), (500, 500), (250, 750)):
+        drawn = patience.drawn(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
+        assert [drawn.after(looks) for looks in (0, 3, 9)] == [part * MS, 8 * part * MS, 10 * part * MS]
+        assert drawn.seldom() == 10 * part * MS
+        assert (drawn.margin, drawn.gives_up) == (patience.margin, patience.gives_up), "windows are not narrowed"

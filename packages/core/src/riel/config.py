@@ -13,9 +13,9 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from riel.errors import BrokenRail, Misconfigured
@@ -26,6 +26,7 @@ from riel.text import Line
 PREFIX = "RIEL_"
 FILE = "riel.toml"
 SECRET = re.compile(r"key|secret|token|pass|credential", re.IGNORECASE)
+SHORTEST_KEY = 16
 ANY_RAIL = re.compile(r"RIEL_([A-Z][A-Z0-9]{0,19})_.+")
 
 Banks = Callable[[Rail], Mapping[str, str]]
@@ -45,15 +46,60 @@ def _database(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator:
         return f"sqlite:///{Path(value).expanduser()}"
+    if scheme in {"postgresql", "postgres"}:
+        return _server(value)
     if scheme != "sqlite" or not rest.startswith("/") or rest in {"/", "/:memory:"} or set("?#") & set(rest):
-        raise ValueError("write sqlite:////absolute/path.db, sqlite:///relative.db, or the path of a file")
+        raise ValueError("write sqlite:////absolute/path.db, postgresql://user@host/database, or the path of a file")
     return f"sqlite:///{Path(rest[1:]).expanduser()}"
+
+
+def _server(url: str) -> str:
+    """A PostgreSQL database: on a host, or at a socket (``postgresql:///database?host=/folder``)."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it checks it
+        where = parts.hostname or parse_qs(parts.query, strict_parsing=bool(parts.query)).get("host")
+    except ValueError as failure:
+        raise ValueError("it is not a URL") from failure
+    if not where or not re.fullmatch(r"/[^/\s]+", parts.path) or parts.fragment or re.search(r"\s", url):
+        raise ValueError("write postgresql://user@host/database, or postgresql:///database?host=/folder/of/the/socket")
+    return url
 
 
 def _usual_database() -> str:
     import platformdirs  # 15 ms, for nothing where RIEL_JOURNAL is set
 
     return f"sqlite:///{platformdirs.user_data_path('riel') / 'journal.db'}"
+
+
+def _notices_url(value: SecretStr, told: ValidationInfo) -> SecretStr:
+    """Where notices go. A secret too: the addresses of many receivers are enough to write to them."""
+    url = value.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it checks it
+    except ValueError as failure:
+        raise ValueError("it is not a URL") from failure
+    if re.search(r"[\s\\@]", parts.netloc) or not parts.hostname or parts.fragment or not url.isascii():
+        raise ValueError("write https://host/path, without a user, a password or a fragment")
+    if parts.scheme != "https" and not is_loopback(url):
+        raise ValueError("it must begin with https://, unless it is on this machine")
+    if "notices_key" in told.data and told.data["notices_key"] is None:
+        raise ValueError("it needs RIEL_NOTICES_KEY, by which the receiver knows who writes")
+    return value
+
+
+def _limits(table: dict[str, Any]) -> dict[str, Any]:
+    """``table``, where it can be read and every rail in it is installed: a misspelt one would go without its limits."""
+    if table:
+        from importlib.metadata import entry_points
+
+        from riel.guards.limits import read_limits  # zoneinfo, for nothing where there are no limits
+
+        installed = entry_points(group="riel").names
+        for name in sorted(set(read_limits(table).rail) - installed):
+            raise ValueError(f"[limits.rail.{name}] names no rail that is installed{_perhaps(name, installed)}")
+    return table
 
 
 RailNames = Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1)]
@@ -64,7 +110,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    journal: Annotated[str, AfterValidator(_database)] = Field(default_factory=_usual_database)
+    journal: Annotated[str, AfterValidator(_database)] = Field(default_factory=_usual_database, repr=False)
+    home: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     factor: Annotated[Line, Field(min_length=1)] | None = None
     factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     rails: Annotated[RailNames | None, NoDecode, BeforeValidator(_names)] = None
@@ -72,23 +119,38 @@ class Settings(BaseSettings):
     principal: Annotated[Line, Field(min_length=1, max_length=200)] = "local"
     language: Literal["en", "es"] = "en"
     live: bool = False
+    notices_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
+    notices_url: Annotated[SecretStr, AfterValidator(_notices_url)] | None = None
     log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "warning"
     rail: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
     """What ``riel.toml`` says under ``[rail.<name>]``, unread: each rail reads its own."""
+    limits: Annotated[dict[str, Any], AfterValidator(_limits)] = Field(default_factory=dict, repr=False)
+    """What it says under ``[limits]``, for :func:`riel.guards.limits.read_limits`. It comes from that file alone."""
 
     @property
-    def journal_file(self) -> Path:
-        """The file of the journal."""
-        return Path(self.journal.removeprefix("sqlite:///"))
+    def journal_file(self) -> Path | None:
+        """The file of the journal, if it is one."""
+        return Path(self.journal.removeprefix("sqlite:///")) if self.journal.startswith("sqlite://") else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the server's key and the secrets of factors are kept: ``RIEL_HOME``, or beside the journal's file."""
+        if self.home is not None:
+            return self.home.resolve()
+        if self.journal_file is not None:
+            return self.journal_file.resolve().parent
+        import platformdirs
+
+        return platformdirs.user_data_path("riel")
 
     def in_sandbox(self) -> Self:
         """The same for ``--sandbox``: pretend payments get a journal of their own, unless one was named."""
-        if "journal" in self.model_fields_set:
+        if "journal" in self.model_fields_set or self.journal_file is None:
             return self
         return self.model_copy(update={"journal": f"sqlite:///{self.journal_file.with_name('sandbox.db')}"})
 
 
-VARIABLES = {PREFIX + name.upper(): name for name in Settings.model_fields if name != "rail"}
+VARIABLES = {PREFIX + name.upper(): name for name in Settings.model_fields if name not in {"rail", "limits"}}
 """Every variable of ours but ``RIEL_CONFIG``, and the field it sets."""
 
 
@@ -112,7 +174,15 @@ def read_settings() -> Settings:
 def likely_secrets(settings: Settings) -> list[str]:
     """What is named like a secret, for the logs of a start: no rail has said yet which of its settings are secret."""
     told = [*_variables(PREFIX).items(), *(pair for table in settings.rail.values() for pair in table.items())]
-    return [value for name, value in told if isinstance(value, str) and SECRET.search(name)]
+    named = [value for name, value in told if isinstance(value, str) and SECRET.search(name)]
+    return [*named, *passwords_in(settings.journal)]
+
+
+def passwords_in(url: str) -> list[str]:
+    """The password of a database's URL, as it stands there and as it is meant."""
+    parts = urlsplit(url)
+    given = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return [form for password in given if password for form in (password, unquote(password))]
 
 
 def known_settings(rail: Rail, settings: Settings) -> dict[str, str]:
@@ -227,6 +297,8 @@ def _refuse_unknown_variables() -> None:
     """A variable that could be a rail's is left to that rail: it may not be installed here."""
     for name in sorted(os.environ):
         variable = name.upper()
+        if variable.startswith(f"{PREFIX}LIMIT"):  # it would look as if it limited something
+            raise Misconfigured(f"{name} is not a setting: limits stand under [limits] in {FILE} and nowhere else")
         if variable in VARIABLES or variable == "RIEL_CONFIG":
             if not os.environ[name].strip():
                 raise Misconfigured(f"{name} is empty: give it a value, or unset it")

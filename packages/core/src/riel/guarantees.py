@@ -30,13 +30,20 @@ def not_yet(reason: str) -> Capability:
     return Capability(able=False, reason=reason)
 
 
+NO_STATEMENT = not_yet("This package does not read the rail's own list of a day yet.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What the rail can do besides sending."""
+    """What the rail can do besides sending.
+
+    ``statement``: its client has ``statement(day)`` as well, which lists all that the rail took on one day.
+    """
 
     refund: Capability
     partial_refund: Capability
     status: Capability = yes
+    statement: Capability = NO_STATEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

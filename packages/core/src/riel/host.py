@@ -1,20 +1,22 @@
 """The rooms put together: from settings and installed packages to a teller at work and its tools."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from riel.catalog import Catalog, discover, offer
-from riel.config import Banks, Settings, resolving
+from riel.config import Banks, Settings, passwords_in, resolving
 from riel.confirm import Factor, Setup, chosen
 from riel.errors import Misconfigured
-from riel.journal import open_journal
+from riel.guards import Guard
+from riel.journal import Journal, open_journal
+from riel.outbox import Outbox, Receiver
 from riel.redact import Redactor
 from riel.teller import Clients, Desk, Pace, Teller
 from riel.tools import Described, every_tool
-from riel.vault import server_key
+from riel.vault import fingerprint, server_key
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,13 @@ class Host:
 
 
 @asynccontextmanager
-async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False) -> AsyncIterator[Host]:
+async def open_host(
+    settings: Settings, logs: Redactor, *, sandbox: bool = False, rounds: bool = True
+) -> AsyncIterator[Host]:
     """Load every installed rail, open the journal, and look after its payments until the block is left.
 
     :param sandbox: run each rail's pretend bank, and nothing else.
+    :param rounds: take up what is due by itself; whoever says no does that by hand.
     :raises Misconfigured: one sentence that names the setting.
     """
     async with AsyncExitStack() as stack:
@@ -53,8 +58,9 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         secrets = Redactor()
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
+            redactor.learn(*passwords_in(settings.journal))
         factor = factor_for(settings, catalog, logs)
-        journal = await open_journal(settings.journal)
+        journal = await journal_with(settings)
         answer_within = timedelta(seconds=settings.answer_within)
         teller = Teller(
             Desk(
@@ -62,7 +68,7 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
                 rails=rails,
                 clients=Clients(rails, answer_within),
                 factor=factor,
-                guards=catalog.guards,
+                guards=(*limits_for(settings), *catalog.guards),
                 pace=Pace(answer_within=answer_within),
                 language=settings.language,
                 clean=secrets.text,
@@ -70,11 +76,55 @@ async def open_host(settings: Settings, logs: Redactor, *, sandbox: bool = False
         )
         grace = max((offered.guarantees.send_deadline for offered in catalog.rails), default=timedelta(0))
         grace += timedelta(seconds=1)
-        teller.start()
+        outbox = outbox_for(settings, journal, logs)
+        if outbox is not None:
+            outbox.start()
+        if rounds:
+            teller.start()
         try:
             yield Host(teller=teller, tools=every_tool(teller, secrets, logs), catalog=catalog, grace=grace)
         finally:
+            if outbox is not None:
+                await outbox.close()
             await teller.close(grace)
+
+
+async def journal_with(settings: Settings) -> Journal:
+    """The journal, whose codes are made with our key.
+
+    :raises Misconfigured: it cannot be opened, or they are made with another.
+    """
+    journal = await open_journal(settings.journal)
+    try:
+        ours = await journal.keyed(fingerprint(server_key(settings.folder)))
+    except BaseException:
+        await journal.close()
+        raise
+    if not ours:
+        await journal.close()
+        raise Misconfigured(
+            f"RIEL_HOME: the codes of this journal are made with another key than {settings.folder / 'server.key'}: "
+            "give every server that shares the journal the same one."
+        )
+    return journal
+
+
+def outbox_for(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
+    """The outbox, where the settings name a receiver. Without one, messages wait in the journal."""
+    if settings.notices_url is None or settings.notices_key is None:
+        return None
+    receiver = Receiver(settings.notices_url.get_secret_value(), settings.notices_key.get_secret_value())
+    logs.learn(*receiver.secrets)
+    return Outbox(journal, receiver)
+
+
+def limits_for(settings: Settings) -> Sequence[Guard]:
+    """The guard that keeps the limits of ``riel.toml``, where there are any."""
+    if not settings.limits:
+        return ()
+    from riel.guards.limits import Limits, read_limits
+
+    return (Limits(read_limits(settings.limits)),)
 
 
 def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
@@ -92,7 +142,7 @@ def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
             f"RIEL_FACTOR={name} confirms pretend payments only, and {' and '.join(outside)} would move other money: "
             "choose totp, or take it off RIEL_RAILS."
         )
-    folder = settings.journal_file.resolve().parent
+    folder = settings.folder
     key = server_key(folder)
     logs.learn(key.hex())
     setup = Setup(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)

@@ -3,6 +3,7 @@
 Several processes may make the same secret at once, and end up with the same one.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable
@@ -42,6 +43,11 @@ def server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes)
     if len(key) != KEY_BYTES:
         raise Misconfigured(f"{path} is not a key of 64 hexadecimal digits: restore it, or remove it to have one made")
     return key
+
+
+def fingerprint(key: bytes) -> str:
+    """By which two servers can tell that they have the same key. It tells nothing of the key."""
+    return hashlib.sha256(b"riel server key\0" + key).hexdigest()[:32]
 
 
 def keep(name: str, folder: Path, value: str, *, replace: bool = False, patience: timedelta = PATIENCE) -> str:

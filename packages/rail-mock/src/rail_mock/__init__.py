@@ -51,7 +51,7 @@ def riel_rails() -> Iterable[Rail]:
         connect=connect,
         settings=MockSettings,
         errors=ERRORS,
-        capabilities=Capabilities(refund=yes, partial_refund=yes),
+        capabilities=Capabilities(refund=yes, partial_refund=yes, statement=yes),
         guarantees=guarantees,
         sandbox=sandbox,
     )

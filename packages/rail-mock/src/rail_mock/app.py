@@ -14,7 +14,7 @@ from starlette.routing import Route
 from rail_mock.bank import Asked, Bank, refused
 from rail_mock.magic import Kind
 from rail_mock.replies import FAILURES, written
-from rail_mock.requests import PaymentBody, RefundBody, body_of, fingerprint, key_of, number, query
+from rail_mock.requests import PaymentBody, RefundBody, body_of, day, fingerprint, key_of, number, query
 from rail_mock.settings import Behaviour
 from riel import Sandbox
 
@@ -22,6 +22,7 @@ Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
 LONGEST_PAGE = 100
+LONGEST_STATEMENT_PAGE = 1000
 
 
 def pretend_bank(
@@ -36,6 +37,7 @@ def pretend_bank(
             Route("/payments", orders.pay, methods=["POST"]),
             Route("/payments/{reference}/refunds", orders.refund, methods=["POST"]),
             *(route for asked in questions for route in asked.routes(behaviour)),
+            Route("/statement", Statements(bank, clock).of_a_day),
         ],
         exception_handlers=FAILURES,
     )
@@ -140,3 +142,23 @@ class Questions:
         page = list(islice(self._bank.ledger.newest(self._kind, at, before), limit))
         following = str(page[-1].number) if len(page) == limit else None
         return JSONResponse({"data": [booking.told(at) for booking in page], "next": following})
+
+
+class Statements:
+    """The list of a day, which this bank has whatever else can be asked."""
+
+    def __init__(self, bank: Bank, clock: Clock) -> None:
+        self._bank = bank
+        self._clock = clock
+
+    async def of_a_day(self, request: Request) -> Response:
+        """``GET /statement?day=…&limit=…&after=…``: payments and refunds, oldest first."""
+        asked = query(request, ("day", "limit", "after"))
+        since, until = day(asked.get("day", ""))
+        limit = number(asked.get("limit", str(LONGEST_STATEMENT_PAGE)), "limit", LONGEST_STATEMENT_PAGE)
+        after = number(asked["after"], "after", 10**9) if "after" in asked else 0
+        at = self._bank.seen(self._clock())
+        page = list(islice(self._bank.ledger.listed(since, until, at, after), limit))
+        following = str(page[-1].number) if len(page) == limit else None
+        entries = [{"kind": booking.kind, **booking.told(at)} for booking in page]
+        return JSONResponse({"day": asked["day"], "data": entries, "next": following})

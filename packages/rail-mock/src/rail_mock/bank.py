@@ -181,6 +181,7 @@ class Bank:
             rejected_at=rejected_at,
             returns_at=settles_at + later if comes_back else None,
             original=asked.original,
+            unlisted=fate.unlisted,
         )
         self.ledger.book(booking)
         return Reply(status=201, body=booking.told(booked_at), booked_at=booked_at, wait=booked_at - now)

@@ -7,7 +7,7 @@ reference. It is refused only with a code that is documented to mean "nothing wa
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -21,12 +21,14 @@ from rail_mock.settings import MockSettings
 from riel import (
     Answer,
     Draft,
+    Entry,
     Mint,
     NothingLearned,
     Order,
     OutcomeUnknown,
     Prepared,
     Rejected,
+    Statement,
     Status,
     paying,
     reading,
@@ -60,6 +62,20 @@ class Page(Heard):
     """One page of a list, newest first."""
 
     data: list[Told]
+    next: str | None
+
+
+class Listed(Told):
+    """One line of the list of a day."""
+
+    kind: Literal["payment", "refund"]
+
+
+class Day(Heard):
+    """One page of the list of a day, oldest first."""
+
+    day: str
+    data: list[Listed]
     next: str | None
 
 
@@ -106,6 +122,20 @@ def answer(told: Told, order: Order) -> Answer:
         settled_at=told.settled_at,
         code=told.code or "",
         facts={"bankReference": told.id},
+    )
+
+
+def entry(listed: Listed) -> Entry:
+    """A line, in the core's words. Of a refund the bank tells the account that gives back, which is not compared."""
+    return Entry(
+        kind=listed.kind,
+        reference=listed.reference,
+        status=listed.status,
+        amount=listed.amount,
+        currency=listed.currency,
+        account=listed.account if listed.kind == "payment" else None,
+        rail_id=listed.id,
+        at=listed.created_at,
     )
 
 
@@ -189,6 +219,25 @@ class MockClient:
             if page.next is None or page.data[-1].created_at < order.created_at - CLOCKS_APART:
                 return None
             query = {"before": page.next}
+
+    async def statement(self, day: date) -> Statement:
+        """``GET /statement``, page by page. The bank's day is one in UTC."""
+        since = datetime.combine(day, time(), UTC)
+        entries: list[Entry] = []
+        query = {"day": day.isoformat()}
+        while True:
+            response = await reading(partial(self._http.get, "/statement", params=query))
+            page = heard(Day, response) if response.is_success else None
+            if (
+                page is None
+                or page.day != query["day"]
+                or (page.next and (not page.data or page.next == query.get("after")))
+            ):
+                raise NothingLearned(f"HTTP {response.status_code}")
+            entries += map(entry, page.data)
+            if page.next is None:
+                return Statement(since=since, until=since + timedelta(days=1), entries=entries)
+            query["after"] = page.next
 
 
 @asynccontextmanager

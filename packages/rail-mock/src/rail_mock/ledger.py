@@ -30,6 +30,7 @@ class Booking:
     rejected_at: datetime | None = None
     returns_at: datetime | None = None
     original: "Booking | None" = None
+    unlisted: bool = False
 
     @property
     def id(self) -> str:
@@ -96,6 +97,13 @@ class Ledger:
         for number in range(top, 0, -1):
             booking = self._bookings[number - 1]
             if booking.kind == kind and booking.booked_at <= at:
+                yield booking
+
+    def listed(self, since: datetime, until: datetime, at: datetime, after: int = 0) -> Iterator[Booking]:
+        """What was booked between two times and could be seen at a third, oldest first, behind the number ``after``."""
+        for number in range(after, len(self._bookings)):
+            booking = self._bookings[number]
+            if since <= booking.booked_at < until and booking.booked_at <= at and not booking.unlisted:
                 yield booking
 
     def refunded(self, payment: Booking, at: datetime) -> int:

@@ -37,6 +37,7 @@ class Fate:
     arrives: bool = True
     answer: Literal["whole", "lost", "nonsense", "error", "stranger"] = "whole"
     adds: int = 0
+    unlisted: bool = False
 
 
 ORDINARY = Fate(digits="", what="settles at once")
@@ -81,6 +82,7 @@ FATES = (
     Fate(digits="304", answer="error", what="booked, and answered with status 500"),
     Fate(digits="305", answer="stranger", what="booked, and answered with somebody else's payment"),
     Fate(digits="306", adds=1, what="booked with one centavo more than was asked"),
+    Fate(digits="307", unlisted=True, what="settles at once, and is missing in the list of its day"),
     Fate(
         digits="401",
         of="refund",

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
@@ -65,6 +66,17 @@ def query(request: Request, known: Collection[str]) -> dict[str, str]:
     if unknown:
         raise HTTPException(400, f"the query has no use for {', '.join(map(repr, unknown))}")
     return dict(request.query_params)
+
+
+def day(text: str) -> tuple[datetime, datetime]:
+    """The day ``YYYY-MM-DD`` as this bank counts it, from midnight to midnight in UTC."""
+    try:
+        since = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        if since.date().isoformat() != text:
+            raise ValueError(text)
+        return since, since + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise HTTPException(400, "day must be a date, written YYYY-MM-DD") from None
 
 
 def number(text: str, name: str, most: int) -> int:

@@ -1,11 +1,12 @@
 """Which declarations of a rail the core could not serve: found before the rail is offered, and said to its author."""
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
-from riel.guarantees import Capabilities, Guarantees
+from riel.guarantees import Capabilities, Capability, Guarantees
 from riel.money import EXPONENTS
 from riel.rail import ErrorCode, Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, Wire
 
@@ -47,6 +48,10 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
     for name, kind in VALUES.items():
         if not isinstance(getattr(rail, name), kind):
             yield f"declares {name} of another type than {kind.__name__}"
+    if isinstance(rail.capabilities, Capabilities):
+        for declared in dataclasses.fields(Capabilities):
+            if not isinstance(getattr(rail.capabilities, declared.name), Capability):
+                yield f"declares a capability {declared.name!r} that is none of yes, never(...) and not_yet(...)"
     for name in ("connect", "guarantees", "sandbox"):
         value = getattr(rail, name)
         if not (callable(value) or isinstance(value, Guarantees) or (name == "sandbox" and value is None)):

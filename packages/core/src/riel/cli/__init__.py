@@ -23,7 +23,11 @@ COMMANDS = {
     "serve": ("riel.cli.serve", "Serve the tools of every installed rail over MCP."),
     "rails": ("riel.cli.rails", "List the rails that are installed, and what is wrong with the others."),
     "payments": ("riel.cli.payments", "List payments, or show the whole life of one."),
-    "audit": ("riel.cli.audit", "Verify that no recorded event was altered, removed or reordered."),
+    "recover": ("riel.cli.recover", "Find out what became of payments whose outcome is not known."),
+    "reconcile": ("riel.cli.reconcile", "Compare the journal with a rail's own list of a day."),
+    "limits": ("riel.cli.limits", "Show each limit, what is used of it and what is left."),
+    "audit": ("riel.cli.audit", "Verify that no recorded event was altered, removed or reordered, or export them."),
+    "notices": ("riel.cli.notices", "See which notices wait, or send one to try the receiver."),
     "enroll": ("riel.cli.enroll", "Set up the app that shows a person's codes."),
     "sandbox": ("riel.cli.sandbox", "Run one rail's pretend bank alone."),
 }

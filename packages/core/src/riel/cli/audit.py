@@ -1,32 +1,57 @@
-"""``riel audit``: whether the record still says what was written, and a seal over all of it."""
+"""``riel audit``: whether the record still says what was written, a seal over all of it, and a copy for others."""
 
+import re
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riel.cli.records import at_the_journal, refused
+from riel.cli.records import at_the_journal, refused, stamp
+from riel.errors import Misconfigured
 from riel.rail import utc_now
+from riel.text import said
 
 if TYPE_CHECKING:
-    from riel.journal import Broken, Journal
+    from collections.abc import Sequence
+
+    from riel.journal import Anchor, Broken, Journal
+    from riel.journal.checking import Found, Noted
+
+NOTED = re.compile(r"(?:(\d{1,18}):)?([0-9a-f]{64})", re.IGNORECASE)
 
 audit = typer.Typer(help="Verify that no recorded event was altered, removed or reordered.", no_args_is_help=True)
 
 
 @audit.command()
-def verify() -> None:
+def verify(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="What riel audit export wrote, or - for stdin.")
+    ] = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[N:]HASH", help="An anchor noted earlier that must be there; may be given again."),
+    ] = None,
+) -> None:
     """Check every event against its chain, and the chains against the anchors over them.
 
-    The exit code is 1 where one does not hold, and the first of them is named.
+    Without FILE it is the journal that is checked. With one, no journal, setting or rail is needed. The exit code is 1
+    where something does not hold, and the first such place is named.
     """
+    noted = [_noted(each) for each in anchor or ()]
+    if file is not None:
+        _verify_file(file, noted)
+        return
 
-    async def work(journal: "Journal") -> "tuple[int, Broken | None]":
-        return await journal.verify()
+    async def work(journal: "Journal") -> "tuple[int, Broken | None, Sequence[Anchor]]":
+        return *await journal.verify(), await journal.anchors()
 
-    count, broken = at_the_journal(work)
+    count, broken, anchors = at_the_journal(work)
     if broken is not None:
         raise refused(f"the record does not hold: {broken.sentence}")
+    for each in noted:
+        if not any(known.hash == each.hash and each.n in {None, known.n} for known in anchors):
+            raise refused("the record does not hold: an anchor that was noted is not in it: it was rewritten")
     sys.stdout.write(f"{count} event{'s' * (count != 1)}: none was altered, removed or reordered.\n")
 
 
@@ -34,11 +59,75 @@ def verify() -> None:
 def anchor() -> None:
     """Seal every event since the last anchor, so that a whole chain cannot be taken out unseen.
 
-    A server does that every five minutes, and when it ends.
+    A server does that every five minutes, and when it ends. Note the newest anchor down where nobody who can write to
+    the journal can: riel audit verify --anchor then tells whether the record was rewritten since.
     """
 
-    async def work(journal: "Journal") -> bool:
-        return await journal.anchor(utc_now())
+    async def work(journal: "Journal") -> "tuple[bool, Sequence[Anchor]]":
+        return await journal.anchor(utc_now()), await journal.anchors()
 
-    sealed = at_the_journal(work)
+    sealed, anchors = at_the_journal(work)
     sys.stdout.write("Sealed.\n" if sealed else "Nothing was written since the last anchor.\n")
+    if anchors:
+        sys.stdout.write(newest(anchors[-1]))
+
+
+@audit.command()
+def export(
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to; it must not exist. Otherwise to stdout.")
+    ] = None,
+) -> None:
+    """Seal the record and write all of it as JSON Lines, for whoever is to check it: riel audit verify FILE.
+
+    Account numbers are masked in it, and codes are not in it. The exit code is 1 where the record does not hold: it is
+    written all the same.
+    """
+    from riel.cli.exporting import export_record
+
+    written = export_record(to)
+    if written.newest is not None:
+        sys.stderr.write(newest(written.newest))
+    if written.broken is not None:
+        raise refused(f"it was written, but the record does not hold: {_place(written)}")
+
+
+def newest(anchor: "Anchor") -> str:
+    """An anchor, as it is to be noted down and given to ``--anchor``."""
+    return f"The newest anchor is {anchor.n}:{anchor.hash}\n"
+
+
+def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
+    from riel.journal.checking import checked, lines_in
+
+    try:
+        if file == "-":
+            found = checked(lines_in(sys.stdin.buffer), noted)
+        else:
+            with Path(file).open("rb") as opened:
+                found = checked(lines_in(opened), noted)
+    except OSError as failure:
+        raise Misconfigured(f"{said(file)} cannot be read: {failure.strerror}") from failure
+    if found.broken is not None:
+        raise refused(f"the record does not hold: {_place(found)}")
+    lives = f"{found.events} event{'s' * (found.events != 1)} of {found.payments} payment{'s' * (found.payments != 1)}"
+    sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
+    if found.newest is not None:
+        from riel.journal.rows import when
+
+        sys.stdout.write(f"It was sealed last at {stamp(when(found.newest.at))}. {newest(found.newest)}")
+
+
+def _place(found: "Found") -> str:
+    """Where it breaks. The words of a file are anybody's, so they are cleaned."""
+    sentence = said(found.broken.sentence if found.broken else "", most=500)
+    return f"line {found.line}: {sentence}"
+
+
+def _noted(text: str) -> "Noted":
+    from riel.journal.checking import Noted
+
+    match = NOTED.fullmatch(text.strip())
+    if match is None:
+        raise Misconfigured("--anchor is what riel audit anchor shows: NUMBER:HASH, or the 64 digits of the hash alone")
+    return Noted(match[2].lower(), int(match[1]) if match[1] else None)

@@ -27,7 +27,7 @@ def enroll(
     from riel.config import read_settings
 
     settings = read_settings()
-    folder = settings.journal_file.resolve().parent
+    folder = settings.folder
     if not bind(principal or settings.principal, folder, issuer=issuer, replace=replace):
         raise typer.Exit(1)
 

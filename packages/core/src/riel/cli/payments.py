@@ -20,7 +20,7 @@ ATTENTION = (State.REVIEW, State.UNKNOWN)
 
 LONGEST_EVIDENCE = 500
 
-payments = typer.Typer(help="List payments, or show the whole life of one.", no_args_is_help=True)
+payments = typer.Typer(help="List payments, or show the whole life of one.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OfRail = Annotated[str | None, typer.Option("--rail", help="The rail it went by.")]
@@ -32,6 +32,22 @@ class Decision(StrEnum):
 
     SETTLED = "settled"
     REJECTED = "rejected"
+
+
+@payments.callback(invoke_without_command=True)
+def asked(
+    context: typer.Context,
+    attention: Annotated[bool, typer.Option("--attention", help="The same as riel payments list --attention.")] = False,
+) -> None:
+    """List payments, or show the whole life of one."""
+    if context.invoked_subcommand is not None:
+        if attention:
+            raise Misconfigured("--attention belongs behind the command: riel payments list --attention")
+    elif attention:
+        listed(attention=True)
+    else:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
 
 
 @payments.command("list")

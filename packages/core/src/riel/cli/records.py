@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from riel.config import read_settings
+from riel.config import Settings, read_settings
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, open_journal
 from riel.money import masked
@@ -25,10 +25,8 @@ def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
     """
 
     async def run() -> T:
-        settings = read_settings()
-        if not settings.journal_file.is_file():
-            raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {settings.journal_file}; riel serve makes one")
-        journal = await open_journal(settings.journal)
+        settings = settings_with_a_journal()
+        journal = await open_journal(settings.journal, make=False)
         try:
             return await work(journal)
         finally:
@@ -41,6 +39,17 @@ def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
     except ValueError as failure:
         why = "something in the journal was not written by riel: riel audit verify says what"
         raise refused(why) from failure
+
+
+def settings_with_a_journal() -> Settings:
+    """The settings of this process, where the journal that they name is there.
+
+    :raises Misconfigured: it is not, or a setting is wrong.
+    """
+    settings = read_settings()
+    if settings.journal_file is not None and not settings.journal_file.is_file():
+        raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {settings.journal_file}; riel serve makes one")
+    return settings
 
 
 def refused(sentence: str) -> typer.Exit:

@@ -70,6 +70,12 @@ KNOWN = {
 }
 """Fields of an event that stand in the rows above or have a column, or that only a program reads: see ``--json``."""
 
+LOUD = {"unconfirmed", "twice", "missing", "money", "account"}
+"""Kinds of difference that no look-up clears away."""
+
+MOST_DIFFERENCES = 500
+"""How many differences are shown to a person."""
+
 TIMES = {"expiresAt", "settledAt"}
 """Fields of an event that are milliseconds since 1970."""
 
@@ -101,6 +107,55 @@ def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
             _plain(payment["reference"]),
         )
     return table
+
+
+def looked_at(payments: Sequence[Mapping[str, Any]]) -> Table:
+    """What was looked at, a line each, with what it was and what it is."""
+    table = _table()
+    for heading in ("rail", "kind", "was", "is", "looked at again"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("reference", overflow="fold")
+    for payment in payments:
+        table.add_row(
+            payment["rail"] if payment["mode"] == "live" else f"{payment['rail']} ({payment['mode']})",
+            payment["kind"],
+            Text(payment["before"], style=STYLES[payment["before"]]),
+            Text(payment["state"], style=STYLES[payment["state"]]),
+            _plain(payment.get("nextLookAt", "")).removesuffix("Z").replace("T", " "),
+            payment["formattedAmount"],
+            _plain(payment["reference"]),
+        )
+    return table
+
+
+def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """A day as the rail and the journal have it: what differs, the loudest first, and what to do about it."""
+    differences = told["differences"]
+    if differences:
+        table = _table()
+        table.add_column("what differs")
+        table.add_column("reference", overflow="fold")
+        table.add_column("in the journal")
+        table.add_column("at the rail")
+        table.add_column("what to do")
+        for one in differences[:MOST_DIFFERENCES]:
+            ours, theirs = one["journal"], one["rail"]
+            table.add_row(
+                Text(_plain(one["what"]), style="bold red" if one["kind"] in LOUD else "bold yellow"),
+                _plain(one["reference"]),
+                _side(ours["state"], ours, ours["payee"].get("account", "")) if ours else "",
+                _side(theirs["status"], theirs, theirs.get("account", "")) if theirs else "",
+                Text(_plain(one["remedy"])),
+            )
+        yield table
+    left = len(differences) - MOST_DIFFERENCES
+    yield f"And {left} more: --json shows all." if left > 0 else ""
+    what = f"{len(differences)} differ" if differences else "no difference"
+    sides = f"{told['atTheRail']} at the rail, {told['inTheJournal']} in the journal: {what}"
+    mode = "" if told["mode"] == "live" else f" ({told['mode']})"
+    yield Text(f"{told['rail']}{mode}, {told['since']} to {told['until']}: {sides}.")
+    yield "" if told["over"] else "That day is not over: what comes later is not in it."
 
 
 def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -138,6 +193,11 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _table() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+
+
+def _side(state: str, told: Mapping[str, Any], account: str) -> Text:
+    money = told.get("formattedAmount") or f"{told['amount']} {told['currency']}"
+    return Text(", ".join(_plain(part) for part in (state, money, account, told.get("railId", "")) if part))
 
 
 def _payee(payee: Mapping[str, str]) -> Text:

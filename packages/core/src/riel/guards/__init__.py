@@ -1,11 +1,12 @@
 """May this happen at all? Guards are asked before a person is, and once more before the code is compared."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from riel.confirm.digest import Terms
+from riel.errors import NotAllowed
 
 __all__ = ["Guard", "Hold", "Rationing"]
 
@@ -28,23 +29,22 @@ class Hold:
 
     The journal takes it in the transaction that opens the question, so that no two payments take the same rest.
 
-    :param limit: the code an agent is told when nothing is left: ``LIMIT_PER_DAY``.
-    :param scope: what is counted together, and nothing else: ``day|spei|MXN``.
+    :param scope: what is counted together, and nothing else: ``day|live|rail spei|MXN``.
     :param bucket: the period it counts in: its beginning in milliseconds since 1970, UTC.
-    :param since: the oldest bucket that still counts; earlier than ``bucket`` where a limit looks back.
+    :param since: the oldest bucket that still counts; earlier than ``bucket`` where a limit looks back. Later ones
+        always do, so that a clock which is behind another, or was set back, finds nothing free.
     :param takes: minor units, or one where payments are counted.
-    :param most: what all holds of the scope may come to, from ``since`` to ``bucket``.
-    :param counts: payments are counted, and not their money.
+    :param most: what all holds of the scope may come to, from ``since`` on.
+    :param refused: what an agent is told where it does not fit, given how much is left.
     :param until_paid: an account of the rail: once a payment to it has settled, this limit is lifted.
     """
 
-    limit: str
     scope: str
     bucket: int
     since: int
     takes: int
     most: int
-    counts: bool = False
+    refused: Callable[[int], NotAllowed] = field(compare=False, repr=False)
     until_paid: str = ""
 
 

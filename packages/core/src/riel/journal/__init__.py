@@ -13,6 +13,7 @@ from riel.errors import Misconfigured
 from riel.guards import Hold
 from riel.journal.chain import Anchor, Broken, Row
 from riel.journal.records import (
+    Backlog,
     Challenge,
     ChallengeState,
     Change,
@@ -23,11 +24,13 @@ from riel.journal.records import (
     Message,
     PaymentRecord,
     State,
+    Topic,
 )
 from riel.rail import Mode
 
 __all__ = [
     "Anchor",
+    "Backlog",
     "Broken",
     "Challenge",
     "ChallengeState",
@@ -45,6 +48,7 @@ __all__ = [
     "Row",
     "State",
     "Tally",
+    "Topic",
     "Unconfirmed",
     "Words",
     "open_journal",
@@ -115,6 +119,9 @@ class Journal(Protocol):
         A new challenge takes every one of ``holds``, or none and is not opened; they are given back when it, or the
         payment it becomes, ends without having moved money.
         """
+
+    async def used(self, scope: str, since: int) -> int:
+        """What the holds of a scope come to, from the bucket ``since`` on."""
 
     async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
         """Write down that this was refused with ``code``, and that nobody was asked."""
@@ -205,24 +212,43 @@ class Journal(Protocol):
     async def keyed(self, fingerprint: str) -> bool:
         """Whether the codes of this journal are made with that key: the first that is named, and no other."""
 
+    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+        """Put a message into the outbox; one that has that id already stays as it is."""
+
     async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         """Messages that are due, not to be taken again within ``lease``."""
 
     async def message_sent(self, message_id: str, at: datetime) -> None:
         """It was delivered."""
 
+    async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
+        """It could not be delivered, and is due again at ``next_at``."""
+
+    async def backlog(self) -> Backlog:
+        """What waits in the outbox."""
+
     async def close(self) -> None:
         """Finish what waits and let go."""
 
 
-async def open_journal(url: str) -> Journal:
-    """The journal at ``url``: ``sqlite:///path`` or a plain path.
+async def open_journal(url: str, *, make: bool = True) -> Journal:
+    """The journal at ``url``: ``sqlite:///path`` or a plain path, or ``postgresql://…``.
 
-    :raises Misconfigured: no store knows such a URL, or it cannot be opened.
+    :param make: whether it may be made where there is none.
+    :raises Misconfigured: no store knows such a URL, or it cannot be opened, or there is none.
     """
     scheme, separator, _ = url.partition("://")
+    if separator and scheme in {"postgresql", "postgres"}:
+        try:
+            from riel.journal.postgres import PostgresJournal
+        except ImportError as missing:
+            raise Misconfigured(
+                "RIEL_JOURNAL: a postgresql:// journal needs asyncpg: pip install 'riel[postgres]'."
+            ) from missing
+        return await PostgresJournal.open(url, make=make)
     if separator and scheme != "sqlite":
-        raise Misconfigured(f"RIEL_JOURNAL: no store of this riel keeps a {scheme}:// database; write sqlite:///path.")
+        known = "sqlite:///path or postgresql://host/database"
+        raise Misconfigured(f"RIEL_JOURNAL: no store of this riel keeps a {scheme}:// database; write {known}.")
     from riel.journal.sqlite import SqliteJournal
 
-    return SqliteJournal.open(url)
+    return SqliteJournal.open(url, make=make)

@@ -22,14 +22,34 @@ def link(previous: str, payment_id: str, n: int, at: int, event: str, body: str)
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
 
 
+class Seal:
+    """The hash of an anchor in the making: over the anchor before, then the hash of each event as it is read.
+
+    What names the anchor comes last, so that a reader who learns it last need not keep the hashes until then.
+    """
+
+    def __init__(self, previous: str) -> None:
+        self.count = 0
+        self._running = hashlib.sha256(f"{previous}:".encode())
+
+    def add(self, event_hash: str) -> None:
+        """Take in the next event."""
+        self._running.update(event_hash.encode())
+        self.count += 1
+
+    def link(self, at: int, upto: int) -> str:
+        """The hash of an anchor that seals what was taken in so far."""
+        ended = self._running.copy()
+        ended.update(f":{at}:{upto}".encode())
+        return ended.hexdigest()
+
+
 def anchor_link(previous: str, at: int, upto: int, hashes: Iterable[str]) -> tuple[str, int]:
     """The hash of an anchor over the event hashes since the last one, and how many there are."""
-    running = hashlib.sha256(f"{previous}:{at}:{upto}".encode())
-    count = 0
+    seal = Seal(previous)
     for one in hashes:
-        running.update(one.encode())
-        count += 1
-    return running.hexdigest(), count
+        seal.add(one)
+    return seal.link(at, upto), seal.count
 
 
 @dataclass(frozen=True, slots=True)

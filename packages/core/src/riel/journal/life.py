@@ -4,9 +4,10 @@ Positive evidence from the rail always counts, whoever brings it. A negative con
 need the lease: only the newest owner may draw them. An operator decides what is in review.
 """
 
-from riel.journal.records import State
+from riel.journal.records import ChallengeState, State
 
 S = State
+C = ChallengeState
 
 ON_EVIDENCE: dict[State, frozenset[State]] = {
     S.SENDING: frozenset({S.PENDING, S.SETTLED, S.RETURNED}),
@@ -30,6 +31,12 @@ WITH_THE_LEASE: dict[State, frozenset[State]] = {
 
 BY_AN_OPERATOR: dict[State, frozenset[State]] = {S.REVIEW: frozenset({S.SETTLED, S.REJECTED})}
 
+OF_A_QUESTION: dict[str, frozenset[str]] = {
+    "": frozenset({C.OPEN, C.REFUSED}),
+    C.OPEN: frozenset({C.LOCKED, C.EXPIRED, C.DECLINED, S.SENDING}),
+}
+"""What a question may become, from nothing to the payment that it is confirmed as."""
+
 ANNOUNCED = frozenset({S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW})
 """States whose arrival others are told of."""
 
@@ -37,3 +44,16 @@ ANNOUNCED = frozenset({S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW})
 def allowed(before: State, after: State, *, leased: bool) -> bool:
     """Whether ``before`` may become ``after``, on evidence alone or also with the lease."""
     return after in ON_EVIDENCE[before] or (leased and after in WITH_THE_LEASE[before])
+
+
+def lawful(before: str, after: str) -> bool:
+    """Whether the record of one question and its payment may go from ``before`` (``""``: nothing yet) to ``after``.
+
+    Whoever reads a record cannot know who held which lease, so every authority is believed to have been there.
+    """
+    if after in OF_A_QUESTION.get(before, ()):
+        return True
+    if before not in ON_EVIDENCE or after not in ON_EVIDENCE:
+        return False
+    was, is_ = State(before), State(after)
+    return allowed(was, is_, leased=True) or is_ in BY_AN_OPERATOR.get(was, ())

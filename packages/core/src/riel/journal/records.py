@@ -178,6 +178,20 @@ class Event:
     hash: str
 
 
+class Topic(StrEnum):
+    """What may leave besides a payment. Nothing else does."""
+
+    PAYMENT_SETTLED = "payment.settled"
+    PAYMENT_RETURNED = "payment.returned"
+    PAYMENT_REJECTED = "payment.rejected"
+    PAYMENT_REVIEW = "payment.review"
+    REFUND_SETTLED = "refund.settled"
+    REFUND_RETURNED = "refund.returned"
+    REFUND_REJECTED = "refund.rejected"
+    REFUND_REVIEW = "refund.review"
+    TEST = "notices.test"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """Something that waits to leave besides the payment, under an id by which its receiver can recognise a repeat."""
@@ -187,3 +201,13 @@ class Message:
     body: Mapping[str, Any]
     created_at: datetime
     attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many messages wait, since when the oldest of them does, and how the last try to deliver one failed."""
+
+    count: int
+    since: datetime | None = None
+    failure: str = ""
+    failed_at: datetime | None = None

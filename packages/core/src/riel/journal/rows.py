@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from riel.journal.chain import canonical
-from riel.journal.records import Challenge, ChallengeState, Event, Message, PaymentRecord, State
+from riel.journal.records import Backlog, Challenge, ChallengeState, Event, Message, PaymentRecord, State
 from riel.money import Money
 from riel.rail import Payee
 
@@ -234,3 +234,10 @@ def message_of(row: Stored) -> Message:
     """A row of the columns :data:`MESSAGE`."""
     id_, topic, body, created_at, attempts = row
     return Message(id=id_, topic=topic, body=json.loads(body), created_at=when(created_at), attempts=attempts)
+
+
+def backlog_of(waiting: Stored, failed: Stored | None) -> Backlog:
+    """How many there are and when the oldest was made; of the last failure why and when."""
+    count, since = waiting
+    failure, failed_at = failed or ("", None)
+    return Backlog(count=count, since=maybe_when(since), failure=failure, failed_at=maybe_when(failed_at))

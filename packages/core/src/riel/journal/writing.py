@@ -8,8 +8,14 @@ from typing import Any
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.rows import millis
 from riel.money import masked
+from riel.text import hiding
 
 Body = dict[str, Any]
+
+
+def shown(text: str, account: str) -> str:
+    """Somebody's words as an event may hold them: without the whole account number."""
+    return hiding(text, account, masked(account))
 
 
 def asked(challenge: Challenge) -> Body:
@@ -33,7 +39,7 @@ def refused(challenge: Challenge, code: str, why: str) -> Body:
         "why": why,
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
-        "payee": challenge.payee.name,
+        "payee": shown(challenge.payee.name, challenge.payee.account),
         "account": masked(challenge.payee.account),
         "digest": challenge.digest.hex(),
     }
@@ -84,7 +90,7 @@ def confirmed(asked: Challenge, intent: Intent) -> Body:
         "reference": intent.reference,
         "amount": asked.money.amount,
         "currency": asked.money.currency,
-        "payee": asked.payee.name,
+        "payee": shown(asked.payee.name, asked.payee.account),
         "account": masked(asked.payee.account),
         "digest": asked.digest.hex(),
         "payload": hashlib.sha256(intent.body).hexdigest(),
@@ -130,7 +136,7 @@ def decided(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:
 
 def decision(known: PaymentRecord, to: State, by: str, evidence: str) -> Body:
     """The event of a decision: who, and on what evidence."""
-    return {"from": known.state, "to": to, "by": by, "evidence": evidence}
+    return {"from": known.state, "to": to, "by": by, "evidence": shown(evidence, known.payee.account)}
 
 
 def notice(record: PaymentRecord) -> Body:

@@ -25,7 +25,7 @@ from riel.teller.desk import Call, Desk, Pace
 from riel.teller.resolving import look_without_lease, resolve
 from riel.teller.verdict import Patience
 
-__all__ = ["Asked", "Call", "Clients", "Desk", "Pace", "Patience", "Teller"]
+__all__ = ["Asked", "Call", "Clients", "Desk", "Pace", "Patience", "Resolving", "Teller"]
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ AT_ONCE = 32
 """How many payments of one rail are resolved in the background at a time: one that hangs holds up no other."""
 
 Asked = tuple[Challenge, str]
+
+Resolving = tuple[PaymentRecord, asyncio.Task[PaymentRecord]]
+"""A payment as it was, and the task that finds out what became of it."""
 
 
 class Teller:
@@ -145,7 +148,8 @@ class Teller:
                 raise
             except Exception:
                 log.exception("work on payment %s stopped; it is taken up again later", record.id)
-                later = self.desk.now() + self.desk.pace.patience.after(record.looks + record.sends)
+                patience = self.desk.pace.patience.drawn(self.desk.below)
+                later = self.desk.now() + patience.after(record.looks + record.sends)
                 await step("set_aside", self.desk.journal.put_back(record.id, record.fence, later))
                 return record
 
@@ -196,9 +200,7 @@ class Teller:
         if record.state is State.SETTLED:
             self._begin(record, look_without_lease)
             return
-        taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
-        if taken is not None and taken.id not in self._work:
-            self._begin(taken, resolve)
+        await self.take_up_one(record)
 
     async def _make_rounds(self) -> None:
         """Take up what is due, every ``look_every``, for as long as the teller lives."""
@@ -213,13 +215,37 @@ class Teller:
 
     async def make_round(self) -> None:
         """Take up what is due now, and seal the record when it is time."""
-        now, at_work = self.desk.now(), Counter(self._resolving.values())
-        free = {name: offered for name, offered in self.desk.rails.items() if at_work[name] < AT_ONCE}
-        rails = [(name, offered.mode, offered.payer) for name, offered in free.items()]
-        for record in await step("claim", self.desk.journal.claim(now, self.desk.busy, most=AT_ONCE, rails=rails)):
-            if record.id not in self._work:
-                self._resolving[record.id] = record.rail
-                self._begin(record, resolve)
+        now = self.desk.now()
+        await self.take_up(now)
         if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
             await step("anchor", self.desk.journal.anchor(now))
             self._anchored = now
+
+    async def take_up(self, due: datetime) -> list[Resolving]:
+        """Begin to resolve what is due by then and has no living owner; what was begun, each with its record before.
+
+        Each rail is asked for by itself, so that one with much to do, or one that hangs, holds up no other.
+        """
+        begun: list[Resolving] = []
+        for name, offered in sorted(self.desk.rails.items()):
+            room = AT_ONCE - Counter(self._resolving.values())[name]
+            if room > 0:
+                ours = [(name, offered.mode, offered.payer)]
+                claiming = self.desk.journal.claim(due, self.desk.busy, most=room, rails=ours)
+                begun += [self._resolve(record) for record in await step("claim", claiming) if self._idle(record)]
+        return begun
+
+    async def take_up_one(self, record: PaymentRecord) -> Resolving | None:
+        """Begin to resolve this one, due or not; ``None`` where somebody is at work on it, or it is another's."""
+        offered = self.desk.rails.get(record.rail)
+        if offered is None or (offered.mode, offered.payer) != (record.mode, record.payer):
+            return None
+        taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
+        return self._resolve(taken) if taken is not None and self._idle(taken) else None
+
+    def _idle(self, record: PaymentRecord) -> bool:
+        return record.id not in self._work
+
+    def _resolve(self, record: PaymentRecord) -> Resolving:
+        self._resolving[record.id] = record.rail
+        return record, self._begin(record, resolve)

@@ -2,11 +2,10 @@
 
 import asyncio
 
-from riel.confirm import NONCE, Terms, question
+from riel.confirm import NONCE, question
 from riel.crash import step
 from riel.errors import NotAllowed, NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, Earlier, Full
-from riel.money import Money
 from riel.teller.desk import Call, Desk, asked_of
 
 
@@ -66,7 +65,7 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
             ),
         )
         if isinstance(opened, Full):
-            raise _full(opened, call.terms)
+            raise opened.hold.refused(opened.left)
     except NotAllowed as refusal:
         await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
         raise
@@ -95,14 +94,3 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
         ) from failure
     await step("asked", desk.journal.asked(challenge.id, now))
     return challenge, where
-
-
-def _full(full: Full, terms: Terms) -> NotAllowed:
-    hold = full.hold
-    money = terms.money.currency
-    most, left = (f"{each} payments" if hold.counts else str(Money(each, money)) for each in (hold.most, full.left))
-    return NotAllowed(
-        f"The limit {hold.scope} is {most}, and {left} is left of it. Nothing was sent.",
-        code=hold.limit,
-        details={"limit": hold.most, "left": full.left, "scope": hold.scope},
-    )

@@ -6,7 +6,7 @@ import logging
 from riel.crash import crash_point, step
 from riel.errors import JournalUnavailable, NotSent, OutcomeUnknown, Rejected
 from riel.journal import Change, PaymentRecord
-from riel.rail import Order
+from riel.rail import Answer, Order
 from riel.teller.desk import Desk, original_of
 from riel.teller.verdict import Outcome, after_send, is_answer
 
@@ -21,7 +21,7 @@ async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     original = await original_of(desk, record)
     outcome = await _send(desk, record, record.order(original))
     rules = desk.rails[record.rail].guarantees
-    change = after_send(record, rules, outcome, desk.now(), desk.pace.patience)
+    change = after_send(record, rules, outcome, desk.now(), desk.pace.patience.drawn(desk.below))
     return await _written(desk, record, desk.kept(record, change))
 
 
@@ -38,16 +38,23 @@ async def _written(desk: Desk, record: PaymentRecord, change: Change) -> Payment
 
 
 async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
-    rules = desk.rails[record.rail].guarantees
+    handed_over = asyncio.get_running_loop().time()
     try:
         client = await desk.clients.of(record.rail)
     except Exception as failure:
         return NotSent(str(failure))
     deliver = client.send if record.kind == "payment" else client.refund
+
+    async def leave() -> Answer:
+        """Deliver it, unless this process was stopped for so long that others may have concluded that it is gone."""
+        if _left(desk, record, handed_over) <= 0:
+            raise NotSent("it was too late to send it")
+        return await deliver(order)
+
     try:
-        async with asyncio.timeout(rules.send_deadline.total_seconds()):
+        async with asyncio.timeout(_left(desk, record, handed_over)):
             crash_point("send:leaves")
-            answer = await step("send", deliver(order))
+            answer = await step("send", leave())
     except (Rejected, NotSent, OutcomeUnknown) as outcome:
         return outcome
     except TimeoutError:
@@ -55,3 +62,15 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
     except (Exception, SystemExit) as failure:
         return OutcomeUnknown(f"the rail's client failed ({type(failure).__name__})")
     return answer if is_answer(answer) else OutcomeUnknown("the rail's client returned no answer")
+
+
+def _left(desk: Desk, record: PaymentRecord, handed_over: float) -> float:
+    """For how many seconds the order may still be under way.
+
+    Everybody else counts from ``sent_at``, by the clock of the day, so that is what binds. The loop's clock binds as
+    well, since the other one may have been set back while this process was stopped.
+    """
+    deadline = desk.rails[record.rail].guarantees.send_deadline
+    by_the_clock = (record.sent_at + deadline - desk.now()).total_seconds()
+    by_the_loop = handed_over + deadline.total_seconds() - asyncio.get_running_loop().time()
+    return min(by_the_clock, by_the_loop)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime
 
 from riel.crash import step
 from riel.errors import NothingLearned
@@ -9,14 +10,16 @@ from riel.journal import Change, PaymentRecord, State
 from riel.rail import Answer
 from riel.teller.carrying import carry
 from riel.teller.desk import Desk, original_of
-from riel.teller.verdict import Found, SendAgain, after_lookup, from_answer, is_answer, without_lookup
+from riel.teller.verdict import Found, Patience, SendAgain, after_lookup, from_answer, is_answer, without_lookup
 
 log = logging.getLogger(__name__)
 
 
 async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
-    rules, now, patience = desk.rails[record.rail].guarantees, desk.now(), desk.pace.patience
+    rules, now = desk.rails[record.rail].guarantees, desk.now()
+    patience = desk.pace.patience.drawn(desk.below)
+    found: Found = "absent"
     if rules.lookup == "no":
         verdict = without_lookup(record, rules, now, patience)
     else:
@@ -31,12 +34,17 @@ async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
             _tell(written, verdict)
             return written
         record = written
-    over = record.watch_until is not None and now >= record.watch_until
-    finished = over or record.state in {State.RETURNED, State.REVIEW}
-    pause = patience.most if record.state is State.SETTLED else patience.after(record.looks)
+    finished = _watched(record, found, now, patience) or record.state in {State.RETURNED, State.REVIEW}
+    pause = patience.seldom() if record.state is State.SETTLED else patience.after(record.looks)
     next_at = None if finished else now + pause
     await step("put_back", desk.journal.put_back(record.id, record.fence, next_at))
     return record
+
+
+def _watched(record: PaymentRecord, found: Found, now: datetime, patience: Patience) -> bool:
+    """Whether the time to watch it is over: not with a look that saw nothing, unless the rail stays dumb for long."""
+    seen = now - patience.gives_up if isinstance(found, NothingLearned) else now
+    return record.watch_until is not None and seen >= record.watch_until
 
 
 async def look(desk: Desk, record: PaymentRecord) -> Found:
@@ -63,7 +71,7 @@ async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord
     found = await look(desk, record)
     if not isinstance(found, Answer):
         return record
-    change = from_answer(record, rules, found, desk.now(), desk.pace.patience)
+    change = from_answer(record, rules, found, desk.now(), desk.pace.patience.drawn(desk.below))
     if change.to is not State.RETURNED:
         return record
     written, _ = await step("record_return", desk.journal.record(record.id, desk.kept(record, change), desk.now()))

@@ -4,7 +4,7 @@ After a send there is a :class:`Change` to write. After a look-up there is a cha
 nothing learned yet. Nothing here acts, so every row of the rules is a line of a test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeGuard
@@ -29,18 +29,29 @@ MOST_FACT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait between look-ups: doubling from ``first`` to ``most``.
+    """How long to wait between look-ups: doubling from ``first`` to ``most``, of which ``thousandths`` are waited.
 
-    ``margin`` is how long before the end of a window the last copy of an order may leave.
+    ``margin`` is how long before the end of a window the last copy of an order may leave. ``gives_up`` is how long
+    after its last send an order is asked after that never gets an answer, where the rail declares nothing longer.
     """
 
     first: timedelta = timedelta(seconds=1)
     most: timedelta = timedelta(minutes=5)
     margin: timedelta = timedelta(seconds=5)
+    gives_up: timedelta = timedelta(days=3)
+    thousandths: int = 1000
 
     def after(self, looks: int) -> timedelta:
         """The pause after that many look-ups."""
-        return min(self.most, self.first * (1 << max(0, min(looks, 20))))
+        return min(self.most, self.first * (1 << max(0, min(looks, 20)))) * self.thousandths // 1000
+
+    def seldom(self) -> timedelta:
+        """The longest pause."""
+        return self.most * self.thousandths // 1000
+
+    def drawn(self, below: Callable[[int], int]) -> "Patience":
+        """The same, with pauses between half as long and whole: what failed together is not asked after together."""
+        return replace(self, thousandths=1000 - below(501))
 
 
 class SendAgain:
@@ -70,7 +81,8 @@ def after_send(record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: 
         case Answer():
             return from_answer(record, rules, outcome, now, patience)
         case NotSent() if only:
-            return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why="no connection")
+            why = said(str(outcome)) or "no connection"
+            return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why)
         case Rejected(native=code, said=words) if code in rules.refusals and (only or rules.refusals_stored):
             return _rejected(record, rules, code, words, now, patience)
         case Rejected(native=code, said=words):
@@ -88,16 +100,21 @@ def after_lookup(
     """What follows from what a look-up of ``record`` found."""
     if isinstance(found, Answer):
         return from_answer(record, rules, found, now, patience)
-    if isinstance(found, NothingLearned) or record.state is State.PENDING:
+    if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
         return KeepLooking
-    if record.state not in {State.SENDING, State.UNKNOWN}:
+    proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.watch)
+    over = max(watched, proof or watched)
+    if isinstance(found, NothingLearned):
+        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, patience.gives_up)):
+            return _review(record, "the rail never answered whether it has it")
         return KeepLooking
+    if record.state is State.PENDING:
+        return _review(record, "the rail no longer knows what it had accepted") if now >= over else KeepLooking
     if may_send_again(record, rules, now, patience):
         return SendAgain
-    proof = proves_absence(record, rules)
     if proof is not None and now >= proof:
         return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
-    if proof is None and now >= _until(record.sent_at, rules.watch):
+    if proof is None and now >= watched:
         return _review(record, "the rail does not know it, and that proves nothing")
     return KeepLooking
 
@@ -106,6 +123,8 @@ def without_lookup(
     record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience
 ) -> Change | type[SendAgain] | type[KeepLooking]:
     """What follows for a rail that cannot be asked: send again where it dedupes, else a person must decide."""
+    if record.state is State.PENDING and now >= _until(record.sent_at, rules.watch):
+        return _review(record, "the rail accepted it, and cannot be asked whether it settled")
     if record.state not in {State.SENDING, State.UNKNOWN}:
         return KeepLooking
     if may_send_again(record, rules, now, patience):
@@ -117,6 +136,8 @@ def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, pati
     """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
     if rules.dedupe == "no":
         return False
+    if now + patience.margin < max(record.created_at, record.sent_at):
+        return False  # the clock was set back, so nobody can say how long ago that was
     until = _until(record.created_at, rules.dedupe_window)
     if record.resend_until is not None:
         until = min(until, record.resend_until)
@@ -160,7 +181,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                 event="settled_late" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
                 settled_at=_aware(answer.settled_at) or now,
-                next_at=now + patience.most if rules.returns else None,
+                next_at=now + patience.seldom() if rules.returns else None,
                 watch_until=_until(now, rules.returns) if rules.returns else None,
             )
         case Status.RETURNED:

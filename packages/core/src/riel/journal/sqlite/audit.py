@@ -6,15 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 from riel.journal.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
-from riel.journal.records import Message
-from riel.journal.rows import EVENT, MESSAGE, message_of
+from riel.journal.records import Backlog, Message
+from riel.journal.rows import EVENT, MESSAGE, backlog_of, message_of
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
     "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
 )
 """Columns with the end of the chain of the row ``owner``."""
+POST = "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)"
 DUE = f"SELECT {MESSAGE} FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
+WAITING = "SELECT count(*), min(created_at) FROM outbox WHERE sent_at IS NULL"
+FAILED = (
+    "SELECT failure, failed_at FROM outbox WHERE sent_at IS NULL AND failed_at IS NOT NULL "
+    "ORDER BY failed_at DESC LIMIT 1"
+)
 
 SEALED = (
     f"SELECT {EVENT} FROM events WHERE seq > ? AND seq <= (SELECT coalesce(max(upto), 0) FROM anchors) "
@@ -46,10 +52,12 @@ def append(
 
 def post(db: sqlite3.Connection, payment_id: str, n: int, topic: str, at: int, body: Mapping[str, Any]) -> None:
     """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
-    db.execute(
-        "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)",
-        (f"{payment_id}.{n}", topic, canonical(body), at, at),
-    )
+    db.execute(POST, (f"{payment_id}.{n}", topic, canonical(body), at, at))
+
+
+def post_once(db: sqlite3.Connection, message_id: str, topic: str, at: int, body: Mapping[str, Any]) -> None:
+    """Put a message into the outbox, unless one with that id was there before."""
+    db.execute(f"{POST} ON CONFLICT (id) DO NOTHING", (message_id, topic, canonical(body), at, at))
 
 
 def anchor(db: sqlite3.Connection, at: int) -> bool:
@@ -88,6 +96,24 @@ def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message
     return [replace(message_of(row), attempts=row["attempts"] + 1) for row in rows]
 
 
+def any_due(db: sqlite3.Connection, at: int) -> bool:
+    """Whether :func:`take` would find anything."""
+    return bool(db.execute(DUE, (at, 1)).fetchall())
+
+
 def sent(db: sqlite3.Connection, message_id: str, at: int) -> None:
     """It was delivered."""
-    db.execute("UPDATE outbox SET sent_at = ? WHERE id = ?", (at, message_id))
+    db.execute("UPDATE outbox SET sent_at = ? WHERE id = ? AND sent_at IS NULL", (at, message_id))
+
+
+def failed(db: sqlite3.Connection, message_id: str, why: str, at: int, next_at: int) -> None:
+    """It could not be delivered. What somebody else delivered meanwhile stays delivered."""
+    db.execute(
+        "UPDATE outbox SET failure = ?, failed_at = ?, next_at = ? WHERE id = ? AND sent_at IS NULL",
+        (why, at, next_at, message_id),
+    )
+
+
+def backlog(db: sqlite3.Connection) -> Backlog:
+    """What waits."""
+    return backlog_of(db.execute(WAITING).fetchone(), db.execute(FAILED).fetchone())

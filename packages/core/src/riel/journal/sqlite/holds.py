@@ -8,7 +8,7 @@ from riel.guards import Hold
 from riel.journal import Full
 from riel.journal.records import Challenge, PaymentRecord, State
 
-USED = "SELECT coalesce(sum(used), 0) FROM limits WHERE scope = ? AND bucket BETWEEN ? AND ?"
+USED = "SELECT coalesce(sum(used), 0) FROM limits WHERE scope = ? AND bucket >= ?"
 COUNT = (
     "INSERT INTO limits (scope, bucket, used) VALUES (?, ?, ?) "
     "ON CONFLICT (scope, bucket) DO UPDATE SET used = used + excluded.used"
@@ -25,10 +25,16 @@ def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Hold]) ->
     for hold in holds:
         if hold.until_paid and db.execute(PAID, (wanted.rail, wanted.mode, hold.until_paid)).fetchone():
             continue
-        used: int = db.execute(USED, (hold.scope, hold.since, hold.bucket)).fetchone()[0]
-        if used + hold.takes > hold.most:
-            return Full(hold, max(0, hold.most - used))
+        taken = used(db, hold.scope, hold.since)
+        if taken + hold.takes > hold.most:
+            return Full(hold, max(0, hold.most - taken))
     return None
+
+
+def used(db: sqlite3.Connection, scope: str, since: int) -> int:
+    """What was taken of a limit and not given back."""
+    taken: int = db.execute(USED, (scope, since)).fetchone()[0]
+    return taken
 
 
 def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Hold]) -> None:

@@ -47,7 +47,7 @@ def connect(path: Path) -> sqlite3.Connection:
         except BaseException:
             db.close()
             raise
-    except (OSError, sqlite3.Error) as failure:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:  # a damaged file's complaint may be no text
         raise Misconfigured(f"RIEL_JOURNAL: {path} cannot be used as a journal: {failure}.") from failure
     return db
 

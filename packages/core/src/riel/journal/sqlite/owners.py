@@ -7,7 +7,7 @@ import contextlib
 import uuid
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 
 class Owners:
@@ -34,12 +34,13 @@ class Owners:
         if owner == self.me:
             return False
         path = self._folder / owner
-        if not path.exists():
-            return True
         lock = FileLock(path, mode=0o600)
         try:
+            path.stat()
             lock.acquire(timeout=0)
-        except Timeout:
+        except FileNotFoundError:
+            return True
+        except OSError:  # it is held (Timeout is one), or that cannot be told: without a free descriptor, for one
             return False
         lock.release()
         with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from riel.guards import Hold
 from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
 from riel.journal.chain import Anchor, Row
 from riel.journal.records import (
+    Backlog,
     Challenge,
     ChallengeState,
     Change,
@@ -21,12 +22,15 @@ from riel.journal.records import (
     Message,
     PaymentRecord,
     State,
+    Topic,
 )
 from riel.journal.rows import EVENT, event_of, maybe_millis, millis
 from riel.journal.sqlite import audit, challenges, payments, verifying
+from riel.journal.sqlite import holds as holds_of
 from riel.journal.sqlite.opening import connect, glancing
 from riel.journal.sqlite.owners import Owners
 from riel.journal.sqlite.writer import Writer
+from riel.journal.verifying import Sealed
 from riel.rail import Mode
 
 T = TypeVar("T")
@@ -59,12 +63,15 @@ class SqliteJournal:
         self._reader = reader
 
     @classmethod
-    def open(cls, url: str) -> "SqliteJournal":
+    def open(cls, url: str, *, make: bool = True) -> "SqliteJournal":
         """Open the file of a ``sqlite:///`` URL or a path, making it where there is none.
 
+        :param make: whether that may be done.
         :raises Misconfigured: it cannot be used.
         """
         path = Path(url.removeprefix("sqlite:///")).expanduser().resolve()  # its locks stand beside it, by any name
+        if not make and not path.is_file():
+            raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {path}; riel serve makes one")
         writer = Writer(partial(connect, path))
         writer.start()
         owners = Owners(path.with_name(path.name + ".owners"))
@@ -91,6 +98,9 @@ class SqliteJournal:
         return await self._writer.write(
             lambda db: challenges.open_one(db, challenge, words, again_since, no_since, alone, holds)
         )
+
+    async def used(self, scope: str, since: int) -> int:
+        return await self._glance(lambda db: holds_of.used(db, scope, since))
 
     async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
         await self._writer.write(lambda db: challenges.refuse(db, challenge, code, why))
@@ -197,8 +207,8 @@ class SqliteJournal:
 
     async def verify(self) -> tuple[int, Broken | None]:
         events, broken = await self._leaf_through(verifying.chains)
-        sealed: Broken | verifying.Sealed | None = verifying.Sealed()
-        while broken is None and isinstance(sealed, verifying.Sealed):
+        sealed: Broken | Sealed | None = Sealed()
+        while broken is None and isinstance(sealed, Sealed):
             sealed = await self._writer.read(partial(_from, verifying.anchor, sealed))
             broken = sealed if isinstance(sealed, Broken) else None
         if broken is None:
@@ -230,11 +240,22 @@ class SqliteJournal:
 
         return await self._writer.write(ours)
 
+    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+        await self._writer.write(lambda db: audit.post_once(db, message_id, topic, millis(at), body))
+
     async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+        if not await self._writer.read(lambda db: audit.any_due(db, millis(at))):
+            return []  # who looks every second must not take the lock each time
         return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))
 
     async def message_sent(self, message_id: str, at: datetime) -> None:
         await self._writer.write(lambda db: audit.sent(db, message_id, millis(at)))
+
+    async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
+        await self._writer.write(lambda db: audit.failed(db, message_id, why, millis(at), millis(next_at)))
+
+    async def backlog(self) -> Backlog:
+        return await self._writer.read(audit.backlog)
 
     async def _glance(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         """Read a row or two by key, which takes less than asking the thread; the thread waits where a lock is held."""

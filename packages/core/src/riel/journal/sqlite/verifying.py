@@ -1,16 +1,11 @@
 """Verify the record page by page, each in a transaction of its own: a long journal never holds up who commits."""
 
-import hashlib
-import json
 import sqlite3
 from dataclasses import dataclass
 
-from riel.journal.chain import GENESIS, Broken, Row, anchor_link, first_break
+from riel.journal.chain import Anchor, Broken, Row, first_break
 from riel.journal.sqlite.audit import hashes
-from riel.money import masked
-
-CHAINS = 1000
-"""How many chains one page has. A payment and its events are written together, so a page of them is consistent."""
+from riel.journal.verifying import CHAINS, Sealed, altered, sealed_by
 
 IDS = (
     "SELECT DISTINCT payment_id AS id FROM events WHERE payment_id > ? UNION SELECT id FROM challenges WHERE id > ? "
@@ -41,15 +36,6 @@ class Page:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """The end of what the anchors so far have sealed."""
-
-    n: int = 0
-    upto: int = 0
-    hash: str = GENESIS
-
-
 def chains(db: sqlite3.Connection, after: str) -> Page:
     """The first break in the chains of the next payments."""
     ids = [row["id"] for row in db.execute(IDS, (after, after))]
@@ -65,26 +51,11 @@ def anchor(db: sqlite3.Connection, before: Sealed) -> Broken | Sealed | None:
     row = db.execute(ANCHOR, (before.n + 1,)).fetchone()
     if row is None:
         return None
-    n = before.n + 1
-    if row["n"] != n:
-        return Broken("", n, f"anchor {n} is missing: it was removed")
-    digest, count = anchor_link(before.hash, row["at"], row["upto"], hashes(db, before.upto, row["upto"]))
-    if count != row["count"]:
-        counted = f"anchor {n} seals {row['count']} events up to number {row['upto']}, and there are {count}"
-        return Broken("", n, f"{counted}: a whole chain or the end of one was removed")
-    if digest != row["hash"]:
-        return Broken("", n, f"anchor {n} does not match the events {before.upto + 1} to {row['upto']}")
-    return Sealed(n, row["upto"], row["hash"])
+    return sealed_by(Anchor(*row), before, hashes(db, before.upto, row["upto"]))
 
 
 def payments(db: sqlite3.Connection, after: str) -> Page:
     """The first of the next payments that no longer says what was confirmed."""
     rows = db.execute(CONFIRMED, (after,)).fetchall()
-    for row in rows:
-        said = json.loads(row["said"])
-        told = (said["reference"], said["amount"], said["currency"], said["payee"], said["account"], said["payload"])
-        payload = hashlib.sha256(row["payload"]).hexdigest()
-        if told != (row["reference"], row["amount"], row["currency"], row["payee"], masked(row["account"]), payload):
-            altered = f"the payment {row['id']} was altered: event {row['n']} says otherwise"
-            return Page(0, Broken(row["id"], row["n"], altered), None)
-    return Page(0, None, rows[-1]["id"] if len(rows) == CHAINS else None)
+    broken = next(filter(None, map(altered, rows)), None)
+    return Page(0, broken, rows[-1]["id"] if broken is None and len(rows) == CHAINS else None)

@@ -14,11 +14,15 @@ from typing import Any, TypeVar
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
+from riel.journal.unavailable import not_read, not_written
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], Any]
 
 MOST_AT_ONCE = 256
+
+FAILS = (sqlite3.Error, UnicodeDecodeError)
+"""How a database fails. Where a file is damaged, its complaint may quote bytes that are no text."""
 
 
 class _Waiting:
@@ -38,7 +42,7 @@ class _Waiting:
         self.result = self.error = None
         try:
             self.result = self.unit(connection)
-        except sqlite3.Error as failure:
+        except FAILS as failure:
             self.error = _unavailable(failure, reads=self.reads)
         except Exception as failure:
             self.error = failure
@@ -52,11 +56,8 @@ class _Waiting:
             self.future.set_exception(self.error)
 
 
-def _unavailable(failure: sqlite3.Error, *, reads: bool) -> JournalUnavailable:
-    unavailable = JournalUnavailable("The journal could not be written.")
-    if reads:
-        again = "This changed nothing. Call again in a moment, and pay nothing anew before it answers."
-        unavailable = JournalUnavailable("The journal could not be read.", next_action=again)
+def _unavailable(failure: Exception, *, reads: bool) -> JournalUnavailable:
+    unavailable = not_read() if reads else not_written()
     unavailable.__cause__ = failure
     return unavailable
 
@@ -134,8 +135,8 @@ class Writer:
         try:
             if not self._attempt(connection, batch, reads=reads, apart=False):
                 self._attempt(connection, batch, reads=reads, apart=True)
-        except sqlite3.Error as failure:
-            with suppress(sqlite3.Error):
+        except Exception as failure:  # whatever it is: this thread must live, or every later caller waits for ever
+            with suppress(*FAILS):
                 connection.execute("ROLLBACK")
             for waiting in batch:
                 waiting.error = _unavailable(failure, reads=waiting.reads)

@@ -36,6 +36,7 @@ from riel.testing.journal.given import (
     settled,
     tried,
 )
+from riel.testing.journal.holds import HoldPromises
 from riel.testing.journal.keeping import KeepingPromises
 from riel.testing.journal.leases import LeasePromises
 from riel.testing.journal.outbox import OutboxPromises
@@ -74,6 +75,7 @@ __all__ = [
 
 class JournalPromises(
     QuestionPromises,
+    HoldPromises,
     TryPromises,
     BirthPromises,
     RefundPromises,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from riel.journal import Event, Journal
+from riel.journal import Event, Journal, Row
 from riel.journal.chain import canonical, link
+from riel.rail import Payee
 from riel.testing.journal.given import (
     ACCOUNT,
     MINUTE,
@@ -184,8 +185,34 @@ class AuditPromises(TwoHandles):
         assert (broken.payment_id, broken.n) == ("pay_a", 1)
 
     async def test_events_and_messages_hold_no_whole_account(self, journal: Journal) -> None:
-        await settled(journal)
-        told = [str(event.body) for event in await journal.events("pay_a")]
+        payee = Payee(ACCOUNT, f"Ana {ACCOUNT[:6]} {ACCOUNT[6:]}")
+        review = await moved(journal, await born(journal, payee=payee), S.REVIEW)
+        await journal.decide(review.id, S.SETTLED, "op", f"the statement of {ACCOUNT}", NOW)
+        await journal.refuse(a_question("r", payee=payee), "CLOSED", "at night")
+        told = [str(event.body) for name in ("pay_a", "pay_r") for event in await journal.events(name)]
         told += [str(message.body) for message in await journal.take_messages(NOW, lease=MINUTE, most=10)]
-        assert not [text for text in told if ACCOUNT in text]
-        assert any("**************7895" in text for text in told)
+        assert not [text for text in told if ACCOUNT in text.replace(" ", "")]
+        assert len([text for text in told if "**************7895" in text]) == 3
+        assert await journal.verify() == (5, None)
+
+    async def test_what_is_sealed_is_read_in_the_order_of_writing_page_by_page(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        assert (list(await journal.anchors()), list(await journal.sealed(0, most=5))) == ([], [])
+        await audited(journal)
+        first, second = await other.anchors()
+        assert (first.n, first.count, second.n, second.count) == (1, 5, 2, 1)
+        assert second.upto > first.upto
+        rows, after = list[Row](), 0
+        while page := await other.sealed(after, most=2):
+            assert len(page) <= 2
+            rows += page
+            after = page[-1].seq
+        assert len(rows) == 6, "the last event is not sealed"
+        assert [row.seq for row in rows] == sorted({row.seq for row in rows})
+        assert rows[-1].seq <= second.upto
+        assert [(row.n, row.event) for row in rows if row.payment_id == "pay_a"] == [
+            (1, "asked"),
+            (2, "wrong_code"),
+            (3, "confirmed"),
+        ]

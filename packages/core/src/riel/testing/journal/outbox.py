@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from riel.journal import Change, Journal, Message, PaymentRecord, State
+from riel.journal import Backlog, Change, Journal, Message, PaymentRecord, State, Topic
 from riel.journal.life import ANNOUNCED
 from riel.testing.journal.given import (
     DAY,
@@ -37,7 +37,7 @@ class OutboxPromises(TwoHandles):
         for _ in range(2):
             await journal.record(record.id, Change(to=state, event="again", fence=record.fence), NOW)
         messages = await self.taken(journal)
-        assert [message.topic for message in messages] == [f"payment.{state}"] * (state in ANNOUNCED)
+        assert [Topic(message.topic) for message in messages] == [f"payment.{state}"] * (state in ANNOUNCED)
         for message in messages:
             assert message.body == {
                 "paymentId": "pay_a",
@@ -85,3 +85,43 @@ class OutboxPromises(TwoHandles):
             await settled(journal, name)
         assert len(await self.taken(journal, most=2)) == 2
         assert len(await self.taken(journal, most=2)) == 1
+
+    async def test_a_message_that_failed_comes_again_when_it_is_told_to(self, journal: Journal, other: Journal) -> None:
+        await settled(journal)
+        (message,) = await self.taken(journal)
+        await journal.message_failed(message.id, "HTTP 503", NOW + SECOND, NOW + HOUR)
+        assert await self.taken(other, NOW + HOUR - SECOND) == []
+        assert await self.taken(other, NOW + HOUR) == [replace(message, attempts=2)]
+
+    async def test_what_was_delivered_stays_so_whatever_another_who_tried_says(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        await settled(journal)
+        (message,) = await self.taken(journal)
+        await self.taken(other, NOW + MINUTE)
+        await other.message_sent(message.id, NOW + MINUTE)
+        await journal.message_failed(message.id, "no answer", NOW + MINUTE, NOW + MINUTE)
+        assert await self.taken(journal, NOW + DAY) == []
+        assert await journal.backlog() == Backlog(count=0)
+
+    async def test_an_operator_sees_what_waits_since_when_and_the_last_failure(self, journal: Journal) -> None:
+        assert await journal.backlog() == Backlog(count=0)
+        await settled(journal, "a")
+        await journal.post("later", Topic.TEST, {}, NOW + SECOND)
+        assert await journal.backlog() == Backlog(count=2, since=NOW)
+        first, later = sorted(await self.taken(journal, NOW + SECOND), key=lambda message: message.created_at)
+        await journal.message_failed(first.id, "HTTP 503", NOW + 2 * SECOND, NOW + HOUR)
+        await journal.message_failed(later.id, "no answer", NOW + 3 * SECOND, NOW + HOUR)
+        failed = Backlog(count=2, since=NOW, failure="no answer", failed_at=NOW + 3 * SECOND)
+        assert await journal.backlog() == failed
+        await journal.message_sent(first.id, NOW + HOUR)
+        assert await journal.backlog() == replace(failed, count=1, since=NOW + SECOND)
+
+    async def test_what_is_posted_twice_under_one_id_is_one_message(self, journal: Journal, other: Journal) -> None:
+        await asyncio.gather(*(one.post("m", Topic.TEST, {"n": "ñ"}, NOW) for one in (journal, other, journal)))
+        await other.post("m", Topic.PAYMENT_SETTLED, {}, NOW + SECOND)
+        (message,) = await self.taken(journal, NOW + SECOND)
+        assert (message.topic, message.body, message.created_at) == (Topic.TEST, {"n": "ñ"}, NOW)
+        await journal.message_sent("m", NOW + SECOND)
+        await journal.post("m", Topic.TEST, {}, NOW + MINUTE)
+        assert await self.taken(journal, NOW + DAY) == []

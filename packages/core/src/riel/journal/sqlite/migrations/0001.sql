@@ -125,6 +125,8 @@ CREATE TABLE outbox (
     created_at INTEGER NOT NULL,
     next_at    INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
+    failure    TEXT    NOT NULL DEFAULT '',  -- of the last try
+    failed_at  INTEGER,
     sent_at    INTEGER
 ) STRICT;
 

@@ -1,0 +1,87 @@
+"""``riel limits``: each limit of ``riel.toml``, and of those that payments share, what is used and what is left."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, get_args
+
+import typer
+
+from riel.cli.records import at_the_journal
+from riel.config import read_settings
+from riel.guards.limits import Limits, Quota, Table, read_limits
+from riel.journal import Journal
+from riel.money import Money, masked
+from riel.rail import Mode, utc_now
+
+Told = dict[str, Any]
+ALWAYS: Mode = "live"
+"""The mode whose count is shown even where nothing is used; that of others, where something is."""
+
+
+def limits(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+    """Show each limit, what is used of it now and what is left.
+
+    Limits are changed in riel.toml, under [limits], and count from when a server starts with them.
+    """
+    settings = read_settings()
+    if not settings.limits:
+        sys.stdout.write("[]\n" if as_json else "Nothing is limited: [limits] in riel.toml would do that.\n")
+        return
+    guard = Limits(read_limits(settings.limits))
+    quotas = list(guard.quotas(utc_now()))
+    told = [one for scope, table in guard.tables() for one in _alone(scope.name, table)]
+    if quotas:
+
+        async def work(journal: Journal) -> Sequence[Told]:
+            return [one for quota in quotas for one in await _shared(journal, quota)]
+
+        told += at_the_journal(work)
+    told.sort(key=lambda one: one["scope"])
+    if as_json:
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _show(told)
+
+
+def _alone(scope: str, table: Table) -> Iterator[Told]:
+    """What is looked at for each payment by itself."""
+    for name, amounts in table.amounts:
+        if name in {"per_payment", "first_payment"}:
+            for currency, most in sorted(amounts.items()):
+                yield {"scope": scope, "limit": name, "most": str(Money(most, currency))}
+    for name, accounts in (("allow", table.allow), ("deny", table.deny)):
+        if accounts is not None:
+            yield {"scope": scope, "limit": name, "most": ", ".join(masked(account) for account in sorted(accounts))}
+    if table.hours is not None:
+        yield {"scope": scope, "limit": "hours", "most": str(table.hours)}
+
+
+async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
+    """What payments share, in each mode that has used some of it."""
+
+    def plain(amount: int) -> str:
+        return str(Money(amount, quota.currency)) if quota.currency else str(amount)
+
+    told = []
+    for mode in get_args(Mode):
+        used = await journal.used(quota.stored(mode), quota.since)
+        if used or mode == ALWAYS:
+            left = max(0, quota.most - used)
+            counted = {"mode": mode, "used": plain(used), "left": plain(left)}
+            told.append({"scope": quota.scope.name, "limit": quota.name, "most": plain(quota.most), **counted})
+    return told
+
+
+def _show(told: Sequence[Told]) -> None:
+    from rich.table import Table as Columns
+
+    from riel.cli.tables import printed
+    from riel.text import said
+
+    table = Columns(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("for", "limit", "most", "mode", "used", "left"):
+        table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
+    for one in told:
+        table.add_row(*(said(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
+    printed(table)

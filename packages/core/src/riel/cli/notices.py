@@ -1,0 +1,55 @@
+"""``riel notices``: what waits to be told to others, and whether their receiver takes it."""
+
+import json
+import secrets
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riel.cli.records import at_the_journal, stamp
+from riel.rail import utc_now
+
+if TYPE_CHECKING:
+    from riel.journal import Backlog, Journal
+
+notices = typer.Typer(help="See which notices wait, or send one to try the receiver.", no_args_is_help=True)
+
+
+@notices.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False) -> None:
+    """How many notices wait, since when, and how the last try to deliver one of them failed.
+
+    A running server delivers them where RIEL_NOTICES_URL is set; otherwise they stay here.
+    """
+
+    async def work(journal: "Journal") -> "Backlog":
+        return await journal.backlog()
+
+    backlog = at_the_journal(work)
+    since, failed_at = stamp(backlog.since), stamp(backlog.failed_at)
+    if as_json:
+        told = {"waiting": backlog.count, "since": since, "failure": backlog.failure or None, "failedAt": failed_at}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return
+    if not backlog.count:
+        sys.stdout.write("No notice waits.\n")
+        return
+    several = backlog.count != 1
+    sys.stdout.write(f"{backlog.count} notice{'s' * several} wait{'s' * (not several)}, since {since}.\n")
+    if failed_at:
+        sys.stdout.write(f"The last try failed at {failed_at}: {backlog.failure}\n")
+
+
+@notices.command()
+def test() -> None:
+    """Put a notice of topic notices.test among those that wait: a running server sends it, and nothing else happens."""
+    from riel.journal import Topic
+
+    message_id = f"test_{secrets.token_hex(8)}"
+
+    async def work(journal: "Journal") -> None:
+        await journal.post(message_id, Topic.TEST, {}, utc_now())
+
+    at_the_journal(work)
+    sys.stdout.write(f"{message_id} waits to be sent: riel notices status tells whether it still does.\n")

@@ -1,0 +1,160 @@
+"""``riel reconcile``: what a rail says it did on a day, held against the journal. It changes nothing."""
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from riel.catalog import Offered, discover, offer
+from riel.cli.records import at_the_journal, payment_of, stamp
+from riel.config import Settings, likely_secrets, read_settings, resolving
+from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
+from riel.journal import Journal, PaymentRecord, State
+from riel.money import EXPONENTS, Money, masked
+from riel.rail import Entry, utc_now
+from riel.reconcile import Difference, Differs, Reconciled, reconciled
+from riel.redact import Redactor, log_redacted
+from riel.teller import Clients
+from riel.text import said
+
+WHAT = {
+    Differs.UNCONFIRMED: "at the rail, and nobody confirmed it here",
+    Differs.TWICE: "at the rail {times} times",
+    Differs.MISSING: "{state} here, and not at the rail",
+    Differs.MONEY: "another amount at the rail",
+    Differs.ACCOUNT: "another account at the rail",
+    Differs.STATE: "{state} here, {status} at the rail",
+    Differs.UNRESOLVED: "not resolved here, {status} at the rail",
+}
+CALL = "Call the rail: find out who ordered it, and stop them."
+REMEDY = {
+    Differs.UNCONFIRMED: CALL,
+    Differs.TWICE: "Call the rail: all but one of them must come back.",
+    Differs.MISSING: "Ask the rail for it by its reference.",
+    Differs.MONEY: "Call the rail, with what was confirmed here.",
+    Differs.ACCOUNT: "Call the rail, with what was confirmed here.",
+}
+
+
+def reconcile(
+    rail: Annotated[str, typer.Argument(metavar="RAIL", help="The rail whose list it is.")],
+    date: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day, as the rail counts its days.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compare the journal with a rail's own list of a day, and show what differs. Nothing is changed.
+
+    The exit code is 0 where both say the same, 1 where they do not, and 2 where they could not be compared.
+    """
+    settings = read_settings()
+    logs = Redactor(likely_secrets(settings))
+    log_redacted(logs, settings.log)
+    offered = _offered(settings, rail)
+    logs.learn_settings(settings, offered.settings)
+    day = date.date()
+
+    async def work(journal: Journal) -> Reconciled:
+        clients = Clients({rail: offered})
+        try:
+            return await reconciled(journal, offered, await clients.of(rail), day, utc_now())
+        except JournalUnavailable:
+            raise
+        except (BrokenRail, NothingSent) as failure:
+            raise Misconfigured(f"{failure} Nothing was compared.") from failure
+        except NothingLearned as failure:
+            why = f"the rail {rail!r} did not tell its list ({said(str(failure))}): nothing was compared"
+            raise Misconfigured(why) from failure
+        finally:
+            await clients.close(timedelta(seconds=1))
+
+    found = at_the_journal(work)
+    told = _told(offered, day.isoformat(), found, Redactor())
+    if as_json:
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        from riel.cli.tables import day_compared, printed
+
+        printed(*day_compared(told))
+    if found.differences:
+        raise typer.Exit(1)
+
+
+def _offered(settings: Settings, rail: str) -> Offered:
+    """The rail, set up as a server would have it.
+
+    :raises Misconfigured: it cannot be offered, or cannot tell its list of a day.
+    """
+    if settings.rails is not None and rail not in settings.rails:
+        raise Misconfigured(f"RIEL_RAILS does not name {said(rail, most=40)!r}")
+    catalog = offer(discover(only=[rail]), resolving(settings))
+    for offered in catalog.rails:
+        able = offered.rail.capabilities.statement
+        if not able.able:
+            raise Misconfigured(f"the rail {rail!r} cannot be reconciled: {said(able.reason)}")
+        return offered
+    raise Misconfigured(f"{said(rail, most=40)!r} brings no rail")
+
+
+def _told(offered: Offered, day: str, found: Reconciled, redactor: Redactor) -> dict[str, Any]:
+    """The comparison for machines."""
+    return {
+        "rail": offered.rail.name,
+        "mode": offered.mode,
+        "day": day,
+        "since": stamp(found.since),
+        "until": stamp(found.until),
+        "over": found.over,
+        "atTheRail": found.at_the_rail,
+        "inTheJournal": found.in_the_journal,
+        "differences": [_difference(one, redactor) for one in found.differences],
+    }
+
+
+def _difference(one: Difference, redactor: Redactor) -> dict[str, Any]:
+    for account in (one.record and one.record.payee.account, one.entry and one.entry.account):
+        if account:
+            redactor.remember(account, masked(account))
+    told = {
+        "kind": one.kind.value,
+        "reference": said(one.reference),
+        "what": WHAT[one.kind].format(
+            times=one.times, state=one.record and one.record.state, status=one.entry and one.entry.status
+        ),
+        "remedy": REMEDY.get(one.kind) or _remedy(one.record),
+        "journal": payment_of(one.record) if one.record else None,
+        "rail": _entry(one.entry) if one.entry else None,
+    }
+    cleaned: dict[str, Any] = redactor.clean(told)
+    return cleaned
+
+
+def _remedy(record: PaymentRecord | None) -> str:
+    """What clears away a difference about the state."""
+    if record is None:
+        return CALL
+    if record.state is State.REVIEW:
+        return f"Decide it, on this evidence: riel payments decide {record.id}"
+    if record.next_at is None:
+        return "Call the rail: riel has stopped looking."
+    if record.state in {State.SENDING, State.UNKNOWN, State.PENDING}:
+        return "riel recover --now looks it up, and records what it finds."
+    return f"riel looks it up by itself at {stamp(record.next_at)}, and records what it finds."
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    known = entry.currency in EXPONENTS
+    told = {
+        "kind": entry.kind,
+        "reference": said(entry.reference),
+        "status": entry.status.value,
+        "amount": entry.amount,
+        "currency": said(entry.currency),
+        "formattedAmount": str(Money(entry.amount, entry.currency)) if known else "",
+        "account": said(entry.account or ""),
+        "railId": said(entry.rail_id),
+        "at": stamp(entry.at.astimezone(UTC)) if entry.at and entry.at.utcoffset() is not None else None,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None)}

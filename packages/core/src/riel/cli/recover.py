@@ -1,0 +1,152 @@
+"""``riel recover``: what a server does all the time, once and now: find out what became of what is not known."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from riel.cli.records import payment_of, refused, settings_with_a_journal
+from riel.config import likely_secrets
+from riel.errors import JournalUnavailable
+from riel.host import open_host
+from riel.journal import PaymentRecord, State
+from riel.reconcile import leafing
+from riel.redact import Redactor, log_redacted
+from riel.teller import AT_ONCE, Teller
+
+OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
+"""What may still be learned by asking."""
+
+WAITS = "{count} {payments} not resolved: look at riel payments list --attention"
+NONE = "Nothing was due."
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What was looked at, each as it was and as it is now; and how many are left that need a person, or more time."""
+
+    looked: dict[str, tuple[PaymentRecord, PaymentRecord]] = field(default_factory=dict)
+    left: int = 0
+    pending: int = 0
+
+
+def recover(
+    again: Annotated[
+        bool, typer.Option("--now", help="Ask after everything that is not resolved, also what is not due yet.")
+    ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option("--for", min=0, metavar="SECONDS", help="Go on for so long, while anything is not resolved."),
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Find out what became of payments whose outcome is not known, as a server does by itself.
+
+    It asks the rails after everything that is due, as often as each rail's guarantees let it, and may run beside
+    servers: what one of them is at work on is left to it. The exit code is 1 where something is left unresolved.
+    """
+    settings = settings_with_a_journal()
+    logs = Redactor(likely_secrets(settings))
+    log_redacted(logs, settings.log)
+
+    async def run() -> Recovered:
+        async with open_host(settings, logs, rounds=False) as host:
+            with _progress() as looked:
+                return await recovered(host.teller, again=again, within=timedelta(seconds=seconds), looked=looked)
+
+    try:
+        found = asyncio.run(run())
+    except JournalUnavailable as failure:
+        raise refused(str(failure)) from failure
+    rows = [{"before": before.state.value, **payment_of(after)} for before, after in found.looked.values()]
+    if as_json:
+        told = {"looked": rows, "unresolved": found.left, "pending": found.pending}
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        from riel.cli.tables import looked_at, printed
+
+        waiting = f"{found.pending} accepted, and not settled yet." if found.pending else ""
+        printed(looked_at(rows) if rows else NONE, waiting)
+    if found.left:
+        raise refused(WAITS.format(count=found.left, payments="payment is" if found.left == 1 else "payments are"))
+
+
+async def recovered(
+    teller: Teller, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
+) -> Recovered:
+    """Resolve what is due, each payment once; with ``within``, as often as it falls due until that is over.
+
+    :param again: begin with everything that is open, due or not.
+    :param looked: called whenever one was looked at.
+    :raises JournalUnavailable: it could not be read or written.
+    """
+    found, now = Recovered(), teller.desk.now
+    working: dict[asyncio.Task[PaymentRecord], PaymentRecord] = {}
+    pause = teller.desk.pace.look_every.total_seconds()
+    began = now()
+
+    async def wait() -> None:
+        """Until one of those under way is done, or something else may be due."""
+        done, _ = await asyncio.wait(working, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            before = working.pop(task)
+            first, _ = found.looked.get(before.id, (before, before))
+            found.looked[before.id] = first, task.result()
+            looked()
+
+    if again:
+        async for record in leafing(teller.desk.journal, states=OPEN):
+            if (begun := await teller.take_up_one(record)) is not None:
+                working[begun[1]] = begun[0]
+            while len(working) >= AT_ONCE:
+                await wait()
+    while not within or now() < began + within:
+        working |= {task: before for before, task in await teller.take_up(now() if within else began)}
+        if working:
+            await wait()
+        elif within and await _any_open(teller):
+            await asyncio.sleep(pause)
+        else:
+            break
+    while working:
+        await wait()
+    await _count(teller, found)
+    return found
+
+
+async def _any_open(teller: Teller) -> bool:
+    async for record in leafing(teller.desk.journal, states=OPEN):
+        if record.next_at is not None and _ours(teller, record):
+            return True
+    return False
+
+
+async def _count(teller: Teller, found: Recovered) -> None:
+    async for record in leafing(teller.desk.journal, states=(*OPEN, State.REVIEW)):
+        if record.state is State.PENDING:
+            found.pending += 1
+        elif record.state is not State.SENDING or not _ours(teller, record):
+            found.left += 1  # what is being sent by a living server right now needs nobody
+
+
+def _ours(teller: Teller, record: PaymentRecord) -> bool:
+    offered = teller.desk.rails.get(record.rail)
+    return offered is not None and (offered.mode, offered.payer) == (record.mode, record.payer)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    """A count for whoever waits at a terminal, on stderr."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    columns = TextColumn("looked at {task.completed}")
+    with Progress(columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("")
+        yield lambda: progress.advance(task)

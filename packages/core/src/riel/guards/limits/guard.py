@@ -1,0 +1,91 @@
+"""The guard that asks whether a payment keeps every limit that applies to it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from riel.confirm.digest import Terms
+from riel.guards import Hold
+from riel.guards.limits import refusing
+from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
+from riel.guards.limits.settings import LimitsSettings, Table
+from riel.money import Money
+
+
+class Limits:
+    """Keeps :class:`riel.guards.Guard` and :class:`riel.guards.Rationing`. Refunds bring money back and pass."""
+
+    name = "limits"
+
+    def __init__(self, settings: LimitsSettings) -> None:
+        self._settings = settings
+
+    def check(self, terms: Terms, now: datetime) -> None:
+        """Whether it may be at all, whatever else was paid.
+
+        :raises NotAllowed: with the limit that refused it.
+        """
+        for scope, table in self._of(terms):
+            account = terms.payee.account
+            if table.deny is not None and account in table.deny:
+                raise refusing.not_a_payee(scope, terms, denied=True)
+            if table.allow is not None and account not in table.allow:
+                raise refusing.not_a_payee(scope, terms, denied=False)
+            zone = self._zone(table)
+            if table.hours is not None and zone is not None and not table.hours.open(now, zone):
+                raise refusing.closed(scope, table.hours, zone, table.hours.opens(now, zone))
+            for name, amounts in table.amounts:
+                if terms.money.currency not in amounts:
+                    raise refusing.other_currency(scope, name, sorted(amounts), terms.money.currency)
+            if table.per_payment is not None and terms.money.amount > (most := table.per_payment[terms.money.currency]):
+                raise refusing.too_large(scope, Money(most, terms.money.currency))
+
+    def holds(self, terms: Terms, now: datetime) -> Sequence[Hold]:
+        """What it takes of each limit that payments share. Ask :meth:`check` before."""
+        return [hold for scope, table in self._of(terms) for hold in self._held(scope, table, terms, now)]
+
+    def quotas(self, now: datetime) -> Iterator[Quota]:
+        """Every limit that payments share, for those who look at what is left."""
+        for scope, table in self.tables():
+            yield from quotas(scope, table, self._zone(table), now)
+
+    def tables(self) -> Iterator[tuple[Scope, Table]]:
+        """Every table, and whose it is."""
+        yield EVERYBODY, self._settings
+        yield from ((of_rail(name), table) for name, table in self._settings.rail.items())
+        yield from ((of_principal(name), table) for name, table in self._settings.principal.items())
+
+    def _of(self, terms: Terms) -> Iterator[tuple[Scope, Table]]:
+        if terms.kind == "payment":
+            ours = {EVERYBODY, of_rail(terms.rail), of_principal(terms.principal)}
+            yield from ((scope, table) for scope, table in self.tables() if scope in ours)
+
+    def _held(self, scope: Scope, table: Table, terms: Terms, now: datetime) -> Iterator[Hold]:
+        money = terms.money
+        for quota in quotas(scope, table, self._zone(table), now):
+            if quota.currency in {"", money.currency}:
+                takes = money.amount if quota.currency else 1
+                yield Hold(
+                    scope=quota.stored(terms.mode),
+                    bucket=quota.bucket,
+                    since=quota.since,
+                    takes=takes,
+                    most=quota.most,
+                    refused=refusing.used_up(quota, takes),
+                )
+        if table.first_payment is not None:
+            most = Money(table.first_payment[money.currency], money.currency)
+            # What the journal keeps of it is read by more people than a payment is, so the account is not in it.
+            payee = hashlib.sha256(f"{terms.rail}|{terms.payee.account}".encode()).hexdigest()
+            yield Hold(
+                scope="|".join(("first_payment", terms.mode, scope.name, money.currency, payee)),
+                bucket=0,
+                since=0,
+                takes=money.amount,
+                most=most.amount,
+                refused=refusing.too_much_for_a_first(scope, most, terms.payee.account),
+                until_paid=terms.payee.account,
+            )
+
+    def _zone(self, table: Table) -> tzinfo | None:
+        return table.time_zone or self._settings.time_zone

@@ -1,0 +1,140 @@
+"""What ``[limits]`` says, read strictly: whatever is unknown, misspelt or of the wrong kind is one sentence."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from riel.guards.limits.windows import Hours
+from riel.money import EXPONENTS, MOST
+from riel.text import Line
+
+
+def _zone(name: object) -> ZoneInfo:
+    try:
+        if isinstance(name, str):
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    raise ValueError('is no time zone: write one of the IANA database, such as "America/Mexico_City"')
+
+
+def _currency(code: str) -> str:
+    if code not in EXPONENTS:
+        raise ValueError("is no currency of ISO 4217")
+    return code
+
+
+def _hours(text: object) -> Hours:
+    return Hours.read(text)
+
+
+Whole = Annotated[int, Field(ge=0, le=MOST)]
+Amounts = Annotated[dict[Annotated[str, AfterValidator(_currency)], Whole], Field(min_length=1)]
+"""Minor units by currency. A currency that is not named may not be paid at all."""
+
+Accounts = Annotated[frozenset[Annotated[str, Field(strict=True, pattern=r"^\S+$")]], Field(strict=False, min_length=1)]
+
+
+class Table(BaseModel):
+    """The limits of one scope. A key that is missing limits nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    time_zone: Annotated[
+        Annotated[ZoneInfo, BeforeValidator(_zone)] | None,
+        Field(description="Where days, months and hours are counted; the one under `[limits]`, unless given."),
+    ] = None
+    per_payment: Annotated[Amounts | None, Field(description="The most that one payment may be.")] = None
+    per_day: Annotated[Amounts | None, Field(description="The most that may be paid in a day.")] = None
+    per_month: Annotated[Amounts | None, Field(description="The most that may be paid in a month.")] = None
+    payments_per_hour: Annotated[
+        Whole | None, Field(description="How many payments may be asked for in any 60 minutes.")
+    ] = None
+    first_payment: Annotated[
+        Amounts | None,
+        Field(description="The most that may go to a payee, in total, before a payment to them has settled."),
+    ] = None
+    allow: Annotated[Accounts | None, Field(description="The payees' accounts that may be paid, and no other.")] = None
+    deny: Annotated[Accounts | None, Field(description="The payees' accounts that may not, whoever allows them.")] = (
+        None
+    )
+    hours: Annotated[
+        Annotated[Hours, BeforeValidator(_hours)] | None,
+        Field(description='When payments may be made, in local time: `"08:00-20:00"`.'),
+    ] = None
+
+    @property
+    def amounts(self) -> Iterator[tuple[str, Mapping[str, int]]]:
+        """Each limit that is given by currency."""
+        for name in ("per_payment", "per_day", "per_month", "first_payment"):
+            if (amounts := getattr(self, name)) is not None:
+                yield name, amounts
+
+    @property
+    def tells_the_time(self) -> bool:
+        """Whether it needs a time zone."""
+        return any(told is not None for told in (self.per_day, self.per_month, self.hours))
+
+
+class LimitsSettings(Table):
+    """The limits of everybody, and beside them those of single rails and principals. All that apply must be kept."""
+
+    rail: dict[Line, Table] = {}
+    principal: dict[Line, Table] = {}
+
+    @property
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """Every table by its heading."""
+        yield "[limits]", self
+        for kind, tables in (("rail", self.rail), ("principal", self.principal)):
+            yield from ((f"[limits.{kind}.{name}]", table) for name, table in tables.items())
+
+    @model_validator(mode="after")
+    def _has_a_time_zone(self) -> "LimitsSettings":
+        for heading, table in self.tables:
+            if table.tells_the_time and (table.time_zone or self.time_zone) is None:
+                raise ValueError(
+                    f"{heading} speaks of days, months or hours, so it needs time_zone, there or in [limits]"
+                )
+        return self
+
+
+def read_limits(told: Mapping[str, Any]) -> LimitsSettings:
+    """The limits that the file declares.
+
+    :raises ValueError: all that is wrong, each with its place and without its value.
+    """
+    try:
+        return LimitsSettings.model_validate(told)
+    except ValidationError as failure:
+        wrong = [_sentence(error) for error in failure.errors(include_url=False, include_input=False)]
+    raise ValueError("; ".join(dict.fromkeys(wrong)))
+
+
+def _sentence(error: ErrorDetails) -> str:
+    place = [str(step) if isinstance(step, str) else f"number {step + 1}" for step in error["loc"] if step != "[key]"]
+    said = error["msg"].removeprefix("Value error, ")
+    if not place:
+        return said
+    in_table = 2 if place[0] in {"rail", "principal"} else 0
+    heading = ".".join(["limits", *place[:in_table]])
+    name = " ".join(place[in_table:])
+    match error["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(name, LimitsSettings.model_fields, n=1)
+            return f"[{heading}] has an unknown key {name!r}{f'; did you mean {near[0]}?' if near else ''}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            said = "must be a table"
+        case "too_short":
+            said = "is empty: fill it, or take it out"
+        case "int_type":
+            said = "must be a whole number, without point or quotes (amounts are minor units)"
+        case "frozen_set_type":
+            said = "must be a list of accounts"
+        case "string_type" | "string_pattern_mismatch":
+            said = "must be an account in quotes, without spaces"
+    return f"[{heading}] {name}: {said[:1].lower()}{said[1:]}".replace(" : ", ": ")

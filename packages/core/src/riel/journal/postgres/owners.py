@@ -1,0 +1,100 @@
+"""Which processes are alive: each has a row that it renews, by the clock of the database and no other.
+
+One that is stopped for longer than its lease is dead to the others. What it does when it goes on is bounded by the
+fence: it may still tell good news, and conclude nothing.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from riel.errors import Misconfigured
+from riel.journal.postgres.sessions import FAILURES
+
+log = logging.getLogger(__name__)
+
+RENEW = (
+    "INSERT INTO owners (id, until) VALUES ($1, clock_timestamp() + $2) "
+    "ON CONFLICT (id) DO UPDATE SET until = excluded.until RETURNING clock_timestamp() AS now"
+)
+BURY = "DELETE FROM owners WHERE until < clock_timestamp() - interval '1 day'"
+LEAVE = "DELETE FROM owners WHERE id = $1"
+
+LOUD = timedelta(seconds=5)
+"""How far this machine's clock may be from the database's before it is said aloud: every duration is measured by it."""
+TOO_FAR = timedelta(seconds=10)
+
+
+class Owners:
+    """This process among those that share one journal.
+
+    :param connect: a connection of its own, so that nobody else's work delays the renewal.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]], lease: timedelta, now: Callable[[], datetime]) -> None:
+        self._connect = connect
+        self._lease = lease
+        self._now = now
+        self._connection: Any = None
+        self._beating: asyncio.Task[None] | None = None
+        self.me = uuid.uuid4().hex
+
+    async def arrive(self) -> None:
+        """Be alive from here on.
+
+        :raises Misconfigured: the clock of this machine is wrong, or that of the database is.
+        """
+        apart = await self._renew()
+        if apart > TOO_FAR:
+            raise Misconfigured(
+                f"RIEL_JOURNAL: the clock of this machine is {apart.total_seconds():.0f} s away from the clock of the "
+                "database: have both set by NTP."
+            )
+        await self._connection.execute(BURY)
+        self._beating = asyncio.create_task(self._beat())
+
+    def rest(self) -> None:
+        """Renew no more: our time runs out."""
+        if self._beating is not None:
+            self._beating.cancel()
+
+    async def leave(self) -> None:
+        """Give up everything that was owned."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait([self._beating])
+        if self._connection is not None:
+            with suppress(*FAILURES):
+                await self._connection.execute(LEAVE, self.me, timeout=self._lease.total_seconds())
+            self._let_go()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                apart = await self._renew()
+            except FAILURES as failure:
+                log.warning("the database of the journal does not answer (%s)", type(failure).__name__)
+                self._let_go()
+            else:
+                if apart > LOUD:
+                    log.error("the clock of this machine is %.0f s away from the database's", apart.total_seconds())
+
+    async def _renew(self) -> timedelta:
+        """Live for another lease; how far the two clocks are apart, at least."""
+        if self._connection is None:
+            self._connection = await self._connect()
+        before = self._now()
+        row = await self._connection.fetchrow(RENEW, self.me, self._lease, timeout=self._lease.total_seconds())
+        after = self._now()
+        there: datetime = row["now"]
+        return max(before - there, there - after, timedelta(0))
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None

@@ -1,0 +1,241 @@
+"""The journal in one PostgreSQL database, which any number of processes on any number of machines may share."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from riel.errors import JournalUnavailable
+from riel.guards import Hold
+from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.journal.chain import Anchor, Row
+from riel.journal.postgres import audit, challenges, leases, outbox, payments
+from riel.journal.postgres.holds import used
+from riel.journal.postgres.opening import Database
+from riel.journal.postgres.owners import Owners
+from riel.journal.postgres.seen import Seen
+from riel.journal.postgres.sessions import AT_ONE_MOMENT, Session, Sessions
+from riel.journal.records import (
+    Backlog,
+    Challenge,
+    ChallengeState,
+    Change,
+    Event,
+    Intent,
+    Message,
+    PaymentRecord,
+    State,
+    Topic,
+)
+from riel.journal.rows import EVENT, event_of, maybe_millis, millis
+from riel.rail import Mode, utc_now
+
+LEASE = timedelta(seconds=10)
+CONNECTIONS = 10
+
+
+class PostgresJournal:
+    """Keeps the protocol :class:`riel.journal.Journal`."""
+
+    def __init__(self, sessions: Sessions, owners: Owners) -> None:
+        self._sessions = sessions
+        self._owners = owners
+        self._asked: Seen[Challenge] = Seen()
+        self._born: Seen[PaymentRecord] = Seen()
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        make: bool = True,
+        lease: timedelta = LEASE,
+        connections: int = CONNECTIONS,
+        now: Callable[[], datetime] = utc_now,
+    ) -> "PostgresJournal":
+        """Open the database of a ``postgresql://`` URL, making its tables where there are none.
+
+        :param make: whether that may be done.
+        :param lease: how long this process is believed to live after it was last heard of.
+        :param connections: how many are kept at most, besides the one of the heartbeat.
+        :raises Misconfigured: it cannot be used.
+        """
+        database = Database(url)
+
+        async def opened() -> "PostgresJournal":
+            commits = await database.ready(make=make)
+            owners = Owners(database.beating, lease, now)
+            try:
+                await owners.arrive()
+                return cls(Sessions(await database.pool(connections, commits)), owners)
+            except BaseException:
+                await owners.leave()
+                raise
+
+        return await database.or_refused(opened)
+
+    async def open_challenge(
+        self,
+        challenge: Challenge,
+        words: Words,
+        *,
+        again_within: timedelta,
+        no_stays: timedelta,
+        alone: bool = False,
+        holds: Sequence[Hold] = (),
+    ) -> Opened | Full:
+        again_since = millis(challenge.created_at - again_within)
+        no_since = millis(challenge.created_at - no_stays)
+
+        async def ask(session: Session) -> Opened | Full:
+            return await challenges.open_one(session, challenge, words, again_since, no_since, alone, holds)
+
+        if not holds and not alone:
+            return await self._sessions.write(ask)
+        if holds:
+            await self._end_those_whose_time_is_over(millis(challenge.created_at))
+        return await self._sessions.transact(ask)
+
+    async def _end_those_whose_time_is_over(self, at: int) -> None:
+        """Each by itself, so that nobody holds one limit's row while waiting for another's."""
+        for one in await self._sessions.read(lambda session: challenges.over(session, at)):
+            await self._sessions.write(
+                lambda session, one=one: challenges.end(session, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
+            )
+
+    async def used(self, scope: str, since: int) -> int:
+        return await self._sessions.read(lambda session: used(session, scope, since))
+
+    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+        await self._sessions.write(lambda session: challenges.refuse(session, challenge, code, why))
+
+    async def asked(self, challenge_id: str, at: datetime) -> None:
+        await self._sessions.write(lambda session: challenges.asked(session, challenge_id, millis(at)))
+
+    async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
+        return await self._sessions.read(lambda session: challenges.newest(session, self._asked, principal, digest))
+
+    async def challenge(self, challenge_id: str) -> Challenge | None:
+        known = await self._sessions.read(lambda session: challenges.get(session, challenge_id))
+        return known.value if known else None
+
+    async def count_try(
+        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
+    ) -> Counted | Unconfirmed:
+        return await self._sessions.write(
+            lambda session: challenges.count_try(session, challenge_id, principal, millis(at), tally)
+        )
+
+    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
+        return await self._sessions.transact(
+            lambda session: challenges.wrong(session, counted, challenge_id, millis(at), tally)
+        )
+
+    async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
+        return await self._sessions.write(lambda session: challenges.decline(session, challenge_id, by, millis(at)))
+
+    async def confirm_and_intend(
+        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | Unconfirmed:
+        by_whom = payments.Bearer(self._owners.me, self._asked, self._born)
+        if intent.refund_of is None:
+            return await self._sessions.write(
+                lambda session: payments.intend(session, by_whom, counted, challenge_id, once, intent, at)
+            )
+        return await self._sessions.transact(
+            lambda session: payments.pay_back(session, by_whom, counted, challenge_id, once, intent, at)
+        )
+
+    async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
+        known, done = await self._sessions.write(
+            lambda session: payments.record(session, self._born, self._owners.me, payment_id, change, at)
+        )
+        if known is None:
+            raise JournalUnavailable(f"The journal has no payment {payment_id}.")
+        return known, done
+
+    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+        return await self._sessions.write(lambda session: payments.decide(session, payment_id, to, by, evidence, at))
+
+    async def claim(
+        self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
+    ) -> Sequence[PaymentRecord]:
+        return await self._sessions.write(lambda session: leases.claim(session, self._owners.me, at, busy, most, rails))
+
+    async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
+        return await self._sessions.write(lambda session: leases.claim_one(session, self._owners.me, payment_id, busy))
+
+    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+        await self._sessions.write(
+            lambda session: leases.put_back(session, self._owners.me, payment_id, fence, maybe_millis(next_at))
+        )
+
+    async def payment(self, payment_id: str) -> PaymentRecord | None:
+        known = await self._sessions.read(lambda session: payments.get(session, payment_id))
+        return known.value if known else None
+
+    async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
+        return await self._sessions.read(lambda session: payments.by_reference(session, rail, mode, reference))
+
+    async def payments(
+        self,
+        *,
+        states: Collection[State] = (),
+        rail: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        most: int = 50,
+    ) -> Sequence[PaymentRecord]:
+        return await self._sessions.read(lambda session: payments.newest(session, states, rail, since, until, most))
+
+    async def events(self, payment_id: str) -> Sequence[Event]:
+        sql = f"SELECT {EVENT} FROM events WHERE payment_id = $1 ORDER BY n"
+        rows = await self._sessions.read(lambda session: session.rows(sql, payment_id))
+        return [event_of(row) for row in rows]
+
+    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
+        async def added(session: Session) -> None:
+            await session.row(challenges.LOCK, payment_id)
+            await audit.append(session, payment_id, millis(at), event, body)
+
+        await self._sessions.transact(added)
+
+    async def anchor(self, at: datetime) -> bool:
+        return await self._sessions.write(lambda session: audit.anchor(session, millis(at)))
+
+    async def verify(self) -> tuple[int, Broken | None]:
+        return await self._sessions.read(lambda session: session.apart(AT_ONE_MOMENT, audit.verify))
+
+    async def anchors(self) -> Sequence[Anchor]:
+        return await self._sessions.read(audit.anchors)
+
+    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+        return await self._sessions.read(lambda session: audit.sealed(session, after, most))
+
+    async def keyed(self, fingerprint: str) -> bool:
+        async def ours(session: Session) -> bool:
+            await session.write("INSERT INTO keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING", fingerprint)
+            known: str = (await session.row("SELECT fingerprint FROM keys"))["fingerprint"]
+            return known == fingerprint
+
+        return await self._sessions.write(ours)
+
+    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+        await self._sessions.write(lambda session: outbox.post_once(session, message_id, topic, millis(at), body))
+
+    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+        if not await self._sessions.read(lambda session: outbox.any_due(session, millis(at))):
+            return []
+        return await self._sessions.write(lambda session: outbox.take(session, millis(at), millis(at + lease), most))
+
+    async def message_sent(self, message_id: str, at: datetime) -> None:
+        await self._sessions.write(lambda session: outbox.sent(session, message_id, millis(at)))
+
+    async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
+        await self._sessions.write(lambda session: outbox.failed(session, message_id, why, millis(at), millis(next_at)))
+
+    async def backlog(self) -> Backlog:
+        return await self._sessions.read(outbox.backlog)
+
+    async def close(self) -> None:
+        await self._sessions.close()
+        await self._owners.leave()

@@ -1,0 +1,161 @@
+"""The exported record: all that is sealed, failed tries and refusals with it, and nothing that nobody may read."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from riel.confirm.mac import code_for
+from riel.journal import Journal, State
+from riel.journal.checking import checked
+from riel.journal.export import exported
+from riel.journal.rows import millis
+from riel.teller.desk import asked_of
+from riel.testing.journal import (
+    ACCOUNT,
+    MINUTE,
+    NOW,
+    SECOND,
+    TALLY,
+    a_question,
+    audited,
+    born,
+    guess,
+    moved,
+    opened,
+    paid_back,
+    settled,
+)
+
+from .sqlite_support import SqliteFile
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteFile:
+    return SqliteFile(tmp_path / "journal.db")
+
+
+@pytest.fixture
+async def journal(store: SqliteFile) -> AsyncIterator[Journal]:
+    journal = await store.open()
+    yield journal
+    await journal.close()
+
+
+async def lines_of(journal: Journal, *, page: int = 1000) -> list[bytes]:
+    """What is exported now."""
+    return [line async for line in exported(journal, "0.1.0", millis(NOW), page=page)]
+
+
+async def a_whole_life(journal: Journal) -> None:
+    """Everything that can become of a question and of a payment."""
+    paid = await settled(journal, "paid")
+    await paid_back(journal, "back", paid, 100)
+    await moved(journal, await moved(journal, await born(journal, "late"), State.REJECTED), State.SETTLED)
+    await moved(journal, await settled(journal, "returned"), State.RETURNED)
+    review = await moved(journal, await moved(journal, await born(journal, "odd"), State.UNKNOWN), State.REVIEW)
+    await journal.decide(review.id, State.REJECTED, "op", "the statement of March", NOW)
+    locked = (await opened(journal, a_question("locked"))).challenge
+    for _ in range(5):
+        await guess(journal, locked)
+    no = (await opened(journal, a_question("no"))).challenge
+    await journal.note(no.id, "refused", {"code": "GUARD_CLOSED", "why": "closed at night"}, NOW)
+    await journal.decline(no.id, "ana", NOW)
+    late = (await opened(journal, a_question("expired"))).challenge
+    await journal.count_try(late.id, late.principal, late.expires_at + SECOND, TALLY)
+    await journal.refuse(a_question("refused"), "LIMIT_PER_DAY", "more than MXN 100.00 a day")
+
+
+async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(journal: Journal) -> None:
+    await a_whole_life(journal)
+    await journal.anchor(NOW)
+    lines = await lines_of(journal)
+    found = checked(lines)
+    assert found.broken is None, found.broken
+    events = [json.loads(line) for line in lines if b'"line":"event"' in line]
+    named = Counter(event["event"] for event in events)
+    assert named["wrong_code"] == 5
+    assert named["refused"] == 2
+    assert {"locked", "declined", "expired", "decided", "confirmed", "asked"} <= set(named)
+    bodies = {(event["paymentId"], event["event"]): json.loads(event["body"]) for event in events}
+    assert bodies["pay_refused", "refused"]["code"] == "LIMIT_PER_DAY"
+    assert bodies["pay_no", "refused"] == {"code": "GUARD_CLOSED", "why": "closed at night"}
+    assert bodies["pay_no", "declined"] == {"to": "declined", "by": "ana"}
+    assert bodies["pay_odd", "decided"]["evidence"] == "the statement of March"
+    assert found.payments == len({event["paymentId"] for event in events})
+
+
+async def test_no_account_code_or_key_is_in_the_file(journal: Journal) -> None:
+    key = b"a key of thirty-two bytes, whole"
+    asked = (await opened(journal, a_question("canary"))).challenge
+    code = code_for(key, asked_of(asked))
+    await a_whole_life(journal)
+    await journal.anchor(NOW)
+    text = b"".join(await lines_of(journal))
+    for secret in (ACCOUNT.encode(), code.encode(), key, key.hex().encode(), asked.nonce.hex().encode()):
+        assert secret not in text
+    assert ACCOUNT[-4:].encode() in text
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+async def test_the_file_is_the_same_however_it_is_paged(journal: Journal, page: int) -> None:
+    await audited(journal)
+    lines = await lines_of(journal, page=page)
+    assert lines == await lines_of(journal)
+    assert checked(lines).broken is None
+    kinds = [json.loads(line)["line"] for line in lines]
+    assert kinds == ["header", *["event"] * 5, "anchor", "event", "anchor", "closing"]
+
+
+async def test_a_journal_with_nothing_in_it_is_a_file_too(journal: Journal) -> None:
+    lines = await lines_of(journal)
+    assert len(lines) == 2
+    assert checked(lines).broken is None
+
+
+async def test_what_is_written_and_sealed_meanwhile_is_left_to_the_next_file(
+    journal: Journal, store: SqliteFile
+) -> None:
+    await audited(journal)
+    other = await store.open()
+    lines = list[bytes]()
+    async for line in exported(journal, "0.1.0", millis(NOW), page=2):
+        lines.append(line)
+        await settled(other, f"meanwhile{len(lines)}")
+        await other.anchor(NOW + len(lines) * MINUTE)
+    await other.close()
+    assert checked(lines).broken is None
+    assert not any(b"meanwhile" in line for line in lines)
+    assert len(await lines_of(journal)) > len(lines)
+
+
+async def test_a_record_that_was_tampered_with_is_exported_as_it_is_and_does_not_hold(
+    journal: Journal, store: SqliteFile
+) -> None:
+    await audited(journal)
+    store.tamper("UPDATE events SET body = replace(body, '50000', '5') WHERE payment_id = 'pay_a' AND n = 3")
+    found = checked(await lines_of(journal))
+    assert found.broken is not None
+    assert (found.broken.payment_id, found.broken.n) == ("pay_a", 3)
+    store.tamper("DELETE FROM anchors WHERE n = 1")
+    found = checked(await lines_of(journal))
+    assert found.broken is not None
+
+
+async def test_every_line_can_be_read_with_any_json_and_its_body_with_it(journal: Journal) -> None:
+    await settled(journal, "a")
+    await journal.note("pay_a", "seen", {"said": 'niño 👶 "\\ \u2028', "n": 2**60}, NOW)
+    await journal.anchor(NOW)
+    lines = await lines_of(journal)
+    assert checked(lines).broken is None
+    seen = next(json.loads(line) for line in lines if b'"seen"' in line)
+    assert json.loads(seen["body"]) == {"said": 'niño 👶 "\\ \u2028', "n": 2**60}

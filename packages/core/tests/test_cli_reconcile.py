@@ -1,0 +1,153 @@
+"""``riel reconcile`` and ``riel recover`` where they cannot begin: one sentence, exit code 2, and nothing is made."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riel import Capabilities, never, not_yet, yes
+from riel.catalog import Catalog, Offered
+from riel.cli import main
+from riel.journal import open_journal
+
+from .bad_rails.toy import GUARANTEES, toy
+
+Riel = Callable[..., tuple[int, str, str]]
+DAY = ("--date", "2026-03-02")
+
+
+@pytest.fixture
+def riel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Riel:
+    """Run a command; its exit code, stdout and stderr."""
+    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Offer the toy rail, with these changes, and have a journal that is empty."""
+
+    def offer(**changes: Any) -> None:
+        rail = toy(**{"capabilities": Capabilities(refund=yes, partial_refund=yes, statement=yes), **changes})
+        offered = Offered(
+            rail=rail,
+            distribution="rail-toy",
+            version="1",
+            entry_point="toy",
+            settings=rail.settings(base_url="http://bank.invalid", api_key="pretend_key"),
+            mode="sandbox",
+            guarantees=GUARANTEES,
+        )
+        catalog = Catalog(rails=(offered,), factors=(), guards=(), problems=())
+        monkeypatch.setattr("riel.cli.reconcile.discover", lambda only: None)
+        monkeypatch.setattr("riel.cli.reconcile.offer", lambda found, resolve: catalog)
+        asyncio.run(_made(tmp_path / "journal.db"))
+
+    return offer
+
+
+async def _made(path: Path) -> None:
+    await (await open_journal(str(path))).close()
+
+
+@pytest.mark.parametrize("command", [("recover",), ("recover", "--now", "--for", "1")], ids=" ".join)
+def test_a_journal_that_is_not_there_is_one_sentence_and_none_is_made(
+    riel: Riel, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    code, out, err = riel(*command)
+    assert (code, out) == (2, "")
+    assert err == f"riel: RIEL_JOURNAL: there is no journal at {tmp_path / 'journal.db'}; riel serve makes one\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-3-2x", "02/03/2026", "2026-02-30", ""])
+def test_a_day_that_is_none_is_refused(riel: Riel, date: str) -> None:
+    code, out, err = riel("reconcile", "mock", "--date", date)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_a_rail_that_is_not_installed_is_one_sentence(riel: Riel) -> None:
+    code, out, err = riel("reconcile", "nosuch", *DAY)
+    assert (code, out) == (2, "")
+    assert err == "riel: 'nosuch' is not installed. Install what brings it (rail-nosuch, perhaps), or do not name it.\n"
+
+
+def test_a_rail_that_the_configuration_leaves_out_is_not_loaded(riel: Riel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIEL_RAILS", "zap")
+    assert riel("reconcile", "mock", *DAY) == (2, "", "riel: RIEL_RAILS does not name 'mock'\n")
+
+
+@pytest.mark.parametrize("reason", [never("No bank lists anything here."), not_yet("No bank lists anything here.")])
+def test_a_rail_that_tells_no_list_says_why(riel: Riel, offering: Callable[..., None], reason: Any) -> None:
+    offering(capabilities=Capabilities(refund=yes, partial_refund=yes, statement=reason))
+    assert riel("reconcile", "toy", *DAY) == (
+        2,
+        "",
+        "riel: the rail 'toy' cannot be reconciled: No bank lists anything here.\n",
+    )
+
+
+def test_a_client_that_cannot_do_what_its_rail_declares_is_one_sentence(
+    riel: Riel, offering: Callable[..., None]
+) -> None:
+    offering()
+    code, out, err = riel("reconcile", "toy", *DAY)
+    assert (code, out) == (2, "")
+    assert err == (
+        "riel: the rail 'toy' declares that it tells what it took on a day, but its client does not. "
+        "Nothing was compared.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [(KeyError("secret"), "KeyError"), (SystemExit(3), "SystemExit"), (TimeoutError(), "TimeoutError")],
+    ids=["a bug", "sys.exit", "a time-out"],
+)
+def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
+    riel: Riel, offering: Callable[..., None], failure: BaseException, why: str
+) -> None:
+    class Failing:
+        async def statement(self, day: object) -> object:
+            raise failure
+
+    @asynccontextmanager
+    async def connect(settings: object, transport: object = None) -> Any:
+        yield Failing()
+
+    offering(connect=connect)
+    sentence = f"riel: the rail 'toy' did not tell its list ({why}): nothing was compared\n"
+    assert riel("reconcile", "toy", *DAY) == (2, "", sentence)
+
+
+def test_a_client_that_cannot_be_opened_is_one_sentence(riel: Riel, offering: Callable[..., None]) -> None:
+    @asynccontextmanager
+    async def connect(settings: object, transport: object = None) -> Any:
+        raise RuntimeError("secret")
+        yield
+
+    offering(connect=connect)
+    code, out, err = riel("reconcile", "toy", *DAY)
+    assert (code, out) == (2, "")
+    assert err == ("riel: The rail 'toy' could not be opened (RuntimeError). Nothing was sent. Nothing was compared.\n")
+
+
+def test_attention_before_the_command_lists_too_and_before_another_command_is_refused(
+    riel: Riel, offering: Callable[..., None]
+) -> None:
+    offering()
+    assert riel("payments", "--attention") == (0, "There are none.\n", "")
+    code, out, err = riel("payments", "--attention", "list")
+    assert (code, out) == (2, "")
+    assert err == "riel: --attention belongs behind the command: riel payments list --attention\n"

@@ -1,0 +1,7 @@
+"""The PostgreSQL store keeps every promise of a journal."""
+
+from riel.testing.journal import JournalPromises
+
+
+class TestPostgres(JournalPromises):
+    """Every promise of the suite."""

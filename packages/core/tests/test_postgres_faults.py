@@ -1,0 +1,130 @@
+"""What befalls connections, servers and callers, and that nothing which was answered is lost by it."""
+
+import asyncio
+from contextlib import suppress
+
+import asyncpg
+import pytest
+
+from riel.errors import JournalUnavailable
+from riel.journal import Change, PaymentRecord, State
+from riel.testing.journal import NOW, a_question, an_intent, born, history, opened, tried
+
+from .postgres_support import STUCK, PostgresSchema, until
+
+S = State
+pytestmark = pytest.mark.anyio
+
+KILL = f"SELECT pg_terminate_backend(pid) {STUCK}"
+
+
+async def held_up(store: PostgresSchema) -> asyncpg.Connection:
+    """Somebody who lets nobody write an event until it closes."""
+    connection = await asyncpg.connect(store.url)
+    await connection.execute("BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+    return connection
+
+
+async def until_somebody_waits(store: PostgresSchema) -> None:
+    await until(lambda: store.says(f"SELECT count(*) {STUCK}"))
+
+
+async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSchema) -> None:
+    journal = await store.open()
+    asked = (await opened(journal, a_question())).challenge
+    counted = await tried(journal, asked)
+    other = await held_up(store)
+    call = asyncio.create_task(journal.confirm_and_intend(counted, asked.id, None, an_intent(), NOW))
+    await until_somebody_waits(store)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await other.close()
+    await journal.close()  # waits for what is under way, whoever asked for it
+    after = await store.open()
+    assert isinstance(await after.payment(asked.id), PaymentRecord)
+    assert await history(after, asked.id) == ["asked", "confirmed"]
+    await after.close()
+
+
+async def test_a_statement_whose_backend_is_killed_is_said_to_have_failed(store: PostgresSchema) -> None:
+    journal = await store.open()
+    record = await born(journal)
+    other = await held_up(store)
+    call = asyncio.create_task(journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW))
+    await until_somebody_waits(store)
+    store.run(KILL)
+    with pytest.raises(JournalUnavailable, match="could not be written"):
+        await call
+    await other.close()
+    _, done = await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
+    assert done
+    assert await history(journal, record.id) == ["asked", "confirmed", "settled"]
+    await journal.close()
+
+
+async def test_reads_do_not_notice_that_every_connection_was_killed(store: PostgresSchema) -> None:
+    journal = await store.open()
+    record = await born(journal)
+    await asyncio.gather(*(journal.payment(record.id) for _ in range(20)))
+    store.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'riel'")
+    found = await asyncio.gather(*(journal.payment(record.id) for _ in range(20)))
+    assert found == [record] * 20
+    await journal.close()
+
+
+async def test_a_server_that_crashes_and_comes_back_has_lost_nothing_that_was_answered(store: PostgresSchema) -> None:
+    journal, other = await store.open(), await store.open()
+    over = asyncio.Event()
+    answered: list[PaymentRecord] = []
+    refused: list[str] = []
+
+    async def pay(worker: int) -> None:
+        number = 0
+        while not over.is_set():
+            name, number = f"{worker}-{number}", number + 1
+            try:
+                record = await born((journal, other)[worker % 2], name, digest=name.encode().ljust(32))
+            except JournalUnavailable:
+                refused.append(name)
+                await asyncio.sleep(0.01)
+            else:
+                answered.append(record)
+
+    async def crash() -> None:
+        for _ in range(2):
+            before = len(answered)
+            await asyncio.to_thread(store.server.restart)
+
+            async def goes_on(before: int = before) -> bool:
+                return len(answered) >= before + 20
+
+            await until(goes_on)
+        over.set()
+
+    await asyncio.gather(*(pay(worker) for worker in range(8)), crash())
+    for record in answered:
+        assert await journal.payment(record.id) == record
+    held = {record.id for record in await other.payments(most=100_000)} - {record.id for record in answered}
+    assert held <= {f"pay_{name}" for name in refused}, "what is there and was not answered was said to have failed"
+    assert (await other.verify())[1] is None
+    await until(lambda: store.says("SELECT count(*) = 2 FROM owners WHERE until > now()"))
+    await journal.close()
+    await other.close()
+
+
+async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: PostgresSchema) -> None:
+    journal = await store.open()
+    record = await born(journal)
+    store.server.stop()
+    try:
+        for call in (journal.payment(record.id), opened(journal, a_question("b")), journal.verify()):
+            with pytest.raises(JournalUnavailable):
+                await call
+        await journal.close()
+    finally:
+        with suppress(Exception):
+            store.server.start()
+    after = await store.open()
+    assert await after.payment(record.id) == record
+    await after.close()

@@ -1,0 +1,106 @@
+"""Python's ``sqlite3``, as far as the journal uses it, over apsw: there a test can stand between SQLite and the disk.
+
+The journal's own SQL, its writer and its migrations run on it unchanged.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from riel.journal.sqlite import SqliteJournal, opening
+from riel.journal.sqlite.owners import Owners
+from riel.journal.sqlite.writer import Writer
+
+
+class Row(tuple[Any, ...]):  # noqa: SLOT001  # each statement makes a kind of its own, with its names
+    """A row whose values have names as well as places."""
+
+    names: list[str]
+
+    def __getitem__(self, place: Any) -> Any:
+        return super().__getitem__(self.names.index(place) if isinstance(place, str) else place)
+
+    def keys(self) -> list[str]:
+        return self.names
+
+
+class Answered:
+    """What a statement brought, all of it: so it is over when the next one begins."""
+
+    def __init__(self, rows: Iterable[Row], lastrowid: int) -> None:
+        self._rows = iter(rows)
+        self.lastrowid = lastrowid
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def fetchone(self) -> Row | None:
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Row]:
+        return list(self._rows)
+
+
+class Connection:
+    """One connection of apsw's that looks like one of Python's own, and fails like one."""
+
+    def __init__(self, path: Path, vfs: str | None = None, *, busy: float = 0.2) -> None:
+        self._db = self._told(lambda: apsw.Connection(str(path), vfs=vfs))
+        self._db.set_busy_timeout(int(busy * 1000))
+
+    def execute(self, sql: str, values: Any = ()) -> Answered:
+        return self._told(lambda: self._run(sql, values))
+
+    def executemany(self, sql: str, many: Iterable[Any]) -> None:
+        for values in many:
+            self.execute(sql, values)
+
+    def _run(self, sql: str, values: Any) -> Answered:
+        cursor = self._db.cursor()
+        kind: Any = type("Row", (Row,), {"names": []})
+        rows = []
+        for found in cursor.execute(sql, values if isinstance(values, Mapping) else tuple(values)):
+            kind.names = kind.names or [name for name, *_ in cursor.description_full]
+            rows.append(kind(found))
+        return Answered(rows, self._db.last_insert_rowid())
+
+    @staticmethod
+    def _told(work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except apsw.ConstraintError as failure:
+            raise sqlite3.IntegrityError(str(failure)) from failure
+        except (apsw.Error, OSError) as failure:
+            raise sqlite3.OperationalError(str(failure)) from failure
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._db.in_transaction)
+
+    def close(self) -> None:
+        self._db.close(True)
+
+
+def opened(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMAS) -> Connection:
+    """The writer's connection as the journal opens it: the pragmas of ``opening``, or others, and its migrations."""
+    db: Any = Connection(path, vfs)
+    for name, value in pragmas.items():
+        db.execute(f"PRAGMA {name} = {value}")
+        assert str(db.execute(f"PRAGMA {name}").fetchone()[0]) == value, f"{name} is not {value}"
+    opening._migrate(db, path)
+    return db
+
+
+def journal_on(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMAS) -> SqliteJournal:
+    """The real store with its real writer, whose file goes through ``vfs``."""
+    connect: Any = lambda: opened(path, vfs, pragmas)  # noqa: E731
+    writer = Writer(connect)
+    writer.start()
+    owners = Owners(path.with_name(path.name + ".owners"))
+    owners.arrive()
+    reader: Any = Connection(path, vfs, busy=0)
+    reader.execute("PRAGMA query_only = 1")
+    return SqliteJournal(writer, owners, reader)

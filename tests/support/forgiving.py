@@ -1,0 +1,16 @@
+"""A server that does not mind how many codes were never compared because somebody was killed while comparing them.
+
+A real one counts each as a wrong one, so that a kill gives nobody a free guess: ten of them lock a principal out for an
+hour.
+"""
+
+from functools import partial
+
+from riel import host
+from riel.journal import Tally
+from riel.teller import Pace
+
+
+def install() -> None:
+    """Take effect in this process."""
+    host.Pace = partial(Pace, tally=Tally(per_challenge=1_000, per_window=1_000_000))  # type: ignore[misc]

@@ -1,0 +1,10 @@
+"""A server that waits for half a second, and not for half a minute, where another one holds the journal's file."""
+
+from datetime import timedelta
+
+from riel.journal.sqlite import opening
+
+
+def install() -> None:
+    """Take effect in this process."""
+    opening.BUSY = timedelta(seconds=0.5)

@@ -1,0 +1,196 @@
+"""A process that is stopped and goes on later: what it held is waited for, and an order that is too late never leaves.
+
+Others count from when an order was to be sent: once its deadline is over they may conclude that nothing is on its way.
+So a sender that slept through the deadline must not send.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rail_mock.settings import Behaviour
+from riel.crash import at_crash_points
+from riel.journal import State
+
+from .support.agent import PAYEE
+from .support.bank import Bank, open_bank
+from .support.office import NOON, World, at_work
+from .support.processes import Nursery, Process, until
+from .support.proof import proven, records
+from .support.server import SEND, STATUS, Envelope, Home, Server, serving
+
+pytestmark = pytest.mark.anyio
+
+WHAT = {**PAYEE, "amount": 50_000}
+NEVER_ARRIVES = "4020302000"
+DEADLINE = 10
+LEAVES = ["send:leaves", "send:before"]
+
+
+# In one process, with clocks that a test holds
+
+
+@contextmanager
+def at(point: str, number: int, does: Callable[[], None]) -> Iterator[None]:
+    """``does`` happens at the n-th pass of that crash point."""
+    passed = 0
+
+    def watch(name: str) -> None:
+        nonlocal passed
+        passed += name == point
+        if name == point and passed == number:
+            does()
+
+    at_crash_points(watch)
+    try:
+        yield
+    finally:
+        at_crash_points(None)
+
+
+def orders(world: World) -> int:
+    return sum(request.startswith("POST") for request in world.asked)
+
+
+@pytest.mark.parametrize("point", LEAVES)
+async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp_path: Path, point: str) -> None:
+    world = World()
+    async with at_work(world, tmp_path / "journal.db") as office:
+        _, code = await office.asked(call := office.call())
+        with at(point, 1, lambda: world.later(seconds=DEADLINE)):
+            record = await office.teller.confirm(call, code)
+            await office.quiet()
+        (known,) = await office.until_over()
+        assert (known.state, known.code, orders(world)) == (State.REJECTED, "RAIL_UNREACHABLE", 0)
+        assert [event.event for event in await office.journal.events(record.id)][-1] == "not_sent"
+
+
+@pytest.mark.parametrize("point", LEAVES)
+async def test_nor_where_the_clock_was_set_back_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    world, loop = World(), asyncio.get_running_loop()
+    ticks, slept = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: ticks() + slept[0])
+
+    def sleep() -> None:
+        slept[0] += DEADLINE
+        world.set_by = timedelta(hours=-1)
+
+    async with at_work(world, tmp_path / "journal.db") as office:
+        _, code = await office.asked(call := office.call())
+        with at(point, 1, sleep):
+            await office.teller.confirm(call, code)
+            await office.quiet()
+        (known,) = await office.journal.payments()
+        assert (known.state, orders(world)) == (State.REJECTED, 0)
+
+
+async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: Path) -> None:
+    world = World()
+    async with at_work(world, tmp_path / "journal.db") as office:
+        _, code = await office.asked(call := office.call())
+        with at("send:leaves", 1, lambda: world.later(seconds=DEADLINE - 1)):
+            await office.teller.confirm(call, code)
+            await office.quiet()
+        (known,) = await office.journal.payments()
+        assert (known.state, orders(world)) == (State.SETTLED, 1)
+
+
+async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) -> None:
+    world = World(Behaviour(absence_seconds=3_600))
+    async with at_work(world, tmp_path / "journal.db") as office:
+        _, code = await office.asked(call := office.call(account=NEVER_ARRIVES))
+        with at("send:leaves", 2, lambda: world.later(seconds=DEADLINE)):
+            await office.teller.confirm(call, code)
+            await office.quiet()
+            world.later(seconds=5)
+            await office.teller.make_round()
+            await office.quiet()
+        (known,) = await office.journal.payments()
+        assert (known.state, known.sends, orders(world)) == (State.UNKNOWN, 2, 1)
+        told = (await office.journal.events(known.id))[-1].body
+        assert told["why"] == "the repeated send never left; an earlier one did"
+        assert world.now > NOON + timedelta(seconds=DEADLINE)
+
+
+# Real processes and real signals
+
+
+def is_stopped(process: Process) -> bool:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@asynccontextmanager
+async def stopped(
+    nursery: Nursery, home: Home, bank: Bank, **how: Any
+) -> AsyncIterator[tuple[Server, str, "asyncio.Task[Envelope]"]]:
+    """A server that has stopped in a payment as ``how`` says, its code, and the call that waits."""
+    async with serving(nursery, home, bank, **how) as server:
+        held = await server.call(SEND, **WHAT)
+        code = home.code(held["data"]["paymentId"])
+        call = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
+        try:
+            await until(lambda: is_stopped(server.process), "stopped")
+            yield server, code, call
+        finally:
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+
+@pytest.mark.parametrize("point", LEAVES)
+async def test_a_server_stopped_for_longer_than_a_send_may_take_sends_nothing_when_it_goes_on(
+    nursery: Nursery, home: Home, tmp_path: Path, point: str
+) -> None:
+    # This bank would book a second order, and an absence would count as proof at once.
+    rules = {"dedupe": "no", "absence_seconds": "0", "send_deadline_seconds": "1"}
+    with open_bank(nursery, tmp_path / "bank", **rules) as bank:
+        async with serving(nursery, home, bank) as other:
+            async with stopped(nursery, home, bank, strike=(point, 1, signal.SIGSTOP)) as (sleeper, code, call):
+                since = time.monotonic()
+                joined = await other.call(SEND, **WHAT, verificationCode=code)
+                assert joined["data"]["status"] == "pending"
+                another = WHAT | {"amount": 70_000}
+                held = await other.call(SEND, **another)
+                theirs = await other.call(SEND, **another, verificationCode=home.code(held["data"]["paymentId"]))
+                assert theirs["data"]["status"] == "success"
+                await until(lambda: time.monotonic() > since + 1.5, "over")
+                sleeper.process.signal(signal.SIGCONT)
+                answer = await call
+            assert answer["error"]["code"] == "RAIL_UNREACHABLE"
+            again = await other.call(STATUS, trackingKey=joined["data"]["trackingKey"])
+            assert again["data"]["status"] == "rejected"
+        assert [debit["amount"] for debit in bank.debits()] == [70_000]
+        await proven(home, bank, [joined, theirs, answer, again])
+
+
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
+async def test_where_a_stopped_server_holds_the_file_the_others_refuse_until_it_goes_on_or_is_killed(
+    nursery: Nursery, home: Home, bank: Bank, end: signal.Signals
+) -> None:
+    other_payment = WHAT | {"amount": 70_000}
+    async with serving(nursery, home, bank, module="impatient") as other:
+        held = await other.call(SEND, **other_payment)
+        code = home.code(held["data"]["paymentId"])
+        async with stopped(nursery, home, bank, module="halting") as (sleeper, ours, _):
+            refused = await other.call(SEND, **other_payment, verificationCode=code)
+            assert refused["error"]["code"] == "JOURNAL_UNAVAILABLE"
+            assert bank.debits() == []
+            asked = await other.call(STATUS, trackingKey=held["data"]["paymentId"])
+            assert asked["data"]["status"] == "2fa_required"  # reading waits for nobody
+            sleeper.process.signal(end)
+            paid = await other.call(SEND, **other_payment, verificationCode=code)
+            assert paid["data"]["status"] == "success"
+            mine = await other.call(SEND, **WHAT, verificationCode=ours)
+        await until(lambda: len(bank.debits()) == 2, "two debits")
+        async with asyncio.timeout(20):
+            while {record.state for record in await records(home)} != {State.SETTLED}:  # noqa: ASYNC110  # theirs
+                await asyncio.sleep(0.05)
+    await proven(home, bank, [paid, mine])

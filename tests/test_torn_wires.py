@@ -1,0 +1,156 @@
+"""A line that is torn anywhere debits once at most, and what became of the payment is found out.
+
+Between the rail's real client and its pretend bank stands a proxy that cuts after byte k: for every k of the request,
+and for every k of the response.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+
+from rail_mock.settings import Behaviour
+from riel.journal import PaymentRecord, State
+from riel.sandbox import serving
+
+from .support.memory import in_memory
+from .support.office import Office, World, at_work
+from .support.proxy import Proxy, Tear, between
+
+pytestmark = pytest.mark.anyio
+
+BANKS = {
+    "by key": Behaviour(absence_seconds=30, watch_seconds=60),
+    "by reference": Behaviour(dedupe="by_reference", absence_seconds=30, watch_seconds=60),
+    "no dedupe": Behaviour(dedupe="no", absence_seconds=5, watch_seconds=60),
+}
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    with in_memory(tmp_path) as folder:
+        yield folder
+
+
+@asynccontextmanager
+async def wired(folder: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Office, Proxy]]:
+    """A teller, its bank over real connections, and the proxy between them."""
+    world = World(behaviour)
+    async with (
+        serving(world.app) as url,
+        between(urlsplit(url).port or 0) as proxy,
+        at_work(world, folder / "journal.db", url=proxy.url) as office,
+    ):
+        yield office, proxy
+
+
+async def paid(office: Office, proxy: Proxy, amount: int, tear: Tear) -> PaymentRecord:
+    """One payment over a line that is torn so."""
+    call = office.call(amount)
+    _, code = await office.asked(call)
+    proxy.tears = [tear]
+    record = await office.teller.confirm(call, code)
+    await office.quiet()
+    assert proxy.tears == []
+    return record
+
+
+async def paid_over_each(office: Office, proxy: Proxy, tears: Iterable[Tear]) -> list[PaymentRecord]:
+    """A payment over each of these lines, each of its own amount; how they all end."""
+    for amount, tear in enumerate(tears, 1_000):
+        await paid(office, proxy, amount, tear)
+    return await office.until_over()
+
+
+def holds(office: Office, found: list[PaymentRecord]) -> None:
+    """A debit for each settled payment, and for no other."""
+    assert sorted(office.world.debits) == sorted(one.reference for one in found if one.state is State.SETTLED)
+    assert {one.state for one in found} <= {State.SETTLED, State.REJECTED}
+
+
+async def lengths(folder: Path, behaviour: Behaviour) -> tuple[int, int]:
+    """How many bytes one order and its answer have."""
+    (aside := folder / "aside").mkdir()
+    async with wired(aside, behaviour) as (office, proxy):
+        await paid(office, proxy, 1_000, Tear())
+        return len(proxy.request), len(proxy.response)
+
+
+@pytest.mark.parametrize(
+    ("bank", "how", "every"),
+    [
+        ("by key", "reset", 1),
+        ("no dedupe", "closed", 20),
+        pytest.param("no dedupe", "closed", 1, marks=pytest.mark.long),
+    ],
+)
+async def test_a_request_that_is_cut_after_any_byte_is_paid_once_at_most(
+    memory: Path, bank: str, how: Literal["reset", "closed"], every: int
+) -> None:
+    length, _ = await lengths(memory, BANKS[bank])
+    async with wired(memory, BANKS[bank]) as (office, proxy):
+        for k in range(0, length, every):
+            await paid(office, proxy, 1_000 + k, Tear("request", k, how))
+        await proxy.quiet()
+        assert office.world.debits == []
+        found = await office.until_over()
+        holds(office, found)
+        # Where the bank knows a copy again it was sent once more; where it does not, it never arrived.
+        assert {one.state for one in found} == {State.REJECTED if bank == "no dedupe" else State.SETTLED}
+
+
+@pytest.mark.parametrize(
+    ("bank", "how", "every"),
+    [
+        ("no dedupe", "reset", 1),
+        ("by reference", "closed", 20),
+        pytest.param("by reference", "closed", 1, marks=pytest.mark.long),
+    ],
+)
+async def test_an_answer_that_is_cut_after_any_byte_is_found_out(
+    memory: Path, bank: str, how: Literal["reset", "closed"], every: int
+) -> None:
+    _, length = await lengths(memory, BANKS[bank])
+    async with wired(memory, BANKS[bank]) as (office, proxy):
+        found = await paid_over_each(office, proxy, [Tear("response", k, how) for k in range(0, length, every)])
+        holds(office, found)
+        assert len(office.world.debits) == len(range(0, length, every))
+        assert {one.sends for one in found} == {1}
+
+
+@pytest.mark.parametrize("bank", ["by key", "by reference"])
+async def test_an_order_that_is_delivered_twice_is_booked_once(memory: Path, bank: str) -> None:
+    async with wired(memory, BANKS[bank]) as (office, proxy):
+        found = await paid_over_each(office, proxy, [Tear(doubled=True)] * 5)
+        holds(office, found)
+        assert len(office.world.debits) == 5
+        assert sum(asked.startswith("POST") for asked in office.world.asked) == 10
+
+
+@pytest.mark.parametrize("bank", BANKS)
+async def test_an_order_that_arrives_when_its_sender_has_gone_is_found(memory: Path, bank: str) -> None:
+    async with wired(memory, BANKS[bank]) as (office, proxy):
+        for amount in range(1_000, 1_005):
+            await paid(office, proxy, amount, Tear(late=True))
+        await proxy.quiet()
+        holds(office, await office.until_over())
+        assert len(office.world.debits) == 5
+
+
+async def test_a_line_on_which_each_byte_comes_alone_pays_as_any_other(memory: Path) -> None:
+    async with wired(memory, BANKS["by key"]) as (office, proxy):
+        found = await paid_over_each(office, proxy, [Tear(trickle=True)])
+        assert [(one.state, one.sends) for one in found] == [(State.SETTLED, 1)]
+        holds(office, found)
+
+
+@pytest.mark.parametrize("bank", BANKS)
+async def test_an_answer_that_stops_coming_is_given_up_at_the_deadline_and_found(memory: Path, bank: str) -> None:
+    behaviour = BANKS[bank].model_copy(update={"send_deadline_seconds": 0.3})
+    async with wired(memory, behaviour) as (office, proxy):
+        found = await paid_over_each(office, proxy, [Tear("response", k, "stalled") for k in (0, 1, 100)])
+        holds(office, found)
+        assert [one.sends for one in found] == [1, 1, 1]
