@@ -19,6 +19,9 @@ PACKAGES = sorted(str(project.parent) for project in Path("packages").glob("*/py
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
 
+AT_ONCE = ["--numprocesses=auto", "--dist=loadfile"]
+"""As many tests at a time as there are processors; those of one file share its servers, so they stay together."""
+
 NOT_HERE = {  # each written so that this file does not hold it
     r"(?<![\w.:$~])/(?:home|Users|root|work)/\w": "names a folder of somebody's machine",
     r"py[p]i\.|python[h]osted": "names the host of a package index",
@@ -47,7 +50,7 @@ os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYEN
 def tests(session: nox.Session) -> None:
     """Run every test, on each Python that is here. Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``."""
     _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *AT_ONCE, *session.posargs)
 
 
 @nox.session
@@ -84,7 +87,7 @@ def docs(session: nox.Session) -> None:
 def alone(session: nox.Session, package: str) -> None:
     """Test each package where only its own dependencies are installed; a rail's own are riel's too."""
     _install(session, "--group=test", *_editable(sorted({package, "packages/core"})))
-    session.run("pytest", package, *session.posargs)
+    session.run("pytest", package, *AT_ONCE, *session.posargs)
 
 
 @nox.session(venv_backend="none")
