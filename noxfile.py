@@ -151,6 +151,13 @@ def replicas(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Live through a hundred thousand made-up histories and check every promise in each: about half an hour."""
+    _install(session, "--group=test", *_editable(PACKAGES))
+    session.run("python", "-m", "tests.simulator", *(session.posargs or ["--seeds=100000", "--jobs=2"]))
+
+
+@nox.session
 def inspector(session: nox.Session) -> None:
     """List and call every tool with the MCP Inspector's own command line. It needs Node and its package registry."""
     script = Path("tests", "inspector", "run.py")

@@ -31,6 +31,7 @@ from riel.confirm import Asked, Setup, Terms, code_for
 from riel.confirm.mac import OwnCodes
 from riel.journal import Journal
 from riel.teller import Call, Clients, Desk, Teller
+from riel.teller.desk import asked_of
 
 KEY = b"k" * 32
 
@@ -204,13 +205,4 @@ async def asked(teller: Teller, n: int, principal: str) -> tuple[Call, str]:
     )
     call = Call(terms=terms, offered=OFFERED, model=payment)
     challenge, _ = await teller.ask(call)
-    asked = Asked(
-        payment_id=challenge.id,
-        principal=challenge.principal,
-        text=challenge.text,
-        digest=challenge.digest,
-        nonce=challenge.nonce,
-        created_at=challenge.created_at,
-        expires_at=challenge.expires_at,
-    )
-    return call, code_for(KEY, asked)
+    return call, code_for(KEY, asked_of(challenge))

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 WHAT = {**PAYEE, "amount": 50_000}
 NEVER_ARRIVES = "4020302000"
 DEADLINE = 10
-LEAVES = ["send:leaves", "send:before"]
+LEAVES = "send:leaves"
 
 
 # In one process, with clocks that a test holds
@@ -59,12 +59,11 @@ def orders(world: World) -> int:
     return sum(request.startswith("POST") for request in world.asked)
 
 
-@pytest.mark.parametrize("point", LEAVES)
-async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp_path: Path, point: str) -> None:
+async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp_path: Path) -> None:
     world = World()
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(call := office.call())
-        with at(point, 1, lambda: world.later(seconds=DEADLINE)):
+        with at(LEAVES, 1, lambda: world.later(seconds=DEADLINE)):
             record = await office.teller.confirm(call, code)
             await office.quiet()
         (known,) = await office.until_over()
@@ -72,10 +71,7 @@ async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp
         assert [event.event for event in await office.journal.events(record.id)][-1] == "not_sent"
 
 
-@pytest.mark.parametrize("point", LEAVES)
-async def test_nor_where_the_clock_was_set_back_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
+async def test_nor_where_the_clock_was_set_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world, loop = World(), asyncio.get_running_loop()
     ticks, slept = loop.time, [0.0]
     monkeypatch.setattr(loop, "time", lambda: ticks() + slept[0])
@@ -86,7 +82,7 @@ async def test_nor_where_the_clock_was_set_back_meanwhile(
 
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(call := office.call())
-        with at(point, 1, sleep):
+        with at(LEAVES, 1, sleep):
             await office.teller.confirm(call, code)
             await office.quiet()
         (known,) = await office.journal.payments()
@@ -97,7 +93,7 @@ async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: 
     world = World()
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(call := office.call())
-        with at("send:leaves", 1, lambda: world.later(seconds=DEADLINE - 1)):
+        with at(LEAVES, 1, lambda: world.later(seconds=DEADLINE - 1)):
             await office.teller.confirm(call, code)
             await office.quiet()
         (known,) = await office.journal.payments()
@@ -108,7 +104,7 @@ async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) ->
     world = World(Behaviour(absence_seconds=3_600))
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(call := office.call(account=NEVER_ARRIVES))
-        with at("send:leaves", 2, lambda: world.later(seconds=DEADLINE)):
+        with at(LEAVES, 2, lambda: world.later(seconds=DEADLINE)):
             await office.teller.confirm(call, code)
             await office.quiet()
             world.later(seconds=5)
@@ -145,15 +141,14 @@ async def stopped(
             await asyncio.gather(call, return_exceptions=True)
 
 
-@pytest.mark.parametrize("point", LEAVES)
 async def test_a_server_stopped_for_longer_than_a_send_may_take_sends_nothing_when_it_goes_on(
-    nursery: Nursery, home: Home, tmp_path: Path, point: str
+    nursery: Nursery, home: Home, tmp_path: Path
 ) -> None:
     # This bank would book a second order, and an absence would count as proof at once.
     rules = {"dedupe": "no", "absence_seconds": "0", "send_deadline_seconds": "1"}
     with open_bank(nursery, tmp_path / "bank", **rules) as bank:
         async with serving(nursery, home, bank) as other:
-            async with stopped(nursery, home, bank, strike=(point, 1, signal.SIGSTOP)) as (sleeper, code, call):
+            async with stopped(nursery, home, bank, strike=(LEAVES, 1, signal.SIGSTOP)) as (sleeper, code, call):
                 since = time.monotonic()
                 joined = await other.call(SEND, **WHAT, verificationCode=code)
                 assert joined["data"]["status"] == "pending"

@@ -22,6 +22,7 @@ from riel.errors import JournalUnavailable
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.teller import Call, Clients, Desk, Pace, Patience, Teller
+from riel.teller.desk import asked_of
 
 from .processes import PATIENCE
 
@@ -114,18 +115,7 @@ class Office:
 
     def code(self, challenge: Challenge) -> str:
         """What the person reads."""
-        return code_for(
-            bytes(32),
-            Asked(
-                payment_id=challenge.id,
-                principal=challenge.principal,
-                text=challenge.text,
-                digest=challenge.digest,
-                nonce=challenge.nonce,
-                created_at=challenge.created_at,
-                expires_at=challenge.expires_at,
-            ),
-        )
+        return code_for(bytes(32), asked_of(challenge))
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""

@@ -147,6 +147,23 @@ def test_a_place_where_no_file_can_be_is_one_sentence(riel: Riel, journal: Journ
     assert err == "riel: no/such/folder/record.jsonl cannot be written: No such file or directory\n"
 
 
+def test_a_name_that_no_file_can_have_is_one_sentence(riel: Riel, journal: Journalled) -> None:
+    journal(audited)
+    code, out, err = riel("audit", "export", "--to", "x" * 300)
+    assert (code, out) == (2, "")
+    assert err.endswith("x cannot be written: File name too long\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it has no disk that is always full")
+def test_a_disk_that_is_full_is_one_sentence(journal: Journalled, path: Path) -> None:
+    journal(audited)
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "riel", "audit", "export"]
+        environment = os.environ | {"RIEL_JOURNAL": str(path)}
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+    assert (ended.returncode, ended.stderr.decode()) == (2, "riel: stdout cannot be written: No space left on device\n")
+
+
 def test_a_record_that_does_not_hold_is_written_and_said_so(riel: Riel, journal: Journalled, path: Path) -> None:
     journal(audited)
     tamper(path, "UPDATE events SET at = at + 1 WHERE payment_id = 'pay_a' AND n = 2")

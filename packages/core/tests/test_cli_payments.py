@@ -195,6 +195,13 @@ def test_an_empty_list_says_so(riel: Riel, journal: Journalled) -> None:
     assert riel("payments", "list") == (0, "There are none.\n", "")
 
 
+def test_more_than_any_list_has_is_refused(riel: Riel, journal: Journalled) -> None:
+    journal(three)
+    code, out, err = riel("payments", "list", "-n", "99999999999999999999")
+    assert (code, out) == (2, "")
+    assert "-n" in err
+
+
 def test_a_state_that_does_not_exist_is_refused(riel: Riel, journal: Journalled) -> None:
     journal(three)
     code, out, err = riel("payments", "list", "--state", "lost")

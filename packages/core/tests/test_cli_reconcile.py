@@ -1,14 +1,16 @@
 """``riel reconcile`` and ``riel recover`` where they cannot begin: one sentence, exit code 2, and nothing is made."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from riel import Capabilities, never, not_yet, yes
+from riel import Capabilities, Entry, Statement, Status, never, not_yet, yes
 from riel.catalog import Catalog, Offered
 from riel.cli import main
 from riel.journal import open_journal
@@ -17,6 +19,7 @@ from .bad_rails.toy import GUARANTEES, toy
 
 Riel = Callable[..., tuple[int, str, str]]
 DAY = ("--date", "2026-03-02")
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -129,6 +132,32 @@ def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
     offering(connect=connect)
     sentence = f"riel: the rail 'toy' did not tell its list ({why}): nothing was compared\n"
     assert riel("reconcile", "toy", *DAY) == (2, "", sentence)
+
+
+def test_times_that_no_calendar_has_are_shown_as_they_were_told(riel: Riel, offering: Callable[..., None]) -> None:
+    last, before = datetime.max.replace(tzinfo=timezone(-HOUR)), datetime(2026, 3, 2, tzinfo=UTC)
+    entry = Entry(kind="payment", reference="X", status=Status.SETTLED, amount=1, currency="MXN", at=last)
+
+    class Telling:
+        async def statement(self, day: object) -> object:
+            return Statement(since=before, until=last, entries=[entry])
+
+    @asynccontextmanager
+    async def connect(settings: object, transport: object = None) -> Any:
+        yield Telling()
+
+    offering(connect=connect)
+    code, out, err = riel("reconcile", "toy", *DAY, "--json")
+    told = json.loads(out)
+    assert (code, told["until"], told["differences"][0]["rail"]["at"]) == (1, *["9999-12-31T23:59:59-01:00"] * 2), err
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "-1"])
+def test_a_time_to_go_on_for_that_is_none_is_refused(riel: Riel, offering: Callable[..., None], seconds: str) -> None:
+    offering()
+    code, out, err = riel("recover", "--for", seconds)
+    assert (code, out) == (2, "")
+    assert "--for" in err
 
 
 def test_a_client_that_cannot_be_opened_is_one_sentence(riel: Riel, offering: Callable[..., None]) -> None:

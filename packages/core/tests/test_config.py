@@ -110,6 +110,7 @@ WRONG = {
     "a journal nowhere": ({"RIEL_JOURNAL": "sqlite://"}, "RIEL_JOURNAL is wrong"),
     "no time to answer": ({"RIEL_ANSWER_WITHIN": "0"}, "RIEL_ANSWER_WITHIN is wrong: input should be greater than 0"),
     "endless time to answer": ({"RIEL_ANSWER_WITHIN": "inf"}, "RIEL_ANSWER_WITHIN is wrong"),
+    "time beyond any call": ({"RIEL_ANSWER_WITHIN": "1e300"}, "RIEL_ANSWER_WITHIN is wrong"),
     "time in words": ({"RIEL_ANSWER_WITHIN": "hunter2"}, "RIEL_ANSWER_WITHIN is wrong"),
     "another language": ({"RIEL_LANGUAGE": "fr"}, "RIEL_LANGUAGE is wrong: input should be 'en' or 'es'"),
     "perhaps live": ({"RIEL_LIVE": "perhaps"}, "RIEL_LIVE is wrong"),

@@ -279,8 +279,8 @@ SEEDS: dict[str, tuple[str, str, str]] = {
     ),
     "a stranger's coroutine handed over": (
         "__init__",
-        "self._begin(taken, resolve)",
-        "self._begin(taken, self.desk.journal.payment)",
+        "self._begin(record, resolve)",
+        "self._begin(record, self.desk.journal.payment)",
     ),
 }
 

@@ -15,6 +15,8 @@ from riel.confirm.file import File
 from riel.confirm.mac import code_for
 from riel.errors import Misconfigured
 from riel.journal import PaymentRecord, open_journal
+from riel.journal.chain import canonical, link
+from riel.journal.rows import millis
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite.opening import connect, migrations
 from riel.teller.desk import asked_of
@@ -210,6 +212,37 @@ async def test_what_must_be_unique_is_so_in_the_store_itself(store: SqliteFile, 
     await settled(journal, "b")
     with pytest.raises(sqlite3.IntegrityError):
         await attempt(journal, statement)
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_a_payment_that_was_added_without_a_question_is_seen(store: SqliteFile) -> None:
+    journal = await store.open()
+    await settled(journal, "a")
+    store.tamper(
+        "CREATE TEMP TABLE forged AS SELECT * FROM payments",
+        "UPDATE forged SET id = 'pay_forged', reference = 'FORGED'",
+        "INSERT INTO payments SELECT * FROM forged",
+    )
+    _, broken = await journal.verify()
+    assert broken is not None
+    assert (broken.payment_id, "no event confirmed" in broken.sentence) == ("pay_forged", True)
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_a_confirmation_that_was_written_anew_and_says_nothing_is_seen(store: SqliteFile) -> None:
+    journal = await store.open()
+    record = await settled(journal, "a")
+    previous, rewritten = "", []
+    for event in await journal.events(record.id):
+        body = canonical({"to": "sending"} if event.event == "confirmed" else event.body)
+        previous = link(previous, record.id, event.n, millis(event.at), event.event, body)
+        rewritten.append(f"UPDATE events SET body = '{body}', hash = '{previous}' WHERE seq = {event.seq}")
+    store.tamper(*rewritten)
+    _, broken = await journal.verify()
+    assert broken is not None
+    assert (broken.payment_id, broken.n) == (record.id, 2)
     await journal.close()
 
 

@@ -16,8 +16,9 @@ from riel import Entry, Money, NothingLearned, Payee, Statement, Status, yes
 from riel.catalog import Offered, faults
 from riel.errors import BrokenRail
 from riel.journal import Journal, PaymentRecord, State
+from riel.journal.leafing import leafing
 from riel.journal.sqlite import SqliteJournal, payments
-from riel.reconcile import Differs, compare, leafing, reconciled
+from riel.reconcile import Differs, compare, reconciled
 from riel.testing.journal import an_intent, born, moved
 
 from .bad_rails.toy import GUARANTEES, toy
@@ -406,8 +407,14 @@ async def test_a_page_is_read_without_reading_every_payment_of_the_rail(tmp_path
         (Statement(since=MIDNIGHT, until=LATER, entries=[listed(amount=500.0)]), "an entry"),
         (Statement(since=MIDNIGHT, until=LATER, entries=[listed(amount=True)]), "an entry"),
         (Statement(since=MIDNIGHT, until=LATER, entries=[listed(status="done")]), "an entry"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, entries=[listed(status="settled")]), "an entry"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, entries=None), "of another type"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, entries=[], covers=None), "of another type"),  # type: ignore[arg-type]
     ],
-    ids=["nothing", "a list", "no zone", "backwards", "no entry", "a float", "a bool", "no status"],
+    ids=[
+        *("nothing", "a list", "no zone", "backwards", "no entry", "a float", "a bool", "no status", "a word for one"),
+        *("no entries", "no kinds"),
+    ],
 )
 async def test_a_list_that_is_none_is_never_compared(tmp_path: Path, told: Any, why: str) -> None:
     class Wrong:

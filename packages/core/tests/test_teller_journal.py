@@ -1,5 +1,6 @@
 """One journal, several tellers, and a disk that fails: nothing is sent that is not written, nor by two at once."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,34 @@ async def test_nothing_is_sent_where_the_journal_fails_and_the_same_call_may_be_
         await world.round()
         assert await world.state(record) is State.SETTLED
         assert len(world.client.sent) == 1
+
+
+class Unsealed:
+    """A journal that cannot be sealed, and counts how often somebody tries."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self.tries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def anchor(self, at: datetime) -> bool:
+        self.tries += 1
+        raise JournalUnavailable("Somebody is at work on the table.")
+
+
+async def test_a_seal_that_fails_is_not_tried_at_every_round(tmp_path: Path) -> None:
+    async with working(tmp_path, journal=Unsealed) as world:
+        with pytest.raises(JournalUnavailable):
+            await world.round()
+        for _ in range(5):
+            world.later(seconds=1)
+            await world.round()
+        assert world.teller.desk.journal.tries == 1  # type: ignore[attr-defined]
+        world.later(minutes=5)
+        with pytest.raises(JournalUnavailable):
+            await world.round()
 
 
 async def test_a_question_that_was_answered_is_never_open_again(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every row of the rules: what an answer means for the money, under every guarantee a rail can give."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -118,6 +118,16 @@ def test_what_cannot_come_back_is_not_watched() -> None:
     assert (change.settled_at, change.next_at, change.watch_until) == (NOW, None, None)
 
 
+@pytest.mark.parametrize(
+    "at",
+    [datetime.max.replace(tzinfo=timezone(-HOUR)), datetime.min.replace(tzinfo=timezone(HOUR))],
+    ids=["after the last", "before the first"],
+)
+def test_a_time_that_no_calendar_has_is_dropped(at: datetime) -> None:
+    change = after_send(RECORD, PLAIN, answer("settled", settled_at=at), NOW, PATIENCE)
+    assert change.settled_at == NOW
+
+
 def test_a_time_without_a_zone_is_dropped() -> None:
     change = after_send(RECORD, PLAIN, answer("settled", settled_at=datetime(2026, 3, 2, 6)), NOW, PATIENCE)  # noqa: DTZ001
     assert change.settled_at == NOW
@@ -147,8 +157,8 @@ def test_a_rejected_payment_stays_watched_where_that_can_be_done(rules: Guarante
 def test_a_rejection_that_is_looked_up_counts_once_no_send_can_be_under_way() -> None:
     says = answer("rejected", code="NO_FUNDS")
     for at, state in (
-        (SENT_TWICE.sent_at + DEADLINE - MS, S.UNKNOWN),
-        (SENT_TWICE.sent_at + DEADLINE, S.REJECTED),
+        (SENT_TWICE.sent_at + DEADLINE + ABSENCE - MS, S.UNKNOWN),
+        (SENT_TWICE.sent_at + DEADLINE + ABSENCE, S.REJECTED),
     ):
         change = after_lookup(replace(SENT_TWICE, state=S.UNKNOWN), BY_KEY, says, at, PATIENCE)
         assert isinstance(change, Change)

@@ -16,7 +16,6 @@ from riel.rail import (
     Client,
     Debit,
     Draft,
-    Entry,
     ErrorCode,
     Lookup,
     Mint,
@@ -30,11 +29,11 @@ from riel.rail import (
     Receipt,
     Refund,
     Sandbox,
-    Statement,
     Status,
     Tool,
     Wire,
 )
+from riel.statement import Entry, Statement
 from riel.text import Line, said
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     factor: Annotated[Line, Field(min_length=1)] | None = None
     factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     rails: Annotated[RailNames | None, NoDecode, BeforeValidator(_names)] = None
-    answer_within: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 4.0
+    answer_within: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
     principal: Annotated[Line, Field(min_length=1, max_length=200)] = "local"
     language: Literal["en", "es"] = "en"
     live: bool = False

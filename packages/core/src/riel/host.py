@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from riel.catalog import Catalog, discover, offer
+from riel.catalog import Catalog, Found, discover, offer
 from riel.config import Banks, Settings, passwords_in, resolving
 from riel.confirm import Factor, Setup, chosen
 from riel.errors import Misconfigured
@@ -27,7 +27,6 @@ class Host:
 
     teller: Teller
     tools: Mapping[str, Described]
-    catalog: Catalog
     grace: timedelta
 
 
@@ -49,11 +48,7 @@ async def open_host(
 
             settings = settings.in_sandbox()
             banks = await stack.enter_async_context(run_banks(found, settings))
-        catalog = offer(found, resolving(settings, banks))
-        for problem in catalog.problems:
-            log.error("%s. %s", problem.sentence, problem.remedy)
-        if not catalog.rails:
-            raise Misconfigured("No rail can be offered: install one and set it up, or try riel serve --sandbox.")
+        catalog = offered_by(found, settings, banks)
         rails = {offered.rail.name: offered for offered in catalog.rails}
         secrets = Redactor()
         for redactor in (secrets, logs):
@@ -82,11 +77,24 @@ async def open_host(
         if rounds:
             teller.start()
         try:
-            yield Host(teller=teller, tools=every_tool(teller, secrets, logs), catalog=catalog, grace=grace)
+            yield Host(teller=teller, tools=every_tool(teller, secrets, logs), grace=grace)
         finally:
             if outbox is not None:
                 await outbox.close()
             await teller.close(grace)
+
+
+def offered_by(found: Found, settings: Settings, banks: Banks | None) -> Catalog:
+    """What the installed rails come to under these settings; the problems of the others are logged.
+
+    :raises Misconfigured: none of them can be offered.
+    """
+    catalog = offer(found, resolving(settings, banks))
+    for problem in catalog.problems:
+        log.error("%s. %s", problem.sentence, problem.remedy)
+    if not catalog.rails:
+        raise Misconfigured("No rail can be offered: install one and set it up, or try riel serve --sandbox.")
+    return catalog
 
 
 async def journal_with(settings: Settings) -> Journal:

@@ -7,10 +7,10 @@ Nothing here acts.
 import hashlib
 import secrets
 import string
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
@@ -25,6 +25,9 @@ from riel.text import Line
 
 Mode: TypeAlias = Literal["live", "test", "sandbox"]
 """Where the money is: real, the provider's test system, or a pretend bank on this machine."""
+
+Kind: TypeAlias = Literal["payment", "refund"]
+"""What an order does with money: send it, or give back what was sent."""
 
 REFERENCE_ALPHABET = string.digits + string.ascii_uppercase
 
@@ -144,7 +147,7 @@ class Order:
     ``body``. For a refund ``original`` is the payment that is paid back, ``rail_id`` included where the rail gave one.
     """
 
-    kind: Literal["payment", "refund"]
+    kind: Kind
     id: str
     reference: str
     money: Money
@@ -160,7 +163,7 @@ class Order:
 class Draft:
     """What is about to become an order: the arguments, checked and confirmed, before a reference exists."""
 
-    kind: Literal["payment", "refund"]
+    kind: Kind
     money: Money
     payment: Payment | None = None
     refund: Refund | None = None
@@ -202,50 +205,6 @@ class Client(Protocol):
         """What the rail knows of this order (of either kind), or ``None`` where it knows none of that reference.
 
         :raises NothingLearned: as ``riel.reading`` raises it; anything else counts the same.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One order as the rail's statement lists it, whoever gave it.
-
-    ``reference`` is the one that ``prepare`` made, or whatever stands in its place; empty where there is none.
-    ``amount`` is in minor units. ``account`` is the payee's, written as in :class:`Payee`, or ``None`` where the
-    statement does not tell all of it (or, for a refund, whose it is). ``at`` is when the rail took the order.
-    """
-
-    kind: Literal["payment", "refund"]
-    reference: str
-    status: Status
-    amount: int
-    currency: str
-    account: str | None = None
-    rail_id: str = ""
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """Every order that the rail took on one day of its own, as it stands there now: what settled, what may still, what
-    came back. Orders that it refused may be left out.
-
-    ``since`` (inclusive) and ``until`` are the instants between which the rail counts an order to that day: two
-    midnights of its time zone, or two turns of its operating day. ``covers`` says which kinds it lists.
-    """
-
-    since: datetime
-    until: datetime
-    entries: Sequence[Entry]
-    covers: frozenset[Literal["payment", "refund"]] = frozenset({"payment", "refund"})
-
-
-class TellsADay(Protocol):
-    """What the client of a rail has besides, where its capabilities declare ``statement``."""
-
-    async def statement(self, day: date) -> Statement:
-        """All that the rail took on ``day``, whole: every page of it.
-
-        :raises NothingLearned: as ``riel.reading`` raises it; a part of the list is no list.
         """
 
 

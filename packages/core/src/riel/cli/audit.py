@@ -86,10 +86,10 @@ def export(
     from riel.cli.exporting import export_record
 
     written = export_record(to)
-    if written.newest is not None:
-        sys.stderr.write(newest(written.newest))
     if written.broken is not None:
         raise refused(f"it was written, but the record does not hold: {_place(written)}")
+    if written.newest is not None:
+        sys.stderr.write(newest(written.newest))
 
 
 def newest(anchor: "Anchor") -> str:

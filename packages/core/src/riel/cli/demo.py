@@ -1,12 +1,13 @@
 """``riel demo``: the main job in a few seconds, with pretend money, told step by step and checked."""
 
 import asyncio
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from riel.cli.for_machines import print_json
 
 if TYPE_CHECKING:
     from riel.demo import Step
@@ -41,7 +42,7 @@ def _document() -> bool:
         "steps": [{"n": n, **asdict(step)} for n, step in enumerate(steps, 1)],
         "ledger": steps[-1].response if problem is None else None,
     }
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    print_json(document)
     return problem is None
 
 

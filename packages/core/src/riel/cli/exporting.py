@@ -17,6 +17,9 @@ from riel.journal.export import exported
 from riel.journal.rows import millis
 from riel.rail import utc_now
 
+LONG = 20_000
+"""How many events take longer than somebody likes to look at nothing."""
+
 TOLD_EVERY = 500
 """How many lines are written between two looks at the progress."""
 
@@ -37,35 +40,36 @@ def export_record(to: Path | None) -> Found:
 async def _write(journal: Journal, out: BinaryIO) -> Found:
     now = utc_now()
     await journal.anchor(now)
-    check, number, broken = Check(), 0, None
+    check, broken = Check(), None
     expected = sum(anchor.count for anchor in await journal.anchors())
     with _progress(expected) as told:
         async for line in exported(journal, __version__, millis(now)):
             out.write(line)
-            number += broken is None
             if broken is None:
                 try:
                     check.take(line)
-                except Tampered as found:
-                    broken = found.broken
-            if not check.sums.events % TOLD_EVERY:
-                told(check.sums.events)
-    sums = check.sums
-    newest = check.newest if broken is None else None
-    return Found(number, sums.events, sums.payments, sums.anchors, newest, broken)
+                except Tampered as tampered:
+                    broken = tampered.broken
+            if not check.events % TOLD_EVERY:
+                told(check.events)
+    return check.found(broken)
 
 
 @contextmanager
 def _opened(to: Path | None) -> Iterator[BinaryIO]:
     """A file beside ``to`` that only its owner may read, and that becomes ``to`` once it is whole; or stdout."""
     if to is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError as failure:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would be tried, and complained of, once more
+            raise Misconfigured(f"stdout cannot be written: {failure.strerror}") from failure
         return
     there = Misconfigured(f"{to} is there already, and is not overwritten: name another file")
-    if to.exists() or to.is_symlink():
-        raise there
     try:
+        if to.exists() or to.is_symlink():
+            raise there
         handle, name = tempfile.mkstemp(prefix=f".{to.name}.", dir=to.parent)  # 0600
         try:
             with os.fdopen(handle, "wb") as out:
@@ -106,7 +110,3 @@ def _progress(expected: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("events", total=expected)
         yield lambda done: progress.update(bar, completed=done)
-
-
-LONG = 20_000
-"""How many events take longer than somebody likes to look at nothing."""

@@ -1,12 +1,10 @@
 """``riel limits``: each limit of ``riel.toml``, and of those that payments share, what is used and what is left."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-import typer
-
+from riel.cli.for_machines import AsJson, print_json
 from riel.cli.records import at_the_journal
 from riel.config import read_settings
 from riel.guards.limits import Limits, Quota, Table, read_limits
@@ -19,7 +17,7 @@ ALWAYS: Mode = "live"
 """The mode whose count is shown even where nothing is used; that of others, where something is."""
 
 
-def limits(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+def limits(as_json: AsJson = False) -> None:
     """Show each limit, what is used of it now and what is left.
 
     Limits are changed in riel.toml, under [limits], and count from when a server starts with them.
@@ -39,7 +37,7 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
         told += at_the_journal(work)
     told.sort(key=lambda one: one["scope"])
     if as_json:
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        print_json(told)
     else:
         _show(told)
 
@@ -74,12 +72,10 @@ async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
 
 
 def _show(told: Sequence[Told]) -> None:
-    from rich.table import Table as Columns
-
-    from riel.cli.tables import printed
+    from riel.cli.tables import bare_table, printed
     from riel.text import said
 
-    table = Columns(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = bare_table()
     for heading in ("for", "limit", "most", "mode", "used", "left"):
         table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
     for one in told:

@@ -1,12 +1,12 @@
 """``riel notices``: what waits to be told to others, and whether their receiver takes it."""
 
-import json
 import secrets
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riel.cli.for_machines import print_json
 from riel.cli.records import at_the_journal, stamp
 from riel.rail import utc_now
 
@@ -29,8 +29,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
     backlog = at_the_journal(work)
     since, failed_at = stamp(backlog.since), stamp(backlog.failed_at)
     if as_json:
-        told = {"waiting": backlog.count, "since": since, "failure": backlog.failure or None, "failedAt": failed_at}
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        failure = backlog.failure or None
+        print_json({"waiting": backlog.count, "since": since, "failure": failure, "failedAt": failed_at})
         return
     if not backlog.count:
         sys.stdout.write("No notice waits.\n")

@@ -1,14 +1,14 @@
 """``riel payments``: what the journal holds of payments and refunds, and the two things a person decides about them."""
 
-import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import entry_points
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
+from riel.cli.for_machines import AsJson, print_json
 from riel.cli.records import at_the_journal, events_of, os_user, payment_of, question_of, refused
 from riel.errors import Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
@@ -22,7 +22,6 @@ LONGEST_EVIDENCE = 500
 
 payments = typer.Typer(help="List payments, or show the whole life of one.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OfRail = Annotated[str | None, typer.Option("--rail", help="The rail it went by.")]
 Which = Annotated[str, typer.Argument(metavar="ID|REFERENCE", help="riel's own id, or the reference the rail knows.")]
 
@@ -58,7 +57,7 @@ def listed(
     rail: OfRail = None,
     attention: Annotated[bool, typer.Option("--attention", help="Only those in review, and the unknown.")] = False,
     as_json: AsJson = False,
-    most: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many at most.")] = 50,
+    most: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many at most.")] = 50,
 ) -> None:
     """List payments and refunds, the newest first."""
     states = {*(state or ()), *(ATTENTION if attention else ())}
@@ -69,7 +68,7 @@ def listed(
     found = at_the_journal(work)
     shown = [payment_of(record) for record in found[:most]]
     if as_json:
-        _print_json({"payments": shown, "more": len(found) > most})
+        print_json({"payments": shown, "more": len(found) > most})
         return
     from riel.cli.tables import payments_table, printed
 
@@ -94,7 +93,7 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
         "events": events_of(events, question.payee.account),
     }
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     from riel.cli.tables import life, printed
 
@@ -167,7 +166,3 @@ async def _found(journal: Journal, which: str, rail: str | None) -> PaymentRecor
 def _unknown(which: str) -> typer.Exit:
     hint = "look at riel payments list; one that went by a rail which is not installed needs --rail"
     return refused(f"there is no payment {said(which, most=80)!r} in this journal: {hint}")
-
-
-def _print_json(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

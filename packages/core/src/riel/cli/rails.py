@@ -1,12 +1,12 @@
 """``riel rails``: what is installed, what of it is offered, and what to do about the rest."""
 
-import json
 import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
+from riel.cli.for_machines import AsJson, print_json
 from riel.config import likely_secrets, read_settings, resolving
 from riel.guarantees import Capability
 from riel.rail import Mode, Rail
@@ -19,9 +19,7 @@ WIDE = 160
 HINT = "A rail that is off may still run against its pretend bank: riel serve --sandbox"
 
 
-def rails(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def rails(as_json: AsJson = False) -> None:
     """List the rails that are installed, and what is wrong with the others.
 
     The exit code is 2 where a rail that the configuration names cannot be offered.
@@ -31,7 +29,7 @@ def rails(
     found = discover(only=settings.rails)
     catalog = offer(found, resolving(settings), insist=False)
     if as_json:
-        sys.stdout.write(json.dumps(_listing(found, catalog), indent=2, ensure_ascii=False) + "\n")
+        print_json(_listing(found, catalog))
     else:
         _show(found, catalog)
     if any(trouble.entry_point in found.named for trouble in catalog.problems):

@@ -1,21 +1,21 @@
 """``riel reconcile``: what a rail says it did on a day, held against the journal. It changes nothing."""
 
-import json
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from riel.catalog import Offered, discover, offer
+from riel.cli.for_machines import AsJson, print_json
 from riel.cli.records import at_the_journal, payment_of, stamp
 from riel.config import Settings, likely_secrets, read_settings, resolving
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
 from riel.journal import Journal, PaymentRecord, State
 from riel.money import EXPONENTS, Money, masked
-from riel.rail import Entry, utc_now
+from riel.rail import utc_now
 from riel.reconcile import Difference, Differs, Reconciled, reconciled
 from riel.redact import Redactor, log_redacted
+from riel.statement import Entry
 from riel.teller import Clients
 from riel.text import said
 
@@ -43,7 +43,7 @@ def reconcile(
     date: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The day, as the rail counts its days.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the journal with a rail's own list of a day, and show what differs. Nothing is changed.
 
@@ -73,7 +73,7 @@ def reconcile(
     found = at_the_journal(work)
     told = _told(offered, day.isoformat(), found, Redactor())
     if as_json:
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        print_json(told)
     else:
         from riel.cli.tables import day_compared, printed
 
@@ -155,6 +155,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "formattedAmount": str(Money(entry.amount, entry.currency)) if known else "",
         "account": said(entry.account or ""),
         "railId": said(entry.rail_id),
-        "at": stamp(entry.at.astimezone(UTC)) if entry.at and entry.at.utcoffset() is not None else None,
+        "at": stamp(entry.at) if entry.at and entry.at.utcoffset() is not None else None,
     }
     return {name: value for name, value in told.items() if value not in ("", None)}

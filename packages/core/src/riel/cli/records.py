@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except JournalUnavailable as failure:
         raise refused(str(failure)) from failure
-    except ValueError as failure:
+    except (ValueError, OverflowError) as failure:
         why = "something in the journal was not written by riel: riel audit verify says what"
         raise refused(why) from failure
 
@@ -134,7 +135,9 @@ def stamp(at: datetime | None, *, precise: bool = False) -> str | None:
     """ISO 8601 in UTC, with seconds or with milliseconds."""
     if at is None:
         return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds" if precise else "seconds").replace("+00:00", "Z")
+    with suppress(OverflowError):  # what a rail says may be beyond the calendar of UTC: it is shown as it was said
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds" if precise else "seconds").replace("+00:00", "Z")
 
 
 def _safe(told: dict[str, Any], account: str) -> dict[str, Any]:

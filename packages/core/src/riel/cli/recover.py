@@ -1,7 +1,6 @@
 """``riel recover``: what a server does all the time, once and now: find out what became of what is not known."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,13 @@ from typing import Annotated
 
 import typer
 
+from riel.cli.for_machines import AsJson, print_json
 from riel.cli.records import payment_of, refused, settings_with_a_journal
 from riel.config import likely_secrets
 from riel.errors import JournalUnavailable
 from riel.host import open_host
 from riel.journal import PaymentRecord, State
-from riel.reconcile import leafing
+from riel.journal.leafing import leafing
 from riel.redact import Redactor, log_redacted
 from riel.teller import AT_ONCE, Teller
 
@@ -42,9 +42,11 @@ def recover(
     ] = False,
     seconds: Annotated[
         float,
-        typer.Option("--for", min=0, metavar="SECONDS", help="Go on for so long, while anything is not resolved."),
+        typer.Option(
+            "--for", min=0, max=31_536_000, metavar="SECONDS", help="Go on for so long, while anything is not resolved."
+        ),
     ] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find out what became of payments whose outcome is not known, as a server does by itself.
 
@@ -66,8 +68,7 @@ def recover(
         raise refused(str(failure)) from failure
     rows = [{"before": before.state.value, **payment_of(after)} for before, after in found.looked.values()]
     if as_json:
-        told = {"looked": rows, "unresolved": found.left, "pending": found.pending}
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        print_json({"looked": rows, "unresolved": found.left, "pending": found.pending})
     else:
         from riel.cli.tables import looked_at, printed
 
@@ -122,7 +123,7 @@ async def recovered(
 
 async def _any_open(teller: Teller) -> bool:
     async for record in leafing(teller.desk.journal, states=OPEN):
-        if record.next_at is not None and _ours(teller, record):
+        if record.next_at is not None and teller.desk.can_ask(record):
             return True
     return False
 
@@ -131,13 +132,8 @@ async def _count(teller: Teller, found: Recovered) -> None:
     async for record in leafing(teller.desk.journal, states=(*OPEN, State.REVIEW)):
         if record.state is State.PENDING:
             found.pending += 1
-        elif record.state is not State.SENDING or not _ours(teller, record):
+        elif record.state is not State.SENDING or not teller.desk.can_ask(record):
             found.left += 1  # what is being sent by a living server right now needs nobody
-
-
-def _ours(teller: Teller, record: PaymentRecord) -> bool:
-    offered = teller.desk.rails.get(record.rail)
-    return offered is not None and (offered.mode, offered.payer) == (record.mode, record.payer)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riel.cli.records import stamp
+from riel.journal.rows import when
 from riel.text import said
 
 WIDE = 160
@@ -90,7 +90,7 @@ def printed(*parts: RenderableType) -> None:
 
 def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     """Many payments, a line each."""
-    table = _table()
+    table = bare_table()
     for heading in ("confirmed at (UTC)", "rail", "kind", "state"):
         table.add_column(heading, no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
@@ -98,8 +98,8 @@ def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("reference", overflow="fold")
     for payment in payments:
         table.add_row(
-            _plain(payment["createdAt"]).removesuffix("Z").replace("T", " "),
-            payment["rail"] if payment["mode"] == "live" else f"{payment['rail']} ({payment['mode']})",
+            _utc(payment["createdAt"]),
+            _rail(payment),
             payment["kind"],
             Text(payment["state"], style=STYLES[payment["state"]]),
             payment["formattedAmount"],
@@ -111,18 +111,18 @@ def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
 
 def looked_at(payments: Sequence[Mapping[str, Any]]) -> Table:
     """What was looked at, a line each, with what it was and what it is."""
-    table = _table()
+    table = bare_table()
     for heading in ("rail", "kind", "was", "is", "looked at again"):
         table.add_column(heading, no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     table.add_column("reference", overflow="fold")
     for payment in payments:
         table.add_row(
-            payment["rail"] if payment["mode"] == "live" else f"{payment['rail']} ({payment['mode']})",
+            _rail(payment),
             payment["kind"],
             Text(payment["before"], style=STYLES[payment["before"]]),
             Text(payment["state"], style=STYLES[payment["state"]]),
-            _plain(payment.get("nextLookAt", "")).removesuffix("Z").replace("T", " "),
+            _utc(payment.get("nextLookAt", "")),
             payment["formattedAmount"],
             _plain(payment["reference"]),
         )
@@ -133,7 +133,7 @@ def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A day as the rail and the journal have it: what differs, the loudest first, and what to do about it."""
     differences = told["differences"]
     if differences:
-        table = _table()
+        table = bare_table()
         table.add_column("what differs")
         table.add_column("reference", overflow="fold")
         table.add_column("in the journal")
@@ -153,8 +153,7 @@ def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield f"And {left} more: --json shows all." if left > 0 else ""
     what = f"{len(differences)} differ" if differences else "no difference"
     sides = f"{told['atTheRail']} at the rail, {told['inTheJournal']} in the journal: {what}"
-    mode = "" if told["mode"] == "live" else f" ({told['mode']})"
-    yield Text(f"{told['rail']}{mode}, {told['since']} to {told['until']}: {sides}.")
+    yield Text(f"{_rail(told)}, {told['since']} to {told['until']}: {sides}.")
     yield "" if told["over"] else "That day is not over: what comes later is not in it."
 
 
@@ -172,7 +171,7 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     for name, fact in about.get("facts", {}).items():
         grid.add_row(_plain(name), _plain(fact))
     yield grid
-    table = _table()
+    table = bare_table()
     table.add_column("", justify="right", style="dim")
     table.add_column("at (UTC)", no_wrap=True)
     table.add_column("event", no_wrap=True)
@@ -182,7 +181,7 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
         became = event["body"].get("to", "")
         table.add_row(
             str(event["n"]),
-            event["at"].removesuffix("Z").replace("T", " "),
+            _utc(event["at"]),
             Text(_plain(event["event"]), style="bold"),
             Text(_plain(became), style=STYLES.get(became, "")),
             Text(_recorded(event["body"])),
@@ -191,13 +190,24 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield table
 
 
-def _table() -> Table:
+def bare_table() -> Table:
+    """Columns without lines."""
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
 
 
 def _side(state: str, told: Mapping[str, Any], account: str) -> Text:
     money = told.get("formattedAmount") or f"{told['amount']} {told['currency']}"
     return Text(", ".join(_plain(part) for part in (state, money, account, told.get("railId", "")) if part))
+
+
+def _rail(told: Mapping[str, Any]) -> str:
+    """The rail, and where its money is unless that is real."""
+    return str(told["rail"]) if told["mode"] == "live" else f"{told['rail']} ({told['mode']})"
+
+
+def _utc(stamped: str) -> str:
+    """A time under a heading that says UTC."""
+    return _plain(stamped).removesuffix("Z").replace("T", " ")
 
 
 def _payee(payee: Mapping[str, str]) -> Text:
@@ -210,7 +220,7 @@ def _recorded(body: Mapping[str, Any]) -> str:
     words = []
     for name, value in body.items():
         if name in TIMES and isinstance(value, int):
-            value = stamp(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value))
+            value = stamp(when(value))
         if name not in KNOWN:
             words.append(f"{name}: {_plain(value)}")
     return "; ".join(words)

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from riel.money import Money
-from riel.rail import Mode, Payee
+from riel.rail import Kind, Mode, Payee
 
 VERSION = b"riel-terms-1"
 """Stands in front of every preimage; it changes whenever a field is added, or written differently."""
@@ -22,7 +22,7 @@ class Terms:
     :param payer: whose money leaves, as :attr:`riel.RailSettings.payer` names it.
     """
 
-    kind: Literal["payment", "refund"]
+    kind: Kind
     rail: str
     mode: Mode
     principal: str

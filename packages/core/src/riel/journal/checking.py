@@ -57,8 +57,9 @@ class Check:
     """Takes the lines one after the other, and raises :class:`Tampered` at the first that does not hold."""
 
     def __init__(self, noted: Sequence[Noted] = ()) -> None:
-        self.sums = Sums()
-        self.newest: Anchor | None = None
+        self._line = 0
+        self._sums = Sums()
+        self._newest: Anchor | None = None
         self._chains: dict[str, _Chain] = {}
         self._header: Header | None = None
         self._closed = False
@@ -68,6 +69,7 @@ class Check:
 
     def take(self, line: bytes) -> None:
         """Check the next line against all that came before."""
+        self._line += 1
         try:
             said = said_by(line)
         except Unreadable as why:
@@ -85,7 +87,7 @@ class Check:
                 self._anchor(said)
             case Closing():
                 self._close(said)
-        self.sums.add(said, line)
+        self._sums.add(said, line)
 
     def end(self) -> None:
         """There is no other line."""
@@ -94,6 +96,16 @@ class Check:
         for noted in self._unseen:
             name = "the anchor" if noted.n is None else f"anchor {noted.n}"
             _tampered(f"{name} that was noted is not here: the file is older, or what it sealed was rewritten")
+
+    @property
+    def events(self) -> int:
+        """How many events were taken."""
+        return self._sums.events
+
+    def found(self, broken: Broken | None = None) -> Found:
+        """What the lines so far have shown, up to where the record is ``broken``."""
+        sums = self._sums
+        return Found(self._line, sums.events, sums.payments, sums.anchors, self._newest, broken)
 
     def _begin(self, header: Header) -> None:
         if header.format != FORMAT:
@@ -119,7 +131,7 @@ class Check:
         self._seal.add(row.hash)
 
     def _anchor(self, anchor: Anchor) -> None:
-        n = self.sums.anchors + 1
+        n = self._sums.anchors + 1
         if anchor.n != n:
             what = "is missing: it was removed" if anchor.n > n else f"should stand where anchor {anchor.n} does"
             _tampered(f"anchor {n} {what}", n=n)
@@ -133,10 +145,10 @@ class Check:
                 _tampered(f"anchor {n} is not the one that was noted: what it seals was rewritten", n=n)
             if noted.n in {None, n}:
                 self._unseen.remove(noted)
-        self.newest, self._seq, self._seal = anchor, anchor.upto, Seal(anchor.hash)
+        self._newest, self._seq, self._seal = anchor, anchor.upto, Seal(anchor.hash)
 
     def _close(self, told: Closing) -> None:
-        header, right = self._header, self.sums.closing()
+        header, right = self._header, self._sums.closing()
         if self._seal.count:
             _tampered(f"no anchor seals the last {self._seal.count} events: one was removed, or they were added")
         if (told.events, told.anchors, told.payments) != (right.events, right.anchors, right.payments):
@@ -188,13 +200,11 @@ def checked(lines: Iterable[bytes], noted: Sequence[Noted] = ()) -> Found:
 
     :param noted: anchors that must be among them.
     """
-    check, number, broken = Check(noted), 0, None
+    check = Check(noted)
     try:
         for line in lines:
-            number += 1
             check.take(line)
         check.end()
-    except Tampered as found:
-        broken = found.broken
-    sums = check.sums
-    return Found(number, sums.events, sums.payments, sums.anchors, check.newest, broken)
+    except Tampered as tampered:
+        return check.found(tampered.broken)
+    return check.found()

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from riel.money import Money
-from riel.rail import Mode, Order, Payee
-
-Kind = Literal["payment", "refund"]
+from riel.rail import Kind, Mode, Order, Payee
 
 
 class ChallengeState(StrEnum):

@@ -15,6 +15,7 @@ Stored = Sequence[Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+"""What the journal tells times apart by."""
 
 
 def millis(at: datetime) -> int:

@@ -42,8 +42,11 @@ def sealed_by(anchor: Anchor, before: Sealed, hashes: Iterable[str]) -> Broken |
 
 def altered(row: Any) -> Broken | None:
     """Whether a payment no longer says what was confirmed: by its row, with its event's ``n`` and body (``said``)."""
+    if row["said"] is None:
+        return Broken(row["id"], 1, f"no event confirmed the payment {row['id']}: it was added, or its chain removed")
     said = json.loads(row["said"])
-    told = (said["reference"], said["amount"], said["currency"], said["payee"], said["account"], said["payload"])
+    names = ("reference", "amount", "currency", "payee", "account", "payload")
+    told = tuple(said.get(name) for name in names)
     payload = hashlib.sha256(row["payload"]).hexdigest()
     account = row["account"]
     is_ = (row["reference"], row["amount"], row["currency"], shown(row["payee"], account), masked(account), payload)

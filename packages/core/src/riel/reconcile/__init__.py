@@ -13,11 +13,12 @@ from typing import Any
 from riel.catalog import Offered
 from riel.errors import BrokenRail, NothingLearned
 from riel.journal import Journal, PaymentRecord
-from riel.rail import Client, Entry, Statement, Status, TellsADay
+from riel.journal.leafing import leafing
+from riel.rail import Client, Status
 from riel.reconcile.comparing import Comparison, Difference, Differs, Key, compare, loudness
-from riel.reconcile.leafing import leafing
+from riel.statement import Entry, Statement, TellsADay
 
-__all__ = ["Comparison", "Difference", "Differs", "Reconciled", "compare", "leafing", "ours", "reconciled", "stated"]
+__all__ = ["Difference", "Differs", "Reconciled", "compare", "reconciled"]
 
 AROUND = timedelta(hours=1)
 """How near to the turn of the day an order must be that the rail may have counted to the day beside it."""
@@ -130,6 +131,8 @@ def _out_of_form(told: Any) -> str:
         return "its day has no beginning or no end in time"
     if told.since >= told.until:
         return "its day ends before it begins"
+    if not isinstance(told.entries, Sequence) or not isinstance(told.covers, frozenset):
+        return "its entries or the kinds it covers are of another type"
     return "" if all(map(_is_entry, told.entries)) else "an entry of it is none"
 
 
@@ -137,7 +140,7 @@ def _is_entry(entry: object) -> bool:
     return (
         isinstance(entry, Entry)
         and entry.kind in ("payment", "refund")
-        and entry.status in tuple(Status)
+        and isinstance(entry.status, Status)
         and type(entry.amount) is int
         and all(isinstance(text, str) for text in (entry.reference, entry.currency, entry.rail_id))
         and isinstance(entry.account, str | None)

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from riel.journal import PaymentRecord, State
-from riel.rail import Entry, Status
+from riel.rail import Kind, Status
+from riel.statement import Entry
 
 UNRESOLVED = frozenset({State.SENDING, State.UNKNOWN, State.REVIEW})
 SAME = {
@@ -17,7 +17,7 @@ SAME = {
     (State.RETURNED, Status.RETURNED),
 }
 
-Key = tuple[Literal["payment", "refund"], str]
+Key = tuple[Kind, str]
 
 
 class Differs(StrEnum):

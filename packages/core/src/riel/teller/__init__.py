@@ -93,8 +93,7 @@ class Teller:
         found = await self.find(rail, reference, principal)
         if isinstance(found, Challenge):
             return found
-        ours = found.payer == self.desk.rails[rail].payer
-        if ours and found.next_at is not None and found.id not in self._work and self._may_look(found):
+        if found.next_at is not None and self.desk.can_ask(found) and self._idle(found) and self._may_look(found):
             await self._look(found)
         return await self._answer(found)
 
@@ -218,8 +217,8 @@ class Teller:
         now = self.desk.now()
         await self.take_up(now)
         if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
+            self._anchored = now  # also where it fails: who is at work on the table would be asked each second
             await step("anchor", self.desk.journal.anchor(now))
-            self._anchored = now
 
     async def take_up(self, due: datetime) -> list[Resolving]:
         """Begin to resolve what is due by then and has no living owner; what was begun, each with its record before.
@@ -237,8 +236,7 @@ class Teller:
 
     async def take_up_one(self, record: PaymentRecord) -> Resolving | None:
         """Begin to resolve this one, due or not; ``None`` where somebody is at work on it, or it is another's."""
-        offered = self.desk.rails.get(record.rail)
-        if offered is None or (offered.mode, offered.payer) != (record.mode, record.payer):
+        if not self.desk.can_ask(record):
             return None
         taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
         return self._resolve(taken) if taken is not None and self._idle(taken) else None

@@ -37,39 +37,7 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
     :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
     """
     now = desk.now()
-
-    def words(earlier: Earlier | None) -> str:
-        return question(
-            call.terms,
-            title=call.offered.rail.title,
-            purpose=call.purpose,
-            reference=call.original.reference if call.original else "",
-            language=desk.language,
-            earlier=earlier.reference if earlier else None,
-            nth=earlier.count + 1 if earlier else 1,
-        )
-
-    wanted = unasked(desk, call)
-    pace = desk.pace
-    try:
-        desk.guard(call.terms)
-        opened = await step(
-            "open_challenge",
-            desk.journal.open_challenge(
-                wanted,
-                words,
-                alone=not desk.factor.linked,
-                again_within=pace.again_within,
-                no_stays=pace.no_stays,
-                holds=desk.holds(call.terms),
-            ),
-        )
-        if isinstance(opened, Full):
-            raise opened.hold.refused(opened.left)
-    except NotAllowed as refusal:
-        await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
-        raise
-    challenge = opened.challenge
+    challenge = await _opened(desk, call)
     if challenge.state is ChallengeState.DECLINED:
         raise NotConfirmed(
             "The person declined exactly this. It was not asked again, and nothing was sent.",
@@ -77,11 +45,59 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
             next_action="Do not ask again. Talk to the person about what they want instead.",
             details={"paymentId": challenge.id},
         )
-    if challenge.asked_at is not None and now < challenge.asked_at + pace.ask_again_after:
+    if challenge.asked_at is not None and now < challenge.asked_at + desk.pace.ask_again_after:
         return challenge, "The code was sent a moment ago."
+    where = await _delivered(desk, challenge)
+    await step("asked", desk.journal.asked(challenge.id, now))
+    return challenge, where
+
+
+async def _opened(desk: Desk, call: Call) -> Challenge:
+    """The question that waits for a code, or the one that was declined.
+
+    :raises NotAllowed: a guard refused, or a limit has no room; that stands in the record.
+    """
+    wanted = unasked(desk, call)
     try:
-        async with asyncio.timeout(pace.answer_within.total_seconds()):
-            where = await step("ask", desk.factor.ask(asked_of(challenge)))
+        desk.guard(call.terms)
+        opening = desk.journal.open_challenge(
+            wanted,
+            lambda earlier: _words(desk, call, earlier),
+            alone=not desk.factor.linked,
+            again_within=desk.pace.again_within,
+            no_stays=desk.pace.no_stays,
+            holds=desk.holds(call.terms),
+        )
+        opened = await step("open_challenge", opening)
+        if isinstance(opened, Full):
+            raise opened.hold.refused(opened.left)
+    except NotAllowed as refusal:
+        await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
+        raise
+    return opened.challenge
+
+
+def _words(desk: Desk, call: Call, earlier: Earlier | None) -> str:
+    """What the person is shown."""
+    return question(
+        call.terms,
+        title=call.offered.rail.title,
+        purpose=call.purpose,
+        reference=call.original.reference if call.original else "",
+        language=desk.language,
+        earlier=earlier.reference if earlier else None,
+        nth=earlier.count + 1 if earlier else 1,
+    )
+
+
+async def _delivered(desk: Desk, challenge: Challenge) -> str:
+    """Where the person finds the code.
+
+    :raises NotConfirmed: it could not be delivered.
+    """
+    try:
+        async with asyncio.timeout(desk.pace.answer_within.total_seconds()):
+            return await step("ask", desk.factor.ask(asked_of(challenge)))
     except NothingSent:
         raise
     except Exception as failure:
@@ -92,5 +108,3 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
             next_action="Call again in a moment, with the same arguments and without a code.",
             details={"paymentId": challenge.id},
         ) from failure
-    await step("asked", desk.journal.asked(challenge.id, now))
-    return challenge, where

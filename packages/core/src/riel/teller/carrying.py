@@ -44,17 +44,12 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
     except Exception as failure:
         return NotSent(str(failure))
     deliver = client.send if record.kind == "payment" else client.refund
-
-    async def leave() -> Answer:
-        """Deliver it, unless this process was stopped for so long that others may have concluded that it is gone."""
-        if _left(desk, record, handed_over) <= 0:
-            raise NotSent("it was too late to send it")
-        return await deliver(order)
-
     try:
         async with asyncio.timeout(_left(desk, record, handed_over)):
             crash_point("send:leaves")
-            answer = await step("send", leave())
+            if _left(desk, record, handed_over) <= 0:  # we were stopped: others may have concluded that it is gone
+                return NotSent("it was too late to send it")
+            answer = await step("send", deliver(order))
     except (Rejected, NotSent, OutcomeUnknown) as outcome:
         return outcome
     except TimeoutError:

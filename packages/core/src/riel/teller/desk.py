@@ -78,6 +78,11 @@ class Desk:
         """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
         return f"pay_{int(self.now().timestamp() * 1000):012x}{self.random_bytes(10).hex()}"
 
+    def can_ask(self, record: PaymentRecord) -> bool:
+        """Whether its rail is here, where its money is and of its payer: another account knows nothing of it."""
+        offered = self.rails.get(record.rail)
+        return offered is not None and (offered.mode, offered.payer) == (record.mode, record.payer)
+
     def kept(self, record: PaymentRecord, change: Change) -> Change:
         """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
         account = record.payee.account

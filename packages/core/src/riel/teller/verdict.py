@@ -6,7 +6,7 @@ nothing learned yet. Nothing here acts, so every row of the rules is a line of a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeGuard
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
@@ -189,8 +189,8 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         case Status.REJECTED if record.state is State.SETTLED:
             return _review(record, "the rail rejects what it had settled")
         case Status.REJECTED:
-            underway = record.sends > 1 and not rules.refusals_stored and now < record.sent_at + rules.send_deadline
-            if underway:
+            lands = proves_absence(record, rules) or _until(record.sent_at, max(rules.send_deadline, rules.watch))
+            if record.sends > 1 and not rules.refusals_stored and now < lands:
                 return _unknown(
                     record, now, patience, "rejected, but a repeated send may still arrive", code=answer.code
                 )
@@ -208,8 +208,11 @@ def _mismatch(record: PaymentRecord, answer: Answer) -> str:
 
 
 def _aware(at: datetime | None) -> datetime | None:
-    """A time of day without a zone is no instant: it is dropped, never guessed."""
-    return None if at is None or at.utcoffset() is None else at
+    """An instant in UTC. One without a zone, or beyond the calendar of UTC, is none: it is dropped, never guessed."""
+    try:
+        return None if at is None or at.utcoffset() is None else at.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _until(now: datetime, horizon: timedelta) -> datetime:

@@ -46,6 +46,7 @@ def used_up(quota: Quota, takes: int) -> Callable[[int], NotAllowed]:
     fits = takes <= most  # what is more than the whole limit never fits, however long one waits
     ends = quota.window.ends if fits else None
 
+    # Each code stands beside its sentence, where the reference reads them from (docs/refusals.py).
     def by_day(left: int) -> NotAllowed:
         return NotAllowed(
             f"The limit is {Money(most, currency)} a day{scope.words}, and {Money(left, currency)} of it is left today."

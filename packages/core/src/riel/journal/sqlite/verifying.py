@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from riel.journal.chain import Anchor, Broken, Row, first_break
+from riel.journal.rows import EVENT
 from riel.journal.sqlite.audit import hashes
 from riel.journal.verifying import CHAINS, Sealed, altered, sealed_by
 
@@ -11,17 +12,14 @@ IDS = (
     "SELECT DISTINCT payment_id AS id FROM events WHERE payment_id > ? UNION SELECT id FROM challenges WHERE id > ? "
     f"ORDER BY id LIMIT {CHAINS}"
 )
-EVENTS = (
-    "SELECT seq, payment_id, n, at, event, body, hash FROM events WHERE payment_id > ? AND payment_id <= ? "
-    "ORDER BY payment_id, n"
-)
+EVENTS = f"SELECT {EVENT} FROM events WHERE payment_id > ? AND payment_id <= ? ORDER BY payment_id, n"
 STATES = (
     "SELECT c.id, coalesce(p.state, c.state) AS state FROM challenges c LEFT JOIN payments p ON p.id = c.id "
     "WHERE c.id > ? AND c.id <= ?"
 )
 CONFIRMED = (
     "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
-    "FROM payments p JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > ? ORDER BY p.id "
+    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > ? ORDER BY p.id "
     f"LIMIT {CHAINS}"
 )
 ANCHOR = "SELECT n, at, upto, count, hash FROM anchors WHERE n >= ? ORDER BY n LIMIT 1"

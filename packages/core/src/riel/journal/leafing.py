@@ -1,13 +1,12 @@
 """Read many payments from the journal without holding them all."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from riel.journal import Journal, PaymentRecord, State
+from riel.journal.rows import MILLISECOND
 
 PAGE = 1000
-MILLISECOND = timedelta(milliseconds=1)
-"""What the journal tells times apart by."""
 
 
 async def leafing(

@@ -1,0 +1,168 @@
+"""Who was asked, and what they agreed to: mistakes in confirming."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from riel.journal import Challenge, ChallengeState, Counted, PaymentRecord
+from riel.journal.sqlite import challenges, payments
+from riel.journal.sqlite.store import SqliteJournal
+from riel.money import Money
+from riel.rail import Payee
+from riel.teller import confirming, desk
+
+from .registry import bug
+
+DIGEST = desk.digest
+
+
+def _digest_without(**less: Any) -> AbstractContextManager[Any]:
+    return patch.object(desk, "digest", lambda terms: DIGEST(replace(terms, **less)))
+
+
+@bug
+def a_digest_without_the_payee() -> Iterator[None]:
+    def digest(terms: Any) -> bytes:
+        return DIGEST(replace(terms, payee=Payee("", ""), arguments={**terms.arguments, "account": ""}))
+
+    with patch.object(desk, "digest", digest):
+        yield
+
+
+@bug
+def a_digest_without_the_amount() -> Iterator[None]:
+    def digest(terms: Any) -> bytes:
+        return DIGEST(replace(terms, money=Money(1, "MXN"), arguments={**terms.arguments, "amount": 0}))
+
+    with patch.object(desk, "digest", digest):
+        yield
+
+
+@bug
+def a_digest_without_the_payer() -> Iterator[None]:
+    with _digest_without(payer=""):
+        yield
+
+
+@bug
+def another_principal_may_confirm() -> Iterator[None]:
+    async def anybodys(self: SqliteJournal, principal: str, digest: bytes) -> Any:
+        return await self._glance(lambda db: challenges.newest(db, "ana", digest))
+
+    with _digest_without(principal=""), patch.object(SqliteJournal, "challenges", anybodys):
+        yield
+
+
+@bug
+def a_code_that_is_not_used_up() -> Iterator[None]:
+    real = payments.intend
+
+    def intend(db: Any, me: str, counted: Counted, id_: str, *rest: Any) -> Any:
+        born = real(db, me, counted, id_, *rest)
+        if isinstance(born, PaymentRecord):
+            db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
+        return born
+
+    with patch.object(payments, "intend", intend):
+        yield
+
+
+@bug
+def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
+    async def apart(self: SqliteJournal, counted: Counted, id_: str, *rest: Any) -> Any:
+        consume = "UPDATE challenges SET state = 'consumed' WHERE id = ? AND state = 'open'"
+        await self._writer.write(lambda db: db.execute(consume, (id_,)).rowcount)
+
+        def unit(db: Any) -> Any:
+            db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
+            return payments.intend(db, self._owners.me, counted, id_, *rest)
+
+        return await self._writer.write(unit)
+
+    with patch.object(SqliteJournal, "confirm_and_intend", apart):
+        yield
+
+
+@bug
+def an_expired_question_accepted() -> Iterator[None]:
+    real_intend, real_count = payments.intend, challenges.count_try
+
+    def longer(db: Any, id_: str | None) -> None:
+        db.execute("UPDATE challenges SET expires_at = expires_at + 600000 WHERE id = ?", (id_,))
+
+    def intend(db: Any, me: str, counted: Counted, id_: str, *rest: Any) -> Any:
+        longer(db, id_)
+        return real_intend(db, me, counted, id_, *rest)
+
+    def count(db: Any, id_: str | None, *rest: Any) -> Any:
+        longer(db, id_)
+        return real_count(db, id_, *rest)
+
+    with patch.object(payments, "intend", intend), patch.object(challenges, "count_try", count):
+        yield
+
+
+@bug
+def a_no_that_is_forgotten() -> Iterator[None]:
+    def decline(db: Any, id_: str, by: str, at: int) -> Challenge | None:
+        known = challenges.get(db, id_)
+        if known is None or known.state is not ChallengeState.OPEN:
+            return None
+        return replace(known, state=ChallengeState.DECLINED)
+
+    with patch.object(challenges, "decline", decline):
+        yield
+
+
+@bug
+def a_try_that_is_not_counted() -> Iterator[None]:
+    real = challenges.count_try
+
+    def count(db: Any, id_: str | None, *rest: Any) -> Any:
+        counted = real(db, id_, *rest)
+        if isinstance(counted, Counted):
+            db.execute("DELETE FROM tries WHERE id = ?", (counted.id,))
+        return counted
+
+    with patch.object(challenges, "count_try", count):
+        yield
+
+
+@bug
+def counted_after_it_is_compared() -> Iterator[None]:
+    real = confirming._compare
+
+    async def compare(a_try: Any, prepared: Any) -> Any:
+        a_try.desk.factor.check(desk.asked_of(a_try.challenge), a_try.code, a_try.desk.now())
+        return await real(a_try, prepared)
+
+    with patch.object(confirming, "_compare", compare):
+        yield
+
+
+@bug
+def five_wrong_codes_and_still_open() -> Iterator[None]:
+    real = challenges.count_try
+
+    def count(db: Any, id_: str | None, principal: str, at: int, tally: Any) -> Any:
+        return real(db, id_, principal, at, replace(tally, per_challenge=50))
+
+    def wrong(db: Any, counted: Counted, id_: str, at: int, tally: Any) -> ChallengeState:
+        db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
+        return ChallengeState.OPEN
+
+    with patch.object(challenges, "count_try", count), patch.object(challenges, "wrong", wrong):
+        yield
+
+
+@bug
+def a_time_step_used_twice() -> Iterator[None]:
+    real = payments.intend
+
+    def intend(db: Any, me: str, counted: Counted, id_: str, once: str | None, *rest: Any) -> Any:
+        return real(db, me, counted, id_, None, *rest)
+
+    with patch.object(payments, "intend", intend):
+        yield

@@ -1,0 +1,140 @@
+"""What an answer, or none, is taken to mean: mistakes in the verdict."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from riel.errors import OutcomeUnknown, Rejected
+from riel.guarantees import Guarantees
+from riel.journal import Change, PaymentRecord, State
+from riel.journal.sqlite import payments
+from riel.teller import carrying, resolving, verdict
+
+from .registry import bug, seen_in
+
+LAWFUL = payments.allowed
+
+
+def _rejected(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> Change:
+    return verdict._rejected(record, rules, "FAILED", "", now, patience)
+
+
+@bug
+def a_timeout_taken_for_a_failure() -> Iterator[None]:
+    real = carrying.after_send
+
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+        if isinstance(outcome, OutcomeUnknown) and "deadline" in str(outcome):
+            return _rejected(record, rules, now, patience)
+        return real(record, rules, outcome, now, patience)
+
+    with patch.object(carrying, "after_send", after):
+        yield
+
+
+@bug
+def a_server_error_taken_for_a_failure() -> Iterator[None]:
+    real = carrying.after_send
+
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+        if isinstance(outcome, OutcomeUnknown) and "503" in str(outcome):
+            return _rejected(record, rules, now, patience)
+        return real(record, rules, outcome, now, patience)
+
+    with patch.object(carrying, "after_send", after):
+        yield
+
+
+@bug
+def garbage_taken_for_success() -> Iterator[None]:
+    real = carrying.after_send
+
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+        if isinstance(outcome, OutcomeUnknown):
+            return Change(to=State.SETTLED, event="settled", settled_at=now)
+        return real(record, rules, outcome, now, patience)
+
+    with patch.object(carrying, "after_send", after):
+        yield
+
+
+@bug
+def any_refusal_believed() -> Iterator[None]:
+    """Also one after a second send, and codes that prove nothing. The watch would put it right: it is off."""
+    real = carrying.after_send
+
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+        if isinstance(outcome, Rejected):
+            return replace(_rejected(record, rules, now, patience), next_at=None, watch_until=None)
+        return real(record, rules, outcome, now, patience)
+
+    with patch.object(carrying, "after_send", after):
+        yield
+
+
+@seen_in("doubt")
+@bug
+def a_rejection_believed_while_a_copy_is_under_way() -> Iterator[None]:
+    """What the rail said of one copy, taken for its word on all."""
+    real = verdict.from_answer
+
+    def answered(record: PaymentRecord, *rest: Any) -> Change:
+        return real(replace(record, sends=1), *rest)
+
+    with patch.object(verdict, "from_answer", answered):
+        yield
+
+
+@seen_in("lateness")
+@bug
+def absence_concluded_at_once() -> Iterator[None]:
+    real = verdict.proves_absence
+
+    def proves(record: PaymentRecord, rules: Guarantees) -> datetime | None:
+        return real(record, rules) and record.sent_at
+
+    with patch.object(verdict, "proves_absence", proves):
+        yield
+
+
+@seen_in("lateness")
+@bug
+def absence_where_nothing_proves_it() -> Iterator[None]:
+    def proves(record: PaymentRecord, rules: Guarantees) -> datetime | None:
+        return record.sent_at + timedelta(seconds=1)
+
+    with patch.object(verdict, "proves_absence", proves):
+        yield
+
+
+@seen_in("lateness")
+@bug
+def a_watch_forgotten() -> Iterator[None]:
+    real = verdict._rejected
+
+    def unwatched(*what: Any, **more: Any) -> Change:
+        return replace(real(*what, **more), next_at=None, watch_until=None)
+
+    with patch.object(verdict, "_rejected", unwatched):
+        yield
+
+
+@seen_in("silence")
+@bug
+def a_watch_ended_by_a_look_that_saw_nothing() -> Iterator[None]:
+    def watched(record: PaymentRecord, found: Any, now: datetime, patience: Any) -> bool:
+        return record.watch_until is not None and now >= record.watch_until
+
+    with patch.object(resolving, "_watched", watched):
+        yield
+
+
+@bug
+def good_news_needs_the_lease() -> Iterator[None]:
+    def allowed(before: State, after: State, *, leased: bool) -> bool:
+        return leased and LAWFUL(before, after, leased=True)
+
+    with patch.object(payments, "allowed", allowed):
+        yield

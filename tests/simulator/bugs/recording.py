@@ -1,0 +1,180 @@
+"""Who may write, what is written, and what is held: mistakes in the journal, and in what is told of it."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from riel.journal import Challenge, Change, PaymentRecord, State, writing
+from riel.journal.sqlite import audit, holds, payments
+from riel.journal.sqlite.store import SqliteJournal
+from riel.teller import Desk, Teller, carrying, confirming
+
+from .registry import bug, ended, seen_in
+
+LAWFUL = payments.allowed
+
+
+@bug
+def no_compare_and_set() -> Iterator[None]:
+    with patch.object(payments, "allowed", lambda before, after, *, leased: True):
+        yield
+
+
+@seen_in("stops")
+@bug
+def a_lease_without_a_fence() -> Iterator[None]:
+    """Whoever was stopped and overtaken concludes all the same."""
+
+    def allowed(before: State, after: State, *, leased: bool) -> bool:
+        return LAWFUL(before, after, leased=True)
+
+    with patch.object(payments, "allowed", allowed):
+        yield
+
+
+@bug
+def the_living_robbed() -> Iterator[None]:
+    """Every payment may be taken at once, by its own process too, and conclusions need no fence."""
+    with (
+        a_lease_without_a_fence(),
+        patch.object(SqliteJournal, "_free", lambda *what, **more: True),
+        patch.object(SqliteJournal, "_dead", lambda self, owners: frozenset(owners)),
+    ):
+        yield
+
+
+@bug
+def work_that_is_never_let_go() -> Iterator[None]:
+    real = Teller._ended
+
+    def ended(self: Teller, id_: str, task: Any) -> None:
+        real(self, id_, task)
+        self.desk.busy.add(id_)
+
+    with patch.object(Teller, "_ended", ended):
+        yield
+
+
+@bug
+def the_dead_left_alone() -> Iterator[None]:
+    with patch.object(SqliteJournal, "_dead", lambda self, owners: frozenset()):
+        yield
+
+
+@bug
+def a_gap_in_the_chain() -> Iterator[None]:
+    real = audit.append
+
+    def append(db: Any, id_: str, at: int, event: str, *rest: Any) -> int:
+        return 1 if event == "unknown" else real(db, id_, at, event, *rest)
+
+    with patch.object(audit, "append", append):
+        yield
+
+
+@bug
+def a_message_missing() -> Iterator[None]:
+    real = audit.post
+
+    def post(db: Any, id_: str, n: int, topic: str, *rest: Any) -> None:
+        if topic != "payment.returned":
+            real(db, id_, n, topic, *rest)
+
+    with patch.object(audit, "post", post):
+        yield
+
+
+@bug
+def a_message_sent_twice() -> Iterator[None]:
+    real = audit.post
+
+    def post(db: Any, id_: str, n: int, *rest: Any) -> None:
+        real(db, id_, n, *rest)
+        real(db, id_, n + 1000, *rest)
+
+    with patch.object(audit, "post", post):
+        yield
+
+
+@bug
+def told_before_it_is_written() -> Iterator[None]:
+    real = carrying._written
+
+    async def written(desk_: Desk, record: PaymentRecord, change: Change) -> PaymentRecord:
+        asyncio.ensure_future(real(desk_, record, change)).add_done_callback(ended)
+        return writing.after(record, change, "me", desk_.now())
+
+    with patch.object(carrying, "_written", written):
+        yield
+
+
+@bug
+def pending_told_as_success() -> Iterator[None]:
+    real = Teller._answer
+
+    async def answer(self: Teller, record: PaymentRecord) -> PaymentRecord:
+        told = await real(self, record)
+        return replace(told, state=State.SETTLED) if told.state is State.PENDING else told
+
+    with patch.object(Teller, "_answer", answer):
+        yield
+
+
+@bug
+def a_code_that_joins_nothing() -> Iterator[None]:
+    async def joins(*what: Any) -> None:
+        return None
+
+    with patch.object(confirming, "_joined", joins):
+        yield
+
+
+@bug
+def a_limit_looked_at_before_the_transaction() -> Iterator[None]:
+    real, refusal = SqliteJournal.open_challenge, holds.refusal
+
+    async def look_first(self: SqliteJournal, challenge: Challenge, *rest: Any, **more: Any) -> Any:
+        full = await self._writer.read(lambda db: refusal(db, challenge, more["holds"]))
+        return full or await real(self, challenge, *rest, **more)
+
+    with patch.object(SqliteJournal, "open_challenge", look_first), patch.object(holds, "refusal", lambda *what: None):
+        yield
+
+
+@bug
+def a_hold_not_given_back() -> Iterator[None]:
+    with patch.object(holds, "give_back", lambda *what: None):
+        yield
+
+
+@bug
+def a_hold_given_back_twice() -> Iterator[None]:
+    real = holds.give_back
+
+    def twice(*what: Any) -> None:
+        real(*what)
+        real(*what)
+
+    with patch.object(holds, "give_back", twice):
+        yield
+
+
+@seen_in("lateness")
+@bug
+def late_money_not_held_again() -> Iterator[None]:
+    real = holds.follow
+
+    def follow(db: Any, before: PaymentRecord, now: PaymentRecord) -> None:
+        if before.state is not State.REJECTED:
+            real(db, before, now)
+
+    with patch.object(holds, "follow", follow):
+        yield
+
+
+@bug
+def refunds_not_summed_up() -> Iterator[None]:
+    with patch.object(payments, "_too_much", lambda *what: None):
+        yield

@@ -1,0 +1,33 @@
+"""How a bug gets into the list."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+Bug = Callable[[], AbstractContextManager[None]]
+BUGS: dict[str, Bug] = {}
+MOODS: dict[str, str] = {}
+"""Which mood of a world shows a bug soonest, where any mood but that one takes many seeds."""
+
+
+def bug(make: Callable[[], Iterator[None]]) -> Bug:
+    """Give it a name and a place in the list."""
+    BUGS[make.__name__] = made = contextmanager(make)
+    return made
+
+
+def seen_in(mood: str) -> Callable[[Bug], Bug]:
+    """Say in which mood it shows."""
+
+    def remember(made: Bug) -> Bug:
+        MOODS[made.__name__] = mood
+        return made
+
+    return remember
+
+
+def ended(task: asyncio.Future[Any]) -> None:
+    """How it ended is nobody's matter."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,94 @@
+"""What leaves, when, and how often: mistakes in carrying an order."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+from riel.guarantees import Guarantees
+from riel.journal import Change, Counted, PaymentRecord, writing
+from riel.teller import Call, Desk, Teller, carrying, confirming, resolving, verdict
+
+from .registry import bug, ended, seen_in
+
+
+@bug
+def sent_before_it_is_written() -> Iterator[None]:
+    real = confirming._bear
+
+    async def bear(a_try: Any, counted: Counted, proof: Any, prepared: Any) -> Any:
+        desk_, id_ = a_try.desk, a_try.challenge.id
+        client = await desk_.clients.of("sim")
+        record = writing.newborn(a_try.challenge, confirming._intent(desk_, a_try.call, prepared), id_, desk_.now())
+        asyncio.ensure_future(client.send(record.order())).add_done_callback(ended)
+        return await real(a_try, counted, proof, prepared)
+
+    with patch.object(confirming, "_bear", bear):
+        yield
+
+
+@bug
+def sent_again_under_a_new_reference() -> Iterator[None]:
+    real = resolving.carry
+
+    async def carry(desk_: Desk, record: PaymentRecord) -> PaymentRecord:
+        new = f"R{desk_.below(10**12)}"
+        body = record.body.replace(record.reference.encode(), new.encode())
+        return await real(desk_, replace(record, reference=new, body=body))
+
+    with patch.object(resolving, "carry", carry):
+        yield
+
+
+@seen_in("stops")
+@bug
+def sent_again_after_the_window() -> Iterator[None]:
+    def may(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> bool:
+        return rules.dedupe != "no"
+
+    with patch.object(verdict, "may_send_again", may):
+        yield
+
+
+@bug
+def sent_again_where_copies_are_booked() -> Iterator[None]:
+    real = verdict.may_send_again
+
+    def may(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> bool:
+        return rules.dedupe == "no" or real(record, rules, now, patience)
+
+    with patch.object(verdict, "may_send_again", may):
+        yield
+
+
+@bug
+def a_copy_not_counted() -> Iterator[None]:
+    real = writing.after
+
+    def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
+        return replace(real(known, change, me, at), sends=known.sends)
+
+    with patch.object(writing, "after", after):
+        yield
+
+
+@seen_in("stops")
+@bug
+def sent_however_long_it_was_held_up() -> Iterator[None]:
+    with patch.object(carrying, "_left", lambda desk_, record, handed_over: 6.0):
+        yield
+
+
+@bug
+def a_joined_payment_sent_again() -> Iterator[None]:
+    async def confirm(self: Teller, call: Call, code: str) -> PaymentRecord:
+        async with self._lock(call):
+            record, _ = await confirming.confirm(self.desk, call, code)
+            if record.id not in self._work:
+                self._begin(record, carrying.carry)
+            return record
+
+    with patch.object(Teller, "_confirm", confirm):
+        yield

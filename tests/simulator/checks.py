@@ -1,0 +1,326 @@
+"""The promises, checked after every commit and every event at the bank, on tables of their own.
+
+What is allowed is written down here once more and not imported: code that is wrong must not excuse itself.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from riel import Money, Order, Status
+from riel.confirm import Asked
+from riel.journal import Challenge, PaymentRecord
+from riel.journal.chain import link
+from riel.journal.rows import when
+
+from .kinds import NOON, SKEW
+from .loop import PROCESS, Process
+
+if TYPE_CHECKING:
+    from .bank import Booking
+    from .world import World
+
+PROMISES = {
+    "once": "at most one debit for a payment and its confirmation",
+    "written first": "nothing leaves before it is written down, and every copy is counted first",
+    "confirmed": "what is paid was confirmed, exactly so, by the person, in time, and once",
+    "tries": "a try is counted before it is compared, and no more are compared than may be",
+    "truth": "settled means one debit, rejected none",
+    "told": "what an agent is told is in the record, is true, and is never taken back",
+    "joined": "a repeated call gets the payment that its code confirmed",
+    "refunds": "no more is paid back than was paid",
+    "limits": "what may move money stays within the limits, and nothing is held for what cannot",
+    "lease": "no doubt and no bad news but from who holds the lease, and nobody is robbed of it",
+    "life": "a payment goes only where it may",
+    "chain": "every change is in the chain, and the chain holds",
+    "outbox": "one message for each transition that is announced, in the same transaction",
+    "resend": "nothing is sent again that could be booked again",
+    "resolved": "once the world is calm nothing stays unclear that can be made clear",
+    "words": "a call ends with an answer, or fails in words of riel",
+}
+
+LIFE = {
+    "": {"open", "refused"},
+    "open": {"sending", "locked", "expired", "declined"},
+    "sending": {"sending", "pending", "settled", "returned", "unknown", "rejected", "review"},
+    "unknown": {"sending", "pending", "settled", "returned", "rejected", "review"},
+    "pending": {"settled", "returned", "rejected", "review"},
+    "rejected": {"pending", "settled", "returned", "review"},
+    "review": {"pending", "settled", "returned", "rejected"},
+    "settled": {"returned", "review"},
+}
+CONCLUDED = {"sending", "unknown", "rejected", "review"}
+ANNOUNCED = {"settled", "returned", "rejected", "review"}
+PAYMENTS = (
+    "SELECT id, state, reference, amount, account, payer, principal, refund_of, owner FROM payments ORDER BY rowid"
+)
+CHALLENGES = "SELECT id, state, holds, kind, amount FROM challenges"
+EVENTS = "SELECT seq, payment_id, n, at, event, body, hash FROM events WHERE seq > ? ORDER BY seq"
+
+
+@dataclass
+class Shown:
+    """What a person was shown under one challenge, and what became of it."""
+
+    principal: str
+    account: str
+    payer: str
+    money: Money
+    original: str
+    until: float
+    declined: bool = False
+
+    @property
+    def terms(self) -> tuple[str, str, str, Money, str]:
+        """What was confirmed."""
+        return self.principal, self.account, self.payer, self.money, self.original
+
+
+@dataclass
+class Known:
+    """What the chain of one challenge and its payment says so far."""
+
+    n: int = 0
+    hash: str = ""
+    state: str = ""
+    path: list[str] = field(default_factory=list)
+
+
+class Checks:
+    """Sees everything that becomes true and says which promise it broke first."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.broken: tuple[str, str] | None = None
+        self.shown: dict[str, Shown] = {}
+        self.known: dict[str, Known] = {}
+        self.late: set[str] = set()
+        self._said: dict[str, list[str]] = {}
+        self._ids: dict[str, str] = {}
+        self._owners: dict[str, str | None] = {}
+        self._copies: Counter[str] = Counter()
+        self._compared: Counter[str] = Counter()
+        self._seq = 0
+        self._announced = 0
+
+    def fail(self, promise: str, sentence: str) -> None:
+        """Remember the first one."""
+        if self.broken is None:
+            self.broken = promise, sentence
+            self.world.trace("!!!", f"{promise}: {sentence}")
+
+    # The journal
+
+    def after_commit(self, process: Process) -> None:
+        """Everything that is in the journal now."""
+        db = self.world.db
+        self._read_events(db, process)
+        states = {id_: known.state for id_, known in self.known.items()}
+        used, refunds, born, rows = 0, Counter[str](), set(), list(db.execute(PAYMENTS))
+        amounts: dict[str, tuple[int, str]] = {}
+        for id_, state, reference, amount, _account, _payer, _principal, refund_of, owner in rows:
+            self._ids[reference] = id_
+            self._owned(id_, owner)
+            born.add(id_)
+            amounts[id_] = amount, state
+            if states.get(id_) != state:
+                self.fail("chain", f"{id_} is {state}, and its chain ends in {states.get(id_)}")
+            if refund_of and state != "rejected" and id_ not in self.late:
+                refunds[refund_of] += amount
+        for original, paid_back in refunds.items():
+            if paid_back > amounts[original][0]:
+                self.fail("refunds", f"{paid_back} is paid back of {amounts[original][0]} of {original}")
+        moving = 0
+        for id_, state, holds, kind, amount in db.execute(CHALLENGES):
+            if (state == "consumed") != (id_ in born):
+                self.fail("confirmed", f"the question {id_} is {state}, and its payment is {amounts.get(id_)}")
+            if id_ not in born and states.get(id_) != state:
+                self.fail("chain", f"the question {id_} is {state}, and its chain ends in {states.get(id_)}")
+            may_move = amounts[id_][1] != "rejected" if id_ in born else state == "open"
+            if may_move and holds:
+                used += sum(takes for _, _, takes in json.loads(holds))
+            if may_move and kind == "payment" and id_ not in self.late:
+                moving += amount
+        if self.world.limit is not None:
+            (held,) = db.execute("SELECT coalesce(sum(used), 0) FROM limits").fetchone()
+            if held != used:
+                self.fail("limits", f"{held} is held, and {used} may move")
+            if moving > self.world.limit:
+                self.fail("limits", f"{moving} may move, and the limit is {self.world.limit}")
+        (messages,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+        if messages != self._announced:
+            self.fail("outbox", f"{self._announced} transitions to announce, {messages} messages")
+
+    def _read_events(self, db: sqlite3.Connection, process: Process) -> None:
+        for seq, id_, n, at, event, body, digest in db.execute(EVENTS, (self._seq,)).fetchall():
+            self._seq = seq
+            known = self.known.setdefault(id_, Known())
+            if n != known.n + 1 or digest != link(known.hash, id_, n, at, event, body):
+                self.fail("chain", f"event {n} of {id_} ({event}) does not follow event {known.n}")
+            known.n, known.hash = n, digest
+            told = json.loads(body)
+            to = told.get("to")
+            self.world.trace(process.name, f"writes {event} of {id_[-6:]}" + (f": {to}" if to else ""))
+            if to is None:
+                continue
+            if to not in LIFE.get(known.state, ()):
+                self.fail("life", f"{id_} went from {known.state!r} to {to!r} ({event})")
+            if "from" in told and told["from"] != known.state:
+                self.fail("life", f"{id_} is said to go from {told['from']!r}, and was {known.state!r}")
+            if event == "confirmed":
+                self._born(db, id_, at)
+            if to in CONCLUDED and event not in {"confirmed", "decided"} and self._owners.get(id_) != process.name:
+                self.fail("lease", f"{process.name} writes {event} of {id_}, which is {self._owners.get(id_)}'s")
+            if to == "rejected" and self.world.kind.punctual:
+                self._announced_as_rejected(db, id_)
+            if known.state == "rejected":
+                self.late.add(id_)
+            known.state = to
+            known.path.append(to)
+            if to in ANNOUNCED:
+                self._announced += 1
+
+    def _announced_as_rejected(self, db: sqlite3.Connection, id_: str) -> None:
+        (reference,) = db.execute("SELECT reference FROM payments WHERE id = ?", (id_,)).fetchone()
+        if self.world.bank.live(reference):
+            self.fail("told", f"{id_} is announced as rejected, and is booked")
+
+    def _born(self, db: sqlite3.Connection, id_: str, at: int) -> None:
+        found = "SELECT principal, account, payer, amount, currency, refund_of FROM payments WHERE id = ?"
+        row = db.execute(found, (id_,)).fetchone()
+        if row is None:
+            self.fail("written first", f"{id_} was confirmed, and there is no payment")
+            return
+        principal, account, payer, amount, currency, refund_of = row
+        is_ = principal, account, payer, Money(amount, currency), refund_of or ""
+        shown = self.shown.get(id_)
+        if shown is None and not self.world.linked:  # the code is the person's, and not the question's
+            shown = next((replace(each, declined=False) for each in self.shown.values() if each.terms == is_), None)
+        if shown is None:
+            self.fail("confirmed", f"{id_} was born, and nobody was asked")
+            return
+        self.shown[id_] = shown
+        if is_ != shown.terms:
+            self.fail("confirmed", f"{id_} is {is_}, and the person was shown {shown.terms}")
+        if shown.declined:
+            self.fail("confirmed", f"{id_} was born after the person said no")
+        if when(at) > NOON + timedelta(seconds=shown.until + 2 * SKEW):
+            self.fail("confirmed", f"{id_} was born after its time")
+
+    def _owned(self, id_: str, owner: str | None) -> None:
+        """Who lives keeps what it works on; where leases expire, one that was stopped may lose it."""
+        before, self._owners[id_] = self._owners.get(id_), owner
+        if before is None or owner is None or owner == before or self.world.leases_expire:
+            return
+        if not self.world.processes[before].dead:
+            self.fail("lease", f"{owner} took {id_} from {before}, which lives")
+
+    # The person
+
+    def asked(self, challenge: Challenge, payer: str, original: str, life: float) -> None:
+        """A person was shown this."""
+        until = self.world.loop.time() + life
+        shown = Shown(challenge.principal, challenge.payee.account, payer, challenge.money, original, until)
+        self.shown.setdefault(challenge.id, shown)
+
+    def compared(self, asked: Asked) -> None:
+        """A code is about to be compared."""
+        if PROCESS.get().dead:
+            return
+        self._compared[asked.payment_id] += 1
+        db, compared = self.world.db, self._compared[asked.payment_id]
+        counting = "SELECT count(*) FROM tries WHERE challenge = ?"
+        (counted,) = db.execute(counting, (asked.payment_id,)).fetchone()
+        if counted < compared:
+            self.fail("tries", f"{compared} codes were compared for {asked.payment_id}, and {counted} tries counted")
+        if compared > 5:
+            self.fail("tries", f"{compared} codes were compared for {asked.payment_id}")
+
+    # The bank
+
+    def leaves(self, order: Order, process: Process) -> None:
+        """A copy of an order leaves a process now."""
+        found = "SELECT body, sends FROM payments WHERE reference = ?"
+        row = self.world.db.execute(found, (order.reference,)).fetchone()
+        self._copies[order.reference] += 1
+        if row is None:
+            self.fail("written first", f"{order.reference} leaves, and no payment has that reference")
+        elif bytes(row["body"]) != order.body:
+            self.fail("written first", f"{order.reference} leaves with other bytes than were written")
+        elif self._copies[order.reference] > row["sends"]:
+            self.fail("written first", f"copy {self._copies[order.reference]} of {order.reference} was not counted")
+        if self._copies[order.reference] > 1:
+            kind, first = self.world.kind, self.world.bank.first_left.get(order.reference, self.world.loop.time())
+            if kind.dedupe == "no":
+                self.fail("resend", f"{order.reference} leaves again, and the bank would book it again")
+            elif kind.window is not None and self.world.loop.time() > first + kind.window:
+                self.fail("resend", f"{order.reference} leaves again after the bank's window")
+
+    def booked(self, booking: "Booking") -> None:
+        """Money moved."""
+        bank = self.world.bank
+        if len(bank.live(booking.reference)) > 1:
+            self.fail("once", f"{booking.reference} was booked twice")
+        id_ = self._ids.get(booking.reference)
+        shown = self.shown.get(id_) if id_ else None
+        if shown is None:
+            self.fail("confirmed", f"{booking.reference} was booked, and nobody confirmed it")
+            return
+        if (booking.amount, booking.account) != (shown.money.amount, shown.account):
+            paid = f"{booking.amount} to {booking.account}"
+            self.fail("confirmed", f"{paid} was booked, and {shown.money.amount} to {shown.account} confirmed")
+        if booking.kind == "refund":
+            back = sum(each.amount for each in bank.ledger if each.original == booking.original and each.live)
+            paid_in = sum(each.amount for each in bank.live(booking.original))
+            late = any(self._ids.get(each.reference) in self.late for each in bank.ledger)
+            if back > paid_in and not (late or id_ in self.late or self._concluded(id_)):
+                self.fail("refunds", f"{back} was paid back of {paid_in}")
+        if self.world.kind.punctual and id_ is not None and "rejected" in self.known[id_].path:
+            self.fail("told", f"{id_} was announced as rejected, and is booked now")
+
+    def _concluded(self, id_: str | None) -> bool:
+        """Whether it counts as rejected at the moment, so that others may have taken its place."""
+        return id_ is not None and self.known[id_].state == "rejected"
+
+    # The agent
+
+    def told(self, record: PaymentRecord) -> None:
+        """An agent has this answer."""
+        state, known = record.state.value, self.known.get(record.id)
+        self.world.trace("agents", f"hears that {record.id[-6:]} is {state}")
+        if known is None or state not in known.path:
+            self.fail("told", f"{record.id} is said to be {state}, and that was never written")
+        live = self.world.bank.live(record.reference)
+        if state == "settled" and not any(each.settled_at is not None for each in live):
+            self.fail("told", f"{record.id} is said to have settled, and has not")
+        if state == "rejected" and live and self.world.kind.punctual:
+            self.fail("told", f"{record.id} is said to be rejected, and is booked")
+        before = self._said.setdefault(record.id, [])
+        before.append(state)
+
+    # The end
+
+    def at_the_end(self) -> None:
+        """The world is calm: what must be true of every payment now."""
+        db, bank = self.world.db, self.world.bank
+        for id_, state, reference, amount, *_ in db.execute(PAYMENTS).fetchall():
+            live = bank.live(reference)
+            if state in {"sending", "unknown", "pending"}:
+                self.fail("resolved", f"{id_} is still {state}")
+            if state == "review" and not self.world.unknowable(id_):
+                self.fail("resolved", f"{id_} is in review, and could be made clear")
+            if state in {"settled", "returned"} and [each.amount for each in live] != [amount]:
+                self.fail("truth", f"{id_} is {state}, and the ledger has {live}")
+            if state == "rejected" and live:
+                self.fail("truth", f"{id_} is rejected, and the ledger has {live}")
+            if live and (live[0].status is Status.RETURNED) != (state == "returned") and state != "review":
+                self.fail("truth", f"{id_} is {state}, and the bank says {live[0].status}")
+            told = self._said.get(id_, [])
+            if "settled" in told and state not in {"settled", "returned"}:
+                self.fail("told", f"{id_} was told to have settled, and is {state}")
+        unknown = {each.reference for each in bank.ledger if each.live} - self._ids.keys()
+        if unknown:
+            self.fail("once", f"the ledger has {unknown}, and the journal not")

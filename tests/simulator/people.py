@@ -1,0 +1,145 @@
+"""Who and what stands around the teller: the rail as it is declared, the persons' factors, and a guard with a limit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar
+
+import pyotp
+
+from riel import Capabilities, Lookup, Payee, Payment, Rail, RailSettings, Receipt, Refund, yes
+from riel.catalog import Offered
+from riel.confirm import Asked, Proof, Terms
+from riel.confirm.mac import OwnCodes
+from riel.confirm.totp import Totp
+from riel.errors import NotAllowed
+from riel.guards import Hold
+
+from .kinds import Kind
+
+KEY = bytes(range(32))
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+class SimPayment(Payment):
+    account: str
+    concept: str = ""
+
+    def payee(self) -> Payee:
+        return Payee(self.account, "Empresa Demo")
+
+
+class SimLookup(Lookup):
+    reference: str
+
+
+class SimRefund(Refund):
+    reference: str
+
+
+class SimSettings(RailSettings):
+    pass
+
+
+def _never(settings: Any) -> Any:
+    raise NotImplementedError
+
+
+@cache
+def _settings(payer: str) -> SimSettings:
+    """Read once: it looks through the whole environment."""
+    return SimSettings(base_url=f"http://{payer}.invalid")
+
+
+@cache
+def _rail(kind: Kind) -> Rail:
+    return Rail(
+        name="sim",
+        title="Simulated",
+        currency="MXN",
+        payment=SimPayment,
+        lookup=SimLookup,
+        refund=SimRefund,
+        receipt=Receipt,
+        connect=_never,
+        settings=SimSettings,
+        errors={},
+        capabilities=Capabilities(refund=yes, partial_refund=yes),
+        guarantees=kind.guarantees(),
+    )
+
+
+def offered(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> Offered:
+    """The rail of a bank of that kind, as the catalog would offer it."""
+    rail = replace(_rail(kind), connect=connect)
+    return Offered(
+        rail=rail,
+        distribution="rail-sim",
+        version="1",
+        entry_point="sim",
+        settings=_settings(payer),
+        mode="sandbox",
+        guarantees=kind.guarantees(),
+    )
+
+
+@dataclass(frozen=True)
+class Person(OwnCodes):
+    """The real check of our own codes, delivered to whoever holds the key: the test."""
+
+    name: ClassVar[str] = "person"
+    sandbox_only: ClassVar[bool] = True
+    linked: ClassVar[bool] = True
+
+    listening: Callable[[Asked], None] = lambda asked: None
+
+    async def ask(self, asked: Asked) -> str:
+        return "The person was asked."
+
+    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+        self.listening(asked)
+        return super().check(asked, code, now)
+
+
+@dataclass(frozen=True)
+class App(Totp):
+    """The real check of an authenticator's codes, overheard."""
+
+    listening: Callable[[Asked], None] = lambda asked: None
+
+    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+        self.listening(asked)
+        return super().check(asked, code, now)
+
+
+@dataclass(frozen=True)
+class Ration:
+    """A guard with one limit on everything that is paid."""
+
+    most: int
+    name: str = "ration"
+
+    def check(self, terms: Terms, now: datetime) -> None:
+        return None
+
+    def holds(self, terms: Terms, now: datetime) -> Sequence[Hold]:
+        if terms.kind == "refund":
+            return ()
+        takes = terms.money.amount
+        return (Hold(scope="all", bucket=0, since=0, takes=takes, most=self.most, refused=_full),)
+
+
+def _full(left: int) -> NotAllowed:
+    return NotAllowed(f"{left} is left.", code="LIMIT_PER_DAY")
+
+
+@cache
+def _app() -> Any:
+    return pyotp.TOTP(SECRET)
+
+
+def totp(at: datetime) -> str:
+    """What the app shows then."""
+    code: str = _app().at(at)
+    return code

@@ -1,0 +1,347 @@
+"""One world: some replicas of the real teller on one journal, a bank, agents, and everything that can go wrong.
+
+Its seed decides all of it. The same seed gives the same history, to the letter.
+"""
+
+import asyncio
+import logging
+from asyncio.events import _set_running_loop
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, TypeVar
+
+from riel import Money, Payee
+from riel.catalog import Offered
+from riel.confirm import Terms, code_for
+from riel.confirm.totp import Enrolment
+from riel.crash import at_crash_points
+from riel.errors import RielError
+from riel.journal import Challenge, PaymentRecord
+from riel.teller import Call, Clients, Desk, Pace, Patience, Teller
+from riel.teller.desk import asked_of
+
+from . import kinds
+from .bank import Bank, Connection
+from .checks import Checks
+from .faults import Faults
+from .journal import empty_database, journal_of
+from .kinds import NOON, SKEW
+from .loop import PROCESS, Loop, Process
+from .people import KEY, SECRET, App, Person, Ration, SimPayment, SimRefund, offered, totp
+
+T = TypeVar("T")
+
+PACE = Pace(
+    answer_within=timedelta(seconds=2),
+    code_lives=timedelta(seconds=60),
+    ask_again_after=timedelta(seconds=5),
+    again_within=timedelta(seconds=60),
+    no_stays=timedelta(seconds=40),
+    resend_within=timedelta(seconds=90),
+    look_every=timedelta(seconds=3),
+    anchor_every=timedelta(seconds=25),
+    patience=Patience(first=timedelta(seconds=1), most=timedelta(seconds=8), gives_up=timedelta(seconds=300)),
+)
+CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
+"""For how long things go wrong, in virtual seconds, by the mood of a world."""
+WEAK = {"intend:after", "send:before", "resend:after", "status:after", "count_try:after"}
+"""Points between a decision and its deed: where a world in the mood for stops stops most."""
+GIVES_UP = 600.0
+"""Virtual seconds after which a calm world must have come to rest."""
+
+
+class Gone(Exception):
+    """The process that was called has died: there is no answer."""
+
+
+@dataclass
+class Replica:
+    """One server process, and what it serves at the moment."""
+
+    process: Process
+    teller: Teller
+    serving: dict[asyncio.Future[Any], None]
+
+
+class World:
+    """Everything there is, made from ``seed``."""
+
+    def __init__(self, seed: int, *, mood: str | None = None) -> None:
+        self.seed = seed
+        self.random = random = Random(seed)  # noqa: S311  # it must repeat itself
+        self.loop = Loop(random)
+        self.processes: dict[str, Process] = {}
+        self.history: list[tuple[float, str, str]] = []
+        self.db = empty_database()
+        self.faults = Faults(random)
+        self.kind = kinds.drawn(random)
+        self.references = random.choice((40, 10**12, 10**12))
+        self.leases_expire = random.random() < 0.5
+        self.limit = random.choice((None, 3_000, 3_000, 10_000))
+        self.linked = random.random() < 0.8
+        self.crashes, self.stops, self.payments = 0, 0, 0
+        drawn = random.choice((*[""] * 10, "stops", "silence", "lateness", "doubt"))
+        self.mood = drawn if mood is None else mood
+        self.faults.mood = self.mood
+        if self.mood == "doubt":
+            self.faults.of_the_bank = 0.4
+            self.kind = kinds.doubtful(self.kind)
+        self.leases_expire |= self.mood == "stops"
+        self.dying = random.choice((0.0, 0.002, 0.01, 0.03))
+        self.agents = self.process("agents")
+        self.checks = Checks(self)
+        self.bank = Bank(self)
+        self.offered = self._offered_as("payer")
+        self.replicas: list[Replica] = []
+        self.doomed: dict[str, tuple[str, str]] = {}
+        self._waiting, self._waiting_as_of = False, -1
+
+    def process(self, name: str) -> Process:
+        """A process of that name."""
+        self.processes[name] = process = Process(self.loop, name)
+        return process
+
+    def trace(self, who: str, what: str) -> None:
+        """A line of the history."""
+        self.history.append((self.loop.time(), who, what))
+
+    # Replicas
+
+    def start(self, replicas: int) -> None:
+        """Start that many."""
+        for _ in range(replicas):
+            self.replicas.append(self._born())
+
+    def _born(self) -> Replica:
+        process = self.process(f"replica-{len(self.processes) - 1}")
+        process.skew = SKEW * (2 * self.random.random() - 1)
+        rails = {"sim": self.offered}
+        factor: Any = Person(KEY, self.checks.compared)
+        if not self.linked:
+            factor = App("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
+        desk = Desk(
+            journal=journal_of(self, process),
+            rails=rails,
+            clients=Clients(rails),
+            factor=factor,
+            guards=() if self.limit is None else (Ration(self.limit),),
+            pace=PACE,
+            now=lambda: self.now(process),
+            below=lambda most: int(self.random.random() * most),
+            random_bytes=self.random.randbytes,
+        )
+        replica = Replica(process, Teller(desk), {})
+        process.context.run(replica.teller.start)
+        self.trace(process.name, "starts")
+        return replica
+
+    def now(self, process: Process) -> datetime:
+        """The time as that process sees it."""
+        return NOON + timedelta(milliseconds=int((self.loop.time() + process.skew) * 1000))
+
+    def crash(self, replica: Replica, where: str) -> None:
+        """As kill -9 does."""
+        self.crashes += 1
+        self.trace(replica.process.name, f"dies at {where}")
+        replica.process.die()
+        for waiting in list(replica.serving):
+            if not waiting.done():
+                waiting.set_exception(Gone())
+
+    def stop(self, replica: Replica, where: str, how_long: float) -> None:
+        """As SIGSTOP does, and SIGCONT later."""
+        self.stops += 1
+        self.trace(replica.process.name, f"is stopped at {where} for {how_long:.1f} s")
+        replica.process.stop()
+        self.loop.call_later(how_long, self.go_on, replica, context=self.bank.process.context)
+
+    def go_on(self, replica: Replica) -> None:
+        """As SIGCONT does."""
+        if not replica.process.dead and replica.process.stopped_at is not None:
+            self.trace(replica.process.name, "goes on")
+            replica.process.go_on()
+
+    def restart(self, place: int) -> None:
+        """Start it again where it is dead."""
+        if self.replicas[place].process.dead:
+            self.replicas[place] = self._born()
+
+    def passes(self, name: str) -> None:
+        """The hook of every crash point: here processes die and are stopped.
+
+        It does not raise, for that would leave things unawaited: whatever a dead process reaches for is closed.
+        """
+        if self.faults.calm and not self.doomed:
+            return
+        unlucky = self.random.random() < self.dying
+        drowsy = self.mood == "stops" and name in WEAK and self.random.random() < 0.3
+        if not (unlucky or drowsy or self.doomed):
+            return
+        process = PROCESS.get()
+        replica = next((each for each in self.replicas if each.process is process), None)
+        if replica is None or process.dead or process.stopped_at is not None:
+            return
+        fate = self.doomed.get(process.name)
+        if fate is not None and fate[1] in name:
+            del self.doomed[process.name]
+        elif drowsy:
+            fate = "stops", name
+        elif not unlucky or self.faults.calm:
+            return
+        if fate[0] == "dies" if fate else self.random.random() < 0.6:
+            self.crash(replica, name)
+            place, wait = self.replicas.index(replica), 0.5 + self.random.random() * 15
+            self.loop.call_later(wait, self.restart, place, context=self.bank.process.context)
+            return
+        self.stop(replica, name, 1 + self.random.random() * (80 if drowsy else 50))
+
+    # What agents do
+
+    def alive(self) -> Replica:
+        """One that can be called."""
+        return self.random.choice(self.replicas)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    async def serve(
+        self, replica: Replica, work: Callable[[Teller], Awaitable[T]], cut_after: float | None = None
+    ) -> T:
+        """Call one replica, as a request that it serves in a task of its own, which is cancelled when it is cut off.
+
+        :raises Gone: it died, or the call was cut off.
+        """
+        if replica.process.dead:
+            await self.pause(0.5)
+            raise Gone
+        answer: asyncio.Future[T] = self.loop.create_future()
+        replica.serving[answer] = None
+
+        async def run() -> None:
+            try:
+                result = await work(replica.teller)
+            except RielError as failure:
+                if not answer.done():
+                    answer.set_exception(failure)
+            except asyncio.CancelledError:
+                if not answer.done():
+                    answer.set_exception(Gone())
+                raise
+            except Exception as failure:
+                self.checks.fail("words", f"a call failed with {failure!r}")
+                if not answer.done():
+                    answer.set_exception(Gone())
+            else:
+                if not answer.done() and not replica.process.dead:
+                    answer.set_result(result)
+
+        task = replica.process.begin(run())
+        if cut_after is not None:
+            self.loop.call_later(cut_after, task.cancel, context=replica.process.context)
+        try:
+            return await answer
+        finally:
+            replica.serving.pop(answer, None)
+
+    def _offered_as(self, payer: str) -> Offered:
+        return offered(self.kind, payer, lambda settings: Connection(self))
+
+    def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> Call:
+        """A payment as an agent wants it."""
+        offered = self.offered if payer == "payer" else self._offered_as(payer)
+        terms = Terms(
+            kind="payment",
+            rail="sim",
+            mode="sandbox",
+            principal=principal,
+            payer=offered.payer,
+            payee=Payee(account, "Empresa Demo"),
+            money=Money(amount, "MXN"),
+            arguments={"account": account, "amount": amount},
+        )
+        return Call(terms=terms, offered=offered, model=SimPayment(account=account, amount=amount))
+
+    def refund(self, original: PaymentRecord, amount: int, reason: str) -> Call:
+        """A refund as an agent wants it."""
+        terms = Terms(
+            kind="refund",
+            rail="sim",
+            mode="sandbox",
+            principal=original.principal,
+            payer=self.offered.payer,
+            payee=original.payee,
+            money=Money(amount, "MXN"),
+            arguments={"amount": amount, "reason": reason},
+            original=original.id,
+        )
+        model = SimRefund(reference=original.reference, reason=reason)
+        return Call(terms=terms, offered=self.offered, model=model, original=original)
+
+    def code(self, challenge: Challenge, replica: Replica) -> str:
+        """What the person reads, on paper or in the app."""
+        if self.linked:
+            return code_for(KEY, asked_of(challenge))
+        return totp(NOON + timedelta(seconds=self.loop.time()))
+
+    # Time
+
+    def unknowable(self, id_: str) -> bool:
+        """Whether this bank's promises do not let it be made clear."""
+        return not self.kind.lookup or not self.kind.absence
+
+    def run(self, until: Callable[[], bool], most: float) -> None:
+        """Let things happen until ``until``, a promise is broken, or ``most`` virtual seconds are over."""
+        loop, checks = self.loop, self.checks
+        while checks.broken is None and loop.time() < most and not until():
+            if not loop.run_one():
+                return
+
+    def quiet(self) -> bool:
+        """Whether nothing more is expected of any payment, and nothing is under way."""
+        if self.bank.under_way or any(replica.teller.desk.busy for replica in self.replicas):
+            return False
+        if self._waiting_as_of != self.db.total_changes:
+            self._waiting_as_of = self.db.total_changes
+            waits = "SELECT 1 FROM payments WHERE next_at IS NOT NULL LIMIT 1"
+            self._waiting = self.db.execute(waits).fetchone() is not None
+        return not self._waiting
+
+    def calm_down(self) -> None:
+        """Nothing goes wrong any more: who is dead is started again, who was stopped goes on."""
+        self.faults.calm = True
+        self.doomed.clear()
+        self.trace("world", "calms down")
+        for place, replica in enumerate(self.replicas):
+            self.go_on(replica)
+            self.restart(place)
+
+    def verified(self) -> None:
+        """The record as the real audit reads it."""
+        checking = self.agents.begin(journal_of(self, self.agents).verify())
+        self.run(checking.done, self.loop.time() + 60)
+        _, broken = checking.result()
+        if broken is not None:
+            self.checks.fail("chain", broken.sentence)
+
+
+@contextmanager
+def living(world: World) -> Iterator[World]:
+    """Run it in this thread: its loop is the running one, its hook hears of every crash point."""
+    log = logging.getLogger("riel")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    at_crash_points(world.passes)
+    _set_running_loop(world.loop)
+    try:
+        yield world
+    finally:
+        for process in world.processes.values():
+            process.die()
+        world.loop.wind_up()
+        _set_running_loop(None)
+        at_crash_points(None)
+        log.setLevel(level)

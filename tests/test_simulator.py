@@ -1,0 +1,40 @@
+"""In two thousand worlds where everything goes wrong no promise is broken; the same seed gives the same world."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .simulator import simulate, story
+
+SEEDS, CHUNKS = 2000, 8
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
+    size = SEEDS // CHUNKS
+    for seed in range(chunk * size, (chunk + 1) * size):
+        outcome = simulate(seed)
+        assert outcome.broken is None, f"\n{story(outcome)}\n\nAgain: python -m tests.simulator {seed}"
+
+
+def test_the_worlds_are_not_harmless() -> None:
+    counted = sum((simulate(seed).counted for seed in range(60)), start=simulate(60).counted)
+    assert counted["payments"] > 60
+    assert counted["crashes"] > 20
+    assert counted["pauses"] > 20
+    assert len([name for name in counted if name.startswith("fault: ")]) > 15
+
+
+@pytest.mark.parametrize("seed", [7, 31])
+def test_a_seed_tells_the_same_story_every_time(seed: int) -> None:
+    first = story(simulate(seed))
+    assert story(simulate(seed)) == first
+    for hashes in ("1", "2"):  # also in another process, whose sets of strings have another order
+        env = {**os.environ, "PYTHONHASHSEED": hashes}
+        command = [sys.executable, "-m", "tests.simulator", str(seed)]
+        told = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True, timeout=60)
+        assert told.stdout.startswith(first)

@@ -1,0 +1,32 @@
+"""Every mistake one could make in the code is seen by the simulation within a few hundred worlds."""
+
+import pytest
+
+from .simulator import simulate
+from .simulator.bugs import BUGS, MOODS
+from .simulator.checks import PROMISES
+
+MOST = 800
+"""How many worlds a bug may hide in. Most show in the first fifty; what the code does first moves the others about."""
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BUGS) >= 25
+
+
+@pytest.mark.parametrize("name", sorted(BUGS))
+def test_a_bug_is_seen(name: str) -> None:
+    for seed in range(MOST):
+        outcome = simulate(seed, BUGS[name], MOODS.get(name))
+        if outcome.broken is not None:
+            promise, sentence = outcome.broken
+            assert promise in PROMISES
+            print(f"{name}: seed {seed} breaks {promise!r}: {sentence}")
+            return
+    pytest.fail(f"{MOST} worlds did not show {name}")
+
+
+def test_the_code_is_itself_again_after_a_bug() -> None:
+    with BUGS["told_before_it_is_written"](), BUGS["no_compare_and_set"](), BUGS["a_digest_without_the_payee"]():
+        pass
+    assert all(simulate(seed).broken is None for seed in range(10))
