@@ -102,6 +102,11 @@ def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel:
                         "reason": "The toy bank takes whole payments back only.",
                         "forGood": False,
                     },
+                    "statement": {
+                        "able": False,
+                        "reason": "This package does not read the rail's own list of a day yet.",
+                        "forGood": False,
+                    },
                 },
             }
         ],

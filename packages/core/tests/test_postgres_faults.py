@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
+from riel.journal.postgres import PostgresJournal
 from riel.testing.journal import NOW, a_question, an_intent, born, history, opened, tried
 
 from .postgres_support import STUCK, PostgresSchema, until
@@ -127,4 +129,20 @@ async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: Post
             store.server.start()
     after = await store.open()
     assert await after.payment(record.id) == record
+    await after.close()
+
+
+async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: PostgresSchema) -> None:
+    journal = await PostgresJournal.open(store.url, answers_within=timedelta(seconds=0.2))
+    record = await born(journal)
+    other = await asyncpg.connect(store.url)
+    await other.execute("BEGIN; LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
+    with pytest.raises(JournalUnavailable, match="could not be read"):
+        await journal.payment(record.id)
+    with pytest.raises(JournalUnavailable, match="could not be written"):
+        await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
+    await other.close()
+    await journal.close()
+    after = await store.open()
+    assert await history(after, record.id) == ["asked", "confirmed", "settled"], "what nobody waited for was written"
     await after.close()

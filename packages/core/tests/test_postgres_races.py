@@ -7,12 +7,26 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from tests.support.postgres import Postgres, named
 
 from riel.crash import at_crash_points
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.chain import link
-from riel.testing.journal import DAY, NOW, a_question, an_intent, born, history, moved, opened, tried
+from riel.journal.postgres import PostgresJournal
+from riel.testing.journal import (
+    DAY,
+    NOW,
+    a_question,
+    an_intent,
+    born,
+    history,
+    moved,
+    opened,
+    paid_back,
+    settled,
+    tried,
+)
 
 from .postgres_support import PATIENCE, STUCK, PostgresSchema, until
 
@@ -261,3 +275,15 @@ async def test_a_lease_is_renewed_by_the_clock_of_the_database(store: PostgresSc
     ((first,),) = store.run("SELECT until FROM owners")
     await until(lambda: store.says(f"SELECT until > '{first.isoformat()}' FROM owners"))
     await journal.close()
+
+
+async def test_no_setting_of_the_database_lets_parallel_refunds_take_more_than_was_paid(
+    postgres: Postgres, database: str
+) -> None:
+    postgres.run("postgres", f"ALTER DATABASE {named(database)} SET default_transaction_isolation = 'repeatable read'")
+    handles = [await PostgresJournal.open(database) for _ in range(4)]
+    paid = await settled(handles[0], amount=100)
+    given = await asyncio.gather(*(paid_back(handles[n % 4], f"back{n}", paid, 30) for n in range(10)))
+    assert sum(isinstance(each, PaymentRecord) for each in given) == 3
+    for handle in handles:
+        await handle.close()

@@ -55,33 +55,30 @@ async def open_host(
             redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
         factor = factor_for(settings, catalog, logs)
-        journal = await journal_with(settings)
+        guards = (*limits_for(settings), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)
+        grace = max(offered.guarantees.send_deadline for offered in catalog.rails) + timedelta(seconds=1)
+        journal = await journal_with(settings)
         teller = Teller(
             Desk(
                 journal=journal,
                 rails=rails,
                 clients=Clients(rails, answer_within),
                 factor=factor,
-                guards=(*limits_for(settings), *catalog.guards),
+                guards=guards,
                 pace=Pace(answer_within=answer_within),
                 language=settings.language,
                 clean=secrets.text,
             )
         )
-        grace = max((offered.guarantees.send_deadline for offered in catalog.rails), default=timedelta(0))
-        grace += timedelta(seconds=1)
+        stack.push_async_callback(teller.close, grace)
         outbox = outbox_for(settings, journal, logs)
         if outbox is not None:
+            stack.push_async_callback(outbox.close)
             outbox.start()
         if rounds:
             teller.start()
-        try:
-            yield Host(teller=teller, tools=every_tool(teller, secrets, logs), grace=grace)
-        finally:
-            if outbox is not None:
-                await outbox.close()
-            await teller.close(grace)
+        yield Host(teller=teller, tools=every_tool(teller, secrets, logs), grace=grace)
 
 
 def offered_by(found: Found, settings: Settings, banks: Banks | None) -> Catalog:

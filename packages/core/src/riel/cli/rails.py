@@ -65,6 +65,7 @@ def _rail(declared: Declared, mode: Mode | None) -> dict[str, Any]:
             "status": _capability(rail.capabilities.status),
             "refund": _capability(rail.capabilities.refund),
             "partialRefund": _capability(rail.capabilities.partial_refund),
+            "statement": _capability(rail.capabilities.statement),
         },
     }
 

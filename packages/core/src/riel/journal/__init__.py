@@ -150,7 +150,7 @@ class Journal(Protocol):
         """The heart: consume the challenge and give birth to the payment, owned by this process, ``sending``."""
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        """Write one transition, if life allows it: on evidence always, otherwise under the newest fence only.
+        """Write one transition, if life allows it: on evidence always, otherwise by its owner under the newest fence.
 
         Returns the record as it now is, and whether it was written.
         """

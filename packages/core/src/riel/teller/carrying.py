@@ -6,7 +6,7 @@ import logging
 from riel.crash import crash_point, step
 from riel.errors import JournalUnavailable, NotSent, OutcomeUnknown, Rejected
 from riel.journal import Change, PaymentRecord
-from riel.rail import Answer, Order
+from riel.rail import Order
 from riel.teller.desk import Desk, original_of
 from riel.teller.verdict import Outcome, after_send, is_answer
 

@@ -32,7 +32,7 @@ STATES = (
 ANCHOR = "SELECT n, at, upto, count, hash FROM anchors WHERE n >= $1 ORDER BY n LIMIT 1"
 CONFIRMED = (
     "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
-    "FROM payments p JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > $1 ORDER BY p.id "
+    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > $1 ORDER BY p.id "
     f"LIMIT {CHAINS}"
 )
 

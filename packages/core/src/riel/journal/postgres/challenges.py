@@ -49,7 +49,7 @@ LOCK = "SELECT id FROM challenges WHERE id = $1 FOR NO KEY UPDATE"
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' || $1, 0))"
 OTHERS = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
 OVER = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"
-MOST_ENDED = 100
+MOST_ENDED = 1000
 """How many questions whose time is over are ended at once: what they hold of a limit is free again."""
 HOW_MANY = 20
 UNDER_WAY = 60_000

@@ -18,11 +18,14 @@ log = logging.getLogger(__name__)
 
 CONNECTS_WITHIN = 10.0
 NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
+ISOLATION = "read committed"
+"""Whoever waited for a lock must see what was committed meanwhile: an older snapshot would count what is gone."""
 SESSION = {
     "application_name": "riel",
     "statement_timeout": "0",  # a commit that is cancelled may or may not be kept
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "30s",  # a process that is stopped must not keep a lock for ever
+    "default_transaction_isolation": ISOLATION,
     "jit": "off",  # it would compile for longer than any statement here runs
 }
 STRONGER = frozenset({"on", "remote_apply"})
@@ -64,9 +67,11 @@ class Database:
         settings = {**SESSION, "synchronous_commit": commits}
 
         async def check(connection: Any) -> None:
-            in_force = await connection.fetchval("SHOW synchronous_commit")
-            if in_force != commits:
-                raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with synchronous_commit={in_force}: {LOSES}")
+            needed = {"synchronous_commit": commits, "default_transaction_isolation": ISOLATION}
+            for name, value in needed.items():
+                in_force = await connection.fetchval(f"SHOW {name}")
+                if in_force != value:
+                    raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}={in_force}: {LOSES}")
 
         return await asyncpg.create_pool(
             self._url, min_size=1, max_size=most, timeout=CONNECTS_WITHIN, server_settings=settings, init=check,
@@ -95,7 +100,7 @@ class Database:
         """
         try:
             return await work()
-        except FAILURES as failure:
+        except (*FAILURES, ValueError) as failure:  # asyncpg refuses a URL in its own way
             said = self._redactor.text(str(failure) or type(failure).__name__).splitlines()[0].rstrip(".")
             # Not `from failure`: what asyncpg tells of a connection may hold what must not be seen.
             raise Misconfigured(f"RIEL_JOURNAL: {self._place} cannot be used as a journal: {said}.") from None

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from riel.errors import Misconfigured
-from riel.journal.postgres.sessions import FAILURES
+from riel.journal.postgres.sessions import FAILURES, within
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Owners:
             await asyncio.wait([self._beating])
         if self._connection is not None:
             with suppress(*FAILURES):
-                await self._connection.execute(LEAVE, self.me, timeout=self._lease.total_seconds())
+                await within(self._lease, self._connection.execute(LEAVE, self.me))
             self._let_go()
 
     async def _beat(self) -> None:
@@ -89,7 +89,7 @@ class Owners:
         if self._connection is None:
             self._connection = await self._connect()
         before = self._now()
-        row = await self._connection.fetchrow(RENEW, self.me, self._lease, timeout=self._lease.total_seconds())
+        row = await within(self._lease, self._connection.fetchrow(RENEW, self.me, self._lease))
         after = self._now()
         there: datetime = row["now"]
         return max(before - there, there - after, timedelta(0))

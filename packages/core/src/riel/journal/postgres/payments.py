@@ -178,11 +178,11 @@ async def record(
     :raises Overtaken: it is not there any more.
     """
     known = seen.take(payment_id)
-    if known is None or not _may(known.value, change):  # what was remembered may be old: only the row can refuse
+    if known is None or not _may(known.value, change, me):  # what was remembered may be old: only the row can refuse
         known = await get(session, payment_id)
     if known is None:
         return None, False
-    if not _may(known.value, change):
+    if not _may(known.value, change, me):
         return known.value, False
     changed = writing.after(known.value, change, me, at)
     told = known.head.followed_by(payment_id, millis(at), change.event, writing.told(known.value, change))
@@ -193,8 +193,8 @@ async def record(
     return changed, True
 
 
-def _may(known: PaymentRecord, change: Change) -> bool:
-    return allowed(known.state, change.to, leased=change.fence == known.fence)
+def _may(known: PaymentRecord, change: Change, me: str) -> bool:
+    return allowed(known.state, change.to, leased=change.fence == known.fence and known.owner == me)
 
 
 async def decide(

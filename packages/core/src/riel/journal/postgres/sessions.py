@@ -1,11 +1,12 @@
 """Connections to the database, through which every write is carried to its end, whoever stops waiting for it.
 
 asyncpg turns the cancellation of a task into a request to cancel the statement, and nobody could tell whether a commit
-that was cancelled is durable. So each write is a task of ours for which the caller merely waits.
+that was cancelled is durable. So each unit of work is a task of ours for which the caller merely waits, and not for
+ever: a database that is stopped must not stop us. What nobody waits for any more goes on, and is written if it can be.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -22,7 +23,19 @@ FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Failures of the server's that undid the statement for certain: somebody else was first, and it is tried anew."""
 
+BROKEN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""A connection that broke while nobody used it, which is noticed at its next use."""
+
 MOST_RACES = 200
+MOST_BROKEN = 3
+ANSWERS_WITHIN = timedelta(seconds=10)
+"""How long a caller waits for the database."""
 CLOSES_WITHIN = timedelta(seconds=10)
 BEGIN = "BEGIN; LOCK TABLE events IN ROW EXCLUSIVE MODE"
 """An anchor waits for whoever writes events. Who took a row first and then waited for the table would hold up both."""
@@ -116,51 +129,64 @@ Unit = Callable[[Session], Awaitable[T]]
 
 
 class Sessions:
-    """All connections of this process. Units of work that lost a race are done again."""
+    """All connections of this process. Units of work that lost a race are done again.
 
-    def __init__(self, pool: Any) -> None:
+    :param answers_within: how long a caller waits.
+    """
+
+    def __init__(self, pool: Any, answers_within: timedelta = ANSWERS_WITHIN) -> None:
         self._pool = pool
-        self._writes: set[asyncio.Task[Any]] = set()
+        self._answers_within = answers_within
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def write(self, unit: Unit[T]) -> T:
         """Run ``unit``, each statement of which that writes is durable when it returns."""
-        return await self._carried(unit)
+        return await self._waited_for(self._until_not_overtaken(unit), not_written)
 
     async def transact(self, unit: Unit[T]) -> T:
         """Run ``unit`` in one transaction, and return its result once that is durable."""
-        return await self._carried(lambda session: session.transact(unit))
+        return await self.write(lambda session: session.transact(unit))
 
-    async def read(self, unit: Unit[T]) -> T:
+    async def read(self, unit: Unit[T], *, however_long: bool = False) -> T:
         """Run ``unit``, which writes nothing; once more where the connection had broken meanwhile."""
-        self._refuse_if_closed()
-        try:
+        return await self._waited_for(self._read(unit), not_read, however_long=however_long)
+
+    async def _read(self, unit: Unit[T]) -> T:
+        for again in range(MOST_BROKEN, -1, -1):
             try:
                 return await self._with_session(unit)
-            except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InterfaceError, OSError):
-                return await self._with_session(unit)
-        except FAILURES as failure:
-            raise not_read() from failure
+            except FAILURES as failure:
+                if not (again and isinstance(failure, BROKEN)):
+                    raise not_read() from failure
+        raise not_read()
 
     async def close(self) -> None:
-        """Carry what is under way to its end, and let go."""
+        """Carry what is under way to its end, if the database lets us, and let go."""
         self._closed = True
-        while self._writes:
-            await asyncio.wait(self._writes)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=CLOSES_WITHIN.total_seconds())
         try:
-            await asyncio.wait_for(self._pool.close(), CLOSES_WITHIN.total_seconds())
+            await within(CLOSES_WITHIN, self._pool.close())
         except FAILURES:
             self._pool.terminate()
 
-    async def _carried(self, unit: Unit[T]) -> T:
-        self._refuse_if_closed()
-        task = asyncio.create_task(self._until_not_overtaken(unit))
-        self._writes.add(task)
+    async def _waited_for(
+        self, work: Coroutine[Any, Any, T], late: Callable[[], JournalUnavailable], *, however_long: bool = False
+    ) -> T:
+        if self._closed:
+            work.close()
+            raise JournalUnavailable("The journal is closed.")
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
         task.add_done_callback(self._over)
-        return await asyncio.shield(task)
+        done, _ = await asyncio.wait({task}, timeout=None if however_long else self._answers_within.total_seconds())
+        if not done:
+            raise late()
+        return task.result()
 
     def _over(self, task: "asyncio.Task[Any]") -> None:
-        self._writes.discard(task)
+        self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # it may be that nobody waits for it any more
 
@@ -178,9 +204,18 @@ class Sessions:
         async with self._pool.acquire() as connection:
             return await unit(Session(connection))
 
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise JournalUnavailable("The journal is closed.")
+
+async def within(patience: timedelta, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns. It is left to itself after that long: cancelled, asyncpg would ask the server to stop it.
+
+    :raises TimeoutError: it took longer.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda over: over.cancelled() or over.exception())
+    done, _ = await asyncio.wait({task}, timeout=patience.total_seconds())
+    if not done:
+        raise TimeoutError
+    return task.result()
 
 
 async def leave_as_it_is(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from riel.journal.postgres.holds import used
 from riel.journal.postgres.opening import Database
 from riel.journal.postgres.owners import Owners
 from riel.journal.postgres.seen import Seen
-from riel.journal.postgres.sessions import AT_ONE_MOMENT, Session, Sessions
+from riel.journal.postgres.sessions import ANSWERS_WITHIN, AT_ONE_MOMENT, Session, Sessions
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -50,12 +50,14 @@ class PostgresJournal:
         make: bool = True,
         lease: timedelta = LEASE,
         connections: int = CONNECTIONS,
+        answers_within: timedelta = ANSWERS_WITHIN,
         now: Callable[[], datetime] = utc_now,
     ) -> "PostgresJournal":
         """Open the database of a ``postgresql://`` URL, making its tables where there are none.
 
         :param make: whether that may be done.
         :param lease: how long this process is believed to live after it was last heard of.
+        :param answers_within: how long a caller waits for the database.
         :param connections: how many are kept at most, besides the one of the heartbeat.
         :raises Misconfigured: it cannot be used.
         """
@@ -66,7 +68,7 @@ class PostgresJournal:
             owners = Owners(database.beating, lease, now)
             try:
                 await owners.arrive()
-                return cls(Sessions(await database.pool(connections, commits)), owners)
+                return cls(Sessions(await database.pool(connections, commits), answers_within), owners)
             except BaseException:
                 await owners.leave()
                 raise
@@ -203,7 +205,7 @@ class PostgresJournal:
         return await self._sessions.write(lambda session: audit.anchor(session, millis(at)))
 
     async def verify(self) -> tuple[int, Broken | None]:
-        return await self._sessions.read(lambda session: session.apart(AT_ONE_MOMENT, audit.verify))
+        return await self._sessions.read(lambda session: session.apart(AT_ONE_MOMENT, audit.verify), however_long=True)
 
     async def anchors(self) -> Sequence[Anchor]:
         return await self._sessions.read(audit.anchors)

@@ -28,7 +28,7 @@ TWINS = (
 )
 OTHERS = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 OVER = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
-MOST_ENDED = 100
+MOST_ENDED = 1000
 """How many questions whose time is over are ended at once: what they hold of a limit is free again."""
 HOW_MANY = 20
 UNDER_WAY = 60_000

@@ -132,7 +132,8 @@ def record(
     if row is None:
         return None, False
     known = payment_of(row)
-    if not allowed(known.state, change.to, leased=change.fence == known.fence):
+    leased = change.fence == known.fence and known.owner == me
+    if not allowed(known.state, change.to, leased=leased):
         return known, False
     now = millis(at)
     changed = writing.after(known, change, me, at)

@@ -20,6 +20,7 @@ from riel.testing.journal.given import (
     guess,
     history,
     in_state,
+    leased,
     moved,
     opened,
     paid_back,
@@ -158,9 +159,9 @@ class RefundPromises(TwoHandles):
         refund = await paid_back(journal, "r", original, 600)
         assert isinstance(refund, PaymentRecord)
         assert (refund.kind, refund.refund_of) == ("refund", original.id)
-        refund = await moved(journal, refund, S.UNKNOWN)
+        refund = await moved(journal, refund, S.UNKNOWN, next_at=NOW)
         assert await paid_back(journal, "s", original, 600) == "exceeds"
-        await moved(journal, refund, S.REJECTED)
+        await moved(journal, await leased(journal, refund), S.REJECTED)
         again = await paid_back(journal, "t", original, 600)
         assert isinstance(again, PaymentRecord)
         assert (await journal.payment(original.id)) == original, "nothing is paid back yet"

@@ -143,9 +143,18 @@ async def settled(journal: Journal, name: str = "a", amount: int = 50_000) -> Pa
 
 
 async def in_state(journal: Journal, state: State, name: str) -> PaymentRecord:
-    """A payment in ``state``."""
+    """A payment in ``state``, at which this handle is at work."""
     record = await born(journal, name)
-    return record if state is S.SENDING else await moved(journal, record, state)
+    if state is S.SENDING:
+        return record
+    return await leased(journal, await moved(journal, record, state, next_at=NOW))
+
+
+async def leased(journal: Journal, record: PaymentRecord) -> PaymentRecord:
+    """``record``, once this handle has taken it."""
+    taken = await journal.claim_one(record.id, NOW, ())
+    assert taken is not None, f"{record.state} cannot be taken"
+    return taken
 
 
 async def paid_back(journal: Journal, name: str, original: PaymentRecord, amount: int) -> PaymentRecord | Unconfirmed:

@@ -42,6 +42,15 @@ class TransitionPromises(TwoHandles):
                 assert (known, done) == (taken, False)
         await moved(other, taken, S.REJECTED)
 
+    async def test_evidence_ends_the_lease_of_whoever_is_asking(self, journal: Journal, other: Journal) -> None:
+        record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        asking = await other.claim_one(record.id, NOW, ())
+        assert asking is not None
+        accepted = await moved(journal, record, S.PENDING)
+        for to in (S.REJECTED, S.REVIEW):
+            concluded = await other.record(record.id, Change(to=to, event="no", fence=asking.fence), NOW)
+            assert concluded == (accepted, False), "what it had asked was older than what is known"
+
     @pytest.mark.parametrize("fence", [None, 1, 2, 3, 99])
     @pytest.mark.parametrize("to", [S.PENDING, S.SETTLED, S.RETURNED])
     async def test_positive_evidence_counts_with_any_fence(
