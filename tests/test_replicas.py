@@ -12,7 +12,7 @@ import pytest
 from riel.journal import PaymentRecord, State
 
 from .support.agent import PAYEE
-from .support.bank import Bank
+from .support.bank import Bank, open_bank
 from .support.postgres import Postgres
 from .support.processes import PATIENCE, Nursery
 from .support.proof import proven, records
@@ -95,6 +95,35 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
     assert (await only(machine)).fence > 1
     assert len(bank.debits()) == 1
     await proven(machine, bank, [paid])
+
+
+@pytest.mark.parametrize("point", ["intend:after", "send:leaves", "send:after"])
+@pytest.mark.parametrize(
+    "guarantees",
+    [{}, {"dedupe": "no", "absence_seconds": "1", "send_deadline_seconds": "1"}],
+    ids=["dedupes", "does not dedupe"],
+)
+async def test_a_server_that_is_stopped_for_longer_than_its_lease_pays_once_with_the_one_that_went_on(
+    nursery: Nursery, machine: Machine, tmp_path: Path, point: str, guarantees: dict[str, str]
+) -> None:
+    with open_bank(nursery, tmp_path / "bank", **guarantees) as bank:
+        async with serving(nursery, machine, bank, strike=(point, 1, signal.SIGSTOP), module="brief") as stopped:
+            held = await stopped.call(SEND, **WHAT)
+            code = machine.code(held["data"]["paymentId"])
+            call = asyncio.create_task(stopped.call(SEND, **WHAT, verificationCode=code))
+            async with serving(nursery, machine.twin(), bank, module="brief") as other:
+
+                async def concluded() -> bool:
+                    found = await records(machine)
+                    return bool(found) and found[0].state in {State.SETTLED, State.REJECTED} and found[0].fence > 1
+
+                await until(concluded)
+                stopped.process.signal(signal.SIGCONT)
+                late = await call
+                early = await other.call(SEND, **WHAT, verificationCode=code)
+            await stopped.leave()
+        assert len(bank.debits()) == ((await only(machine)).state is State.SETTLED)
+        await proven(machine, bank, [early, late])
 
 
 async def test_a_server_with_another_key_does_not_start(
