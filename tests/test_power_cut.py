@@ -22,7 +22,7 @@ from riel.guards import Hold
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal, opening
 from riel.money import Money
-from riel.testing.journal.given import NOW, SECOND, Tally, a_question, an_intent, asked_for, moved
+from riel.testing.journal.given import NOW, SECOND, Tally, a_question, an_intent, asked_for, leased, moved
 
 from .support.database import journal_on
 from .support.memory import in_memory
@@ -83,7 +83,8 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
             case _:
                 fate = [State.PENDING, State.SETTLED]
         for events, state in enumerate(fate, 3):
-            record = await moved(journal, record, state, next_at=NOW)
+            held = record if record.owner else await leased(journal, record)
+            record = await moved(journal, held, state, next_at=NOW)
             tape.told("events", record.id, events)
         if number % 2:
             await journal.anchor(NOW)

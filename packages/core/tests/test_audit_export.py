@@ -23,6 +23,7 @@ from riel.testing.journal import (
     audited,
     born,
     guess,
+    leased,
     moved,
     opened,
     paid_back,
@@ -62,7 +63,8 @@ async def a_whole_life(journal: Journal) -> None:
     await paid_back(journal, "back", paid, 100)
     await moved(journal, await moved(journal, await born(journal, "late"), State.REJECTED), State.SETTLED)
     await moved(journal, await settled(journal, "returned"), State.RETURNED)
-    review = await moved(journal, await moved(journal, await born(journal, "odd"), State.UNKNOWN), State.REVIEW)
+    doubt = await moved(journal, await born(journal, "odd"), State.UNKNOWN, next_at=NOW)
+    review = await moved(journal, await leased(journal, doubt), State.REVIEW)
     await journal.decide(review.id, State.REJECTED, "op", "the statement of March", NOW)
     locked = (await opened(journal, a_question("locked"))).challenge
     for _ in range(5):
