@@ -152,14 +152,13 @@ class Sessions:
         """Run ``unit``, which writes nothing; once more where the connection had broken meanwhile."""
         return await self._waited_for(self._read(unit), not_read, however_long=however_long)
 
-    async def _read(self, unit: Unit[T]) -> T:
-        for again in range(MOST_BROKEN, -1, -1):
-            try:
-                return await self._with_session(unit)
-            except FAILURES as failure:
-                if not (again and isinstance(failure, BROKEN)):
-                    raise not_read() from failure
-        raise not_read()
+    async def _read(self, unit: Unit[T], broken: int = 0) -> T:
+        try:
+            return await self._with_session(unit)
+        except FAILURES as failure:
+            if isinstance(failure, BROKEN) and broken < MOST_BROKEN:
+                return await self._read(unit, broken + 1)
+            raise not_read() from failure
 
     async def close(self) -> None:
         """Carry what is under way to its end, if the database lets us, and let go."""
