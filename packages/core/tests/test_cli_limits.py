@@ -16,6 +16,8 @@ from riel.money import Money
 from riel.rail import utc_now
 from riel.testing.journal import ACCOUNT, PAYEE, a_question, opened
 
+from .limits_support import with_a_rail
+
 TEXT = f"""[limits]
 time_zone = "America/Mexico_City"
 payments_per_hour = 20
@@ -31,6 +33,7 @@ allow = ["{ACCOUNT}"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
     monkeypatch.chdir(tmp_path)
+    with_a_rail(tmp_path, monkeypatch)
     return tmp_path
 
 

@@ -11,6 +11,8 @@ from riel.guards.limits import read_limits
 from riel.host import limits_for, open_host
 from riel.redact import Redactor
 
+from .limits_support import with_a_rail
+
 ZONE = 'time_zone = "America/Mexico_City"\n'
 
 
@@ -26,6 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
     monkeypatch.chdir(tmp_path)
+    with_a_rail(tmp_path, monkeypatch)
     return tmp_path
 
 
