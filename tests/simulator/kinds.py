@@ -55,8 +55,8 @@ class Kind:
         """How many seconds after it left a request may still arrive."""
         promised = DEADLINE + ABSENCE if self.absence else 2 * DEADLINE
         if not self.lookup or self.punctual:
-            return promised - SLACK
-        return max(self.watch - self.lag - 2 * SLACK, promised - SLACK)
+            return promised - self.lag - SLACK
+        return max(self.watch - self.lag - 2 * SLACK, promised - self.lag - SLACK)
 
     def guarantees(self) -> Guarantees:
         """What its rail declares."""
