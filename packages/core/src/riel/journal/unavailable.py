@@ -8,6 +8,14 @@ def not_written() -> JournalUnavailable:
     return JournalUnavailable("The journal could not be written.")
 
 
+def late() -> JournalUnavailable:
+    """A write is under way still, and may be kept yet: a read that does not find it proves nothing."""
+    again = (
+        "Repeat exactly this call with the same code: it is paid once at most. Pay in no other way before it answers."
+    )
+    return JournalUnavailable("The journal could not be written in time, and may write it yet.", next_action=again)
+
+
 def not_read() -> JournalUnavailable:
     """A read failed, which changes nothing."""
     again = "This changed nothing. Call again in a moment, and pay nothing anew before it answers."

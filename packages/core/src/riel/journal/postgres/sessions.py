@@ -15,7 +15,7 @@ import asyncpg
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.unavailable import not_read, not_written
+from riel.journal.unavailable import late, not_read, not_written
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Sessions:
 
     async def write(self, unit: Unit[T]) -> T:
         """Run ``unit``, each statement of which that writes is durable when it returns."""
-        return await self._waited_for(self._until_not_overtaken(unit), not_written)
+        return await self._waited_for(self._until_not_overtaken(unit), late)
 
     async def transact(self, unit: Unit[T]) -> T:
         """Run ``unit`` in one transaction, and return its result once that is durable."""
@@ -171,7 +171,7 @@ class Sessions:
             self._pool.terminate()
 
     async def _waited_for(
-        self, work: Coroutine[Any, Any, T], late: Callable[[], JournalUnavailable], *, however_long: bool = False
+        self, work: Coroutine[Any, Any, T], unavailable: Callable[[], JournalUnavailable], *, however_long: bool = False
     ) -> T:
         if self._closed:
             work.close()
@@ -181,7 +181,7 @@ class Sessions:
         task.add_done_callback(self._over)
         done, _ = await asyncio.wait({task}, timeout=None if however_long else self._answers_within.total_seconds())
         if not done:
-            raise late()
+            raise unavailable()
         return task.result()
 
     def _over(self, task: "asyncio.Task[Any]") -> None:
