@@ -231,6 +231,25 @@ async def test_a_payment_that_was_added_without_a_question_is_seen(store: Sqlite
 
 
 @pytest.mark.anyio
+async def test_rows_of_a_damaged_file_are_a_break_and_not_a_crash(store: SqliteFile) -> None:
+    journal = await store.open()
+    await settled(journal)
+    await journal.anchor(NOW)
+    await journal.close()
+    store.tamper(
+        "PRAGMA writable_schema = 1",
+        "UPDATE sqlite_master SET sql = replace(replace(sql, ' NOT NULL', ''), 'STRICT', '') WHERE name = 'payments'",
+        "PRAGMA writable_schema = RESET",
+        "UPDATE payments SET body = NULL",
+    )
+    journal = await store.open()
+    _, broken = await journal.verify()
+    await journal.close()
+    assert broken is not None
+    assert "the file is damaged" in broken.sentence
+
+
+@pytest.mark.anyio
 async def test_a_confirmation_that_was_written_anew_and_says_nothing_is_seen(store: SqliteFile) -> None:
     journal = await store.open()
     record = await settled(journal, "a")

@@ -206,6 +206,12 @@ class SqliteJournal:
         return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
 
     async def verify(self) -> tuple[int, Broken | None]:
+        try:
+            return await self._verified()
+        except verifying.UNREADABLE:
+            return 0, verifying.damaged()
+
+    async def _verified(self) -> tuple[int, Broken | None]:
         events, broken = await self._leaf_through(verifying.chains)
         sealed: Broken | Sealed | None = Sealed()
         while broken is None and isinstance(sealed, Sealed):

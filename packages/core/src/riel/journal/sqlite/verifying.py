@@ -22,6 +22,9 @@ CONFIRMED = (
     "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > ? ORDER BY p.id "
     f"LIMIT {CHAINS}"
 )
+UNREADABLE = (AttributeError, TypeError, ValueError)
+"""What rows raise that hold what no column allows, as those of a damaged file can: SQLite does not look as it reads."""
+
 ANCHOR = "SELECT n, at, upto, count, hash FROM anchors WHERE n >= ? ORDER BY n LIMIT 1"
 
 
@@ -32,6 +35,11 @@ class Page:
     events: int
     broken: Broken | None
     after: str | None
+
+
+def damaged() -> Broken:
+    """What is said of a file whose rows cannot be read."""
+    return Broken("", 0, "a row holds what no column of the journal allows: the file is damaged")
 
 
 def chains(db: sqlite3.Connection, after: str) -> Page:
