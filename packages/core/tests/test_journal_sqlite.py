@@ -238,7 +238,7 @@ async def test_rows_of_a_damaged_file_are_a_break_and_not_a_crash(store: SqliteF
     await journal.close()
     store.tamper(
         "PRAGMA writable_schema = 1",
-        "UPDATE sqlite_master SET sql = replace(replace(sql, ' NOT NULL', ''), 'STRICT', '') WHERE name = 'payments'",
+        "UPDATE sqlite_master SET sql = replace(sql, 'BLOB    NOT NULL', 'BLOB') WHERE name = 'payments'",
         "PRAGMA writable_schema = RESET",
         "UPDATE payments SET body = NULL",
     )
