@@ -29,11 +29,14 @@ from riel import (
 from riel.catalog import Offered
 from riel.confirm import Asked, Setup, Terms, code_for
 from riel.confirm.mac import OwnCodes
-from riel.journal import Journal
+from riel.journal import Journal, PaymentRecord, State
+from riel.rail import utc_now
 from riel.teller import Call, Clients, Desk, Teller
 from riel.teller.desk import asked_of
+from riel.testing.journal import a_question, an_intent, moved, plainly, tried
 
 KEY = b"k" * 32
+AGAIN = timedelta(minutes=10)
 
 
 class NopPayment(Payment):
@@ -187,6 +190,32 @@ async def pay_whole(journal: Journal, sessions: int, payments: int, who: str) ->
     await asyncio.gather(*(session(number) for number in range(sessions)))
     seconds = time.perf_counter() - begun
     await teller.close(timedelta(seconds=5))
+    return seconds, took
+
+
+async def write_whole(journal: Journal, sessions: int, payments: int, who: str) -> tuple[float, list[float]]:
+    """The record of whole payments, and nothing else of them: the verbs of the journal that a payment uses."""
+    numbers, took = iter(range(payments)), list[float]()
+
+    async def session(number: int) -> None:
+        for n in numbers:
+            begun, at = time.perf_counter(), utc_now()
+            question = a_question(
+                f"{who} {n}", principal=f"{who} {number}", created_at=at, expires_at=at + timedelta(minutes=10)
+            )
+            await journal.open_challenge(question, plainly, again_within=AGAIN, no_stays=AGAIN)
+            await journal.asked(question.id, at)
+            (challenge,) = await journal.challenges(question.principal, question.digest)
+            counted = await tried(journal, challenge, at)
+            record = await journal.confirm_and_intend(counted, challenge.id, None, an_intent(f"{who} {n}"), at)
+            assert isinstance(record, PaymentRecord)
+            await moved(journal, record, State.SETTLED, at, settled_at=at)
+            took.append(time.perf_counter() - begun)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(session(number) for number in range(sessions)))
+    seconds = time.perf_counter() - begun
+    await journal.close()
     return seconds, took
 
 

@@ -52,6 +52,8 @@ Line = Annotated[str, AfterValidator(_one_line)]
 
 def said(text: str, most: int = MOST_SAID) -> str:
     """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
+    if len(text) <= most and text.isascii() and text.isprintable():  # as nearly everything is
+        return " ".join(text.split())
     looked_at = text[: most * _LOOKED_AT]
     clean = " ".join("".join(" " if hidden(c) else c for c in looked_at).split())
     if len(clean) <= most and len(looked_at) == len(text):
@@ -61,7 +63,7 @@ def said(text: str, most: int = MOST_SAID) -> str:
 
 def hiding(text: str, number: str, shown: str) -> str:
     """``text`` with ``shown`` in place of ``number``, however its characters are set apart there."""
-    characters = [re.escape(c) for c in number if c.isalnum()]
-    if len(characters) <= 6:
+    characters = [c for c in number if c.isalnum()]
+    if len(characters) <= 6 or len(text) < len(characters):
         return text
-    return re.sub(r"[\W_]*".join(characters), lambda _: shown, text, flags=re.IGNORECASE)
+    return re.sub(r"[\W_]*".join(map(re.escape, characters)), lambda _: shown, text, flags=re.IGNORECASE)

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from riel.errors import Misconfigured
-from riel.journal.postgres.sessions import FAILURES, leave_as_it_is
+from riel.journal.postgres.lines import Lines
+from riel.journal.postgres.sessions import FAILURES
 from riel.redact import Redactor
 
 T = TypeVar("T")
@@ -62,21 +63,23 @@ class Database:
         await connection.execute("SET synchronous_commit = off")
         return connection
 
-    async def pool(self, most: int, commits: str) -> Any:
+    async def lines(self, most: int, commits: str) -> Lines:
         """Connections for the verbs, each with the settings that keep what was committed."""
-        settings = {**SESSION, "synchronous_commit": commits}
+        needed = {"synchronous_commit": commits, "default_transaction_isolation": ISOLATION}
 
-        async def check(connection: Any) -> None:
-            needed = {"synchronous_commit": commits, "default_transaction_isolation": ISOLATION}
+        async def connect() -> Any:
+            settings = {**SESSION, **needed}
+            connection = await asyncpg.connect(self._url, timeout=CONNECTS_WITHIN, server_settings=settings)
             for name, value in needed.items():
                 in_force = await connection.fetchval(f"SHOW {name}")
                 if in_force != value:
+                    await connection.close()
                     raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}={in_force}: {LOSES}")
+            return connection
 
-        return await asyncpg.create_pool(
-            self._url, min_size=1, max_size=most, timeout=CONNECTS_WITHIN, server_settings=settings, init=check,
-            reset=leave_as_it_is, max_queries=1_000_000,
-        )  # fmt: skip
+        lines = Lines(connect, most)
+        async with lines.line():  # what is wrong is said at the start
+            return lines
 
     async def ready(self, *, make: bool) -> str:
         """Refuse what loses payments, and bring the tables up to date; the ``synchronous_commit`` to use.

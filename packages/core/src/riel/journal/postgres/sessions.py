@@ -15,6 +15,7 @@ import asyncpg
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
+from riel.journal.postgres.lines import BROKEN, Lines
 from riel.journal.unavailable import late, not_read, not_written
 
 T = TypeVar("T")
@@ -22,15 +23,6 @@ T = TypeVar("T")
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Failures of the server's that undid the statement for certain: somebody else was first, and it is tried anew."""
-
-BROKEN = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
-"""A connection that broke while nobody used it, which is noticed at its next use."""
 
 MOST_RACES = 200
 MOST_BROKEN = 3
@@ -60,7 +52,6 @@ class Connection(Protocol):
     async def execute(self, query: str, *args: Any) -> str: ...
     async def fetch(self, query: str, *args: Any) -> list[Any]: ...
     async def fetchrow(self, query: str, *args: Any) -> Any: ...
-    def is_in_transaction(self) -> bool: ...
 
 
 class Session:
@@ -134,8 +125,8 @@ class Sessions:
     :param answers_within: how long a caller waits.
     """
 
-    def __init__(self, pool: Any, answers_within: timedelta = ANSWERS_WITHIN) -> None:
-        self._pool = pool
+    def __init__(self, lines: Lines, answers_within: timedelta = ANSWERS_WITHIN) -> None:
+        self._lines = lines
         self._answers_within = answers_within
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -166,9 +157,10 @@ class Sessions:
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=CLOSES_WITHIN.total_seconds())
         try:
-            await within(CLOSES_WITHIN, self._pool.close())
-        except FAILURES:
-            self._pool.terminate()
+            with suppress(*FAILURES):
+                await within(CLOSES_WITHIN, self._lines.close())
+        finally:
+            self._lines.terminate()
 
     async def _waited_for(
         self, work: Coroutine[Any, Any, T], unavailable: Callable[[], JournalUnavailable], *, however_long: bool = False
@@ -200,7 +192,7 @@ class Sessions:
         raise not_written()
 
     async def _with_session(self, unit: Unit[T]) -> T:
-        async with self._pool.acquire() as connection:
+        async with self._lines.line() as connection:
             return await unit(Session(connection))
 
 
@@ -215,12 +207,3 @@ async def within(patience: timedelta, work: Coroutine[Any, Any, T]) -> T:
     if not done:
         raise TimeoutError
     return task.result()
-
-
-async def leave_as_it_is(connection: Connection) -> None:
-    """What asyncpg does with a connection that comes back: nothing, where nothing is left open.
-
-    Its own way is a round trip after each use, to undo what no verb does.
-    """
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")

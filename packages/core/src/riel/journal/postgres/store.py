@@ -68,7 +68,7 @@ class PostgresJournal:
             owners = Owners(database.beating, lease, now)
             try:
                 await owners.arrive()
-                return cls(Sessions(await database.pool(connections, commits), answers_within), owners)
+                return cls(Sessions(await database.lines(connections, commits), answers_within), owners)
             except BaseException:
                 await owners.leave()
                 raise
