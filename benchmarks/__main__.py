@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import calls, growth, payments, replicas
+from benchmarks import calls, clabe, growth, payments, replicas
 from benchmarks.figures import Figure, show
 
 MEASURES = {
@@ -13,6 +13,7 @@ MEASURES = {
     "memory": calls.memory,
     "growth": growth.measure,
     "replicas": replicas.measure,
+    "clabe": clabe.measure,
 }
 
 
