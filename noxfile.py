@@ -119,7 +119,9 @@ def wheels(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, with the peer in the same run, and print a table of ratios."""
     _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    peers = session.create_tmp()
+    _install(session, f"--target={peers}", "--no-deps", "--group=peers")
+    session.run("python", "-m", "benchmarks", *session.posargs, env={"BENCHMARK_PEERS": peers})
 
 
 @nox.session

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
@@ -102,6 +102,25 @@ def _limits(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+class Listen(NamedTuple):
+    """An address of this machine and a port."""
+
+    host: str
+    port: int
+
+
+def _listen(value: Any) -> Any:
+    """``host:port``, the host as an IP address: a name could come to mean another interface."""
+    if not isinstance(value, str):
+        return value
+    host, _, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        return Listen(host.strip("[]"), range(65536)[int(port)])
+    except (ValueError, IndexError) as failure:
+        raise ValueError("write an address and a port, such as 127.0.0.1:8430") from failure
+
+
 RailNames = Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1)]
 
 
@@ -121,6 +140,7 @@ class Settings(BaseSettings):
     live: bool = False
     notices_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
     notices_url: Annotated[SecretStr, AfterValidator(_notices_url)] | None = None
+    webhooks: Annotated[Listen | None, NoDecode, BeforeValidator(_listen)] = None
     log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "warning"
     rail: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
     """What ``riel.toml`` says under ``[rail.<name>]``, unread: each rail reads its own."""

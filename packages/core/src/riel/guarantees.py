@@ -31,6 +31,7 @@ def not_yet(reason: str) -> Capability:
 
 
 NO_STATEMENT = not_yet("This package does not read the rail's own list of a day yet.")
+NO_RETURN = not_yet("This package does not give back payments that were received.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,14 @@ class Capabilities:
     """What the rail can do besides sending.
 
     ``statement``: its client has ``statement(day)`` as well, which lists all that the rail took on one day.
+    ``give_back``: its client has ``received(refund)`` as well, which makes the payment that returns a received one.
     """
 
     refund: Capability
     partial_refund: Capability
     status: Capability = yes
     statement: Capability = NO_STATEMENT
+    give_back: Capability = NO_RETURN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

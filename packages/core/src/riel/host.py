@@ -76,6 +76,11 @@ async def open_host(
         if outbox is not None:
             stack.push_async_callback(outbox.close)
             outbox.start()
+        if settings.webhooks is not None and rounds:
+            from riel.listening import listening
+
+            url = await stack.enter_async_context(listening(teller, *settings.webhooks, logs))
+            log.info("providers may write to %s/webhooks/<rail>", url)
         if rounds:
             teller.start()
         yield Host(teller=teller, tools=every_tool(teller, secrets, logs), grace=grace)

@@ -59,7 +59,8 @@ class Payee:
 class Payment(Wire):
     """The arguments of ``{rail}_send_payment``. A rail adds its own fields and says who is paid.
 
-    A rail of several currencies declares a field ``currency``.
+    A rail of several currencies declares a field ``currency``. Validators that depend on the rail's settings find them
+    as the context of the validation (``info.context``), which is ``None`` where there are none.
     """
 
     amount: MinorUnits
@@ -272,6 +273,27 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a provider's own message to us came to: whose payments there is news of, and the answer it expects.
+
+    The message is a hint and no evidence: whatever it says, the rail is asked about each of ``references``.
+    """
+
+    references: tuple[str, ...] = ()
+    status: int = 200
+    body: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Something that a rail shows on the command line, under ``riel <rail> <name>``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """A tool of a rail's own besides the three, for reading: ``run`` gets the open client and the checked input."""
 
@@ -295,6 +317,9 @@ class Rail:
     :param guarantees: one value, or a function of the settings where they decide.
     :param docs: a folder of markdown in the package.
     :param sandbox: makes the pretend bank from whatever settings are there.
+    :param by_hand: where the rail cannot refund: what a person needs to ask for the money back, in names and words.
+    :param hear: reads a message that the provider sends of its own accord: ``hear(settings, headers, body)``.
+    :param tables: what ``riel <rail> <name>`` shows, each made from whatever settings are there.
     """
 
     name: str
@@ -312,6 +337,9 @@ class Rail:
     tools: tuple[Tool, ...] = ()
     docs: str = ""
     sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
+    by_hand: Callable[[Order], Mapping[str, str]] | None = None
+    hear: Callable[[Any, Mapping[str, str], bytes], Heard] | None = None
+    tables: Mapping[str, Callable[[Mapping[str, str]], Table]] = field(default_factory=dict)
 
     verbs: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
 

@@ -25,6 +25,7 @@ VALUES: Mapping[str, type] = {
     "capabilities": Capabilities,
     "tools": tuple,
     "docs": str,
+    "tables": Mapping,
 }
 
 
@@ -52,10 +53,14 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
         for declared in dataclasses.fields(Capabilities):
             if not isinstance(getattr(rail.capabilities, declared.name), Capability):
                 yield f"declares a capability {declared.name!r} that is none of yes, never(...) and not_yet(...)"
-    for name in ("connect", "guarantees", "sandbox"):
+    for name in ("connect", "guarantees", "sandbox", "by_hand", "hear"):
         value = getattr(rail, name)
-        if not (callable(value) or isinstance(value, Guarantees) or (name == "sandbox" and value is None)):
+        may_be_missing = name not in {"connect", "guarantees"}
+        if not (callable(value) or isinstance(value, Guarantees) or (may_be_missing and value is None)):
             yield f"declares a {name} that cannot be called"
+    for name, table in rail.tables.items() if isinstance(rail.tables, Mapping) else ():
+        if not (isinstance(name, str) and TOOL.fullmatch(name) and callable(table)):
+            yield f"declares a table {name!r}: name it in lower case, and give a function that makes it"
 
 
 def _wrong_money(rail: Rail) -> Iterator[str]:

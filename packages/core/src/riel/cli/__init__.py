@@ -79,6 +79,11 @@ def _typed(given: list[str]) -> int:
         add_completion=False,
         pretty_exceptions_enable=False,  # they print local variables, which may be secrets
     )
+    if given[0] not in COMMANDS and not given[0].startswith("-"):
+        from riel.cli.of_a_rail import tables_of
+
+        if (tables := tables_of(given[0])) is not None:
+            app.add_typer(tables, name=given[0])
     for name, (module, promise) in COMMANDS.items():
         if given[0] == name:
             _add(app, name, import_module(module))

@@ -187,6 +187,7 @@ class Topic(StrEnum):
     REFUND_RETURNED = "refund.returned"
     REFUND_REJECTED = "refund.rejected"
     REFUND_REVIEW = "refund.review"
+    REFUND_BY_HAND = "refund.by_hand"
     TEST = "notices.test"
 
 

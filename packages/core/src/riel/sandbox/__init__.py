@@ -17,7 +17,7 @@ from riel.errors import BrokenRail
 from riel.rail import Rail, Sandbox
 from riel.redact import Redactor
 from riel.sandbox.faults import Fault, wrap
-from riel.sandbox.serving import serving
+from riel.serving import serving
 from riel.text import said
 
 __all__ = ["Banks", "Fault", "bank_of", "run_banks", "serving", "wrap"]

@@ -3,21 +3,13 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from riel.config import is_loopback, what_is_wrong
 from riel.rail import Sandbox, Wire
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
-
-HANG_UP = "riel.hang_up"
-"""The ASGI extension by which ``serving`` lets an app cut its connection."""
+from riel.serving import HANG_UP, App, Message, Receive, Send, answer_with, body_of
 
 NONSENSE = b'{"status": "settled", "amount": \x00\xff<html>'
 LONGEST_BODY = 10_000
@@ -75,7 +67,7 @@ async def _with(fault: Fault | None, app: App, scope: dict[str, Any], receive: R
     if kind == "down":
         return await _hang_up(scope, receive, send)
     if kind == "error":
-        return await _answer(send, 500, b'{"error": "ordered by a test"}')
+        return await answer_with(send, 500, b'{"error": "ordered by a test"}')
     answer: list[Message] = []
 
     async def keep(message: Message) -> None:
@@ -87,7 +79,7 @@ async def _with(fault: Fault | None, app: App, scope: dict[str, Any], receive: R
             async with asyncio.timeout(fault.seconds):
                 await _gone(receive)
     if kind == "nonsense":
-        return await _answer(send, 200, NONSENSE)
+        return await answer_with(send, 200, NONSENSE)
     if kind != "lost":
         for message in answer:
             await send(message)
@@ -129,17 +121,17 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
                 }
                 for debit in sandbox.debits()
             ]
-            await _answer(send, 200, json.dumps(debits).encode())
+            await answer_with(send, 200, json.dumps(debits).encode())
         case "POST", "/_sandbox/faults":
             try:
-                fault = Fault.model_validate_json(await _body(receive))
+                fault = Fault.model_validate_json(await body_of(receive, LONGEST_BODY))
             except ValidationError as failure:
                 return await _refuse(send, 422, what_is_wrong(failure, lambda name: name or "the fault"))
             waiting.append(fault)
-            await _answer(send, 200, fault.model_dump_json(exclude_none=True).encode())
+            await answer_with(send, 200, fault.model_dump_json(exclude_none=True).encode())
         case "DELETE", "/_sandbox/faults":
             waiting.clear()
-            await _answer(send, 200, b"[]")
+            await answer_with(send, 200, b"[]")
         case _, "/_sandbox/debits" | "/_sandbox/faults":
             await _refuse(send, 405, "GET /_sandbox/debits, POST or DELETE /_sandbox/faults")
         case _:
@@ -147,21 +139,5 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
     return None
 
 
-async def _body(receive: Receive) -> bytes:
-    """The body, or so much of it that it cannot be what it should."""
-    body, more = b"", True
-    while more and len(body) < LONGEST_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body[:LONGEST_BODY]
-
-
 async def _refuse(send: Send, status: int, reason: str) -> None:
-    await _answer(send, status, json.dumps({"error": reason}).encode())
-
-
-async def _answer(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await answer_with(send, status, json.dumps({"error": reason}).encode())

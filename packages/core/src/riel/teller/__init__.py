@@ -15,9 +15,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from riel.crash import step
-from riel.errors import JournalUnavailable, NotFound
+from riel.errors import JournalUnavailable, NotFound, NothingLearned, NothingSent
 from riel.journal import Challenge, PaymentRecord, State
+from riel.rail import Payment, Refund
 from riel.teller.asking import ask
+from riel.teller.by_hand import open_case
 from riel.teller.carrying import carry
 from riel.teller.clients import Clients
 from riel.teller.confirming import confirm
@@ -108,6 +110,38 @@ class Teller:
             raise NotFound("There is no such payment.")
         return found
 
+    async def news(self, rail: str, reference: str) -> bool:
+        """Ask the rail about this payment, because it said that there is news of it; whether there is such a payment.
+
+        The work goes on behind the call. What the news is counts for nothing until the rail says it when asked.
+        """
+        found = await step("news_of", self.desk.journal.by_reference(rail, self.desk.rails[rail].mode, reference))
+        if found is not None and self.desk.can_ask(found) and self._idle(found) and self._may_look(found):
+            await self._look(found)
+        return found is not None
+
+    async def open_case(self, record: PaymentRecord, reason: str) -> str:
+        """The number of the case of a payment whose money only a person can ask back."""
+        return await open_case(self.desk, record, reason)
+
+    async def received(self, rail: str, refund: Refund) -> Payment | None:
+        """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
+
+        :raises NothingSent: the rail cannot be asked.
+        """
+        client = await self.desk.clients.of(rail)
+        try:
+            async with asyncio.timeout(self.desk.pace.answer_within.total_seconds()):
+                found: Payment | None = await step("received", client.received(refund))  # type: ignore[attr-defined]
+        except (NothingLearned, TimeoutError) as failure:
+            raise NothingSent(
+                "The rail did not tell what was received.",
+                code="RAIL_UNREACHABLE",
+                retryable=True,
+                next_action="Repeat exactly this call in a moment: it is done once at most.",
+            ) from failure
+        return found
+
     async def close(self, grace: timedelta) -> None:
         """Finish what is being sent within ``grace`` and write it down, then seal the record.
 
@@ -196,7 +230,7 @@ class Teller:
         return True
 
     async def _look(self, record: PaymentRecord) -> None:
-        if record.state is State.SETTLED:
+        if record.state is State.SETTLED or record.next_at is None:
             self._begin(record, look_without_lease)
             return
         await self.take_up_one(record)

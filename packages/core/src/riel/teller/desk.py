@@ -85,19 +85,19 @@ class Desk:
 
     def kept(self, record: PaymentRecord, change: Change) -> Change:
         """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
-        account = record.payee.account
-
-        def plain(text: str, most: int = MOST_SAID) -> str:
-            return said(hiding(self.clean(text), account, masked(account)), most)
-
         return replace(
             change,
-            why=plain(change.why),
-            code=plain(change.code),
-            said=plain(change.said),
-            rail_id=plain(change.rail_id),
-            facts={said(name): plain(value, MOST_FACT) for name, value in change.facts.items()},
+            why=self.plain(change.why, record),
+            code=self.plain(change.code, record),
+            said=self.plain(change.said, record),
+            rail_id=self.plain(change.rail_id, record),
+            facts={said(name): self.plain(value, record, MOST_FACT) for name, value in change.facts.items()},
         )
+
+    def plain(self, text: str, record: PaymentRecord, most: int = MOST_SAID) -> str:
+        """Somebody's words about ``record``, without a secret and without its whole account number."""
+        account = record.payee.account
+        return said(hiding(self.clean(text), account, masked(account)), most)
 
     def guard(self, terms: Terms) -> None:
         """Ask every guard.

@@ -7,6 +7,7 @@ from datetime import datetime
 from riel.crash import step
 from riel.errors import NothingLearned
 from riel.journal import Change, PaymentRecord, State
+from riel.journal.life import allowed
 from riel.rail import Answer
 from riel.teller.carrying import carry
 from riel.teller.desk import Desk, original_of
@@ -66,15 +67,17 @@ async def look(desk: Desk, record: PaymentRecord) -> Found:
 
 
 async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord:
-    """Ask after a settled payment: only positive evidence can change it, and that counts whoever brings it."""
+    """Ask after a payment that is settled, or of which nothing was expected: only positive evidence can change it."""
     rules = desk.rails[record.rail].guarantees
     found = await look(desk, record)
     if not isinstance(found, Answer):
         return record
     change = from_answer(record, rules, found, desk.now(), desk.pace.patience.drawn(desk.below))
-    if change.to is not State.RETURNED:
+    if not allowed(record.state, change.to, leased=False):
         return record
-    written, _ = await step("record_return", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
+    written, done = await step("record_news", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
+    if done:
+        _tell(written, change)
     return written
 
 

@@ -15,7 +15,8 @@ from riel.teller import Teller
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
 from riel.tools.reading import Reading
-from riel.tools.three import CheckStatus, RequestRefund, SendPayment, Verb
+from riel.tools.refunds import RequestRefund
+from riel.tools.three import CheckStatus, SendPayment, Verb
 
 __all__ = ["Described", "Envelope", "every_tool", "not_an_object", "unknown_tool"]
 

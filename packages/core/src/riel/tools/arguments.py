@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, WithJsonSchema, create_model
 from pydantic_core import ErrorDetails
 
+from riel.catalog import Offered
 from riel.confirm import well_formed
 from riel.errors import BadInput
 from riel.money import MOST, masked
@@ -59,17 +60,17 @@ def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def check(model: type[M], arguments: Mapping[str, Any], rail: Rail) -> M:
-    """The arguments as ``model`` has them.
+def check(model: type[M], arguments: Mapping[str, Any], offered: Offered) -> M:
+    """The arguments as ``model`` has them. Its validators find the rail's settings as the context of the validation.
 
     :raises BadInput: with a code, a sentence and the field; nothing was sent.
     """
     if len(arguments) > _MOST_ARGUMENTS:
         raise BadInput("There are more arguments than any tool has.", code="UNKNOWN_ARGUMENT")
     try:
-        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False)
+        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=offered.settings)
     except ValidationError as failure:
-        raise _refusal(failure, arguments, rail) from None
+        raise _refusal(failure, arguments, offered.rail) from None
     code = getattr(checked, CODE_FIELD, None)
     if code is not None and not well_formed(code):
         raise BadInput(

@@ -28,6 +28,8 @@ STATUSES = (
     "refunded",
     "declined",
     "expired",
+    "refund_manual",
+    "not_needed",
 )
 
 _UNTIL_IT_IS_CLEAR = (
@@ -101,6 +103,24 @@ def status_of(record: PaymentRecord) -> str:
             return record.state.value
         case _:
             return "pending"
+
+
+def by_hand(
+    offered: Offered, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What is said where a refund was asked for and the rail takes nothing back: nothing moved.
+
+    :param case: its number, where the payment has settled. :param facts: what a person needs, in the rail's own words.
+    """
+    if record.state in {State.RETURNED, State.REJECTED}:
+        return receipt(offered, record) | {"status": "not_needed", "moneyMoved": False}
+    told = receipt(offered, record) | {"status": "refund_manual", "moneyMoved": False}
+    if not case:
+        message = f"It has not settled yet, and cannot be called back. {told.get('message', '')}"
+        return told | {"message": message.strip()}
+    reason = offered.rail.capabilities.refund.reason
+    message = f"Nothing was paid back: {reason} Give the person caseId and what is forThePerson; no tool can do more."
+    return told | {"caseId": case, "message": message, "forThePerson": dict(facts or {})}
 
 
 def receipt(offered: Offered, record: PaymentRecord) -> dict[str, Any]:
@@ -202,6 +222,9 @@ def output_schema(rail: Rail) -> dict[str, Any]:
         "mode": {"type": "string", "enum": ["live", "test", "sandbox"], "description": "Where the money is."},
         "paymentId": {"type": "string", "description": "riel's own id, from the first question on."},
         "formattedAmount": {"type": "string", "description": "The amount for people: MXN 1,234.50."},
+        "moneyMoved": {"type": "boolean", "description": "Of a refund that only a person can ask for: false."},
+        "caseId": {"type": "string", "description": "The number of the case that was opened for a person."},
+        "forThePerson": {"type": "object", "description": "What a person needs to ask for the money themselves."},
         "refundedAmount": {"type": "integer", "description": "What was paid back, in minor units."},
         "expiresAt": {"type": "string", "description": "When the code's time is over (ISO 8601, UTC)."},
         "payee": {"type": "object", "description": "Who is paid, the account masked."},

@@ -55,7 +55,7 @@ class Reading:
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask the rail."""
-        asked = check(self.tool.input, arguments, self.offered.rail)
+        asked = check(self.tool.input, arguments, self.offered)
         client = await self.teller.desk.clients.of(self.offered.rail.name)
         try:
             async with asyncio.timeout(self.teller.desk.pace.answer_within.total_seconds()):

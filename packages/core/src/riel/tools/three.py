@@ -1,4 +1,4 @@
-"""The three tools that every rail gets: send a payment, check its status, ask for a refund."""
+"""Two of the three tools that every rail gets: send a payment, check its status. ``refunds`` has the third."""
 
 import re
 from abc import ABC, abstractmethod
@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 from riel.catalog import Offered
 from riel.confirm import Terms
-from riel.errors import NothingSent
-from riel.journal import Challenge, PaymentRecord, State
+from riel.journal import Challenge, State
 from riel.money import Money, masked
-from riel.rail import Payment, Rail, Refund, Wire
+from riel.rail import Payment, Rail, Wire
 from riel.redact import Redactor
 from riel.teller import Call, Teller
 from riel.tools.arguments import CODE_FIELD, check, with_code
@@ -91,87 +90,9 @@ class SendPayment(Verb):
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask, or pay what a code confirms."""
-        payment = check(self.model, arguments, self.rail)
+        payment = check(self.model, arguments, self.offered)
         assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
-        code: str | None = getattr(payment, CODE_FIELD)
-        payee = payment.payee()
-        self.logs.remember(payee.account, masked(payee.account))
-        terms = Terms(
-            kind="payment",
-            rail=self.rail.name,
-            mode=self.offered.mode,
-            principal=principal,
-            payer=_bound_to(self.offered),
-            payee=payee,
-            money=Money(payment.amount, getattr(payment, "currency", self.rail.currencies[0])),
-            arguments=_plain(payment),
-        )
-        call = Call(terms=terms, offered=self.offered, model=payment, purpose=payment.purpose())
-        return await _confirmed(self, call, code)
-
-
-class RequestRefund(Verb):
-    """Ask a person, then ask the rail to pay back once."""
-
-    name, read_only, scope = "request_refund", False, "payments:refund"
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return f"Request a refund by {self.rail.title}"
-
-    @property
-    def description(self) -> str:
-        """For the model."""
-        able = self.rail.capabilities
-        part = "" if able.partial_refund.able else f" Only the whole amount: {able.partial_refund.reason}"
-        if not able.refund.able:
-            return f"{self.rail.title} makes no refunds: {able.refund.reason} The tool answers with that."
-        return (
-            f"Ask {self.rail.title} to pay back a settled payment. It works like {self.rail.name}_send_payment: the "
-            f"first call asks a person, the second, with their verificationCode, is done once.{part}"
-        )
-
-    @property
-    def model(self) -> type[Wire]:
-        """Its arguments."""
-        return with_code(self.rail.refund)
-
-    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
-        """Ask, or pay back what a code confirms."""
-        refund = check(self.model, arguments, self.rail)
-        assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
-        able = self.rail.capabilities
-        if not able.refund.able:
-            raise _not_supported(able.refund.reason)
-        code: str | None = getattr(refund, CODE_FIELD)
-        original = await self.teller.find(self.rail.name, getattr(refund, self.rail.reference_field), principal)
-        if not isinstance(original, PaymentRecord) or original.kind != "payment":
-            raise _not_refundable()
-        if original.payer != self.offered.payer:
-            raise NothingSent(
-                "It was paid from another account than this server's.",
-                code="OTHER_ACCOUNT",
-                next_action="Ask for the refund where it was paid.",
-            )
-        amount = getattr(refund, "amount", None) or original.money.amount
-        if amount != original.money.amount and not able.partial_refund.able:
-            raise _not_supported(able.partial_refund.reason)
-        if code is None:
-            _refundable(original, amount)
-        terms = Terms(
-            kind="refund",
-            rail=self.rail.name,
-            mode=self.offered.mode,
-            principal=principal,
-            payer=_bound_to(self.offered),
-            payee=original.payee,
-            money=Money(amount, original.money.currency),
-            arguments=_plain(refund),
-            original=original.id,
-        )
-        call = Call(terms=terms, offered=self.offered, model=refund, purpose=refund.reason, original=original)
-        return await _confirmed(self, call, code)
+        return await paid(self, payment, plain(payment), principal, getattr(payment, CODE_FIELD))
 
 
 class CheckStatus(Verb):
@@ -204,14 +125,34 @@ class CheckStatus(Verb):
         field = on_the_wire(self.rail, self.rail.reference_field)
         given = arguments.get(field)
         if not (isinstance(given, str) and OURS.fullmatch(given) and len(arguments) == 1):
-            given = getattr(check(self.rail.lookup, arguments, self.rail), self.rail.reference_field)
+            given = getattr(check(self.rail.lookup, arguments, self.offered), self.rail.reference_field)
         found = await self.teller.status(self.rail.name, given, principal)
         if isinstance(found, Challenge):
             return success(held(found, "", self.teller.desk.now()))
         return success(receipt(self.offered, found))
 
 
-async def _confirmed(verb: Verb, call: Call, code: str | None) -> Envelope:
+async def paid(
+    verb: Verb, payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
+) -> Envelope:
+    """Ask whether ``payment``, which the agent asked for with ``arguments``, may be made; or make it."""
+    payee = payment.payee()
+    verb.logs.remember(payee.account, masked(payee.account))
+    terms = Terms(
+        kind="payment",
+        rail=verb.rail.name,
+        mode=verb.offered.mode,
+        principal=principal,
+        payer=bound_to(verb.offered),
+        payee=payee,
+        money=Money(payment.amount, getattr(payment, "currency", verb.rail.currencies[0])),
+        arguments=arguments,
+    )
+    call = Call(terms=terms, offered=verb.offered, model=payment, purpose=payment.purpose())
+    return await confirmed(verb, call, code)
+
+
+async def confirmed(verb: Verb, call: Call, code: str | None) -> Envelope:
     """The first call asks; the second, with the code, does it or says what became of it."""
     if code is None:
         challenge, where = await verb.teller.ask(call)
@@ -223,36 +164,11 @@ async def _confirmed(verb: Verb, call: Call, code: str | None) -> Envelope:
     return success(receipt(verb.offered, record))
 
 
-def _bound_to(offered: Offered) -> str:
+def bound_to(offered: Offered) -> str:
     """The payer that a confirmation is bound to: any, where each server has a pretend bank of its own."""
     return "" if offered.mode == "sandbox" else offered.payer
 
 
-def _plain(model: Wire) -> dict[str, Any]:
+def plain(model: Wire) -> dict[str, Any]:
     """The arguments as they go over the wire, without the code and without what was not given."""
     return model.model_dump(mode="json", by_alias=True, exclude={CODE_FIELD}, exclude_none=True)
-
-
-def _refundable(original: PaymentRecord, amount: int) -> None:
-    """Refuse at once what the journal would refuse in the end."""
-    if original.state is not State.SETTLED:
-        raise _not_refundable()
-    if amount > original.money.amount - original.refunded:
-        raise NothingSent(
-            "The refund is more than what is left of the payment. Nothing was sent.",
-            code="REFUND_EXCEEDS_PAYMENT",
-            next_action="Ask for at most refundable, in minor units.",
-            details={"refundable": original.money.amount - original.refunded},
-        )
-
-
-def _not_refundable() -> NothingSent:
-    return NothingSent(
-        "Only a settled payment can be refunded. Nothing was sent.",
-        code="NOT_REFUNDABLE",
-        next_action="Check its status first.",
-    )
-
-
-def _not_supported(reason: str) -> NothingSent:
-    return NothingSent(reason, code="NOT_SUPPORTED", next_action="Nothing was sent. Tell the person why.")

@@ -1,18 +1,27 @@
-"""Any ASGI app, over real HTTP, on a loopback port, in the loop that runs already."""
+"""Any ASGI app, over real HTTP, in the loop that runs already."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from riel.errors import Misconfigured
-from riel.sandbox.faults import HANG_UP, App, Receive, Send
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+HANG_UP = "riel.hang_up"
+"""The ASGI extension by which an app drops its connection without an answer."""
 
 
 @contextlib.asynccontextmanager
-async def serving(app: App, port: int = 0, *, grace: float = 1.0) -> AsyncIterator[str]:
-    """Serve ``app`` on a loopback port while inside (0: one that is free), and yield its base URL.
+async def serving(app: App, port: int = 0, *, host: str = "127.0.0.1", grace: float = 1.0) -> AsyncIterator[str]:
+    """Serve ``app`` while inside, and yield its base URL.
 
+    :param port: 0 is one that is free.
+    :param host: the address to listen at; unless it is told, nobody but this machine can reach it.
     :param grace: seconds that requests under way may still take when it ends.
     :raises Misconfigured: the port is taken.
     """
@@ -38,11 +47,11 @@ async def serving(app: App, port: int = 0, *, grace: float = 1.0) -> AsyncIterat
     state = ServerState()
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(lambda: Line(config, state, {}), "127.0.0.1", port)
+        server = await loop.create_server(lambda: Line(config, state, {}), host, port)
     except OSError as failure:
         raise Misconfigured(f"port {port} cannot be used: {failure.strerror}") from failure
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for line in list(state.connections):
@@ -55,3 +64,20 @@ async def serving(app: App, port: int = 0, *, grace: float = 1.0) -> AsyncIterat
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+async def body_of(receive: Receive, longest: int) -> bytes:
+    """The body of a request, or so much of it that it cannot be what it should."""
+    body, more = b"", True
+    while more and len(body) < longest:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body[:longest]
+
+
+async def answer_with(send: Send, status: int, body: bytes) -> None:
+    """Answer a request with JSON."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

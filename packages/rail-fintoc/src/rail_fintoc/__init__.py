@@ -1,0 +1,1 @@
+"""Fintoc: transfers in Mexico and Chile, and its own 18 tools."""

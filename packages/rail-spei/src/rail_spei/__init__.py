@@ -1,0 +1,93 @@
+"""SPEI, Mexico's interbank transfers, through STP: the declaration of the rail.
+
+What costs time to import (httpx, starlette, the client) waits until a payment needs it.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rail_spei.codes import ERRORS
+from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund
+from rail_spei.settings import GUARANTEES, SpeiSettings, catalogue
+from rail_spei.webhooks import hear
+from riel import Capabilities, Order, Rail, Sandbox, Table, hookimpl, never, yes
+
+if TYPE_CHECKING:
+    import httpx
+
+    from rail_spei.client import SpeiClient
+
+__all__ = ["banks", "by_hand", "connect", "riel_rails", "sandbox"]
+
+FINAL = "A settled SPEI payment is final: only the payee can give it back."
+WHOLE = "SPEI gives payments back whole."
+
+
+def connect(
+    settings: SpeiSettings, transport: "httpx.AsyncBaseTransport | None" = None
+) -> "AbstractAsyncContextManager[SpeiClient]":
+    """Open a client of STP."""
+    from rail_spei.client import opened
+
+    return opened(settings, transport)
+
+
+def sandbox(settings: Mapping[str, str]) -> Sandbox:
+    """Make the pretend STP for a client with these settings."""
+    from rail_spei.pretend import sandbox as pretend
+
+    return pretend(settings)
+
+
+def by_hand(order: Order) -> Mapping[str, str]:
+    """What a person needs to ask for the money of a settled payment, which no program can take back."""
+    return {
+        "trackingKey": order.reference,
+        "operationDate": order.facts.get("operationDate", ""),
+        "amount": str(order.money),
+        "payeeInstitution": order.payee.institution,
+        "cepUrl": order.facts.get("cepUrl", ""),
+        "whomToAsk": "First the payee: they can pay it back, or have their bank return it. Then STP, for a request to "
+        "the payee's institution, which needs the payee's consent. Last, a formal complaint (aclaración) with STP's "
+        "specialised unit (UNE), and CONDUSEF.",
+        "aQuienPedirlo": "Primero al beneficiario: puede pagar de vuelta o pedir a su banco que devuelva. Luego a STP, "
+        "para una solicitud a la institución receptora, que requiere consentimiento del beneficiario. Por último, una "
+        "aclaración ante la UNE de STP y CONDUSEF.",
+        "promised": "nothing: whether and when it comes back depends on the payee",
+    }
+
+
+def banks(settings: Mapping[str, str]) -> Table:
+    """The table of institutions."""
+    table = catalogue(Path(settings["banks"]) if "banks" in settings else None)
+    as_of = f"as of {table.as_of}" if table.as_of else "without a date"
+    return Table(
+        title=f"Institutions of SPEI, {as_of}",
+        columns=("clabe", "participant", "name", "status", "note"),
+        rows=tuple((one.clabe_code, one.participant, one.name, one.status, one.note) for one in table),
+    )
+
+
+@hookimpl
+def riel_rails() -> Iterable[Rail]:
+    """The one rail of this package."""
+    yield Rail(
+        name="spei",
+        title="SPEI",
+        currency="MXN",
+        payment=SpeiPayment,
+        lookup=SpeiLookup,
+        refund=SpeiRefund,
+        receipt=SpeiReceipt,
+        connect=connect,
+        settings=SpeiSettings,
+        errors=ERRORS,
+        capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, give_back=yes),
+        guarantees=GUARANTEES,
+        sandbox=sandbox,
+        by_hand=by_hand,
+        hear=hear,
+        tables={"banks": banks},
+    )

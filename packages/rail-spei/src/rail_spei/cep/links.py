@@ -1,0 +1,18 @@
+"""Where a person reads the CEP: the polite way, which asks nothing of Banxico's form."""
+
+import re
+
+BANXICO = "https://www.banxico.org.mx/cep"
+"""The site of the CEP. Its form asks for everything about a payment, so the tracking key alone reveals nothing."""
+
+_TO_A_CEP = re.compile(r"https://www\.banxico\.org\.mx/cep(?:-beta)?/go\?[A-Za-z0-9%&=+/._~-]{1,2000}", re.ASCII)
+
+
+def cep_link(url_cep: str | None = None) -> str:
+    """STP's link (``urlCEP``) where it does lead to Banxico, else the form, which a person fills in.
+
+    A link is shown to people who trust it. It comes from outside, so it is matched whole, host and all.
+    """
+    if url_cep is not None and _TO_A_CEP.fullmatch(url_cep):
+        return url_cep
+    return f"{BANXICO}/"

@@ -1,0 +1,67 @@
+"""Whether the payee's name that the receiving bank reports may be the name that was sent.
+
+SPEI credits an account, never a name, and banks abbreviate, swap surnames and cut: so words are compared, not texts,
+and a difference is a warning and never a failure.
+"""
+
+import re
+from typing import Literal, TypeAlias
+
+from rail_spei.cep.plain import plain
+
+NameMatch: TypeAlias = Literal["same", "partly", "different", "unknown"]
+"""``same``: every word of the shorter name is in the longer one. ``unknown``: one of them says nothing."""
+
+ON_THE_WIRE = 40
+"""How many characters of a name SPEI carries."""
+
+SAYS_NOTHING = {
+    *("a", "al", "da", "de", "del", "e", "en", "i", "la", "las", "los", "mi", "of", "the", "y"),
+    *("cv", "rl", "sa", "sab", "sapi", "sc"),
+    *("na", "nd"),
+}
+"""Particles, legal forms, and the marks of a missing value: shared by strangers, dropped by banks."""
+
+CONTRACTIONS = {
+    "fco": "francisco",
+    "fdez": "fernandez",
+    "glez": "gonzalez",
+    "gpe": "guadalupe",
+    "hdez": "hernandez",
+    "ma": "maria",
+    "mtz": "martinez",
+    "rdz": "rodriguez",
+}
+"""How names are usually shortened in Mexico."""
+
+SHORTEST_CUT = 3
+
+
+def names_match(sent: str, reported: str) -> NameMatch:
+    """How much of one name is in the other, word by word, in any order."""
+    shorter, longer = sorted((_words(sent), _words(reported)), key=len)
+    if not shorter:
+        return "unknown"
+    left = list(longer)
+    shared = 0
+    for word in sorted(shorter, key=len, reverse=True):  # the least ambiguous word chooses first
+        twin = next((w for w in left if w == word), None) or next((w for w in left if _cut(w, word)), None)
+        if twin is not None:
+            left.remove(twin)
+            shared += 1
+    if shared == 0:
+        return "different"
+    enough = len(shorter) > 1 or len(longer) == 1  # a first name alone is shared by many
+    return "same" if shared == len(shorter) and enough else "partly"
+
+
+def _words(name: str) -> list[str]:
+    """What a name says in what SPEI carries of it: no particles, no initials, no legal form."""
+    words = plain(re.sub(r"[.'\u2019]", "", name)[:ON_THE_WIRE]).split()
+    return [CONTRACTIONS.get(w, w) for w in words if len(w) > 1 and w not in SAYS_NOTHING]
+
+
+def _cut(one: str, other: str) -> bool:
+    """Whether one word is the other with its end cut off."""
+    short, long = sorted((one, other), key=len)
+    return len(short) >= SHORTEST_CUT and long.startswith(short)

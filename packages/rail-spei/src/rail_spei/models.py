@@ -1,0 +1,106 @@
+"""What an agent writes and reads: the arguments of the three tools, and the receipt."""
+
+from datetime import date
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from rail_spei.fields import Clabe, Concept, RecipientName, TrackingKey
+from rail_spei.settings import SpeiSettings, catalogue
+from riel import Line, Lookup, MinorUnits, Payee, Payment, Receipt, Refund
+
+
+class SpeiPayment(Payment):
+    """Pay one CLABE in Mexican pesos."""
+
+    amount: Annotated[MinorUnits, Field(description="Amount in centavos, a positive integer (50000 = MXN 500.00).")]
+    clabe: Clabe
+    concept: Concept
+    recipient_name: RecipientName
+
+    _institution: str = PrivateAttr("")
+
+    @field_validator("clabe")
+    @classmethod
+    def _can_be_paid(cls, clabe: str, info: ValidationInfo) -> str:
+        """An institution that takes part, and not the account that pays, as far as the settings are there to tell."""
+        settings = info.context
+        if isinstance(settings, SpeiSettings):
+            settings.catalogue.of(clabe, test=settings.mode != "live")
+            if clabe == settings.account:
+                raise PydanticCustomError("same_account", "is the account that pays")
+        return clabe
+
+    @model_validator(mode="after")
+    def _knows_its_institution(self, info: ValidationInfo) -> Self:
+        settings = info.context
+        table = settings.catalogue if isinstance(settings, SpeiSettings) else catalogue(None)
+        known = table.by_code.get(self.clabe[:3])
+        self._institution = known.name if known else ""
+        return self
+
+    def payee(self) -> Payee:
+        """Who is paid."""
+        return Payee(self.clabe, name=self.recipient_name, institution=self._institution)
+
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.concept
+
+
+class SpeiReturn(Payment):
+    """Give back, whole, a payment that was received. It is made from what STP tells of it, never by an agent."""
+
+    MEANS: ClassVar[str] = "return"
+
+    account: str
+    name: str
+    institution: str
+    tracking_key: str
+    operation_date: date
+    reason: str
+
+    def payee(self) -> Payee:
+        """Who paid it."""
+        return Payee(self.account, name=self.name, institution=self.institution)
+
+    def purpose(self) -> str:
+        """What it gives back."""
+        return f"return of {self.tracking_key}: {self.reason}"
+
+
+class SpeiLookup(Lookup):
+    """Ask what became of a payment."""
+
+    tracking_key: TrackingKey
+
+
+class SpeiRefund(Refund):
+    """Ask for the money of a payment that was sent, or give back one that was received."""
+
+    tracking_key: TrackingKey
+    reason: Annotated[Line, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+
+
+class SpeiReceipt(Receipt):
+    """What became of a payment."""
+
+    tracking_key: Annotated[str | None, Field(description="The clave de rastreo: unique in its operating day.")] = None
+    operation_date: Annotated[
+        str | None,
+        Field(description="SPEI's operating date (YYYY-MM-DD), which begins at 18:00 the business day before."),
+    ] = None
+    bank_name: Annotated[str | None, Field(description="The institution that the CLABE belongs to.")] = None
+    cep_url: Annotated[
+        str | None, Field(description="Where a person finds Banxico's receipt (CEP), the public proof of settlement.")
+    ] = None
+    provider_order: Annotated[str | None, Field(description="STP's own number of the order.")] = None
+    provider_state: Annotated[str | None, Field(description="The state as STP writes it, such as LQ.")] = None
+    provider_code: Annotated[str | None, Field(description="STP's own code of a refusal, or cause of a return.")] = None
+    payee_name_at_bank: Annotated[
+        str | None, Field(description="The holder's name as the receiving bank reported it. SPEI pays by account only.")
+    ] = None
+    name_matches: Annotated[
+        str | None, Field(description="Whether that is the recipientName: same, partly, different.")
+    ] = None

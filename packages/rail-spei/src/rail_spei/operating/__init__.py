@@ -1,0 +1,79 @@
+"""The operating day that a payment belongs to, which begins at 18:00 of the business day before.
+
+SPEI runs around the clock; the day is one of accounting. It is money all the same: STP refuses a second order of one
+key on the same operating day only, and books it on the next. So nothing here depends on the machine: the rules of the
+time zone come from a package, and not from a system whose rules may be from before 2022, when Mexico gave up daylight
+saving.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from rail_spei.operating.holidays import Holidays
+
+__all__ = [
+    "MEXICO_CITY",
+    "ROLL",
+    "Holidays",
+    "closes",
+    "is_business_day",
+    "last_business_day",
+    "next_business_day",
+    "operating_date",
+]
+
+
+def _mexico_city() -> ZoneInfo:
+    with files("tzdata.zoneinfo.America").joinpath("Mexico_City").open("rb") as rules:
+        return ZoneInfo.from_file(rules, key="America/Mexico_City")
+
+
+MEXICO_CITY = _mexico_city()
+ROLL = time(18)
+DAY = timedelta(days=1)
+
+
+def is_business_day(day: date, holidays: Holidays) -> bool:
+    """Whether banks work on ``day``: Monday to Friday, and no holiday of theirs."""
+    return day.weekday() < 5 and day not in holidays
+
+
+def next_business_day(day: date, holidays: Holidays) -> date:
+    """The first business day after ``day``."""
+    return _business_day_from(day + DAY, holidays)
+
+
+def last_business_day(day: date, holidays: Holidays) -> date:
+    """The last business day before ``day``."""
+    day -= DAY
+    while not is_business_day(day, holidays):
+        day -= DAY
+    return day
+
+
+def operating_date(at: datetime, holidays: Holidays) -> date:
+    """The operating day that STP gives to what it gets at ``at``.
+
+    :raises ValueError: ``at`` has no time zone, so nobody knows which instant is meant.
+    """
+    if at.utcoffset() is None:
+        raise ValueError("this time has no time zone: the operating day is one of an instant")
+    local = at.astimezone(MEXICO_CITY)
+    day = local.date()
+    return _business_day_from(day + DAY if local.time() >= ROLL else day, holidays)
+
+
+def closes(day: date, holidays: Holidays) -> datetime:
+    """The first instant, in UTC, that no longer belongs to the operating day ``day``: 18:00 in Mexico City.
+
+    What is no business day is no operating day. An order that was given such a day (the list of holidays has changed
+    since) is booked on the business day after, so it is that one that has to close.
+    """
+    return datetime.combine(_business_day_from(day, holidays), ROLL, MEXICO_CITY).astimezone(UTC)
+
+
+def _business_day_from(day: date, holidays: Holidays) -> date:
+    while not is_business_day(day, holidays):
+        day += DAY
+    return day

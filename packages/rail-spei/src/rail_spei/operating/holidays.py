@@ -1,0 +1,65 @@
+"""The days on which Mexico's banks are closed, computed for any year and corrected by whoever knows better.
+
+The rules are those of the bank supervisor's yearly list for credit institutions, checked with that of 2026. One
+rule is left out because it could not be checked: 1 October of the years in which the presidency changes hands (next in
+2030). To leave it out is the safe error: an order is looked up on the day that we believe and on the next one, never on
+an earlier one. Who knows it for certain adds the day.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+FIXED = ((1, 1), (5, 1), (9, 16), (11, 2), (12, 12), (12, 25))  # month, day
+MONDAYS = ((2, 1), (3, 3), (11, 3))  # month, which Monday: Constitution, Juárez, Revolution
+BEFORE_EASTER = (3, 2)  # Thursday and Friday of Holy Week
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """The computed holidays, with ``extra`` ones, and without the ``removed`` ones.
+
+    :raises ValueError: a day stands in both.
+    """
+
+    extra: AbstractSet[date] = frozenset()
+    removed: AbstractSet[date] = frozenset()
+
+    def __post_init__(self) -> None:
+        if both := self.extra & self.removed:
+            raise ValueError(f"{min(both)} is both an extra holiday and a removed one: leave it in one of the lists")
+
+    def __contains__(self, day: date) -> bool:
+        return day in self.extra or (day in computed(day.year) and day not in self.removed)
+
+    def of(self, year: int) -> list[date]:
+        """The holidays of ``year``, those on a weekend included."""
+        return sorted(computed(year) - self.removed | {day for day in self.extra if day.year == year})
+
+
+@cache
+def computed(year: int) -> frozenset[date]:
+    """The holidays of ``year`` by the rules that hold since 2006."""
+    fixed = {date(year, month, day) for month, day in FIXED}
+    mondays = {_monday(year, month, which) for month, which in MONDAYS}
+    return frozenset(fixed | mondays | {easter(year) - timedelta(days=days) for days in BEFORE_EASTER})
+
+
+def easter(year: int) -> date:
+    """Easter Sunday of ``year`` by the Gregorian calendar (Meeus, Jones and Butcher: the steps have no names)."""
+    a, (b, c) = year % 19, divmod(year, 100)
+    d, e = divmod(b, 4)
+    g = (8 * b + 13) // 25
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    l = (32 + 2 * e + 2 * i - h - k) % 7  # noqa: E741
+    m = (a + 11 * h + 19 * l) // 433
+    month = (h + l - 7 * m + 90) // 25
+    return date(year, month, (h + l - 7 * m + 33 * month + 19) % 32)
+
+
+def _monday(year: int, month: int, which: int) -> date:
+    """The first, second, … Monday of a month."""
+    first = date(year, month, 1)
+    return first + timedelta(days=-first.weekday() % 7 + 7 * (which - 1))

@@ -1,0 +1,178 @@
+"""The rail's settings, read and checked whole before a rail is offered, and what follows from them."""
+
+import hashlib
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from rail_spei.codes import REFUSALS
+from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, carried_name
+from rail_spei.institutions import Catalogue
+from rail_spei.operating import Holidays
+from riel import FOREVER, Guarantees, Line, Misconfigured, Mode, RailSettings
+
+ORDERS, QUERIES = "/speiws/rest", "/efws/API"
+DEMO, DEMO_QUERIES = "demo.stpmex.com", "https://efws-dev.stpmex.com/efws/API"
+
+SEND_DEADLINE = timedelta(seconds=20)
+LOOKUP_LAG = timedelta(seconds=60)
+WATCH = timedelta(days=1)
+RETURNS = timedelta(days=5)
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("write https://host/path, without a user, a query or a fragment")
+    if parts.scheme != "https" and not (here and parts.scheme == "http"):
+        raise ValueError("it must begin with https://")
+    return url.rstrip("/")
+
+
+def _days(value: Any) -> Any:
+    return [day.strip() for day in value.split(",") if day.strip()] if isinstance(value, str) else value
+
+
+def _printable(name: str) -> str:
+    if not carried_name(name):
+        raise ValueError("it holds nothing that SPEI carries: write it with letters of the Latin alphabet")
+    return name
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Days = Annotated[frozenset[date], NoDecode, BeforeValidator(_days)]
+
+
+class SpeiSettings(RailSettings):
+    """One company at STP: its alias, its key, and the account that pays."""
+
+    base_url: Annotated[Url, Field(description="Where orders go, as STP gave it to you.")]
+    query_url: Annotated[Url | None, Field(description="Where orders are asked after (EFWS).")] = None
+    empresa: Annotated[Line, Field(min_length=1, max_length=15, description="The alias that STP gave you.")]
+    private_key: Annotated[Path, Field(description="The path of the RSA key: PKCS#8 PEM, encrypted.")]
+    private_key_passphrase: Annotated[SecretStr, Field(description="What the key is encrypted with.")]
+    account: Annotated[Clabe, Field(description="The CLABE that pays.")]
+    payer_name: Annotated[Line, AfterValidator(_printable), Field(description="Who pays, as the payee reads it.")]
+    payer_rfc: Annotated[Taxpayer, Field(description="RFC or CURP of who pays; `ND` where there is none.")] = "ND"
+    key_prefix: Annotated[
+        KeyPrefix,
+        Field(description="What your tracking keys begin with: 1 to 6 of A-Z and 0-9, since all companies share them."),
+    ]
+    ca_bundle: Annotated[Path | None, Field(description="The path of certificates to trust instead of the usual.")] = (
+        None
+    )
+    banks: Annotated[Path | None, Field(description="A table of institutions instead of the packaged one.")] = None
+    holidays: Annotated[Days, Field(description="Bank holidays besides the computed ones: `2030-10-01,…`.")] = (
+        frozenset()
+    )
+    business_days: Annotated[Days, Field(description="Computed bank holidays that are none.")] = frozenset()
+    latitude: Annotated[str | None, Field(pattern=r"^-?[0-9.]{1,29}$", description="If your contract asks.")] = None
+    longitude: Annotated[str | None, Field(pattern=r"^-?[0-9.]{1,29}$", description="If your contract asks.")] = None
+
+    @field_validator("empresa")
+    @classmethod
+    def _as_it_is_signed(cls, empresa: str) -> str:
+        if not empresa.isascii() or "|" in empresa:
+            raise ValueError("an alias at STP is ASCII without pipes")
+        return empresa
+
+    @model_validator(mode="after")
+    def _everything_works(self) -> "SpeiSettings":
+        """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
+        from rail_spei.pretend.identity import is_published
+        from rail_spei.stp.signing import SigningKey
+
+        key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())
+        if is_published(key.public_key) and not self.pretend:
+            raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
+        catalogue(self.banks)
+        calendar(self.holidays, self.business_days)
+        if self.ca_bundle is not None and not self.ca_bundle.is_file():
+            raise Misconfigured("RIEL_SPEI_CA_BUNDLE is not the path of a file of certificates")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Whose system it is."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def pretend(self) -> bool:
+        """Whether that system is on this machine."""
+        return self.host in {"localhost", "127.0.0.1", "::1"}
+
+    @property
+    def mode(self) -> Mode:
+        """STP's demo host is the test system; every other host but this machine moves real money."""
+        return "test" if self.pretend or self.host == DEMO else "live"
+
+    @property
+    def payer(self) -> str:
+        """The company's account at STP, in the system in which it is: the same whatever key signs."""
+        return hashlib.sha256(f"stp {self.host} {self.empresa} {self.account}".encode()).hexdigest()[:16]
+
+    @property
+    def orders_at(self) -> str:
+        """The base of the requests that move money; a bare host gets STP's usual path."""
+        return self.base_url if urlsplit(self.base_url).path else self.base_url + ORDERS
+
+    @property
+    def queries_at(self) -> str:
+        """The base of the queries: as set, or as STP's two systems have it."""
+        if self.query_url is not None:
+            return self.query_url
+        if self.host == DEMO:
+            return DEMO_QUERIES
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}{QUERIES}"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Who takes part in SPEI."""
+        return catalogue(self.banks)
+
+    @property
+    def calendar(self) -> Holidays:
+        """The days on which banks are closed."""
+        return calendar(self.holidays, self.business_days)
+
+
+@cache
+def catalogue(path: Path | None) -> Catalogue:
+    """The table of institutions, read once."""
+    return Catalogue.read(path)
+
+
+def calendar(extra: frozenset[date], removed: frozenset[date]) -> Holidays:
+    """The holidays as the settings correct them.
+
+    :raises Misconfigured: one of them is in both lists.
+    """
+    try:
+        return Holidays(extra, removed)
+    except ValueError as failure:
+        raise Misconfigured(f"RIEL_SPEI_HOLIDAYS and RIEL_SPEI_BUSINESS_DAYS: {failure}") from None
+
+
+GUARANTEES = Guarantees(
+    dedupe="by_reference",
+    dedupe_window=FOREVER,
+    refusals_stored=False,
+    refusals=REFUSALS,
+    lookup="by_reference",
+    lookup_lag=LOOKUP_LAG,
+    absence_after=None,
+    watch=WATCH,
+    returns=RETURNS,
+    settles="later",
+    refunds="no",
+    send_deadline=SEND_DEADLINE,
+)
+"""What SPEI through STP promises. A tracking key is unique for one operating day only, so ``prepare`` narrows the
+window of a repeated send, and the time from which absence is proven, for each order by its own day."""

@@ -1,0 +1,100 @@
+"""The company's private key: it is read once, it signs, and nothing about it is ever shown.
+
+STP asks for an RSA key in an encrypted PEM file, and for RSA PKCS#1 v1.5 with SHA-256, in base64. No error here keeps
+its cause or says the path: somebody may have put the key itself where its path belongs.
+"""
+
+import os
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from riel import Misconfigured
+
+FILE, PASSPHRASE = "RIEL_SPEI_PRIVATE_KEY", "RIEL_SPEI_PRIVATE_KEY_PASSPHRASE"
+RENEW = "encrypt it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
+LONGEST = 100_000  # bytes: a PEM file with its certificates is a tenth of that
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SigningKey:
+    """A key that signs for the company."""
+
+    _key: RSAPrivateKey = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path, passphrase: str) -> "SigningKey":
+        """The key in the file at ``path``, whatever text stands before it (``Bag Attributes`` of a ``.p12``).
+
+        A key that is not encrypted is refused: STP's manual asks for a passphrase, and such a file alone would be
+        enough to pay with.
+
+        :raises Misconfigured: in one sentence that names the setting and shows nothing of either.
+        """
+        pem = _read(path)
+        if not passphrase:
+            raise Misconfigured(f"{PASSPHRASE} is empty: set the passphrase that the private key is encrypted with")
+        _must_be_encrypted(pem)
+        try:
+            key = load_pem_private_key(pem, passphrase.encode())
+        except (ValueError, TypeError):
+            raise Misconfigured(f"{PASSPHRASE} does not open the private key: correct it") from None
+        except UnsupportedAlgorithm:
+            raise Misconfigured(f"{FILE} is encrypted in a way that is not supported: {RENEW}") from None
+        if not isinstance(key, RSAPrivateKey):
+            raise Misconfigured(f"{FILE} holds a key that is not RSA: STP signs with RSA only")
+        return cls(key)
+
+    @property
+    def public_key(self) -> RSAPublicKey:
+        """The half that STP has, and verifies with."""
+        return self._key.public_key()
+
+    def sign(self, cadena: str) -> str:
+        """The ``firma`` of a text: standard base64 with padding, in one line."""
+        return b64encode(self._key.sign(cadena.encode(), PKCS1v15(), SHA256())).decode()
+
+
+def verified(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
+    """Whether ``firma`` is the signature of ``cadena``, written in the one way in which it may be."""
+    try:
+        signature = b64decode(firma)
+        public_key.verify(signature, cadena.encode(), PKCS1v15(), SHA256())
+    except (InvalidSignature, NotBase64, ValueError):
+        return False
+    return b64encode(signature).decode() == firma
+
+
+def _read(path: Path) -> bytes:
+    """What is in the file. As ssh does, one of our own that others may read is refused.
+
+    A file of another owner is how orchestrators mount secrets: who may read it is theirs to say, not ours to mend.
+    """
+    try:
+        with path.open("rb") as file:
+            held = os.fstat(file.fileno())
+            if os.name == "posix" and held.st_uid == os.getuid() and held.st_mode & 0o077:
+                raise Misconfigured(f"{FILE} is a file that others can read: run chmod 600 on it")
+            return file.read(LONGEST)
+    except OSError as failure:
+        raise Misconfigured(f"{FILE} is not the path of a file that can be read: {failure.strerror}") from None
+    except ValueError:  # a path with a null character
+        raise Misconfigured(f"{FILE} is not the path of a file that can be read") from None
+
+
+def _must_be_encrypted(pem: bytes) -> None:
+    """Asked without a passphrase, an encrypted key is a ``TypeError``: so a bad file and a bad passphrase differ."""
+    try:
+        load_pem_private_key(pem, None)
+    except TypeError:
+        return
+    except (ValueError, UnsupportedAlgorithm):
+        raise Misconfigured(f"{FILE} is not a PEM file with a private key: {RENEW}") from None
+    raise Misconfigured(f"{FILE} is not encrypted: {RENEW}")

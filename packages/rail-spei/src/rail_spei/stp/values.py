@@ -1,0 +1,105 @@
+"""The values in what STP writes: text, accounts, amounts, days and instants, each in all the forms it comes in.
+
+Whatever tells one order from another is read exactly or refused. Information is read where it can be.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from rail_spei.stp.causes import Cause, cause_of
+from rail_spei.stp.written import shown, whole
+from riel import Money, said
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLABE_DIGITS = 18
+NO_TEXT = {"", "null"}  # STP also writes the word, where there is nothing
+LONGEST_LINK = 2000
+
+_PESOS = re.compile(r"-?[0-9]{1,17}(\.[0-9]+)?")
+
+
+def _exact_text(value: object) -> str | None:
+    if isinstance(value, str):
+        text = value.strip()
+        return None if text in NO_TEXT else text
+    if value is None or type(value) is int:
+        return None if value is None else str(value)
+    raise ValueError("is no text")
+
+
+def _account(value: object) -> str | None:
+    """An account that came as a number has lost its zeros in front: 014… is a bank."""
+    text = _exact_text(value)
+    return text.zfill(CLABE_DIGITS) if text and type(value) is int else text
+
+
+def _centavos(value: object) -> int | None:
+    """Pesos as a JSON number or a string, exactly; a binary float never gets here."""
+    if isinstance(value, str):
+        value = value.strip()
+        if value in NO_TEXT:
+            return None
+    if value is None:
+        return None
+    if type(value) is int or isinstance(value, Decimal) or (isinstance(value, str) and _PESOS.fullmatch(value)):
+        return Money.of_decimal(Decimal(value), "MXN").amount
+    raise ValueError("is no amount")
+
+
+def _information(value: object) -> str:
+    text = str(value) if type(value) is int else value
+    clean = said(text) if isinstance(text, str) else ""
+    return "" if clean in NO_TEXT else clean
+
+
+def _link(value: object) -> str:
+    """An address of STP's or Banxico's. Nothing but https is handed on."""
+    text = said(value, LONGEST_LINK) if isinstance(value, str) else ""
+    return text if text.startswith("https://") and " " not in text and not text.endswith("…") else ""
+
+
+def _day(value: object) -> date | None:
+    """AAAAMMDD."""
+    number = whole(value)
+    try:
+        return date(number // 10_000, number // 100 % 100, number % 100) if number else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(value: object) -> datetime | None:
+    """Milliseconds since 1970, as a number or a string; ``"0"`` and null are none."""
+    number = whole(value)
+    try:
+        return EPOCH + timedelta(milliseconds=number) if number and number > 0 else None
+    except OverflowError:
+        return None
+
+
+def _something(value: Any) -> Any:
+    """``{}``, ``[]`` and ``""`` are other ways of writing null."""
+    return value or None
+
+
+def _cause(value: object) -> Cause | None:
+    """``causaDevolucion``: null, a number, a number as a string, or a text."""
+    nothing = value is None or whole(value) == 0 or (isinstance(value, str) and value.strip() in NO_TEXT)
+    return None if nothing else cause_of(value)
+
+
+Exact = Annotated[str | None, BeforeValidator(_exact_text)]
+Key = Annotated[str, BeforeValidator(_exact_text)]
+Account = Annotated[str | None, BeforeValidator(_account)]
+Centavos = Annotated[int | None, BeforeValidator(_centavos)]
+Information = Annotated[str, BeforeValidator(_information)]
+Shown = Annotated[str, BeforeValidator(shown)]
+Link = Annotated[str, BeforeValidator(_link)]
+Whole = Annotated[int | None, BeforeValidator(whole)]
+Day = Annotated[date | None, BeforeValidator(_day)]
+Instant = Annotated[datetime | None, BeforeValidator(_instant)]
+GivenBack = Annotated[Cause | None, BeforeValidator(_cause)]
+Something = BeforeValidator(_something)

@@ -1,0 +1,59 @@
+"""What STP tells of an order, in the core's words."""
+
+from rail_spei.cep import cep_link, names_match
+from rail_spei.stp.answers import Told
+from rail_spei.stp.states import State
+from riel import Answer, Entry, Order, Status
+
+CURRENCY = "MXN"
+
+
+def answer(told: Told, order: Order) -> Answer:
+    """Where the order stands. What STP echoed goes along: the core compares it with what was asked."""
+    state = told.state()
+    return Answer(
+        status=state.status,
+        rail_id="" if told.number is None else str(told.number),
+        amount=told.amount,
+        currency=CURRENCY,
+        account=told.payee_account,
+        settled_at=told.settled_at if state.status is Status.SETTLED else None,
+        code=_code(told, state),
+        said="STP is in a state that nobody explained: an operator should ask." if state.alert else "",
+        facts=dict(_facts(told, order, state)),
+    )
+
+
+def _code(told: Told, state: State) -> str:
+    if state.word == "returned" and told.cause is not None:
+        return told.cause.native
+    return state.native
+
+
+def _facts(told: Told, order: Order, state: State) -> list[tuple[str, str]]:
+    """What the receipt shows. A state that nobody explained is shown as STP writes it."""
+    facts = [("providerState", state.code), ("cepUrl", cep_link(told.cep_link or None))]
+    if told.number is not None:
+        facts.append(("providerOrder", str(told.number)))
+    if told.day is not None:
+        facts.append(("operationDate", told.day.isoformat()))
+    if state.word == "returned" and told.cause is not None:
+        facts.append(("providerCode", told.cause.code))
+    if told.cep_name:
+        facts.append(("payeeNameAtBank", told.cep_name))
+        facts.append(("nameMatches", names_match(order.payee.name, told.cep_name)))
+    return facts
+
+
+def entry(told: Told) -> Entry:
+    """A line of the list of an operating day."""
+    return Entry(
+        kind="payment",
+        reference=told.key,
+        status=told.state().status,
+        amount=told.amount or 0,
+        currency=CURRENCY,
+        account=told.payee_account,
+        rail_id="" if told.number is None else str(told.number),
+        at=told.captured_at,
+    )
