@@ -6,14 +6,19 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from refusals import SOMETHING, refusals
 
+from riel import ErrorCode
+from riel.catalog import discover
+
 REFERENCE = Path(__file__).resolve().parent / "reference"
+RAILS = ("mock", "spei")
 MARK = "<!-- Written by docs/generate.py: change the code, or the script. -->"
 
 SETTINGS = {
@@ -26,6 +31,8 @@ SETTINGS = {
     "factor_file": "The file that the factor `file` appends codes to, one JSON object a line.",
     "rails": "The rails that may be loaded, separated by commas. One that is named and cannot be offered stops the "
     "start. Production wants this.",
+    "scopes": "What the tools may do, separated by commas, such as `payments:read,account:view`. A tool of "
+    "another scope is neither listed nor run.",
     "answer_within": "Seconds until a call is answered, done or not; what is not done goes on behind it.",
     "principal": "Whose payments these are: who confirms, and whose limits count.",
     "language": "The language of the question that the person is shown.",
@@ -42,6 +49,7 @@ USUAL = {
     "home": "beside the journal's file, or the user's data directory where it is no file",
     "factor": "`totp` where a rail is not pretend; else `file` where `RIEL_FACTOR_FILE` is set, `console` where not",
     "rails": "every one that is installed",
+    "scopes": "all of them",
 }
 ASKED = {"account": "1234567897", "amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
 STATUSES = {
@@ -59,8 +67,7 @@ STATUSES = {
 
 
 def settings_page() -> str:
-    """Every setting of the server, and of each first-party rail."""
-    from rail_mock.settings import MockSettings
+    """Every setting of the server."""
     from riel.config import VARIABLES, Settings
     from riel.guards.limits import Table
 
@@ -77,16 +84,6 @@ def settings_page() -> str:
                 SETTINGS[name],
             )
         )
-    schema = MockSettings.model_json_schema()["properties"]
-    mock = [
-        (
-            f"`RIEL_MOCK_{name.upper()}`",
-            _kind(schema[name]),
-            "" if field.is_required() else f"`{_plain(field.default)}`",
-            field.description or "Where the bank is. On this machine it is a pretend one, and `--sandbox` supplies it.",
-        )
-        for name, field in MockSettings.model_fields.items()
-    ]
     return _page(
         "Settings",
         "Settings come from the environment and from a file, the environment first. The file is `riel.toml` in the "
@@ -97,8 +94,7 @@ def settings_page() -> str:
         "## A rail's own",
         "They are `RIEL_<RAIL>_<NAME>`, or `name` under `[rail.<rail>]` in `riel.toml`. Every rail has "
         "`RIEL_<RAIL>_BASE_URL`; an address on this machine means a pretend bank, in mode `sandbox`.",
-        "These are those of the rail `mock`:",
-        _table(("variable", "value", "unless set", "what it decides"), mock),
+        f"Those of each: {_links()}.",
         "## Limits",
         "They stand in `riel.toml` alone: under `[limits]` for everybody, `[limits.rail.<rail>]` and "
         "`[limits.principal.<principal>]`. Amounts are minor units by currency: `{ MXN = 500_000 }`. "
@@ -111,16 +107,10 @@ def settings_page() -> str:
 
 def errors_page() -> str:
     """Every code that may stand under ``error``."""
-    from rail_mock.codes import ERRORS
-
     rows = []
     for refusal in refusals().values():
         says = " / ".join(refusal.messages) or "Which argument it is, or what failed, and why."
         rows.append((f"`{refusal.code}`", says, "yes" if refusal.retryable else "", " / ".join(refusal.advice)))
-    rail = [
-        (f"`{known.code}`", known.meaning, "yes" if known.retryable else "", known.remedy)
-        for known in sorted(ERRORS.values(), key=lambda known: known.code)
-    ]
     columns = ("code", "message", "retryable", "nextAction")
     return _page(
         "Errors",
@@ -134,8 +124,7 @@ def errors_page() -> str:
         f"Where a sentence depends on the call, {SOMETHING} stands for the rest.",
         _table(columns, rows),
         "## Of a rail",
-        "Each rail has codes of its own, with its name in front. These are those of `mock`:",
-        _table(columns, rail),
+        f"Each rail has codes of its own, with its name in front: {_links()}.",
     )
 
 
@@ -186,6 +175,67 @@ async def _tools(codes: Path) -> str:
         _example("mock_send_payment", {**ASKED, "verificationCode": "654321"}, paid),
     ]
     return _page("Tools", *parts)
+
+
+def rail_page(name: str) -> str:
+    """A first-party rail: its settings, its tools and its codes."""
+    rail = next(found.rail for found in discover(only=[name]).rails)
+    schema = rail.settings.model_json_schema()["properties"]
+    settings = [
+        (
+            f"`RIEL_{name.upper()}_{field.upper()}`",
+            _kind(schema[field]),
+            "" if about.is_required() or not about.default else f"`{_plain(about.default)}`",
+            about.description or "Where the bank is. On this machine it is a pretend one, and `--sandbox` supplies it.",
+        )
+        for field, about in rail.settings.model_fields.items()
+    ]
+    codes: dict[str, ErrorCode] = {}
+    theirs: dict[str, list[str]] = {}
+    for native, known in rail.errors.items():
+        codes.setdefault(known.code, known)
+        if known.code.lower() != f"{name}_{native}":
+            theirs.setdefault(known.code, []).append(f"`{native}`")
+    rows = [
+        (f"`{code}`", known.meaning, "yes" if known.retryable else "", known.remedy, ", ".join(theirs.get(code, ())))
+        for code, known in sorted(codes.items())
+    ]
+    tables = [f"`riel {name} {table}` shows the {table}." for table in rail.tables]
+    return _page(
+        f"The rail `{name}`: {rail.title}",
+        "## Settings",
+        _table(("variable", "value", "unless set", "what it decides"), settings),
+        *tables,
+        "## Tools",
+        *asyncio.run(_tools_of(name)),
+        "## Codes",
+        "What stands under `error`, or under `reason` where a payment came back. The last column has the rail's own "
+        "names of what leads to it; where one has a sentence of its own, that is said instead.",
+        _table(("code", "message", "retryable", "nextAction", "the rail's own"), rows),
+    )
+
+
+async def _tools_of(name: str) -> list[str]:
+    from riel.config import read_settings
+    from riel.host import open_host
+    from riel.redact import Redactor
+
+    folder = Path.cwd()
+    os.environ.update(
+        RIEL_JOURNAL=str(folder / f"{name}.db"), RIEL_FACTOR_FILE=str(folder / "codes.jsonl"), RIEL_RAILS=name
+    )
+    parts = []
+    async with open_host(read_settings(), Redactor(), sandbox=True) as host:
+        for tool in host.tools.values():
+            manner = "reads" if tool.read_only else "changes something"
+            scope = f", scope `{tool.scope}`" if tool.scope else ""
+            about = f"*{tool.title}: {manner}{scope}.*"
+            parts += [f"### `{tool.name}`", about, tool.description, _arguments(tool.input_schema)]
+    return parts
+
+
+def _links() -> str:
+    return ", ".join(f"[{name}](rails/{name}.md)" for name in RAILS)
 
 
 def _last_code(codes: Path) -> str:
@@ -246,6 +296,8 @@ def _parameters(command: Any) -> Iterator[tuple[str, str]]:
 
 def _arguments(schema: Mapping[str, Any]) -> str:
     needed = set(schema.get("required", ()))
+    if not schema["properties"]:
+        return "It takes no arguments."
     rows = [
         (f"`{name}`", _kind(about), "yes" if name in needed else "", about.get("description", ""))
         for name, about in schema["properties"].items()
@@ -288,7 +340,13 @@ def _page(title: str, *parts: str) -> str:
     return "\n\n".join((MARK, f"# {title}", *parts)) + "\n"
 
 
-PAGES = {"cli": cli_page, "errors": errors_page, "settings": settings_page, "tools": tools_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli": cli_page,
+    "errors": errors_page,
+    "settings": settings_page,
+    "tools": tools_page,
+    **{f"rails/{name}": partial(rail_page, name) for name in RAILS},
+}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ def anyio_backend() -> str:
 
 
 def served(folder: Path) -> StdioServerParameters:
-    env = environment(folder, factor="file", factor_file=folder / "codes")
+    env = environment(folder, rails="mock", factor="file", factor_file=folder / "codes")
     return StdioServerParameters(command=sys.executable, args=["-m", "riel", "serve", "--sandbox"], env=env, cwd=folder)
 
 

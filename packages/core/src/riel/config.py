@@ -4,6 +4,7 @@
 ``RIEL_CONFIG`` names). A rail's own are ``RIEL_<RAIL>_<FIELD>``, or ``field = …`` under ``[rail.<rail>]``.
 """
 
+import contextlib
 import difflib
 import ipaddress
 import json
@@ -27,6 +28,7 @@ PREFIX = "RIEL_"
 FILE = "riel.toml"
 SECRET = re.compile(r"key|secret|token|pass|credential", re.IGNORECASE)
 SHORTEST_KEY = 16
+MOST_PORT = 65535
 ANY_RAIL = re.compile(r"RIEL_([A-Z][A-Z0-9]{0,19})_.+")
 
 Banks = Callable[[Rail], Mapping[str, str]]
@@ -111,17 +113,18 @@ class Listen(NamedTuple):
 
 def _listen(value: Any) -> Any:
     """``host:port``, the host as an IP address: a name could come to mean another interface."""
-    if not isinstance(value, str):
+    if value is None or isinstance(value, Listen):
         return value
-    host, _, port = value.rpartition(":")
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-        return Listen(host.strip("[]"), range(65536)[int(port)])
-    except (ValueError, IndexError) as failure:
-        raise ValueError("write an address and a port, such as 127.0.0.1:8430") from failure
+    written = re.fullmatch(r"([0-9.]+|\[[^\[\]]+\]):([0-9]{1,5})", value) if isinstance(value, str) else None
+    with contextlib.suppress(ValueError):
+        if written is not None and int(written[2]) <= MOST_PORT:
+            host = written[1].strip("[]")
+            ipaddress.ip_address(host)
+            return Listen(host, int(written[2]))
+    raise ValueError("write an address and a port, such as 127.0.0.1:8430 or [::1]:8430")
 
 
-RailNames = Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1)]
+Names = Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1)]
 
 
 class Settings(BaseSettings):
@@ -133,7 +136,8 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     factor: Annotated[Line, Field(min_length=1)] | None = None
     factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
-    rails: Annotated[RailNames | None, NoDecode, BeforeValidator(_names)] = None
+    rails: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
+    scopes: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
     answer_within: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
     principal: Annotated[Line, Field(min_length=1, max_length=200)] = "local"
     language: Literal["en", "es"] = "en"

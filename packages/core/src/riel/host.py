@@ -1,5 +1,6 @@
 """The rooms put together: from settings and installed packages to a teller at work and its tools."""
 
+import errno
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from riel.catalog import Catalog, Found, discover, offer
-from riel.config import Banks, Settings, passwords_in, resolving
+from riel.config import Banks, Listen, Settings, passwords_in, resolving
 from riel.confirm import Factor, Setup, chosen
 from riel.errors import Misconfigured
 from riel.guards import Guard
@@ -15,7 +16,7 @@ from riel.journal import Journal, open_journal
 from riel.outbox import Outbox, Receiver
 from riel.redact import Redactor
 from riel.teller import Clients, Desk, Pace, Teller
-from riel.tools import Described, every_tool
+from riel.tools import Described, Scopes, every_tool
 from riel.vault import fingerprint, server_key
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,12 @@ class Host:
 
 @asynccontextmanager
 async def open_host(
-    settings: Settings, logs: Redactor, *, sandbox: bool = False, rounds: bool = True
+    settings: Settings, logs: Redactor, *, sandbox: bool = False, rounds: bool = True, read_only: bool = False
 ) -> AsyncIterator[Host]:
     """Load every installed rail, open the journal, and look after its payments until the block is left.
 
     :param sandbox: run each rail's pretend bank, and nothing else.
+    :param read_only: whether no tool may change anything.
     :param rounds: take up what is due by itself; whoever says no does that by hand.
     :raises Misconfigured: one sentence that names the setting.
     """
@@ -76,14 +78,30 @@ async def open_host(
         if outbox is not None:
             stack.push_async_callback(outbox.close)
             outbox.start()
+        scopes = Scopes(None if settings.scopes is None else frozenset(settings.scopes), read_only)
+        tools = every_tool(teller, secrets, logs, scopes)
         if settings.webhooks is not None and rounds:
-            from riel.listening import listening
-
-            url = await stack.enter_async_context(listening(teller, *settings.webhooks, logs))
-            log.info("providers may write to %s/webhooks/<rail>", url)
+            await _listen(stack, teller, settings.webhooks, logs)
         if rounds:
             teller.start()
-        yield Host(teller=teller, tools=every_tool(teller, secrets, logs), grace=grace)
+        yield Host(teller=teller, tools=tools, grace=grace)
+
+
+async def _listen(stack: AsyncExitStack, teller: Teller, where: Listen, logs: Redactor) -> None:
+    """Hear what providers say, unless another server does: each client of an agent starts one, with one ``riel.toml``.
+
+    :raises Misconfigured: nobody can listen there.
+    """
+    from riel.listening import listening
+
+    try:
+        url = await stack.enter_async_context(listening(teller, *where, logs))
+    except Misconfigured as failure:
+        if not (isinstance(failure.__cause__, OSError) and failure.__cause__.errno == errno.EADDRINUSE):
+            raise
+        log.warning("%s. Another server hears the providers, if it is one of ours", failure)
+    else:
+        log.info("providers may write to %s/webhooks/<rail>", url)
 
 
 def offered_by(found: Found, settings: Settings, banks: Banks | None) -> Catalog:

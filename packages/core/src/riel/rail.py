@@ -238,6 +238,11 @@ class RailSettings(BaseSettings):
         return "live"
 
     @property
+    def own_prefix(self) -> str | None:
+        """What the names of the rail's own tools begin with; ``None`` is the rail's name, as in ``zap_list_banks``."""
+        return None
+
+    @property
     def payer(self) -> str:
         """Whose money leaves: the provider and the account there, by a name that stays when a key is rotated.
 
@@ -295,15 +300,28 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool of a rail's own besides the three, for reading: ``run`` gets the open client and the checked input."""
+    """A tool of a rail's own besides the three. What it does is exactly one of ``run``, ``pays`` and ``tells``.
+
+    :param scope: what a session must be granted; empty where nothing is needed, or where ``scope_of`` tells it from
+        the checked input.
+    :param run: asks the provider, or makes something there that is no money: ``run(client, asked)``.
+    :param pays: makes the payment that a person is then asked to confirm, or ``None`` where there is nothing to pay:
+        ``pays(client, asked)``. It answers as ``{rail}_send_payment`` does, and so does the second call, with the code.
+    :param tells: makes the message that is kept in the journal, and delivered to whoever receives notices.
+    :param read_only: whether ``run`` changes nothing at the provider.
+    """
 
     name: str
     title: str
     description: str
     scope: str
     input: type[Wire]
-    output: type[BaseModel]
-    run: Callable[[Any, Any], Awaitable[BaseModel]]
+    output: type[BaseModel] | None = None
+    run: Callable[[Any, Any], Awaitable[BaseModel]] | None = None
+    pays: Callable[[Any, Any], Awaitable[Payment | None]] | None = None
+    tells: Callable[[Any], Mapping[str, Any]] | None = None
+    scope_of: Callable[[Any], str] | None = None
+    read_only: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -17,12 +18,23 @@ HANG_UP = "riel.hang_up"
 
 
 @contextlib.asynccontextmanager
-async def serving(app: App, port: int = 0, *, host: str = "127.0.0.1", grace: float = 1.0) -> AsyncIterator[str]:
+async def serving(
+    app: App,
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    grace: float = 1.0,
+    lives: float | None = None,
+    most: int | None = None,
+) -> AsyncIterator[str]:
     """Serve ``app`` while inside, and yield its base URL.
 
     :param port: 0 is one that is free.
     :param host: the address to listen at; unless it is told, nobody but this machine can reach it.
     :param grace: seconds that requests under way may still take when it ends.
+    :param lives: seconds after which a connection is cut off, whatever it is doing: uvicorn waits for ever for the
+        rest of a request.
+    :param most: how many connections there may be; the next is cut off at once.
     :raises Misconfigured: the port is taken.
     """
     from uvicorn.config import Config
@@ -32,14 +44,25 @@ async def serving(app: App, port: int = 0, *, host: str = "127.0.0.1", grace: fl
     class Line(H11Protocol):
         """A connection whose app can hang up."""
 
+        end: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
 
             async def able(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-                with contextlib.suppress(asyncio.CancelledError):  # only the end of the bank cancels a request
+                with contextlib.suppress(asyncio.CancelledError, Gone):  # only the end of serving cancels a request
                     await app({**scope, "extensions": {HANG_UP: transport.close}}, receive, send)
 
             self.app = able
+            if most is not None and len(self.connections) > most:
+                transport.abort()
+            elif lives is not None:
+                self.end = self.loop.call_later(lives, transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.end is not None:
+                self.end.cancel()
+            super().connection_lost(exc)
 
     # Not uvicorn.Server: it takes the process's signals, ends it when a port is taken, and needs 0.2 s to stop.
     config = Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
@@ -49,9 +72,9 @@ async def serving(app: App, port: int = 0, *, host: str = "127.0.0.1", grace: fl
     try:
         server = await loop.create_server(lambda: Line(config, state, {}), host, port)
     except OSError as failure:
-        raise Misconfigured(f"port {port} cannot be used: {failure.strerror}") from failure
+        raise Misconfigured(f"port {port} of {host} cannot be used: {os.strerror(failure.errno or 0)}") from failure
     try:
-        yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for line in list(state.connections):
@@ -66,18 +89,31 @@ async def serving(app: App, port: int = 0, *, host: str = "127.0.0.1", grace: fl
         await server.wait_closed()
 
 
+class Gone(Exception):
+    """The client left in the middle of its request."""
+
+
 async def body_of(receive: Receive, longest: int) -> bytes:
-    """The body of a request, or so much of it that it cannot be what it should."""
-    body, more = b"", True
+    """The body of a request, or so much of it that it cannot be what it should.
+
+    :raises Gone: there is not all of it, and never will be.
+    """
+    body, more = bytearray(), True
     while more and len(body) < longest:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return body[:longest]
+    return bytes(body[:longest])
 
 
-async def answer_with(send: Send, status: int, body: bytes) -> None:
-    """Answer a request with JSON."""
+async def answer_with(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
+    """Answer a request with JSON.
+
+    :param close: end the connection with it.
+    """
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(b"connection", b"close")] * close
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -56,7 +56,8 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
     for name in ("connect", "guarantees", "sandbox", "by_hand", "hear"):
         value = getattr(rail, name)
         may_be_missing = name not in {"connect", "guarantees"}
-        if not (callable(value) or isinstance(value, Guarantees) or (may_be_missing and value is None)):
+        given = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
+        if not (given or (may_be_missing and value is None)):
             yield f"declares a {name} that cannot be called"
     for name, table in rail.tables.items() if isinstance(rail.tables, Mapping) else ():
         if not (isinstance(name, str) and TOOL.fullmatch(name) and callable(table)):
@@ -93,6 +94,11 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
     names = [tool.name for tool in rail.tools if isinstance(tool, Tool)]
     if len(names) < len(rail.tools):
         yield "declares tools that are not riel.Tool"
+    for tool in (tool for tool in rail.tools if isinstance(tool, Tool)):
+        if sum(does is not None for does in (tool.run, tool.pays, tool.tells)) != 1:
+            yield f"declares a tool {tool.name!r} that does not do exactly one of run, pays and tells"
+        if (tool.run is None) != (tool.output is None):
+            yield f"declares a tool {tool.name!r} whose output is missing, or is not needed: it belongs to run"
     for name in names:
         if not TOOL.fullmatch(name) or name in Rail.verbs or name.startswith(f"{rail.name}_") or names.count(name) > 1:
             yield f"declares a tool named {name!r}: write it in lower case, without the rail's name, and each name once"
@@ -108,7 +114,10 @@ def _wrong_models(rail: Rail) -> Iterator[str]:
         "refund that": rail.refund,
         **{f"tool {tool.name!r} whose input": tool.input for tool in tools},
     }
-    answered = {"receipt that": rail.receipt, **{f"tool {tool.name!r} whose output": tool.output for tool in tools}}
+    answered: dict[str, type[BaseModel]] = {
+        "receipt that": rail.receipt,
+        **{f"tool {tool.name!r} whose output": tool.output for tool in tools if tool.output is not None},
+    }
     for what, model in asked.items():
         changed = [key for key, value in Wire.model_config.items() if model.model_config.get(key) != value]
         if changed:

@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(given: list[str]) -> int:
     options = argparse.ArgumentParser(prog="riel serve", description=COMMANDS["serve"][1], allow_abbrev=False)
     options.add_argument("--sandbox", action="store_true", help="pay pretend banks on this machine, and nobody else")
+    options.add_argument("--read-only", action="store_true", help="offer no tool that changes anything")
     asked = options.parse_args(given)
 
     from riel.config import likely_secrets, read_settings
@@ -64,7 +65,7 @@ def _serve(given: list[str]) -> int:
     settings = read_settings()
     logs = Redactor(likely_secrets(settings))
     log_redacted(logs, settings.log)
-    import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox)
+    import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox, read_only=asked.read_only)
     return 0
 
 

@@ -40,7 +40,8 @@ def sandbox(
             bank = bank_of(declared.rail, {**known_settings(declared.rail, settings), **asked})
         except BrokenRail as failure:
             raise Misconfigured(f"{rail!r} {failure}") from failure
-        asyncio.run(_run(bank, rail, port, asked))
+        theirs = {name: value for name, value in asked.items() if name in declared.rail.settings.model_fields}
+        asyncio.run(_run(bank, rail, port, theirs))
         return
     raise Misconfigured(f"{rail!r} brings no rail")
 
@@ -63,11 +64,12 @@ def _settings(options: list[str]) -> dict[str, str]:
     return asked
 
 
-async def _run(bank: Sandbox, rail: str, port: int, asked: dict[str, str]) -> None:
+async def _run(bank: Sandbox, rail: str, port: int, theirs: dict[str, str]) -> None:
+    """Serve it until interrupted. ``theirs`` are the options that the rail's client is told too."""
     from riel.sandbox import serving, wrap
 
     async with serving(wrap(bank), port) as url:
-        variables = {"BASE_URL": url, **{name.upper(): value for name, value in asked.items()}}
+        variables = {"BASE_URL": url, **{name.upper(): value for name, value in theirs.items()}}
         sys.stdout.write(f"{url}\n")
         sys.stdout.write(f"what it booked:   GET {url}/_sandbox/debits\n")
         sys.stdout.write(f'order a fault:    POST {url}/_sandbox/faults {{"kind": "lost"}}\n')

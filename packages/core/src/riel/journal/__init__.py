@@ -192,8 +192,10 @@ class Journal(Protocol):
     async def events(self, payment_id: str) -> Sequence[Event]:
         """The chain of one payment."""
 
-    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
-        """Add a line to a payment's chain that changes nothing else."""
+    async def note(
+        self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
+    ) -> None:
+        """Add a line to a payment's chain that changes nothing else; ``once``: unless it has such an event already."""
 
     async def anchor(self, at: datetime) -> bool:
         """Seal every event since the last anchor; whether there was any."""

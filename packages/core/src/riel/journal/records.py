@@ -188,6 +188,7 @@ class Topic(StrEnum):
     REFUND_REJECTED = "refund.rejected"
     REFUND_REVIEW = "refund.review"
     REFUND_BY_HAND = "refund.by_hand"
+    TOLD = "tool.told"
     TEST = "notices.test"
 
 

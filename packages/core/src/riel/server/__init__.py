@@ -40,7 +40,8 @@ INSTRUCTIONS = (
 
 def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> Server[Any]:
     """A server that lists and calls ``tools`` on behalf of ``principal``."""
-    shown = {name: tool for name, tool in ((name, _shown(tool)) for name, tool in tools.items()) if tool is not None}
+    granted = {name: tool for name, tool in tools.items() if tool.granted}
+    shown = {name: tool for name, tool in ((name, _shown(tool)) for name, tool in granted.items()) if tool is not None}
     listed = wire.ListToolsResult(tools=[shown[name] for name in sorted(shown)])
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -48,7 +49,7 @@ def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> 
         return listed
 
     async def call_tool(ctx: ServerRequestContext[Any], params: wire.CallToolRequestParams) -> wire.CallToolResult:
-        if params.name not in shown:
+        if params.name not in shown and (params.name in granted or params.name not in tools):
             return _result(unknown_tool())
         async with places:
             return _result(await tools[params.name].run(params.arguments or {}, principal))

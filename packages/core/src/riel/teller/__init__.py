@@ -11,19 +11,21 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
 from riel.crash import step
-from riel.errors import JournalUnavailable, NotFound, NothingLearned, NothingSent
+from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State
 from riel.rail import Payment, Refund
 from riel.teller.asking import ask
 from riel.teller.by_hand import open_case
 from riel.teller.carrying import carry
 from riel.teller.clients import Clients
-from riel.teller.confirming import confirm
+from riel.teller.confirming import confirm, only_once
 from riel.teller.desk import Call, Desk, Pace
+from riel.teller.giving_back import received
 from riel.teller.resolving import look_without_lease, resolve
 from riel.teller.verdict import Patience
 
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 32
 """How many payments of one rail are resolved in the background at a time: one that hangs holds up no other."""
+
+MOST_NEWS = 10_000
+"""Of how many payments there may be news that nobody has looked at yet; the oldest is forgotten first."""
 
 Asked = tuple[Challenge, str]
 
@@ -50,6 +55,7 @@ class Teller:
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._resolving: dict[str, str] = {}
         self._looked: dict[str, datetime] = {}
+        self._news: dict[str, None] = {}
         self._rounds: asyncio.Task[None] | None = None
         self._anchored: datetime | None = None
 
@@ -113,12 +119,27 @@ class Teller:
     async def news(self, rail: str, reference: str) -> bool:
         """Ask the rail about this payment, because it said that there is news of it; whether there is such a payment.
 
-        The work goes on behind the call. What the news is counts for nothing until the rail says it when asked.
+        The work goes on behind the call, now or in a round to come: however often there is news of a payment, the rail
+        is asked no more often than it can know better. What the news is counts for nothing until the rail says it.
         """
-        found = await step("news_of", self.desk.journal.by_reference(rail, self.desk.rails[rail].mode, reference))
-        if found is not None and self.desk.can_ask(found) and self._idle(found) and self._may_look(found):
-            await self._look(found)
+        offered = self.desk.rails[rail]
+        found = await step("news_of", self.desk.journal.by_reference(rail, offered.mode, reference))
+        if found is not None and self.desk.can_ask(found) and offered.guarantees.lookup != "no":
+            self._news[found.id] = None
+            if len(self._news) > MOST_NEWS:
+                self._news.pop(next(iter(self._news)))
+            await self._heed(found)
         return found is not None
+
+    async def _heed(self, record: PaymentRecord) -> None:
+        """Ask after ``record`` because of the news of it, unless it is too early for that."""
+        if self._room(record.rail) > 0 and self._idle(record) and self._may_look(record):
+            self._news.pop(record.id, None)
+            try:
+                await self._look(record)
+            except JournalUnavailable:
+                self._news[record.id] = None
+                raise
 
     async def open_case(self, record: PaymentRecord, reason: str) -> str:
         """The number of the case of a payment whose money only a person can ask back."""
@@ -129,18 +150,11 @@ class Teller:
 
         :raises NothingSent: the rail cannot be asked.
         """
-        client = await self.desk.clients.of(rail)
-        try:
-            async with asyncio.timeout(self.desk.pace.answer_within.total_seconds()):
-                found: Payment | None = await step("received", client.received(refund))  # type: ignore[attr-defined]
-        except (NothingLearned, TimeoutError) as failure:
-            raise NothingSent(
-                "The rail did not tell what was received.",
-                code="RAIL_UNREACHABLE",
-                retryable=True,
-                next_action="Repeat exactly this call in a moment: it is done once at most.",
-            ) from failure
-        return found
+        return await received(self.desk, rail, refund)
+
+    async def only_once(self, call: Call) -> None:
+        """Refuse what the rail makes only once and has made, before a person is asked; see ``confirming``."""
+        await only_once(self.desk, call)
 
     async def close(self, grace: timedelta) -> None:
         """Finish what is being sent within ``grace`` and write it down, then seal the record.
@@ -231,6 +245,7 @@ class Teller:
 
     async def _look(self, record: PaymentRecord) -> None:
         if record.state is State.SETTLED or record.next_at is None:
+            self._resolving[record.id] = record.rail
             self._begin(record, look_without_lease)
             return
         await self.take_up_one(record)
@@ -249,6 +264,11 @@ class Teller:
     async def make_round(self) -> None:
         """Take up what is due now, and seal the record when it is time."""
         now = self.desk.now()
+        for payment_id in [*islice(self._news, AT_ONCE)]:
+            record = await step("news_again", self.desk.journal.payment(payment_id))
+            if record is not None and payment_id in self._news:
+                self._news[payment_id] = self._news.pop(payment_id)  # the last now, so that each has its turn
+                await self._heed(record)
         await self.take_up(now)
         if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
             self._anchored = now  # also where it fails: who is at work on the table would be asked each second
@@ -261,8 +281,7 @@ class Teller:
         """
         begun: list[Resolving] = []
         for name, offered in sorted(self.desk.rails.items()):
-            room = AT_ONCE - Counter(self._resolving.values())[name]
-            if room > 0:
+            if (room := self._room(name)) > 0:
                 ours = [(name, offered.mode, offered.payer)]
                 claiming = self.desk.journal.claim(due, self.desk.busy, most=room, rails=ours)
                 begun += [self._resolve(record) for record in await step("claim", claiming) if self._idle(record)]
@@ -274,6 +293,9 @@ class Teller:
             return None
         taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
         return self._resolve(taken) if taken is not None and self._idle(taken) else None
+
+    def _room(self, rail: str) -> int:
+        return AT_ONCE - Counter(self._resolving.values())[rail]
 
     def _idle(self, record: PaymentRecord) -> bool:
         return record.id not in self._work

@@ -11,7 +11,7 @@ from riel.journal import Challenge, ChallengeState, Counted, Intent, PaymentReco
 from riel.rail import Draft, Mint, Payment, Prepared, Refund
 from riel.teller.asking import unasked
 from riel.teller.desk import Call, Desk, asked_of
-from riel.teller.refusals import mismatch, unconfirmed
+from riel.teller.refusals import made_before, mismatch, unconfirmed
 from riel.teller.turnstile import Turn
 
 RIGHT_ALL_THE_SAME: tuple[Unconfirmed, ...] = ("exceeds", "not_settled")
@@ -105,13 +105,35 @@ async def _bear(a_try: Try, counted: Counted, proof: Proof, prepared: Prepared) 
                 return born, True
             if born != "reference":
                 return await _beaten(a_try, born)
-            prepared = await _prepare(desk, call)
+            again = await _prepare(desk, call)
+            if again.reference == prepared.reference:
+                await _refuse_repeated(desk, call, again)
+            prepared = again
     except JournalUnavailable as failure:
         return await _born_after_all(desk, challenge_id, failure), False
     finally:
         if not isinstance(born, PaymentRecord):
             desk.busy.discard(challenge_id)
     raise NothingSent(f"The rail {call.terms.rail!r} makes references that are already taken.", code="RAIL_BROKEN")
+
+
+async def only_once(desk: Desk, call: Call) -> None:
+    """Refuse what the rail makes under one reference only, where that is taken: nobody need be asked.
+
+    :raises NothingSent: exactly this was made before.
+    """
+    await _refuse_repeated(desk, call, await _prepare(desk, call))
+
+
+async def _refuse_repeated(desk: Desk, call: Call, prepared: Prepared) -> None:
+    """Say so where the reference belongs to a payment of the same money to the same payee.
+
+    Where it belongs to any other, the rail's references are not unique, and that is another matter.
+    """
+    terms = call.terms
+    known = await step("made_before", desk.journal.by_reference(terms.rail, terms.mode, prepared.reference))
+    if known is not None and (known.money, known.payee.account) == (terms.money, terms.payee.account):
+        raise made_before(known, terms.principal)
 
 
 async def _beaten(a_try: Try, why: Unconfirmed) -> tuple[PaymentRecord, bool]:

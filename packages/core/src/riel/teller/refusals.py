@@ -1,13 +1,23 @@
 """What an agent is told where a code did not confirm: a stable code, a sentence, and what to do next."""
 
 from riel.errors import NotConfirmed, NothingSent
-from riel.journal import Unconfirmed
+from riel.journal import PaymentRecord, Unconfirmed
 
 
 def mismatch(left: int | None = None) -> NotConfirmed:
     """The code is another's, or the arguments are not the ones that were confirmed."""
     told = {} if left is None else {"triesLeft": left}
     return NotConfirmed("The code does not belong to exactly this payment. Nothing was sent.", details=told)
+
+
+def made_before(known: PaymentRecord, principal: str) -> NothingSent:
+    """The rail makes it only once, and ``known`` is that once. Whose it is and where, nobody else is told."""
+    return NothingSent(
+        "Exactly this was made before, and the rail makes it only once. Nothing more was sent.",
+        code="MADE_BEFORE",
+        next_action="Do not try it again, whatever became of it: check the status of paymentId, or tell the operator.",
+        details={"paymentId": known.id} if known.principal == principal else {},
+    )
 
 
 def unconfirmed(why: Unconfirmed) -> NothingSent:

@@ -9,16 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from riel.errors import NothingSent, Problem
+from riel.errors import Misconfigured, NothingSent, Problem
 from riel.redact import Redactor
 from riel.teller import Teller
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
-from riel.tools.reading import Reading
+from riel.tools.own import Own
 from riel.tools.refunds import RequestRefund
+from riel.tools.scopes import Scopes, not_granted
 from riel.tools.three import CheckStatus, SendPayment, Verb
 
-__all__ = ["Described", "Envelope", "every_tool", "not_an_object", "unknown_tool"]
+__all__ = ["Described", "Envelope", "Scopes", "every_tool", "not_an_object", "unknown_tool"]
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
 class Described:
     """A tool as a client sees it, and how to run it: ``run(arguments, principal)``.
 
-    Every tool of riel is idempotent: repeated, it pays nothing more. One that is not read-only can move money.
+    Every tool of riel is idempotent: repeated, it pays nothing more. One that is not read-only can move money, or make
+    something at a provider. One that is not ``granted`` to this session is not listed, and refuses.
     """
 
     name: str
@@ -39,25 +41,33 @@ class Described:
     output_schema: Mapping[str, Any]
     scope: str
     read_only: bool
+    granted: bool
     run: Run
 
 
-def every_tool(teller: Teller, answers: Redactor, logs: Redactor) -> dict[str, Described]:
+def every_tool(teller: Teller, answers: Redactor, logs: Redactor, scopes: Scopes | None = None) -> dict[str, Described]:
     """The tools of every offered rail by name, sorted.
 
     :param answers: knows the settings' secrets, and cleans every answer of them.
     :param logs: cleans the logs, and is told the codes and account numbers of each call.
+    :param scopes: what this session may do; everything, unless it is told.
+    :raises Misconfigured: a granted scope is none of any tool's.
     """
+    scopes = scopes or Scopes()
     tools: dict[str, Described] = {}
     for name, offered in sorted(teller.desk.rails.items()):
-        verbs: tuple[Verb | Reading, ...] = (
+        prefix = offered.settings.own_prefix
+        verbs: tuple[Verb | Own, ...] = (
             SendPayment(teller=teller, offered=offered, logs=logs),
             CheckStatus(teller=teller, offered=offered, logs=logs),
             RequestRefund(teller=teller, offered=offered, logs=logs),
-            *(Reading(teller=teller, offered=offered, tool=tool) for tool in offered.rail.tools),
+            *(Own(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs) for tool in offered.rail.tools),
         )
         for verb in verbs:
-            tool = f"{name}_{verb.name}"
+            tool = f"{name}_{verb.name}" if isinstance(verb, Verb) or prefix is None else f"{prefix}{verb.name}"
+            if tool in tools:
+                raise Misconfigured(f"two tools are named {tool!r}: give the tools of {name!r} another prefix")
+            granted = scopes.allow(verb.scope, read_only=verb.read_only)
             tools[tool] = Described(
                 name=tool,
                 title=verb.title,
@@ -66,9 +76,20 @@ def every_tool(teller: Teller, answers: Redactor, logs: Redactor) -> dict[str, D
                 output_schema=verb.output_schema,
                 scope=verb.scope,
                 read_only=verb.read_only,
-                run=_safely(tool, verb.run, answers, offered.mode),
+                granted=granted,
+                run=_safely(tool, verb.run if granted else _refusing(verb.scope), answers, offered.mode),
             )
+    scopes.must_be_among({tool.scope for tool in tools.values() if tool.scope})
     return dict(sorted(tools.items()))
+
+
+def _refusing(scope: str) -> Run:
+    """What a tool does that this session was not granted."""
+
+    async def refuse(arguments: Mapping[str, Any], principal: str) -> Envelope:
+        raise not_granted(scope)
+
+    return refuse
 
 
 def unknown_tool() -> Envelope:

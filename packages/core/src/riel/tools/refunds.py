@@ -4,6 +4,7 @@ The rail pays back itself, or gives back what it received, or only a person can 
 answer says so.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +14,15 @@ from riel.journal import PaymentRecord, State
 from riel.money import Money
 from riel.rail import Refund, Wire
 from riel.teller import Call
+from riel.text import said
 from riel.tools.arguments import CODE_FIELD, check, with_code
 from riel.tools.envelope import Envelope, by_hand, success
-from riel.tools.three import Verb, bound_to, confirmed, paid, plain
+from riel.tools.three import Verb, bound_to, called, confirmed, plain
+
+log = logging.getLogger(__name__)
+
+MOST_WORDS = 2000
+"""How long one of the things may be that a person is told."""
 
 
 class RequestRefund(Verb):
@@ -109,18 +116,31 @@ class RequestRefund(Verb):
 
     async def _give_back(self, refund: Refund, principal: str) -> Envelope:
         """We received it, so it is given back by a payment to whoever paid it: confirmed, limited and sent as one."""
+        code = getattr(refund, CODE_FIELD)
         payment = await self.teller.received(self.rail.name, refund)
         if payment is None:
             raise NotFound("There is no such payment, neither sent nor received.")
-        return await paid(self, payment, plain(refund), principal, getattr(refund, CODE_FIELD))
+        call = called(self, payment, plain(refund), principal)
+        if code is None:
+            await self.teller.only_once(call)
+        return await confirmed(self, call, code)
 
     async def _by_hand(self, refund: Refund, original: PaymentRecord) -> Envelope:
         """Nothing moves. For a settled payment a case is opened, with what a person needs to ask for the money."""
         if original.state is not State.SETTLED:
             return success(by_hand(self.offered, original))
         case = await self.teller.open_case(original, refund.reason)
+        return success(by_hand(self.offered, original, case, self._for_the_person(original)))
+
+    def _for_the_person(self, original: PaymentRecord) -> dict[str, str]:
+        """What the rail says a person needs, in names and words; a rail that fails at it says nothing."""
         assert self.rail.by_hand is not None  # noqa: S101 (run looked)
-        return success(by_hand(self.offered, original, case, self.rail.by_hand(original.order())))
+        try:
+            told = self.rail.by_hand(original.order())
+            return {said(name): said(words, MOST_WORDS) for name, words in told.items()}
+        except (Exception, SystemExit) as failure:
+            log.warning("the rail %r failed to say what a person needs (%s)", self.rail.name, type(failure).__name__)
+            return {}
 
 
 def _refundable(original: PaymentRecord, amount: int) -> None:

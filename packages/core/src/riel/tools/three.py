@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from riel.catalog import Offered
 from riel.confirm import Terms
@@ -60,6 +60,17 @@ class Verb(ABC):
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Do it on behalf of ``principal``."""
+
+
+class Asking(Protocol):
+    """A tool that asks a person, and pays: one of the three, or a rail's own."""
+
+    @property
+    def teller(self) -> Teller: ...
+    @property
+    def offered(self) -> Offered: ...
+    @property
+    def logs(self) -> Redactor: ...
 
 
 class SendPayment(Verb):
@@ -133,26 +144,30 @@ class CheckStatus(Verb):
 
 
 async def paid(
-    verb: Verb, payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
+    verb: "Asking", payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
 ) -> Envelope:
     """Ask whether ``payment``, which the agent asked for with ``arguments``, may be made; or make it."""
+    return await confirmed(verb, called(verb, payment, arguments, principal), code)
+
+
+def called(verb: "Asking", payment: Payment, arguments: Mapping[str, Any], principal: str) -> Call:
+    """The call for ``payment``, whose account no log shows from now on."""
     payee = payment.payee()
     verb.logs.remember(payee.account, masked(payee.account))
     terms = Terms(
         kind="payment",
-        rail=verb.rail.name,
+        rail=verb.offered.rail.name,
         mode=verb.offered.mode,
         principal=principal,
         payer=bound_to(verb.offered),
         payee=payee,
-        money=Money(payment.amount, getattr(payment, "currency", verb.rail.currencies[0])),
+        money=Money(payment.amount, getattr(payment, "currency", verb.offered.rail.currencies[0])),
         arguments=arguments,
     )
-    call = Call(terms=terms, offered=verb.offered, model=payment, purpose=payment.purpose())
-    return await confirmed(verb, call, code)
+    return Call(terms=terms, offered=verb.offered, model=payment, purpose=payment.purpose())
 
 
-async def confirmed(verb: Verb, call: Call, code: str | None) -> Envelope:
+async def confirmed(verb: Asking, call: Call, code: str | None) -> Envelope:
     """The first call asks; the second, with the code, does it or says what became of it."""
     if code is None:
         challenge, where = await verb.teller.ask(call)

@@ -44,6 +44,11 @@ async def append(session: Session, payment_id: str, at: int, event: str, body: M
     await session.row(APPEND, payment_id, *told.values)
 
 
+async def has(session: Session, payment_id: str, event: str) -> bool:
+    """Whether the chain of a payment, whose challenge the transaction has locked, holds an event of that name."""
+    return await session.row("SELECT 1 FROM events WHERE payment_id = $1 AND event = $2", payment_id, event) is not None
+
+
 async def anchor(session: Session, at: int) -> bool:
     """Seal the events since the last anchor.
 

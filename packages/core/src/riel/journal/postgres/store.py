@@ -194,9 +194,13 @@ class PostgresJournal:
         rows = await self._sessions.read(lambda session: session.rows(sql, payment_id))
         return [event_of(row) for row in rows]
 
-    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
+    async def note(
+        self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
+    ) -> None:
         async def added(session: Session) -> None:
             await session.row(challenges.LOCK, payment_id)
+            if once and await audit.has(session, payment_id, event):
+                return
             await audit.append(session, payment_id, millis(at), event, body)
 
         await self._sessions.transact(added)

@@ -50,6 +50,14 @@ def append(
     return n
 
 
+def has(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
+    """Whether the chain of a payment holds an event of that name."""
+    return (
+        db.execute("SELECT 1 FROM events WHERE payment_id = ? AND event = ?", (payment_id, event)).fetchone()
+        is not None
+    )
+
+
 def post(db: sqlite3.Connection, payment_id: str, n: int, topic: str, at: int, body: Mapping[str, Any]) -> None:
     """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
     db.execute(POST, (f"{payment_id}.{n}", topic, canonical(body), at, at))

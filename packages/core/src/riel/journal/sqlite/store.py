@@ -199,8 +199,14 @@ class SqliteJournal:
         rows = f"SELECT {EVENT} FROM events WHERE payment_id = ? ORDER BY n"
         return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])
 
-    async def note(self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime) -> None:
-        await self._writer.write(lambda db: audit.append(db, payment_id, millis(at), event, body))
+    async def note(
+        self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
+    ) -> None:
+        def noted(db: sqlite3.Connection) -> None:
+            if not (once and audit.has(db, payment_id, event)):
+                audit.append(db, payment_id, millis(at), event, body)
+
+        await self._writer.write(noted)
 
     async def anchor(self, at: datetime) -> bool:
         return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
