@@ -53,6 +53,16 @@ def test_a_refund() -> None:
     )
 
 
+def test_a_request_says_that_it_pays_nobody() -> None:
+    request = replace(TERMS, kind="request")
+    assert ask(request, purpose="Take back the refund re_1") == (
+        "No payment, but a request to SPEI about MXN 1,234.50 and “Empresa Demo SA de CV” "
+        "(account **************5558, “Banco Uno”), for “Take back the refund re_1”."
+    )
+    assert ask(request, language="es").startswith("Ningún pago, sino una petición a SPEI sobre MXN 1 234.50 y “Empresa")
+    assert ask(request, earlier="REF0").startswith("SECOND REQUEST: ")
+
+
 def test_what_is_not_known_is_left_out() -> None:
     bare = replace(TERMS, payee=Payee(ACCOUNT))
     assert ask(bare, purpose=" ") == "Pay MXN 1,234.50 to account **************5558 by SPEI."

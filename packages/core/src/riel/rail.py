@@ -26,8 +26,9 @@ from riel.text import Line
 Mode: TypeAlias = Literal["live", "test", "sandbox"]
 """Where the money is: real, the provider's test system, or a pretend bank on this machine."""
 
-Kind: TypeAlias = Literal["payment", "refund"]
-"""What an order does with money: send it, or give back what was sent."""
+Kind: TypeAlias = Literal["payment", "refund", "request"]
+"""What an order does with money: send it, or give back what was sent; a ``request`` moves none, and a person confirms
+it all the same (to take back a refund that has not been paid yet)."""
 
 REFERENCE_ALPHABET = string.digits + string.ascii_uppercase
 
@@ -64,6 +65,9 @@ class Payment(Wire):
     """
 
     amount: MinorUnits
+
+    kind: ClassVar[Literal["payment", "request"]] = "payment"
+    """``request`` where nothing is paid: ``amount`` and ``payee()`` say what it is about, and no limit counts it."""
 
     def payee(self) -> Payee:
         """Who is paid, for the confirmation, the limits and the journal."""

@@ -29,6 +29,7 @@ class _Words:
     mode: dict[Mode, str]
     pay: str
     refund: str
+    request: str
     named: str
     nameless: str
     purpose: str
@@ -41,32 +42,38 @@ _WORDS: dict[Language, _Words] = {
         mode={"live": "", "test": "TEST - no real money. ", "sandbox": "SANDBOX - no real money. "},
         pay="Pay {money} to {payee} by {title}",
         refund="Take back {money} of the payment {reference} to {payee} by {title}",
+        request="No payment, but a request to {title} about {money} and {payee}",
         named="{name} (account {account})",
         nameless="account {account}",
         purpose=", for {purpose}",
         second={
             "payment": "SECOND PAYMENT: an identical one was made before ({earlier}). ",
             "refund": "SECOND REFUND: an identical one was made before ({earlier}). ",
+            "request": "SECOND REQUEST: an identical one was made before ({earlier}). ",
         },
         nth={
             "payment": "PAYMENT NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
             "refund": "REFUND NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
+            "request": "REQUEST NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
         },
     ),
     "es": _Words(
         mode={"live": "", "test": "PRUEBA - sin dinero real. ", "sandbox": "PRUEBA (sandbox) - sin dinero real. "},
         pay="Pagar {money} a {payee} por {title}",
         refund="Pedir la devolución de {money} del pago {reference} a {payee} por {title}",
+        request="Ningún pago, sino una petición a {title} sobre {money} y {payee}",
         named="{name} (cuenta {account})",
         nameless="la cuenta {account}",
         purpose=", concepto {purpose}",
         second={
             "payment": "SEGUNDO PAGO: ya se hizo uno idéntico ({earlier}). ",
             "refund": "SEGUNDA DEVOLUCIÓN: ya se hizo una idéntica ({earlier}). ",
+            "request": "SEGUNDA PETICIÓN: ya se hizo una idéntica ({earlier}). ",
         },
         nth={
             "payment": "PAGO NÚMERO {nth}: ya se hicieron otros idénticos (el último es {earlier}). ",
             "refund": "DEVOLUCIÓN NÚMERO {nth}: ya se hicieron otras idénticas (la última es {earlier}). ",
+            "request": "PETICIÓN NÚMERO {nth}: ya se hicieron otras idénticas (la última es {earlier}). ",
         },
     ),
 }
@@ -95,7 +102,8 @@ def question(
     if earlier is not None:
         alarm = words.second if nth == 2 else words.nth
         again = alarm[terms.kind].format(nth=nth, earlier=_shown(earlier, REFERENCE))
-    what = (words.pay if terms.kind == "payment" else words.refund).format(
+    form = {"payment": words.pay, "refund": words.refund, "request": words.request}[terms.kind]
+    what = form.format(
         money=amount(terms.money, language),
         payee=_payee(terms, words),
         title=_shown(title, TITLE),

@@ -43,7 +43,7 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
         client = await desk.clients.of(record.rail)
     except Exception as failure:
         return NotSent(str(failure))
-    deliver = client.send if record.kind == "payment" else client.refund
+    deliver = client.refund if record.kind == "refund" else client.send
     try:
         async with asyncio.timeout(_left(desk, record, handed_over)):
             crash_point("send:leaves")

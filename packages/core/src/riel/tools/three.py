@@ -155,7 +155,7 @@ def called(verb: "Asking", payment: Payment, arguments: Mapping[str, Any], princ
     payee = payment.payee()
     verb.logs.remember(payee.account, masked(payee.account))
     terms = Terms(
-        kind="payment",
+        kind=payment.kind,
         rail=verb.offered.rail.name,
         mode=verb.offered.mode,
         principal=principal,
