@@ -159,8 +159,9 @@ async def _tools(codes: Path) -> str:
         refused = await send.run({**ASKED, "verificationCode": f"{(int(code) + 1) % 10**6:06d}"}, "local")
         paid = await send.run({**ASKED, "verificationCode": code}, "local")
     fields = [(f"`{name}`", _kind(schema), schema.get("description", "")) for name, schema in answer.items()]
+    parts += _searching()
     parts += [
-        "## What they answer",
+        "## What the three answer",
         (
             '`{"data", "error"}`, as structured content and as the same JSON in a text. Under `error` stands what '
             "[errors](errors.md) lists. Under `data` stands what there is of these:"
@@ -175,6 +176,25 @@ async def _tools(codes: Path) -> str:
         _example("mock_send_payment", {**ASKED, "verificationCode": "654321"}, paid),
     ]
     return _page("Tools", *parts)
+
+
+def _searching() -> list[str]:
+    """The tool that every rail with documentation has."""
+    from riel.tools.arguments import input_schema
+    from riel.tools.searching import ANSWER, DocsQuery
+
+    rows = [(f"`{name}`", _kind(about), about.get("description", "")) for name, about in ANSWER["properties"].items()]
+    return [
+        "## `{rail}_search_docs`",
+        "*Search the documentation of a rail: reads.*",
+        (
+            "A rail that brings documentation has this one too. The provider's own documentation server is asked "
+            "first, where there is one. Where it gives no answer, the pages that came with the rail do."
+        ),
+        _arguments(input_schema(DocsQuery)),
+        "It answers with:",
+        _table(("field", "type", "what it is"), rows),
+    ]
 
 
 def rail_page(name: str) -> str:
@@ -260,7 +280,11 @@ def cli_page() -> str:
                 f"## `riel {name}`",
                 promise + " It talks over stdin and stdout, and ends when stdin does.",
                 _table(
-                    ("option", "what it does"), [("`--sandbox`", "Pay pretend banks on this machine, and nobody else.")]
+                    ("option", "what it does"),
+                    [
+                        ("`--sandbox`", "Pay pretend banks on this machine, and nobody else."),
+                        ("`--read-only`", "Offer no tool that changes anything."),
+                    ],
                 ),
             ]
             continue

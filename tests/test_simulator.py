@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .simulator import simulate, story
+from .simulator.rails import SHARE, rail_of
 
 SEEDS, CHUNKS = 2000, 8
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,15 @@ def test_the_worlds_are_not_harmless() -> None:
     assert len([name for name in counted if name.startswith("fault: ")]) > 15
 
 
-@pytest.mark.parametrize("seed", [7, 31])
+def test_some_worlds_pay_through_spei_and_cross_the_roll() -> None:
+    seeds = [seed for seed in range(SHARE * 12) if rail_of(seed) == "spei"]
+    told = [line for seed in seeds for line in simulate(seed).history]
+    booked = [what for _, who, what in told if who == "bank" and what.startswith("books")]
+    assert len(seeds) == 12
+    assert {what[-5:] for what in booked} >= {"day 0", "day 1"}
+
+
+@pytest.mark.parametrize("seed", [7, 31, SHARE - 1])
 def test_a_seed_tells_the_same_story_every_time(seed: int) -> None:
     first = story(simulate(seed))
     assert story(simulate(seed)) == first

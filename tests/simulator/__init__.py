@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from .agents import Agent, Operator
-from .world import CALM_AFTER, GIVES_UP, World, living
+from .world import CALM_AFTER, World, living
 
 __all__ = ["Outcome", "World", "living", "simulate", "story"]
 
@@ -23,10 +23,16 @@ class Outcome:
 
 
 def simulate(
-    seed: int, bug: Callable[[], AbstractContextManager[None]] = nullcontext, mood: str | None = None
+    seed: int,
+    bug: Callable[[], AbstractContextManager[None]] = nullcontext,
+    mood: str | None = None,
+    rail: str | None = None,
 ) -> Outcome:
-    """Live through the world of ``seed``, with ``bug`` in the code; ``mood`` takes the place of the one it draws."""
-    world = World(seed, mood=mood)
+    """Live through the world of ``seed``, with ``bug`` in the code.
+
+    ``mood`` and ``rail`` take the place of those that it draws.
+    """
+    world = World(seed, mood=mood, rail=rail)
     with bug(), living(world):
         _live(world)
     (payments,) = world.db.execute("SELECT count(*) FROM payments").fetchone()
@@ -43,9 +49,11 @@ def _live(world: World) -> None:
     agents = [Agent(world, random.choice((1, 2))) for _ in range(random.choice((1, 2, 2, 3)))]
     lives = [world.agents.begin(agent.live()) for agent in agents]
     world.agents.begin(Operator(world).live())
-    world.run(lambda: not world.mood and all(life.done() for life in lives), CALM_AFTER[world.mood])
+    world.run(
+        lambda: not world.mood and all(life.done() for life in lives), CALM_AFTER[world.mood] * world.rail.stretch
+    )
     world.calm_down()
-    world.run(lambda: all(life.done() for life in lives) and world.quiet(), GIVES_UP)
+    world.rest(lives)
     for life in lives:
         if life.done() and not life.cancelled():
             life.result()

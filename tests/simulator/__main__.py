@@ -9,28 +9,29 @@ from contextlib import nullcontext
 
 from . import Outcome, simulate, story
 from .bugs import BUGS
+from .rails import RAILS
 from .world import CALM_AFTER
 
 CHUNK = 250
 Part = tuple[int, Counter[str], list[Outcome]]
 
 
-def _chunk(first: int, last: int) -> Part:
+def _chunk(first: int, last: int, rail: str | None) -> Part:
     """Live through some seeds: how many, what happened in them, and those that broke a promise."""
     counted, broken = Counter[str](), []
     for seed in range(first, last):
-        outcome = simulate(seed)
+        outcome = simulate(seed, rail=rail)
         counted += outcome.counted
         if outcome.broken is not None:
             broken.append(outcome)
     return last - first, counted, broken
 
 
-def _many(first: int, seeds: int, jobs: int) -> int:
+def _many(first: int, seeds: int, jobs: int, rail: str | None) -> int:
     began, done, counted, broken = time.monotonic(), 0, Counter[str](), list[Outcome]()
     starts = range(first, first + seeds, CHUNK)
     with ProcessPoolExecutor(jobs) as pool:
-        parts = [pool.submit(_chunk, start, min(start + CHUNK, first + seeds)) for start in starts]
+        parts = [pool.submit(_chunk, start, min(start + CHUNK, first + seeds), rail) for start in starts]
         for part in as_completed(parts):
             lived, happened, found = part.result()
             done, counted, broken = done + lived, counted + happened, broken + found
@@ -65,10 +66,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="in that many processes")
     parser.add_argument("--bug", choices=sorted(BUGS), help="with this mistake in the code")
     parser.add_argument("--mood", choices=sorted(CALM_AFTER), help="in a world of that mood, whatever it draws")
+    parser.add_argument("--rail", choices=sorted(RAILS), help="with that rail, whichever it draws")
     asked = parser.parse_args()
     if asked.seeds:
-        return _many(asked.seed, asked.seeds, asked.jobs)
-    outcome = simulate(asked.seed, BUGS[asked.bug] if asked.bug else nullcontext, asked.mood)
+        return _many(asked.seed, asked.seeds, asked.jobs, asked.rail)
+    outcome = simulate(asked.seed, BUGS[asked.bug] if asked.bug else nullcontext, asked.mood, asked.rail)
     print(story(outcome))
     print(", ".join(f"{count} {name}" for name, count in outcome.counted.items() if count))
     return 1 if outcome.broken else 0

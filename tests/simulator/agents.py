@@ -43,7 +43,7 @@ class Agent:
         random = self.world.random
         for _ in range(self.errands):
             await self.world.pause(random.random() * 8)
-            if self.settled and random.random() < 0.4:
+            if self.world.rail.refunds and self.settled and random.random() < 0.4:
                 await self.pay_back()
             elif random.random() < 0.1:
                 await self.spend()
@@ -55,7 +55,8 @@ class Agent:
     async def pay(self) -> PaymentRecord | None:
         """One payment, in one of the many ways in which an agent goes about it."""
         random = self.world.random
-        call = self.world.payment(random.choice(("0001", "0002")), random.choice((500, 900, 1300)))
+        account = random.choice(("0001", "0002"))
+        call = self.world.payment(account, self.world.rail.amount(account))
         question = await self.ask(call)
         if question is None:
             return None
@@ -139,7 +140,7 @@ class Agent:
         """Ask what became of it until it is clear, or a few times."""
         for _ in range(most):
             await self.world.pause(self.world.random.random() * 8)
-            found = await self.call(lambda teller, r=record: teller.status("sim", r.reference, r.principal))
+            found = await self.call(lambda teller, r=record: teller.status(r.rail, r.reference, r.principal))
             if isinstance(found, PaymentRecord):
                 self.world.checks.told(found)
                 record = found

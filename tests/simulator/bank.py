@@ -6,50 +6,26 @@ booking is held against what the person confirmed.
 
 import json
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from riel import Answer, Draft, Mint, NotSent, Order, OutcomeUnknown, Prepared, Rejected, Status
 from riel.errors import NothingLearned
 
-from .kinds import DEADLINE, REFUSALS, RETURNS
+from .booking import Booking
+from .kinds import DEADLINE, REFUSALS, RETURNS, Kind
 from .loop import PROCESS, Killed, Process
 
 if TYPE_CHECKING:
     from .world import World
 
 
-@dataclass
-class Booking:
-    """One line of the ledger. ``live`` as long as the money is not back."""
-
-    reference: str
-    kind: str
-    amount: int
-    account: str
-    original: str
-    at: float
-    status: Status
-    settled_at: float | None = None
-    ended_at: float | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.status is not Status.REJECTED
-
-    def as_of(self, at: float) -> Status:
-        """What was known of it then."""
-        if self.ended_at is not None and self.ended_at <= at:
-            return self.status
-        return Status.SETTLED if self.settled_at is not None and self.settled_at <= at else Status.PENDING
-
-
 class Bank:
     """The ledger, and what is remembered of every reference."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", kind: Kind) -> None:
         self.world = world
-        self.kind = world.kind
+        self.kind = kind
         self.process = world.process("bank")
         self.ledger: list[Booking] = []
         self.first_left: dict[str, float] = {}
@@ -76,6 +52,20 @@ class Bank:
             do(*what)
 
         self.world.loop.call_later(wait, arrive, context=self.process.context)
+
+    @property
+    def quiet_until(self) -> float:
+        """Until when nothing happens here: virtual seconds."""
+        return 0.0 if self.under_way else inf
+
+    def harm_of_another(self, reference: str) -> str:
+        """What one more copy that leaves now could do, if anything."""
+        if self.kind.dedupe == "no":
+            return "the bank would book it again"
+        now = self.world.loop.time()
+        if self.kind.window is not None and now > self.first_left.get(reference, now) + self.kind.window:
+            return "the bank's window is over"
+        return ""
 
     # The bank
 
@@ -184,9 +174,9 @@ def _said(booking: Booking, at: float) -> Answer:
 class Wire:
     """The rail's client in one process."""
 
-    def __init__(self, world: "World", process: Process) -> None:
+    def __init__(self, world: "World", bank: Bank, process: Process) -> None:
         self._world = world
-        self._bank = world.bank
+        self._bank = bank
         self._process = process
 
     def prepare(self, draft: Draft, mint: Mint) -> Prepared:
@@ -215,7 +205,7 @@ class Wire:
         world.trace(self._process.name, f"sends {order.reference}: {fate}")
         if fate == "never left":
             raise NotSent("no connection")
-        world.checks.leaves(order, self._process)
+        world.checks.leaves(order.reference, order.body, self._process)
         bank.first_left.setdefault(order.reference, now)
         answer = world.loop.create_future()
         quick = world.random.random() * 0.3
@@ -274,11 +264,12 @@ class Wire:
 class Connection:
     """What ``connect`` gives to one process, as an asynchronous context."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", bank: Bank) -> None:
         self._world = world
+        self._bank = bank
 
     async def __aenter__(self) -> Wire:
-        return Wire(self._world, PROCESS.get())
+        return Wire(self._world, self._bank, PROCESS.get())
 
     async def __aexit__(self, *failure: object) -> None:
         return None

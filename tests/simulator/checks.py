@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from riel import Money, Order, Status
+from riel import Money, Status
 from riel.confirm import Asked
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.chain import link
 from riel.journal.rows import when
 
-from .kinds import NOON, SKEW
+from .kinds import SKEW
 from .loop import PROCESS, Process
 
 if TYPE_CHECKING:
-    from .bank import Booking
+    from .booking import Booking
     from .world import World
 
 PROMISES = {
@@ -207,7 +207,7 @@ class Checks:
             self.fail("confirmed", f"{id_} is {is_}, and the person was shown {shown.terms}")
         if shown.declined:
             self.fail("confirmed", f"{id_} was born after the person said no")
-        if when(at) > NOON + timedelta(seconds=shown.until + 2 * SKEW):
+        if when(at) > self.world.begins + timedelta(seconds=shown.until + 2 * SKEW):
             self.fail("confirmed", f"{id_} was born after its time")
 
     def _owned(self, id_: str, owner: str | None) -> None:
@@ -241,23 +241,19 @@ class Checks:
 
     # The bank
 
-    def leaves(self, order: Order, process: Process) -> None:
+    def leaves(self, reference: str, body: bytes, process: Process) -> None:
         """A copy of an order leaves a process now."""
         found = "SELECT body, sends FROM payments WHERE reference = ?"
-        row = self.world.db.execute(found, (order.reference,)).fetchone()
-        self._copies[order.reference] += 1
+        row = self.world.db.execute(found, (reference,)).fetchone()
+        self._copies[reference] += 1
         if row is None:
-            self.fail("written first", f"{order.reference} leaves, and no payment has that reference")
-        elif bytes(row["body"]) != order.body:
-            self.fail("written first", f"{order.reference} leaves with other bytes than were written")
-        elif self._copies[order.reference] > row["sends"]:
-            self.fail("written first", f"copy {self._copies[order.reference]} of {order.reference} was not counted")
-        if self._copies[order.reference] > 1:
-            kind, first = self.world.kind, self.world.bank.first_left.get(order.reference, self.world.loop.time())
-            if kind.dedupe == "no":
-                self.fail("resend", f"{order.reference} leaves again, and the bank would book it again")
-            elif kind.window is not None and self.world.loop.time() > first + kind.window:
-                self.fail("resend", f"{order.reference} leaves again after the bank's window")
+            self.fail("written first", f"{reference} leaves, and no payment has that reference")
+        elif bytes(row["body"]) != body:
+            self.fail("written first", f"{reference} leaves with other bytes than were written")
+        elif self._copies[reference] > row["sends"]:
+            self.fail("written first", f"copy {self._copies[reference]} of {reference} was not counted")
+        if self._copies[reference] > 1 and (harm := self.world.bank.harm_of_another(reference)):
+            self.fail("resend", f"{reference} leaves again, and {harm}")
 
     def booked(self, booking: "Booking") -> None:
         """Money moved."""

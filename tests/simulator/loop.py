@@ -139,6 +139,10 @@ class Loop(asyncio.AbstractEventLoop):
             due.context.run(due.call, *due.args)
         return True
 
+    def leap(self, to: float) -> None:
+        """Everybody slept: what was due meanwhile is due now."""
+        self._now = max(self._now, to)
+
     def wind_up(self) -> None:
         """What was cancelled unwinds; no time passes any more."""
         self._timers.clear()

@@ -5,32 +5,31 @@ Its seed decides all of it. The same seed gives the same history, to the letter.
 
 import asyncio
 import logging
+import random
 from asyncio.events import _set_running_loop
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
 from typing import Any, TypeVar
 
-from riel import Money, Payee
-from riel.catalog import Offered
+from riel import Money
 from riel.confirm import Terms, code_for
 from riel.confirm.totp import Enrolment
 from riel.crash import at_crash_points
 from riel.errors import RielError
 from riel.journal import Challenge, PaymentRecord
+from riel.journal.rows import when
 from riel.teller import Call, Clients, Desk, Pace, Patience, Teller
 from riel.teller.desk import asked_of
 
-from . import kinds
-from .bank import Bank, Connection
 from .checks import Checks
 from .faults import Faults
 from .journal import empty_database, journal_of
-from .kinds import NOON, SKEW
+from .kinds import SKEW
 from .loop import PROCESS, Loop, Process
-from .people import KEY, SECRET, App, Person, Ration, SimPayment, SimRefund, offered, totp
+from .people import KEY, SECRET, App, Person, Ration, SimRefund, totp
+from .rails import RAILS, Kind, RailOfAWorld, rail_of
 
 T = TypeVar("T")
 
@@ -49,8 +48,6 @@ CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doub
 """For how long things go wrong, in virtual seconds, by the mood of a world."""
 WEAK = {"intend:after", "send:before", "resend:after", "status:after", "count_try:after"}
 """Points between a decision and its deed: where a world in the mood for stops stops most."""
-GIVES_UP = 600.0
-"""Virtual seconds after which a calm world must have come to rest."""
 
 
 class Gone(Exception):
@@ -69,35 +66,45 @@ class Replica:
 class World:
     """Everything there is, made from ``seed``."""
 
-    def __init__(self, seed: int, *, mood: str | None = None) -> None:
+    def __init__(self, seed: int, *, mood: str | None = None, rail: str | None = None) -> None:
         self.seed = seed
-        self.random = random = Random(seed)  # noqa: S311  # it must repeat itself
-        self.loop = Loop(random)
+        self.random = draws = random.Random(seed)  # noqa: S311  # it must repeat itself
+        self.loop = Loop(draws)
         self.processes: dict[str, Process] = {}
         self.history: list[tuple[float, str, str]] = []
         self.db = empty_database()
-        self.faults = Faults(random)
-        self.kind = kinds.drawn(random)
-        self.references = random.choice((40, 10**12, 10**12))
-        self.leases_expire = random.random() < 0.5
-        self.limit = random.choice((None, 3_000, 3_000, 10_000))
-        self.linked = random.random() < 0.8
+        self.faults = Faults(draws)
+        self.rail: RailOfAWorld = RAILS[rail or rail_of(seed)](self)
+        self.references = draws.choice((40, 10**12, 10**12))
+        self.leases_expire = draws.random() < 0.5
+        self.limit = draws.choice((None, 3_000, 3_000, 10_000))
+        self.linked = draws.random() < 0.8
         self.crashes, self.stops, self.payments = 0, 0, 0
-        drawn = random.choice((*[""] * 10, "stops", "silence", "lateness", "doubt"))
+        drawn = draws.choice((*[""] * 10, "stops", "silence", "lateness", "doubt"))
         self.mood = drawn if mood is None else mood
         self.faults.mood = self.mood
         if self.mood == "doubt":
             self.faults.of_the_bank = 0.4
-            self.kind = kinds.doubtful(self.kind)
+            self.rail.in_doubt()
         self.leases_expire |= self.mood == "stops"
-        self.dying = random.choice((0.0, 0.002, 0.01, 0.03))
+        self.dying = draws.choice((0.0, 0.002, 0.01, 0.03))
         self.agents = self.process("agents")
         self.checks = Checks(self)
-        self.bank = Bank(self)
-        self.offered = self._offered_as("payer")
+        self.bank = self.rail.open_bank()
+        self.offered = self.rail.offered("payer")
         self.replicas: list[Replica] = []
         self.doomed: dict[str, tuple[str, str]] = {}
         self._waiting, self._waiting_as_of = False, -1
+
+    @property
+    def kind(self) -> Kind:
+        """What the bank is like."""
+        return self.rail.kind
+
+    @property
+    def begins(self) -> datetime:
+        """When this world begins."""
+        return self.rail.begins
 
     def process(self, name: str) -> Process:
         """A process of that name."""
@@ -118,7 +125,7 @@ class World:
     def _born(self) -> Replica:
         process = self.process(f"replica-{len(self.processes) - 1}")
         process.skew = SKEW * (2 * self.random.random() - 1)
-        rails = {"sim": self.offered}
+        rails = {self.rail.name: self.offered}
         factor: Any = Person(KEY, self.checks.compared)
         if not self.linked:
             factor = App("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
@@ -128,7 +135,7 @@ class World:
             clients=Clients(rails),
             factor=factor,
             guards=() if self.limit is None else (Ration(self.limit),),
-            pace=PACE,
+            pace=self.rail.pace(PACE),
             now=lambda: self.now(process),
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
@@ -140,7 +147,7 @@ class World:
 
     def now(self, process: Process) -> datetime:
         """The time as that process sees it."""
-        return NOON + timedelta(milliseconds=int((self.loop.time() + process.skew) * 1000))
+        return self.begins + timedelta(milliseconds=int((self.loop.time() + process.skew) * 1000))
 
     def crash(self, replica: Replica, where: str) -> None:
         """As kill -9 does."""
@@ -196,7 +203,7 @@ class World:
             place, wait = self.replicas.index(replica), 0.5 + self.random.random() * 15
             self.loop.call_later(wait, self.restart, place, context=self.bank.process.context)
             return
-        self.stop(replica, name, 1 + self.random.random() * (80 if drowsy else 50))
+        self.stop(replica, name, self.rail.stretch * (1 + self.random.random() * (80 if drowsy else 50)))
 
     # What agents do
 
@@ -247,29 +254,28 @@ class World:
         finally:
             replica.serving.pop(answer, None)
 
-    def _offered_as(self, payer: str) -> Offered:
-        return offered(self.kind, payer, lambda settings: Connection(self))
-
     def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> Call:
         """A payment as an agent wants it."""
-        offered = self.offered if payer == "payer" else self._offered_as(payer)
+        offered = self.offered if payer == "payer" else self.rail.offered(payer)
+        model = self.rail.payment(account, amount)
+        payee = model.payee()
         terms = Terms(
             kind="payment",
-            rail="sim",
+            rail=self.rail.name,
             mode="sandbox",
             principal=principal,
             payer=offered.payer,
-            payee=Payee(account, "Empresa Demo"),
+            payee=payee,
             money=Money(amount, "MXN"),
-            arguments={"account": account, "amount": amount},
+            arguments={"account": payee.account, "amount": amount},
         )
-        return Call(terms=terms, offered=offered, model=SimPayment(account=account, amount=amount))
+        return Call(terms=terms, offered=offered, model=model)
 
     def refund(self, original: PaymentRecord, amount: int, reason: str) -> Call:
         """A refund as an agent wants it."""
         terms = Terms(
             kind="refund",
-            rail="sim",
+            rail=self.rail.name,
             mode="sandbox",
             principal=original.principal,
             payer=self.offered.payer,
@@ -285,7 +291,7 @@ class World:
         """What the person reads, on paper or in the app."""
         if self.linked:
             return code_for(KEY, asked_of(challenge))
-        return totp(NOON + timedelta(seconds=self.loop.time()))
+        return totp(self.begins + timedelta(seconds=self.loop.time()))
 
     # Time
 
@@ -299,6 +305,29 @@ class World:
         while checks.broken is None and loop.time() < most and not until():
             if not loop.run_one():
                 return
+
+    def rest(self, lives: list[asyncio.Task[Any]]) -> None:
+        """A calm world, until the agents are done and nothing is expected any more, or it ought to be so."""
+        most = self.rail.gives_up
+        if self.rail.takes_days:
+            self.run(lambda: all(life.done() for life in lives), most)
+            self.sleep_through(most)
+        else:
+            self.run(lambda: all(life.done() for life in lives) and self.quiet(), most)
+
+    def sleep_through(self, most: float) -> None:
+        """Until nothing is expected any more, or ``most``: every machine sleeps until the next thing is due.
+
+        Nobody notices but who counts the callbacks: what is due in a day costs as much as what is due in a minute.
+        """
+        first = "SELECT min(next_at) FROM payments"
+        while self.checks.broken is None and self.loop.time() < most and not self.quiet():
+            if not any(replica.teller.desk.busy for replica in self.replicas):
+                (due,) = self.db.execute(first).fetchone()
+                wakes = self.bank.quiet_until if due is None else (when(due) - self.begins).total_seconds() - SKEW
+                self.loop.leap(min(most, self.bank.quiet_until, wakes))
+            now = self.loop.time()
+            self.run(lambda now=now: self.loop.time() > now or self.quiet(), most)  # type: ignore[misc]
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
@@ -330,8 +359,12 @@ class World:
 
 @contextmanager
 def living(world: World) -> Iterator[World]:
-    """Run it in this thread: its loop is the running one, its hook hears of every crash point."""
-    log = logging.getLogger("riel")
+    """Run it in this thread: its loop is the running one, its hook hears of every crash point.
+
+    How long ``riel.http`` waits before it tries again is drawn from the interpreter's own randomness: it is the seed's.
+    """
+    log, drawn_before = logging.getLogger("riel"), random.getstate()
+    random.seed(world.seed)
     level = log.level
     log.setLevel(logging.CRITICAL + 1)
     at_crash_points(world.passes)
@@ -345,3 +378,4 @@ def living(world: World) -> Iterator[World]:
         _set_running_loop(None)
         at_crash_points(None)
         log.setLevel(level)
+        random.setstate(drawn_before)

@@ -9,12 +9,13 @@ from typing import Any
 
 from .bank import Bank
 from .processes import PATIENCE, Nursery
-from .server import REFUND, SEND, STATUS, Envelope, Gone, Home, Server
+from .rails import MOCK
+from .server import Envelope, Gone, Home, Server
 
 Point = tuple[str, int]
 """A crash point, and which pass of it: ``("commit:after", 5)``."""
 
-PAYEE = {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+PAYEE = dict(MOCK.payee)
 FINAL = {"success", "rejected", "returned", "refunded"}
 
 
@@ -50,20 +51,22 @@ class Agent:
 
     async def pay(self, amount: int = 50_000, **other: str) -> Envelope:
         """Pay, confirmed by a person who gives one code for it, and ask until the outcome is known."""
-        return await self._confirmed(SEND, PAYEE | {"amount": amount} | other)
+        return await self._confirmed("send_payment", {**self.bank.rail.payee, "amount": amount, **other})
 
     async def refund(self, reference: str, amount: int) -> Envelope:
         """Get ``amount`` of a payment back, in the same way."""
-        return await self._confirmed(REFUND, {"trackingKey": reference, "reason": "Sent twice", "amount": amount})
+        what = {"trackingKey": reference, "reason": "Sent twice", "amount": amount}
+        return await self._confirmed("request_refund", what)
 
-    async def _confirmed(self, tool: str, what: dict[str, Any]) -> Envelope:
+    async def _confirmed(self, named: str, what: dict[str, Any]) -> Envelope:
+        tool, status = self.bank.rail.tool(named), self.bank.rail.tool("check_status")
         held = await self.call(tool, **what)
         assert held["data"]["status"] == "2fa_required", held
         answer = await self.call(tool, **what, verificationCode=self.home.code(held["data"]["paymentId"]))
         async with asyncio.timeout(PATIENCE):
             while not _known(answer):
                 await asyncio.sleep(0.05)
-                answer = await self.call(STATUS, trackingKey=answer["data"]["trackingKey"])
+                answer = await self.call(status, trackingKey=answer["data"]["trackingKey"])
         return answer
 
     async def leave(self) -> None:

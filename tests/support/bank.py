@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from .processes import Nursery
+from .rails import MOCK, Tested
 
 
 @dataclass
 class Bank:
-    """``riel sandbox mock``: where it is, and what a server must be told to pay through it."""
+    """``riel sandbox RAIL``: where it is, and what a server must be told to pay through it."""
 
     url: str
     settings: Mapping[str, str]
+    rail: Tested = MOCK
     _of_others: int = 0
 
     @property
     def env(self) -> dict[str, str]:
         """The variables of a server that pays through it."""
-        told = {"base_url": self.url, **self.settings}
-        return {f"RIEL_MOCK_{name.upper()}": value for name, value in told.items()}
+        private = self.rail.private()
+        told = {name: value for name, value in self.settings.items() if name not in private}
+        return _variables(self.rail, {"base_url": self.url, **self.rail.both(), **told})
 
     def debits(self) -> list[dict[str, Any]]:
         """What it booked for whoever uses it now."""
@@ -58,15 +61,20 @@ class Bank:
 
 
 @contextmanager
-def open_bank(nursery: Nursery, folder: Path, **settings: str) -> Iterator[Bank]:
+def open_bank(nursery: Nursery, folder: Path, rail: Tested = MOCK, **settings: str) -> Iterator[Bank]:
     """A bank with empty books, on a port of its own."""
     folder.mkdir(exist_ok=True)
+    both = _variables(rail, rail.both())
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    process = nursery.start("sandbox", "mock", *options, "--port=0", env={}, folder=folder)
+    process = nursery.start("sandbox", rail.name, *options, "--port=0", env=both, folder=folder)
     try:
         with os.fdopen(process.stdout, "rb", closefd=False) as out:
             url = out.readline().decode().strip()
         assert url.startswith("http://127.0.0.1:"), process.errors.read_text()
-        yield Bank(url, settings)
+        yield Bank(url, settings, rail)
     finally:
         process.let_go()
+
+
+def _variables(rail: Tested, settings: Mapping[str, str]) -> dict[str, str]:
+    return {f"RIEL_{rail.name.upper()}_{name.upper()}": value for name, value in settings.items()}

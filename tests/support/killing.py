@@ -11,6 +11,7 @@ from .agent import Agent, Point
 from .bank import Bank, open_bank
 from .processes import Nursery
 from .proof import proven
+from .rails import MOCK, Tested
 from .server import Home
 
 AT_ONCE = 4
@@ -24,7 +25,10 @@ Story = Callable[[Agent], Awaitable[object]]
 class Stage:
     """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time."""
 
-    def __init__(self, nursery: Nursery, folder: Path, *, module: str | None = None) -> None:
+    def __init__(
+        self, nursery: Nursery, folder: Path, *, module: str | None = None, rail: Tested = MOCK
+    ) -> None:
+        self._rail = rail
         self._nursery = nursery
         self._folder = folder
         self._module = module
@@ -86,7 +90,7 @@ class Stage:
         free = self._banks.setdefault(tuple(sorted(settings.items())), [])
         if not free:
             folder = self._folder / f"bank-{next(self._numbers)}"
-            free.append(self._open.enter_context(open_bank(self._nursery, folder, **settings)))
+            free.append(self._open.enter_context(open_bank(self._nursery, folder, self._rail, **settings)))
         bank = free.pop()
         try:
             yield bank

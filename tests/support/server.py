@@ -13,9 +13,10 @@ from typing import Any
 
 from .bank import Bank
 from .processes import PATIENCE, Nursery, Process
+from .rails import MOCK
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-SEND, STATUS, REFUND = "mock_send_payment", "mock_check_status", "mock_request_refund"
+SEND, STATUS, REFUND = (MOCK.tool(what) for what in ("send_payment", "check_status", "request_refund"))
 
 Envelope = dict[str, Any]
 
@@ -52,7 +53,7 @@ class Home:
     def env(self, bank: Bank) -> dict[str, str]:
         """The settings of a server that lives here and pays through ``bank``."""
         mine = {"RIEL_JOURNAL": self.url, "RIEL_FACTOR": "file", "RIEL_FACTOR_FILE": str(self.codes)}
-        return mine | {"RIEL_RAILS": "mock"} | bank.env
+        return mine | {"RIEL_RAILS": bank.rail.name} | bank.env
 
     def code(self, payment_id: str) -> str:
         """What the person reads who is asked to confirm it."""

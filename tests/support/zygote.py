@@ -27,6 +27,8 @@ IMPORTED = (
     "importlib.readers",
     "rail_mock.app",
     "rail_mock.client",
+    "rail_spei.client",
+    "rail_spei.pretend.app",
     "riel.cli.sandbox",
     "riel.cli.serve",
     "riel.confirm.file",

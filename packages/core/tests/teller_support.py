@@ -1,11 +1,12 @@
 """A teller with everything real but the rail, the person and the time, which do what the test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from riel import Answer, Draft, Mint, Money, Order, OutcomeUnknown, Payee, Prepared, Status
@@ -222,9 +223,11 @@ async def working(
     guards: tuple[Guard, ...] = (),
     journal: Callable[[SqliteJournal], Any] = lambda journal: journal,
     now: datetime = NOON,
+    declares: Mapping[str, Any] = MappingProxyType({}),
+    clean: Callable[[str], str] = str,
     **guarantees: Any,
 ) -> AsyncIterator[World]:
-    """A teller on the journal in ``folder``, whose rounds are made by hand."""
+    """A teller on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
     client = Scripted(sends, refunds, finds)
 
     @asynccontextmanager
@@ -234,7 +237,7 @@ async def working(
         yield client
 
     rules = replace(GUARANTEES, **guarantees)
-    rail = toy(connect=connect, guarantees=rules)
+    rail = toy(connect=connect, guarantees=rules, **declares)
     offered = Offered(
         rail=rail,
         distribution="rail-toy",
@@ -254,6 +257,7 @@ async def working(
         guards=guards,
         pace=Pace(answer_within=ANSWER_WITHIN, patience=Patience(first=timedelta(seconds=1))),
         now=lambda: world.now,
+        clean=clean,
     )
     world = World(Teller(desk), store, client, person, offered, now)
     try:

@@ -3,7 +3,7 @@
 A bug that a second defence hides is given with that defence taken off too, and says so.
 """
 
-from . import asking, concluding, recording, sending
-from .registry import BUGS, MOODS
+from . import asking, concluding, recording, sending, spei
+from .registry import BUGS, MOODS, RAILS
 
-__all__ = ["BUGS", "MOODS", "asking", "concluding", "recording", "sending"]
+__all__ = ["BUGS", "MOODS", "RAILS", "asking", "concluding", "recording", "sending", "spei"]

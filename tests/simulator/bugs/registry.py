@@ -11,6 +11,10 @@ MOODS: dict[str, str] = {}
 """Which mood of a world shows a bug soonest, where any mood but that one takes many seeds."""
 
 
+RAILS: dict[str, str] = {}
+"""Which rail a bug is one of, where it is not the simulated one."""
+
+
 def bug(make: Callable[[], Iterator[None]]) -> Bug:
     """Give it a name and a place in the list."""
     BUGS[make.__name__] = made = contextmanager(make)
@@ -22,6 +26,16 @@ def seen_in(mood: str) -> Callable[[Bug], Bug]:
 
     def remember(made: Bug) -> Bug:
         MOODS[made.__name__] = mood
+        return made
+
+    return remember
+
+
+def of_rail(name: str) -> Callable[[Bug], Bug]:
+    """Say of which rail it is."""
+
+    def remember(made: Bug) -> Bug:
+        RAILS[made.__name__] = name
         return made
 
     return remember

@@ -79,7 +79,7 @@ async def open_host(
             stack.push_async_callback(outbox.close)
             outbox.start()
         scopes = Scopes(None if settings.scopes is None else frozenset(settings.scopes), read_only)
-        tools = every_tool(teller, secrets, logs, scopes)
+        tools = every_tool(teller, secrets, logs, scopes, ask_docs)
         if settings.webhooks is not None and rounds:
             await _listen(stack, teller, settings.webhooks, logs)
         if rounds:
@@ -175,3 +175,10 @@ def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
     logs.learn(key.hex())
     setup = Setup(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
     return kind.open(setup)
+
+
+async def ask_docs(url: str, query: str, within: timedelta) -> Sequence[str]:
+    """What the documentation server at ``url`` says, over MCP, which whoever serves tools has loaded already."""
+    from riel.server.documentation import search_there
+
+    return await search_there(url, query, within)

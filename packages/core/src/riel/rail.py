@@ -308,9 +308,11 @@ class Tool:
 
     :param scope: what a session must be granted; empty where nothing is needed, or where ``scope_of`` tells it from
         the checked input.
-    :param run: asks the provider, or makes something there that is no money: ``run(client, asked)``.
-    :param pays: makes the payment that a person is then asked to confirm, or ``None`` where there is nothing to pay:
-        ``pays(client, asked)``. It answers as ``{rail}_send_payment`` does, and so does the second call, with the code.
+    :param run: asks the provider, or makes something there that is no money, and makes it once however often it is
+        asked for it: ``run(client, asked)``. What the provider has against it is :class:`Rejected`.
+    :param pays: makes the payment that a person is then asked to confirm, or ``None`` where there never was anything
+        to pay: ``pays(client, asked)``. It answers as ``{rail}_send_payment`` does. The second call, with the code,
+        asks it again, and must get the same payment, also where it was made meanwhile.
     :param tells: makes the message that is kept in the journal, and delivered to whoever receives notices.
     :param read_only: whether ``run`` changes nothing at the provider.
     """
@@ -337,7 +339,10 @@ class Rail:
     :param connect: opens a client: ``connect(settings, transport=None)``, with an httpx transport in tests.
     :param errors: the rail's own codes and what they mean to an agent.
     :param guarantees: one value, or a function of the settings where they decide.
-    :param docs: a folder of markdown in the package.
+    :param docs: a folder of markdown in the package, as an absolute path (``str(Path(__file__).with_name("docs"))``):
+        an agent can search it.
+    :param docs_server: the URL of the provider's own documentation over MCP, or ``None`` where there is none under
+        these settings. It is asked first, and ``docs`` answer where it does not.
     :param sandbox: makes the pretend bank from whatever settings are there.
     :param by_hand: where the rail cannot refund: what a person needs to ask for the money back, in names and words.
     :param hear: reads a message that the provider sends of its own accord: ``hear(settings, headers, body)``.
@@ -358,12 +363,14 @@ class Rail:
     guarantees: Guarantees | Callable[[Any], Guarantees]
     tools: tuple[Tool, ...] = ()
     docs: str = ""
+    docs_server: Callable[[Any], str | None] | None = None
     sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
     by_hand: Callable[[Order], Mapping[str, str]] | None = None
     hear: Callable[[Any, Mapping[str, str], bytes], Heard] | None = None
     tables: Mapping[str, Callable[[Mapping[str, str]], Table]] = field(default_factory=dict)
 
     verbs: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
+    searching: ClassVar[str] = "search_docs"
 
     @property
     def currencies(self) -> tuple[str, ...]:

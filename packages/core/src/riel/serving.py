@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -72,7 +71,7 @@ async def serving(
     try:
         server = await loop.create_server(lambda: Line(config, state, {}), host, port)
     except OSError as failure:
-        raise Misconfigured(f"port {port} of {host} cannot be used: {os.strerror(failure.errno or 0)}") from failure
+        raise Misconfigured(f"port {port} cannot be used: {failure.strerror}") from failure
     try:
         yield f"http://{f'[{host}]' if ':' in host else host}:{server.sockets[0].getsockname()[1]}"
     finally:

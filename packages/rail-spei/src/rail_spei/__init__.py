@@ -86,6 +86,7 @@ def riel_rails() -> Iterable[Rail]:
         errors=ERRORS,
         capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, give_back=yes),
         guarantees=GUARANTEES,
+        docs=str(Path(__file__).with_name("docs")),
         sandbox=sandbox,
         by_hand=by_hand,
         hear=hear,

@@ -1,22 +1,25 @@
 """The rail's own code for talking to STP: it makes an order, hands it over, and asks after it. It never tries again.
 
 An order's operating day is written down with its tracking key before anything leaves. STP refuses a key that it knows
-on the same operating day only and books it on the next, so an order is asked after on its own day and on the one after,
-and may be sent again only while its own day lasts.
+on the same operating day only and books it on the next, so an order is asked after on every day that it can have come
+to, and may be sent again only while its own day certainly lasts.
 """
 
+import json
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import httpx
 
+from rail_spei.days import AROUND_THE_ROLL, around, days_of_an_order
 from rail_spei.fields import carried_name, folded, minted, numeric_reference
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
-from rail_spei.operating import closes, is_business_day, last_business_day, next_business_day, operating_date
+from rail_spei.operating import closes, is_business_day, last_business_day, operating_date
 from rail_spei.receiving import return_key, to_give_back
-from rail_spei.settings import SEND_DEADLINE, SpeiSettings
+from rail_spei.settings import SEND_DEADLINE, SpeiSettings, trusted
 from rail_spei.stp.answers import Told
 from rail_spei.stp.api import Stp
 from rail_spei.stp.cadena import RegisterOrder
@@ -37,8 +40,7 @@ from riel import (
     Status,
 )
 
-AROUND_THE_ROLL = timedelta(minutes=5)
-"""How far STP's clock and ours, and the way of an order to STP, may move it over the roll of the operating day."""
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -52,7 +54,10 @@ class SpeiClient:
         self._clock = clock
 
     def prepare(self, draft: Draft, mint: Mint) -> Prepared:
-        """A tracking key for the operating day that begins or lasts now, and the signed order."""
+        """A tracking key for the operating day that begins or lasts now, and the signed order.
+
+        One that is made around the roll is never sent again: its copy could be the first of another operating day.
+        """
         day = operating_date(mint.now, self._settings.calendar)
         match draft.payment:
             case SpeiPayment() as payment:
@@ -67,13 +72,13 @@ class SpeiClient:
                 facts = {"operationDate": day.isoformat(), "means": SpeiReturn.MEANS}
             case _:
                 raise TypeError("this draft is not one of SPEI")
-        rolled = operating_date(mint.now + AROUND_THE_ROLL, self._settings.calendar)
+        first, last = around(mint.now, self._settings.calendar)
         return Prepared(
             reference=key,
             body=body,
             facts=facts,
-            resend_until=closes(day, self._settings.calendar) - AROUND_THE_ROLL,
-            absent_after=closes(rolled, self._settings.calendar) + AROUND_THE_ROLL,
+            resend_until=closes(first, self._settings.calendar) - AROUND_THE_ROLL,
+            absent_after=closes(last, self._settings.calendar) + AROUND_THE_ROLL,
         )
 
     def _order(self, payment: SpeiPayment, key: str, mint: Mint) -> bytes:
@@ -107,16 +112,21 @@ class SpeiClient:
         match outcome:
             case Accepted(id=number):
                 return Answer(status=Status.PENDING, rail_id=number, facts={"providerOrder": number})
-            case Refused(kind=Kind.LATER):
+            case Refused(kind=Kind.LATER) if not self._made_around_the_roll(order):
                 raise OutcomeUnknown(outcome.said)  # nothing was taken: the same order is sent later, while it may be
-            case Refused() if outcome.doubtful(order.body.partition(b'"institucionContraparte":"')[2][:5].decode()):
-                if (told := await self._anywhere(order)) is not None:
-                    return await self._told(order, told)
-                raise Rejected(outcome.native, outcome.said)
             case Refused():
+                if outcome.doubtful(_participant(order)) and (found := await self._after_all(order, outcome)):
+                    return found
                 raise Rejected(outcome.native, outcome.said)
             case Unclear(why=why):
                 raise OutcomeUnknown(why)
+
+    async def _after_all(self, order: Order, refused: Refused) -> Answer | None:
+        """The order, where STP has it in spite of its refusal."""
+        try:
+            return await self.status(order)
+        except NothingLearned as failure:
+            raise OutcomeUnknown(f"{refused.said}; and STP did not say whether it has the order") from failure
 
     async def refund(self, order: Order) -> Answer:
         """Never: what has settled is final."""
@@ -143,25 +153,30 @@ class SpeiClient:
                 return found
         if silent is None:
             return None
-        older = await self._stp.legacy_query(order.reference, date.fromisoformat(order.facts["operationDate"]))
-        if isinstance(older, Told):
-            return older
-        raise silent  # the older way saw one day only: that it saw nothing proves nothing
+        for day in self._days(order):
+            older = await self._stp.legacy_query(order.reference, day)
+            if isinstance(older, Told):
+                return older
+        raise silent  # nobody has shown that the older way knows every order, so that it finds none proves nothing
 
     def _days(self, order: Order) -> Iterator[date | None]:
-        """The running day as STP has it, then the order's own day and the next business day."""
         own = date.fromisoformat(order.facts["operationDate"])
-        now = operating_date(self._clock(), self._settings.calendar)
-        following = next_business_day(own, self._settings.calendar)
-        yield None
-        yield from (day for day in (own, following) if day <= now)
+        return days_of_an_order(own, order.created_at, self._clock(), self._settings.calendar)
+
+    def _made_around_the_roll(self, order: Order) -> bool:
+        """Whether it is never sent again, as ``prepare`` promised."""
+        first, last = around(order.created_at, self._settings.calendar)
+        return first != last
 
     async def _told(self, order: Order, told: Told) -> Answer:
         """An order in a state whose name is ambiguous is asked after once more before it counts as ended."""
-        if told.state().ambiguous:
+        state = told.state()
+        if state.ambiguous:
             again = await self._anywhere(order)
             if again is None or again.state_code != told.state_code:
                 raise NothingLearned("STP tells two different states")
+        if state.alert:
+            log.warning("STP tells of %s the state %r, which nobody explained: ask STP", order.reference, state.code)
         return answer(told, order)
 
     async def received(self, refund: SpeiRefund) -> Payment | None:
@@ -169,16 +184,17 @@ class SpeiClient:
 
         :raises NotAllowed: it was received, and cannot be given back now.
         """
-        today = operating_date(self._clock(), self._settings.calendar)
-        return await to_give_back(refund, self._stp, today, self._settings)
+        return await to_give_back(refund, self._stp, self._clock(), self._settings)
 
     async def statement(self, day: date) -> Statement:
         """Every order that was sent on an operating day, which begins with the roll of the business day before."""
         holidays = self._settings.calendar
         if not is_business_day(day, holidays):
             raise NothingLearned(f"{day} is no operating day: SPEI has them on business days only")
-        running = day == operating_date(self._clock(), holidays)
-        listed = await self._stp.reconciliation("E", None if running else day)
+        first, last = around(self._clock(), holidays)
+        if first != last and day in {first, last}:
+            raise NothingLearned("the operating day rolls about now, and STP may see it otherwise: ask in ten minutes")
+        listed = await self._stp.reconciliation("E", None if day == first else day)
         return Statement(
             since=closes(last_business_day(day, holidays), holidays),
             until=closes(day, holidays),
@@ -195,11 +211,14 @@ async def opened(
 ) -> AsyncIterator[SpeiClient]:
     """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
     key = SigningKey.load(settings.private_key, settings.private_key_passphrase.get_secret_value())
-    verify: ssl.SSLContext | bool = True
-    if settings.ca_bundle is not None:
-        verify = ssl.create_default_context(cafile=str(settings.ca_bundle))
+    verify: ssl.SSLContext | bool = True if settings.ca_bundle is None else trusted(settings.ca_bundle)
     async with httpx.AsyncClient(
         timeout=SEND_DEADLINE.total_seconds(), transport=transport, verify=verify, trust_env=False
     ) as http:
         stp = Stp(http, settings.orders_at, settings.queries_at, settings.empresa, key)
         yield SpeiClient(settings, stp, clock)
+
+
+def _participant(order: Order) -> str:
+    """Whom the order is for, by the bytes that were sent; nobody for what gives a payment back."""
+    return str(json.loads(order.body).get("institucionContraparte", ""))

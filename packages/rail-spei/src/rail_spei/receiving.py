@@ -2,39 +2,33 @@
 
 import hashlib
 import string
-from datetime import date, timedelta
+from datetime import datetime
 
+from rail_spei.days import latest_days
 from rail_spei.models import SpeiRefund, SpeiReturn
 from rail_spei.settings import SpeiSettings
 from rail_spei.stp.answers import Told
 from rail_spei.stp.api import Stp
 from riel import NotAllowed, NothingLearned
 
-LOOKED_BACK = 7
-"""Days for which a received payment is looked for: STP is asked once for each."""
-
 ALPHABET = string.digits + string.ascii_uppercase
 
+RETURNING = {"XD", "XR", "D", "TD", "RE"}
+"""States of a received payment that goes back, or has gone: by us, by STP's staff, or by whoever acted first."""
 
-async def to_give_back(refund: SpeiRefund, stp: Stp, today: date, settings: SpeiSettings) -> SpeiReturn | None:
+
+async def to_give_back(refund: SpeiRefund, stp: Stp, now: datetime, settings: SpeiSettings) -> SpeiReturn | None:
     """The payment that gives back what was received under that key; ``None`` where STP knows none of the last days.
 
-    :raises NotAllowed: it has not been credited. :raises NothingLearned: STP did not tell what is needed.
+    :raises NotAllowed: it is not there to be given back. :raises NothingLearned: STP did not tell what is needed.
     """
-    told = await _received(refund.tracking_key, stp, today)
+    told = await _received(refund.tracking_key, stp, now, settings)
     if told is None:
         return None
-    state = told.state(sent=False)
-    if state.word == "pending" or (state.word == "failed" and state.inbound):
-        raise NotAllowed(
-            "It has not been credited, so there is nothing to give back. Nothing was sent.",
-            code="SPEI_REFUND_NOT_POSSIBLE",
-            next_action="Check it again later.",
-        )
-    if told.amount is None or told.payer_account is None or told.day is None:
+    if not told.amount or told.payer_account is None or told.day is None:
         raise NothingLearned("STP does not tell who paid it, how much, or when")
     bank = settings.catalogue.by_code.get(told.payer_account[:3])
-    return SpeiReturn(
+    back = SpeiReturn(
         amount=told.amount,
         account=told.payer_account,
         name=told.payer_name,
@@ -43,12 +37,29 @@ async def to_give_back(refund: SpeiRefund, stp: Stp, today: date, settings: Spei
         operation_date=told.day,
         reason=refund.reason,
     )
+    if told.state(sent=False).word != "success":
+        raise _not_there(told, return_key(settings.key_prefix, back))
+    return back
 
 
-async def _received(key: str, stp: Stp, today: date) -> Told | None:
-    for day in (None, *(today - timedelta(days=back) for back in range(1, LOOKED_BACK + 1))):
-        if day is not None and day.weekday() >= 5:
-            continue
+def _not_there(told: Told, key: str) -> NotAllowed:
+    """Why it cannot be given back now. One that is on its way back is followed by the key of its return."""
+    returning = told.state_code in RETURNING
+    return NotAllowed(
+        "It was given back already, or is on its way back; it is given back once only."
+        if returning
+        else "It is not credited, so there is nothing to give back. Nothing was sent.",
+        code="SPEI_REFUND_NOT_POSSIBLE",
+        next_action=f"Check the status of the return: its trackingKey is {key}."
+        if returning
+        else "Check it again later.",
+        details={"returnTrackingKey": key} if returning else {},
+    )
+
+
+async def _received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> Told | None:
+    """The last payment of that key: banks use theirs again."""
+    for day in latest_days(now, settings.calendar):
         found = await stp.query(key, "R", day)
         if isinstance(found, Told):
             return found

@@ -1,10 +1,12 @@
 """The rail's settings, read and checked whole before a rail is offered, and what follows from them."""
 
 import hashlib
+import ssl
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -17,7 +19,16 @@ from rail_spei.operating import Holidays
 from riel import FOREVER, Guarantees, Line, Misconfigured, Mode, RailSettings
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
-DEMO, DEMO_QUERIES = "demo.stpmex.com", "https://efws-dev.stpmex.com/efws/API"
+DEMO_QUERIES = "https://efws-dev.stpmex.com/efws/API"
+
+System = Literal["pretend", "demo", "production"]
+SYSTEMS: Mapping[str | None, System] = {
+    **dict.fromkeys(("localhost", "127.0.0.1", "::1"), "pretend"),
+    **dict.fromkeys(("demo.stpmex.com", "efws-dev.stpmex.com"), "demo"),
+}
+"""Whose hosts are whose; STP may name any other for production."""
+
+DEGREES = r"^-?[0-9]{1,3}(\.[0-9]{1,24})?$"
 
 SEND_DEADLINE = timedelta(seconds=20)
 LOOKUP_LAG = timedelta(seconds=60)
@@ -25,9 +36,13 @@ WATCH = timedelta(days=1)
 RETURNS = timedelta(days=5)
 
 
+def _system(host: str | None) -> System:
+    return SYSTEMS.get(host, "production")
+
+
 def _url(url: str) -> str:
     parts = urlsplit(url)
-    here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    here = _system(parts.hostname) == "pretend"
     if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("write https://host/path, without a user, a query or a fragment")
     if parts.scheme != "https" and not (here and parts.scheme == "http"):
@@ -72,8 +87,8 @@ class SpeiSettings(RailSettings):
         frozenset()
     )
     business_days: Annotated[Days, Field(description="Computed bank holidays that are none.")] = frozenset()
-    latitude: Annotated[str | None, Field(pattern=r"^-?[0-9.]{1,29}$", description="If your contract asks.")] = None
-    longitude: Annotated[str | None, Field(pattern=r"^-?[0-9.]{1,29}$", description="If your contract asks.")] = None
+    latitude: Annotated[str | None, Field(pattern=DEGREES, description="If your contract asks.")] = None
+    longitude: Annotated[str | None, Field(pattern=DEGREES, description="If your contract asks.")] = None
 
     @field_validator("empresa")
     @classmethod
@@ -93,8 +108,13 @@ class SpeiSettings(RailSettings):
             raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
         catalogue(self.banks)
         calendar(self.holidays, self.business_days)
-        if self.ca_bundle is not None and not self.ca_bundle.is_file():
-            raise Misconfigured("RIEL_SPEI_CA_BUNDLE is not the path of a file of certificates")
+        if self.ca_bundle is not None:
+            trusted(self.ca_bundle)
+        if _system(urlsplit(self.queries_at).hostname) != self.system:
+            raise Misconfigured(
+                "RIEL_SPEI_QUERY_URL is another system than RIEL_SPEI_BASE_URL, which knows nothing of the orders: "
+                "take both of STP's demo system, both of its production, or both of this machine"
+            )
         return self
 
     @property
@@ -103,14 +123,19 @@ class SpeiSettings(RailSettings):
         return urlsplit(self.base_url).hostname or ""
 
     @property
+    def system(self) -> System:
+        """Which of STP's systems it is. Every host but the demo's and this machine moves real money."""
+        return _system(self.host)
+
+    @property
     def pretend(self) -> bool:
         """Whether that system is on this machine."""
-        return self.host in {"localhost", "127.0.0.1", "::1"}
+        return self.system == "pretend"
 
     @property
     def mode(self) -> Mode:
-        """STP's demo host is the test system; every other host but this machine moves real money."""
-        return "test" if self.pretend or self.host == DEMO else "live"
+        """STP's demo is a test system, and so is what only pretends to be STP."""
+        return "live" if self.system == "production" else "test"
 
     @property
     def payer(self) -> str:
@@ -127,7 +152,7 @@ class SpeiSettings(RailSettings):
         """The base of the queries: as set, or as STP's two systems have it."""
         if self.query_url is not None:
             return self.query_url
-        if self.host == DEMO:
+        if self.system == "demo":
             return DEMO_QUERIES
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}{QUERIES}"
@@ -141,6 +166,17 @@ class SpeiSettings(RailSettings):
     def calendar(self) -> Holidays:
         """The days on which banks are closed."""
         return calendar(self.holidays, self.business_days)
+
+
+def trusted(certificates: Path) -> ssl.SSLContext:
+    """What checks whom we talk to, with these certificates instead of the usual ones.
+
+    :raises Misconfigured: there are none in that file.
+    """
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except OSError:
+        raise Misconfigured("RIEL_SPEI_CA_BUNDLE is not the path of a PEM file of certificates") from None
 
 
 @cache

@@ -7,6 +7,9 @@ from riel import Answer, Entry, Order, Status
 
 CURRENCY = "MXN"
 
+WITH_CEP = {"LQ", "D", "RE"}
+"""The states in which Banxico has a receipt, or soon will: settled, and not between two accounts of STP."""
+
 
 def answer(told: Told, order: Order) -> Answer:
     """Where the order stands. What STP echoed goes along: the core compares it with what was asked."""
@@ -19,7 +22,6 @@ def answer(told: Told, order: Order) -> Answer:
         account=told.payee_account,
         settled_at=told.settled_at if state.status is Status.SETTLED else None,
         code=_code(told, state),
-        said="STP is in a state that nobody explained: an operator should ask." if state.alert else "",
         facts=dict(_facts(told, order, state)),
     )
 
@@ -32,7 +34,9 @@ def _code(told: Told, state: State) -> str:
 
 def _facts(told: Told, order: Order, state: State) -> list[tuple[str, str]]:
     """What the receipt shows. A state that nobody explained is shown as STP writes it."""
-    facts = [("providerState", state.code), ("cepUrl", cep_link(told.cep_link or None))]
+    facts = [("providerState", state.code)]
+    if state.code in WITH_CEP:
+        facts.append(("cepUrl", cep_link(told.cep_link or None)))
     if told.number is not None:
         facts.append(("providerOrder", str(told.number)))
     if told.day is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rail_spei.settings import SpeiSettings
+from rail_spei.stp.values import Exact
 from rail_spei.stp.written import Unreadable, loaded
 from riel import Heard
 
@@ -22,9 +23,9 @@ class StateMessage(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
     id: int | str
-    empresa: str | None = None
-    folioOrigen: str | None = None  # noqa: N815  # STP's own names
-    claveRastreo: str | None = None  # noqa: N815
+    empresa: Exact = None
+    folioOrigen: Exact = None  # noqa: N815  # STP's own names
+    claveRastreo: Exact = None  # noqa: N815
     estado: str | None = None
     Estado: str | None = None
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -36,6 +37,7 @@ def faults(rail: Rail) -> list[str]:
         *_wrong_reference(rail),
         *_wrong_tools(rail),
         *_wrong_models(rail),
+        *_wrong_docs(rail),
     ]
 
 
@@ -53,12 +55,14 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
         for declared in dataclasses.fields(Capabilities):
             if not isinstance(getattr(rail.capabilities, declared.name), Capability):
                 yield f"declares a capability {declared.name!r} that is none of yes, never(...) and not_yet(...)"
-    for name in ("connect", "guarantees", "sandbox", "by_hand", "hear"):
+    for name in ("connect", "guarantees", "sandbox", "by_hand", "hear", "docs_server"):
         value = getattr(rail, name)
         may_be_missing = name not in {"connect", "guarantees"}
         given = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
         if not (given or (may_be_missing and value is None)):
             yield f"declares a {name} that cannot be called"
+    if isinstance(rail.capabilities, Capabilities) and rail.capabilities.refund.able and callable(rail.by_hand):
+        yield "declares by_hand, though it can refund: nobody would be told"
     for name, table in rail.tables.items() if isinstance(rail.tables, Mapping) else ():
         if not (isinstance(name, str) and TOOL.fullmatch(name) and callable(table)):
             yield f"declares a table {name!r}: name it in lower case, and give a function that makes it"
@@ -95,19 +99,32 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
     if len(names) < len(rail.tools):
         yield "declares tools that are not riel.Tool"
     for tool in (tool for tool in rail.tools if isinstance(tool, Tool)):
-        if sum(does is not None for does in (tool.run, tool.pays, tool.tells)) != 1:
-            yield f"declares a tool {tool.name!r} that does not do exactly one of run, pays and tells"
-        if (tool.run is None) != (tool.output is None):
-            yield f"declares a tool {tool.name!r} whose output is missing, or is not needed: it belongs to run"
+        yield from (f"declares a tool {tool.name!r} {wrong}" for wrong in _wrong_tool(tool))
     for name in names:
-        if not TOOL.fullmatch(name) or name in Rail.verbs or name.startswith(f"{rail.name}_") or names.count(name) > 1:
+        taken = name in (*Rail.verbs, Rail.searching)
+        if not TOOL.fullmatch(name) or taken or name.startswith(f"{rail.name}_") or names.count(name) > 1:
             yield f"declares a tool named {name!r}: write it in lower case, without the rail's name, and each name once"
     if not all(isinstance(code, ErrorCode) for code in rail.errors.values()):
         yield "declares errors that are not riel.ErrorCode"
 
 
+def _wrong_tool(tool: Tool) -> Iterator[str]:
+    does = [one for one in (tool.run, tool.pays, tool.tells) if one is not None]
+    if len(does) != 1:
+        yield "that does not do exactly one of run, pays and tells"
+    if not all(callable(one) for one in (*does, *[tool.scope_of] * (tool.scope_of is not None))):
+        yield "whose run, pays, tells or scope_of cannot be called"
+    if (tool.run is None) != (tool.output is None):
+        yield "whose output is missing, or is not needed: it belongs to run"
+    for name, model, kind in (("input", tool.input, Wire), ("output", tool.output, BaseModel)):
+        if model is not None and not (isinstance(model, type) and issubclass(model, kind)):
+            yield f"whose {name} is not a subclass of {kind.__module__.partition('.')[0]}.{kind.__name__}"
+    if tool.pays is not None and "verification_code" in getattr(tool.input, "model_fields", ()):
+        yield "whose input has a verification_code: every tool that pays gets one"
+
+
 def _wrong_models(rail: Rail) -> Iterator[str]:
-    tools = [tool for tool in rail.tools if isinstance(tool, Tool)]
+    tools = [tool for tool in rail.tools if isinstance(tool, Tool) and not any(_wrong_tool(tool))]
     asked: dict[str, type[BaseModel]] = {
         "payment that": rail.payment,
         "lookup that": rail.lookup,
@@ -124,8 +141,20 @@ def _wrong_models(rail: Rail) -> Iterator[str]:
             yield f"declares a {what} changes {', '.join(changed)} of riel.Wire"
     for what, model in (asked | answered).items():
         try:
-            model.model_json_schema()
+            schema = model.model_json_schema()
         except Exception as failure:
             yield f"declares a {what} has no JSON schema ({type(failure).__name__})"
+        else:
+            if schema.get("type") != "object":
+                yield f"declares a {what} is no object"
     if any(field.alias or field.validation_alias for field in rail.settings.model_fields.values()):
         yield "declares settings with an alias, which would be read without the rail's prefix"
+
+
+def _wrong_docs(rail: Rail) -> Iterator[str]:
+    if rail.docs:
+        folder = Path(rail.docs)
+        if not folder.is_absolute() or next(folder.rglob("*.md"), None) is None:
+            yield "declares docs that are no folder of markdown: give its absolute path, and put it into the package"
+    elif rail.docs_server is not None:
+        yield "declares a docs_server, but no docs to answer from where it cannot be asked"

@@ -6,8 +6,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from riel.catalog import discover
-from riel.catalog.loading import GROUP
+from riel.catalog import GROUP, discover
 from riel.cli.for_machines import AsJson, print_json
 from riel.config import known_settings, likely_secrets, read_settings
 from riel.errors import Misconfigured

@@ -37,8 +37,9 @@ def rails(as_json: AsJson = False) -> None:
 
 
 def tools_of(rail: Rail) -> list[str]:
-    """The names of a rail's tools, as an agent sees them."""
-    return [f"{rail.name}_{name}" for name in (*Rail.verbs, *(tool.name for tool in rail.tools))]
+    """The names of a rail's tools, as an agent sees them where no setting gives its own another prefix."""
+    names = [*Rail.verbs, *[Rail.searching] * bool(rail.docs), *(tool.name for tool in rail.tools)]
+    return [f"{rail.name}_{name}" for name in names]
 
 
 def _listing(found: Found, catalog: Catalog) -> dict[str, Any]:

@@ -82,7 +82,7 @@ TIMES = {"expiresAt", "settledAt"}
 
 def printed(*parts: RenderableType) -> None:
     """Write the parts that there are to stdout."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
     for part in parts:
         if part:
             console.print(part)

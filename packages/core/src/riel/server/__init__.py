@@ -40,8 +40,8 @@ INSTRUCTIONS = (
 
 def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> Server[Any]:
     """A server that lists and calls ``tools`` on behalf of ``principal``."""
-    granted = {name: tool for name, tool in tools.items() if tool.granted}
-    shown = {name: tool for name, tool in ((name, _shown(tool)) for name, tool in granted.items()) if tool is not None}
+    described = {name: _shown(tool) for name, tool in tools.items() if tool.granted}
+    shown = {name: tool for name, tool in described.items() if tool is not None}
     listed = wire.ListToolsResult(tools=[shown[name] for name in sorted(shown)])
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -49,10 +49,11 @@ def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> 
         return listed
 
     async def call_tool(ctx: ServerRequestContext[Any], params: wire.CallToolRequestParams) -> wire.CallToolResult:
-        if params.name not in shown and (params.name in granted or params.name not in tools):
+        tool = tools.get(params.name)
+        if tool is None or (tool.granted and tool.name not in shown):
             return _result(unknown_tool())
-        async with places:
-            return _result(await tools[params.name].run(params.arguments or {}, principal))
+        async with places:  # also where it was not granted: it says so
+            return _result(await tool.run(params.arguments or {}, principal))
 
     server: Server[Any] = Server(
         "riel",

@@ -1,7 +1,7 @@
 """What an agent is told where a code did not confirm: a stable code, a sentence, and what to do next."""
 
 from riel.errors import NotConfirmed, NothingSent
-from riel.journal import PaymentRecord, Unconfirmed
+from riel.journal import PaymentRecord, State, Unconfirmed
 
 
 def mismatch(left: int | None = None) -> NotConfirmed:
@@ -11,12 +11,20 @@ def mismatch(left: int | None = None) -> NotConfirmed:
 
 
 def made_before(known: PaymentRecord, principal: str) -> NothingSent:
-    """The rail makes it only once, and ``known`` is that once. Whose it is and where, nobody else is told."""
+    """The rail makes it only once, and ``known`` is that once. What became of it only its principal is told."""
+    ours = known.principal == principal
+    if ours and known.state is State.REJECTED:
+        return NothingSent(
+            "Exactly this was tried before and did not happen, and the rail takes it only once. Nothing was sent.",
+            code="MADE_BEFORE",
+            next_action="Tell the person that only the operator can do it now, and not with riel.",
+            details={"paymentId": known.id},
+        )
     return NothingSent(
         "Exactly this was made before, and the rail makes it only once. Nothing more was sent.",
         code="MADE_BEFORE",
         next_action="Do not try it again, whatever became of it: check the status of paymentId, or tell the operator.",
-        details={"paymentId": known.id} if known.principal == principal else {},
+        details={"paymentId": known.id} if ours else {},
     )
 
 

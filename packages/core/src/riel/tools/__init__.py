@@ -5,23 +5,31 @@ Whatever happens inside, a tool answers with the envelope: no exception leaves, 
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from riel.catalog import Offered
 from riel.errors import Misconfigured, NothingSent, Problem
 from riel.redact import Redactor
+from riel.searching import Pages
 from riel.teller import Teller
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
 from riel.tools.own import Own
 from riel.tools.refunds import RequestRefund
-from riel.tools.scopes import Scopes, not_granted
+from riel.tools.scopes import Scopes
+from riel.tools.searching import AskDocs, SearchDocs, docs_url
 from riel.tools.three import CheckStatus, SendPayment, Verb
 
-__all__ = ["Described", "Envelope", "Scopes", "every_tool", "not_an_object", "unknown_tool"]
+__all__ = ["AskDocs", "Described", "Envelope", "Scopes", "every_tool", "not_an_object", "unknown_tool"]
 
 log = logging.getLogger(__name__)
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""What a tool may be called: some clients lose the whole session where one is called otherwise."""
 
 Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
 
@@ -45,31 +53,34 @@ class Described:
     run: Run
 
 
-def every_tool(teller: Teller, answers: Redactor, logs: Redactor, scopes: Scopes | None = None) -> dict[str, Described]:
+def every_tool(
+    teller: Teller,
+    answers: Redactor,
+    logs: Redactor,
+    scopes: Scopes | None = None,
+    ask_docs: AskDocs | None = None,
+) -> dict[str, Described]:
     """The tools of every offered rail by name, sorted.
 
     :param answers: knows the settings' secrets, and cleans every answer of them.
     :param logs: cleans the logs, and is told the codes and account numbers of each call.
     :param scopes: what this session may do; everything, unless it is told.
-    :raises Misconfigured: a granted scope is none of any tool's.
+    :param ask_docs: asks a provider's own documentation server; without it only what came with the rails is searched.
+    :raises Misconfigured: two tools have one name, or one that no client takes; or no tool has a scope that is granted.
     """
     scopes = scopes or Scopes()
     tools: dict[str, Described] = {}
-    for name, offered in sorted(teller.desk.rails.items()):
+    for rail, offered in sorted(teller.desk.rails.items()):
         prefix = offered.settings.own_prefix
-        verbs: tuple[Verb | Own, ...] = (
-            SendPayment(teller=teller, offered=offered, logs=logs),
-            CheckStatus(teller=teller, offered=offered, logs=logs),
-            RequestRefund(teller=teller, offered=offered, logs=logs),
-            *(Own(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs) for tool in offered.rail.tools),
-        )
-        for verb in verbs:
-            tool = f"{name}_{verb.name}" if isinstance(verb, Verb) or prefix is None else f"{prefix}{verb.name}"
-            if tool in tools:
-                raise Misconfigured(f"two tools are named {tool!r}: give the tools of {name!r} another prefix")
+        for verb in _verbs(teller, offered, logs, scopes, ask_docs):
+            name = f"{rail}_{verb.name}" if isinstance(verb, Verb) or prefix is None else f"{prefix}{verb.name}"
+            if name in tools or not NAME.fullmatch(name):
+                why = "there is another of that name" if name in tools else "write a to z, 0 to 9 and _, 64 at most"
+                raise Misconfigured(f"{rail!r} cannot have a tool {name!r}: {why}. Give its own tools another prefix.")
             granted = scopes.allow(verb.scope, read_only=verb.read_only)
-            tools[tool] = Described(
-                name=tool,
+            run = verb.run if granted else _refusing(scopes, verb.scope)
+            tools[name] = Described(
+                name=name,
                 title=verb.title,
                 description=verb.description,
                 input_schema=input_schema(verb.model),
@@ -77,17 +88,31 @@ def every_tool(teller: Teller, answers: Redactor, logs: Redactor, scopes: Scopes
                 scope=verb.scope,
                 read_only=verb.read_only,
                 granted=granted,
-                run=_safely(tool, verb.run if granted else _refusing(verb.scope), answers, offered.mode),
+                run=_safely(name, run, answers, offered.mode),
             )
     scopes.must_be_among({tool.scope for tool in tools.values() if tool.scope})
     return dict(sorted(tools.items()))
 
 
-def _refusing(scope: str) -> Run:
+def _verbs(
+    teller: Teller, offered: Offered, logs: Redactor, scopes: Scopes, ask_docs: AskDocs | None
+) -> Iterator[Verb | Own]:
+    """What one rail brings: the three, the search of its documentation where it has any, and its own."""
+    yield SendPayment(teller=teller, offered=offered, logs=logs)
+    yield CheckStatus(teller=teller, offered=offered, logs=logs)
+    yield RequestRefund(teller=teller, offered=offered, logs=logs)
+    if offered.rail.docs:
+        pages, url = Pages(Path(offered.rail.docs)), docs_url(offered)
+        yield SearchDocs(teller=teller, offered=offered, logs=logs, pages=pages, url=url, ask=ask_docs)
+    for tool in offered.rail.tools:
+        yield Own(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs)
+
+
+def _refusing(scopes: Scopes, scope: str) -> Run:
     """What a tool does that this session was not granted."""
 
     async def refuse(arguments: Mapping[str, Any], principal: str) -> Envelope:
-        raise not_granted(scope)
+        raise scopes.refusal(scope)
 
     return refuse
 

@@ -1,21 +1,29 @@
 """A rail's own tools: checked and answered like the three. One that pays is confirmed like any payment."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from riel.catalog import Offered
-from riel.errors import NotFound, NothingLearned, NothingSent
+from riel.errors import NotFound, NothingLearned, NothingSent, OutcomeUnknown, Rejected
 from riel.journal import Topic
 from riel.rail import Tool, Wire
 from riel.redact import Redactor
 from riel.teller import Teller
+from riel.text import said
 from riel.tools.arguments import CODE_FIELD, check, with_code
 from riel.tools.envelope import Envelope, enveloped, output_schema, success
 from riel.tools.scopes import Scopes
 from riel.tools.three import paid, plain
 
+T = TypeVar("T")
+
+MODE: dict[str, Any] = {
+    "type": "string",
+    "enum": ["live", "test", "sandbox"],
+    "description": "Where the money is.",
+}
 KEPT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -25,7 +33,7 @@ KEPT: dict[str, Any] = {
             "description": "It is written down, and is delivered if it can.",
         },
         "messageId": {"type": "string", "description": "The number of the message."},
-        "mode": {"type": "string", "enum": ["live", "test", "sandbox"]},
+        "mode": MODE,
     },
     "required": ["status"],
 }
@@ -74,40 +82,76 @@ class Own:
     @property
     def output_schema(self) -> dict[str, Any]:
         """Its answers."""
-        if self.tool.output is not None:
-            return enveloped(self.tool.output.model_json_schema(by_alias=True, mode="serialization"))
-        return output_schema(self.offered.rail) if self.tool.pays else enveloped(KEPT)
+        if self.tool.output is None:
+            return output_schema(self.offered.rail) if self.tool.pays else enveloped(KEPT)
+        answer = self.tool.output.model_json_schema(by_alias=True, mode="serialization")
+        return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Do it on behalf of ``principal``."""
         asked = check(self.model, arguments, self.offered)
-        if self.tool.scope_of is not None:
-            self.scopes.refuse_without(self.tool.scope_of(asked))
+        if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(asked)):
+            raise self.scopes.refusal(scope)
         if self.tool.tells is not None:
             return await self._tell(self.tool.tells(asked), principal)
+        if self.tool.run is not None:
+            answer = await self._provider(self.tool.run, asked)
+            return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.offered.mode})
+        assert self.tool.pays is not None  # noqa: S101 (the catalog offers no tool that does nothing)
+        payment, code = await self._provider(self.tool.pays, asked), getattr(asked, CODE_FIELD)
+        if payment is None:
+            raise _nothing_to_pay(code)
+        return await paid(self, payment, plain(asked), principal, code)
+
+    async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: Wire) -> T:
+        """What the rail's own code makes of ``asked``, in time, or what its provider has against it."""
         client = await self.teller.desk.clients.of(self.offered.rail.name)
         try:
             async with asyncio.timeout(self.teller.desk.pace.answer_within.total_seconds()):
-                if self.tool.run is not None:
-                    answer = (await self.tool.run(client, asked)).model_dump(mode="json", by_alias=True)
-                    return success(answer | {"mode": self.offered.mode})
-                assert self.tool.pays is not None  # noqa: S101 (the catalog offers no tool that does nothing)
-                payment = await self.tool.pays(client, asked)
-        except (NothingLearned, TimeoutError) as failure:
+                return await does(client, asked)
+        except (NothingLearned, OutcomeUnknown, TimeoutError) as failure:
             raise NothingSent(
                 f"{self.offered.rail.title} gave no answer.",
                 code="RAIL_UNREACHABLE",
                 retryable=True,
                 next_action="Repeat exactly this call in a moment.",
             ) from failure
-        if payment is None:
-            raise NotFound("There is nothing of that name to pay.")
-        return await paid(self, payment, plain(asked), principal, getattr(asked, CODE_FIELD))
+        except Rejected as refused:
+            raise self._refusal(refused) from refused
+
+    def _refusal(self, refused: Rejected) -> NothingSent:
+        """What the provider has against it, in the words of the rail's table where it stands there."""
+        rail, clean = self.offered.rail, self.teller.desk.clean
+        known = rail.errors.get(refused.native)
+        theirs = {"railSaid": refused.said, "railCode": "" if known else refused.native}
+        untrusted = {name: said(clean(words)) for name, words in theirs.items() if words}
+        details = {"untrusted": untrusted} if untrusted else {}
+        if known is None:
+            return NothingSent(
+                f"{rail.title} refused this. Nothing was done.",
+                code="RAIL_REJECTED",
+                next_action="Tell the person; the operator can read the rail's own code.",
+                details=details,
+            )
+        return NothingSent(
+            known.meaning, code=known.code, retryable=known.retryable, next_action=known.remedy, details=details
+        )
 
     async def _tell(self, message: Mapping[str, Any], principal: str) -> Envelope:
         """Keep it as a message: it waits in the journal until somebody receives notices."""
-        desk = self.teller.desk
-        number = f"{self.offered.rail.name}_{self.tool.name}_{desk.new_id().removeprefix('pay_')}"
-        told = {"rail": self.offered.rail.name, "mode": self.offered.mode, "tool": self.tool.name, **message}
-        await desk.journal.post(number, Topic.TOLD, told | {"principal": principal}, desk.now())
+        desk, rail = self.teller.desk, self.offered.rail.name
+        number = f"{rail}_{self.tool.name}_{desk.new_id().removeprefix('pay_')}"
+        facts = {"rail": rail, "mode": self.offered.mode, "tool": self.tool.name, "principal": principal}
+        told: dict[str, Any] = self.logs.clean(message)
+        await desk.journal.post(number, Topic.TOLD, {**told, **facts}, desk.now())
         return success({"status": "kept", "messageId": number, "mode": self.offered.mode})
+
+
+def _nothing_to_pay(code: str | None) -> NotFound:
+    """There is nothing: there never was, or what this code confirmed has been paid since."""
+    if code is None:
+        return NotFound("There is nothing of that name to pay.", next_action="Check the arguments. Nothing was sent.")
+    return NotFound(
+        "There is nothing of that name left to pay.",
+        next_action="Check the status of the paymentId that was given with the question: it may have been paid.",
+    )

@@ -1,5 +1,6 @@
 """What a session may do: which scopes it was granted, and whether it may only read."""
 
+import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -15,15 +16,20 @@ class Scopes:
 
     def allow(self, scope: str, *, read_only: bool) -> bool:
         """Whether a tool of that scope may be listed and called. An empty one needs nothing."""
-        return (read_only or not self.read_only) and (not scope or self.granted is None or scope in self.granted)
+        return (read_only or not self.read_only) and self.has(scope)
 
-    def refuse_without(self, scope: str) -> None:
-        """Nothing, where ``scope`` is granted.
+    def has(self, scope: str) -> bool:
+        """Whether that scope is granted."""
+        return not scope or self.granted is None or scope in self.granted
 
-        :raises NotAllowed: it is not.
-        """
-        if not self.allow(scope, read_only=True):
-            raise not_granted(scope)
+    def refusal(self, scope: str) -> NotAllowed:
+        """What is said of a tool of that scope which this session may not call."""
+        told = "more than reading" if self.has(scope) else f"the scope {scope}"
+        return NotAllowed(
+            f"This session was not granted {told}. Nothing was done.",
+            code="SCOPE_NOT_GRANTED",
+            next_action="Tell the person: only the operator can grant it (RIEL_SCOPES, riel serve --read-only).",
+        )
 
     def must_be_among(self, known: Collection[str]) -> None:
         """Nothing, where every granted scope is one of a tool's: a misspelt one would grant nothing, and say nothing.
@@ -31,14 +37,6 @@ class Scopes:
         :raises Misconfigured: one is not.
         """
         for name in sorted((self.granted or frozenset()) - set(known)):
-            raise Misconfigured(f"RIEL_SCOPES: no tool has the scope {name!r}; there are {', '.join(sorted(known))}")
-
-
-def not_granted(scope: str) -> NotAllowed:
-    """The refusal of a tool that this session may not call."""
-    told = f"the scope {scope}" if scope else "more than reading"
-    return NotAllowed(
-        f"This session was not granted {told}. Nothing was done.",
-        code="SCOPE_NOT_GRANTED",
-        next_action="Tell the person: only the operator can grant it (RIEL_SCOPES, riel serve --read-only).",
-    )
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            perhaps = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+            raise Misconfigured(f"RIEL_SCOPES: no tool has the scope {name!r}; {perhaps}")

@@ -150,6 +150,16 @@ class AuditPromises(TwoHandles):
         assert [event.n for event in events] == list(range(1, 22))
         assert await journal.verify() == (21, None)
 
+    async def test_what_is_noted_once_is_noted_once_whoever_does_it(self, journal: Journal, other: Journal) -> None:
+        await opened(journal, a_question())
+        await journal.note("pay_a", "told", {}, NOW)
+        notes = [(journal, other)[n % 2].note("pay_a", "seen", {"n": n}, NOW, once=True) for n in range(20)]
+        await asyncio.gather(*notes)
+        await other.note("pay_a", "told", {}, NOW, once=True)
+        await other.note("pay_a", "told", {}, NOW)
+        assert [event.event for event in await journal.events("pay_a")] == ["asked", "told", "seen", "told"]
+        assert await journal.verify() == (4, None)
+
     async def test_an_anchor_seals_what_is_new(self, journal: Journal, other: Journal) -> None:
         assert not await journal.anchor(NOW)
         await opened(journal, a_question())

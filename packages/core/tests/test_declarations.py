@@ -1,0 +1,103 @@
+"""What a rail declares of its doors is checked before it is offered, and its validators know its settings."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import AfterValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from riel import Capabilities, ErrorCode, Lookup, Refund, Table, never, yes
+from riel.catalog import faults
+
+from .bad_rails.toy import GUARANTEES, ToyPayment, ToySettings, toy
+from .doors_support import Agent
+from .teller_support import working
+
+TABLE = Table(title="Banks", columns=("name",), rows=(("Banco",),))
+
+
+def test_a_rail_may_declare_every_door_or_none() -> None:
+    assert faults(toy()) == []
+    doors = {
+        "by_hand": lambda order: {},
+        "hear": lambda settings, headers, body: None,
+        "tables": {"banks": lambda known: TABLE, "b2_c": lambda known: TABLE},
+        "capabilities": Capabilities(refund=never("Final."), partial_refund=never("Whole."), give_back=yes),
+    }
+    assert faults(toy(**doors)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"by_hand": "ask the payee"}, "declares a by_hand that cannot be called"),
+        ({"by_hand": GUARANTEES}, "declares a by_hand that cannot be called"),
+        ({"hear": {"reference": 1}}, "declares a hear that cannot be called"),
+        ({"hear": GUARANTEES}, "declares a hear that cannot be called"),
+        ({"connect": None}, "declares a connect that cannot be called"),
+        ({"connect": GUARANTEES}, "declares a connect that cannot be called"),
+        ({"guarantees": None}, "declares a guarantees that cannot be called"),
+        ({"tables": None}, "declares tables of another type than Mapping"),
+        ({"tables": (TABLE,)}, "declares tables of another type than Mapping"),
+        ({"tables": {"banks": TABLE}}, "declares a table 'banks': name it in lower case"),
+        ({"tables": {"Banks": print}}, "declares a table 'Banks': name it in lower case"),
+        ({"tables": {"--help": print}}, "declares a table '--help': name it in lower case"),
+        ({"tables": {1: print}}, "declares a table 1: name it in lower case"),
+        (
+            {"capabilities": Capabilities(refund=yes, partial_refund=yes, give_back=True)},  # type: ignore[arg-type]
+            "declares a capability 'give_back' that is none of yes",
+        ),
+        ({"by_hand": lambda order: {}}, "declares by_hand, though it can refund"),
+    ],
+)
+def test_a_door_that_cannot_be_opened_is_said_to_the_rails_author(wrong: dict[str, Any], sentence: str) -> None:
+    (fault,) = faults(toy(**wrong))
+    assert fault.startswith(sentence)
+
+
+# Validators and settings
+
+
+def known(value: str, told: ValidationInfo) -> str:
+    if not isinstance(told.context, ToySettings):
+        raise PydanticCustomError("no_settings", "cannot be checked without settings")
+    if len(value) != told.context.retries:
+        raise PydanticCustomError("toy_length", "has another length than the settings say")
+    return value
+
+
+Sized = Annotated[str, AfterValidator(known)]
+
+
+class SizedPayment(ToyPayment):
+    account: Sized
+
+
+class SizedLookup(Lookup):
+    tracking_key: Sized
+
+
+class SizedRefund(Refund):
+    tracking_key: Sized
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("verb", "field", "rest"),
+    [
+        ("send_payment", "account", {"amount": 1}),
+        ("check_status", "trackingKey", {}),
+        ("request_refund", "trackingKey", {"reason": "Sent twice"}),
+    ],
+)
+async def test_a_rails_validator_sees_the_rails_settings(
+    tmp_path: Path, verb: str, field: str, rest: dict[str, Any]
+) -> None:
+    errors = {"toy_length": ErrorCode(code="TOY_LENGTH", meaning="Of another length.", remedy="Ask.", retryable=False)}
+    declares = {"payment": SizedPayment, "lookup": SizedLookup, "refund": SizedRefund, "errors": errors}
+    async with working(tmp_path, declares=declares) as world:
+        refused = (await Agent(world)(verb, **{field: "1234"}, **rest))["error"]
+        assert (refused["code"], refused["details"]["field"]) == ("TOY_LENGTH", field)
+        answer = await Agent(world)(verb, **{field: "123"}, **rest)
+        assert (answer["error"] or {"code": ""})["code"] in {"", "NOT_FOUND"}

@@ -1,0 +1,43 @@
+"""Chile refuses a second transfer of one day with the same amount, payee and comment: which one it is a copy of."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rail_fintoc.api import Row
+
+CHILE: Final = ZoneInfo("America/Santiago")
+UNDONE: Final = frozenset({"rejected", "failed", "returned"})
+"""A transfer that ended so is none that another one could be a copy of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What two transfers of one day may not have in common."""
+
+    amount: int
+    currency: str
+    account_number: str
+    comment: str
+
+
+def likeness(body: bytes) -> Likeness:
+    """Of an order, by the bytes that were sent."""
+    said = json.loads(body)
+    return Likeness(said["amount"], said["currency"], said["counterparty"]["account_number"], said["comment"])
+
+
+def is_copy(row: Row, like: Likeness, at: datetime) -> bool:
+    """Whether a transfer in the list is why another one like it, ordered ``at`` that time, was refused."""
+    payee: Any = row.get("counterparty")
+    told = row.get("transaction_date")
+    if not isinstance(payee, dict) or not isinstance(told, str) or row.get("status") in UNDONE:
+        return False
+    alike = Likeness(row.get("amount") or 0, row.get("currency") or "", payee.get("account_number"), row.get("comment"))
+    return alike == like and _day(datetime.fromisoformat(told)) == _day(at)
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(CHILE):%Y-%m-%d}"

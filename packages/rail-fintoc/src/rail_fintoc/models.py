@@ -1,0 +1,185 @@
+"""What an agent writes and reads: the arguments of the three tools, the receipt, and what is paid besides."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from rail_fintoc.fields import (
+    AccountType,
+    ChileanInstitution,
+    Comment,
+    MexicanInstitution,
+    ReferenceId,
+    chilean_account,
+    institution_name,
+    institution_of,
+    mexican_account,
+    needs_institution,
+    rut,
+    within_cap,
+)
+from rail_fintoc.settings import FintocSettings
+from riel import Line, Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund
+
+Currency = Literal["MXN", "CLP"]
+
+Reference = Annotated[
+    Line, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+]
+
+
+class FintocPayment(Payment):
+    """Pay an account in Mexico (MXN) or Chile (CLP)."""
+
+    amount: Annotated[
+        MinorUnits, Field(description="MXN in centavos (50000 = MXN 500.00), CLP in whole pesos (50000 = CLP 50,000).")
+    ]
+    currency: Annotated[Currency, Field(description="MXN for a payee in Mexico, CLP for one in Chile.")]
+    account_number: Annotated[
+        Line,
+        Field(
+            min_length=1,
+            max_length=34,
+            description="Mexico: CLABE (18 digits), debit card (16) or mobile number (10). Chile: the number.",
+        ),
+    ]
+    recipient_name: Annotated[
+        Line, Field(min_length=1, max_length=120, description="Full name of the account's holder.")
+    ]
+    holder_id: Annotated[
+        Line | None, Field(max_length=20, description="The holder's RUT (needed in Chile), RFC or CURP.")
+    ] = None
+    institution_id: Annotated[
+        ChileanInstitution | MexicanInstitution | None,
+        Field(description="Chile: cl_banco_estado and the like. Mexico: five digits, for a card or a mobile number."),
+    ] = None
+    account_type: Annotated[AccountType | None, Field(strict=False, description="Needed in Chile.")] = None
+    comment: Comment
+    reference_id: ReferenceId | None = None
+
+    @model_validator(mode="after")
+    def _can_be_sent(self, told: ValidationInfo) -> Self:
+        """Nobody is asked to confirm what this server cannot send."""
+        if isinstance(told.context, FintocSettings) and (setting := told.context.lacks(account=True)):
+            raise PydanticCustomError("not_set_up", "cannot be sent: {setting} is not set", {"setting": setting})
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_country(self) -> Self:
+        """Each country's own rules, once all fields are there."""
+        within_cap(Money(self.amount, self.currency))
+        account = (mexican_account if self.currency == "MXN" else chilean_account)(self.account_number)
+        object.__setattr__(self, "account_number", account)  # one account is always written alike
+        if self.currency == "MXN":
+            if needs_institution(account) and (self.institution_id or "cl_").startswith("cl_"):
+                raise PydanticCustomError(
+                    "invalid_institution", "needs institutionId: of a card or a mobile number nobody can tell its bank"
+                )
+            return self
+        if self.account_type is None:
+            raise PydanticCustomError("invalid_account_type", "needs accountType in Chile")
+        if self.institution_id is None or not self.institution_id.startswith("cl_"):
+            raise PydanticCustomError("invalid_institution", "needs institutionId in Chile: cl_banco_estado")
+        if self.holder_id is None:
+            raise PydanticCustomError("invalid_holder_id", "needs holderId in Chile: the holder's RUT")
+        object.__setattr__(self, "holder_id", rut(self.holder_id))
+        return self
+
+    def payee(self) -> Payee:
+        """Who is paid."""
+        bank = institution_name(self.institution_id) if self.institution_id else institution_of(self.account_number)
+        return Payee(self.account_number, name=self.recipient_name, institution=bank or self.institution_id or "")
+
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.comment
+
+
+class Means(Payment):
+    """Something that is paid, or asked for, by another request than a transfer; made from what Fintoc tells."""
+
+    MEANS: ClassVar[str]
+
+    currency: Currency
+    account: str
+    name: str
+    institution: str = ""
+    about: str
+
+    def payee(self) -> Payee:
+        """Whom it concerns."""
+        return Payee(self.account, name=self.name, institution=self.institution)
+
+    def purpose(self) -> str:
+        """What it is."""
+        return self.about
+
+
+class Return(Means):
+    """Give a received transfer back."""
+
+    MEANS = "return"
+
+    transfer_id: str
+
+
+class RefundOfPayment(Means):
+    """Pay back a payment that was collected (a payment intent), whole or in part."""
+
+    MEANS = "refund"
+
+    payment_intent_id: str
+    recipient_account: dict[str, str] | None = None
+    metadata: dict[str, str | int | float | bool] | None = None
+
+
+class CancelRefund(Means):
+    """Take back a refund that has not been paid yet."""
+
+    MEANS = "cancel_refund"
+    kind = "request"
+
+    refund_id: str
+
+
+class Verification(Means):
+    """Pay one centavo to learn who holds a CLABE."""
+
+    MEANS = "verification"
+
+
+class FintocLookup(Lookup):
+    """Ask what became of a payment."""
+
+    reference: Reference
+
+
+class FintocRefund(Refund):
+    """Give back a payment that was collected (``pi_…``) or a transfer that was received (``tr_…``)."""
+
+    reference: Annotated[
+        Line,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Fintoc's id of what was collected (pi_…) or received (tr_…); or the reference of a payment "
+            "that was sent, for what a person needs to ask for it back.",
+        ),
+    ]
+    reason: Annotated[Line, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+    amount: Annotated[
+        MinorUnits | None,
+        Field(description="Minor units to refund of what was collected, for a part; a transfer is given back whole."),
+    ] = None
+
+
+class FintocReceipt(Receipt):
+    """What became of a payment."""
+
+    reference: Annotated[str | None, Field(description="Our reference, which Fintoc has in the metadata.")] = None
+    fintoc_id: Annotated[str | None, Field(description="Fintoc's own id: tr_…, re_…, accv_….")] = None
+    tracking_key: Annotated[str | None, Field(description="Mexico: SPEI's clave de rastreo.")] = None
+    receipt_url: Annotated[str | None, Field(description="Mexico: Banxico's receipt (CEP).")] = None
+    holder_name: Annotated[str | None, Field(description="Of a verified account: who holds it.")] = None
+    holder_id: Annotated[str | None, Field(description="Of a verified account: the holder's RFC or CURP.")] = None

@@ -1,0 +1,117 @@
+"""The rail's settings, and what follows from them."""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from rail_fintoc.api.place import API, HERE, VERSION
+from rail_fintoc.codes import REFUSALS
+from riel import Guarantees, Misconfigured, Mode, RailSettings
+
+DOCS = "https://docs.fintoc.com/mcp"
+
+SEND_DEADLINE = timedelta(seconds=20)
+DEDUPES = timedelta(hours=23)
+"""Fintoc may forget a key once it is 24 hours old; an hour is left for clocks and for the way there."""
+
+LOOKUP_LAG = timedelta(minutes=1)
+ABSENCE = timedelta(hours=1)
+WATCH = timedelta(days=1)
+RETURNS = timedelta(days=5)
+
+
+class FintocSettings(RailSettings):
+    """One organisation at Fintoc: its key decides the mode, its JWS key signs what moves money."""
+
+    base_url: Annotated[str, Field(description="Fintoc's API, or a pretend one on this machine.")] = API
+    secret_key: Annotated[SecretStr, Field(description="`sk_test_…` or `sk_live_…`: it decides the mode.")]
+    jws_private_key: Annotated[
+        Path | None, Field(description="The path of the RSA key that signs transfers; without it, only reading works.")
+    ] = None
+    account_id: Annotated[
+        str | None,
+        Field(pattern=r"^acc_[A-Za-z0-9]{1,60}$", description="The account that pays: `acc_…`; its currency counts."),
+    ] = None
+    version: Annotated[str, Field(description="The version of the API to speak.")] = VERSION
+    webhook_secret: Annotated[SecretStr | None, Field(description="`whsec_…`, by which webhooks are signed.")] = None
+    docs_url: Annotated[
+        str | None, Field(description="Fintoc's documentation server (MCP), asked before the bundled pages.")
+    ] = None
+    tool_prefix: Annotated[
+        str,
+        Field(pattern=r"^([a-z][a-z0-9]*_)?$", description="What the 18 tools begin with; empty for Fintoc's names."),
+    ] = "fintoc_"
+
+    @model_validator(mode="after")
+    def _everything_works(self) -> "FintocSettings":
+        """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
+        from rail_fintoc.api.asking import Address, SecretKey, checked_version
+        from rail_fintoc.api.jws import JwsKey
+        from rail_fintoc.pretend.identity import is_published
+
+        Address(self.base_url)
+        SecretKey(self.secret_key.get_secret_value())
+        checked_version(self.version)
+        if not self.pretend and urlsplit(self.base_url).hostname != urlsplit(API).hostname:
+            raise Misconfigured(f"RIEL_FINTOC_BASE_URL is neither {API} nor on this machine")
+        if self.pretend and self.secret_key.get_secret_value().startswith("sk_live_"):
+            raise Misconfigured("RIEL_FINTOC_SECRET_KEY is a live key, and the address is that of a pretend Fintoc")
+        if self.jws_private_key is not None:
+            key = JwsKey.load(self.jws_private_key)
+            if is_published(key.public_key) and not self.pretend:
+                raise Misconfigured("RIEL_FINTOC_JWS_PRIVATE_KEY is the published key of the pretend Fintoc")
+        return self
+
+    @property
+    def pretend(self) -> bool:
+        """Whether Fintoc is one on this machine."""
+        return (urlsplit(self.base_url).hostname or "") in HERE
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of the key."""
+        return "live" if self.secret_key.get_secret_value().startswith("sk_live_") else "test"
+
+    @property
+    def payer(self) -> str:
+        """The account that pays, in its mode; the organisation's only one where none is named."""
+        host = urlsplit(self.base_url).hostname
+        return hashlib.sha256(f"fintoc {host} {self.mode} {self.account_id or ''}".encode()).hexdigest()[:16]
+
+    @property
+    def own_prefix(self) -> str | None:
+        """What the names of the rail's own tools begin with."""
+        return self.tool_prefix
+
+    def lacks(self, *, account: bool) -> str:
+        """The setting that is missing to sign an order, or (with ``account``) to know who pays; empty where none is."""
+        if self.jws_private_key is None:
+            return "RIEL_FINTOC_JWS_PRIVATE_KEY"
+        return "RIEL_FINTOC_ACCOUNT_ID" if account and self.account_id is None else ""
+
+    @property
+    def documentation(self) -> str | None:
+        """The documentation server: Fintoc's, unless it is set; none where Fintoc itself is pretend."""
+        return self.docs_url or (None if self.pretend else DOCS)
+
+
+GUARANTEES = Guarantees(
+    dedupe="by_key",
+    dedupe_window=DEDUPES,
+    refusals_stored=False,
+    refusals=REFUSALS,
+    lookup="by_list",
+    lookup_lag=LOOKUP_LAG,
+    absence_after=ABSENCE,
+    watch=WATCH,
+    returns=RETURNS,
+    settles="later",
+    refunds="no",
+    send_deadline=SEND_DEADLINE,
+)
+"""What Fintoc promises. It stores the first answer to a key, except where the key or the signature was refused, so that
+a refusal says nothing of an earlier request. It cannot be asked by our own reference: the list of transfers is read."""

@@ -1,0 +1,77 @@
+"""The arguments of Fintoc's tools, under exactly Fintoc's names, and the form of their answers."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
+
+from rail_fintoc.api import FintocId
+from riel import Line, Wire
+
+USUAL, MOST = 30, 300
+"""Rows of an answer unless asked, and at most: lists are long for a model."""
+
+MOST_TEXT: Final = 200
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise PydanticCustomError("invalid_date", "is not a day: write YYYY-MM-DD") from None
+
+
+def _instant(text: str) -> str:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise PydanticCustomError("invalid_date", "is not a time: write 2026-03-01T12:00:00Z") from None
+    return text if when.tzinfo or len(text) == len("2026-03-01") else f"{text}Z"
+
+
+Text = Annotated[Line, Field(min_length=1, max_length=MOST_TEXT)]
+Day = Annotated[Line, AfterValidator(_day), Field(description="A day: YYYY-MM-DD.")]
+Instant = Annotated[Line, AfterValidator(_instant), Field(description="A time in ISO 8601: 2026-03-01T12:00:00Z.")]
+Fields = Annotated[
+    list[Annotated[Line, Field(pattern=r"^[a-z_]{1,40}$")]],
+    Field(
+        max_length=60, description="Which fields of each row to answer with, such as id and status; a few, if left out."
+    ),
+]
+Size = Annotated[int, Field(ge=1, le=MOST, description=f"How many rows; {USUAL} unless asked, {MOST} at most.")]
+Page = Annotated[int, Field(ge=1, le=1_000_000, description="Which page, counted from 1.")]
+Cursor = FintocId
+
+
+def inputs(name: str, /, **fields: Any) -> type[Wire]:
+    """A model of arguments, each under its own name: Fintoc's have underscores where riel's have humps.
+
+    A field is a type, which makes it optional, or a pair of a type and what Fintoc says of it.
+    """
+    made: dict[str, Any] = {}
+    for field, kind in fields.items():
+        needed = isinstance(kind, tuple)
+        of = kind[0] if needed else kind | None
+        made[field] = (of, Field(alias=field) if needed else Field(alias=field, default=None))
+    return create_model(name, __base__=Wire, **made)
+
+
+class Listed(BaseModel):
+    """Rows of a list, newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: Annotated[list[dict[str, Any]], Field(description="The rows, newest first, each with the fields asked for.")]
+    next: Annotated[
+        dict[str, Any] | None,
+        Field(description="Arguments that bring the next rows, with the same filters; null at the end."),
+    ] = None
+
+
+class Found(BaseModel):
+    """One object."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: Annotated[dict[str, Any], Field(description="The object as Fintoc has it.")]

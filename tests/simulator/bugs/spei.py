@@ -1,0 +1,169 @@
+"""The rail of SPEI: mistakes about the operating day, and about what STP says."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from unittest.mock import patch
+
+from rail_spei.client import SpeiClient
+from rail_spei.stp import api
+from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
+from riel import Draft, Mint, Order, Prepared
+from riel.journal import PaymentRecord
+from riel.teller import Desk, resolving
+
+from .registry import bug, of_rail, seen_in
+
+BELIEVED = "-200"
+"""A code that the rail declares as a refusal: the core believes no other, and that defence is taken off too."""
+
+Heard = Callable[[Outcome, int], Outcome]
+
+
+def _prepared(change: Callable[[Prepared, datetime], Prepared]) -> Any:
+    real = SpeiClient.prepare
+
+    def prepare(self: SpeiClient, draft: Draft, mint: Mint) -> Prepared:
+        return change(real(self, draft, mint), mint.now)
+
+    return patch.object(SpeiClient, "prepare", prepare)
+
+
+def _understood(as_: Heard) -> Any:
+    """STP's answer to an order, taken for something else."""
+    real = api.outcome
+    return patch.object(api, "outcome", lambda status, headers, body: as_(real(status, headers, body), status))
+
+
+def _refused(outcome: Outcome) -> Outcome:
+    return Refused(BELIEVED, Kind.SETUP, "", "")
+
+
+# The operating day
+
+
+@of_rail("spei")
+@seen_in("lateness")
+@bug
+def sent_again_whatever_the_day() -> Iterator[None]:
+    """A key is known for one operating day only, and nobody looks at the clock."""
+    with _prepared(lambda prepared, now: replace(prepared, resend_until=None)):
+        yield
+
+
+@of_rail("spei")
+@seen_in("lateness")
+@bug
+def asked_after_on_the_running_day_only() -> Iterator[None]:
+    with patch.object(SpeiClient, "_days", lambda self, order: iter([None])):
+        yield
+
+
+@of_rail("spei")
+@seen_in("lateness")
+@bug
+def asked_after_on_its_own_day_only() -> Iterator[None]:
+    """What leaves before the roll may be booked after it."""
+
+    def days(self: SpeiClient, order: Order) -> Iterator[date]:
+        yield date.fromisoformat(order.facts["operationDate"])
+
+    with patch.object(SpeiClient, "_days", days):
+        yield
+
+
+@of_rail("spei")
+@seen_in("lateness")
+@bug
+def absence_concluded_before_the_day_has_closed() -> Iterator[None]:
+    with _prepared(lambda prepared, now: replace(prepared, absent_after=now)):
+        yield
+
+
+@of_rail("spei")
+@seen_in("lateness")
+@bug
+def a_new_key_for_what_is_sent_again() -> Iterator[None]:
+    real = resolving.carry
+
+    async def carry(desk_: Desk, record: PaymentRecord) -> PaymentRecord:
+        new = f"{record.reference[:-6]}{desk_.below(900_000) + 100_000}"
+        body = record.body.replace(record.reference.encode(), new.encode())
+        return await real(desk_, replace(record, reference=new, body=body))
+
+    with patch.object(resolving, "carry", carry):
+        yield
+
+
+# What STP says
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def a_key_that_was_used_taken_for_a_refusal() -> Iterator[None]:
+    """Id -1: it may well be this very order that used it."""
+
+    def understood(outcome: Outcome, status: int) -> Outcome:
+        return _refused(outcome) if isinstance(outcome, Unclear) and outcome.duplicate else outcome
+
+    with _understood(understood):
+        yield
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def any_id_taken_for_acceptance() -> Iterator[None]:
+    """As the id 3 of an account that is not the company's."""
+
+    def understood(outcome: Outcome, status: int) -> Outcome:
+        return Accepted(outcome.provider_code) if isinstance(outcome, Refused) and status == 200 else outcome
+
+    with _understood(understood):
+        yield
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def no_reason_taken_for_a_refusal() -> Iterator[None]:
+    """Id 0 without a text."""
+
+    def understood(outcome: Outcome, status: int) -> Outcome:
+        silent = isinstance(outcome, Unclear) and outcome.provider_code == "0" and not outcome.provider_message
+        return _refused(outcome) if silent else outcome
+
+    with _understood(understood):
+        yield
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def an_error_of_the_gateway_taken_for_a_refusal() -> Iterator[None]:
+    def understood(outcome: Outcome, status: int) -> Outcome:
+        return _refused(outcome) if status >= 500 else outcome
+
+    with _understood(understood):
+        yield
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def an_id_that_no_catalogue_has_taken_for_a_refusal() -> Iterator[None]:
+    def understood(outcome: Outcome, status: int) -> Outcome:
+        return _refused(outcome) if isinstance(outcome, Unclear) and outcome.provider_code == "-777" else outcome
+
+    with _understood(understood):
+        yield
+
+
+@of_rail("spei")
+@seen_in("doubt")
+@bug
+def a_refusal_between_two_accounts_of_stp_believed() -> Iterator[None]:
+    with patch.object(Refused, "doubtful", lambda self, institution: False):
+        yield

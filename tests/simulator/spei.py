@@ -1,0 +1,200 @@
+"""SPEI in a world: the real rail and its real client, before a pretend STP whose day is about to end.
+
+Most worlds begin minutes before 18:00 in Mexico City, on Fridays and before holidays too, so that what was lost is
+asked after, and might be sent again, on another operating day than the one on which it left.
+"""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+import rail_spei
+from rail_spei.client import SpeiClient, opened
+from rail_spei.fields import check_digit
+from rail_spei.institutions import Catalogue
+from rail_spei.models import SpeiPayment
+from rail_spei.pretend.app import payable
+from rail_spei.settings import GUARANTEES, SpeiSettings
+from riel import Payment
+from riel.catalog import Offered
+from riel.teller import Pace
+
+from .loop import PROCESS
+from .stp import AROUND_THE_ROLL, WATCH, Line, PretendStp
+
+if TYPE_CHECKING:
+    from .world import World
+
+WEEKS = (
+    ("2026-06-09", "2026-06-10", "2026-06-11", "2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17"),
+    ("2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17", "2026-06-18", "2026-06-19", "2026-06-22"),
+    ("2026-03-13", "2026-03-17", "2026-03-18", "2026-03-19", "2026-03-20", "2026-03-23", "2026-03-24"),
+    ("2026-04-01", "2026-04-06", "2026-04-07", "2026-04-08", "2026-04-09", "2026-04-10", "2026-04-13"),
+    ("2026-12-24", "2026-12-28", "2026-12-29", "2026-12-30", "2026-12-31", "2027-01-04", "2027-01-05"),
+)
+"""Successive operating days: of any week, from a Friday on, before a long weekend, in Holy Week, and at Christmas."""
+
+MAGIC = (1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 22, 23, 24, 25, 26, 27, 28, 29, 30, 60, 61, 64)
+"""Centavos on which STP does something else than settle; of the others, some would leave a payment open for ever."""
+FROM_STP_TO_STP = 31
+
+BITS = 1024
+"""As long as a key may be that signs a dozen times for each payment of thousands of worlds."""
+PASSPHRASE = "simulated"  # the key is worth nothing
+
+
+def _clabe(first: str) -> str:
+    return first + check_digit(first)
+
+
+ACCOUNTS: Mapping[str, str] = {
+    "payer": _clabe("64618011040000000"),
+    "another": _clabe("64618011040000001"),
+    "0001": _clabe("01218000000000001"),
+    "0002": _clabe("64618015700000002"),
+    "0003": _clabe("07269100000000003"),
+    "0004": _clabe("01418000000000004"),
+    "0666": _clabe("64618015700000666"),
+}
+
+
+@cache
+def _key_file() -> Path:
+    """A small key in a file of an old form, whose passphrase is not stretched: it is read in every world."""
+    folder = Path(tempfile.mkdtemp(prefix="riel-simulated-stp-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    encrypted = BestAvailableEncryption(PASSPHRASE.encode())
+    path = folder / "key.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(_key().private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encrypted))
+    return path
+
+
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, BITS)
+
+
+@cache
+def _settings(payer: str) -> SpeiSettings:
+    """Read once: it looks through the whole environment."""
+    return SpeiSettings.model_validate(
+        {
+            "base_url": "http://127.0.0.1:9",
+            "empresa": "SIMULATED",
+            "private_key": _key_file(),
+            "private_key_passphrase": PASSPHRASE,
+            "account": ACCOUNTS[payer],
+            "payer_name": "Empresa Demo",
+            "key_prefix": "SIM",
+        }
+    )
+
+
+@cache
+def _payable() -> Mapping[str, str]:
+    return payable(Catalogue.read(None))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """SPEI as the checks know it: it can be asked, absence is proven one day, and a key is known for one day."""
+
+    punctual: bool
+    lookup: bool = True
+    absence: bool = True
+
+
+class Spei:
+    """The rail of a world. What comes back, and what is late, comes sooner than the rail itself allows for."""
+
+    name, refunds, takes_days = "spei", False, True
+    gives_up = timedelta(days=9).total_seconds()
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        draws = world.random
+        self.kind = Kind(punctual=draws.random() < 0.8)
+        self._ordinary = 0.5
+        self.stretch = draws.choice((1.0, 1.0, 1.0, 10.0))
+        days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in draws.choice(WEEKS)]
+        self._closings = [day + timedelta(hours=18 + 6) for day in days]  # Mexico City is six hours behind
+        before = draws.choice((0, 0, AROUND_THE_ROLL - 180, AROUND_THE_ROLL, 6 * 3600)) + draws.random() * 120
+        self.begins = self._closings[0] - timedelta(milliseconds=int(before * 1000))
+
+    def in_doubt(self) -> None:
+        """No payment just settles."""
+        self._ordinary = 0.0
+
+    def open_bank(self) -> PretendStp:
+        self._stp = PretendStp(
+            self._world,
+            self._closings,
+            self.kind.punctual,
+            public_key=_key().public_key(),
+            empresa="SIMULATED",
+            accounts=[ACCOUNTS["payer"]],
+            institutions=_payable(),
+        )
+        return self._stp
+
+    def offered(self, payer: str) -> Offered:
+        """The rail as it is declared, but for its client's way out and for how long it is watched."""
+        (rail,) = rail_spei.riel_rails()
+        watch = timedelta(seconds=WATCH)
+        rules = replace(GUARANTEES, watch=watch, returns=watch)
+        return Offered(
+            rail=replace(rail, connect=self._connect, guarantees=rules),
+            distribution="rail-spei",
+            version="1",
+            entry_point="spei",
+            settings=_settings(payer),
+            mode="sandbox",
+            guarantees=rules,
+        )
+
+    def _connect(self, settings: Any) -> AbstractAsyncContextManager[SpeiClient]:
+        @asynccontextmanager
+        async def connected() -> AsyncIterator[SpeiClient]:
+            world, process = self._world, PROCESS.get()
+            line = Line(world, self._stp, process)
+            async with opened(settings, line, lambda: world.now(process)) as client:
+                yield client
+
+        return connected()
+
+    def payment(self, account: str, amount: int) -> Payment:
+        return SpeiPayment(
+            clabe=ACCOUNTS.get(account, account), amount=amount, concept="Factura 42", recipient_name="Empresa Demo"
+        )
+
+    def amount(self, account: str) -> int:
+        """Some just settle; the others do what their centavos choose."""
+        draws = self._world.random
+        pesos = draws.choice((500, 900, 1300))
+        if draws.random() < self._ordinary:
+            return pesos
+        if account == "0002" and not self._stp.lags and draws.random() < 0.2:
+            return pesos + FROM_STP_TO_STP
+        return pesos + draws.choice(MAGIC)
+
+    def pace(self, usual: Pace) -> Pace:
+        """Slower where it only costs time: a day is longer than a minute."""
+        patience = replace(usual.patience, most=timedelta(hours=8))
+        return replace(
+            usual,
+            look_every=timedelta(seconds=5),
+            anchor_every=timedelta(hours=1),
+            resend_within=timedelta(hours=24),
+            patience=patience,
+        )

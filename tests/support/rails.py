@@ -1,0 +1,54 @@
+"""The rails that are tested across packages: what each is called, whom it pays, and what its two sides are told."""
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One rail. ``both`` is told to its pretend bank and to the servers that pay through it, as settings.
+
+    Of what a bank is told besides, the servers are not told the ``private`` settings: their rail has none such.
+    """
+
+    name: str
+    payee: Mapping[str, str]
+    both: Callable[[], Mapping[str, str]] = dict
+    private: Callable[[], Container[str]] = frozenset
+
+    def tool(self, what: str) -> str:
+        """The name of one of its tools."""
+        return f"{self.name}_{what}"
+
+
+def _spei() -> Mapping[str, str]:
+    from rail_spei.pretend.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
+
+    # Near 18:00 in Mexico City what was lost may not be sent again, whenever that is here: no day ends during a test.
+    today = datetime.now(UTC).date()
+    holidays = (today + timedelta(days=day) for day in (-1, 0, 1))
+    return {
+        "empresa": EMPRESA,
+        "private_key": str(key_file()),
+        "private_key_passphrase": PASSPHRASE,
+        "account": ACCOUNT,
+        "payer_name": "Empresa Demo",
+        "key_prefix": "TEST",
+        "holidays": ",".join(map(str, holidays)),
+    }
+
+
+def _of_stp() -> Container[str]:
+    from rail_spei.pretend.behaviour import Behaviour
+
+    return Behaviour.model_fields
+
+
+MOCK = Tested("mock", {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"})
+SPEI = Tested(
+    "spei",
+    {"clabe": "072691004495711499", "concept": "Factura 42", "recipientName": "Empresa Demo SA de CV"},
+    _spei,
+    _of_stp,
+)

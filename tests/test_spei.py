@@ -1,0 +1,79 @@
+"""SPEI pays once whatever is killed and whatever fails: real servers, and the pretend STP as a process of its own.
+
+How it crosses 18:00 is told in ``test_spei_roll.py``, where a test can move the clock.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .support.agent import Agent, Point
+from .support.killing import Stage, firsts, until_written
+from .support.processes import Nursery
+from .support.rails import SPEI
+
+pytestmark = pytest.mark.anyio
+
+AT_ONCE = {"settled_seconds": "0", "sent_seconds": "0"}
+FAULTS: dict[str, dict[str, Any]] = {
+    "lost": {"kind": "lost"},
+    "down": {"kind": "down", "on": "money"},
+    "down for all": {"kind": "down", "times": 2},
+    "error": {"kind": "error"},
+    "nonsense": {"kind": "nonsense"},
+    "slow": {"kind": "slow", "seconds": 2},
+}
+FATES = {"id -1": 1, "id 0": 13, "HTTP 502": 16, "an unknown id": 27, "garbage": 28, "cut": 29, "id -2": 60}
+"""Centavos on which STP takes the order and answers as if it had not."""
+
+
+@pytest.fixture(scope="module")
+def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(nursery, tmp_path_factory.mktemp("spei"), module="briskly", rail=SPEI)
+    yield stage
+    stage.close()
+
+
+async def a_payment(agent: Agent) -> None:
+    assert (await agent.pay())["data"]["status"] == "success"
+    assert len(agent.bank.debits()) == 1
+
+
+def each(points: list[Point]) -> list[list[Point]]:
+    return [[point] for point in points]
+
+
+async def test_an_order_whose_server_is_killed_between_its_birth_and_its_record_is_booked_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment, **AT_ONCE)
+    places = each(firsts(until_written(passed, "intend:before")))
+    assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_order_of_which_the_connection_fails_is_booked_once(stage: Stage, fault: str) -> None:
+    await stage.play(a_payment, fault=FAULTS[fault], **AT_ONCE)
+
+
+@pytest.mark.parametrize("fate", FATES)
+async def test_an_order_that_stp_takes_and_disowns_is_booked_once(stage: Stage, fate: str) -> None:
+    async def story(agent: Agent) -> None:
+        assert (await agent.pay(50_000 + FATES[fate]))["data"]["status"] == "success"
+        assert len(agent.bank.debits()) == 1
+
+    await stage.play(story, **AT_ONCE)
+
+
+async def test_an_order_whose_answer_was_lost_and_whose_server_is_killed_is_booked_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment, fault=FAULTS["lost"], **AT_ONCE)
+    places = each(firsts(until_written(passed, "send:before")))
+    assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+async def test_every_fault_at_every_point(stage: Stage, fault: str | None) -> None:
+    how: dict[str, Any] = {**AT_ONCE, "fault": FAULTS[fault]} if fault else {**AT_ONCE}
+    (passed,) = await stage.play(a_payment, **how)
+    print(f"one payment through SPEI passes {len(passed)} crash points, {len(firsts(passed))} of them different")
+    assert await stage.play_each(a_payment, each(passed), **how) == {}

@@ -1,0 +1,132 @@
+"""What is lost before 18:00 in Mexico City and asked after when it is over is booked once, whoever slept meanwhile.
+
+The real journal on its file, the real client, and a pretend STP that books a key once more on each operating day.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from riel.journal import PaymentRecord, State, open_journal
+
+from .support.stp_office import Office, Stp, at_work, mexico
+
+pytestmark = pytest.mark.anyio
+
+EVES = {
+    "a Wednesday": ("2026-03-04", "2026-03-05", "2026-03-06"),
+    "a Friday": ("2026-03-06", "2026-03-09", "2026-03-10"),
+    "the Friday of a long weekend": ("2026-03-13", "2026-03-17", "2026-03-18"),
+    "Wednesday in Holy Week": ("2026-04-01", "2026-04-06", "2026-04-07"),
+    "the last day of the year": ("2026-12-31", "2027-01-04", "2027-01-05"),
+}
+"""An operating day, written out by hand, and the two that follow it."""
+
+STORED, NEVER_STORED, LATE = 29, 15, 30
+"""Centavos: the connection breaks and STP has it; 502 and it has not; 504, and it arrives ninety seconds later."""
+
+WORD = timedelta(minutes=5)
+HALF_A_DAY = timedelta(hours=12)
+
+
+async def ended(office: Office, until: datetime) -> PaymentRecord:
+    """The payment as it stands then, after looks that are far apart."""
+    await office.passes(until, step=HALF_A_DAY)
+    await office.passes(until + timedelta(minutes=30), step=WORD)
+    return await office.the_payment()
+
+
+@asynccontextmanager
+async def asleep(stp: Stp, folder: Path, until: datetime) -> AsyncIterator[Office]:
+    """The machine was shut, and is opened again then."""
+    stp.now = until
+    async with at_work(stp, folder) as office:
+        yield office
+
+
+async def holds(stp: Stp, folder: Path, record: PaymentRecord) -> None:
+    """The ledger and the record say the same, and the chain is whole."""
+    assert stp.debits == ([record.reference] if record.state is State.SETTLED else [])
+    assert len(set(stp.sent)) == 1
+    journal = await open_journal(str(folder / "journal.db"))
+    try:
+        _, broken = await journal.verify()
+        assert broken is None
+    finally:
+        await journal.close()
+
+
+@pytest.mark.parametrize("made", ["17:20", "17:54", "17:59:50"])
+@pytest.mark.parametrize("eve", EVES)
+async def test_what_stp_has_is_found_after_the_roll_and_never_sent_again(tmp_path: Path, eve: str, made: str) -> None:
+    day, following, last = EVES[eve]
+    stp = Stp(now=mexico(day, made))
+    async with at_work(stp, tmp_path) as office:
+        await office.pays(70_000 + STORED)
+    async with asleep(stp, tmp_path, mexico(following, "09:00")) as office:
+        record = await ended(office, mexico(last, "09:00"))
+    assert (record.state, record.sends) == (State.SETTLED, 1)
+    await holds(stp, tmp_path, record)
+
+
+@pytest.mark.parametrize("made", ["17:20", "17:54", "17:59:50"])
+@pytest.mark.parametrize("eve", EVES)
+async def test_what_stp_never_had_is_not_sent_on_another_day(tmp_path: Path, eve: str, made: str) -> None:
+    day, following, last = EVES[eve]
+    stp = Stp(now=mexico(day, made))
+    async with at_work(stp, tmp_path) as office:
+        await office.pays(70_000 + NEVER_STORED)
+        sent = len(stp.sent)
+    async with asleep(stp, tmp_path, mexico(day, "18:00:01")) as office:
+        await office.passes(mexico(day, "18:04"))
+        assert (await office.the_payment()).state is State.UNKNOWN, "one that left before may still arrive"
+        record = await ended(office, mexico(last, "19:00"))
+    assert record.state is State.REJECTED
+    assert len(stp.sent) == sent
+    await holds(stp, tmp_path, record)
+
+
+@pytest.mark.parametrize("eve", EVES)
+async def test_what_crosses_the_roll_under_way_is_found_on_the_next_operating_day(tmp_path: Path, eve: str) -> None:
+    day, following, last = EVES[eve]
+    stp = Stp(now=mexico(day, "17:59"))
+    async with at_work(stp, tmp_path) as office:
+        told = await office.pays(70_000 + LATE)
+        assert told["operationDate"] == day
+    async with asleep(stp, tmp_path, mexico(following, "09:00")) as office:
+        record = await ended(office, mexico(last, "09:00"))
+    assert (record.state, record.sends) == (State.SETTLED, 1)
+    assert record.facts["operationDate"] == following
+    await holds(stp, tmp_path, record)
+
+
+@pytest.mark.parametrize("eve", EVES)
+async def test_one_that_was_first_looked_for_days_later_is_found_on_its_own_day(tmp_path: Path, eve: str) -> None:
+    day, _, last = EVES[eve]
+    stp = Stp(now=mexico(day, "17:50"))
+    async with at_work(stp, tmp_path) as office:
+        await office.pays(70_000 + STORED)
+    async with asleep(stp, tmp_path, mexico(last, "20:00")) as office:
+        record = await ended(office, mexico(last, "21:00"))
+    assert (record.state, record.sends) == (State.SETTLED, 1)
+    await holds(stp, tmp_path, record)
+
+
+async def test_a_copy_leaves_until_minutes_before_the_roll_and_no_later(tmp_path: Path) -> None:
+    day = "2026-03-04"
+    stp = Stp(now=mexico(day, "17:40"))
+    left: list[datetime] = []
+    async with at_work(stp, tmp_path) as office:
+        await office.pays(70_000 + NEVER_STORED)
+        while stp.now < mexico(day, "18:20"):
+            before = len(stp.sent)
+            await office.passes(stp.now + timedelta(seconds=15), step=timedelta(seconds=15))
+            left += [stp.now] * (len(stp.sent) - before)
+        record = await office.the_payment()
+    assert left
+    assert mexico(day, "17:50") < max(left) < mexico(day, "17:55")
+    assert record.state is State.REJECTED
+    await holds(stp, tmp_path, record)
