@@ -23,7 +23,6 @@ from .simulator import World, living
 from .simulator.agents import Agent, Operator, Question, altered, at_once, cut_off, declined, guessing, stolen
 from .simulator.faults import FATES
 from .simulator.kinds import SKEW
-from .simulator.world import GIVES_UP
 
 POINTS = ("intend", "commit:before", "commit:after", "send", "record", "claim", "resend", "status", "count_try")
 PATIENCE = 12.0
@@ -42,7 +41,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 10**6))
     def begin(self, seed: int) -> None:
-        self.world = world = World(seed, mood="")
+        self.world = world = World(seed, mood="", rail="sim")
         faults = world.faults
         faults.of_the_rail = faults.of_the_journal = faults.of_the_bank = world.dying = 0.0
         self.open.enter_context(living(world))
@@ -148,7 +147,7 @@ class Machine(RuleBasedStateMachine):
                 return
             world = self.world
             world.calm_down()
-            world.run(world.quiet, world.loop.time() + GIVES_UP)
+            world.run(world.quiet, world.loop.time() + world.rail.gives_up)
             world.checks.at_the_end()
             if world.checks.broken is None:
                 world.verified()

@@ -75,7 +75,7 @@ async def test_what_stp_has_is_found_after_the_roll_and_never_sent_again(tmp_pat
 @pytest.mark.parametrize("made", ["17:20", "17:54", "17:59:50"])
 @pytest.mark.parametrize("eve", EVES)
 async def test_what_stp_never_had_is_not_sent_on_another_day(tmp_path: Path, eve: str, made: str) -> None:
-    day, following, last = EVES[eve]
+    day, _, last = EVES[eve]
     stp = Stp(now=mexico(day, made))
     async with at_work(stp, tmp_path) as office:
         await office.pays(70_000 + NEVER_STORED)

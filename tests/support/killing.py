@@ -25,9 +25,7 @@ Story = Callable[[Agent], Awaitable[object]]
 class Stage:
     """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time."""
 
-    def __init__(
-        self, nursery: Nursery, folder: Path, *, module: str | None = None, rail: Tested = MOCK
-    ) -> None:
+    def __init__(self, nursery: Nursery, folder: Path, *, module: str | None = None, rail: Tested = MOCK) -> None:
         self._rail = rail
         self._nursery = nursery
         self._folder = folder

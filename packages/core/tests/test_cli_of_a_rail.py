@@ -61,13 +61,14 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def riel(site: Site) -> Riel:
     mine = {name: value for name, value in os.environ.items() if not name.startswith("RIEL_")}
+    path = os.pathsep.join([str(site.folder), *filter(None, [mine.get("PYTHONPATH")])])
 
     def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "riel", *arguments],
             capture_output=True,
             encoding="utf-8",
-            env={**mine, "PYTHONPATH": str(site.folder), "PYTHONIOENCODING": "utf-8", **variables},
+            env={**mine, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **variables},
             cwd=site.folder,
             timeout=60,
             check=False,

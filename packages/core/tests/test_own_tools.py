@@ -173,6 +173,19 @@ async def test_a_code_is_for_exactly_what_the_person_saw(tmp_path: Path) -> None
         assert ana.world.client.sent == []
 
 
+async def test_a_code_is_for_the_tool_and_the_arguments_that_were_asked_about(tmp_path: Path) -> None:
+    async def always(client: Any, asked: Bill) -> Payment:
+        return ToyPayment(account="0123456789", amount=50_000)
+
+    other = reading("pay_other", input=Bill, pays=always)
+    async with agent(tmp_path, paying(pays=always), other) as ana:
+        await ana.data("toy_pay_bill", bill="rent")
+        code = ana.code()
+        assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "2FA_MISMATCH"
+        assert (await ana.refusal("toy_pay_other", bill="rent", verificationCode=code))["code"] == "2FA_MISMATCH"
+        assert ana.world.client.sent == []
+
+
 async def test_what_became_another_payment_meanwhile_is_not_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

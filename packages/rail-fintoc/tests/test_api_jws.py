@@ -2,6 +2,7 @@
 
 import json
 import os
+import string
 import subprocess
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -209,3 +210,10 @@ def test_what_is_no_file_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_key_does_not_show_itself(tmp_path: Path) -> None:
     key = JwsKey.load(written(tmp_path / "key.pem", pem(private_key())))
     assert repr(key) == "JwsKey()"
+
+
+def test_a_signature_is_written_in_one_way_only() -> None:
+    header, alphabet = signed(protected()), string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    same_bytes = header[:-1] + alphabet[alphabet.index(header[-1]) + 1]
+    assert raw(same_bytes.partition(".")[2]) == raw(header.partition(".")[2])
+    assert fault(same_bytes) == "invalid_jws_signature_header"

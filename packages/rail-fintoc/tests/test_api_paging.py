@@ -188,3 +188,15 @@ async def test_a_list_is_asked_for_at_least_one_row(most: int) -> None:
 async def test_a_link_without_a_next_page_is_the_end(link: str) -> None:
     async with talking_to(Wire([said([{"id": "tr_1"}], Link=link)])) as fintoc:
         assert await fintoc.pages("/v2/transfers", {}, 30) == Rows([{"id": "tr_1"}])
+
+
+@pytest.mark.parametrize("path", ["/v1/refunds", "/v2/transfers"])
+@pytest.mark.parametrize(("most", "rows"), [(300, 300), (301, 300), (450, 450), (601, 600)])
+async def test_more_than_a_page_is_read_in_even_pages_and_never_more_than_was_asked(
+    path: str, most: int, rows: int
+) -> None:
+    async with talking_to(listing(700)) as fintoc:
+        part = await fintoc.pages(path, {}, most)
+        assert len(part.rows) == rows
+        rest = await fintoc.pages(path, part.next or {}, most)
+    assert rest.rows[0]["amount"] == rows

@@ -125,10 +125,11 @@ async def test_a_disabled_endpoint_hears_nothing(world: Payments) -> None:
 
 
 async def test_one_endpoint_alone_can_be_told_of_anything(world: Payments) -> None:
-    one, _other = await make(world, "link.created"), await make(world, "refund.failed")
+    one, _other = await make(world, "link.created", url=f"{HERE}/one"), await make(world, "refund.failed")
     event = await world.post(f"{PATH}/{one['id']}/test", {"type": "refund.failed"})
     (told,) = await world.hears("refund.failed")
     assert told == event
+    assert str(world.heard[0].url) == one["url"]
     assert event["data"]["object"] == "refund"
     assert await refused(world, "POST", f"{PATH}/{one['id']}/test", {"type": "x"}) == (400, "invalid_enum", "type")
 

@@ -116,6 +116,7 @@ async def test_the_balance_is_the_sum_of_what_came_and_went(world: Payments) -> 
     await world.refund(payment, amount=702)
     world.later(minutes=1)
     assert await world.balance() == before + 7000, "what failed came back"
+    assert [debit.amount for debit in world.debits] == [3000]
     await world.refund(payment, amount=705)
     world.later(minutes=1)
     assert await world.balance() == before + 7000
@@ -159,9 +160,9 @@ async def test_while_the_balance_is_short_a_refund_waits_for_the_next_working_da
 async def test_after_five_working_days_a_short_refund_fails(world: Payments) -> None:
     made = await world.refund(amount=704)
     before = await world.balance()
-    world.later(days=6)
+    world.later(days=6, minutes=1)
     assert await status(world, made["id"]) == ("pending", None), "a weekend lies between"
-    world.later(days=1, minutes=1)
+    world.later(days=1)
     assert await status(world, made["id"]) == ("failed", "insufficient_funds")
     assert (await world.balance(), world.debits) == (before, [])
 

@@ -240,6 +240,14 @@ async def test_a_duplicate_is_seen_before_an_empty_account() -> None:
     assert error(await order(world, chilean(comment="x"), "three")) == (409, "insufficient_balance")
 
 
+async def test_all_of_a_balance_can_be_spent_and_no_more() -> None:
+    world = World(behaviour={"opening": 50_000})
+    assert error(await order(world, mexican(amount=50_001), "one")) == (409, "insufficient_balance")
+    assert (await order(world, mexican(amount=50_000), "two")).status_code == 201
+    assert error(await order(world, mexican(amount=1), "three")) == (409, "insufficient_balance")
+    assert await balance(world) == 0
+
+
 @pytest.mark.parametrize("number", [number for number, fate in FATES.items() if fate.where in {"", "MXN"}])
 async def test_in_mexico_every_fate_ends_as_it_says(world: World, number: int) -> None:
     await ends_as_it_says(world, number, mexican(payee_of("MXN", number)), ACCOUNT)

@@ -120,15 +120,16 @@ async def test_on_its_own_day_it_is_asked_after_once() -> None:
     assert here.queried() == [""]
 
 
-async def test_what_came_after_the_roll_is_found_on_the_day_after() -> None:
-    here = office(mexico(WEDNESDAY, "17:59:30"), late_seconds=60)
+@pytest.mark.parametrize(("day", "booked", "later"), [(WEDNESDAY, "2026-03-05", 3), (FRIDAY, "2026-03-09", 5)])
+async def test_what_came_after_the_roll_is_found_on_the_business_day_after(day: str, booked: str, later: int) -> None:
+    here = office(mexico(day, "17:59:30"), late_seconds=60)
     async with here.rail() as client:
         order = here.order(client, 70_030)
         assert await outcome(client, order) == "unknown"
         here.later(seconds=60)
-        assert (await told(client, order)).facts["operationDate"] == "2026-03-05"
-        here.now = mexico("2026-03-05", "20:00")
-        assert (await told(client, order)).facts["operationDate"] == "2026-03-05"
+        assert (await told(client, order)).facts["operationDate"] == booked
+        here.later(days=later)
+        assert (await told(client, order)).facts["operationDate"] == booked
     assert len(here.debits) == 1
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from rail_fintoc.api import Fintoc, JwsKey, NotTold, Row, Unresolved, path_to
+from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
 from rail_fintoc.codes import DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
@@ -185,6 +185,7 @@ async def opened(
     settings: FintocSettings,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pace: Pace | None = None,
 ) -> AsyncIterator[FintocClient]:
     """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
     async with httpx.AsyncClient(timeout=SEND_DEADLINE.total_seconds(), transport=transport, trust_env=False) as http:
@@ -195,5 +196,6 @@ async def opened(
             settings.version,
             signer(settings.jws_private_key),
             clock,
+            pace=pace,
         )
         yield FintocClient(settings, api, clock)

@@ -1,7 +1,6 @@
 """Chile refuses a second transfer of one day with the same amount, payee and comment: which one it is a copy of."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,20 +12,14 @@ UNDONE: Final = frozenset({"rejected", "failed", "returned"})
 """A transfer that ended so is none that another one could be a copy of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """What two transfers of one day may not have in common."""
-
-    amount: int
-    currency: str
-    account_number: str
-    comment: str
+Likeness = tuple[Any, ...]
+"""Amount, currency, account and comment: what two transfers of one day may not have in common."""
 
 
 def likeness(body: bytes) -> Likeness:
     """Of an order, by the bytes that were sent."""
     said = json.loads(body)
-    return Likeness(said["amount"], said["currency"], said["counterparty"]["account_number"], said["comment"])
+    return said["amount"], said["currency"], said["counterparty"]["account_number"], said["comment"]
 
 
 def is_copy(row: Row, like: Likeness, at: datetime) -> bool:
@@ -35,7 +28,7 @@ def is_copy(row: Row, like: Likeness, at: datetime) -> bool:
     told = row.get("transaction_date")
     if not isinstance(payee, dict) or not isinstance(told, str) or row.get("status") in UNDONE:
         return False
-    alike = Likeness(row.get("amount") or 0, row.get("currency") or "", payee.get("account_number"), row.get("comment"))
+    alike = (row.get("amount"), row.get("currency"), payee.get("account_number"), row.get("comment"))
     return alike == like and _day(datetime.fromisoformat(told)) == _day(at)
 
 

@@ -101,7 +101,8 @@ class Own:
         payment, code = await self._provider(self.tool.pays, asked), getattr(asked, CODE_FIELD)
         if payment is None:
             raise _nothing_to_pay(code)
-        return await paid(self, payment, plain(asked), principal, code)
+        arguments = {"tool": self.tool.name, "arguments": plain(asked)}  # two tools may make the same payment
+        return await paid(self, payment, arguments, principal, code)
 
     async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: Wire) -> T:
         """What the rail's own code makes of ``asked``, in time, or what its provider has against it."""

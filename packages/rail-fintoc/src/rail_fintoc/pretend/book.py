@@ -54,8 +54,6 @@ class Ledger:
         transfer.status, transfer.given_back_with, transfer.given_back_at = "return_pending", key, self._world.now
 
         def end() -> None:
-            if transfer.status != "return_pending":
-                return
             if fails:
                 self._move(transfer, "inbound", taken)
                 transfer.given_back_at = None

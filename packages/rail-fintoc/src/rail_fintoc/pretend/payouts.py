@@ -58,7 +58,7 @@ def pay_out(books: Books, payout: Payout) -> Payout:
 def came_to(books: Books, payout: Payout, status: str) -> None:
     """Let a payout end; one that was canceled or came back is the merchant's balance again."""
     now = books.world.now
-    if status in NEVER_LEFT and payout.status not in NEVER_LEFT:
+    if status in NEVER_LEFT:
         books.the(Purse).put(Entry(now, payout.amount, payout.currency, "payout_returned", payout.id))
     payout.status, payout.updated_at = status, now
     if status == "succeeded":
