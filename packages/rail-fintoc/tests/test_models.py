@@ -11,7 +11,7 @@ from riel import Payee
 
 from .office_support import CHILE, MEXICO, PAYEE, Bank
 
-CARD, PHONE = "4152313000000003", "5512345678"
+CARD, PHONE = "4111111111111111", "5512345678"
 
 
 def paying(base: Any = MEXICO, **change: Any) -> FintocPayment:
@@ -62,7 +62,7 @@ def test_a_number_of_chile_is_always_written_alike(written: str) -> None:
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (MEXICO, {"accountNumber": "014027000005555559"}, "FINTOC_INVALID_CLABE"),
     (MEXICO, {"accountNumber": "1234"}, "FINTOC_INVALID_ACCOUNT_NUMBER"),
-    (MEXICO, {"accountNumber": "4152313000000004", "institutionId": "40012"}, "FINTOC_INVALID_ACCOUNT_NUMBER"),
+    (MEXICO, {"accountNumber": "4111111111111112", "institutionId": "40012"}, "FINTOC_INVALID_ACCOUNT_NUMBER"),
     (MEXICO, {"comment": "x" * 41}, "FINTOC_INVALID_COMMENT"),
     (MEXICO, {"comment": ""}, "FINTOC_INVALID_COMMENT"),
     (MEXICO, {"referenceId": "0123"}, "FINTOC_INVALID_REFERENCE_ID"),

@@ -304,6 +304,16 @@ async def test_movements_tell_how_the_balance_came_about(world: World) -> None:
     )
 
 
+async def test_what_happened_has_its_own_time_however_late_somebody_looks(world: World) -> None:
+    order = {"account_id": ACCOUNT, "amount": 700, "currency": "MXN"}
+    payee = {"counterparty": {"account_number": payee_of("MXN", 12)}}
+    await world.post("/v2/transfers", order | payee, signed=True)
+    world.later(days=1)
+    back, out = (await world.get(f"/v2/accounts/{ACCOUNT}/movements"))[:2]
+    assert out["transaction_date"] == "2026-03-04T18:00:00Z"
+    assert back["transaction_date"] == "2026-03-04T18:00:06Z"
+
+
 async def test_a_statement_sums_up_a_month(world: World) -> None:
     await receive(world, 300)
     world.later(days=31)

@@ -11,7 +11,7 @@ import pytest
 from rail_fintoc.pretend.app import pretend_fintoc
 from rail_fintoc.pretend.behaviour import Behaviour
 from rail_fintoc.pretend.magic import payee_of
-from rail_fintoc.pretend.opening import ACCOUNT
+from rail_fintoc.pretend.opening import ACCOUNT, fixed
 from riel import Sandbox
 from riel.serving import serving
 
@@ -95,6 +95,7 @@ async def test_orders_that_come_at_once_with_one_key_are_one_order() -> None:
 
 
 async def test_what_happens_later_is_told_without_a_request() -> None:
+    """And what is further away keeps nothing waiting that is near."""
     heard: list[Any] = []
     arrived = asyncio.Event()
 
@@ -110,8 +111,13 @@ async def test_what_happens_later_is_told_without_a_request() -> None:
             arrived.set()
 
     async with serving(receiver) as hook:
-        behaviour = Behaviour(webhook_url=f"{hook}/hook", settled_seconds=0.05, returned_seconds=0.05)
+        behaviour = Behaviour(
+            webhook_url=f"{hook}/hook", settled_seconds=0.05, returned_seconds=0.05, received_seconds=3600
+        )
         async with serving(pretend_fintoc(behaviour=behaviour).app) as url:
+            async with httpx.AsyncClient(base_url=url, headers={"Authorization": KEY}, trust_env=False) as http:
+                money = {"account_number_id": fixed("acno", "MXN"), "amount": 5, "currency": "MXN"}
+                await http.post("/v2/simulate/receive_transfer", json=money)
             await order(url, payee_of("MXN", 12))
             async with asyncio.timeout(20):
                 await arrived.wait()

@@ -66,7 +66,7 @@ class FintocClient:
         try:
             told = await self.api.send(path, order.body, order.reference, signed=signed)
         except Unresolved as unresolved:
-            if unresolved.fault.code == "invalid_duplicated_transfer":
+            if unresolved.fault.native == "invalid_duplicated_transfer":
                 return await self._after_a_duplicate(order, unresolved)
             raise
         return answer(dict_of(told), order, means)
