@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 import fintoc.core
-from fintoc.errors import InvalidRequestError
+from fintoc.errors import AuthenticationError, InvalidRequestError
 from fintoc.webhook import WebhookSignature
 
 TOLD: list[tuple[str, str]] = []
@@ -95,8 +95,8 @@ def main(url: str, key: str) -> None:
 
     try:
         fintoc.core.Fintoc("sk_test_riel").v2.transfers.create(amount=1, currency="MXN", account_id=account.id)
-    except Exception as refused:
-        assert type(refused).__name__ == "AuthenticationError", type(refused)
+    except AuthenticationError as refused:
+        print("an unsigned transfer is refused:", str(refused).splitlines()[0])
     else:
         sys.exit("an unsigned transfer was taken")
     try:

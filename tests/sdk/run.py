@@ -16,7 +16,9 @@ def main(sdk_python: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder, "jws.pem")
         bank = subprocess.Popen(
-            [sys.executable, "-m", "riel", "sandbox", "fintoc", "--jws-key", str(key)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "riel", "sandbox", "fintoc", "--jws-key", str(key)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert bank.stdout is not None

@@ -40,7 +40,8 @@ def sandbox(
             bank = bank_of(declared.rail, {**known_settings(declared.rail, settings), **asked})
         except BrokenRail as failure:
             raise Misconfigured(f"{rail!r} {failure}") from failure
-        theirs = {name: value for name, value in asked.items() if name in declared.rail.settings.model_fields}
+        told = {**asked, **{name: value for name, value in bank.settings.items() if value in asked.values()}}
+        theirs = {name: value for name, value in told.items() if name in declared.rail.settings.model_fields}
         asyncio.run(_run(bank, rail, port, theirs))
         return
     raise Misconfigured(f"{rail!r} brings no rail")
