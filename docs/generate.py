@@ -18,7 +18,7 @@ from riel import ErrorCode
 from riel.catalog import discover
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
-RAILS = ("mock", "spei")
+RAILS = ("fintoc", "mock", "spei")
 MARK = "<!-- Written by docs/generate.py: change the code, or the script. -->"
 
 SETTINGS = {
