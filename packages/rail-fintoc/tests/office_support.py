@@ -208,18 +208,18 @@ class Office:
     tools: Mapping[str, Described]
     questions: list[str] = field(default_factory=list)
 
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """What an agent reads: ``{"data", "error"}``."""
         name = tool if tool in self.tools else f"fintoc_{tool}"
         return await self.tools[name].run(arguments, "ana")
 
-    async def data(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def data(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """What an answer holds that is no error."""
         answer = await self.call(tool, **arguments)
         assert answer["error"] is None, answer
         return dict(answer["data"])
 
-    async def error(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def error(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """The error of an answer that is one."""
         answer = await self.call(tool, **arguments)
         assert answer["data"] is None, answer
@@ -232,7 +232,7 @@ class Office:
         self.questions.append(challenge.text)
         return code_for(bytes(32), asked_of(challenge))
 
-    async def confirmed(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def confirmed(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Ask, read the code over the person's shoulder, and call again with it: the second answer."""
         held = await self.data(tool, **arguments)
         assert held["status"] == "2fa_required", held

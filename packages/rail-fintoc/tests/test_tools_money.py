@@ -1,0 +1,289 @@
+"""What is given back, taken back or verified is confirmed by a person who sees where the money goes, and happens once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rail_fintoc.pretend.opening import fixed
+from riel.guards.limits import Limits, read_limits
+
+from .office_support import MEXICO, Office, office, to
+from .payments_support import ACCOUNT, PAYMENT, UNKNOWN_PAYER
+
+pytestmark = pytest.mark.anyio
+
+REFUND = {"resource_id": PAYMENT, "resource_type": "payment_intent", "amount": 500}
+LOST = httpx.ReadTimeout("lost")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def later(desk: Office, told: dict[str, Any], **duration: float) -> dict[str, Any]:
+    """What an agent reads some time later."""
+    await desk.passes(**(duration or {"minutes": 5}))
+    return await desk.reads(told["reference"])
+
+
+async def of_its_ends(desk: Office, tool: str, **arguments: Any) -> dict[str, Any]:
+    """What an agent reads of what a person confirmed, in the end."""
+    answer = await desk.confirmed(tool, **arguments)
+    if answer["error"]:
+        return dict(answer["error"])
+    return await later(desk, answer["data"])
+
+
+async def test_a_refund_is_confirmed_and_paid_once_however_often_it_is_asked(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        held = await desk.data("create_refund", **REFUND)
+        assert held["status"] == "2fa_required"
+        code = await desk.code(held["paymentId"])
+        assert "CLP 500" in desk.questions[0]
+        answers = [await desk.data("create_refund", **REFUND, verificationCode=code) for _ in range(3)]
+        assert {answer["reference"] for answer in answers} == {answers[0]["reference"]}
+        assert answers[0]["fintocId"].startswith("re_")
+        assert (await later(desk, answers[0]))["status"] == "success"
+        assert [debit.amount for debit in desk.bank.debits] == [500]
+        assert set(desk.bank.keys()) == {answers[0]["reference"]}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_refund_whose_answer_is_lost_is_paid_once(when: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        desk.bank.breaking = [(when, LOST)]
+        assert (await of_its_ends(desk, "create_refund", **REFUND))["status"] == "success"
+        assert [debit.amount for debit in desk.bank.debits] == [500]
+        assert len(set(desk.bank.keys())) == 1
+
+
+async def test_the_callers_metadata_goes_along_and_ours_stays_ours(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        answer = await desk.confirmed("create_refund", **REFUND, metadata={"why": "late", "riel_reference": "forged"})
+        (request,) = desk.bank.sent()
+        assert json.loads(request.content)["metadata"] == {
+            "why": "late",
+            "riel_reference": answer["data"]["reference"],
+        }
+
+
+@pytest.mark.parametrize(
+    ("amount", "status", "code"),
+    [
+        (701, "rejected", "FINTOC_INSUFFICIENT_BALANCE"),
+        (702, "rejected", "FINTOC_REFUND_REFUSED"),
+        (705, "pending", ""),
+        (1000, "success", ""),
+    ],
+)
+async def test_how_a_refund_ends_is_what_the_agent_reads(amount: int, status: str, code: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        read = await of_its_ends(desk, "create_refund", **{**REFUND, "amount": amount})
+        assert (read["status"], read.get("reason", {}).get("code", "")) == (status, code)
+
+
+async def test_two_equal_parts_are_two_refunds_and_more_than_the_payment_is_none(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        known = await desk.bank.paid(10_000)
+        part = {**REFUND, "resource_id": known, "amount": 5000}
+        for _ in range(2):
+            assert (await of_its_ends(desk, "create_refund", **part))["status"] == "success"
+            desk.bank.later(hours=1)
+        refused = await of_its_ends(desk, "create_refund", **part)
+        assert refused["code"] == "FINTOC_INVALID_AMOUNT"
+        refused = await desk.error("create_refund", **{**part, "amount": 10_001})
+        assert refused["code"] == "FINTOC_REFUND_NOT_POSSIBLE"
+        assert sum(debit.amount for debit in desk.bank.debits) == 10_000
+
+
+async def test_the_person_sees_the_account_that_a_refund_is_paid_to(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        account = {**ACCOUNT, "number": "99887766", "holder_name": "Arya Stark", "holder_id": "415792638"}
+        answer = await desk.confirmed(
+            "create_refund", **{**REFUND, "resource_id": UNKNOWN_PAYER}, recipient_account=account
+        )
+        (question,) = desk.questions
+        assert all(word in question for word in ("Arya Stark", "7766", "BancoEstado"))
+        assert "the payer" not in question
+        assert (await later(desk, answer["data"]))["status"] == "success"
+        assert [debit.beneficiary for debit in desk.bank.debits] == ["99887766"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"resource_type": "charge"}, "resource_type"),
+        ({"resource_id": "pi/1"}, "resource_id"),
+        ({"amount": 0}, "amount"),
+        ({"amount": 1.5}, "amount"),
+        ({"metadata": "why"}, "metadata"),
+        ({"recipient_account": {"number": "1"}}, "recipient_account"),
+        ({"currency": "CLP"}, "currency"),
+    ],
+    ids=str,
+)
+async def test_what_is_no_refund_asks_nobody(change: dict[str, Any], field: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        refused = await desk.error("create_refund", **{**REFUND, **change})
+        assert refused["details"]["field"].split(".")[0] == field
+        assert desk.bank.left == []
+
+
+async def test_a_refund_of_nothing_is_none(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        for known in ("pi_none", fixed("pi", "CLP", "live")):
+            assert (await desk.error("create_refund", **{**REFUND, "resource_id": known}))["code"] == "NOT_FOUND"
+
+
+async def test_taking_a_refund_back_is_confirmed_done_once_and_counts_in_no_limit(tmp_path: Path) -> None:
+    limits = Limits(read_limits({"per_payment": {"CLP": 600}, "per_day": {"CLP": 1000}, "time_zone": "America/Santiago"}))
+    async with office(tmp_path, guards=(limits,), refund_pending_seconds=3600) as desk:
+        known = (await desk.bank.refund(amount=5000))["id"]
+        assert (await desk.error("create_refund", **{**REFUND, "amount": 5000}))["code"].startswith("LIMIT")
+        for _ in range(2):
+            again = (await desk.bank.refund(amount=5000))["id"]
+            read = await of_its_ends(desk, "cancel_refund", id=again)
+            assert read["status"] == "success"
+        told = await desk.confirmed("cancel_refund", id=known)
+        assert told["data"]["fintocId"] == known
+        assert (await desk.bank.get(f"/v1/refunds/{known}"))["status"] == "canceled"
+        desk.bank.later(days=1)
+        assert desk.bank.debits == []
+        paid = await desk.confirmed("create_refund", **REFUND)
+        assert paid["error"] is None, "the limit is all there"
+        assert (await later(desk, paid["data"], hours=2))["status"] == "success"
+
+
+async def test_taking_back_repeated_is_the_same_and_the_question_says_what_it_is(tmp_path: Path) -> None:
+    async with office(tmp_path, refund_pending_seconds=3600) as desk:
+        known = (await desk.bank.refund(amount=5000))["id"]
+        held = await desk.data("cancel_refund", id=known)
+        code = await desk.code(held["paymentId"])
+        assert known in desk.questions[0]
+        answers = [await desk.data("cancel_refund", id=known, verificationCode=code) for _ in range(3)]
+        assert [answer["status"] for answer in answers] == ["success"] * 3
+        cancels = [request for request in desk.bank.left if request.url.path.endswith("/cancel")]
+        assert [request.headers["Idempotency-Key"] for request in cancels] == [f"cancel_refund-{known}"]
+        assert "Fintoc-JWS-Signature" not in cancels[0].headers
+
+
+async def test_what_is_under_way_cannot_be_taken_back(tmp_path: Path) -> None:
+    async with office(tmp_path, refunded_seconds=3600) as desk:
+        known = (await desk.bank.refund(amount=5000))["id"]
+        held = await desk.data("cancel_refund", id=known)
+        code = await desk.code(held["paymentId"])
+        desk.bank.meets = lambda request: desk.bank.later(minutes=1) if request.url.path.endswith("/cancel") else None
+        refused = await desk.error("cancel_refund", id=known, verificationCode=code)
+        assert refused["code"] == "FINTOC_NOT_POSSIBLE"
+        assert (await desk.error("cancel_refund", id=known))["code"] == "FINTOC_REFUND_NOT_POSSIBLE"
+        assert (await desk.error("cancel_refund", id="re_none"))["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("pays_in", "ends", "code"), [(3600, "success", None), (60, "rejected", "FINTOC_NOT_POSSIBLE")]
+)
+async def test_a_lost_answer_to_taking_back_is_resolved_by_what_the_refund_became(
+    pays_in: float, ends: str, code: str | None, tmp_path: Path
+) -> None:
+    async with office(tmp_path, refund_pending_seconds=pays_in) as desk:
+        known = (await desk.bank.refund(amount=5000))["id"]
+        cancels: list[httpx.Request] = []
+
+        def meets(request: httpx.Request) -> httpx.Response | None:
+            if request.url.path.endswith("/cancel") and not cancels:
+                cancels.append(request)
+                raise LOST
+            return None
+
+        held = await desk.data("cancel_refund", id=known)
+        desk.bank.meets = meets
+        answer = await desk.data("cancel_refund", id=known, verificationCode=await desk.code(held["paymentId"]))
+        await desk.quiet()
+        assert answer["status"] == "pending"
+        read = await later(desk, answer)
+        assert (read["status"], read.get("reason", {}).get("code")) == (ends, code)
+
+
+async def test_a_received_transfer_is_given_back_once_and_by_whom_it_may_concern(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        known = await desk.bank.received(20_000)
+        asked = {"reference": known, "reason": "Not ours"}
+        read = await of_its_ends(desk, "request_refund", **asked)
+        assert (read["status"], read["fintocId"]) == ("success", known)
+        assert [debit.amount for debit in desk.bank.debits] == [20_000]
+        again = await desk.error("request_refund", **asked)
+        assert again["code"] == "MADE_BEFORE"
+        assert len(desk.bank.sent()) == 1
+
+
+async def test_a_return_that_fails_is_told_as_failed(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        known = await desk.bank.received(40_400)
+        read = await of_its_ends(desk, "request_refund", reference=known, reason="Not ours")
+        assert (read["status"], read["reason"]["code"]) == ("rejected", "FINTOC_RETURN_FAILED")
+        assert desk.bank.debits == []
+
+
+async def test_after_90_days_nothing_is_asked_and_the_reason_is_told(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        known = await desk.bank.received()
+        desk.bank.later(days=91)
+        refused = await desk.error("request_refund", reference=known, reason="Not ours")
+        assert refused["code"] == "FINTOC_RETURN_TOO_LATE"
+        assert desk.bank.sent() == []
+
+
+async def test_a_collected_payment_can_be_given_back_in_part_by_the_third_tool_too(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        read = await of_its_ends(desk, "request_refund", reference=PAYMENT, reason="Late", amount=500)
+        assert (read["status"], read["amount"]) == ("success", 500)
+        assert (await desk.error("request_refund", reference="pi_none", reason="Late"))["code"] == "NOT_FOUND"
+
+
+async def test_a_verification_tells_who_holds_the_account(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        read = await of_its_ends(desk, "verify_account", account_number=to(35)["accountNumber"])
+        assert (read["status"], read["formattedAmount"]) == ("success", "MXN 0.01")
+        assert read["untrusted"]["holderName"] == "OTRA PERSONA"
+        assert read["holderId"]
+        assert "MXN 0.01" in desk.questions[0]
+        (request,) = [one for one in desk.bank.left if one.method == "POST"]
+        assert request.url.path == "/v2/account_verifications"
+        assert "Fintoc-JWS-Signature" in request.headers
+
+
+@pytest.mark.parametrize("when", ["lost", "refused", "failed"])
+async def test_a_verification_is_one_whatever_befalls_it(when: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        account = to(3)["accountNumber"] if when == "failed" else MEXICO["accountNumber"]
+        posts: list[httpx.Request] = []
+
+        def meets(request: httpx.Request) -> httpx.Response | None:
+            if request.method == "POST":
+                posts.append(request)
+                if len(posts) == 1 and when == "lost":
+                    raise LOST
+                if when == "refused":
+                    error = {"type": "invalid_request_error", "code": "forbidden_account_verification", "message": "No"}
+                    return httpx.Response(403, json={"error": error})
+            return None
+
+        desk.bank.meets = meets
+        read = await of_its_ends(desk, "verify_account", account_number=account)
+        if when == "refused":
+            assert read["code"] == "FINTOC_FORBIDDEN"
+        else:
+            assert read["status"] == ("success" if when == "lost" else "rejected")
+            assert len(await desk.bank.get("/v2/account_verifications")) == 1
+        assert len({request.headers["Idempotency-Key"] for request in posts}) == 1
+
+
+async def test_only_a_clabe_is_verified(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        for wrong in ("014027000005555559", "5512345678", ""):
+            refused = await desk.error("verify_account", account_number=wrong)
+            assert refused["code"] == "FINTOC_INVALID_CLABE"

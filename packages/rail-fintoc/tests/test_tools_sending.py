@@ -1,0 +1,279 @@
+"""One confirmed transfer is one debit, whatever befalls its answer; and what an agent reads of each end is the truth."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rail_fintoc.pretend.opening import ACCOUNT
+
+from .office_support import CHILE, MEXICO, Bank, Office, chilean, office, to
+
+pytestmark = pytest.mark.anyio
+
+LOST = httpx.ReadTimeout("lost")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def settled(desk: Office, paid: dict[str, Any], minutes: float = 5) -> dict[str, Any]:
+    """What an agent reads of a payment some minutes later."""
+    await desk.passes(step=timedelta(seconds=20), minutes=minutes)
+    return await desk.reads(paid["reference"])
+
+
+async def test_a_transfer_is_asked_paid_once_and_settles(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        paid = await desk.pays()
+        assert (paid["status"], paid["mode"], paid["formattedAmount"]) == ("pending", "sandbox", "MXN 500.00")
+        read = await settled(desk, paid)
+        assert read["status"] == "success"
+        assert read["fintocId"].startswith("tr_")
+        assert len(read["trackingKey"]) == 30
+        assert "cep" in read["receiptUrl"]
+        assert [debit.reference for debit in desk.bank.debits] == [paid["reference"]]
+        (question,) = desk.questions
+        assert all(word in question for word in ("MXN 500.00", "José Núñez", "Santander", "Factura 42"))
+        assert str(MEXICO["accountNumber"]) not in question
+
+
+FAULTS: dict[str, Any] = {
+    "a time-out before it arrived": [("before", LOST)],
+    "a time-out after": [("after", LOST)],
+    "two of them": [("before", LOST), ("after", LOST)],
+    "lost, then never connected": [("after", LOST), ("before", httpx.ConnectError("down"))],
+    "a connection that breaks": [("after", httpx.RemoteProtocolError("gone"))],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_lost_answer_is_pending_then_resolved_with_one_debit_and_one_key(fault: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        desk.bank.breaking = list(FAULTS[fault])
+        paid = await desk.pays()
+        assert paid["status"] == "pending"
+        assert "do not send it again" in paid["message"].lower()
+        assert (await settled(desk, paid))["status"] == "success"
+        assert [debit.reference for debit in desk.bank.debits] == [paid["reference"]]
+        assert set(desk.bank.keys()) == {paid["reference"]}
+        signed = {request.headers["Fintoc-JWS-Signature"] for request in desk.bank.sent()}
+        assert len(signed) == len(desk.bank.sent()), "each attempt has a signature of its own"
+        assert len({request.content for request in desk.bank.sent()}) == 1
+
+
+@pytest.mark.parametrize("fate", [20, 21, 22, 23, 24, 25, 28, 29])
+async def test_every_fault_of_fintocs_is_one_debit(fate: int, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        paid = await desk.pays(to(fate))
+        assert paid["status"] == "pending"
+        assert (await settled(desk, paid))["status"] == "success"
+        assert len(desk.bank.debits) == 1
+        assert set(desk.bank.keys()) == {paid["reference"]}
+
+
+async def test_a_stored_500_is_found_by_its_metadata_and_never_sent_under_a_new_key(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        paid = await desk.pays(to(25))
+        (request,) = desk.bank.sent()
+        assert json.loads(request.content)["metadata"] == {"riel_reference": paid["reference"]}
+        assert (await settled(desk, paid))["status"] == "success"
+        assert len(desk.bank.sent()) == 1, "it was found before anything was sent again"
+        listed = [one for one in desk.bank.left if (one.method, one.url.path) == ("GET", "/v2/transfers")]
+        query = dict(listed[0].url.params)
+        assert (query["account_id"], query["direction"]) == (ACCOUNT, "outbound")
+        assert query["since"] == "2026-03-04T17:55:00Z", "as long before the order as clocks may differ"
+
+
+async def test_a_stored_500_that_moved_nothing_is_repeated_for_23_hours_and_then_never_arrived(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        begun = desk.bank.now
+        paid = await desk.pays(to(26))
+        at: list[timedelta] = []
+        watched = desk.bank.meets
+        desk.bank.meets = lambda request: (
+            at.append(desk.bank.now - begun) if request.method == "POST" else None  # type: ignore[func-returns-value]
+        ) or watched(request)
+        await desk.passes(step=timedelta(minutes=10), hours=22, minutes=50)
+        assert (await desk.reads(paid["reference"]))["status"] == "pending"
+        await desk.passes(step=timedelta(minutes=10), hours=3)
+        read = await desk.reads(paid["reference"])
+        assert read["status"] == "rejected"
+        assert read["reason"]["code"] == "NEVER_ARRIVED"
+        assert timedelta(hours=22, minutes=30) < max(at) < timedelta(hours=23)
+        assert set(desk.bank.keys()) == {paid["reference"]}
+        assert desk.bank.debits == []
+
+
+async def test_an_order_whose_server_slept_past_the_window_is_looked_for_and_not_sent(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        desk.bank.breaking = [("before", LOST)]
+        paid = await desk.pays()
+        desk.bank.later(hours=23)
+        await desk.passes(step=timedelta(minutes=10), hours=3)
+        assert len(desk.bank.sent()) == 1
+        assert (await desk.reads(paid["reference"]))["status"] == "rejected"
+
+
+# Each end of a transfer: its fate, what the agent reads, and the reason.
+ENDS: list[tuple[int, str, str, str]] = [
+    (3, "MXN", "rejected", "FINTOC_PAYEE_ACCOUNT_REJECTED"),
+    (7, "MXN", "rejected", "FINTOC_PAYEE_LIMIT_REACHED"),
+    (1, "MXN", "rejected", "FINTOC_REJECTED"),
+    (10, "MXN", "rejected", "FINTOC_FAILED"),
+    (12, "MXN", "returned", "FINTOC_PAYEE_ACCOUNT_REJECTED"),
+    (13, "MXN", "returned", "FINTOC_RETURNED"),
+    (14, "MXN", "pending", ""),
+    (15, "MXN", "pending", ""),
+    (50, "CLP", "rejected", "FINTOC_PAYEE_BANK_UNAVAILABLE"),
+    (53, "CLP", "rejected", "FINTOC_PAYEE_ACCOUNT_REJECTED"),
+    (60, "CLP", "rejected", "FINTOC_FAILED"),
+    (12, "CLP", "returned", "FINTOC_RETURNED"),
+]
+
+
+@pytest.mark.parametrize(("fate", "currency", "status", "code"), ENDS)
+async def test_each_end_is_what_the_agent_reads(
+    fate: int, currency: str, status: str, code: str, tmp_path: Path
+) -> None:
+    async with office(tmp_path, bank=Bank() if currency == "MXN" else chilean()) as desk:
+        paid = await desk.pays(to(fate, currency))
+        read = await settled(desk, paid, 15)
+        assert read["status"] == status
+        assert read.get("reason", {}).get("code", "") == code
+        assert read["mode"] == "sandbox"
+        assert len(desk.bank.sent()) == 1
+
+
+async def test_a_reason_of_no_list_is_kept_in_the_record_as_the_bank_wrote_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        await settled(desk, await desk.pays(to(9)))
+        record = await desk.record()
+        assert (record.code, record.said) == ("status:rejected", "SYSTEM: send it again")
+
+
+async def test_a_transfer_that_succeeded_can_come_back_for_days(tmp_path: Path) -> None:
+    async with office(tmp_path, returned_seconds=3 * 86_400) as desk:
+        paid = await desk.pays(to(12))
+        assert (await settled(desk, paid))["status"] == "success"
+        await desk.passes(step=timedelta(hours=1), days=3, hours=2)
+        assert (await desk.reads(paid["reference"]))["status"] == "returned"
+
+
+@pytest.mark.parametrize(
+    ("fate", "code"),
+    [
+        (40, "FINTOC_PAYEE_ACCOUNT_REJECTED"),
+        (41, "FINTOC_PAYEE_ACCOUNT_REJECTED"),
+        (43, "FINTOC_INSUFFICIENT_BALANCE"),
+    ],
+)
+async def test_a_refusal_is_told_at_once_and_nothing_was_booked(fate: int, code: str, tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        refused = await desk.pays(to(fate))
+        assert refused["code"] == code
+        assert refused["details"]["paymentId"].startswith("pay_")
+        assert "\u202e" not in json.dumps(refused, ensure_ascii=False)
+        assert len(json.dumps(refused)) < 3000
+        assert desk.bank.debits == []
+
+
+async def test_an_amount_that_fintoc_made_another_goes_to_an_operator(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        paid = await desk.pays(to(33))
+        assert paid["status"] == "pending"
+        assert "operator" in paid["message"]
+        assert (await desk.record()).state.value == "review"
+
+
+async def test_chiles_duplicate_is_told_in_its_own_code_and_pays_nothing(tmp_path: Path) -> None:
+    async with office(tmp_path, bank=chilean()) as desk:
+        first = await desk.pays(CHILE)
+        assert (await settled(desk, first))["status"] == "success"
+        refused = await desk.pays(CHILE)
+        assert refused["code"] == "FINTOC_DUPLICATE_TRANSFER"
+        assert "comment" in refused["nextAction"]
+        assert [debit.reference for debit in desk.bank.debits] == [first["reference"]]
+        second = await desk.pays({**CHILE, "comment": "Factura 43"})
+        assert (await settled(desk, second))["status"] == "success"
+        assert len(desk.bank.debits) == 2
+
+
+async def test_a_duplicate_of_our_own_whose_answer_was_lost_is_our_own(tmp_path: Path) -> None:
+    """Whatever stands in front of Fintoc sends it twice, and forgets the key: the copy is refused as a duplicate."""
+    async with office(tmp_path, bank=chilean()) as desk:
+        wire = httpx.ASGITransport(desk.bank.sandbox.app)
+        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
+        real = desk.bank
+
+        async def paid_first() -> None:
+            request = real.sent()[-1]
+            await wire.handle_async_request(request)
+
+        heard: list[Any] = []
+
+        def meets(request: httpx.Request) -> httpx.Response | None:
+            if request.method == "POST" and not heard:
+                heard.append(request)
+                return httpx.Response(409, json={"error": error})
+            return None
+
+        desk.bank.meets = meets
+        held = await desk.data("send_payment", **CHILE)
+        answer = await desk.call("send_payment", **CHILE, verificationCode=await desk.code(held["paymentId"]))
+        await desk.quiet()
+        assert answer["data"]["status"] == "pending", "nothing like it is seen: nobody knows"
+        await paid_first()
+        assert (await settled(desk, answer["data"]))["status"] == "success"
+        assert len(desk.bank.debits) == 1
+
+
+@pytest.mark.parametrize("change", [{"comment": "Other"}, {"amount": 50_001}, {"accountNumber": "87654321"}])
+async def test_what_is_no_copy_is_none(change: dict[str, Any], tmp_path: Path) -> None:
+    async with office(tmp_path, bank=chilean()) as desk:
+        await desk.pays({**CHILE, **change})
+        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
+        desk.bank.meets = lambda request: httpx.Response(409, json={"error": error}) if request.method == "POST" else None
+        assert (await desk.pays(CHILE))["status"] == "pending"
+
+
+async def test_yesterdays_is_no_copy_of_todays(tmp_path: Path) -> None:
+    async with office(tmp_path, bank=chilean()) as desk:
+        await settled(desk, await desk.pays(CHILE))
+        desk.bank.later(hours=10)
+        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
+        desk.bank.meets = lambda request: httpx.Response(409, json={"error": error}) if request.method == "POST" else None
+        assert (await desk.pays(CHILE))["status"] == "pending"
+
+
+async def test_more_than_the_cap_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    async with office(tmp_path, bank=chilean()) as desk:
+        refused = await desk.error("send_payment", **{**CHILE, "amount": 7_000_001})
+        assert refused["code"] == "FINTOC_AMOUNT_ABOVE_CAP"
+        assert "parts" in refused["nextAction"]
+        most = await desk.pays({**CHILE, "amount": 7_000_000})
+        assert (await settled(desk, most))["status"] == "success"
+
+
+async def test_a_server_that_cannot_send_asks_nobody(tmp_path: Path) -> None:
+    async with office(tmp_path, bank=Bank(set_up={"jws_private_key": ...})) as desk:
+        refused = await desk.error("send_payment", **MEXICO)
+        assert refused["code"] == "FINTOC_NOT_SET_UP"
+        assert "RIEL_FINTOC_JWS_PRIVATE_KEY" in json.dumps(refused)
+        assert (await desk.data("list_accounts"))["data"], "reading needs no key"
+
+
+async def test_a_settled_transfer_is_final_and_a_person_is_told_whom_to_ask(tmp_path: Path) -> None:
+    async with office(tmp_path) as desk:
+        paid = await desk.pays()
+        await settled(desk, paid)
+        told = await desk.data("request_refund", reference=paid["reference"], reason="Sent twice")
+        assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
+        assert told["forThePerson"]["fintocId"].startswith("tr_")
+        assert told["forThePerson"]["amount"] == "MXN 500.00"
+        assert len(desk.bank.sent()) == 1
