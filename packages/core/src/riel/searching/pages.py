@@ -8,6 +8,7 @@ import re
 import sqlite3
 import threading
 import unicodedata
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Pages:
         with self._lock:
             if self._index is None:
                 self._index = _indexed(self._folder)
+                weakref.finalize(self, self._index.close)
             rows = self._index.execute(FIND, (" OR ".join(words), most)).fetchall()
         return [replace(Section(*row[:4]), text=excerpt(row[3], row[4])) for row in rows]
 
