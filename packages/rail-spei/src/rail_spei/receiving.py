@@ -27,6 +27,12 @@ async def to_give_back(refund: SpeiRefund, stp: Stp, now: datetime, settings: Sp
         return None
     if not told.amount or told.payer_account is None or told.day is None:
         raise NothingLearned("STP does not tell who paid it, how much, or when")
+    if told.payee_account not in {None, settings.account}:
+        raise NotAllowed(
+            "It was received on another account than the one that this server pays from. Nothing was sent.",
+            code="SPEI_REFUND_NOT_POSSIBLE",
+            next_action="Tell the person: whoever runs that account can give it back.",
+        )
     bank = settings.catalogue.by_code.get(told.payer_account[:3])
     back = SpeiReturn(
         amount=told.amount,

@@ -32,6 +32,9 @@ STATUSES = (
     "not_needed",
 )
 
+MOST_NAME = 80
+"""How much of a payee's name is told again: it may be a stranger's text, which a rail told."""
+
 _UNTIL_IT_IS_CLEAR = (
     "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
 )
@@ -86,7 +89,7 @@ def held(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
         "formattedAmount": str(challenge.money),
-        "payee": {"name": challenge.payee.name, "account": masked(challenge.payee.account)},
+        "payee": {"name": said(challenge.payee.name, MOST_NAME), "account": masked(challenge.payee.account)},
         "expiresAt": stamp(challenge.expires_at),
         "mode": challenge.mode,
     }

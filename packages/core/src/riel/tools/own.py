@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from riel.catalog import Offered
-from riel.errors import NotFound, NothingLearned, NothingSent, OutcomeUnknown, Rejected
+from riel.errors import NothingLearned, NothingSent, OutcomeUnknown, Rejected
 from riel.journal import Topic
 from riel.rail import Tool, Wire
 from riel.redact import Redactor
 from riel.teller import Teller
 from riel.text import said
-from riel.tools.arguments import CODE_FIELD, check, with_code
+from riel.tools.arguments import check, with_code
 from riel.tools.envelope import Envelope, enveloped, output_schema, success
+from riel.tools.made import made_and_confirmed
 from riel.tools.scopes import Scopes
-from riel.tools.three import paid, plain
 
 T = TypeVar("T")
 
@@ -98,11 +99,8 @@ class Own:
             answer = await self._provider(self.tool.run, asked)
             return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.offered.mode})
         assert self.tool.pays is not None  # noqa: S101 (the catalog offers no tool that does nothing)
-        payment, code = await self._provider(self.tool.pays, asked), getattr(asked, CODE_FIELD)
-        if payment is None:
-            raise _nothing_to_pay(code)
-        arguments = {"tool": self.tool.name, "arguments": plain(asked)}  # two tools may make the same payment
-        return await paid(self, payment, arguments, principal, code)
+        making = partial(self._provider, self.tool.pays, asked)
+        return await made_and_confirmed(self, self.tool.name, asked, principal, making)
 
     async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: Wire) -> T:
         """What the rail's own code makes of ``asked``, in time, or what its provider has against it."""
@@ -146,13 +144,3 @@ class Own:
         told: dict[str, Any] = self.logs.clean(message)
         await desk.journal.post(number, Topic.TOLD, {**told, **facts}, desk.now())
         return success({"status": "kept", "messageId": number, "mode": self.offered.mode})
-
-
-def _nothing_to_pay(code: str | None) -> NotFound:
-    """There is nothing: there never was, or what this code confirmed has been paid since."""
-    if code is None:
-        return NotFound("There is nothing of that name to pay.", next_action="Check the arguments. Nothing was sent.")
-    return NotFound(
-        "There is nothing of that name left to pay.",
-        next_action="Check the status of the paymentId that was given with the question: it may have been paid.",
-    )

@@ -6,6 +6,7 @@ answer says so.
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from riel.confirm import Terms
@@ -17,7 +18,8 @@ from riel.teller import Call
 from riel.text import said
 from riel.tools.arguments import CODE_FIELD, check, with_code
 from riel.tools.envelope import Envelope, by_hand, success
-from riel.tools.three import Verb, bound_to, called, confirmed, plain
+from riel.tools.made import made_and_confirmed
+from riel.tools.three import Verb, bound_to, confirmed, plain
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +56,9 @@ class RequestRefund(Verb):
             return "The tool answers with that."
         told = ["For a settled payment it opens a case and says what a person needs."] * bool(self.rail.by_hand)
         if self.rail.capabilities.give_back.able:
+            whole = "" if self.rail.capabilities.partial_refund.able else ", whole"
             told.append(
-                "A payment that was received is given back, whole: the first call asks a person, the second, with "
+                f"A payment that was received is given back{whole}: the first call asks a person, the second, with "
                 "their verificationCode, is done once."
             )
         return " ".join(told)
@@ -116,14 +119,8 @@ class RequestRefund(Verb):
 
     async def _give_back(self, refund: Refund, principal: str) -> Envelope:
         """We received it, so it is given back by a payment to whoever paid it: confirmed, limited and sent as one."""
-        code = getattr(refund, CODE_FIELD)
-        payment = await self.teller.received(self.rail.name, refund)
-        if payment is None:
-            raise NotFound("There is no such payment, neither sent nor received.")
-        call = called(self, payment, plain(refund), principal)
-        if code is None:
-            await self.teller.only_once(call)
-        return await confirmed(self, call, code)
+        making = partial(self.teller.received, self.rail.name, refund)
+        return await made_and_confirmed(self, self.name, refund, principal, making, self.teller.only_once)
 
     async def _by_hand(self, refund: Refund, original: PaymentRecord) -> Envelope:
         """Nothing moves. For a settled payment a case is opened, with what a person needs to ask for the money."""
