@@ -331,6 +331,8 @@ def _arguments(schema: Mapping[str, Any]) -> str:
 
 def _kind(schema: Mapping[str, Any]) -> str:
     """A JSON schema's type in a word or two."""
+    if "$ref" in schema:
+        return "object"
     if "anyOf" in schema:
         return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
     if "enum" in schema:

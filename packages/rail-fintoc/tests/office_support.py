@@ -1,4 +1,4 @@
-"""The assembled rail before a pretend Fintoc, on one clock: its client alone, and a teller whose tools an agent calls."""
+"""The assembled rail before a pretend Fintoc, on one clock: its client, and a teller whose tools an agent calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -305,9 +305,7 @@ async def office(
         clients=Clients({"fintoc": offered}),
         factor=Person(),
         guards=guards,
-        pace=TellerPace(
-            answer_within=timedelta(seconds=PLENTY), patience=Patience(first=timedelta(seconds=1))
-        ),
+        pace=TellerPace(answer_within=timedelta(seconds=PLENTY), patience=Patience(first=timedelta(seconds=1))),
         now=lambda: bank.now,
     )
     teller = Teller(desk)

@@ -225,6 +225,8 @@ async def test_an_error_without_fintocs_form_proves_nothing() -> None:
         httpx.Response(404, json={"error": {"type": "invalid_request_error", "code": "missing_resource"}}),
         httpx.Response(200, content=b""),
         httpx.Response(201, json=[]),
+        httpx.Response(201, json={}),
+        httpx.Response(201, json={"status": "succeeded"}),
         httpx.Response(409, json={"error": {"type": "api_error", "code": "insufficient_balance", "message": "x"}}),
     ):
         bank = Bank()

@@ -160,7 +160,8 @@ async def test_parts_add_up_to_the_payment_and_not_to_a_peso_more(bank: Bank) ->
     async with bank.rail() as client:
         assert "more than what was collected" in (await impossible(client, known, 10_001))[1]
         heard = [
-            await outcome(client, bank.order(client, await back(client, known, amount))) for amount in (4000, 5999, 2, 1)
+            await outcome(client, bank.order(client, await back(client, known, amount)))
+            for amount in (4000, 5999, 2, 1)
         ]
     assert heard == ["pending", "pending", "rejected invalid_amount", "pending"]
     bank.later(minutes=1)

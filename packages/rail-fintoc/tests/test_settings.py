@@ -146,7 +146,9 @@ def test_the_names_of_the_tools_begin_as_the_setting_says() -> None:
 
 def test_the_payer_is_the_account_in_its_mode_and_its_place_whatever_key_opens_it(own: Path) -> None:
     payer = made(account_id="acc_1").payer
-    assert payer == made(account_id="acc_1", secret_key="sk_test_rotated", jws_private_key=own, version="2025-08-13").payer
+    assert (
+        payer == made(account_id="acc_1", secret_key="sk_test_rotated", jws_private_key=own, version="2025-08-13").payer
+    )
     others = {
         made(account_id="acc_2").payer,
         made().payer,
@@ -184,7 +186,10 @@ def riel(tmp_path: Path, **variables: str) -> tuple[dict[str, Any], str]:
     ("variables", "sentence"),
     [
         ({"FINTOC_SECRET_KEY": LIVE}, "RIEL_LIVE=yes lets it"),
-        ({"FINTOC_SECRET_KEY": LIVE, "LIVE": "yes", "FINTOC_BASE_URL": PRETEND}, "RIEL_FINTOC_SECRET_KEY is a live key"),
+        (
+            {"FINTOC_SECRET_KEY": LIVE, "LIVE": "yes", "FINTOC_BASE_URL": PRETEND},
+            "RIEL_FINTOC_SECRET_KEY is a live key",
+        ),
         ({"FINTOC_BASE_URL": API}, "RIEL_FINTOC_SECRET_KEY is "),
     ],
 )

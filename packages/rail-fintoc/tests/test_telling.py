@@ -116,14 +116,18 @@ SPEI: list[tuple[str, str, str]] = [
     ("24", "incorrect_additional_information_structure", OURS),
     (
         "25",
-        "missing_payment_instruction_due_to_balance_limit_reached account_with_restriction_for_spei_payments "
-        "missing_instruction_to_disperse_resources_due_to_balance_limit",
+        (
+            "missing_payment_instruction_due_to_balance_limit_reached account_with_restriction_for_spei_payments "
+            "missing_instruction_to_disperse_resources_due_to_balance_limit"
+        ),
         OTHER,
     ),
     (
         "26",
-        "sender_client_protection_agreement recipient_participant_has_decided_not_to_accept_payments "
-        "resolution_from_collaboration_agreement_for_issuer_protection",
+        (
+            "sender_client_protection_agreement recipient_participant_has_decided_not_to_accept_payments "
+            "resolution_from_collaboration_agreement_for_issuer_protection"
+        ),
         OTHER,
     ),
     (
@@ -139,14 +143,14 @@ SPEI: list[tuple[str, str, str]] = [
 CCA: list[tuple[str, str]] = [
     ("recipient_institution_timeout", "PAYEE_BANK_UNAVAILABLE"),
     ("recipient_institution_unavailable", "PAYEE_BANK_UNAVAILABLE"),
-    *(
-        (name, OTHER)
-        for name in (
-            "invalid_recipient_account recipient_account_not_found recipient_account_closed invalid_recipient_holder_id "
-            "invalid_holder_id_account_relationship account_type_not_enabled recipient_account_disabled_for_tef "
-            "product_account_not_enabled"
-        ).split()
-    ),
+    ("invalid_recipient_account", OTHER),
+    ("recipient_account_not_found", OTHER),
+    ("recipient_account_closed", OTHER),
+    ("invalid_recipient_holder_id", OTHER),
+    ("invalid_holder_id_account_relationship", OTHER),
+    ("account_type_not_enabled", OTHER),
+    ("recipient_account_disabled_for_tef", OTHER),
+    ("product_account_not_enabled", OTHER),
 ]
 
 
@@ -236,7 +240,9 @@ def test_what_fintoc_echoes_goes_along_to_be_compared() -> None:
 
 def test_facts_that_fintoc_does_not_tell_are_not_there() -> None:
     assert answer(row("pending", tracking_key=None, receipt_url=7), ORDER, TRANSFER).facts == {"fintocId": "tr_1"}
-    said = answer(row("succeeded", tracking_key="2026", receipt_url="https://x", transaction_date="soon"), ORDER, TRANSFER)
+    said = answer(
+        row("succeeded", tracking_key="2026", receipt_url="https://x", transaction_date="soon"), ORDER, TRANSFER
+    )
     assert said.facts == {"fintocId": "tr_1", "trackingKey": "2026", "receiptUrl": "https://x"}
     assert said.settled_at is None
 

@@ -1,4 +1,4 @@
-"""What is no money is made once for each key; where that is not known, the key is told; feedback waits in the outbox."""
+"""What is no money is made once for each key; where nobody knows, the key is told. Feedback waits in the outbox."""
 
 import asyncio
 import json
@@ -108,8 +108,16 @@ async def test_what_fintoc_refuses_to_make_is_told_in_our_code(tmp_path: Path) -
         refused = await desk.error("create_account_number", account_id="acc_none")
         assert refused["code"] == "FINTOC_NOT_FOUND"
         assert refused["details"]["untrusted"]["code"] == "missing_resource"
-        assert (await desk.error("create_account_number", account_id=fixed("acc", "MXN", "live")))["code"] == refused["code"]
+        assert (await desk.error("create_account_number", account_id=fixed("acc", "MXN", "live")))["code"] == refused[
+            "code"
+        ]
         assert (await desk.error("create_account_number", account_id=CHILEAN_ACCOUNT))["code"].startswith("FINTOC_")
+
+
+async def never(*_: Any, **__: Any) -> httpx.Response:
+    """An answer that does not come."""
+    await asyncio.Event().wait()
+    raise AssertionError("it came")
 
 
 @pytest.mark.parametrize("answer", ["lost", "html", "500", "429", "garbage", "slow"])
@@ -126,28 +134,23 @@ async def test_where_nobody_knows_the_key_is_told_and_repeating_it_makes_one(
     async with office(tmp_path) as desk:
         if answer == "slow":
             monkeypatch.setattr(making, "PATIENCE", 0.01)
-            monkeypatch.setattr(desk.bank, "later", desk.bank.later)
+            client = await desk.teller.desk.clients.of("fintoc")
+            monkeypatch.setattr(client.api, "_once", never)
 
         def meets(request: httpx.Request) -> httpx.Response | None:
             if answer == "lost":
                 raise LOST
             return answers.get(answer)
 
-        if answer == "slow":
-            never = asyncio.Event()
-
-            async def waits(*_: Any, **__: Any) -> None:
-                await never.wait()
-
-            client = await desk.teller.desk.clients.of("fintoc")
-            monkeypatch.setattr(client.api, "_once", waits)
         desk.bank.meets = meets
         refused = await desk.error("create_customer", email="a@b.cl")
         assert (refused["code"], refused["retryable"]) == ("FINTOC_OUTCOME_UNKNOWN", False)
         key = refused["details"]["idempotencyKey"]
         desk.bank.meets = lambda request: None
         monkeypatch.undo()
-        made = {(await desk.data("create_customer", email="a@b.cl", idempotency_key=key))["data"]["id"] for _ in range(2)}
+        made = {
+            (await desk.data("create_customer", email="a@b.cl", idempotency_key=key))["data"]["id"] for _ in range(2)
+        }
         assert len(made) == 1
 
 

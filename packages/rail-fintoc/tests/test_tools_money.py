@@ -1,4 +1,4 @@
-"""What is given back, taken back or verified is confirmed by a person who sees where the money goes, and happens once."""
+"""What is given back, taken back or verified happens once, and a person who sees where the money goes confirms it."""
 
 import json
 from pathlib import Path
@@ -140,7 +140,9 @@ async def test_a_refund_of_nothing_is_none(tmp_path: Path) -> None:
 
 
 async def test_taking_a_refund_back_is_confirmed_done_once_and_counts_in_no_limit(tmp_path: Path) -> None:
-    limits = Limits(read_limits({"per_payment": {"CLP": 600}, "per_day": {"CLP": 1000}, "time_zone": "America/Santiago"}))
+    limits = Limits(
+        read_limits({"per_payment": {"CLP": 600}, "per_day": {"CLP": 1000}, "time_zone": "America/Santiago"})
+    )
     async with office(tmp_path, guards=(limits,), refund_pending_seconds=3600) as desk:
         known = (await desk.bank.refund(amount=5000))["id"]
         assert (await desk.error("create_refund", **{**REFUND, "amount": 5000}))["code"].startswith("LIMIT")

@@ -1,4 +1,4 @@
-"""One confirmed transfer is one debit, whatever befalls its answer; and what an agent reads of each end is the truth."""
+"""One confirmed transfer is one debit, whatever befalls its answer; what an agent reads of each end is the truth."""
 
 import json
 from datetime import timedelta
@@ -92,13 +92,14 @@ async def test_a_stored_500_is_found_by_its_metadata_and_never_sent_under_a_new_
 
 async def test_a_stored_500_that_moved_nothing_is_repeated_for_23_hours_and_then_never_arrived(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        begun = desk.bank.now
+        begun, at = desk.bank.now, list[timedelta]()
+
+        def meets(request: httpx.Request) -> None:
+            if request.method == "POST":
+                at.append(desk.bank.now - begun)
+
         paid = await desk.pays(to(26))
-        at: list[timedelta] = []
-        watched = desk.bank.meets
-        desk.bank.meets = lambda request: (
-            at.append(desk.bank.now - begun) if request.method == "POST" else None  # type: ignore[func-returns-value]
-        ) or watched(request)
+        desk.bank.meets = meets
         await desk.passes(step=timedelta(minutes=10), hours=22, minutes=50)
         assert (await desk.reads(paid["reference"]))["status"] == "pending"
         await desk.passes(step=timedelta(minutes=10), hours=3)
@@ -204,32 +205,28 @@ async def test_chiles_duplicate_is_told_in_its_own_code_and_pays_nothing(tmp_pat
         assert len(desk.bank.debits) == 2
 
 
-async def test_a_duplicate_of_our_own_whose_answer_was_lost_is_our_own(tmp_path: Path) -> None:
-    """Whatever stands in front of Fintoc sends it twice, and forgets the key: the copy is refused as a duplicate."""
+def same_today(request: httpx.Request) -> httpx.Response | None:
+    """What Chile says of any order."""
+    error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
+    return httpx.Response(409, json={"error": error}) if request.method == "POST" else None
+
+
+async def test_a_duplicate_that_may_be_our_own_order_is_looked_for_until_it_is_seen(tmp_path: Path) -> None:
     async with office(tmp_path, bank=chilean()) as desk:
-        wire = httpx.ASGITransport(desk.bank.sandbox.app)
-        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
-        real = desk.bank
+        desk.bank.meets = same_today
+        paid = await desk.pays(CHILE)
+        assert paid["status"] == "pending", "nothing like it is seen: nobody knows"
+        await httpx.ASGITransport(desk.bank.sandbox.app).handle_async_request(desk.bank.sent()[-1])
+        assert (await settled(desk, paid))["status"] == "success"
+        assert len(desk.bank.debits) == 1
 
-        async def paid_first() -> None:
-            request = real.sent()[-1]
-            await wire.handle_async_request(request)
 
-        heard: list[Any] = []
-
-        def meets(request: httpx.Request) -> httpx.Response | None:
-            if request.method == "POST" and not heard:
-                heard.append(request)
-                return httpx.Response(409, json={"error": error})
-            return None
-
-        desk.bank.meets = meets
-        held = await desk.data("send_payment", **CHILE)
-        answer = await desk.call("send_payment", **CHILE, verificationCode=await desk.code(held["paymentId"]))
-        await desk.quiet()
-        assert answer["data"]["status"] == "pending", "nothing like it is seen: nobody knows"
-        await paid_first()
-        assert (await settled(desk, answer["data"]))["status"] == "success"
+async def test_where_our_own_order_is_seen_at_once_a_duplicate_is_that(tmp_path: Path) -> None:
+    async with office(tmp_path, bank=chilean()) as desk:
+        desk.bank.breaking = [("after", LOST)]
+        desk.bank.meets = same_today
+        paid = await desk.pays(CHILE)
+        assert (await settled(desk, paid))["status"] == "success"
         assert len(desk.bank.debits) == 1
 
 
@@ -237,8 +234,7 @@ async def test_a_duplicate_of_our_own_whose_answer_was_lost_is_our_own(tmp_path:
 async def test_what_is_no_copy_is_none(change: dict[str, Any], tmp_path: Path) -> None:
     async with office(tmp_path, bank=chilean()) as desk:
         await desk.pays({**CHILE, **change})
-        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
-        desk.bank.meets = lambda request: httpx.Response(409, json={"error": error}) if request.method == "POST" else None
+        desk.bank.meets = same_today
         assert (await desk.pays(CHILE))["status"] == "pending"
 
 
@@ -246,8 +242,7 @@ async def test_yesterdays_is_no_copy_of_todays(tmp_path: Path) -> None:
     async with office(tmp_path, bank=chilean()) as desk:
         await settled(desk, await desk.pays(CHILE))
         desk.bank.later(hours=10)
-        error = {"type": "invalid_request_error", "code": "invalid_duplicated_transfer", "message": "Same today"}
-        desk.bank.meets = lambda request: httpx.Response(409, json={"error": error}) if request.method == "POST" else None
+        desk.bank.meets = same_today
         assert (await desk.pays(CHILE))["status"] == "pending"
 
 

@@ -67,6 +67,7 @@ def test_it_says_which_order_there_is_news_of(settings: FintocSettings) -> None:
         (event(mode="live"), ()),
         (b'{"mode": "test", "data": []}', ()),
         (b'{"mode": "test"}', ()),
+        (b'{"mode": "test", "type": [], "data": {"id": "tr_1"}}', ()),
         (b"[]", ()),
     ],
 )

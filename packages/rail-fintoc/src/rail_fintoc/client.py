@@ -15,12 +15,23 @@ import httpx
 from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
 from rail_fintoc.codes import DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
-from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
-from rail_fintoc.orders import REFERENCE, TRANSFER, WAYS, body_of, means_of, path_of, target_of
+from rail_fintoc.models import CancelRefund, FintocRefund, Return
+from rail_fintoc.orders import TRANSFER, WAYS, body_of, means_of, path_of, target_of
 from rail_fintoc.received import to_give_back
 from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
-from rail_fintoc.telling import answer, dict_of, given_up
-from riel import Answer, Draft, Mint, NotAllowed, NothingLearned, Order, Payment, Prepared, Rejected
+from rail_fintoc.telling import answer, carries, dict_of, given_up, made_at
+from riel import (
+    Answer,
+    Draft,
+    Mint,
+    NotAllowed,
+    NothingLearned,
+    Order,
+    OutcomeUnknown,
+    Payment,
+    Prepared,
+    Rejected,
+)
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far Fintoc's clock and ours may differ when a list is read back to the time of an order."""
@@ -66,9 +77,11 @@ class FintocClient:
         try:
             told = await self.api.send(path, order.body, order.reference, signed=signed)
         except Unresolved as unresolved:
-            if unresolved.fault.native == "invalid_duplicated_transfer":
+            if means == TRANSFER and unresolved.fault.native == "invalid_duplicated_transfer":
                 return await self._after_a_duplicate(order, unresolved)
             raise
+        if not dict_of(told).get("id"):
+            raise OutcomeUnknown("Fintoc said yes, and not to what")
         return answer(dict_of(told), order, means)
 
     async def _after_a_duplicate(self, order: Order, unresolved: Unresolved) -> Answer:
@@ -80,7 +93,7 @@ class FintocClient:
         try:
             async with aclosing(self._since(order, TRANSFER, timedelta(days=1))) as rows:
                 async for row in rows:
-                    if _carries(row, order, TRANSFER):
+                    if carries(row, order, TRANSFER):
                         return answer(row, order, TRANSFER)
                     other = other or is_copy(row, like, order.created_at)
         except NothingLearned:
@@ -123,7 +136,7 @@ class FintocClient:
         """The object that carries our reference."""
         async with aclosing(self._since(order, means, CLOCKS_APART)) as rows:
             async for row in rows:
-                if _carries(row, order, means):
+                if carries(row, order, means):
                     return row
         return None
 
@@ -135,7 +148,7 @@ class FintocClient:
             asked = {"account_id": self._settings.account_id, "direction": "outbound", **asked}
         async with aclosing(self.api.each(WAYS[means].found_at, asked)) as rows:
             async for row in rows:
-                if (made := _made_at(row)) is not None and made < since.replace(microsecond=0):
+                if (made := made_at(row)) is not None and made < since.replace(microsecond=0):
                     return
                 yield row
 
@@ -153,26 +166,6 @@ class FintocClient:
                 if path == paths[-1] or failure.fault.status not in ELSEWHERE:
                     raise
         return None
-
-
-def _carries(row: Row, order: Order, means: str) -> bool:
-    """Whether an object of a list is this order's. A verification has no metadata: its account and time tell it."""
-    if means == Verification.MEANS:
-        counterparty = row.get("counterparty")
-        return isinstance(counterparty, dict) and counterparty.get("account_number") == order.payee.account
-    metadata = row.get("metadata")
-    return isinstance(metadata, dict) and metadata.get(REFERENCE) == order.reference
-
-
-def _made_at(row: Row) -> datetime | None:
-    told = row.get("transaction_date") or row.get("created_at")
-    try:
-        made = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
-        raise NothingLearned("Fintoc tells a time that is none") from None
-    if made is not None and made.utcoffset() is None:
-        raise NothingLearned("Fintoc tells a time without a zone")
-    return made
 
 
 def signer(path: Path | None) -> JwsKey | None:

@@ -8,7 +8,7 @@ from rail_fintoc.api import Row
 from rail_fintoc.codes import ERRORS
 from rail_fintoc.fields import giving_back, native_reason, paying_out
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
-from rail_fintoc.orders import TRANSFER
+from rail_fintoc.orders import REFERENCE, TRANSFER
 from riel import Answer, NothingLearned, Order, Status
 
 REFUNDS: Final[Mapping[str, Status]] = {
@@ -53,6 +53,30 @@ def answer(row: Row, order: Order, means: str) -> Answer:
 def given_up(row: Row) -> Answer:
     """The return of a received transfer that Fintoc had begun, and that is credited again: it failed."""
     return Answer(status=Status.REJECTED, rail_id=_text(row, "id"), code="return_failed")
+
+
+def carries(row: Row, order: Order, means: str) -> bool:
+    """Whether an object of a list is this order's. A verification has no metadata: its account and time tell it."""
+    if means == Verification.MEANS:
+        counterparty = row.get("counterparty")
+        return isinstance(counterparty, dict) and counterparty.get("account_number") == order.payee.account
+    metadata = row.get("metadata")
+    return isinstance(metadata, dict) and metadata.get(REFERENCE) == order.reference
+
+
+def made_at(row: Row) -> datetime | None:
+    """When an object of a list was made; ``None`` where it does not say.
+
+    :raises NothingLearned: it says something that is no time.
+    """
+    told = row.get("transaction_date") or row.get("created_at")
+    try:
+        made = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        raise NothingLearned("Fintoc tells a time that is none") from None
+    if made is not None and made.utcoffset() is None:
+        raise NothingLearned("Fintoc tells a time without a zone")
+    return made
 
 
 def _status(told: str, means: str) -> Status:

@@ -61,6 +61,6 @@ def _references(kind: Any, told: Any) -> list[str]:
         return []
     metadata, known = told.get("metadata"), told.get("id")
     found = [metadata.get(REFERENCE)] if isinstance(metadata, dict) else []
-    if kind in RETURNS:
-        found.append(f"{Return.MEANS}-{known}" if isinstance(known, str) else None)
+    if isinstance(kind, str) and kind in RETURNS and isinstance(known, str):
+        found.append(f"{Return.MEANS}-{known}")
     return [reference for reference in found if isinstance(reference, str)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from rail_fintoc.api import path_to
 from rail_fintoc.fields import FILTERS
 from rail_fintoc.tools.asking import USUAL, Cursor, Day, Fields, Instant, Listed, Page, Size, Text, inputs
-from rail_fintoc.tools.refusing import answering, shown
+from rail_fintoc.tools.reading import arguments_of, read
 from riel import Tool, Wire
 
 if TYPE_CHECKING:
@@ -162,32 +162,9 @@ MOVEMENTS: Final = List(
 )
 
 
-async def read(client: "FintocClient", path: str, asked: Mapping[str, Any], usual: str) -> Listed:
-    """One page of a list, each row cut to the fields that were asked for, or to the ``usual`` ones."""
-    given = dict(asked)
-    fields = given.pop("fields", None) or usual.split()
-    most = given.pop("per_page" if path.startswith("/v1/") else "limit", USUAL)
-    with answering():
-        rows = await client.api.pages(path, given, most)
-    cut = [shown({field: row[field] for field in fields if field in row}) for row in rows.rows]
-    return Listed(data=cut, next=_next(rows.next))
-
-
-def _next(cursor: Mapping[str, str] | None) -> dict[str, Any] | None:
-    """Where to go on, as arguments of the same tool: pages are numbers there."""
-    if cursor is None:
-        return None
-    return {name: int(value) if name in {"page", "per_page"} else value for name, value in cursor.items()}
-
-
-def _said(asked: Wire) -> dict[str, Any]:
-    """The arguments that were given."""
-    return asked.model_dump(by_alias=True, exclude_none=True)
-
-
 def _tool(listed: List) -> Tool:
     async def run(client: "FintocClient", asked: Wire) -> Listed:
-        return await read(client, listed.path, _said(asked), listed.shown)
+        return await read(client, listed.path, arguments_of(asked), listed.shown)
 
     paging = V1 if listed.path.startswith("/v1/") else V2
     return _described(listed, inputs(listed.name, **listed.filters, **paging, fields=Fields), run)
@@ -195,7 +172,7 @@ def _tool(listed: List) -> Tool:
 
 def _movements() -> Tool:
     async def run(client: "FintocClient", asked: Wire) -> Listed:
-        said = _said(asked)
+        said = arguments_of(asked)
         path = path_to("/v2/accounts", said.pop("account_id"), "movements")
         return await read(client, path, said, MOVEMENTS.shown)
 

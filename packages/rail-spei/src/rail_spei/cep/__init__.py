@@ -1,7 +1,8 @@
 """The CEP, Banxico's receipt for a credit: the only public proof that a SPEI payment settled.
 
 A person gets the link; Banxico's form may be asked politely; what comes back, or what somebody hands in, is read with
-suspicion and held against our own record, field by field.
+suspicion and held against our own record, field by field. riel itself only shows the link; the rest is for an operator
+who wants proof: ``CepSite().look_up(Expected(...))``.
 """
 
 from rail_spei.cep.answers import (
