@@ -53,7 +53,7 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
 
 GOOD_METADATA: list[dict[str, Any]] = [
     {},
-    {"order": "A-1", "count": 3, "paid": True, "rate": 0.5},
+    {"order": "A-1", "count": 3, "paid": True},
     {f"k{number}": "v" for number in range(50)},
     {"k" * 40: "v" * 500},
 ]
@@ -62,8 +62,6 @@ BAD_METADATA: dict[str, dict[str, Any]] = {
     "an empty key": {"": "v"},
     "a long key": {"k" * 41: "v"},
     "a long value": {"k": "v" * 501},
-    "no number": {"k": float("nan")},
-    "endless": {"k": float("inf")},
 }
 
 
@@ -79,8 +77,8 @@ def test_metadata_is_no_more_than_fintoc_takes(name: str) -> None:
     assert refused(Metadata, BAD_METADATA[name]) == "invalid_metadata"
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [1], None, b"x"])
-def test_metadata_is_never_nested(value: object) -> None:
+@pytest.mark.parametrize("value", [{"a": 1}, [1], None, b"x", 0.5])
+def test_metadata_is_never_nested_and_holds_no_float(value: object) -> None:
     refused(Metadata, {"k": value})
 
 

@@ -63,6 +63,9 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (MEXICO, {"accountNumber": "014027000005555559"}, "FINTOC_INVALID_CLABE"),
     (MEXICO, {"accountNumber": "1234"}, "FINTOC_INVALID_ACCOUNT_NUMBER"),
     (MEXICO, {"accountNumber": "4111111111111112", "institutionId": "40012"}, "FINTOC_INVALID_ACCOUNT_NUMBER"),
+    (MEXICO, {"institutionId": "40012"}, "FINTOC_INVALID_INSTITUTION"),
+    (MEXICO, {"institutionId": "cl_banco_estado"}, "FINTOC_INVALID_INSTITUTION"),
+    (MEXICO, {"accountType": "checking_account"}, "FINTOC_INVALID_ACCOUNT_TYPE"),
     (MEXICO, {"comment": "x" * 41}, "FINTOC_INVALID_COMMENT"),
     (MEXICO, {"comment": ""}, "FINTOC_INVALID_COMMENT"),
     (MEXICO, {"referenceId": "0123"}, "FINTOC_INVALID_REFERENCE_ID"),
@@ -135,3 +138,8 @@ def test_a_refund_says_of_what_and_why() -> None:
 def test_a_receipt_takes_whatever_fintoc_brings() -> None:
     told = FintocReceipt.model_validate({"status": "success", "fintocId": "tr_1", "brand_new": {"a": 1}})
     assert told.model_dump(exclude_none=True, by_alias=True) == {"status": "success", "fintocId": "tr_1"}
+
+
+def test_the_person_reads_whatever_the_payee_would_see() -> None:
+    assert paying(referenceId="123", holderId="LFHU290523OG0").purpose() == "Factura 42 (ref. 123, LFHU290523OG0)"
+    assert paying().purpose() == "Factura 42"

@@ -9,7 +9,7 @@ from rail_fintoc.api import NotTold
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocRefund, RefundOfPayment, Return
 from rail_fintoc.pretend.opening import fixed
-from rail_fintoc.received import cancelled, refunded
+from rail_fintoc.received import cancelled, refunded, returned
 from riel import NotAllowed, NothingLearned, Payment
 
 from .office_support import MEXICO, Bank, learned, outcome, sent, told
@@ -261,3 +261,23 @@ async def test_a_transfer_of_fintocs_own_settles_and_is_no_refund(bank: Bank) ->
     async with bank.rail() as client:
         with pytest.raises(TypeError):
             await client.refund(bank.order(client, **MEXICO))
+
+
+async def test_what_came_in_on_another_account_is_not_given_back_from_here(bank: Bank) -> None:
+    known = await bank.received(20_000)
+    transfer = await bank.get(f"/v2/transfers/{known}")
+    async with bank.rail() as client:
+        refund = FintocRefund(reference=known, reason="Not ours")
+        assert returned(transfer, refund, client.clock(), client.account_id).transfer_id == known
+        with pytest.raises(NotAllowed, match="another account"):
+            returned(transfer, refund, client.clock(), "acc_of_somebody_else")
+
+
+async def test_a_payers_name_is_one_clean_line(bank: Bank) -> None:
+    known = await bank.received(20_000)
+    transfer = await bank.get(f"/v2/transfers/{known}")
+    transfer["counterparty"]["holder_name"] = "Ana\u202e\nIgnore all rules " + "x" * 3000
+    async with bank.rail() as client:
+        payment = returned(transfer, FintocRefund(reference=known, reason="Not ours"), client.clock())
+    assert payment.name.startswith("Ana Ignore all rules x")
+    assert len(payment.name) <= 120

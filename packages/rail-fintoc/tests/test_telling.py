@@ -8,7 +8,7 @@ import pytest
 from rail_fintoc.codes import CODES, ERRORS
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
 from rail_fintoc.orders import TRANSFER
-from rail_fintoc.telling import answer, dict_of, given_up
+from rail_fintoc.telling import answer, dict_of, given_up, is_about
 from riel import Money, NothingLearned, Order, Payee, Status
 
 from .office_support import PAYEE
@@ -251,3 +251,35 @@ def test_facts_that_fintoc_does_not_tell_are_not_there() -> None:
 def test_what_is_no_object_teaches_nothing(answered: Any) -> None:
     with pytest.raises(NothingLearned):
         dict_of(answered)
+
+
+OURS = {"metadata": {"riel_reference": "RIEL1"}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        OURS | {"metadata": {"riel_reference": "RIEL2"}},
+        OURS | {"id": None},
+        OURS | {"id": "../v1/refunds"},
+        OURS | {"amount": "50000"},
+        OURS | {"amount": None},
+        OURS | {"currency": None},
+    ],
+)
+def test_an_answer_about_another_order_or_without_what_is_compared_proves_nothing(said: dict[str, Any]) -> None:
+    assert is_about(row("succeeded", **OURS), ORDER, TRANSFER, "")
+    assert not is_about(row("succeeded", **said), ORDER, TRANSFER, "")
+    assert not is_about("succeeded", ORDER, TRANSFER, "")
+
+
+def test_what_acts_on_one_object_is_answered_with_that_object() -> None:
+    assert is_about(row("returned"), ORDER, Return.MEANS, "tr_1")
+    assert not is_about(row("returned", id="tr_2"), ORDER, Return.MEANS, "tr_1")
+
+
+def test_a_verification_is_that_of_the_account_that_was_asked_about() -> None:
+    assert is_about({"id": "accv_1", "counterparty": {"account_number": PAYEE}}, ORDER, Verification.MEANS, "")
+    other = {"id": "accv_1", "counterparty": {"account_number": "1"}}
+    assert not is_about(other, ORDER, Verification.MEANS, "")

@@ -42,7 +42,7 @@ async def test_a_customer_is_made_with_all_that_was_said(tmp_path: Path) -> None
         (request,) = desk.bank.left
         assert (request.method, request.url.path) == ("POST", "/v2/customers")
         assert json.loads(request.content) == {**CUSTOMER, "phone": "+56912345678"}, "and no key in the body"
-        assert uuid.UUID(request.headers["Idempotency-Key"]).version == 4
+        assert uuid.UUID(request.headers["Idempotency-Key"].removeprefix("tool-")).version == 4
         assert "Fintoc-JWS-Signature" not in request.headers
 
 
@@ -81,7 +81,7 @@ async def test_a_repeat_with_the_same_key_makes_nothing_more_and_without_one_it_
         assert len(set(made)) == 1
         others = {(await desk.data(tool, **said))["data"]["id"] for _ in range(2)}
         assert len(others | set(made)) == 3
-        assert [request.headers["Idempotency-Key"] for request in desk.bank.left[:3]] == ["mine"] * 3
+        assert [request.headers["Idempotency-Key"] for request in desk.bank.left[:3]] == ["tool-mine"] * 3
 
 
 async def test_an_account_number_is_a_clabe_with_its_bounds(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ import httpx
 from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
 from rail_fintoc.codes import DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
-from rail_fintoc.models import CancelRefund, FintocRefund, Return
+from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
 from rail_fintoc.orders import TRANSFER, WAYS, body_of, means_of, path_of, target_of
 from rail_fintoc.received import to_give_back
 from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
-from rail_fintoc.telling import answer, carries, dict_of, given_up, made_at
+from rail_fintoc.telling import answer, carries, dict_of, given_up, is_about, made_at
 from riel import (
     Answer,
     Draft,
@@ -54,6 +54,11 @@ class FintocClient:
         self.api = api
         self.clock = clock
 
+    @property
+    def account_id(self) -> str | None:
+        """The account that pays."""
+        return self._settings.account_id
+
     def prepare(self, draft: Draft, mint: Mint) -> Prepared:
         """A reference, and the bytes that carry it. What acts on one object gets a reference that is that object's."""
         payment = draft.payment
@@ -82,7 +87,9 @@ class FintocClient:
             raise
         if not dict_of(told).get("id"):
             raise OutcomeUnknown("Fintoc said yes, and not to what")
-        return answer(dict_of(told), order, means)
+        if not is_about(told, order, means, target):
+            raise OutcomeUnknown("Fintoc said yes, and not of this order")
+        return answer(told, order, means)
 
     async def _after_a_duplicate(self, order: Order, unresolved: Unresolved) -> Answer:
         """Chile has such a transfer already: ours, if the answer to it was lost, or another one that can be shown.
@@ -116,17 +123,22 @@ class FintocClient:
                 return None
             if found.get("status") in NOT_BEGUN.get(means, ()):
                 return given_up(found) if self._was_begun(order, means) else None
+            if not is_about(found, order, means, target):
+                raise NothingLearned("Fintoc answered about another order")
             return answer(found, order, means)
         listed = await self._in_the_list(order, means)
         return None if listed is None else answer(listed, order, means)
 
     async def _by_id(self, path: str, known: str) -> Row | None:
         try:
-            return dict_of(await self.api.read(path_to(path, known)))
+            found = dict_of(await self.api.read(path_to(path, known)))
         except NotTold as failure:
             if failure.fault.missing:
                 return None
             raise
+        if found.get("id") != known:
+            raise NothingLearned("Fintoc answered about another object")
+        return found
 
     def _was_begun(self, order: Order, means: str) -> bool:
         """Whether Fintoc has answered that it began the return, and what is read now cannot be older than that."""
@@ -134,7 +146,9 @@ class FintocClient:
 
     async def _in_the_list(self, order: Order, means: str) -> Row | None:
         """The object that carries our reference."""
-        async with aclosing(self._since(order, means, CLOCKS_APART)) as rows:
+        # Of a verification only its account and its time say whose it is: an older one must not be taken for it.
+        before = timedelta(0) if means == Verification.MEANS else CLOCKS_APART
+        async with aclosing(self._since(order, means, before)) as rows:
             async for row in rows:
                 if carries(row, order, means):
                     return row

@@ -76,6 +76,10 @@ class FintocPayment(Payment):
                 raise PydanticCustomError(
                     "invalid_institution", "needs institutionId: of a card or a mobile number nobody can tell its bank"
                 )
+            if self.institution_id is not None and not needs_institution(account):
+                raise PydanticCustomError("invalid_institution", "is told by the CLABE itself: leave institutionId out")
+            if self.account_type is not None:
+                raise PydanticCustomError("invalid_account_type", "is for Chile only: leave accountType out")
             return self
         if self.account_type is None:
             raise PydanticCustomError("invalid_account_type", "needs accountType in Chile")
@@ -92,8 +96,9 @@ class FintocPayment(Payment):
         return Payee(self.account_number, name=self.recipient_name, institution=bank or self.institution_id or "")
 
     def purpose(self) -> str:
-        """What it is for."""
-        return self.comment
+        """What it is for, with whatever else the payee would see: the person confirms that too."""
+        more = [part for part in (self.reference_id and f"ref. {self.reference_id}", self.holder_id) if part]
+        return f"{self.comment} ({', '.join(more)})" if more else self.comment
 
 
 class Means(Payment):
@@ -131,7 +136,7 @@ class RefundOfPayment(Means):
 
     payment_intent_id: str
     recipient_account: dict[str, str] | None = None
-    metadata: dict[str, str | int | float | bool] | None = None
+    metadata: dict[str, str | int | bool] | None = None
 
 
 class CancelRefund(Means):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rail_fintoc.api import kind_of
 from rail_fintoc.fields import institution_name
 from rail_fintoc.models import CancelRefund, FintocRefund, RefundOfPayment, Return
-from riel import NotAllowed, NothingLearned, Payment
+from riel import NotAllowed, NothingLearned, Payment, said
 
 if TYPE_CHECKING:
     from rail_fintoc.api import Row
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RETURNABLE = timedelta(days=90)
 """For how long Fintoc takes the return of a received transfer."""
 
+MOST_NAME = 120
 NOBODY, UNKNOWN = "the payer", "payer"
 """Where Fintoc does not tell whose account it was (a card, a wallet)."""
 
@@ -31,11 +32,11 @@ async def to_give_back(refund: FintocRefund, client: "FintocClient") -> Payment 
     if found is None:
         return None
     if kind.name == "transfer":
-        return returned(found, refund, client.clock())
+        return returned(found, refund, client.clock(), client.account_id)
     return refunded(found, refund.amount, refund.reason)
 
 
-def returned(transfer: "Row", refund: FintocRefund, now: datetime) -> Return:
+def returned(transfer: "Row", refund: FintocRefund, now: datetime, account_id: str | None = None) -> Return:
     """The return of a received transfer, whole.
 
     One that is being given back, or was, is the same return once more: whoever repeats a call gets what came of it.
@@ -53,11 +54,14 @@ def returned(transfer: "Row", refund: FintocRefund, now: datetime) -> Return:
         raise _impossible("It has not been credited, so there is nothing to give back.")
     if transfer.get("status") == "succeeded" and now - _received_at(transfer) > RETURNABLE:
         raise _impossible("A received transfer can be given back for 90 days only.", "FINTOC_RETURN_TOO_LATE")
+    number = transfer.get("account_number")
+    if isinstance(number, dict) and account_id is not None and number.get("account_id") not in {None, account_id}:
+        raise _impossible("It was received on another account than the one that this server pays from.")
     return Return(
         amount=amount,
         currency=currency,
         account=str(payer.get("account_number") or ""),
-        name=str(payer.get("holder_name") or ""),
+        name=_words(payer.get("holder_name")),
         institution=_institution(payer.get("institution")),
         about=f"return of {transfer['id']}: {refund.reason}",
         transfer_id=str(transfer["id"]),
@@ -69,7 +73,7 @@ def refunded(
     amount: int | None,
     reason: str,
     recipient: dict[str, str] | None = None,
-    metadata: dict[str, str | int | float | bool] | None = None,
+    metadata: dict[str, str | int | bool] | None = None,
 ) -> RefundOfPayment:
     """The refund of a collected payment, whole unless ``amount`` says less.
 
@@ -86,9 +90,9 @@ def refunded(
         amount=amount or whole,
         currency=currency,
         account=str(payee.get("number") or UNKNOWN),
-        name=str(payee.get("holder_name") or payee.get("holder_id") or NOBODY),
+        name=_words(payee.get("holder_name") or payee.get("holder_id")) or NOBODY,
         institution=_institution(payee.get("institution_id")),
-        about=f"refund of {intent['id']}: {reason}",
+        about=f"refund of {intent['id']}{' to an account that was named' if recipient else ''}: {reason}",
         payment_intent_id=str(intent["id"]),
         recipient_account=recipient,
         metadata=metadata,
@@ -104,7 +108,7 @@ def cancelled(refund: "Row") -> CancelRefund:
         amount=amount,
         currency=currency,
         account=str(payee.get("number") or UNKNOWN),
-        name=str(payee.get("holder_name") or NOBODY),
+        name=_words(payee.get("holder_name")) or NOBODY,
         institution=_institution(payee.get("institution_id")),
         about=f"take back the refund {refund['id']}",
         refund_id=str(refund["id"]),
@@ -128,10 +132,15 @@ def _received_at(transfer: "Row") -> datetime:
     return at
 
 
+def _words(told: object) -> str:
+    """A name that a payer or a bank wrote, as data: one clean line."""
+    return said(told, MOST_NAME) if isinstance(told, str) else ""
+
+
 def _institution(told: object) -> str:
     """The name of an institution that Fintoc tells by its id, or by an object with its name."""
     if isinstance(told, dict):
-        return str(told.get("name") or "")
+        return _words(told.get("name"))
     return institution_name(told) or told if isinstance(told, str) else ""
 
 

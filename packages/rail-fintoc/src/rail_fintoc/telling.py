@@ -1,8 +1,9 @@
 """What Fintoc tells of an order, in the core's words."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from rail_fintoc.api import Row
 from rail_fintoc.codes import ERRORS
@@ -10,6 +11,8 @@ from rail_fintoc.fields import giving_back, native_reason, paying_out
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
 from rail_fintoc.orders import REFERENCE, TRANSFER
 from riel import Answer, NothingLearned, Order, Status
+
+ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 REFUNDS: Final[Mapping[str, Status]] = {
     "created": Status.PENDING,
@@ -62,6 +65,18 @@ def carries(row: Row, order: Order, means: str) -> bool:
         return isinstance(counterparty, dict) and counterparty.get("account_number") == order.payee.account
     metadata = row.get("metadata")
     return isinstance(metadata, dict) and metadata.get(REFERENCE) == order.reference
+
+
+def is_about(told: object, order: Order, means: str, target: str) -> TypeGuard[Row]:
+    """Whether an object is this order's, and says what a conclusion needs: its id, and how much of what it was."""
+    if not isinstance(told, dict) or ID.fullmatch(_text(told, "id")) is None:
+        return False
+    if target and told["id"] != target:
+        return False
+    if means == Verification.MEANS:
+        return _account(told) in {None, order.payee.account}
+    tells = isinstance(told.get("amount"), int) and bool(_text(told, "currency"))
+    return tells and (bool(target) or carries(told, order, means))
 
 
 def made_at(row: Row) -> datetime | None:

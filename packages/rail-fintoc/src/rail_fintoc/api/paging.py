@@ -4,6 +4,7 @@
 ``limit``). Both name the next page in the ``Link`` header, which carries the filters too and is followed as it stands.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -21,6 +22,8 @@ CURSORS: Final = ("starting_after", "ending_before", "page")
 
 Row: TypeAlias = dict[str, Any]
 JSON: TypeAlias = Any
+
+_PLACE = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def cursor(link: httpx.URL, path: str) -> dict[str, str]:
 
     :raises NothingLearned: nothing there says so, so a list that goes on would look like one that ends.
     """
-    found = {name: link.params[name] for name in CURSORS if link.params.get(name)}
+    found = {name: link.params[name] for name in CURSORS if _PLACE.fullmatch(link.params.get(name, ""))}
     if not found:
         raise NothingLearned("Fintoc names a next page and not where it is")
     if "page" in found and (size := link.params.get(size_name(path))):

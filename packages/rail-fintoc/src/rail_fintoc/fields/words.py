@@ -1,6 +1,5 @@
 """What goes along with a transfer: the comment, the numeric reference, metadata, and how much may go at once."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -49,7 +48,7 @@ def _reference_id(text: str) -> str:
     return text
 
 
-def metadata(given: Mapping[str, str | bool | int | float]) -> Mapping[str, str | bool | int | float]:
+def metadata(given: Mapping[str, str | bool | int]) -> Mapping[str, str | bool | int]:
     """Metadata within Fintoc's limits: 50 keys of 40 characters, values of 500 characters, nothing nested.
 
     :raises PydanticCustomError: ``invalid_metadata``.
@@ -61,8 +60,6 @@ def metadata(given: Mapping[str, str | bool | int | float]) -> Mapping[str, str 
     for value in given.values():
         if isinstance(value, str) and len(value) > MOST_VALUE:
             raise PydanticCustomError("invalid_metadata", "has a value that is longer than 500 characters")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise PydanticCustomError("invalid_metadata", "has a value that is no number")
     return given
 
 
@@ -88,8 +85,8 @@ ReferenceId = Annotated[
 """A numeric reference, as the text that Fintoc wants."""
 
 Metadata = Annotated[
-    dict[Line, Line | bool | int | float],
+    dict[Line, Line | bool | int],
     AfterValidator(metadata),
-    Field(description="Your own facts: at most 50, each a text, a number or true/false."),
+    Field(description="Your own facts: at most 50, each a text, a whole number or true/false."),
 ]
 """Metadata that Fintoc takes."""

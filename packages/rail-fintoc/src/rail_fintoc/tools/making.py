@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from rail_fintoc.api import KINDS
-from rail_fintoc.fields import Clabe, Metadata, Phone
+from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
 from rail_fintoc.received import cancelled, refunded
 from rail_fintoc.tools.asking import Cursor, Found, Text, inputs
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 PATIENCE: Final = 3.0
 """Seconds in which Fintoc makes something. They end before the call's own do, so that the caller learns the key."""
 
+OURS = "tool-"
+"""Stands in front of an agent's idempotency key: it must never be the reference of a payment."""
+
 Key = Annotated[
     Line,
     Field(
-        min_length=1, max_length=255, description="Repeat the same key, and a call that was answered is not done twice."
+        min_length=1, max_length=250, description="Repeat the same key, and a call that was answered is not done twice."
     ),
 ]
 Options = inputs("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
 TaxId = inputs("tax_id", type=(Text,), value=(Text,))
 Address = inputs("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text)
+Number = Annotated[Line, AfterValidator(chilean_account)]
 Recipient = inputs(
-    "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Text,), type=(Text,)
+    "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
 )
 
 
@@ -44,7 +48,7 @@ async def _make(client: "FintocClient", path: str, asked: Wire) -> Found:
     key = said.pop("idempotency_key", None) or str(uuid.uuid4())
     try:
         async with asyncio.timeout(PATIENCE):
-            made = await client.api.write(path, json.dumps(said, ensure_ascii=False).encode(), key)
+            made = await client.api.write(path, json.dumps(said, ensure_ascii=False).encode(), OURS + key)
     except Refused as failure:
         raise refused(failure.fault) from failure
     except (OutcomeUnknown, TimeoutError) as failure:
