@@ -38,7 +38,16 @@ def test_some_worlds_pay_through_spei_and_cross_the_roll() -> None:
     assert {what[-5:] for what in booked} >= {"day 0", "day 1"}
 
 
-@pytest.mark.parametrize("seed", [7, 31, SHARE - 1])
+def test_some_worlds_pay_through_fintoc_and_outlast_its_memory() -> None:
+    seeds = [seed for seed in range(SHARE * 12) if rail_of(seed) == "fintoc"]
+    outcomes = [simulate(seed) for seed in seeds]
+    booked = [what for each in outcomes for _, who, what in each.history if who == "bank" and what.startswith("books")]
+    assert len(seeds) == 12
+    assert len(booked) > 6
+    assert max(each.counted["seconds"] for each in outcomes) > 24 * 3600
+
+
+@pytest.mark.parametrize("seed", [7, 31, SHARE - 1, SHARE // 2])
 def test_a_seed_tells_the_same_story_every_time(seed: int) -> None:
     first = story(simulate(seed))
     assert story(simulate(seed)) == first

@@ -1,4 +1,4 @@
-"""The rails that a world can have: a simulated one of every honest kind, and SPEI itself."""
+"""The rails that a world can have: a simulated one of every honest kind, SPEI itself, and Fintoc itself."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from riel.teller import Pace
 from . import kinds
 from .bank import Bank, Connection
 from .booking import Booking
+from .fintoc import Fintoc
 from .kinds import NOON
 from .loop import Process
 from .people import SimPayment, offered
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .world import World
 
 SHARE = 25
-"""One world in so many pays through SPEI: it costs as much as some of the others together, for it signs and parses."""
+"""One world in so many pays through SPEI, and one through Fintoc: each costs as much as some of the others together."""
 
 
 class Kind(Protocol):
@@ -104,9 +105,9 @@ class Sim:
         return usual
 
 
-RAILS: dict[str, Callable[[Any], RailOfAWorld]] = {"sim": Sim, "spei": Spei}
+RAILS: dict[str, Callable[[Any], RailOfAWorld]] = {"sim": Sim, "spei": Spei, "fintoc": Fintoc}
 
 
 def rail_of(seed: int) -> str:
     """Which of them the world of a seed has."""
-    return "spei" if seed % SHARE == SHARE - 1 else "sim"
+    return {SHARE - 1: "spei", SHARE // 2: "fintoc"}.get(seed % SHARE, "sim")

@@ -30,7 +30,8 @@ from riel.catalog import Offered
 from riel.teller import Pace
 
 from .loop import PROCESS
-from .stp import AROUND_THE_ROLL, WATCH, Line, PretendStp
+from .stp import AROUND_THE_ROLL, WATCH, PretendStp
+from .wires import Line
 
 if TYPE_CHECKING:
     from .world import World

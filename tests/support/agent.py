@@ -51,22 +51,24 @@ class Agent:
 
     async def pay(self, amount: int = 50_000, **other: str) -> Envelope:
         """Pay, confirmed by a person who gives one code for it, and ask until the outcome is known."""
-        return await self._confirmed("send_payment", {**self.bank.rail.payee, "amount": amount, **other})
+        return await self.confirmed("send_payment", {**self.bank.rail.payee, "amount": amount, **other})
 
     async def refund(self, reference: str, amount: int) -> Envelope:
         """Get ``amount`` of a payment back, in the same way."""
         what = {"trackingKey": reference, "reason": "Sent twice", "amount": amount}
-        return await self._confirmed("request_refund", what)
+        return await self.confirmed("request_refund", what)
 
-    async def _confirmed(self, named: str, what: dict[str, Any]) -> Envelope:
-        tool, status = self.bank.rail.tool(named), self.bank.rail.tool("check_status")
+    async def confirmed(self, named: str, what: dict[str, Any]) -> Envelope:
+        """Call a tool of the rail, confirmed by a person who gives one code for it, until the outcome is known."""
+        rail = self.bank.rail
+        tool, status = rail.tool(named), rail.tool("check_status")
         held = await self.call(tool, **what)
         assert held["data"]["status"] == "2fa_required", held
         answer = await self.call(tool, **what, verificationCode=self.home.code(held["data"]["paymentId"]))
         async with asyncio.timeout(PATIENCE):
             while not _known(answer):
                 await asyncio.sleep(0.05)
-                answer = await self.call(status, trackingKey=answer["data"]["trackingKey"])
+                answer = await self.call(status, **{rail.reference: answer["data"][rail.reference]})
         return answer
 
     async def leave(self) -> None:

@@ -33,7 +33,7 @@ async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[
         _, broken = await journal.verify()
         assert broken is None, broken
         for answer in told:
-            await _is_recorded(journal, answer)
+            await _is_recorded(journal, answer, bank.rail.reference)
     finally:
         await journal.close()
     payments = {record.reference: record for record in found if record.kind == "payment"}
@@ -52,10 +52,10 @@ async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[
     return found
 
 
-async def _is_recorded(journal: Journal, answer: Envelope) -> None:
+async def _is_recorded(journal: Journal, answer: Envelope, name: str) -> None:
     """What an agent was told stands in the journal."""
     told: dict[str, Any] = answer["data"] or answer["error"]["details"]
-    payment_id, reference = told.get("paymentId"), told.get("trackingKey")
+    payment_id, reference = told.get("paymentId"), told.get(name)
     if payment_id is None:
         return
     record = await journal.payment(payment_id)

@@ -10,12 +10,14 @@ class Tested:
     """One rail. ``both`` is told to its pretend bank and to the servers that pay through it, as settings.
 
     Of what a bank is told besides, the servers are not told the ``private`` settings: their rail has none such.
+    ``reference`` is what an answer of its tools, and the question after a payment, call our reference.
     """
 
     name: str
     payee: Mapping[str, str]
     both: Callable[[], Mapping[str, str]] = dict
     private: Callable[[], Container[str]] = frozenset
+    reference: str = "trackingKey"
 
     def tool(self, what: str) -> str:
         """The name of one of its tools."""
@@ -45,10 +47,35 @@ def _of_stp() -> Container[str]:
     return Behaviour.model_fields
 
 
+def _fintoc() -> Mapping[str, str]:
+    from rail_fintoc.pretend.identity import SECRET_KEY, key_file
+    from rail_fintoc.pretend.opening import ACCOUNT
+
+    return {"secret_key": SECRET_KEY, "jws_private_key": str(key_file()), "account_id": ACCOUNT}
+
+
+def _of_fintoc() -> Container[str]:
+    from rail_fintoc.pretend.behaviour import Behaviour
+
+    return Behaviour.model_fields
+
+
 MOCK = Tested("mock", {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"})
 SPEI = Tested(
     "spei",
     {"clabe": "072691004495711499", "concept": "Factura 42", "recipientName": "Empresa Demo SA de CV"},
     _spei,
     _of_stp,
+)
+FINTOC = Tested(
+    "fintoc",
+    {
+        "accountNumber": "072691004495711499",
+        "currency": "MXN",
+        "recipientName": "Empresa Demo SA de CV",
+        "comment": "Factura 42",
+    },
+    _fintoc,
+    _of_fintoc,
+    reference="reference",
 )

@@ -3,7 +3,7 @@
 A bug that a second defence hides is given with that defence taken off too, and says so.
 """
 
-from . import asking, concluding, recording, sending, spei
+from . import asking, concluding, fintoc, recording, sending, spei
 from .registry import BUGS, MOODS, RAILS
 
-__all__ = ["BUGS", "MOODS", "RAILS", "asking", "concluding", "recording", "sending", "spei"]
+__all__ = ["BUGS", "MOODS", "RAILS", "asking", "concluding", "fintoc", "recording", "sending", "spei"]

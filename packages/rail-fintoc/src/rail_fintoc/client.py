@@ -85,8 +85,6 @@ class FintocClient:
             if means == TRANSFER and unresolved.fault.native == "invalid_duplicated_transfer":
                 return await self._after_a_duplicate(order, unresolved)
             raise
-        if not dict_of(told).get("id"):
-            raise OutcomeUnknown("Fintoc said yes, and not to what")
         if not is_about(told, order, means, target):
             raise OutcomeUnknown("Fintoc said yes, and not of this order")
         return answer(told, order, means)

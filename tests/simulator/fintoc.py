@@ -1,0 +1,150 @@
+"""Fintoc in a world: the real rail and its real client, before a pretend Fintoc that stores what it answered first."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+import rail_fintoc
+from rail_fintoc.api import Fintoc as Api
+from rail_fintoc.api import JwsKey
+from rail_fintoc.api import Pace as Pacing
+from rail_fintoc.client import FintocClient
+from rail_fintoc.models import FintocPayment
+from rail_fintoc.pretend.identity import SECRET_KEY, key_file
+from rail_fintoc.pretend.magic import payee_of
+from rail_fintoc.pretend.opening import ACCOUNT, CHILEAN_ACCOUNT
+from rail_fintoc.settings import GUARANTEES, FintocSettings
+from riel import Payment
+from riel.catalog import Offered
+from riel.teller import Pace
+
+from .fintoc_bank import PretendFintoc
+from .kinds import NOON
+from .loop import PROCESS
+from .wires import Line
+
+if TYPE_CHECKING:
+    from .world import World
+
+ENDS = (1, 3, 9, 10, 12, 13, 30, 32, 40, 41, 42, 43)
+"""Fates of a payee whose transfer is refused, rejected or returned, or settles before the answer."""
+DOUBTS = (20, 21, 22, 23, 24, 25, 26, 27, 28, 29)
+"""Fates of one of which the answer says nothing true, or comes late, or not at all."""
+ORDINARY = (2, 11)
+OTHERS = {"0003": 80, "0004": 81, "0666": 82}
+"""Payees at which nothing befalls a transfer."""
+WATCH = timedelta(minutes=10)
+
+
+@cache
+def _key() -> JwsKey:
+    """Read once: it is checked whenever it is read, which takes longer than a world may."""
+    return JwsKey.load(key_file())
+
+
+@cache
+def _settings(payer: str) -> FintocSettings:
+    """Read once: it looks through the whole environment."""
+    return FintocSettings.model_validate(
+        {
+            "base_url": "http://127.0.0.1:9",
+            "secret_key": SECRET_KEY,
+            "jws_private_key": key_file(),
+            "account_id": ACCOUNT if payer == "payer" else CHILEAN_ACCOUNT,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Fintoc as the checks know it: it can be asked, absence is proven, and no signature outlives its two minutes."""
+
+    punctual: bool = True
+    lookup: bool = True
+    absence: bool = True
+
+
+class Fintoc:
+    """The rail of a world. What comes back, and what is late, comes sooner than the rail itself allows for."""
+
+    name, refunds, takes_days, begins, stretch = "fintoc", False, True, NOON, 1.0
+    gives_up = timedelta(days=9).total_seconds()
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.kind = Kind()
+        draws = world.random.choice
+        self._payees = {"0001": draws((*ORDINARY, *ENDS, *DOUBTS)), "0002": draws((*ORDINARY, *DOUBTS)), **OTHERS}
+
+    def in_doubt(self) -> None:
+        """No payment just settles."""
+        for account in ("0001", "0002"):
+            self._payees[account] = self._world.random.choice(DOUBTS)
+
+    def open_bank(self) -> PretendFintoc:
+        self._fintoc = PretendFintoc(self._world)
+        return self._fintoc
+
+    def offered(self, payer: str) -> Offered:
+        """The rail as it is declared, but for its client's way out and for how long it is watched."""
+        (rail,) = rail_fintoc.riel_rails()
+        rules = replace(GUARANTEES, watch=WATCH, returns=WATCH)
+        return Offered(
+            rail=replace(rail, connect=self._connect, guarantees=rules),
+            distribution="rail-fintoc",
+            version="1",
+            entry_point="fintoc",
+            settings=_settings(payer),
+            mode="sandbox",
+            guarantees=rules,
+        )
+
+    def _connect(self, settings: Any) -> AbstractAsyncContextManager[FintocClient]:
+        @asynccontextmanager
+        async def connected() -> AsyncIterator[FintocClient]:
+            world, process = self._world, PROCESS.get()
+            line = Line(world, self._fintoc, process)
+            pacing = Pacing(world.loop.time, world.pause, lambda most: int(world.random.random() * most))
+            async with httpx.AsyncClient(transport=line, trust_env=False) as http:
+                api = Api(
+                    http,
+                    settings.base_url,
+                    settings.secret_key.get_secret_value(),
+                    settings.version,
+                    _key(),
+                    lambda: world.now(process),
+                    lambda: world.random.randbytes(16).hex(),
+                    pacing,
+                )
+                yield FintocClient(settings, api, lambda: world.now(process))
+
+        return connected()
+
+    def payment(self, account: str, amount: int) -> Payment:
+        known = self._payees.get(account)
+        return FintocPayment(
+            amount=amount,
+            currency="MXN",
+            account_number=account if known is None else payee_of("MXN", known),
+            recipient_name="Empresa Demo",
+            comment="Factura 42",
+        )
+
+    def amount(self, account: str) -> int:
+        return self._world.random.choice((500, 900, 1300))
+
+    def pace(self, usual: Pace) -> Pace:
+        """Slower where it only costs time: a day is longer than a minute."""
+        patience = replace(usual.patience, most=timedelta(hours=8))
+        return replace(
+            usual,
+            look_every=timedelta(seconds=5),
+            anchor_every=timedelta(hours=1),
+            resend_within=timedelta(hours=48),
+            patience=patience,
+        )

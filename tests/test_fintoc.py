@@ -1,0 +1,93 @@
+"""Fintoc pays once whatever is killed and whatever fails: real servers, and a pretend Fintoc of its own process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rail_fintoc.pretend.magic import payee_of
+from rail_fintoc.pretend.opening import fixed
+
+from .support.agent import Agent, Point
+from .support.killing import Stage, firsts, until_written
+from .support.processes import Nursery
+from .support.rails import FINTOC
+
+pytestmark = pytest.mark.anyio
+
+AT_ONCE = {"settled_seconds": "0"}
+REFUNDED_AT_ONCE = {"refund_pending_seconds": "0", "refunded_seconds": "0"}
+FAULTS: dict[str, dict[str, Any]] = {
+    "lost": {"kind": "lost"},
+    "down": {"kind": "down", "on": "money"},
+    "down for all": {"kind": "down", "times": 2},
+    "error": {"kind": "error"},
+    "nonsense": {"kind": "nonsense"},
+    "slow": {"kind": "slow", "seconds": 2},
+}
+FATES = {"502 of a proxy": 21, "502, and stored": 22, "cut": 23, "garbage": 24, "a stored 500": 25, "429": 28}
+"""Payees of which Fintoc's first answer says nothing, or nothing true."""
+
+
+@pytest.fixture(scope="module")
+def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(nursery, tmp_path_factory.mktemp("fintoc"), module="briskly", rail=FINTOC)
+    yield stage
+    stage.close()
+
+
+async def a_payment(agent: Agent) -> None:
+    assert (await agent.pay())["data"]["status"] == "success"
+    assert len(agent.bank.debits()) == 1
+
+
+def each(points: list[Point]) -> list[list[Point]]:
+    return [[point] for point in points]
+
+
+async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment, **AT_ONCE)
+    places = each(firsts(until_written(passed, "intend:before")))
+    assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_transfer_of_which_the_connection_fails_is_made_once(stage: Stage, fault: str) -> None:
+    await stage.play(a_payment, fault=FAULTS[fault], **AT_ONCE)
+
+
+@pytest.mark.parametrize("fate", FATES)
+async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: Stage, fate: str) -> None:
+    async def story(agent: Agent) -> None:
+        paid = await agent.pay(accountNumber=payee_of("MXN", FATES[fate]))
+        assert paid["data"]["status"] == "success"
+        assert len(agent.bank.debits()) == 1
+
+    await stage.play(story, **AT_ONCE)
+
+
+async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_payment, fault=FAULTS["lost"], **AT_ONCE)
+    places = each(firsts(until_written(passed, "send:before")))
+    assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
+
+
+async def a_refund(agent: Agent) -> None:
+    what = {"resource_id": fixed("pi", "CLP"), "resource_type": "payment_intent", "amount": 10}
+    assert (await agent.confirmed("create_refund", what))["data"]["status"] == "success"
+    assert [debit["amount"] for debit in agent.bank.debits()] == [10]
+
+
+async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
+    (passed,) = await stage.play(a_refund, fault=FAULTS["lost"], **REFUNDED_AT_ONCE)
+    places = each(firsts(until_written(passed, "send:before")))
+    assert await stage.play_each(a_refund, places, fault=FAULTS["lost"], **REFUNDED_AT_ONCE) == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+async def test_every_fault_at_every_point(stage: Stage, fault: str | None) -> None:
+    how: dict[str, Any] = {**AT_ONCE, "fault": FAULTS[fault]} if fault else {**AT_ONCE}
+    (passed,) = await stage.play(a_payment, **how)
+    print(f"one payment through Fintoc passes {len(passed)} crash points, {len(firsts(passed))} of them different")
+    assert await stage.play_each(a_payment, each(passed), **how) == {}
