@@ -22,6 +22,16 @@ PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
 AT_ONCE = ["--numprocesses=auto", "--dist=loadfile"]
 """As many tests at a time as there are processors; those of one file share its servers, so they stay together."""
 
+HISTORIES = sorted(
+    f"tests/test_{name}.py"
+    for name in (
+        *("crash_points", "disk_faults", "fintoc", "machine", "power_cut", "random_kills", "simulator"),
+        *("simulator_bugs", "spei", "spei_roll", "spei_stories", "spei_wires", "torn_wires", "under_fire"),
+    )
+)
+"""Tests that live through thousands of histories, kills and faults: minutes long, and none of them about the language.
+They run on one Python, the oldest."""
+
 NOT_HERE = {  # each written so that this file does not hold it
     r"(?<![\w.:$~])/(?:home|Users|root|work)/\w": "names a folder of somebody's machine",
     r"py[p]i\.|python[h]osted": "names the host of a package index",
@@ -50,9 +60,13 @@ os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYEN
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run every test, on each Python that is here. Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``."""
+    """Run every test on the oldest Python that is here, and on the others all but the long histories.
+
+    Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
+    """
     _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", *AT_ONCE, *session.posargs)
+    apart = [] if session.python == PYTHONS[0] else [f"--ignore={file}" for file in HISTORIES]
+    session.run("pytest", *AT_ONCE, *apart, *session.posargs)
 
 
 @nox.session

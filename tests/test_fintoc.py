@@ -67,8 +67,7 @@ async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: S
 
 
 async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
-    (passed,) = await stage.play(a_payment, fault=FAULTS["lost"], **AT_ONCE)
-    places = each(firsts(until_written(passed, "send:before")))
+    places = await stage.places(a_payment, "send:before", fault=FAULTS["lost"], **AT_ONCE)
     assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
 
 
@@ -79,8 +78,7 @@ async def a_refund(agent: Agent) -> None:
 
 
 async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
-    (passed,) = await stage.play(a_refund, fault=FAULTS["lost"], **REFUNDED_AT_ONCE)
-    places = each(firsts(until_written(passed, "send:before")))
+    places = await stage.places(a_refund, "send:before", fault=FAULTS["lost"], **REFUNDED_AT_ONCE)
     assert await stage.play_each(a_refund, places, fault=FAULTS["lost"], **REFUNDED_AT_ONCE) == {}
 
 

@@ -65,8 +65,7 @@ async def test_an_order_that_stp_takes_and_disowns_is_booked_once(stage: Stage, 
 
 
 async def test_an_order_whose_answer_was_lost_and_whose_server_is_killed_is_booked_once(stage: Stage) -> None:
-    (passed,) = await stage.play(a_payment, fault=FAULTS["lost"], **AT_ONCE)
-    places = each(firsts(until_written(passed, "send:before")))
+    places = await stage.places(a_payment, "send:before", fault=FAULTS["lost"], **AT_ONCE)
     assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
 
 

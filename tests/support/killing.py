@@ -50,6 +50,15 @@ class Stage:
                 return [points(agent.trace(number)) for number in range(agent.killed + 1)]
         raise AssertionError(f"never reached: {named(deaths)}")
 
+    async def places(self, story: Story, first: str, **how: Any) -> list[list[Point]]:
+        """Each point from ``first`` to the last outcome written, to be killed at one after the other.
+
+        The story is played twice: who takes up a payment whose answer was lost, a round or whoever asks, is chance, so
+        only what both plays passed is a place.
+        """
+        one, other = [(await self.play(story, **how))[0] for _ in range(2)]
+        return [[point] for point in firsts(until_written(one, first)) if point in other]
+
     async def _played(
         self, story: Story, deaths: Sequence[Point], fault: dict[str, Any] | None = None, **bank: str
     ) -> Agent:
