@@ -53,11 +53,12 @@ class Stage:
     async def places(self, story: Story, first: str, **how: Any) -> list[list[Point]]:
         """Each point from ``first`` to the last outcome written, to be killed at one after the other.
 
-        The story is played twice: who takes up a payment whose answer was lost, a round or whoever asks, is chance, so
-        only what both plays passed is a place.
+        The story is played twice, and only what both plays passed is a place: who takes up a payment whose answer was
+        lost, a round or whoever asks, is chance. The rounds themselves (``claim``) come by the clock.
         """
         one, other = [(await self.play(story, **how))[0] for _ in range(2)]
-        return [[point] for point in firsts(until_written(one, first)) if point in other]
+        by_the_clock = [point for point in one if point[0].startswith("claim")]
+        return [[point] for point in firsts(until_written(one, first)) if point in other and point not in by_the_clock]
 
     async def _played(
         self, story: Story, deaths: Sequence[Point], fault: dict[str, Any] | None = None, **bank: str
