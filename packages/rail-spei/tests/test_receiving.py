@@ -241,3 +241,20 @@ async def test_a_payer_without_a_name_or_a_known_bank_is_paid_back_all_the_same(
         back = await here.back(client, KEY)
     assert back is not None
     assert (back.account, back.institution) == ("566180000553286528", "")
+
+
+async def test_what_came_in_on_another_account_is_not_given_back_from_here() -> None:
+    here = await receiving()
+    said = {"monto": 1.5, "cuentaOrdenante": PAYER, "fechaOperacion": 20260304, "claveRastreo": KEY, "estado": "CCO"}
+
+    def answering(account: str) -> None:
+        body = {**said, "empresa": here.settings.empresa, "cuentaBeneficiario": account}
+        here.meets = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
+
+    async with here.rail() as client:
+        answering(here.settings.account)
+        assert await here.back(client, KEY) is not None
+        answering("646180157000000004")
+        with pytest.raises(NotAllowed, match="another account") as refused:
+            await here.back(client, KEY)
+    assert refused.value.problem.code == "SPEI_REFUND_NOT_POSSIBLE"
