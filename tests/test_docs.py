@@ -26,7 +26,10 @@ from riel.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted({ROOT / "README.md", ROOT / "packages/core/README.md", *(ROOT / "docs").rglob("*.md")})
+LINKING = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("changes/*.md"), *ROOT.glob("packages/*/*.md")})
+"""The pages above, whose commands are run, and those that are only read."""
 PATIENCE = 120
+PROJECTS = sorted(ROOT.glob("packages/*/pyproject.toml"))
 PORT = "8410"
 """The port of the pages, which may be taken here: each page gets one that is free."""
 
@@ -268,11 +271,40 @@ def test_the_excerpt_of_the_demo_is_what_it_prints(tmp_path: Path, environment: 
     assert [line for line in shown if line not in rest] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def anchors(page: Path) -> set[str]:
+    """The names by which headings of a page can be linked to, as the common renderers make them."""
+    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=page_id)
 def test_every_link_leads_somewhere(page: Path) -> None:
     prose = BLOCK.sub("", page.read_text("utf-8"))
-    links = re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", prose)
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", prose):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def test_every_page_is_in_an_index() -> None:
+    """A reader who starts at docs/README.md finds each page of docs/ by following links."""
+    reached, waiting = set[Path](), [ROOT / "docs/README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        links = re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", BLOCK.sub("", page.read_text("utf-8")))
+        targets = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
+        waiting += sorted(targets - reached - set(waiting))
+    assert sorted(set((ROOT / "docs").rglob("*.md")) - reached) == []
+
+
+def test_a_changelog_fragment_names_its_package() -> None:
+    kinds = {"money", "added", "changed", "fixed"}
+    packages = {path.parent.name if path.parent.name != "core" else "riel" for path in PROJECTS}
+    fragments = [path.relative_to(ROOT / "changes") for path in (ROOT / "changes").rglob("*") if path.is_file()]
+    fragments.remove(Path("README.md"))
+    assert [str(path) for path in fragments if len(path.parts) != 2 or path.parts[0] not in packages] == []
+    assert [str(path) for path in fragments if path.name.split(".")[-2] not in kinds] == []
 
 
 def test_the_reference_is_what_the_code_says(environment: dict[str, Any]) -> None:

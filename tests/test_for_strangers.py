@@ -28,14 +28,14 @@ def program(page: str, name: str) -> str:
     return found[1]
 
 
-# The receiver of get-notices.md
+# The receiver of send-notifications.md
 
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv("NOTICES_KEY", KEY)
     names: dict[str, Any] = {"__name__": "receiver"}
-    exec(program("get-notices.md", "receiver.py"), names)  # noqa: S102
+    exec(program("send-notifications.md", "receiver.py"), names)  # noqa: S102
     return names
 
 
@@ -77,7 +77,7 @@ def test_it_is_what_riel_signs(receiver: dict[str, Any]) -> None:
     assert receiver["verified"](headers, BODY, NOW) is not None
 
 
-# The check of audit.md
+# The check of verify-the-audit-record.md
 
 
 def record() -> list[bytes]:
@@ -99,7 +99,7 @@ def record() -> list[bytes]:
 
 
 def check(folder: Path, lines: list[bytes]) -> tuple[int, str, str]:
-    (folder / "check.py").write_text(program("audit.md", "check.py"), "utf-8")
+    (folder / "check.py").write_text(program("verify-the-audit-record.md", "check.py"), "utf-8")
     (folder / "record.jsonl").write_bytes(b"".join(lines))
     asked = [sys.executable, "-I", "check.py", "record.jsonl"]
     ran = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
@@ -127,6 +127,6 @@ def test_a_stranger_finds_what_was_changed(tmp_path: Path, place: int, deed: str
 
 
 def test_the_check_uses_nothing_of_riel() -> None:
-    text = program("audit.md", "check.py")
+    text = program("verify-the-audit-record.md", "check.py")
     assert set(re.findall(r"^import (\w+)", text, re.MULTILINE)) == {"hashlib", "json", "sys"}
     assert "from " not in text.replace("exported", "")
