@@ -32,7 +32,7 @@ Pinned = tuple[str, str, str]
 
 def problems(root: Path) -> list[str]:
     """Each way in which the locks of ``root`` are not what its requirements ask for."""
-    lock, projects = (root / LOCK).read_text(), _projects(root)
+    lock, projects = (root / LOCK).read_text(), workspace(root)
     found = []
     if not lock.startswith(HEADER.format(digest=digest(projects))):
         found.append(f"{LOCK} was made from other requirements")
@@ -115,7 +115,7 @@ def write(root: Path, how: list[str]) -> None:
             _uv(root, "lock")
         project.write_text(_with_constraints(before, {table: [] for table in CONSTRAINTS}))
         exported = _uv(root, "export", *how, "--no-header", "--no-annotate", "--no-emit-workspace", *_EVERY)
-        (root / LOCK).write_text(HEADER.format(digest=digest(_projects(root))) + exported)
+        (root / LOCK).write_text(HEADER.format(digest=digest(workspace(root))) + exported)
         build = _uv(root, "export", "--no-header", "--no-annotate", "--only-group=build")
         tables = dict(zip(CONSTRAINTS, map(_constraints, (exported, build)), strict=True))
         project.write_text(_with_constraints(before, tables))
@@ -131,7 +131,7 @@ def write(root: Path, how: list[str]) -> None:
 _EVERY = ("--all-packages", "--all-groups", "--all-extras")
 
 
-def _projects(root: Path) -> dict[str, dict[str, Any]]:
+def workspace(root: Path) -> dict[str, dict[str, Any]]:
     """Every pyproject.toml of the workspace, by its path from ``root``."""
     files = [root / "pyproject.toml", *sorted(root.glob("packages/*/pyproject.toml"))]
     return {file.relative_to(root).as_posix(): tomllib.loads(file.read_text()) for file in files}
