@@ -109,7 +109,7 @@ def check(folder: Path, lines: list[bytes]) -> tuple[int, str, str]:
 def test_a_stranger_comes_to_the_same_hashes(tmp_path: Path) -> None:
     lines = record()
     last = json.loads(lines[-1])["hash"]
-    assert check(tmp_path, lines) == (0, f"2 payments hold. The newest anchor is 2:{last}\n", "")
+    assert check(tmp_path, lines) == (0, f"2 payments verified. The newest anchor is 2:{last}\n", "")
 
 
 @pytest.mark.parametrize("place", range(7))
@@ -123,7 +123,7 @@ def test_a_stranger_finds_what_was_changed(tmp_path: Path, place: int, deed: str
         assert (code, "anchor is 1:" in out) == (0, True), "that is what a noted anchor is for"
     else:
         assert (code, out) == (1, "")
-        assert "does not fit what stands before it" in err
+        assert "does not match the events before it" in err
 
 
 def test_the_check_uses_nothing_of_riel() -> None:
