@@ -1,1 +1,1 @@
-"""What is measured, and against whom: ``python -m benchmarks`` prints ratios, each with its peer in the same run."""
+"""Measurements of riel, each beside a peer in the same run: ``python -m benchmarks`` prints a table of ratios."""

@@ -1,34 +1,39 @@
-"""Measure everything, some minutes long, and print the table of ratios."""
+"""Run the measurements, some minutes each, and print their figures beside the baseline.
+
+The exit status is 1 where a measurement failed; the figures of the others are shown all the same.
+"""
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import calls, clabe, growth, payments, replicas
-from benchmarks.figures import Figure, show
-
-MEASURES = {
-    "payments": payments.measure,
-    "calls": lambda: [calls.calls()],
-    "starts": lambda: [calls.starts()],
-    "memory": calls.memory,
-    "growth": growth.measure,
-    "replicas": replicas.measure,
-    "clabe": clabe.measure,
-}
+from benchmarks.figures import print_table
+from benchmarks.measurements import MEASUREMENTS, run_measurement
+from benchmarks.report import BASELINE, Report, machine_facts, revision, utc_date
 
 
-def main() -> None:
-    """One measurement after the other, with a word about which."""
+def main() -> int:
+    """Measure, print the table, and write the file that ``--json`` names."""
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    options.add_argument("only", nargs="*", metavar="WHAT", help=f"only some of {', '.join(MEASURES)}")
-    only = options.parse_args().only
-    if unknown := set(only) - set(MEASURES):
-        options.error(f"nothing is called {' or '.join(sorted(unknown))}")
-    figures: list[Figure] = []
-    for name in only or MEASURES:
+    options.add_argument("only", nargs="*", metavar="NAME", help=f"some of {', '.join(MEASUREMENTS)}; all by default")
+    options.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each figure is measured")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    options.add_argument("--baseline", type=Path, default=BASELINE, metavar="FILE", help="figures to compare with")
+    arguments = options.parse_args()
+    if unknown := sorted(set(arguments.only) - set(MEASUREMENTS)):
+        options.error(f"there is no measurement {' or '.join(unknown)}")
+    baseline = Report.read(arguments.baseline) if arguments.baseline.exists() else None
+    date, commit, machine = utc_date(), revision(), machine_facts()
+    results = []
+    for name in arguments.only or MEASUREMENTS:
         sys.stderr.write(f"measuring {name} ...\n")
-        figures += MEASURES[name]()
-    show(figures)
+        results.append(run_measurement(name, arguments.rounds))
+    report = Report(date=date, commit=commit, machine=machine, results=tuple(results))
+    print_table(report.results, baseline.ratios if baseline else {}, baseline.date if baseline else "")
+    if arguments.json is not None:
+        report.write(arguments.json)
+    return 1 if any(result.error for result in results) else 0
 
 
-main()
+if __name__ == "__main__":  # each measurement runs in a new process, which imports this module
+    sys.exit(main())

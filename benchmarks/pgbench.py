@@ -1,7 +1,7 @@
 """The peer of a PostgreSQL journal: the very statements that a payment sent, replayed by PostgreSQL's own pgbench.
 
-The server's log tells the statements and their values. What must differ from payment to payment (its id, its reference,
-who pays) is made anew for each by pgbench; everything else stays as it was.
+The server's log has the statements and their values. pgbench makes a new value for each that must differ from payment
+to payment (its id, its reference, the principal); the others stay as they were.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from tests.support.postgres import Postgres, named
 
-from benchmarks import nop
+from benchmarks.workload import make_payments
 from riel.journal import open_journal
 
-WHO = "recorded"
+PRINCIPAL = "recorded"
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 IDS = re.compile(r"pay_[0-9a-f]{32}")
 
@@ -24,22 +24,22 @@ def recorded(server: Postgres) -> list[tuple[str, dict[int, str]]]:
     """The statements of one payment and their values as literals, in the order in which they arrived."""
     url = server.fresh()
 
-    async def twice() -> None:
-        await nop.pay_whole(await open_journal(url), 1, 1, "before")  # prepares what is prepared once
+    async def pay_twice() -> None:
+        await make_payments(await open_journal(url), 1, 1, "before")  # prepares what is prepared once
         server.run("postgres", f"ALTER DATABASE {named(url)} SET log_min_duration_statement = 0")
-        await nop.pay_whole(await open_journal(url), 1, 1, WHO)
+        await make_payments(await open_journal(url), 1, 1, PRINCIPAL)
 
-    asyncio.run(twice())
+    asyncio.run(pay_twice())
     server.run("postgres", f"ALTER DATABASE {named(url)} RESET log_min_duration_statement")
-    found = []
+    statements = []
     for line in _log(server):
         message, detail = line.get("message", ""), line.get("detail", "")
         if line.get("dbname") != named(url) or "execute" not in message:
             continue
         sql = message.partition("execute ")[2].partition(": ")[2]
         if sql:
-            found.append((sql, {int(place): value for place, value in VALUE.findall(detail)}))
-    return found
+            statements.append((sql, {int(place): value for place, value in VALUE.findall(detail)}))
+    return statements
 
 
 def _log(server: Postgres) -> Iterator[dict[str, str]]:
@@ -48,23 +48,23 @@ def _log(server: Postgres) -> Iterator[dict[str, str]]:
 
 
 def script(statements: list[tuple[str, dict[int, str]]]) -> str:
-    """Those statements for pgbench, with an id, a reference and a principal of each transaction's own."""
-    values = [value for _, given in statements for value in given.values()]
+    """Those statements for pgbench, with a new id, reference and principal in each transaction."""
+    values = [value for _, parameters in statements for value in parameters.values()]
     payment_id = next(found[0] for value in values if (found := IDS.search(value)))
     (reference,) = {v for v in values if re.fullmatch(r"'[0-9A-Z]{24}'", v)}
     (digest,) = {v for v in values if re.fullmatch(r"'\\x[0-9a-f]{64}'", v)}
-    made = {
+    replaced = {
         f"'{payment_id}'": "('pay_bench_' || :n::text)",
         reference: "('R' || :n::text)",
         digest: "decode(md5(:n::text) || md5('d' || :n::text), 'hex')",
-        f"'{WHO} 0'": "('bench ' || :client_id::text)",
+        f"'{PRINCIPAL} 0'": "('bench ' || :client_id::text)",
     }
     lines = ["\\set n random(1, 9000000000000000)"]
-    for sql, given in statements:
-        if any(payment_id in value or WHO in value for value in given.values()):
-            filled = {place: made.get(value, value) for place, value in given.items()}
+    for sql, parameters in statements:
+        if any(payment_id in value or PRINCIPAL in value for value in parameters.values()):
+            filled = {place: replaced.get(value, value) for place, value in parameters.items()}
             if counted := re.search(r"tries\.id = \$(\d+)", sql):
-                filled[int(counted[1])] = ":counted"  # which the statement before it has told
+                filled[int(counted[1])] = ":counted"  # a column that the statement before it returns
             lines.append(_filled(sql, filled) + (" \\gset" if "count_try(" in sql else ";"))
     return "\n".join(lines) + "\n"
 
@@ -77,7 +77,7 @@ def rate(server: Postgres, url: str, text: str, clients: int, payments: int) -> 
     """Payments a second that pgbench makes with so many clients."""
     file = server.folder / "payment.sql"
     file.write_text(text)
-    told = subprocess.run(
+    completed = subprocess.run(
         [
             *(server.binaries / "pgbench", "--no-vacuum", "--protocol=prepared", "--jobs=2", f"--client={clients}"),
             *(f"--transactions={max(1, payments // clients)}", f"--file={file}", url),
@@ -87,7 +87,7 @@ def rate(server: Postgres, url: str, text: str, clients: int, payments: int) -> 
         check=False,
         env={"LC_ALL": "C"},
     )
-    found = re.search(r"tps = ([\d.]+) \(without", told.stdout) or re.search(r"tps = ([\d.]+)", told.stdout)
-    if told.returncode or found is None:
-        raise RuntimeError(told.stderr[-2000:])
+    found = re.search(r"tps = ([\d.]+) \(without", completed.stdout) or re.search(r"tps = ([\d.]+)", completed.stdout)
+    if completed.returncode or found is None:
+        raise RuntimeError(completed.stderr[-2000:])
     return float(found[1])

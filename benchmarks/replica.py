@@ -1,27 +1,25 @@
-"""One replica: pays when it is told to, or only writes what a payment writes, and says how long it took."""
+"""One replica in a process of its own: it makes or records payments on a signal, and prints how long they took."""
 
 import asyncio
 import json
 import sys
 
-from benchmarks import nop
+from benchmarks.workload import make_payments, record_payments
 from riel.journal import open_journal
 
-WARM = 20
+WARM_UP = 20
+WORK = {"make": make_payments, "record": record_payments}
 
 
-WORK = {"pay": nop.pay_whole, "write": nop.write_whole}
-
-
-async def run(what: str, url: str, sessions: int, payments: int, who: str) -> None:
-    """Warm up, wait for a line, work, and print the seconds and the times."""
-    await WORK[what](await open_journal(url), sessions, WARM, f"{who} warm")
+async def run(work: str, url: str, sessions: int, payments: int, principal: str) -> None:
+    """Warm up, wait for a line, work, and print the seconds of the work and of each payment."""
+    await WORK[work](await open_journal(url), sessions, WARM_UP, f"{principal} warm")
     journal = await open_journal(url)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    seconds, took = await WORK[what](journal, sessions, payments, who)
-    sys.stdout.write(json.dumps({"seconds": seconds, "took": took}) + "\n")
+    durations = await WORK[work](journal, sessions, payments, principal)
+    sys.stdout.write(json.dumps({"seconds": durations.seconds, "payments": durations.payments}) + "\n")
 
 
 asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]))

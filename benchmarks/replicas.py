@@ -4,12 +4,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
+from statistics import median
 
 from tests.support.postgres import Postgres, running
 
 from benchmarks import pgbench
-from benchmarks.figures import Figure, middle
+from benchmarks.figures import Figure, Series
 from riel.journal import open_journal
 
 LOG = {
@@ -20,67 +23,69 @@ LOG = {
     "log_parameter_max_length": "-1",
 }
 PAYMENTS = {8: 1600, 64: 3200}
-TOLD = {"write": "the record of payments", "pay": "whole payments"}
-COMBINATIONS = [(work, replicas) for work in TOLD for replicas in (1, 2, 4)]
-_names = count()
+"""How many payments are made with so many sessions, all replicas together."""
+
+TITLES = {"record": "the record of payments", "make": "whole payments"}
+GOALS = {"record": "0.7 at least"}
+COMBINATIONS = [(work, replicas) for work in TITLES for replicas in (1, 2, 4)]
+_numbers = count()
 
 
-def _rate(work: str, url: str, replicas: int, sessions: int) -> tuple[float, float]:
-    """Payments a second of all replicas together, and the typical time of one.
-
-    :param work: ``write`` for what a payment writes to the journal, ``pay`` for the teller's work as well.
-    """
-    each, payments = sessions // replicas, PAYMENTS[sessions] // replicas
-    arguments = [sys.executable, "-m", "benchmarks.replica", work, url, str(each), str(payments)]
-    started = [
-        subprocess.Popen(
-            [*arguments, f"replica {next(_names)}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(replicas)
-    ]
-    for one in started:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    told = []
-    for one in started:
-        assert one.stdin is not None
-        one.stdin.write("go\n")
-        one.stdin.flush()
-    for one in started:
-        out, _ = one.communicate()
-        told.append(json.loads(out))
-    took = [seconds for each in told for seconds in each["took"]]
-    return len(took) / max(each["seconds"] for each in told), middle(took)
-
-
-def measure(rounds: int = 3) -> list[Figure]:
+def measure(rounds: int) -> Iterator[Figure]:
     """Each combination, in turn with pgbench."""
-    figures = []
     with running(**LOG) as server:
-        text = pgbench.script(pgbench.recorded(server))
+        script = pgbench.script(pgbench.recorded(server))
         for sessions, payments in PAYMENTS.items():
             peers, ours = list[float](), {each: list[tuple[float, float]]() for each in COMBINATIONS}
             for _ in range(rounds):
-                peers.append(pgbench.rate(server, _empty(server), text, sessions, payments))
+                peers.append(pgbench.rate(server, _empty_journal(server), script, sessions, payments))
                 for (work, replicas), rates in ours.items():
-                    rates.append(_rate(work, _empty(server), replicas, sessions))
+                    rates.append(_rate(work, _empty_journal(server), replicas, sessions, payments))
                     sys.stderr.write(f"  {work}, {replicas} replicas, {sessions} at a time: {rates[-1][0]:,.0f}/s\n")
-            peer = middle(peers)
             for (work, replicas), rates in ours.items():
-                rate, typical = middle([rate for rate, _ in rates]), middle([typical for _, typical in rates])
-                what = f"{TOLD[work]}, {replicas} replica{'s' * (replicas > 1)}, {sessions} at a time"
-                told = f"{rate:,.0f}/s, p50 {typical * 1000:.1f} ms"
-                aim = "0.7 at least" if work == "write" else ""
-                figures.append(Figure(what, told, f"{peer:,.0f}/s, pgbench", rate / peer, aim))
-    return figures
+                yield Figure(
+                    name=f"{TITLES[work]}, {replicas} replica{'s' * (replicas > 1)}, {sessions} at a time",
+                    ours=Series(tuple(rate for rate, _ in rates), "payments/s"),
+                    peer=Series(tuple(peers), "payments/s"),
+                    peer_name="pgbench",
+                    p50_ms=median(duration for _, duration in rates) * 1000,
+                    goal=GOALS.get(work, ""),
+                )
 
 
-def _empty(server: Postgres) -> str:
-    """The URL of an empty journal."""
+def _rate(work: str, url: str, replicas: int, sessions: int, payments: int) -> tuple[float, float]:
+    """Payments a second of all replicas together, and the median seconds of one payment.
+
+    :param work: ``record`` for what a payment writes to the journal, ``make`` for the teller's work as well.
+    """
+    arguments = [sys.executable, "-m", "benchmarks.replica", work, url]
+    each = [str(sessions // replicas), str(payments // replicas)]
+    with ExitStack() as stack:
+        processes = []
+        for _ in range(replicas):
+            command = [*arguments, *each, f"replica {next(_numbers)}"]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.enter_context(process)
+            stack.callback(process.kill)  # it has ended by then, unless another one failed
+            processes.append(process)
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n", f"a replica ended before it was ready to {work} payments"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        answers = [json.loads(process.communicate()[0]) for process in processes]
+    durations = [seconds for answer in answers for seconds in answer["payments"]]
+    return len(durations) / max(answer["seconds"] for answer in answers), median(durations)
+
+
+def _empty_journal(server: Postgres) -> str:
+    """Make an empty journal and return its URL."""
     url = server.fresh()
 
-    async def make() -> None:
+    async def create() -> None:
         await (await open_journal(url)).close()
 
-    asyncio.run(make())
+    asyncio.run(create())
     return url

@@ -1,4 +1,4 @@
-"""The peer: the SDK's own low-level server and stdio transport, with one trivial tool."""
+"""The peer of the stdio server: the SDK's own low-level server and stdio transport, with one trivial tool."""
 
 import asyncio
 
@@ -10,18 +10,18 @@ TOOL = wire.Tool(name="trivial", description="Says ok.", input_schema={"type": "
 
 
 async def list_tools(ctx: object, params: object) -> wire.ListToolsResult:
-    """The one tool."""
+    """Return the one tool."""
     return wire.ListToolsResult(tools=[TOOL])
 
 
 async def call_tool(ctx: object, params: wire.CallToolRequestParams) -> wire.CallToolResult:
-    """Ok."""
+    """Answer ``ok``."""
     return wire.CallToolResult(content=[wire.TextContent(text="ok")], structured_content={"ok": True})
 
 
 async def main() -> None:
     """Serve on stdin and stdout."""
-    server = Server("bare", on_list_tools=list_tools, on_call_tool=call_tool, get_tool_input_schema=lambda name: {})
+    server = Server("sdk", on_list_tools=list_tools, on_call_tool=call_tool, get_tool_input_schema=lambda name: {})
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
 

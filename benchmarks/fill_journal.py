@@ -1,4 +1,4 @@
-"""A journal filled with as many payments as it is told to: one that was really made, copied."""
+"""Fill a journal with many payments, all of them copies of one that was really made."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -7,42 +7,42 @@ from pathlib import Path
 from tests.support.postgres import Postgres
 
 TABLES = ("challenges", "tries", "payments", "events", "outbox")
-THE_SAME = {
+COMMON_VALUES = {
     "created_at": "1700000000000 + k",
     "at": "1700000000000 + k",
     "sent_at": "1700000000000 + k",
     "next_at": "1700000000000 + k",
     "principal": "'session ' || (k % 1000)",
 }
-ID = "printf('pay_%012x%020x', 1700000000000 + k, k)"
-NEW_IN_SQLITE = {
-    **THE_SAME,
-    "id": ID,
+SQLITE_ID = "printf('pay_%012x%020x', 1700000000000 + k, k)"
+SQLITE_VALUES = {
+    **COMMON_VALUES,
+    "id": SQLITE_ID,
     "tries.id": "NULL",
-    "outbox.id": f"{ID} || '.3'",
-    "challenge": ID,
-    "payment_id": ID,
+    "outbox.id": f"{SQLITE_ID} || '.3'",
+    "challenge": SQLITE_ID,
+    "payment_id": SQLITE_ID,
     "seq": "NULL",
     "digest": "randomblob(32)",
     "reference": "hex(randomblob(12))",
 }
-"""What differs from row to row; everything else is as in the payment that was made."""
+"""The columns that differ from row to row; everything else is copied."""
 
-IN_POSTGRES = "'pay_' || lpad(to_hex(1700000000000 + k), 12, '0') || lpad(to_hex(k), 20, '0')"
-NEW_IN_POSTGRES = {
-    **THE_SAME,
-    "id": IN_POSTGRES,
+POSTGRES_ID = "'pay_' || lpad(to_hex(1700000000000 + k), 12, '0') || lpad(to_hex(k), 20, '0')"
+POSTGRES_VALUES = {
+    **COMMON_VALUES,
+    "id": POSTGRES_ID,
     "tries.id": "nextval(pg_get_serial_sequence('tries', 'id'))",
-    "outbox.id": f"{IN_POSTGRES} || '.3'",
-    "challenge": IN_POSTGRES,
-    "payment_id": IN_POSTGRES,
+    "outbox.id": f"{POSTGRES_ID} || '.3'",
+    "challenge": POSTGRES_ID,
+    "payment_id": POSTGRES_ID,
     "seq": "nextval(pg_get_serial_sequence('events', 'seq'))",
     "digest": "decode(md5(k::text) || md5('d' || k::text), 'hex')",
     "reference": "upper(md5('r' || k::text))",
 }
 
 
-def in_sqlite(file: Path, rows: int) -> None:
+def fill_sqlite(file: Path, rows: int) -> None:
     """Copy the one payment in ``file`` until there are ``rows``."""
     db = sqlite3.connect(file, isolation_level=None)
     db.executescript("PRAGMA foreign_keys = 0; PRAGMA synchronous = 0; PRAGMA journal_mode = memory; BEGIN")
@@ -51,7 +51,7 @@ def in_sqlite(file: Path, rows: int) -> None:
         db.execute(
             "WITH RECURSIVE series (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM series WHERE k < ?) "
             f"INSERT INTO {table} ({', '.join(columns)}) "
-            f"SELECT {', '.join(_value(table, column, NEW_IN_SQLITE) for column in columns)} FROM series, {table} t "
+            f"SELECT {', '.join(_value(table, column, SQLITE_VALUES) for column in columns)} FROM series, {table} t "
             f"WHERE t.rowid <= (SELECT max(rowid) FROM {table}) ORDER BY k",
             (rows,),
         )
@@ -60,24 +60,24 @@ def in_sqlite(file: Path, rows: int) -> None:
     db.close()
 
 
-def in_postgres(server: Postgres, url: str, rows: int) -> None:
-    """The same in a database of ``server``."""
+def fill_postgres(server: Postgres, url: str, rows: int) -> None:
+    """Copy the one payment in a database of ``server`` ``rows`` times."""
     server.run(url, *_statements(server, url, rows))
     server.run(url, "VACUUM ANALYZE")
 
 
 def _statements(server: Postgres, url: str, rows: int) -> list[str]:
-    made = ["SET session_replication_role = replica"]  # no foreign key is looked at, row by row
+    statements = ["SET session_replication_role = replica"]  # no foreign key is checked row by row
     for table in TABLES:
-        asked = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY 1"
-        columns = [row["column_name"] for row in server.run(url, asked)]
-        made.append(
+        names = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY 1"
+        columns = [row["column_name"] for row in server.run(url, names)]
+        statements.append(
             f"INSERT INTO {table} ({', '.join(columns)}) "
-            f"SELECT {', '.join(_value(table, column, NEW_IN_POSTGRES) for column in columns)} "
+            f"SELECT {', '.join(_value(table, column, POSTGRES_VALUES) for column in columns)} "
             f"FROM generate_series(1, {rows}::bigint) AS k, {table} t ORDER BY k"
         )
-    return made
+    return statements
 
 
-def _value(table: str, column: str, new: Mapping[str, str]) -> str:
-    return new.get(f"{table}.{column}", new.get(column, f"t.{column}"))
+def _value(table: str, column: str, values: Mapping[str, str]) -> str:
+    return values.get(f"{table}.{column}", values.get(column, f"t.{column}"))

@@ -1,0 +1,143 @@
+"""A rail that answers at once without a network, and a teller for it: all the time is riel's and the journal's."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import ClassVar
+
+from riel import (
+    Answer,
+    Capabilities,
+    Draft,
+    Guarantees,
+    Lookup,
+    Mint,
+    Order,
+    Payee,
+    Payment,
+    Prepared,
+    Rail,
+    RailSettings,
+    Receipt,
+    Refund,
+    Status,
+    yes,
+)
+from riel.catalog import Offered
+from riel.confirm import Asked, Setup
+from riel.confirm.mac import OwnCodes
+from riel.journal import Journal
+from riel.teller import Clients, Desk, Teller
+
+KEY = b"k" * 32
+
+
+class InstantPayment(Payment):
+    """The arguments of a payment."""
+
+    account: str
+
+    def payee(self) -> Payee:
+        return Payee(self.account, "Nobody")
+
+
+class InstantLookup(Lookup):
+    """The arguments of a look-up."""
+
+    reference: str
+
+
+class InstantRefund(Refund):
+    """The arguments of a refund."""
+
+    reference: str
+
+
+class InstantReceipt(Receipt):
+    """The receipt of a payment."""
+
+    reference: str | None = None
+
+
+class InstantClient:
+    """A provider that settles each order at once."""
+
+    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+        return Prepared(reference=mint.text(24), body=b"x" * 200)
+
+    async def send(self, order: Order) -> Answer:
+        return Answer(status=Status.SETTLED, rail_id="1", amount=order.money.amount, currency=order.money.currency)
+
+    async def refund(self, order: Order) -> Answer:
+        return Answer(status=Status.SETTLED)
+
+    async def status(self, order: Order) -> Answer | None:
+        return None
+
+
+@asynccontextmanager
+async def connect(settings: RailSettings, transport: object = None) -> AsyncIterator[InstantClient]:
+    """Open a client."""
+    yield InstantClient()
+
+
+GUARANTEES = Guarantees(
+    dedupe="by_key",
+    dedupe_window=timedelta(hours=1),
+    refusals_stored=True,
+    refusals=frozenset(),
+    lookup="by_reference",
+    lookup_lag=timedelta(0),
+    absence_after=None,
+    watch=timedelta(0),
+    returns=timedelta(0),
+    settles="at_once",
+    refunds="by_rail",
+    send_deadline=timedelta(seconds=5),
+)
+RAIL = Rail(
+    name="instant",
+    title="Instant",
+    currency="MXN",
+    payment=InstantPayment,
+    lookup=InstantLookup,
+    refund=InstantRefund,
+    receipt=InstantReceipt,
+    connect=connect,
+    settings=RailSettings,
+    errors={},
+    capabilities=Capabilities(refund=yes, partial_refund=yes),
+    guarantees=GUARANTEES,
+)
+
+
+class ComputedCodes(OwnCodes):
+    """A factor that shows nothing: the code is computed from its key."""
+
+    name: ClassVar[str] = "computed"
+    sandbox_only: ClassVar[bool] = True
+    linked: ClassVar[bool] = True
+
+    @classmethod
+    def open(cls, setup: Setup) -> "ComputedCodes":
+        return cls(setup.key)
+
+    async def ask(self, asked: Asked) -> str:
+        return ""
+
+
+OFFERED = Offered(
+    rail=RAIL,
+    distribution="none",
+    version="0",
+    entry_point="instant",
+    settings=RailSettings(base_url="http://127.0.0.1:1"),
+    mode="sandbox",
+    guarantees=GUARANTEES,
+)
+
+
+def teller_at(journal: Journal) -> Teller:
+    """Return a teller with this rail only."""
+    rails = {"instant": OFFERED}
+    return Teller(Desk(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY)))

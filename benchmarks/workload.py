@@ -1,0 +1,133 @@
+"""Payments through a journal, many sessions at a time: confirmed, made from their first call on, or only recorded.
+
+Each session has a principal of its own and makes one payment after the other. The journal is closed at the end.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from benchmarks.instant_rail import KEY, OFFERED, InstantPayment, teller_at
+from riel import Money
+from riel.confirm import Terms, code_for
+from riel.journal import Journal, PaymentRecord, State
+from riel.rail import utc_now
+from riel.teller import Call, Teller
+from riel.teller.desk import asked_of
+from riel.testing.journal import a_question, an_intent, moved, plainly, tried
+
+AGAIN = timedelta(minutes=10)
+CLOSE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How many seconds the whole work took, and each payment of it."""
+
+    seconds: float
+    payments: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Payments a second."""
+        return len(self.payments) / self.seconds
+
+
+async def confirm_payments(journal: Journal, sessions: int, payments: int, principal: str) -> Durations:
+    """Confirm payments whose challenges are open already: their first calls are not measured."""
+    teller = teller_at(journal)
+    challenged = [await _challenge(teller, n, f"{principal} {n % sessions}") for n in range(payments)]
+    work = [iter(challenged[number::sessions]) for number in range(sessions)]
+
+    async def confirm(session: int) -> bool:
+        if (payment := next(work[session], None)) is None:
+            return False
+        await _confirm(teller, *payment)
+        return True
+
+    durations = await _timed(sessions, confirm)
+    await teller.close(CLOSE)
+    return durations
+
+
+async def make_payments(journal: Journal, sessions: int, payments: int, principal: str) -> Durations:
+    """Make whole payments, each from its first call to its settlement."""
+    teller, numbers = teller_at(journal), iter(range(payments))
+
+    async def make(session: int) -> bool:
+        if (n := next(numbers, None)) is None:
+            return False
+        await _confirm(teller, *await _challenge(teller, n, f"{principal} {session}"))
+        return True
+
+    durations = await _timed(sessions, make)
+    await teller.close(CLOSE)
+    return durations
+
+
+async def record_payments(journal: Journal, sessions: int, payments: int, principal: str) -> Durations:
+    """Only record whole payments: the calls of the journal that a payment makes, and nothing else of it."""
+    numbers = iter(range(payments))
+
+    async def record(session: int) -> bool:
+        if (n := next(numbers, None)) is None:
+            return False
+        await _record(journal, f"{principal} {session}", f"{principal} {n}")
+        return True
+
+    durations = await _timed(sessions, record)
+    await journal.close()
+    return durations
+
+
+async def _timed(sessions: int, work: Callable[[int], Awaitable[bool]]) -> Durations:
+    """Repeat ``work(session)`` in each session until it returns false."""
+    durations: list[float] = []
+
+    async def run(session: int) -> None:
+        begun = time.perf_counter()
+        while await work(session):
+            ended = time.perf_counter()
+            durations.append(ended - begun)
+            begun = ended
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(run(session) for session in range(sessions)))
+    return Durations(time.perf_counter() - begun, durations)
+
+
+async def _challenge(teller: Teller, n: int, principal: str) -> tuple[Call, str]:
+    """Open a challenge, and return the call that it is about and its code."""
+    payment = InstantPayment(amount=1000 + n, account="1234567890")
+    terms = Terms(
+        kind="payment",
+        rail=OFFERED.rail.name,
+        mode="sandbox",
+        principal=principal,
+        payer=OFFERED.payer,
+        payee=payment.payee(),
+        money=Money(payment.amount, "MXN"),
+        arguments={"amount": payment.amount, "account": payment.account},
+    )
+    call = Call(terms=terms, offered=OFFERED, model=payment)
+    challenge, _ = await teller.ask(call)
+    return call, code_for(KEY, asked_of(challenge))
+
+
+async def _confirm(teller: Teller, call: Call, code: str) -> None:
+    record = await teller.confirm(call, code)
+    assert record.state == "settled"
+
+
+async def _record(journal: Journal, principal: str, name: str) -> None:
+    at = utc_now()
+    question = a_question(name, principal=principal, created_at=at, expires_at=at + timedelta(minutes=10))
+    await journal.open_challenge(question, plainly, again_within=AGAIN, no_stays=AGAIN)
+    await journal.asked(question.id, at)
+    (challenge,) = await journal.challenges(question.principal, question.digest)
+    counted = await tried(journal, challenge, at)
+    record = await journal.confirm_and_intend(counted, challenge.id, None, an_intent(name), at)
+    assert isinstance(record, PaymentRecord)
+    await moved(journal, record, State.SETTLED, at, settled_at=at)
