@@ -1,7 +1,8 @@
 """What the documentation shows is true: commands run, settings are read, links lead somewhere, pages are up to date.
 
-The blocks of a page are run in their order, in one shell and one empty folder. Two comments in front of a block say
-otherwise: ``<!-- not run: why -->``, and ``<!-- file: name -->`` for what the reader is to save under that name.
+The blocks of a page are run in their order, in one shell and one empty folder. A comment in front of a block says
+otherwise: ``<!-- not run: why -->``; ``<!-- file: name -->`` for what the reader is to save under that name; and
+``<!-- from: page or command -->`` for an excerpt, which is compared with what it is from.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ PAGES = sorted({ROOT / "README.md", ROOT / "packages/core/README.md", *(ROOT / "
 LINKING = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("changes/*.md"), *ROOT.glob("packages/*/*.md")})
 """The pages above, whose commands are run, and those that are only read."""
 PATIENCE = 120
+WRITE_A_RAIL = ROOT / "docs/rails/write-a-rail.md"
 PROJECTS = sorted(ROOT.glob("packages/*/pyproject.toml"))
 PORT = "8410"
 """The port of the pages, which may be taken here: each page gets one that is free."""
@@ -114,7 +116,7 @@ def script(page: Path) -> str:
         parts.append(f"echo '## {block}' >&2")
         if block.mark == "file":
             parts.append(f"cat > {block.words} <<'OF FILE'\n{block.text}OF FILE")
-        elif block.mark == "not run" or block.language not in RUN:
+        elif block.mark in {"not run", "from"} or block.language not in RUN:
             continue
         elif block.language == "sh":
             parts.append(block.text)
@@ -198,9 +200,9 @@ def test_the_settings_that_are_shown_are_settings(block: Block, tmp_path: Path, 
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_rail_of_the_readme_works(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_rail_that_is_explained_works(tmp_path: Path, environment: dict[str, str]) -> None:
     """It is found by its entry point, offered with the three tools, and a payment by it that cannot leave says so."""
-    files = {block.words: block.text for block in blocks(ROOT / "README.md") if block.mark == "file"}
+    files = {block.words: block.text for block in blocks(WRITE_A_RAIL) if block.mark == "file"}
     project = tomllib.loads(files["pyproject.toml"])["project"]
     (tmp_path / "rail_zap.py").write_text(files["rail_zap.py"])
     info = tmp_path / f"rail_zap-{project['version']}.dist-info"
@@ -254,8 +256,7 @@ def same(line: str) -> str:
 
 
 def test_the_excerpt_of_the_demo_is_what_it_prints(tmp_path: Path, environment: dict[str, str]) -> None:
-    (excerpt,) = [block for block in EVERY if block.mark == "from"]
-    assert excerpt.words == "riel demo"
+    (excerpt,) = [block for block in EVERY if (block.mark, block.words) == ("from", "riel demo")]
     ran = subprocess.run(
         [sys.executable, "-m", "riel", "demo"],
         cwd=tmp_path,
@@ -275,6 +276,12 @@ def anchors(page: Path) -> set[str]:
     """The names by which headings of a page can be linked to, as the common renderers make them."""
     titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text("utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_excerpt_of_a_page_stands_there_in_that_order() -> None:
+    for excerpt in [block for block in EVERY if block.mark == "from" and block.words.endswith(".md")]:
+        rest = iter([line for block in blocks(ROOT / excerpt.words) for line in block.text.splitlines()])
+        assert [line for line in excerpt.text.splitlines() if line not in rest] == []
 
 
 @pytest.mark.parametrize("page", LINKING, ids=page_id)
