@@ -44,7 +44,7 @@ IN_WHEELS = {
     ),
     "rail_fintoc": ("rail_fintoc/py.typed", "rail_fintoc/docs/transfers.md"),
     "rail_mock": ("rail_mock/py.typed",),
-    "rail_spei": ("rail_spei/py.typed", "rail_spei/docs/paying.md", "rail_spei/institutions/banks.csv"),
+    "rail_spei": ("rail_spei/py.typed", "rail_spei/docs/payments.md", "rail_spei/institutions/banks.csv"),
 }
 
 nox.options.default_venv_backend = "uv"
