@@ -8,8 +8,8 @@ import pytest
 from rail_fintoc.pretend.magic import payee_of
 from rail_fintoc.pretend.opening import fixed
 
-from .support.agent import Agent, Point
-from .support.killing import Stage, firsts, until_written
+from .support.agent import Agent
+from .support.killing import Stage
 from .support.processes import Nursery
 from .support.rails import FINTOC
 
@@ -41,13 +41,8 @@ async def a_payment(agent: Agent) -> None:
     assert len(agent.bank.debits()) == 1
 
 
-def each(points: list[Point]) -> list[list[Point]]:
-    return [[point] for point in points]
-
-
 async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
-    (passed,) = await stage.play(a_payment, **AT_ONCE)
-    places = each(firsts(until_written(passed, "intend:before")))
+    places = await stage.places(a_payment, "intend:before", **AT_ONCE)
     assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
 
 
@@ -85,7 +80,7 @@ async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [None, *FAULTS])
 async def test_every_fault_at_every_point(stage: Stage, fault: str | None) -> None:
-    how: dict[str, Any] = {**AT_ONCE, "fault": FAULTS[fault]} if fault else {**AT_ONCE}
-    (passed,) = await stage.play(a_payment, **how)
-    print(f"one payment through Fintoc passes {len(passed)} crash points, {len(firsts(passed))} of them different")
-    assert await stage.play_each(a_payment, each(passed), **how) == {}
+    how: dict[str, Any] = {**AT_ONCE, "rounds": True} | ({"fault": FAULTS[fault]} if fault else {})
+    places = await stage.places(a_payment, **how)
+    print(f"one payment through Fintoc is killed at {len(places)} places")
+    assert await stage.play_each(a_payment, places, **how) == {}

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def stage(nursery: Nursery, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(nursery, tmp_path, module="naive")
+    stage = Stage(nursery, tmp_path, module="naive", victim="naive")
     yield stage
     stage.close()
 

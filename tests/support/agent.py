@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .bank import Bank
-from .processes import PATIENCE, Nursery
+from .processes import PATIENCE, Nursery, until
 from .rails import MOCK
 from .server import Envelope, Gone, Home, Server
 
 Point = tuple[str, int]
-"""A crash point, and which pass of it: ``("commit:after", 5)``."""
+"""A crash point, and which pass of it: ``("send:before", 1)``."""
 
 PAYEE = dict(MOCK.payee)
 FINAL = {"success", "rejected", "returned", "refunded"}
@@ -23,7 +23,8 @@ FINAL = {"success", "rejected", "returned", "refunded"}
 class Agent:
     """One agent at one installation. ``deaths`` are the points at which its first servers are killed, one each.
 
-    ``told`` is every answer it got; ``killed`` counts the servers that died under it.
+    ``told`` is every answer it got; ``killed`` counts the servers that died under it. ``module`` is installed in each
+    server, except that ``victim``, where there is one, is installed in the first ``victims`` of them.
     """
 
     nursery: Nursery
@@ -32,6 +33,8 @@ class Agent:
     deaths: Sequence[Point] = ()
     principal: str = "local"
     module: str | None = None
+    victim: str | None = None
+    victims: int = 1
     told: list[Envelope] = field(default_factory=list)
     killed: int = 0
     _server: Server | None = None
@@ -87,15 +90,18 @@ class Agent:
         async with self._one_at_a_time:
             if self._server is None:
                 death = self.deaths[self.killed] if self.killed < len(self.deaths) else None
+                trace = self.trace(self.killed)
                 self._server = await Server.open(
                     self.nursery,
                     self.home,
                     self.bank,
                     principal=self.principal,
-                    trace=self.trace(self.killed),
+                    trace=trace,
                     strike=(*death, signal.SIGKILL) if death else None,
-                    module=self.module,
+                    module=(self.victim if self.killed < self.victims else None) or self.module,
                 )
+                if self.victim is not None:
+                    await _first_round_over(self._server, trace)
             return self._server
 
     def trace(self, number: int) -> Path:
@@ -113,6 +119,15 @@ class Agent:
             assert status == -signal.SIGKILL, f"a server ended by itself with status {status}: {said}"
             self.killed += 1
             self._server = None
+
+
+async def _first_round_over(server: Server, trace: Path) -> None:
+    """Wait until it has made the round of its start, or was killed in it: no call comes in between."""
+
+    def over() -> bool:
+        return server.process.over() or (trace.exists() and "pause:before 1\n" in trace.read_text())
+
+    await until(over, "the first round")
 
 
 def _known(answer: Envelope) -> bool:

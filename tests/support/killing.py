@@ -15,18 +15,31 @@ from .rails import MOCK, Tested
 from .server import Home
 
 AT_ONCE = 4
-TRIES = 3
-"""Background work goes on beside a payment, so the n-th commit is not always the same one, or is made together with
-another: where a point is not reached, the story is played again."""
+
+BY_THE_CLOCK = ("answer_within", "as_it_stands", "by_reference", "claim:", "pause")
+"""What rounds and repeated calls pass when their time has come: no place to be killed at where there are rounds."""
 
 Story = Callable[[Agent], Awaitable[object]]
 
 
 class Stage:
-    """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time."""
+    """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time.
 
-    def __init__(self, nursery: Nursery, folder: Path, *, module: str | None = None, rail: Tested = MOCK) -> None:
+    ``module`` is installed in each server. Unless a story needs ``rounds``, the first server makes one round and no
+    other (``victim``): what the story passes is then the same in every run, and each kill comes to pass.
+    """
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        folder: Path,
+        *,
+        module: str | None = None,
+        victim: str | None = "one_round",
+        rail: Tested = MOCK,
+    ) -> None:
         self._rail = rail
+        self._victim = victim
         self._nursery = nursery
         self._folder = folder
         self._module = module
@@ -38,37 +51,50 @@ class Stage:
         """Close the banks."""
         self._open.close()
 
-    async def play(self, story: Story, deaths: Sequence[Point] = (), **how: Any) -> list[list[Point]]:
+    async def play(
+        self, story: Story, deaths: Sequence[Point] = (), *, rounds: bool = True, victims: int = 1, **how: Any
+    ) -> list[list[Point]]:
         """The points that each server passed, the n-th of which is killed at the n-th of ``deaths``.
 
+        :param victims: how many servers make one round only, where the story needs no ``rounds``.
         :param how: ``fault``, which the bank is told to have first; and the bank's settings.
         :raises AssertionError: something that must hold does not, or the story is never killed there.
         """
-        for _ in range(TRIES):
-            agent = await self._played(story, deaths, **how)
-            if agent.killed == len(deaths):
-                return [points(agent.trace(number)) for number in range(agent.killed + 1)]
-        raise AssertionError(f"never reached: {named(deaths)}")
+        agent = await self._played(story, deaths, 0 if rounds else max(victims, len(deaths)), **how)
+        assert agent.killed == len(deaths), f"never reached: {named(deaths)}"
+        return [points(agent.trace(number)) for number in range(agent.killed + 1)]
 
-    async def places(self, story: Story, first: str, **how: Any) -> list[list[Point]]:
-        """Each point from ``first`` to the last outcome written, to be killed at one after the other.
+    async def places(
+        self, story: Story, first: str = "", *, every: bool = False, rounds: bool = False, **how: Any
+    ) -> list[list[Point]]:
+        """Where to kill the server of a story, at one place after the other.
 
-        The story is played twice, and only what both plays passed is a place: who takes up a payment whose answer was
-        lost, a round or whoever asks, is chance. The rounds themselves (``claim``) come by the clock.
+        :param first: from where on, until the last outcome is written; everywhere where it is empty.
+        :param every: each pass of a point and not only the first.
         """
-        one, other = [(await self.play(story, **how))[0] for _ in range(2)]
-        by_the_clock = [point for point in one if point[0].startswith("claim")]
-        return [[point] for point in firsts(until_written(one, first)) if point in other and point not in by_the_clock]
+        (passed,) = await self.play(story, rounds=rounds, **how)
+        wanted = until_written(passed, first) if first else passed
+        if not every:
+            wanted = firsts(wanted)
+        return [[point] for point in wanted if not (rounds and point[0].startswith(BY_THE_CLOCK))]
 
     async def _played(
-        self, story: Story, deaths: Sequence[Point], fault: dict[str, Any] | None = None, **bank: str
+        self, story: Story, deaths: Sequence[Point], victims: int, fault: dict[str, Any] | None = None, **bank: str
     ) -> Agent:
         home = Home(self._folder / f"home-{next(self._numbers)}")
         home.folder.mkdir(parents=True)
         with self._bank(bank) as here:
             if fault:
                 here.fault(**fault)
-            agent = Agent(self._nursery, home, here, deaths, module=self._module)
+            agent = Agent(
+                self._nursery,
+                home,
+                here,
+                deaths,
+                module=self._module,
+                victim=self._victim if victims else None,
+                victims=victims,
+            )
             try:
                 await story(agent)
                 await agent.leave()
@@ -77,14 +103,16 @@ class Stage:
                 await agent.close()
             return agent
 
-    async def play_each(self, story: Story, places: Iterable[Sequence[Point]], **how: Any) -> dict[str, str]:
+    async def play_each(
+        self, story: Story, places: Iterable[Sequence[Point]], *, rounds: bool = False, **how: Any
+    ) -> dict[str, str]:
         """What did not hold, by where it was killed."""
         free = asyncio.Semaphore(AT_ONCE)
 
         async def one(deaths: Sequence[Point]) -> str | None:
             async with free:
                 try:
-                    await self.play(story, deaths, **how)
+                    await self.play(story, deaths, rounds=rounds, **how)
                 except Exception as failure:
                     return f"{failure!r:.500}"
                 return None

@@ -44,6 +44,10 @@ IMPORTED = (
 """Whatever a server or a bank would import for itself, sooner or later."""
 
 
+NOT_OF_A_STEP = ("answer_within", "as_it_stands", "by_", "claim:", "confirm", "pause")
+"""Points of a call that waits, or of a round that finds nothing due, while the work on a payment goes on."""
+
+
 def main() -> None:
     """Serve requests until fd 0 ends."""
     asked = socket.socket(fileno=os.dup(0))
@@ -107,11 +111,21 @@ def _child(request: dict[str, Any], descriptors: list[int]) -> int:
 
 
 def _watcher(trace: str | None, strike: list[Any] | None) -> Callable[[str], None]:
-    """Write down each crash point as it is passed, and strike this process at the given one."""
+    """Write down each crash point as it is passed, and strike this process at the given one.
+
+    A commit is named with the step that it belongs to, ``commit:before@record:before``, so that a kill in it means the
+    same one in every run, however many others came before it.
+    """
     written = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if trace else None
     passed: Counter[str] = Counter()
+    step = "start"
 
     def watch(name: str) -> None:
+        nonlocal step
+        if name.startswith("commit:"):
+            name = f"{name}@{step}"
+        elif name == "claim" or (name.endswith(":before") and not name.startswith(NOT_OF_A_STEP)):
+            step = name
         passed[name] += 1
         if written is not None:
             os.write(written, f"{name} {passed[name]}\n".encode())

@@ -251,7 +251,9 @@ class Teller:
         await self.take_up_one(record)
 
     async def _make_rounds(self) -> None:
-        """Take up what is due, every ``look_every``, for as long as the teller lives."""
+        """Take up what is due, every ``rounds_every``, for as long as the teller lives."""
+        pace = self.desk.pace
+        every = pace.look_every if pace.rounds_every is None else pace.rounds_every
         while True:
             try:
                 await self.make_round()
@@ -259,7 +261,7 @@ class Teller:
                 log.warning("the journal cannot be read now; unresolved payments wait")
             except Exception as failure:
                 log.error("a round failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
-            await step("pause", asyncio.sleep(self.desk.pace.look_every.total_seconds()))
+            await step("pause", asyncio.sleep(every.total_seconds()))
 
     async def make_round(self) -> None:
         """Take up what is due now, and seal the record when it is time."""

@@ -26,6 +26,7 @@ class Pace:
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
     call again. ``again_within``: how long an identical payment is called the second one. ``no_stays``: how long a
     refusal by the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
+    ``rounds_every``: the pause between two rounds over all that is due, ``look_every`` where it is ``None``.
     """
 
     answer_within: timedelta = timedelta(seconds=4)
@@ -35,6 +36,7 @@ class Pace:
     no_stays: timedelta = timedelta(hours=24)
     resend_within: timedelta = timedelta(hours=24)
     look_every: timedelta = timedelta(seconds=1)
+    rounds_every: timedelta | None = None
     anchor_every: timedelta = timedelta(minutes=5)
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
