@@ -57,11 +57,14 @@ class Result:
     error: str = ""
 
 
-def print_table(results: Iterable[Result], baseline: Mapping[str, float], date: str) -> None:
-    """Print the figures, each with its ratio in the baseline of ``date``, and the measurements that failed."""
-    table = Table(title="riel beside its peers, in one run on one machine", show_lines=False)
+def print_table(results: Iterable[Result], baseline: Mapping[str, float], notes: Iterable[str]) -> None:
+    """Print the figures, each with its ratio in the baseline, and the measurements that failed.
+
+    :param notes: the conditions of the baseline, printed below the table.
+    """
+    table = Table(title="riel beside its peers, in one run on one machine")
     table.add_column("figure")
-    for column in ("riel", "peer", "ratio", f"baseline {date[:10]}".strip(), "change"):
+    for column in ("riel", "peer", "ratio", "baseline", "change"):
         table.add_column(column, justify="right")
     table.add_column("goal")
     failed = []
@@ -73,6 +76,8 @@ def print_table(results: Iterable[Result], baseline: Mapping[str, float], date: 
             failed.append(result)
     console = Console(width=170)
     console.print(table)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
     for result in failed:
         console.print(f"{result.measurement} failed: {result.error}", style="bold red", markup=False, highlight=False)
 

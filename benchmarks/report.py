@@ -1,10 +1,12 @@
-"""The machine-readable form of a run: what was measured, when, at which commit and on what machine."""
+"""The machine-readable form of the figures: what was measured, when, at which commit and on what machine."""
 
 import json
 import os
 import platform
+import re
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,49 +23,58 @@ BASELINE = Path(__file__).with_name("baseline.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run."""
+    """One measurement with its conditions.
+
+    :param commit: 40 hexadecimal digits, with ``-dirty`` where there were changes that no commit had.
+    :param machine: what :func:`machine_facts` returns.
+    """
 
     date: str
     commit: str
     machine: Mapping[str, Any]
-    results: tuple[Result, ...]
+    result: Result
 
     @property
     def ratios(self) -> dict[str, float]:
         """The ratio of each figure that had a peer, by the figure's name."""
-        figures = (figure for result in self.results for figure in result.figures)
-        return {figure.name: figure.ratio for figure in figures if figure.ratio is not None}
+        return {figure.name: figure.ratio for figure in self.result.figures if figure.ratio is not None}
 
-    @classmethod
-    def read(cls, file: Path) -> "Report":
-        """Read what :meth:`write` wrote."""
-        values = json.loads(file.read_text("utf-8"))
-        results = tuple(
-            Result(
-                measurement=measurement["measurement"],
-                figures=tuple(_from_json(figure) for figure in measurement["figures"]),
-                error=measurement["error"],
-            )
-            for measurement in values["measurements"]
-        )
-        return cls(date=values["date"], commit=values["commit"], machine=values["machine"], results=results)
+    @property
+    def conditions(self) -> str:
+        """One line on the date, the commit and the machine. Figures of other conditions cannot be compared."""
+        machine = ", ".join(f"{name} {value}" for name, value in self.machine.items() if value not in (None, ""))
+        return f"{self.date[:10]}, commit {self.commit[:12]}, {machine}"
 
-    def write(self, file: Path) -> None:
-        """Write it as JSON, with the values of each round."""
-        measurements = [
-            {
-                "measurement": result.measurement,
-                "error": result.error,
-                "figures": [_to_json(figure) for figure in result.figures],
-            }
-            for result in self.results
-        ]
-        values = {"date": self.date, "commit": self.commit, "machine": self.machine, "measurements": measurements}
-        file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+def read_reports(file: Path) -> dict[str, Report]:
+    """Read what :func:`write_reports` wrote: the last report of each measurement, by its name."""
+    reports = {}
+    for name, values in json.loads(file.read_text("utf-8")).items():
+        figures = tuple(_from_json(figure) for figure in values["figures"])
+        result = Result(measurement=name, figures=figures, error=values["error"])
+        reports[name] = Report(date=values["date"], commit=values["commit"], machine=values["machine"], result=result)
+    return reports
+
+
+def write_reports(file: Path, reports: Mapping[str, Report]) -> None:
+    """Write them as JSON, with the values of each round."""
+    values = {
+        name: {
+            "date": report.date,
+            "commit": report.commit,
+            "machine": dict(report.machine),
+            "error": report.result.error,
+            "figures": [_to_json(figure) for figure in report.result.figures],
+        }
+        for name, report in reports.items()
+    }
+    text = json.dumps(values, indent=1, ensure_ascii=False)
+    rounds = re.sub(r"\[\s+([-\d.e,\s]+?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]", text)
+    file.write_text(rounds + "\n", "utf-8")
 
 
 def _to_json(figure: Figure) -> dict[str, Any]:
-    values: dict[str, Any] = {
+    return {
         "name": figure.name,
         "ratio": _short(figure.ratio),
         **_series_to_json(figure.ours),
@@ -71,7 +82,6 @@ def _to_json(figure: Figure) -> dict[str, Any]:
         "peer": {"name": figure.peer_name, **(_series_to_json(figure.peer) if figure.peer else {})},
         "goal": figure.goal,
     }
-    return values
 
 
 def _series_to_json(series: Series) -> dict[str, Any]:
@@ -114,12 +124,14 @@ def revision() -> str:
 
 
 def machine_facts() -> dict[str, Any]:
-    """What a figure depends on besides the code: processors, versions, and how busy the machine is already."""
+    """What a figure depends on besides the code: processors, file system, versions, and how busy the machine is."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "load_at_start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "storage": _storage(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else None,
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "postgresql": _postgres_version(),
@@ -130,6 +142,15 @@ def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _storage() -> str:
+    """The type of the file system that holds the databases."""
+    folder = Path(os.environ.get("BENCHMARK_FOLDER") or tempfile.gettempdir()).resolve()
+    mounts = Path("/proc/mounts")
+    lines = mounts.read_text("utf-8").splitlines() if mounts.exists() else []
+    types = {Path(line.split()[1]): line.split()[2] for line in lines}
+    return next((types[parent] for parent in (folder, *folder.parents) if parent in types), "")
 
 
 def _postgres_version() -> str:

@@ -26,6 +26,7 @@ class ServerProcess:
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self._arguments = [sys.executable, *arguments]
         self._environment = {**os.environ, **environment}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each start compiles all modules again
         self._requests = 0
 
     def __enter__(self) -> Self:
