@@ -65,7 +65,7 @@ def test_the_table_shows_the_ratio_of_the_baseline(run, tmp_path: Path) -> None:
     assert run("steady", "--rounds", "1", "--json", str(file))[0] == 0
     file.write_text(file.read_text().replace("4.0", "3.2"))
     status, printed = run("steady", "--rounds", "2", "--baseline", str(file))
-    (row,) = (line for line in printed.splitlines() if "steady" in line)
+    (row,) = (line for line in printed.splitlines() if "│ steady" in line)
     assert (status, row.replace("│", "").split()[-3:]) == (0, ["2", "1.6", "+25%"])
 
 
