@@ -136,9 +136,9 @@ def tools_page() -> str:
 
 
 async def _tools(codes: Path) -> str:
+    from riel.app import open_host
     from riel.config import read_settings
-    from riel.host import open_host
-    from riel.redact import Redactor
+    from riel.redaction import Redactor
 
     parts = [
         (
@@ -181,7 +181,7 @@ async def _tools(codes: Path) -> str:
 def _searching() -> list[str]:
     """The tool that every rail with documentation has."""
     from riel.tools.arguments import input_schema
-    from riel.tools.searching import ANSWER, DocsQuery
+    from riel.tools.search_docs import ANSWER, DocsQuery
 
     rows = [(f"`{name}`", _kind(about), about.get("description", "")) for name, about in ANSWER["properties"].items()]
     return [
@@ -236,9 +236,9 @@ def rail_page(name: str) -> str:
 
 
 async def _tools_of(name: str) -> list[str]:
+    from riel.app import open_host
     from riel.config import read_settings
-    from riel.host import open_host
-    from riel.redact import Redactor
+    from riel.redaction import Redactor
 
     folder = Path.cwd()
     os.environ.update(

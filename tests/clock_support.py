@@ -16,11 +16,11 @@ from riel.catalog import discover, offer
 from riel.config import Settings, resolving
 from riel.confirm import Setup, chosen
 from riel.guards import Guard
-from riel.journal import open_journal
-from riel.redact import Redactor
+from riel.journal.open import open_journal
+from riel.mcp import mcp_server
+from riel.payments import Clients, Desk, Teller
+from riel.redaction import Redactor
 from riel.sandbox import Banks, run_banks
-from riel.server import mcp_server
-from riel.teller import Clients, Desk, Teller
 from riel.tools import every_tool
 
 from .wire_checks import Answer, checked

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from riel.cli import main
-from riel.demo.story import INVOICE
+from riel.demo.script import INVOICE
 
 PATIENCE = 60
 
@@ -191,7 +191,7 @@ def test_what_is_not_as_told_is_said_and_ends_it(
 def test_a_server_that_does_not_start_is_said_with_its_last_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("riel.demo.stage.RIEL", (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
+    monkeypatch.setattr("riel.demo.environment.RIEL", (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
     assert main(["demo"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "the story broke off" in printed

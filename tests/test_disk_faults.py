@@ -21,7 +21,8 @@ from filelock import FileLock
 
 from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
-from riel.journal.sqlite import SqliteJournal, opening
+from riel.journal.sqlite import SqliteJournal
+from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.owners import Owners
 from riel.journal.sqlite.writer import Writer
 

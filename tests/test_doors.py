@@ -43,11 +43,11 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
         pytest.param("import riel.config\nriel.config.read_settings()", set(), id="reading the settings"),
         pytest.param("from riel.cli import main\nmain(['--version'])", set(), id="riel --version"),
         pytest.param("from riel.cli import main\nmain(['rails', '--json'])", {"typer", "rich"}, id="riel rails"),
-        pytest.param("from riel.journal import open_journal", set(), id="keeping the journal"),
+        pytest.param("from riel.journal.open import open_journal", set(), id="keeping the journal"),
         pytest.param(
-            "from riel.teller import Teller\nfrom riel.tools import every_tool", set(), id="paying, not served"
+            "from riel.payments import Teller\nfrom riel.tools import every_tool", set(), id="paying, not served"
         ),
-        pytest.param("from riel.server import mcp_server", SDK, id="riel serve"),
+        pytest.param("from riel.mcp import mcp_server", SDK, id="riel serve"),
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(does: str, may_load: set[str], tmp_path: Path) -> None:

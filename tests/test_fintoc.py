@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.pretend.magic import payee_of
-from rail_fintoc.pretend.opening import fixed
+from rail_fintoc.sandbox.magic import payee_of
+from rail_fintoc.sandbox.opening import fixed
 
 from .support.agent import Agent
 from .support.killing import Stage

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from riel.journal.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
-from riel.journal.export import line_of
+from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.export import line_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "how-to"
 KEY, NOW = "k" * 32, 1_772_452_800
@@ -71,7 +71,7 @@ def test_anything_else_is_refused(receiver: dict[str, Any], forgery: str) -> Non
 
 
 def test_it_is_what_riel_signs(receiver: dict[str, Any]) -> None:
-    from riel.outbox.delivery import signature
+    from riel.webhooks.outbound import signature
 
     headers = {"Riel-Timestamp": str(NOW), "Riel-Signature": signature(KEY, str(NOW), BODY)}
     assert receiver["verified"](headers, BODY, NOW) is not None

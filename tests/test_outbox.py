@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from riel.app import open_host
 from riel.config import read_settings
-from riel.host import open_host
 from riel.journal.sqlite import SqliteJournal
-from riel.redact import Redactor
+from riel.redaction import Redactor
 
 from .support.agent import PAYEE, Agent
 from .support.bank import Bank

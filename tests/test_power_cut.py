@@ -20,9 +20,10 @@ import pytest
 from riel.errors import JournalUnavailable, Misconfigured, NotAllowed
 from riel.guards import Hold
 from riel.journal import PaymentRecord, State
-from riel.journal.sqlite import SqliteJournal, opening
+from riel.journal.sqlite import SqliteJournal
+from riel.journal.sqlite import connect as opening
 from riel.money import Money
-from riel.testing.journal.given import NOW, SECOND, Tally, a_question, an_intent, asked_for, leased, moved
+from riel.testing.journal_contract.fixtures import NOW, SECOND, Tally, a_question, an_intent, asked_for, leased, moved
 
 from .support.database import journal_on
 from .support.memory import in_memory

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from rail_mock.settings import MockSettings
-from riel.journal import PaymentRecord, State, open_journal
+from riel.journal import PaymentRecord, State
+from riel.journal.open import open_journal
 from riel.money import Money
 from riel.rail import Payee
-from riel.testing.journal import an_intent, born, moved
+from riel.testing.journal_contract import an_intent, born, moved
 
 from .support.agent import PAYEE
 from .support.bank import Bank, open_bank

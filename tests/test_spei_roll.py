@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from riel.journal import PaymentRecord, State, open_journal
+from riel.journal import PaymentRecord, State
+from riel.journal.open import open_journal
 
 from .support.stp_office import Office, Stp, at_work, mexico
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rail_spei.pretend.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import Behaviour
 
 from .support.stp_office import AT_STP, OPEN, Stp, at_work, mexico
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from riel.errors import JournalUnavailable, NotConfirmed, NotFound, NothingSent, RielError
 from riel.journal import Challenge, PaymentRecord, State
-from riel.teller import Call, Teller
+from riel.payments import Call, Teller
 
 from .world import PACE, Gone
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from riel import Money, Status
 from riel.confirm import Asked
 from riel.journal import Challenge, PaymentRecord
-from riel.journal.chain import link
-from riel.journal.rows import when
+from riel.journal.audit.chain import link
+from riel.journal.columns import when
 
 from .kinds import SKEW
 from .loop import PROCESS, Process

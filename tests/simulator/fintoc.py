@@ -15,13 +15,13 @@ from rail_fintoc.api import JwsKey
 from rail_fintoc.api import Pace as Pacing
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.pretend.identity import SECRET_KEY, key_file
-from rail_fintoc.pretend.magic import payee_of
-from rail_fintoc.pretend.opening import ACCOUNT, CHILEAN_ACCOUNT
+from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
+from rail_fintoc.sandbox.magic import payee_of
+from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import Payment
 from riel.catalog import Offered
-from riel.teller import Pace
+from riel.payments import Pace
 
 from .fintoc_bank import PretendFintoc
 from .kinds import NOON

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from rail_fintoc.pretend.app import pretend_fintoc
-from rail_fintoc.pretend.behaviour import Behaviour
-from rail_fintoc.pretend.magic import Fate, fate_of
+from rail_fintoc.sandbox.app import pretend_fintoc
+from rail_fintoc.sandbox.behaviour import Behaviour
+from rail_fintoc.sandbox.magic import Fate, fate_of
 from riel import Debit, Status
 
 from .booking import Booking

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.sqlite import opening
+from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.store import SqliteJournal
 
 from .loop import Killed, Process

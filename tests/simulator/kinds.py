@@ -6,7 +6,7 @@ from random import Random
 from typing import Literal
 
 from riel import Guarantees
-from riel.guarantees import FOREVER
+from riel.rail.guarantees import FOREVER
 
 NOON = datetime(2026, 3, 7, 12, tzinfo=UTC)
 """When every world begins."""

@@ -11,8 +11,8 @@ import pyotp
 from riel import Capabilities, Lookup, Payee, Payment, Rail, RailSettings, Receipt, Refund, yes
 from riel.catalog import Offered
 from riel.confirm import Asked, Proof, Terms
-from riel.confirm.mac import OwnCodes
-from riel.confirm.totp import Totp
+from riel.confirm.bound_code import OwnCodes
+from riel.confirm.factors.totp import Totp
 from riel.errors import NotAllowed
 from riel.guards import Hold
 

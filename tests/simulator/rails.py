@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from riel import Payment
 from riel.catalog import Offered
-from riel.teller import Pace
+from riel.payments import Pace
 
 from . import kinds
 from .bank import Bank, Connection

@@ -23,11 +23,11 @@ from rail_spei.client import SpeiClient, opened
 from rail_spei.fields import check_digit
 from rail_spei.institutions import Catalogue
 from rail_spei.models import SpeiPayment
-from rail_spei.pretend.app import payable
+from rail_spei.sandbox.app import payable
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel import Payment
 from riel.catalog import Offered
-from riel.teller import Pace
+from riel.payments import Pace
 
 from .loop import PROCESS
 from .stp import AROUND_THE_ROLL, WATCH, PretendStp

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from rail_spei.pretend.app import pretend_stp
-from rail_spei.pretend.behaviour import Behaviour
+from rail_spei.sandbox.app import pretend_stp
+from rail_spei.sandbox.behaviour import Behaviour
 from riel import Debit, Status
 
 from .booking import Booking

@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 
 from riel import Money
 from riel.confirm import Terms, code_for
-from riel.confirm.totp import Enrolment
+from riel.confirm.factors.totp import Enrolment
 from riel.crash import at_crash_points
 from riel.errors import RielError
 from riel.journal import Challenge, PaymentRecord
-from riel.journal.rows import when
-from riel.teller import Call, Clients, Desk, Pace, Patience, Teller
-from riel.teller.desk import asked_of
+from riel.journal.columns import when
+from riel.payments import Call, Clients, Desk, Pace, Patience, Teller
+from riel.payments.context import asked_of
 
 from .checks import Checks
 from .faults import Faults

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from functools import partial
 
-from riel import host
-from riel.teller import Pace, Patience
+from riel import app as host
+from riel.payments import Pace, Patience
 
 
 def install() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import apsw
 
-from riel.journal.sqlite import SqliteJournal, opening
+from riel.journal.sqlite import SqliteJournal
+from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.owners import Owners
 from riel.journal.sqlite.writer import Writer
 

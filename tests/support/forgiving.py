@@ -6,9 +6,9 @@ hour.
 
 from functools import partial
 
-from riel import host
+from riel import app as host
 from riel.journal import Tally
-from riel.teller import Pace
+from riel.payments import Pace
 
 
 def install() -> None:

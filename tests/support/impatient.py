@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from riel.journal.sqlite import opening
+from riel.journal.sqlite import connect as opening
 
 
 def install() -> None:

@@ -7,9 +7,9 @@ from riel import Answer, Draft, Mint, NotSent, Order, OutcomeUnknown, Payment
 from riel.crash import step
 from riel.errors import NotConfirmed
 from riel.journal import ChallengeState, Counted, Intent, PaymentRecord
-from riel.teller import Call, Teller
-from riel.teller.desk import asked_of
-from riel.teller.verdict import from_answer
+from riel.payments import Call, Teller
+from riel.payments.context import asked_of
+from riel.payments.rules import from_answer
 
 TRIES = 3
 
@@ -70,7 +70,7 @@ def install() -> None:
     """Put it in the place of the real one."""
     import one_round
 
-    import riel.host
+    import riel.app
 
     one_round.install()
-    riel.host.Teller = NaiveTeller  # type: ignore[misc]
+    riel.app.Teller = NaiveTeller  # type: ignore[misc]

@@ -21,8 +21,8 @@ from riel.confirm import Asked, Proof, Terms, code_for
 from riel.errors import JournalUnavailable
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from riel.teller import Call, Clients, Desk, Pace, Patience, Teller
-from riel.teller.desk import asked_of
+from riel.payments import Call, Clients, Desk, Pace, Patience, Teller
+from riel.payments.context import asked_of
 
 from .processes import PATIENCE
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from riel.journal import Journal, PaymentRecord, State, open_journal
+from riel.journal import Journal, PaymentRecord, State
+from riel.journal.open import open_journal
 
 from .bank import Bank
 from .server import Envelope, Home

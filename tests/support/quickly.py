@@ -6,8 +6,11 @@ from functools import partial
 
 def install() -> None:
     """Shorten every wait of the outbox."""
-    import riel.outbox
+    import riel.webhooks.outbox
 
-    riel.outbox.Rhythm = partial(  # type: ignore[assignment, misc]
-        riel.outbox.Rhythm, first=timedelta(seconds=0.05), lease=timedelta(seconds=2), every=timedelta(seconds=0.05)
+    riel.webhooks.outbox.Rhythm = partial(  # type: ignore[assignment, misc]
+        riel.webhooks.outbox.Rhythm,
+        first=timedelta(seconds=0.05),
+        lease=timedelta(seconds=2),
+        every=timedelta(seconds=0.05),
     )

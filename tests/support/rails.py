@@ -25,7 +25,7 @@ class Tested:
 
 
 def _spei() -> Mapping[str, str]:
-    from rail_spei.pretend.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
+    from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
 
     # Near 18:00 in Mexico City what was lost may not be sent again, whenever that is here: no day ends during a test.
     today = datetime.now(UTC).date()
@@ -42,20 +42,20 @@ def _spei() -> Mapping[str, str]:
 
 
 def _of_stp() -> Container[str]:
-    from rail_spei.pretend.behaviour import Behaviour
+    from rail_spei.sandbox.behaviour import Behaviour
 
     return Behaviour.model_fields
 
 
 def _fintoc() -> Mapping[str, str]:
-    from rail_fintoc.pretend.identity import SECRET_KEY, key_file
-    from rail_fintoc.pretend.opening import ACCOUNT
+    from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
+    from rail_fintoc.sandbox.opening import ACCOUNT
 
     return {"secret_key": SECRET_KEY, "jws_private_key": str(key_file()), "account_id": ACCOUNT}
 
 
 def _of_fintoc() -> Container[str]:
-    from rail_fintoc.pretend.behaviour import Behaviour
+    from rail_fintoc.sandbox.behaviour import Behaviour
 
     return Behaviour.model_fields
 

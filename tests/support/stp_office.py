@@ -17,16 +17,16 @@ import httpx
 
 import rail_spei
 from rail_spei.client import opened
-from rail_spei.pretend.app import pretend_stp
-from rail_spei.pretend.behaviour import Behaviour
+from rail_spei.sandbox.app import pretend_stp
+from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel.catalog import Offered
 from riel.confirm import code_for
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from riel.redact import Redactor
-from riel.teller import Clients, Desk, Pace, Patience, Teller
-from riel.teller.desk import asked_of
+from riel.payments import Clients, Desk, Pace, Patience, Teller
+from riel.payments.context import asked_of
+from riel.redaction import Redactor
 from riel.tools import Described, every_tool
 
 from .office import Person

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riel.journal.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
-from riel.journal.export import FORMAT, VERSION, Closing, Header, Said, Sums, line_of
+from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.export import FORMAT, VERSION, Closing, Header, Said, Sums, line_of
 
 AT = 1_772_452_800_000
 
@@ -98,7 +98,7 @@ def rewritten(story: Sequence[Sequence[Told]], payment: str, event: str, **body:
 
 def altered(lines: Sequence[bytes], place: int, **changes: Any) -> list[bytes]:
     """The file with other values in one line, and nothing else made to fit."""
-    from riel.journal.export import said_by
+    from riel.journal.audit.export import said_by
 
     said = replace(said_by(lines[place]), **changes)
     return [*lines[:place], line_of(said), *lines[place + 1 :]]
@@ -106,7 +106,7 @@ def altered(lines: Sequence[bytes], place: int, **changes: Any) -> list[bytes]:
 
 def again_closed(lines: Sequence[bytes]) -> list[bytes]:
     """The file with another closing line, which belongs to what it now holds."""
-    from riel.journal.export import said_by
+    from riel.journal.audit.export import said_by
 
     said = [said_by(line) for line in lines]
     return closed([each for each in said if not isinstance(each, Closing)])

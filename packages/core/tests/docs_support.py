@@ -10,7 +10,7 @@ import mcp_types as wire
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 
-from riel.serving import Receive, Send, serving
+from riel.http_server import Receive, Send, serving
 
 
 def tool(name: str, **properties: str) -> wire.Tool:

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from riel.journal import Message
-from riel.redact import Redactor
+from riel.redaction import Redactor
 from riel.tools import every_tool
 
-from .teller_support import World
+from .engine_support import World
 
 SECRET = "pretend_key"
 ACCOUNT = "0123456789"

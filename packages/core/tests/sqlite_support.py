@@ -3,7 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from riel.journal import Journal, open_journal
+from riel.journal import Journal
+from riel.journal.open import open_journal
 
 
 class SqliteFile:

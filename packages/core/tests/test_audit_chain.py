@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.journal.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
+from riel.journal.audit.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
 
 LIVES = {
     "pay_a": [

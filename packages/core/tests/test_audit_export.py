@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from riel.confirm.mac import code_for
+from riel.confirm.bound_code import code_for
 from riel.journal import Journal, State
-from riel.journal.checking import checked
-from riel.journal.export import exported
-from riel.journal.rows import millis
-from riel.teller.desk import asked_of
-from riel.testing.journal import (
+from riel.journal.audit.export import exported
+from riel.journal.audit.verify import checked
+from riel.journal.columns import millis
+from riel.payments.context import asked_of
+from riel.testing.journal_contract import (
     ACCOUNT,
     MINUTE,
     NOW,

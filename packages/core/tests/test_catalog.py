@@ -14,7 +14,7 @@ from pydantic import Field
 
 from riel import Lookup, Payment, RailSettings, Receipt, Refund, Tool, Wire
 from riel.catalog import Catalog, Found, discover, faults, offer
-from riel.catalog.loading import RESERVED
+from riel.catalog.discovery import RESERVED
 from riel.catalog.versions import plainly_within, unmet
 from riel.config import VARIABLES
 from riel.errors import Misconfigured

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from riel.cli import exporting, main
-from riel.journal import Journal, Message, State, open_journal
-from riel.testing.journal import DAY, HOUR, MINUTE, NOW, SECOND, audited, born, moved, settled
+from riel.cli import export as exporting
+from riel.cli import main
+from riel.journal import Journal, Message, State
+from riel.journal.open import open_journal
+from riel.testing.journal_contract import DAY, HOUR, MINUTE, NOW, SECOND, audited, born, moved, settled
 
 Riel = Callable[..., tuple[int, str, str]]
 Journalled = Callable[[Callable[[Journal], Awaitable[Any]]], Any]

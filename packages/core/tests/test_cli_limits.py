@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from riel.cli import main
+from riel.clock import utc_now
 from riel.confirm import Terms
 from riel.guards.limits import Limits, read_limits
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 from riel.money import Money
-from riel.rail import utc_now
-from riel.testing.journal import ACCOUNT, PAYEE, a_question, opened
+from riel.testing.journal_contract import ACCOUNT, PAYEE, a_question, opened
 
 from .limits_support import with_a_rail
 

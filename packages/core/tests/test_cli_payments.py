@@ -13,9 +13,10 @@ import pytest
 
 from riel.cli import main
 from riel.cli.records import os_user
-from riel.journal import ChallengeState, Journal, State, open_journal
+from riel.journal import ChallengeState, Journal, State
+from riel.journal.open import open_journal
 from riel.rail import Payee
-from riel.testing.journal import ACCOUNT, NOW, SECOND, a_question, born, guess, moved, opened, settled
+from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, a_question, born, guess, moved, opened, settled
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import pytest
 from riel import Capabilities, Entry, Statement, Status, never, not_yet, yes
 from riel.catalog import Catalog, Offered
 from riel.cli import main
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 from .bad_rails.toy import GUARANTEES, toy
 

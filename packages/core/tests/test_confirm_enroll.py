@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from riel.cli.enroll import bind
-from riel.confirm.totp import Enrolment, enrolled
+from riel.confirm.factors.totp import Enrolment, enrolled
 from riel.errors import Misconfigured
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import ClassVar
 import pytest
 
 from riel.confirm import FACTORS, chosen
-from riel.confirm.console import Console
-from riel.confirm.file import File
-from riel.confirm.totp import Totp
+from riel.confirm.factors.console import Console
+from riel.confirm.factors.file import File
+from riel.confirm.factors.totp import Totp
 from riel.errors import Misconfigured
 
 
@@ -49,8 +49,8 @@ def test_a_name_that_is_claimed_twice_is_offered_by_nobody(name: str, installed:
 
 def test_nothing_is_imported_that_was_not_chosen(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, riel.confirm, riel.vault;"
-        "riel.vault.server_key(pathlib.Path(sys.argv[1])); riel.confirm.chosen('file');"
+        "import sys, pathlib, riel.confirm, riel.secrets;"
+        "riel.secrets.server_key(pathlib.Path(sys.argv[1])); riel.confirm.chosen('file');"
         "print([m for m in ('pyotp', 'keyring', 'segno', 'mcp') if m in sys.modules])"
     )
     asked = [sys.executable, "-c", code, str(tmp_path)]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from riel.confirm.console import Console
+from riel.confirm.bound_code import code_for
 from riel.confirm.factor import Asked, Factor, Proof, Setup
-from riel.confirm.file import File, deliver
-from riel.confirm.mac import code_for
+from riel.confirm.factors.console import Console
+from riel.confirm.factors.file import File, deliver
 from riel.errors import Misconfigured, NotConfirmed
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, 123456, tzinfo=UTC)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from riel import vault
+from riel import secrets as vault
 from riel.confirm.factor import Asked, Factor, Proof, Setup
-from riel.confirm.totp import Enrolment, Totp, enrol, enrolled, step_of
+from riel.confirm.factors.totp import Enrolment, Totp, enrol, enrolled, step_of
 from riel.errors import Misconfigured, NotConfirmed
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import riel.journal.sqlite
-import riel.teller
+import riel.payments
 from riel.crash import at_crash_points, crash_point, step
 
-TELLER = Path(riel.teller.__file__).parent
+TELLER = Path(riel.payments.__file__).parent
 SQLITE = Path(riel.journal.sqlite.__file__).parent
 
 RECEIVERS = {"clients": "Clients", "turn": "Turn"}
@@ -173,11 +173,11 @@ def _called(function: ast.expr) -> str:
 
 
 def unnamed_awaits(folder: Path) -> list[str]:
-    return Awaits(read(folder), "riel.teller").violations
+    return Awaits(read(folder), "riel.payments").violations
 
 
 def repeated_names(folder: Path) -> list[str]:
-    return sorted(name for name, times in Awaits(read(folder), "riel.teller").names.items() if times > 1)
+    return sorted(name for name, times in Awaits(read(folder), "riel.payments").names.items() if times > 1)
 
 
 def bare_commits(folder: Path) -> list[str]:
@@ -192,7 +192,7 @@ def bare_commits(folder: Path) -> list[str]:
                 after = _point(block[index + 1]) if index + 1 < len(block) else ""
                 name = before.removesuffix(":before")
                 named = name and (before, after) == (f"{name}:before", f"{name}:after")
-                migrates = module.name == "opening"  # before it, there is no journal that could lose anything
+                migrates = module.name == "connect"  # before it, there is no journal that could lose anything
                 if not named and not migrates:
                     found.append(f"{module.name}.py:{statement.lineno}: {ast.unparse(statement)}")
         found += [
@@ -241,7 +241,7 @@ def test_every_commit_stands_between_two_crash_points() -> None:
 
 
 def test_the_lint_reads_what_it_is_about() -> None:
-    awaits = Awaits(read(TELLER), "riel.teller")
+    awaits = Awaits(read(TELLER), "riel.payments")
     assert len(awaits.names) > 20
     assert {"intend", "send", "record", "claim", "count_try"} <= set(awaits.names)
     commits = [one for module in read(SQLITE) for block in _blocks(module.tree) for one in block if _commits(one)]
@@ -252,33 +252,33 @@ def test_the_lint_reads_what_it_is_about() -> None:
 
 SEEDS: dict[str, tuple[str, str, str]] = {
     "a bare await of the journal": (
-        "asking",
+        "challenge",
         'await step("asked", desk.journal.asked(challenge.id, now))',
         "await desk.journal.asked(challenge.id, now)",
     ),
     "a bare await of the rail": (
-        "resolving",
+        "recovery",
         'await step("status", client.status(record.order(original)))',
         "await client.status(record.order(original))",
     ),
     "a bare await of the factor": (
-        "asking",
+        "challenge",
         'await step("ask", desk.factor.ask(asked_of(challenge)))',
         "await desk.factor.ask(asked_of(challenge))",
     ),
     "a bare await of a journal that closes": (
-        "__init__",
+        "engine",
         'await step("journal_close", self.desk.journal.close())',
         "await self.desk.journal.close()",
     ),
-    "a bare await of a task": ("__init__", 'await step("confirm", asyncio.shield(paying))', "await paying"),
+    "a bare await of a task": ("engine", 'await step("confirm", asyncio.shield(paying))', "await paying"),
     "a name that is computed": (
-        "carrying",
+        "dispatch",
         'await step("send", deliver(order))',
         'await step(f"send_{record.kind}", deliver(order))',
     ),
     "a stranger's coroutine handed over": (
-        "__init__",
+        "engine",
         "self._begin(record, resolve)",
         "self._begin(record, self.desk.journal.payment)",
     ),
@@ -311,7 +311,7 @@ def test_the_lint_sees_an_await_without_a_name(copied: Callable[[Path], Path], s
 
 def test_the_lint_sees_a_name_that_stands_twice(copied: Callable[[Path], Path]) -> None:
     folder = copied(TELLER)
-    spoil(folder / "carrying.py", 'step("send"', 'step("ask"')
+    spoil(folder / "dispatch.py", 'step("send"', 'step("ask"')
     assert "ask" in repeated_names(folder)
 
 

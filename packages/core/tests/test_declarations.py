@@ -12,7 +12,7 @@ from riel.catalog import faults
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToySettings, toy
 from .doors_support import Agent
-from .teller_support import working
+from .engine_support import working
 
 TABLE = Table(title="Banks", columns=("name",), rows=(("Banco",),))
 

@@ -1,6 +1,6 @@
 """The PostgreSQL store keeps every promise of a journal."""
 
-from riel.testing.journal import JournalPromises
+from riel.testing.journal_contract import JournalPromises
 
 
 class TestPostgres(JournalPromises):

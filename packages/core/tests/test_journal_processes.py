@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.testing.journal import DAY, NOW, an_intent, history
+from riel.testing.journal_contract import DAY, NOW, an_intent, history
 
 from .sqlite_support import SqliteFile
 
@@ -32,8 +32,8 @@ def anyio_backend() -> str:
 CHILD = """
 import asyncio, os, signal, sys
 from riel.crash import at_crash_points
-from riel.journal import open_journal
-from riel.testing.journal import born
+from riel.journal.open import open_journal
+from riel.testing.journal_contract import born
 
 async def main(path):
     journal = await open_journal(path)

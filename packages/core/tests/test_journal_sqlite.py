@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from riel.confirm import Terms, digest, question
-from riel.confirm.file import File
-from riel.confirm.mac import code_for
+from riel.confirm.bound_code import code_for
+from riel.confirm.factors.file import File
 from riel.errors import Misconfigured
-from riel.journal import PaymentRecord, open_journal
-from riel.journal.chain import canonical, link
-from riel.journal.rows import millis
+from riel.journal import PaymentRecord
+from riel.journal.audit.chain import canonical, link
+from riel.journal.columns import millis
+from riel.journal.open import open_journal
 from riel.journal.sqlite import SqliteJournal
-from riel.journal.sqlite.opening import connect, migrations
-from riel.teller.desk import asked_of
-from riel.testing.journal import (
+from riel.journal.sqlite.connect import connect, migrations
+from riel.payments.context import asked_of
+from riel.testing.journal_contract import (
     ACCOUNT,
     DAY,
     MINUTE,

@@ -13,7 +13,7 @@ import pytest
 
 from riel.crash import at_crash_points
 from riel.errors import JournalUnavailable, Misconfigured
-from riel.journal.sqlite.opening import connect
+from riel.journal.sqlite.connect import connect
 from riel.journal.sqlite.writer import MOST_AT_ONCE, Writer
 
 PATIENCE = 10.0

@@ -13,10 +13,10 @@ import pytest
 
 from riel import Answer, Money, NotAllowed, Payee, Rejected, Status
 from riel.journal import State
-from riel.teller import Call
+from riel.payments import Call
 
+from .engine_support import SETTLED, World, answers, first, working
 from .limits_support import limits
-from .teller_support import SETTLED, World, answers, first, working
 
 pytestmark = pytest.mark.anyio
 ZONE = 'time_zone = "America/Mexico_City"\n'
@@ -204,7 +204,7 @@ async def test_the_limits_of_everybody_a_rail_and_a_principal_are_all_kept(tmp_p
         assert (await refused(world, world.call(61, rail="other", principal="eva")))["scope"] == "everybody"
 
 
-async def test_pretend_money_never_uses_up_a_live_limit(tmp_path: Path) -> None:
+async def test_sandbox_money_never_uses_up_a_live_limit(tmp_path: Path) -> None:
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}\nfirst_payment = {{ MXN = 100 }}\npayments_per_hour = 9")
     async with working(tmp_path, guards=(guard,)) as world:
         terms = world.call(100).terms

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from riel.app import limits_for, open_host
 from riel.config import Settings, read_settings
 from riel.errors import Misconfigured
 from riel.guards.limits import read_limits
-from riel.host import limits_for, open_host
-from riel.redact import Redactor
+from riel.redaction import Redactor
 
 from .limits_support import with_a_rail
 

@@ -19,7 +19,7 @@ from riel.errors import NotAllowed
 from riel.guards import Hold
 from riel.guards.limits import windows
 from riel.guards.limits.windows import Hours
-from riel.journal.sqlite import holds
+from riel.journal.sqlite import reservations as holds
 from riel.money import Money
 from riel.rail import Payee
 

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from riel.journal import Backlog, Journal, Topic
-from riel.outbox import Outbox, Receiver, Rhythm
-from riel.outbox.delivery import opened
-from riel.testing.journal import ACCOUNT, NOW, SECOND, settled
+from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, settled
+from riel.webhooks.outbound import opened
+from riel.webhooks.outbox import Outbox, Receiver, Rhythm
 
 from .sqlite_support import SqliteFile
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from riel.app import outbox_for
 from riel.config import Settings, read_settings
 from riel.errors import Misconfigured
-from riel.host import outbox_for
 from riel.journal.sqlite import SqliteJournal
-from riel.redact import Redactor
+from riel.redaction import Redactor
 
 KEY = "0123456789abcdef"
 

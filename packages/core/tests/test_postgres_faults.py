@@ -10,7 +10,7 @@ import pytest
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.postgres import PostgresJournal
-from riel.testing.journal import NOW, a_question, an_intent, born, history, opened, tried
+from riel.testing.journal_contract import NOW, a_question, an_intent, born, history, opened, tried
 
 from .postgres_support import STUCK, PostgresSchema, until
 

@@ -12,9 +12,9 @@ from tests.support.postgres import Postgres, named
 from riel.crash import at_crash_points
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
-from riel.journal.chain import link
+from riel.journal.audit.chain import link
 from riel.journal.postgres import PostgresJournal
-from riel.testing.journal import (
+from riel.testing.journal_contract import (
     DAY,
     NOW,
     a_question,

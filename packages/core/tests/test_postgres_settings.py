@@ -7,7 +7,7 @@ import pytest
 
 from riel.config import likely_secrets, passwords_in, read_settings
 from riel.errors import Misconfigured
-from riel.vault import fingerprint
+from riel.secrets import fingerprint
 
 Env = Callable[..., None]
 URL = "postgresql://ana:hunter2%40hunter2@db.example:5433/riel?sslmode=require"

@@ -16,13 +16,13 @@ from riel import Entry, Money, NothingLearned, Payee, Statement, Status, yes
 from riel.catalog import Offered, faults
 from riel.errors import BrokenRail
 from riel.journal import Journal, PaymentRecord, State
-from riel.journal.leafing import leafing
+from riel.journal.pagination import leafing
 from riel.journal.sqlite import SqliteJournal, payments
 from riel.reconcile import Differs, compare, reconciled
-from riel.testing.journal import an_intent, born, moved
+from riel.testing.journal_contract import an_intent, born, moved
 
 from .bad_rails.toy import GUARANTEES, toy
-from .verdict_support import RECORD
+from .rules_support import RECORD
 
 D, S = Differs, State
 DAY = date(2026, 3, 2)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from riel.app import open_host
 from riel.config import read_settings
 from riel.errors import Misconfigured
-from riel.host import open_host
-from riel.redact import Redactor
+from riel.redaction import Redactor
 from riel.tools import Scopes
 
-from .own_support import MODES, agent, feedback, greet, paying, reading
+from .rail_tools_support import MODES, agent, feedback, greet, paying, reading
 
 pytestmark = pytest.mark.anyio
 

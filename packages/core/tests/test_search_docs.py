@@ -12,15 +12,15 @@ from typing import Any
 import mcp_types as wire
 import pytest
 
+from riel.app import ask_docs
 from riel.catalog import faults
 from riel.errors import Misconfigured
-from riel.host import ask_docs
-from riel.server.documentation import MOST_BYTES, search_there
-from riel.tools.searching import MOST_REMOTE
+from riel.mcp.docs_client import MOST_BYTES, search_there
+from riel.tools.search_docs import MOST_REMOTE
 
 from .bad_rails.toy import toy
 from .docs_support import answering, documented, says, tool
-from .own_support import MODES, SECRET, Agent, agent, reading
+from .rail_tools_support import MODES, SECRET, Agent, agent, reading
 
 pytestmark = pytest.mark.anyio
 

@@ -16,22 +16,22 @@ import rail_fintoc
 from rail_fintoc.api import Pace
 from rail_fintoc.client import FintocClient, opened
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.pretend.magic import payee_of
-from rail_fintoc.pretend.opening import CHILEAN_ACCOUNT
+from rail_fintoc.sandbox.magic import payee_of
+from rail_fintoc.sandbox.opening import CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import Answer, Draft, Guard, Mint, Money, NothingLearned, NotSent, Order, OutcomeUnknown, Payment, Rejected
 from riel.catalog import Offered
 from riel.confirm import Asked, Proof, code_for
 from riel.journal import PaymentRecord
 from riel.journal.sqlite import SqliteJournal
-from riel.redact import Redactor
-from riel.teller import Clients, Desk, Patience, Teller
-from riel.teller import Pace as TellerPace
-from riel.teller.desk import asked_of
+from riel.payments import Clients, Desk, Patience, Teller
+from riel.payments import Pace as TellerPace
+from riel.payments.context import asked_of
+from riel.redaction import Redactor
 from riel.tools import Described, Scopes, every_tool
 
 from .payments_support import Payments
-from .pretend_support import Wire
+from .sandbox_support import Wire
 
 HERE = "http://127.0.0.1:9"
 PLENTY = 30.0

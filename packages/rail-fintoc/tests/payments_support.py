@@ -4,13 +4,13 @@ import asyncio
 import json
 from typing import Any
 
-from rail_fintoc.pretend.asked import Asked, Reply, Way
-from rail_fintoc.pretend.opening import fixed
-from rail_fintoc.pretend.purse import Purse
-from rail_fintoc.pretend.ways import WAYS
-from rail_fintoc.pretend.world import Books
+from rail_fintoc.sandbox.asked import Asked, Reply, Way
+from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.purse import Purse
+from rail_fintoc.sandbox.ways import WAYS
+from rail_fintoc.sandbox.world import Books
 
-from .pretend_support import World
+from .sandbox_support import World
 
 PAYMENT, MEXICAN, UNKNOWN_PAYER = fixed("pi", "CLP"), fixed("pi", "MXN"), fixed("pi", "Cash")
 ACCOUNT = {

@@ -13,7 +13,7 @@ from rail_fintoc.api import verified_jws
 from rail_fintoc.codes import ERRORS, REFUSALS
 from rail_fintoc.models import Return, Verification
 from rail_fintoc.orders import REFERENCE
-from rail_fintoc.pretend.identity import published
+from rail_fintoc.sandbox.identity import published
 from riel import NotAllowed, Rejected
 
 from .office_support import CHILE, HERE, MEXICO, PAYEE, Bank, chilean, learned, outcome, sent, to, told

@@ -81,8 +81,8 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
             assert names <= set(riel.__all__)
         else:
             assert module.split(".")[0] in ALLOWED, module
-        if "pretend" not in source.parts and module.startswith("rail_fintoc.pretend"):
-            assert module in {"rail_fintoc.pretend", "rail_fintoc.pretend.identity"}
+        if "pretend" not in source.parts and module.startswith("rail_fintoc.sandbox"):
+            assert module in {"rail_fintoc.sandbox", "rail_fintoc.sandbox.identity"}
 
 
 def test_every_code_is_explained_and_no_refusal_is_an_unknown_outcome() -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
-from rail_fintoc.pretend.identity import key_file
+from rail_fintoc.sandbox.identity import key_file
 from rail_fintoc.settings import DOCS, GUARANTEES, FintocSettings
 from riel import Misconfigured
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.pretend.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
 from rail_fintoc.tools.listing import LISTS
 
 from .office_support import MEXICO, Bank, Office, office

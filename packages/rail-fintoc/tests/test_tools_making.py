@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import rail_fintoc.tools.making as making
-from rail_fintoc.pretend.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
 
 from .office_support import office
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.pretend.opening import fixed
+from rail_fintoc.sandbox.opening import fixed
 from riel.guards.limits import Limits, read_limits
 
 from .office_support import MEXICO, Office, office, to

@@ -9,10 +9,10 @@ import pytest
 from mcp import Client
 
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.pretend.opening import ACCOUNT, fixed
+from rail_fintoc.sandbox.opening import ACCOUNT, fixed
 from rail_fintoc.tools import TOOLS
-from riel.redact import Redactor
-from riel.server import mcp_server
+from riel.mcp import mcp_server
+from riel.redaction import Redactor
 from riel.tools import every_tool
 from riel.tools.arguments import input_schema
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from rail_spei.cep import Expected
-from rail_spei.pretend.receipts import Credit
+from rail_spei.sandbox.receipts import Credit
 
 SEAL = base64.b64encode(bytes(range(256))).decode()
 CERTIFICATE = "00000100000100012345"

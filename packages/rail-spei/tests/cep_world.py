@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 import httpx
 
 from rail_spei.cep import CepSite
-from rail_spei.pretend.banxico import Mood, pretend_banxico
-from rail_spei.pretend.receipts import Credit
+from rail_spei.sandbox.banxico import Mood, pretend_banxico
+from rail_spei.sandbox.receipts import Credit
 
 from .cep_support import CREDIT
 

@@ -14,11 +14,11 @@ import httpx
 from rail_spei.client import SpeiClient, opened
 from rail_spei.models import SpeiPayment, SpeiRefund
 from rail_spei.operating import MEXICO_CITY
-from rail_spei.pretend.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.settings import SpeiSettings
 from riel import Answer, Draft, Mint, Money, NothingLearned, NotSent, Order, OutcomeUnknown, Payment, Rejected
 
-from .pretend_support import PAYEE, Wire, World
+from .sandbox_support import PAYEE, Wire, World
 
 AT_STP = "646180157000000004"
 """A payee whose account is at STP, like ours."""

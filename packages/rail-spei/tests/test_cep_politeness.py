@@ -16,7 +16,7 @@ from rail_spei.cep import (
     RateLimited,
     SiteTrouble,
 )
-from rail_spei.pretend.banxico import Mood
+from rail_spei.sandbox.banxico import Mood
 from riel import Misconfigured
 
 from .cep_support import EXPECTED, credit

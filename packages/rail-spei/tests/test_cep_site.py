@@ -16,7 +16,7 @@ from rail_spei.cep import (
     NotReceived,
     SiteTrouble,
 )
-from rail_spei.pretend.receipts import cep_of
+from rail_spei.sandbox.receipts import cep_of
 
 from .cep_support import EXPECTED, credit, document, expected
 from .cep_world import World

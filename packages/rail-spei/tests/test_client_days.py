@@ -11,8 +11,8 @@ from rail_spei.models import SpeiPayment
 from rail_spei.operating import Holidays, operating_date
 from riel import Draft, Mint, Money, NothingLearned, Order, Prepared
 
-from .pretend_support import PAYEE
 from .rail_support import Office, learned, mexico, office, outcome, told
+from .sandbox_support import PAYEE
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from rail_spei.codes import ERRORS, REFUSALS
 from rail_spei.models import SpeiPayment
 from riel import Misconfigured, Money, Order, Rail, Sandbox
 
-from .pretend_support import PAYEE
 from .rail_support import mexico
+from .sandbox_support import PAYEE
 
 ROOT = Path(rail_spei.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -78,8 +78,8 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
 def test_only_what_pretends_is_imported_by_what_pretends(source: Path) -> None:
     if "pretend" in source.parts:
         return
-    pretending = {name for name, _ in imported(source) if name.startswith("rail_spei.pretend")}
-    assert pretending <= {"rail_spei.pretend", "rail_spei.pretend.identity"}
+    pretending = {name for name, _ in imported(source) if name.startswith("rail_spei.sandbox")}
+    assert pretending <= {"rail_spei.sandbox", "rail_spei.sandbox.identity"}
 
 
 def test_every_code_is_explained_and_no_refusal_is_an_unknown_outcome() -> None:

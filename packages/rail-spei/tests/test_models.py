@@ -10,8 +10,8 @@ from rail_spei.fields import check_digit
 from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund, SpeiReturn
 from riel import Payment
 
-from .pretend_support import PAYEE
 from .rail_support import AT_STP, office
+from .sandbox_support import PAYEE
 
 TEST_BANK, UNKNOWN, RETIRED = "846180000500000008", "566180000553286528", "032180000118359719"
 CENTRAL = "00118000000000000" + check_digit("00118000000000000")

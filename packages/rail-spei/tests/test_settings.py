@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pydantic import ValidationError
 
-from rail_spei.pretend.identity import ACCOUNT, PASSPHRASE, key_file
+from rail_spei.sandbox.identity import ACCOUNT, PASSPHRASE, key_file
 from rail_spei.settings import GUARANTEES, SpeiSettings, trusted
 from riel import FOREVER, Misconfigured
 

@@ -11,8 +11,8 @@ from rail_spei.settings import SpeiSettings
 from rail_spei.webhooks import hear
 from riel import Heard
 
-from .pretend_support import HOOK
 from .rail_support import office
+from .sandbox_support import HOOK
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,9 @@ from riel.journal import Challenge, ChallengeState, Counted, PaymentRecord
 from riel.journal.sqlite import challenges, payments
 from riel.journal.sqlite.store import SqliteJournal
 from riel.money import Money
+from riel.payments import confirm as confirming
+from riel.payments import context as desk
 from riel.rail import Payee
-from riel.teller import confirming, desk
 
 from .registry import bug
 

@@ -7,10 +7,12 @@ from typing import Any
 from unittest.mock import patch
 
 from riel.errors import OutcomeUnknown, Rejected
-from riel.guarantees import Guarantees
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.sqlite import payments
-from riel.teller import carrying, resolving, verdict
+from riel.payments import dispatch as carrying
+from riel.payments import recovery as resolving
+from riel.payments import rules as verdict
+from riel.rail.guarantees import Guarantees
 
 from .registry import bug, seen_in
 

@@ -11,7 +11,7 @@ from rail_fintoc.api import Fault, Fintoc
 from rail_fintoc.api import fintoc as api
 from rail_fintoc.client import FintocClient
 from riel import Answer, Order, Status
-from riel.teller import verdict
+from riel.payments import rules as verdict
 
 from .registry import bug, of_rail, seen_in
 

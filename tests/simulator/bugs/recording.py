@@ -6,10 +6,14 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from riel.journal import Challenge, Change, PaymentRecord, State, writing
-from riel.journal.sqlite import audit, holds, payments
+from riel.journal import Challenge, Change, PaymentRecord, State
+from riel.journal import events as writing
+from riel.journal.sqlite import audit, payments
+from riel.journal.sqlite import reservations as holds
 from riel.journal.sqlite.store import SqliteJournal
-from riel.teller import Desk, Teller, carrying, confirming
+from riel.payments import Desk, Teller
+from riel.payments import confirm as confirming
+from riel.payments import dispatch as carrying
 
 from .registry import bug, ended, seen_in
 

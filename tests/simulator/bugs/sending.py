@@ -7,9 +7,14 @@ from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
-from riel.guarantees import Guarantees
-from riel.journal import Change, Counted, PaymentRecord, writing
-from riel.teller import Call, Desk, Teller, carrying, confirming, resolving, verdict
+from riel.journal import Change, Counted, PaymentRecord
+from riel.journal import events as writing
+from riel.payments import Call, Desk, Teller
+from riel.payments import confirm as confirming
+from riel.payments import dispatch as carrying
+from riel.payments import recovery as resolving
+from riel.payments import rules as verdict
+from riel.rail.guarantees import Guarantees
 
 from .registry import bug, ended, seen_in
 

@@ -11,7 +11,8 @@ from rail_spei.stp import api
 from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
 from riel import Draft, Mint, Order, Prepared
 from riel.journal import PaymentRecord
-from riel.teller import Desk, resolving
+from riel.payments import Desk
+from riel.payments import recovery as resolving
 
 from .registry import bug, of_rail, seen_in
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from riel.confirm import Asked, Factor, Proof, Setup, Terms
 from riel.errors import Misconfigured, NotAllowed, NotConfirmed, NothingLearned, NotSent, OutcomeUnknown, Rejected
-from riel.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
 from riel.guards import Guard
 from riel.hookspecs import hookimpl
 from riel.money import MinorUnits, Money, masked
@@ -35,7 +34,8 @@ from riel.rail import (
     Tool,
     Wire,
 )
-from riel.statement import Entry, Statement
+from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
+from riel.rail.statement import Entry, Statement
 from riel.text import Line, said
 
 if TYPE_CHECKING:

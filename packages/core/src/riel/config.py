@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Mode, Rail, RailSettings
-from riel.redact import Redactor
+from riel.redaction import Redactor
 from riel.text import Line
 
 PREFIX = "RIEL_"

@@ -36,7 +36,7 @@ def connect(
 
 def sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend Fintoc for a client with these settings."""
-    from rail_fintoc.pretend import sandbox as pretend
+    from rail_fintoc.sandbox import sandbox as pretend
 
     return pretend(settings)
 

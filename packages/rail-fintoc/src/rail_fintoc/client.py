@@ -15,11 +15,11 @@ import httpx
 from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
 from rail_fintoc.codes import DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
+from rail_fintoc.mapping import answer, carries, dict_of, given_up, is_about, made_at
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
 from rail_fintoc.orders import TRANSFER, WAYS, body_of, means_of, path_of, target_of
-from rail_fintoc.received import to_give_back
+from rail_fintoc.returns import to_give_back
 from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
-from rail_fintoc.telling import answer, carries, dict_of, given_up, is_about, made_at
 from riel import (
     Answer,
     Draft,

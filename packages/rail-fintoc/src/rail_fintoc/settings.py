@@ -51,7 +51,7 @@ class FintocSettings(RailSettings):
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
         from rail_fintoc.api.asking import Address, SecretKey, checked_version
         from rail_fintoc.api.jws import JwsKey
-        from rail_fintoc.pretend.identity import is_published
+        from rail_fintoc.sandbox.identity import is_published
 
         Address(self.base_url)
         SecretKey(self.secret_key.get_secret_value())

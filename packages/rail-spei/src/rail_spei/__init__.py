@@ -36,7 +36,7 @@ def connect(
 
 def sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend STP for a client with these settings."""
-    from rail_spei.pretend import sandbox as pretend
+    from rail_spei.sandbox import sandbox as pretend
 
     return pretend(settings)
 

@@ -100,7 +100,7 @@ class SpeiSettings(RailSettings):
     @model_validator(mode="after")
     def _everything_works(self) -> "SpeiSettings":
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
-        from rail_spei.pretend.identity import is_published
+        from rail_spei.sandbox.identity import is_published
         from rail_spei.stp.signing import SigningKey
 
         key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())

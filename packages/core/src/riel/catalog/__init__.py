@@ -13,11 +13,11 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from riel import __version__
-from riel.catalog.faults import faults
-from riel.catalog.loading import Claim, Refused, Trouble, brought_by, claim_of, contained
+from riel.catalog.discovery import Claim, Refused, Trouble, brought_by, claim_of, contained
+from riel.catalog.validation import faults
 from riel.errors import BrokenRail, Misconfigured
-from riel.guarantees import Guarantees
 from riel.rail import Mode, Rail, RailSettings
+from riel.rail.guarantees import Guarantees
 
 if TYPE_CHECKING:
     from riel.confirm.factor import Factor

@@ -60,7 +60,7 @@ def _serve(given: list[str]) -> int:
     asked = options.parse_args(given)
 
     from riel.config import likely_secrets, read_settings
-    from riel.redact import Redactor, log_redacted
+    from riel.redaction import Redactor, log_redacted
 
     settings = read_settings()
     logs = Redactor(likely_secrets(settings))
@@ -81,7 +81,7 @@ def _typed(given: list[str]) -> int:
         pretty_exceptions_enable=False,  # they print local variables, which may be secrets
     )
     if given[0] not in COMMANDS and not given[0].startswith("-"):
-        from riel.cli.of_a_rail import tables_of
+        from riel.cli.rail_tables import tables_of
 
         if (tables := tables_of(given[0])) is not None:
             app.add_typer(tables, name=given[0])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riel.cli.records import at_the_journal, refused, stamp
+from riel.clock import utc_now
 from riel.errors import Misconfigured
-from riel.rail import utc_now
 from riel.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from riel.journal import Anchor, Broken, Journal
-    from riel.journal.checking import Found, Noted
+    from riel.journal.audit.verify import Found, Noted
 
 NOTED = re.compile(r"(?:(\d{1,18}):)?([0-9a-f]{64})", re.IGNORECASE)
 
@@ -83,7 +83,7 @@ def export(
     Account numbers are masked in it, and codes are not in it. The exit code is 1 where the record does not hold: it is
     written all the same.
     """
-    from riel.cli.exporting import export_record
+    from riel.cli.export import export_record
 
     written = export_record(to)
     if written.broken is not None:
@@ -98,7 +98,7 @@ def newest(anchor: "Anchor") -> str:
 
 
 def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
-    from riel.journal.checking import checked, lines_in
+    from riel.journal.audit.verify import checked, lines_in
 
     try:
         if file == "-":
@@ -113,7 +113,7 @@ def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
     lives = f"{found.events} event{'s' * (found.events != 1)} of {found.payments} payment{'s' * (found.payments != 1)}"
     sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
     if found.newest is not None:
-        from riel.journal.rows import when
+        from riel.journal.columns import when
 
         sys.stdout.write(f"It was sealed last at {stamp(when(found.newest.at))}. {newest(found.newest)}")
 
@@ -125,7 +125,7 @@ def _place(found: "Found") -> str:
 
 
 def _noted(text: str) -> "Noted":
-    from riel.journal.checking import Noted
+    from riel.journal.audit.verify import Noted
 
     match = NOTED.fullmatch(text.strip())
     if match is None:

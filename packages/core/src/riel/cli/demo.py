@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riel.cli.for_machines import print_json
+from riel.cli.json_output import print_json
 
 if TYPE_CHECKING:
     from riel.demo import Step
@@ -48,7 +48,7 @@ def _document() -> bool:
 
 def _story() -> bool:
     """The story while it happens; whether it was as told."""
-    from riel.cli.telling import Telling
+    from riel.cli.demo_output import Telling
     from riel.demo import NotAsTold, play
 
     telling = Telling(sys.stdout)

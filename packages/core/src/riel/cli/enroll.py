@@ -10,8 +10,8 @@ from typing import Annotated, TextIO
 
 import typer
 
+from riel.clock import utc_now
 from riel.errors import Misconfigured
-from riel.rail import utc_now
 
 TRIES = 3
 
@@ -52,7 +52,7 @@ def bind(
     """
     from base64 import b32encode
 
-    from riel.confirm.totp import Enrolment, enrol, enrolled
+    from riel.confirm.factors.totp import Enrolment, enrol, enrolled
 
     answer, out = answer or sys.stdin.readline, out or sys.stdout
     if not replace and enrolled(principal, folder) is not None:
@@ -100,7 +100,7 @@ def _can_write(text: str, out: TextIO) -> bool:
 
 
 def _first_code(secret: str, answer: Callable[[], str], out: TextIO, now: Callable[[], datetime]) -> int | None:
-    from riel.confirm.totp import step_of
+    from riel.confirm.factors.totp import step_of
 
     for _ in range(TRIES):
         out.write("The six digits that the app shows now: ")

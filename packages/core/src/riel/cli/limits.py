@@ -4,13 +4,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from riel.cli.for_machines import AsJson, print_json
+from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import at_the_journal
+from riel.clock import utc_now
 from riel.config import read_settings
 from riel.guards.limits import Limits, Quota, Table, read_limits
 from riel.journal import Journal
 from riel.money import Money, masked
-from riel.rail import Mode, utc_now
+from riel.rail import Mode
 
 Told = dict[str, Any]
 ALWAYS: Mode = "live"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riel.cli.for_machines import print_json
+from riel.cli.json_output import print_json
 from riel.cli.records import at_the_journal, stamp
-from riel.rail import utc_now
+from riel.clock import utc_now
 
 if TYPE_CHECKING:
     from riel.journal import Backlog, Journal

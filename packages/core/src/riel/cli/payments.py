@@ -8,11 +8,12 @@ from typing import Annotated, get_args
 
 import typer
 
-from riel.cli.for_machines import AsJson, print_json
+from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import at_the_journal, events_of, os_user, payment_of, question_of, refused
+from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
-from riel.rail import Mode, utc_now
+from riel.rail import Mode
 from riel.text import said
 
 ATTENTION = (State.REVIEW, State.UNKNOWN)

@@ -6,11 +6,11 @@ from typing import Any
 import typer
 
 from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
-from riel.cli.for_machines import AsJson, print_json
+from riel.cli.json_output import AsJson, print_json
 from riel.config import likely_secrets, read_settings, resolving
-from riel.guarantees import Capability
 from riel.rail import Mode, Rail
-from riel.redact import Redactor, log_redacted
+from riel.rail.guarantees import Capability
+from riel.redaction import Redactor, log_redacted
 from riel.text import said
 
 WIDE = 160

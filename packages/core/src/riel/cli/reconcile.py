@@ -6,17 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from riel.catalog import Offered, discover, offer
-from riel.cli.for_machines import AsJson, print_json
+from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import at_the_journal, payment_of, stamp
+from riel.clock import utc_now
 from riel.config import Settings, likely_secrets, read_settings, resolving
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
 from riel.journal import Journal, PaymentRecord, State
 from riel.money import EXPONENTS, Money, masked
-from riel.rail import utc_now
+from riel.payments import Clients
+from riel.rail.statement import Entry
 from riel.reconcile import Difference, Differs, Reconciled, reconciled
-from riel.redact import Redactor, log_redacted
-from riel.statement import Entry
-from riel.teller import Clients
+from riel.redaction import Redactor, log_redacted
 from riel.text import said
 
 WHAT = {

@@ -12,9 +12,10 @@ import typer
 
 from riel.config import Settings, read_settings
 from riel.errors import JournalUnavailable, Misconfigured
-from riel.journal import Challenge, Event, Journal, PaymentRecord, open_journal
+from riel.journal import Challenge, Event, Journal, PaymentRecord
+from riel.journal.open import open_journal
 from riel.money import masked
-from riel.redact import Redactor
+from riel.redaction import Redactor
 
 T = TypeVar("T")
 

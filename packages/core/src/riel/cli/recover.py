@@ -10,15 +10,16 @@ from typing import Annotated
 
 import typer
 
-from riel.cli.for_machines import AsJson, print_json
+from riel.app import open_host
+from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import payment_of, refused, settings_with_a_journal
 from riel.config import likely_secrets
 from riel.errors import JournalUnavailable
-from riel.host import open_host
 from riel.journal import PaymentRecord, State
-from riel.journal.leafing import leafing
-from riel.redact import Redactor, log_redacted
-from riel.teller import AT_ONCE, Teller
+from riel.journal.pagination import leafing
+from riel.payments import Teller
+from riel.payments.engine import AT_ONCE
+from riel.redaction import Redactor, log_redacted
 
 OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
 """What may still be learned by asking."""

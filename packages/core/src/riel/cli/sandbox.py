@@ -12,7 +12,7 @@ from riel.catalog import discover
 from riel.config import known_settings, likely_secrets, read_settings
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Sandbox
-from riel.redact import Redactor, log_redacted
+from riel.redaction import Redactor, log_redacted
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """For typer: options it does not know are settings of the bank."""

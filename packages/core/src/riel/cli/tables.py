@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riel.cli.records import stamp
-from riel.journal.rows import when
+from riel.journal.columns import when
 from riel.text import said
 
 WIDE = 160

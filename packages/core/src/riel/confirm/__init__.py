@@ -8,10 +8,10 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import cast
 
-from riel.confirm.digest import Terms, digest
+from riel.confirm.bound_code import NONCE, code_for, well_formed
+from riel.confirm.challenge_text import Language, question
 from riel.confirm.factor import Asked, Factor, Proof, Setup
-from riel.confirm.mac import NONCE, code_for, well_formed
-from riel.confirm.wording import Language, question
+from riel.confirm.terms import Terms, digest
 from riel.errors import Misconfigured
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
 
 FACTORS: Mapping[str, str] = MappingProxyType(
     {
-        "console": "riel.confirm.console:Console",
-        "file": "riel.confirm.file:File",
-        "totp": "riel.confirm.totp:Totp",
+        "console": "riel.confirm.factors.console:Console",
+        "file": "riel.confirm.factors.file:File",
+        "totp": "riel.confirm.factors.totp:Totp",
     }
 )
 """The built-in factors and where they are: none is imported until it is chosen."""

@@ -11,9 +11,9 @@ from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from riel.demo.stage import RAIL, Stage
-from riel.demo.story import tell_end, tell_story
-from riel.demo.told import NotAsTold, Step
+from riel.demo.environment import RAIL, Stage
+from riel.demo.script import tell_end, tell_story
+from riel.demo.steps import NotAsTold, Step
 from riel.errors import Misconfigured
 
 __all__ = ["NotAsTold", "Step", "play"]

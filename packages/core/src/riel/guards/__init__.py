@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from riel.confirm.digest import Terms
+from riel.confirm.terms import Terms
 from riel.errors import NotAllowed
 
 __all__ = ["Guard", "Hold", "Rationing"]

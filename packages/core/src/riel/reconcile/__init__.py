@@ -13,10 +13,10 @@ from typing import Any
 from riel.catalog import Offered
 from riel.errors import BrokenRail, NothingLearned
 from riel.journal import Journal, PaymentRecord
-from riel.journal.leafing import leafing
+from riel.journal.pagination import leafing
 from riel.rail import Client, Status
-from riel.reconcile.comparing import Comparison, Difference, Differs, Key, compare, loudness
-from riel.statement import Entry, Statement, TellsADay
+from riel.rail.statement import Entry, Statement, TellsADay
+from riel.reconcile.comparison import Comparison, Difference, Differs, Key, compare, loudness
 
 __all__ = ["Difference", "Differs", "Reconciled", "compare", "reconciled"]
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from riel.catalog import Found
-from riel.catalog.loading import stdout_to_stderr
+from riel.catalog.discovery import stdout_to_stderr
 from riel.config import Settings, known_settings, pretend_keys, what_is_wrong
 from riel.errors import BrokenRail
+from riel.http_server import serving
 from riel.rail import Rail, Sandbox
-from riel.redact import Redactor
+from riel.redaction import Redactor
 from riel.sandbox.faults import Fault, wrap
-from riel.serving import serving
 from riel.text import said
 
 __all__ = ["Banks", "Fault", "bank_of", "run_banks", "serving", "wrap"]

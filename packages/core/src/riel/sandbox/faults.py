@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from riel.config import is_loopback, what_is_wrong
+from riel.http_server import HANG_UP, App, Message, Receive, Send, answer_with, body_of
 from riel.rail import Sandbox, Wire
-from riel.serving import HANG_UP, App, Message, Receive, Send, answer_with, body_of
 
 NONSENSE = b'{"status": "settled", "amount": \x00\xff<html>'
 LONGEST_BODY = 10_000

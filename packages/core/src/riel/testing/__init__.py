@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("riel.testing.journal")
+pytest.register_assert_rewrite("riel.testing.journal_contract")

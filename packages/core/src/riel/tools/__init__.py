@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from riel.catalog import Offered
+from riel.docs_index import Pages
 from riel.errors import Misconfigured, NothingSent, Problem
-from riel.redact import Redactor
-from riel.searching import Pages
-from riel.teller import Teller
+from riel.payments import Teller
+from riel.redaction import Redactor
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
-from riel.tools.own import Own
-from riel.tools.refunds import RequestRefund
+from riel.tools.rail_tool import Own
+from riel.tools.request_refund import RequestRefund
 from riel.tools.scopes import Scopes
-from riel.tools.searching import AskDocs, SearchDocs, docs_url
-from riel.tools.three import CheckStatus, SendPayment, Verb
+from riel.tools.search_docs import AskDocs, SearchDocs, docs_url
+from riel.tools.send_payment import CheckStatus, SendPayment, Verb
 
 __all__ = ["AskDocs", "Described", "Envelope", "Scopes", "every_tool", "not_an_object", "unknown_tool"]
 

@@ -13,7 +13,7 @@ from riel.confirm import well_formed
 from riel.errors import BadInput
 from riel.money import MOST, masked
 from riel.rail import Rail, Wire
-from riel.redact import Redactor
+from riel.redaction import Redactor
 from riel.text import said
 
 M = TypeVar("M", bound=Wire)

@@ -10,8 +10,8 @@ from riel.catalog import Offered
 from riel.errors import NotSent, Problem
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import masked
+from riel.payments.rules import ABSENT, NEVER_SENT
 from riel.rail import Rail
-from riel.teller.verdict import ABSENT, NEVER_SENT
 from riel.text import hiding, said
 
 Envelope = dict[str, Any]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from rail_fintoc.api import KINDS
 from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
-from rail_fintoc.received import cancelled, refunded
+from rail_fintoc.returns import cancelled, refunded
 from rail_fintoc.tools.asking import Cursor, Found, Text, inputs
 from rail_fintoc.tools.refusing import answering, in_their_words, refused, shown
 from riel import Line, MinorUnits, NotAllowed, OutcomeUnknown, Payment, Tool, Wire

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
-from riel.confirm.digest import Terms
+from riel.confirm.terms import Terms
 from riel.guards import Hold
-from riel.guards.limits import refusing
+from riel.guards.limits import errors as refusing
 from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
 from riel.guards.limits.settings import LimitsSettings, Table
 from riel.money import Money

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from riel.journal.chain import GENESIS, Anchor, Broken, Row, anchor_link, first_break
-from riel.journal.postgres.seen import HEAD, WITH_HEAD, Head
+from riel.journal.audit.chain import GENESIS, Anchor, Broken, Row, anchor_link, first_break
+from riel.journal.audit.pages import CHAINS, Sealed, altered, sealed_by
+from riel.journal.columns import EVENT
+from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head
 from riel.journal.postgres.sessions import Session
-from riel.journal.rows import EVENT
-from riel.journal.verifying import CHAINS, Sealed, altered, sealed_by
 
 APPEND = "INSERT INTO events (payment_id, n, at, event, body, hash) VALUES ($1, $2, $3, $4, $5, $6)"
 NEWEST = "SELECT coalesce(max(seq), 0) AS seq FROM events"

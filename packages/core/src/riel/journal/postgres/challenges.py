@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from riel.guards import Hold
-from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words, writing
-from riel.journal.postgres import holds
+from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.journal import events as writing
+from riel.journal.columns import ASKED, CHALLENGE, challenge_of, challenge_values, millis
+from riel.journal.postgres import reservations as holds
 from riel.journal.postgres.audit import append
-from riel.journal.postgres.seen import HEAD, WITH_HEAD, Head, Known, Seen, known_of
+from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head, Known, Seen, known_of
 from riel.journal.postgres.sessions import Overtaken, Session, Undone
 from riel.journal.records import Challenge, ChallengeState, Earlier
-from riel.journal.rows import ASKED, CHALLENGE, challenge_of, challenge_values, millis
 
 SELECT = (
     f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD}, "

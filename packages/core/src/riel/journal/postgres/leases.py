@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from riel.crash import crash_point
+from riel.journal.columns import PAYMENT, millis, payment_of
 from riel.journal.postgres.payments import SELECT
 from riel.journal.postgres.sessions import Overtaken, Session
 from riel.journal.records import PaymentRecord
-from riel.journal.rows import PAYMENT, millis, payment_of
 from riel.rail import Mode
 
 FREE = (

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from riel.journal.chain import canonical
+from riel.journal.audit.chain import canonical
+from riel.journal.columns import backlog_of, message_of
 from riel.journal.postgres.sessions import Session
 from riel.journal.records import Backlog, Message
-from riel.journal.rows import backlog_of, message_of
 
 POST = (
     "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING"

@@ -7,14 +7,16 @@ from typing import Any
 
 import asyncpg
 
-from riel.journal import Counted, Unconfirmed, writing
-from riel.journal.chain import canonical
-from riel.journal.life import ANNOUNCED, BY_AN_OPERATOR, allowed
-from riel.journal.postgres import challenges, holds
-from riel.journal.postgres.seen import HEAD, WITH_HEAD, Head, Known, Seen, Told, known_of
+from riel.journal import Counted, Unconfirmed
+from riel.journal import events as writing
+from riel.journal.audit.chain import canonical
+from riel.journal.columns import BORN, CHANGED, PAYMENT, changed_values, millis, newborn_values, payment_of
+from riel.journal.postgres import challenges
+from riel.journal.postgres import reservations as holds
+from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head, Known, Seen, Told, known_of
 from riel.journal.postgres.sessions import Overtaken, Session, Undone
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
-from riel.journal.rows import BORN, CHANGED, PAYMENT, changed_values, millis, newborn_values, payment_of
+from riel.journal.transitions import ANNOUNCED, BY_AN_OPERATOR, allowed
 
 SELECT = (
     f"SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r WHERE r.refund_of = owner.id AND "

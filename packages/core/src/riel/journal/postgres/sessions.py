@@ -15,8 +15,8 @@ import asyncpg
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.postgres.lines import BROKEN, Lines
-from riel.journal.unavailable import late, not_read, not_written
+from riel.journal.errors import late, not_read, not_written
+from riel.journal.postgres.pool import BROKEN, Lines
 
 T = TypeVar("T")
 

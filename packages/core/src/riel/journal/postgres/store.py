@@ -4,15 +4,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from riel.clock import utc_now
 from riel.errors import JournalUnavailable
 from riel.guards import Hold
 from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
-from riel.journal.chain import Anchor, Row
+from riel.journal.audit.chain import Anchor, Row
+from riel.journal.columns import EVENT, event_of, maybe_millis, millis
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
-from riel.journal.postgres.holds import used
-from riel.journal.postgres.opening import Database
+from riel.journal.postgres.connect import Database
 from riel.journal.postgres.owners import Owners
-from riel.journal.postgres.seen import Seen
+from riel.journal.postgres.reservations import used
+from riel.journal.postgres.row_cache import Seen
 from riel.journal.postgres.sessions import ANSWERS_WITHIN, AT_ONE_MOMENT, Session, Sessions
 from riel.journal.records import (
     Backlog,
@@ -26,8 +28,7 @@ from riel.journal.records import (
     State,
     Topic,
 )
-from riel.journal.rows import EVENT, event_of, maybe_millis, millis
-from riel.rail import Mode, utc_now
+from riel.rail import Mode
 
 LEASE = timedelta(seconds=10)
 CONNECTIONS = 10

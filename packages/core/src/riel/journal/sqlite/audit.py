@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riel.journal.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.columns import EVENT, MESSAGE, backlog_of, message_of
 from riel.journal.records import Backlog, Message
-from riel.journal.rows import EVENT, MESSAGE, backlog_of, message_of
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "

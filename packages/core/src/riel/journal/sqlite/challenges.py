@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from riel.guards import Hold
-from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words, writing
+from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.journal import events as writing
+from riel.journal.columns import ASKED, CHALLENGE, challenge_of, challenge_values, millis
 from riel.journal.records import Challenge, ChallengeState, Earlier
-from riel.journal.rows import ASKED, CHALLENGE, challenge_of, challenge_values, millis
-from riel.journal.sqlite import holds
+from riel.journal.sqlite import reservations as holds
 from riel.journal.sqlite.audit import HEAD, append
 
 SELECT = (

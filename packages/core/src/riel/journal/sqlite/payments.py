@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from riel.journal import Counted, Unconfirmed, writing
-from riel.journal.chain import canonical
-from riel.journal.life import ANNOUNCED, BY_AN_OPERATOR, allowed
-from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
-from riel.journal.rows import (
+from riel.journal import Counted, Unconfirmed
+from riel.journal import events as writing
+from riel.journal.audit.chain import canonical
+from riel.journal.columns import (
     BORN,
     CHANGED,
     PAYMENT,
@@ -19,7 +18,10 @@ from riel.journal.rows import (
     newborn_values,
     payment_of,
 )
-from riel.journal.sqlite import audit, challenges, holds
+from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
+from riel.journal.sqlite import audit, challenges
+from riel.journal.sqlite import reservations as holds
+from riel.journal.transitions import ANNOUNCED, BY_AN_OPERATOR, allowed
 from riel.rail import Mode
 
 SELECT = (

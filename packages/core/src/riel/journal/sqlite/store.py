@@ -11,7 +11,9 @@ from riel.crash import crash_point
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.guards import Hold
 from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
-from riel.journal.chain import Anchor, Row
+from riel.journal.audit.chain import Anchor, Row
+from riel.journal.audit.pages import Sealed
+from riel.journal.columns import EVENT, event_of, maybe_millis, millis
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -24,13 +26,12 @@ from riel.journal.records import (
     State,
     Topic,
 )
-from riel.journal.rows import EVENT, event_of, maybe_millis, millis
-from riel.journal.sqlite import audit, challenges, payments, verifying
-from riel.journal.sqlite import holds as holds_of
-from riel.journal.sqlite.opening import connect, glancing
+from riel.journal.sqlite import audit, challenges, payments
+from riel.journal.sqlite import reservations as holds_of
+from riel.journal.sqlite import verify as verifying
+from riel.journal.sqlite.connect import connect, glancing
 from riel.journal.sqlite.owners import Owners
 from riel.journal.sqlite.writer import Writer
-from riel.journal.verifying import Sealed
 from riel.rail import Mode
 
 T = TypeVar("T")

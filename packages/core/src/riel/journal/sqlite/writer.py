@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.unavailable import not_read, not_written
+from riel.journal.errors import not_read, not_written
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], Any]

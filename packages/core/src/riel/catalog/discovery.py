@@ -1,0 +1,206 @@
+"""One entry point at a time: imported alone, asked alone, and whatever it does wrong stays its own."""
+
+import contextlib
+import difflib
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from riel import hookspecs
+from riel.catalog.validation import faults
+from riel.catalog.versions import unmet
+from riel.errors import BrokenRail, Misconfigured
+from riel.rail import Rail
+from riel.text import said
+
+if TYPE_CHECKING:
+    from riel.confirm.factor import Factor
+    from riel.guards import Guard
+
+NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
+RESERVED = frozenset({"answer", "factor", "notices"})
+"""Names whose ``RIEL_<NAME>_*`` are settings of our own."""
+
+HOOKS = ("riel_rails", "riel_factors", "riel_guards")
+SEVERAL = 100
+"""The most that one hook may yield: a generator that never ends must not hold up the start."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Trouble:
+    """Why something that is installed is not offered: one sentence, and what to do."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One distribution's claim to the name of an entry point."""
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    requires: tuple[str, ...] = ()
+    load: Callable[[], object] = object
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip() or "an unknown distribution"
+
+
+class Refused(Exception):
+    """What a claim asks for cannot be offered."""
+
+    def __init__(self, claim: Claim, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.trouble = Trouble(
+            entry_point=claim.name,
+            distribution=claim.distribution,
+            version=claim.version,
+            sentence=sentence,
+            remedy=remedy,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What one entry point brings. From here on everything has a type."""
+
+    rails: "list[Rail]"
+    factors: "list[type[Factor]]"
+    guards: "list[Guard]"
+
+
+def claim_of(entry_point: EntryPoint) -> Claim:
+    """Who claims this entry point, read from the metadata of its distribution; nothing of it is imported."""
+    if entry_point.dist is None:
+        return Claim(entry_point.name, load=entry_point.load)
+    try:
+        metadata = entry_point.dist.metadata  # read and parsed at each access
+        (distribution,), (version,) = metadata.get_all("Name", []), metadata.get_all("Version", [])
+        requires = tuple(metadata.get_all("Requires-Dist", []))
+        return Claim(entry_point.name, distribution, version, requires, entry_point.load)
+    except Exception as failure:
+        log.debug("the metadata of %r cannot be read", entry_point.name, exc_info=failure)
+        return Claim(entry_point.name, load=_unreadable)
+
+
+def _unreadable() -> object:
+    raise BrokenRail("has metadata that cannot be read, so it may not fit this riel")
+
+
+@contextlib.contextmanager
+def contained(claim: Claim) -> Iterator[None]:
+    """A package's own code runs inside: what it prints goes to stderr, and whatever it raises is its own trouble."""
+    update = f"Update {claim.distribution or 'it'}, or uninstall it; RIEL_LOG=debug riel rails shows where it fails."
+    try:
+        with stdout_to_stderr():
+            yield
+    except (KeyboardInterrupt, Refused):
+        raise
+    except Misconfigured as failure:
+        raise Refused(claim, str(failure), "Correct it in the environment or in riel.toml.") from failure
+    except BrokenRail as failure:
+        raise Refused(claim, f"{claim.name!r} of {claim} {failure}", update) from failure
+    except BaseException as failure:
+        log.debug("%r of %s failed", claim.name, claim, exc_info=failure)
+        raise Refused(claim, f"{claim.name!r} of {claim} {_told(failure)}", update) from failure
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Whatever is printed meanwhile, by whichever way, goes to stderr: stdout carries the protocol, or ``--json``."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, AttributeError):  # a process may have been started without them
+            sys.stdout.flush()
+            kept = os.dup(1)
+            stack.callback(os.close, kept)
+            os.dup2(2, 1)
+            stack.callback(os.dup2, kept, 1)
+            if sys.__stdout__ is not None:
+                stack.callback(sys.__stdout__.flush)
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
+
+
+def _told(failure: BaseException) -> str:
+    """What happened, in words that cannot hold a secret: of most exceptions only the kind and the place."""
+    if isinstance(failure, SystemExit):
+        return "called sys.exit"
+    if isinstance(failure, pluggy.PluginValidationError) and (hook := re.match(r"unknown hook '(\w+)'", str(failure))):
+        near = difflib.get_close_matches(hook[1], HOOKS, n=1, cutoff=0)
+        return f"has a hook {hook[1]!r}, which does not exist; did you mean {near[0]}?"
+    kind = type(failure).__name__
+    if isinstance(failure, ImportError | SyntaxError | AttributeError | pluggy.PluginValidationError):
+        return f"failed with {kind}: {said(str(failure))}"
+    place = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"failed with {kind} in {Path(place.filename).name}, line {place.lineno}"
+
+
+def brought_by(claim: Claim, riel_version: str) -> Brought:
+    """What one entry point brings, checked.
+
+    It is asked in a plugin manager of its own: pluggy's way to load a group stops at the first broken entry point, and
+    a hook of one package must not be able to answer for another's.
+
+    :raises BrokenRail: what it does wrong, as the end of a sentence about it. Anything else may be raised too.
+    """
+    if not NAME.fullmatch(claim.name) or claim.name in RESERVED:
+        raise BrokenRail("is misnamed: a name is one word of a-z and 0-9, 20 characters at most, and not a setting's")
+    if asked := unmet(claim.requires, riel_version):
+        raise BrokenRail(f"needs riel {asked}, and this is riel {riel_version}: install versions that fit each other")
+    host = pluggy.PluginManager(hookspecs.PROJECT)
+    host.add_hookspecs(hookspecs)
+    host.register(claim.load(), name=claim.name)
+    host.check_pending()
+    brought = Brought(
+        rails=_yielded(host.hook.riel_rails),
+        factors=_yielded(host.hook.riel_factors),
+        guards=_yielded(host.hook.riel_guards),
+    )
+    if not (brought.rails or brought.factors or brought.guards):
+        raise BrokenRail("offers nothing: no function of it is marked with @riel.hookimpl, or it yields nothing")
+    for rail in brought.rails:
+        if not isinstance(rail, Rail):
+            raise BrokenRail(f"yields {type(rail).__name__} where a riel.Rail belongs")
+        if rail.name != claim.name:
+            raise BrokenRail(f"brings a rail of another name, {rail.name!r}: a rail is named like its entry point")
+        if wrong := faults(rail):
+            raise BrokenRail("; ".join(wrong))
+    if len(brought.rails) > 1:
+        raise BrokenRail("brings its rail more than once")
+    for factor in brought.factors:
+        _refuse_without(factor, "factor", ("name", "sandbox_only", "linked", "open", "ask", "check", "same"))
+    for guard in brought.guards:
+        _refuse_without(guard, "guard", ("name", "check"))
+    return brought
+
+
+def _yielded(hook: Any) -> list[Any]:
+    brought: list[Any] = []
+    for result in hook():
+        if not isinstance(result, Iterable):
+            raise BrokenRail(f"returns {type(result).__name__} from {hook.name}: it must yield, or return a list")
+        brought += islice(result, SEVERAL)
+    return brought
+
+
+def _refuse_without(thing: object, what: str, attributes: tuple[str, ...]) -> None:
+    for attribute in attributes:
+        if not hasattr(thing, attribute):
+            raise BrokenRail(f"brings a {what} without {attribute!r}")

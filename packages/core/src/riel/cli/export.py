@@ -1,0 +1,112 @@
+"""Writing the exported record: under another name until it is whole, and never over something that is there."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from riel import __version__
+from riel.cli.records import at_the_journal
+from riel.clock import utc_now
+from riel.errors import Misconfigured
+from riel.journal import Journal
+from riel.journal.audit.export import exported
+from riel.journal.audit.verify import Check, Found, Tampered
+from riel.journal.columns import millis
+
+LONG = 20_000
+"""How many events take longer than somebody likes to look at nothing."""
+
+TOLD_EVERY = 500
+"""How many lines are written between two looks at the progress."""
+
+
+def export_record(to: Path | None) -> Found:
+    """Seal the journal and write the record to ``to`` or stdout, checking each line as a stranger would.
+
+    :raises Misconfigured: the file is there, or cannot be written.
+    """
+
+    async def work(journal: Journal) -> Found:
+        with _opened(to) as out:
+            return await _write(journal, out)
+
+    return at_the_journal(work)
+
+
+async def _write(journal: Journal, out: BinaryIO) -> Found:
+    now = utc_now()
+    await journal.anchor(now)
+    check, broken = Check(), None
+    expected = sum(anchor.count for anchor in await journal.anchors())
+    with _progress(expected) as told:
+        async for line in exported(journal, __version__, millis(now)):
+            out.write(line)
+            if broken is None:
+                try:
+                    check.take(line)
+                except Tampered as tampered:
+                    broken = tampered.broken
+            if not check.events % TOLD_EVERY:
+                told(check.events)
+    return check.found(broken)
+
+
+@contextmanager
+def _opened(to: Path | None) -> Iterator[BinaryIO]:
+    """A file beside ``to`` that only its owner may read, and that becomes ``to`` once it is whole; or stdout."""
+    if to is None:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError as failure:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would be tried, and complained of, once more
+            raise Misconfigured(f"stdout cannot be written: {failure.strerror}") from failure
+        return
+    there = Misconfigured(f"{to} is there already, and is not overwritten: name another file")
+    try:
+        if to.exists() or to.is_symlink():
+            raise there
+        handle, name = tempfile.mkstemp(prefix=f".{to.name}.", dir=to.parent)  # 0600
+        try:
+            with os.fdopen(handle, "wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            _become(Path(name), to)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name)  # noqa: PTH108
+    except FileExistsError:
+        raise there from None
+    except OSError as failure:
+        raise Misconfigured(f"{to} cannot be written: {failure.strerror}") from failure
+
+
+def _become(whole: Path, to: Path) -> None:
+    """Give the file its name, unless something has it by now."""
+    try:
+        to.hardlink_to(whole)
+    except FileExistsError:
+        raise
+    except OSError:  # a stick whose file system has no links
+        if to.exists():
+            raise FileExistsError from None
+        whole.rename(to)
+
+
+@contextmanager
+def _progress(expected: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where somebody looks and it takes long."""
+    if expected < LONG or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("events", total=expected)
+        yield lambda done: progress.update(bar, completed=done)

@@ -1,0 +1,98 @@
+"""``riel <rail> <table>``: what an installed rail shows, such as its list of banks."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+
+import typer
+
+from riel.catalog import GROUP, discover
+from riel.cli.json_output import AsJson, print_json
+from riel.config import known_settings, likely_secrets, read_settings
+from riel.errors import Misconfigured
+from riel.rail import Rail, Table
+from riel.redaction import Redactor, log_redacted
+from riel.text import said
+
+MOST_CELL = 1000
+
+
+def tables_of(name: str) -> typer.Typer | None:
+    """The commands of the installed rail of that name, which alone is imported; ``None`` where there is none.
+
+    :raises Misconfigured: it may not be used here, it is broken, or it shows nothing.
+    """
+    if name not in entry_points(group=GROUP).names:
+        return None
+    settings = read_settings()
+    log_redacted(Redactor(likely_secrets(settings)), settings.log)
+    if settings.rails is not None and name not in settings.rails:
+        raise Misconfigured(f"{name!r} is not on RIEL_RAILS, so it is not imported.")
+    found = discover(only=[name])
+    for trouble in found.problems:
+        raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
+    rail = next((declared.rail for declared in found.rails), None)
+    if rail is None or not rail.tables:
+        raise Misconfigured(f"{name!r} shows no tables. What it is: riel rails")
+    app = typer.Typer(name=name, help=f"What {said(rail.title)} shows.", no_args_is_help=True)
+    app.callback()(lambda: None)  # so that one command is a command of its own, too
+    for table in sorted(rail.tables):
+        app.command(table, help=f"Show the {table} of {said(rail.title)}.")(_showing(rail, table))
+    return app
+
+
+def _showing(rail: Rail, name: str) -> Callable[..., None]:
+    def show(as_json: AsJson = False) -> None:
+        told = _made(rail, name, known_settings(rail, read_settings()))
+        if as_json:
+            print_json([dict(zip(told.columns, row, strict=True)) for row in told.rows])
+        else:
+            _print(told)
+
+    return show
+
+
+def _made(rail: Rail, name: str, known: Mapping[str, str]) -> Table:
+    """The table, each text in it cleaned.
+
+    :raises Misconfigured: a setting is wrong, or the rail is: what its exception says may hold a secret.
+    """
+    try:
+        table = rail.tables[name](known)
+    except Misconfigured:
+        raise
+    except (Exception, SystemExit) as failure:
+        raise Misconfigured(f"the rail {rail.name!r} failed to make {name!r} ({type(failure).__name__}).") from failure
+    if not _fits(table):
+        raise Misconfigured(f"the rail {rail.name!r} makes a table {name!r} whose rows do not fit its columns.")
+    return Table(
+        title=said(table.title),
+        columns=tuple(map(said, table.columns)),
+        rows=tuple(tuple(said(cell, MOST_CELL) for cell in row) for row in table.rows),
+    )
+
+
+def _fits(table: object) -> bool:
+    """Whether it is a table of texts, each column of another name and each row as long as they are."""
+    if not (isinstance(table, Table) and isinstance(table.columns, tuple) and isinstance(table.rows, tuple)):
+        return False
+    lines = (table.columns, *table.rows)
+    texts = all(isinstance(line, tuple) and all(isinstance(cell, str) for cell in line) for line in lines)
+    return (
+        texts
+        and isinstance(table.title, str)
+        and len(set(map(said, table.columns))) == len(table.columns)
+        and all(len(row) == len(table.columns) for row in table.rows)
+    )
+
+
+def _print(table: Table) -> None:
+    from riel.cli.tables import bare_table, printed
+
+    sys.stdout.write(f"{table.title}\n")
+    shown = bare_table()
+    for column in table.columns:
+        shown.add_column(column, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    printed(shown)

@@ -1,0 +1,152 @@
+"""The one sentence that a person must read before they confirm: what is done, how much, to whom, by which rail.
+
+What the agent or a payee wrote stands in quotation marks that it cannot contain, so it cannot pass for our words.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from riel.confirm.terms import Terms
+from riel.money import Money, masked
+from riel.rail import Mode
+from riel.text import said
+
+Language = Literal["en", "es"]
+
+MOST_TEXT = 800
+"""No sentence is longer: each part has its own bound, so that no cut ever falls on an amount or a payee."""
+
+NAME, INSTITUTION, ACCOUNT, PURPOSE, TITLE, REFERENCE = 80, 60, 34, 140, 40, 64
+
+_QUOTES = '"\u201e\u2033\u2036\u3003\u301d\u301e\u301f\uff02'
+"""What looks like a quotation mark and is not in Unicode's classes of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    mode: dict[Mode, str]
+    pay: str
+    refund: str
+    request: str
+    named: str
+    nameless: str
+    purpose: str
+    second: dict[str, str]
+    nth: dict[str, str]
+
+
+_WORDS: dict[Language, _Words] = {
+    "en": _Words(
+        mode={"live": "", "test": "TEST - no real money. ", "sandbox": "SANDBOX - no real money. "},
+        pay="Pay {money} to {payee} by {title}",
+        refund="Take back {money} of the payment {reference} to {payee} by {title}",
+        request="No payment, but a request to {title} about {money} and {payee}",
+        named="{name} (account {account})",
+        nameless="account {account}",
+        purpose=", for {purpose}",
+        second={
+            "payment": "SECOND PAYMENT: an identical one was made before ({earlier}). ",
+            "refund": "SECOND REFUND: an identical one was made before ({earlier}). ",
+            "request": "SECOND REQUEST: an identical one was made before ({earlier}). ",
+        },
+        nth={
+            "payment": "PAYMENT NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
+            "refund": "REFUND NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
+            "request": "REQUEST NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
+        },
+    ),
+    "es": _Words(
+        mode={"live": "", "test": "PRUEBA - sin dinero real. ", "sandbox": "PRUEBA (sandbox) - sin dinero real. "},
+        pay="Pagar {money} a {payee} por {title}",
+        refund="Pedir la devolución de {money} del pago {reference} a {payee} por {title}",
+        request="Ningún pago, sino una petición a {title} sobre {money} y {payee}",
+        named="{name} (cuenta {account})",
+        nameless="la cuenta {account}",
+        purpose=", concepto {purpose}",
+        second={
+            "payment": "SEGUNDO PAGO: ya se hizo uno idéntico ({earlier}). ",
+            "refund": "SEGUNDA DEVOLUCIÓN: ya se hizo una idéntica ({earlier}). ",
+            "request": "SEGUNDA PETICIÓN: ya se hizo una idéntica ({earlier}). ",
+        },
+        nth={
+            "payment": "PAGO NÚMERO {nth}: ya se hicieron otros idénticos (el último es {earlier}). ",
+            "refund": "DEVOLUCIÓN NÚMERO {nth}: ya se hicieron otras idénticas (la última es {earlier}). ",
+            "request": "PETICIÓN NÚMERO {nth}: ya se hicieron otras idénticas (la última es {earlier}). ",
+        },
+    ),
+}
+
+
+def question(
+    terms: Terms,
+    *,
+    title: str,
+    purpose: str = "",
+    reference: str = "",
+    language: Language = "en",
+    earlier: str | None = None,
+    nth: int = 2,
+) -> str:
+    """What is being confirmed, on one line, with the account masked wherever it stands.
+
+    :param title: the rail's.
+    :param purpose: what the payment is for, or the reason of the refund.
+    :param reference: of the payment that a refund pays back.
+    :param earlier: the reference of the last identical payment or refund, where there was one shortly before: this is
+        then the ``nth``.
+    """
+    words = _WORDS[language]
+    again = ""
+    if earlier is not None:
+        alarm = words.second if nth == 2 else words.nth
+        again = alarm[terms.kind].format(nth=nth, earlier=_shown(earlier, REFERENCE))
+    form = {"payment": words.pay, "refund": words.refund, "request": words.request}[terms.kind]
+    what = form.format(
+        money=amount(terms.money, language),
+        payee=_payee(terms, words),
+        title=_shown(title, TITLE),
+        reference=_shown(reference, REFERENCE),
+    )
+    why = words.purpose.format(purpose=_quoted(purpose, PURPOSE, terms)) if purpose.strip() else ""
+    return " ".join(f"{again}{words.mode[terms.mode]}{what}{why}.".split())
+
+
+def amount(money: Money, language: Language) -> str:
+    """``MXN 1,234.50``, in Spanish ``MXN 1 234.50``.
+
+    A comma is a thousand in Mexico and a decimal in Chile; a space between thousands is read alike in both.
+    """
+    return str(money) if language == "en" else str(money).replace(",", " ")
+
+
+def _payee(terms: Terms, words: _Words) -> str:
+    account = _masked(terms.payee.account)
+    if terms.payee.institution.strip():
+        account += f", {_quoted(terms.payee.institution, INSTITUTION, terms)}"
+    if not terms.payee.name.strip():
+        return words.nameless.format(account=account)
+    return words.named.format(name=_quoted(terms.payee.name, NAME, terms), account=account)
+
+
+def _masked(account: str) -> str:
+    return said(masked(account)[-ACCOUNT:])
+
+
+def _quoted(text: str, most: int, terms: Terms) -> str:
+    """Somebody else's words in quotation marks; the account number is masked in them before they are cut."""
+    clean = said(text, most=len(text) + 1)
+    characters = [re.escape(c) for c in terms.payee.account if c.isalnum()]
+    if len(characters) > 6:
+        clean = re.sub(r"[\W_]*".join(characters), _masked(terms.payee.account), clean, flags=re.IGNORECASE)
+    return f"“{_shown(clean, most)}”"
+
+
+def _shown(text: str, most: int) -> str:
+    """Clean, without quotation marks of any kind, and at most ``most`` characters."""
+    return said("".join("'" if _quotes(c) else c for c in text), most)
+
+
+def _quotes(character: str) -> bool:
+    return character in _QUOTES or unicodedata.category(character) in {"Pi", "Pf"}

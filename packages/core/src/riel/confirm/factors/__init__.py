@@ -1,0 +1,1 @@
+"""The built-in factors. None is imported until it is chosen."""

@@ -1,0 +1,126 @@
+"""Codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds), each time step accepted once.
+
+Such a code knows the time and not the payment, so the factor is not ``linked``.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from shlex import quote
+from typing import ClassVar
+
+import pyotp
+
+from riel import secrets as vault
+from riel.confirm.bound_code import equal
+from riel.confirm.factor import Asked, Proof, Setup
+from riel.errors import Misconfigured, NotConfirmed
+
+DRIFT = (-1, 0, 1)
+"""How many time steps the clock of a phone may be off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """One person's app. ``after`` is the time step that proved it worked: no code up to then confirms anything."""
+
+    id: str
+    secret: str = field(repr=False)
+    after: int
+
+
+def step_of(secret: str, code: str, now: datetime) -> int | None:
+    """The time step whose code this is, among those near ``now``; ``None`` when it is none of them.
+
+    Not pyotp's ``verify``: it does not tell the step, which must not be used twice, and takes other scripts' digits.
+    Every step is compared, so that the time taken does not tell which one it was.
+    """
+    app = pyotp.TOTP(secret)
+    near = [step for drift in DRIFT if (step := app.timecode(now) + drift) >= 0]
+    right = [step for step in near if equal(code, app.generate_otp(step))]
+    return right[-1] if right else None
+
+
+def enrolled(principal: str, folder: Path) -> Enrolment | None:
+    """The enrolment of ``principal``, if there is one.
+
+    :raises Misconfigured: there is one, and it cannot be read.
+    """
+    value = vault.kept(_name(principal), folder)
+    if value is None:
+        return None
+    try:
+        enrolment = Enrolment(**json.loads(value))
+        pyotp.TOTP(enrolment.secret)
+    except (ValueError, TypeError) as failure:
+        # ``from None``: the cause would show the secret.
+        why = type(failure).__name__
+        raise Misconfigured(f"the enrolment of {principal!r} is damaged ({why}): run riel enroll --replace") from None
+    return enrolment
+
+
+def enrol(principal: str, folder: Path, enrolment: Enrolment, *, replace: bool = False) -> str:
+    """Keep the enrolment of ``principal``, and say where.
+
+    :raises FileExistsError: there is one, and it is not to be replaced.
+    """
+    return vault.keep(_name(principal), folder, json.dumps(asdict(enrolment)), replace=replace)
+
+
+@dataclass(frozen=True, slots=True)
+class Totp:
+    """Asks for the code that the person's authenticator app shows."""
+
+    name: ClassVar[str] = "totp"
+    sandbox_only: ClassVar[bool] = False
+    linked: ClassVar[bool] = False
+
+    principal: str
+    enrolment: Enrolment
+
+    @classmethod
+    def open(cls, setup: Setup) -> "Totp":
+        """Read the enrolment."""
+        enrolment = enrolled(setup.principal, setup.folder)
+        if enrolment is None:
+            run = f"riel enroll --principal {quote(setup.principal)}"
+            raise Misconfigured(f"RIEL_FACTOR=totp, and {setup.principal!r} is not enrolled: run {run}")
+        return cls(setup.principal, enrolment)
+
+    async def ask(self, asked: Asked) -> str:
+        """Nothing is sent: the app has the code already.
+
+        :raises NotConfirmed: the question is for somebody else than who is enrolled here.
+        """
+        if asked.principal != self.principal:
+            raise NotConfirmed(
+                "This person has no authenticator app enrolled here. Nothing was sent.",
+                code="2FA_NOT_ENROLLED",
+                next_action="Tell the operator: riel enroll.",
+            )
+        return "Show the person this text, and ask for the six digits that their authenticator app shows now."
+
+    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+        """A proof that names the enrolment and the time step: the store takes each of them once."""
+        if asked.principal != self.principal:
+            return None
+        step = step_of(self.enrolment.secret, code, now)
+        return None if step is None or step <= self.enrolment.after else Proof(f"{self._prefix}{step}")
+
+    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
+        """Whether it is the code of the proof's time step, however long ago. Never, once the app was replaced."""
+        if asked.principal != self.principal or not (proof.once or "").startswith(self._prefix):
+            return False
+        step = int((proof.once or "").removeprefix(self._prefix))
+        return equal(code, pyotp.TOTP(self.enrolment.secret).generate_otp(step))
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.name}:{self.enrolment.id}:"
+
+
+def _name(principal: str) -> str:
+    """A name for the vault, whatever characters the principal has."""
+    return f"totp-{hashlib.sha256(principal.encode()).hexdigest()[:32]}"

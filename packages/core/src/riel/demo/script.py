@@ -1,0 +1,211 @@
+"""The story itself: what the agent does, what must come of it, and what the bank has booked by then."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from riel.demo.environment import RAIL, Stage
+from riel.demo.steps import Step, Told
+
+SEND, STATUS, REFUND = f"{RAIL}_send_payment", f"{RAIL}_check_status", f"{RAIL}_request_refund"
+
+ACCOUNT = "1234567897"
+"""Settles at once, as nearly every account of the pretend bank does."""
+
+ACCOUNT_THAT_LOSES_ANSWERS = "4020301001"
+"""Its first payment is booked, and the connection is cut before the answer; rail-mock's README lists such accounts."""
+
+INVOICE = {"account": ACCOUNT, "amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
+RENT = {"account": ACCOUNT_THAT_LOSES_ANSWERS, "amount": 120000, "concept": "Rent", "recipientName": "Casas del Sur"}
+PART = 20000
+AT_ONCE = 10
+
+
+def _calling(tool: str, arguments: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
+    return {"tool": tool, "arguments": dict(arguments), **({"times": times} if times > 1 else {})}
+
+
+def _data(answer: Mapping[str, Any], name: str) -> Any:
+    return (answer.get("data") or {}).get(name)
+
+
+def _error(answer: Mapping[str, Any]) -> Any:
+    return (answer.get("error") or {}).get("code")
+
+
+async def tell_story(stage: Stage, tell: Callable[[Step], None]) -> None:
+    """Everything that the agent does.
+
+    :raises NotAsTold: something is not as it should be.
+    """
+    told = Told(stage, tell)
+    tools = await stage.tools()
+    await told.step(
+        "The agent asks which tools there are.",
+        {"method": "tools/list"},
+        tools,
+        debits=0,
+        must={"there are the three tools": {tool["name"] for tool in tools} == {SEND, STATUS, REFUND}},
+    )
+    paid = await _pay_once(told)
+    await _lose_an_answer(told)
+    await _refund_a_part(told, paid)
+
+
+async def _pay_once(told: Told) -> str:
+    """Held, guessed, altered, paid, repeated. Returns the payment's reference."""
+    call = told.stage.call
+    held = await call(SEND, INVOICE)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    code = shown["code"]
+    await told.step(
+        "The agent asks to pay MXN 500.00. Nothing moves: a person is asked.",
+        _calling(SEND, INVOICE),
+        held,
+        debits=0,
+        shown=shown,
+        must={
+            "the payment is held": _data(held, "status") == "2fa_required",
+            "the person is shown the amount": "MXN 500.00" in shown["text"],
+            "the answer does not hold the code": bool(code) and code not in str(held),
+        },
+    )
+    guess = {**INVOICE, "verificationCode": _another(code)}
+    refused = await call(SEND, guess)
+    await told.step(
+        "The agent guesses a code. It is refused, and counted: the fifth closes the question.",
+        _calling(SEND, guess),
+        refused,
+        debits=0,
+        must={"a wrong code is refused": _error(refused) == "2FA_MISMATCH"},
+    )
+    dearer = {**INVOICE, "amount": INVOICE["amount"] + 1, "verificationCode": code}  # type: ignore[operator]
+    refused = await call(SEND, dearer)
+    await told.step(
+        "It takes the right code and adds a centavo. That is another payment, so it is refused.",
+        _calling(SEND, dearer),
+        refused,
+        debits=0,
+        must={"the code is bound to the amount": _error(refused) == "2FA_MISMATCH"},
+    )
+    confirmed = {**INVOICE, "verificationCode": code}
+    paid = await call(SEND, confirmed)
+    await told.step(
+        "The person gives the code, and the payment is made.",
+        _calling(SEND, confirmed),
+        paid,
+        debits=1,
+        must={"it is paid": _data(paid, "status") == "success"},
+    )
+    again = await call(SEND, confirmed)
+    await told.step(
+        "The agent makes the same call again: the same answer, and nothing is paid twice.",
+        _calling(SEND, confirmed),
+        again,
+        debits=1,
+        must={"the answer is the same": again == paid},
+    )
+    many = await asyncio.gather(*(call(SEND, confirmed) for _ in range(AT_ONCE)))
+    await told.step(
+        f"It makes the call {AT_ONCE} times at once: {AT_ONCE} times the same answer.",
+        _calling(SEND, confirmed, AT_ONCE),
+        many,
+        debits=1,
+        must={"all the answers are the same": all(one == paid for one in many)},
+    )
+    return str(_data(paid, "trackingKey"))
+
+
+async def _lose_an_answer(told: Told) -> None:
+    call = told.stage.call
+    held = await call(SEND, RENT)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    confirmed = {**RENT, "verificationCode": shown["code"]}
+    sent = await call(SEND, confirmed)
+    await told.step(
+        "A second payment. The bank books it, and the line breaks before it has answered.",
+        _calling(SEND, confirmed),
+        sent,
+        debits=2,
+        shown=shown,
+        must={"it is neither done nor failed": _data(sent, "status") == "pending"},
+    )
+    lookup = {"trackingKey": _data(sent, "trackingKey")}
+    found = await call(STATUS, lookup)
+    await told.step(
+        "The agent asks what became of it. riel has looked it up, and did not send it again.",
+        _calling(STATUS, lookup),
+        found,
+        debits=2,
+        must={"riel found out that it was paid": _data(found, "status") == "success"},
+    )
+
+
+async def _refund_a_part(told: Told, reference: str) -> None:
+    call = told.stage.call
+    refund = {"trackingKey": reference, "reason": "Two chairs were missing", "amount": PART}
+    held = await call(REFUND, refund)
+    shown = told.stage.asked(str(_data(held, "paymentId")))
+    await told.step(
+        "Part of the first payment is to come back. A person is asked for that, too.",
+        _calling(REFUND, refund),
+        held,
+        debits=2,
+        shown=shown,
+        must={"the refund is held": _data(held, "status") == "2fa_required"},
+    )
+    confirmed = {**refund, "verificationCode": shown["code"]}
+    refunded = await call(REFUND, confirmed)
+    await told.step(
+        "The person gives the code, and the bank pays MXN 200.00 back.",
+        _calling(REFUND, confirmed),
+        refunded,
+        debits=2,
+        must={"it is paid back": _data(refunded, "status") == "success"},
+    )
+    lookup = {"trackingKey": reference}
+    found = await call(STATUS, lookup)
+    await told.step(
+        "The agent asks about the first payment once more.",
+        _calling(STATUS, lookup),
+        found,
+        debits=2,
+        must={
+            "it is still paid": _data(found, "status") == "success",
+            "what came back is told": _data(found, "refundedAmount") == PART,
+        },
+    )
+
+
+async def tell_end(stage: Stage, tell: Callable[[Step], None]) -> None:
+    """What is left when agent and server have gone: the journal, and the bank's ledger.
+
+    :raises NotAsTold: one of them does not hold.
+    """
+    told = Told(stage, tell)
+    code, said = await stage.audit()
+    sends = await stage.sends()
+    await told.step(
+        "The server has ended. An auditor checks the record that it left.",
+        {"command": "riel audit verify"},
+        {"exitCode": code, "said": said},
+        debits=2,
+        must={
+            "no event was altered, removed or reordered": code == 0,
+            "two payments and a refund are recorded, each sent once": sends == [1, 1, 1],
+        },
+    )
+    ledger = await stage.debits()
+    booked = sorted((debit["beneficiary"], debit["amount"]) for debit in ledger)
+    await told.step(
+        "The bank's own books: two payments were confirmed, and there are two debits.",
+        {"method": "GET", "path": "/_sandbox/debits"},
+        ledger,
+        debits=2,
+        must={"they are the two payments": booked == sorted((p["account"], p["amount"]) for p in (INVOICE, RENT))},
+    )
+
+
+def _another(code: str) -> str:
+    """A code that is certainly not ``code``."""
+    return f"{(int(code or 0) + 1) % 10**6:06d}"

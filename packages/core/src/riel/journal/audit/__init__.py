@@ -1,0 +1,1 @@
+"""The audit record: linked events, anchors, their export and their verification."""

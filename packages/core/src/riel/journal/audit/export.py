@@ -1,0 +1,167 @@
+"""The record as a file that a stranger can check: JSON Lines, of which every byte is determined by what it says.
+
+A header; every sealed event in the order of writing, each anchor after the last event that it seals; a closing line
+with the sums and a digest of all the bytes before it. ``body`` is the exact text that was hashed.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+
+from riel.journal import Journal
+from riel.journal.audit.chain import GENESIS, Anchor, Row
+
+FORMAT = "riel-audit"
+VERSION = 1
+PAGE = 1000
+LONGEST = 2**20
+"""Bytes of a line. No event of ours comes near: texts from outside are bounded before they are recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What this file is, when it was written by which riel, and how much must be in it."""
+
+    format: str
+    version: int
+    riel: str
+    at: int
+    events: int
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What was written: sums, the last hashes, the header's, and a digest of every byte before this line."""
+
+    events: int
+    anchors: int
+    payments: int
+    last_event: str
+    last_anchor: str
+    header: str
+    digest: str
+
+
+Said = Header | Row | Anchor | Closing
+
+_SHAPES: dict[str, tuple[type[Said], tuple[str, ...]]] = {
+    "header": (Header, ("format", "version", "riel", "at", "events", "anchors")),
+    "event": (Row, ("seq", "paymentId", "n", "at", "event", "body", "hash")),
+    "anchor": (Anchor, ("n", "at", "upto", "count", "hash")),
+    "closing": (Closing, ("events", "anchors", "payments", "lastEvent", "lastAnchor", "header", "digest")),
+}
+"""The kinds of lines, and the names of their values in the order in which they are written."""
+
+_WRITTEN = {
+    shape: (("line", *names), kind, attrgetter(*(field.name for field in fields(shape))))
+    for kind, (shape, names) in _SHAPES.items()
+}
+_TYPES = {kind: [field.type for field in fields(shape)] for kind, (shape, _) in _SHAPES.items()}
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+class Unreadable(ValueError):
+    """A line that riel never writes."""
+
+
+def line_of(said: Said) -> bytes:
+    """The one line that says this."""
+    names, kind, values = _WRITTEN[type(said)]
+    return _ENCODER.encode(dict(zip(names, (kind, *values(said)), strict=True))).encode() + b"\n"
+
+
+def said_by(line: bytes) -> Said:
+    """What a line says.
+
+    :raises Unreadable: it is not, byte for byte, a line that :func:`line_of` makes.
+    """
+    if not line.endswith(b"\n"):
+        raise Unreadable("is cut off" if len(line) <= LONGEST else "is longer than any that riel writes")
+    try:
+        told = json.loads(line)
+        kind = told["line"]
+        shape, names = _SHAPES[kind]
+        values = [told[name] for name in names]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise Unreadable("is not a line that riel writes") from None
+    if [type(value) for value in values] != _TYPES[kind]:
+        raise Unreadable("is not a line that riel writes")
+    said = shape(*values)
+    try:
+        same = line_of(said) == line
+    except ValueError:  # half a character, which no UTF-8 has
+        same = False
+    if not same:
+        raise Unreadable("says something in other bytes than riel does")
+    return said
+
+
+class Sums:
+    """What the closing line must say of the lines before it."""
+
+    def __init__(self) -> None:
+        self.events = self.anchors = self.payments = 0
+        self._last_event = self._last_anchor = GENESIS
+        self._header = ""
+        self._digest = hashlib.sha256()
+
+    def add(self, said: Said, line: bytes) -> None:
+        """Take in the next line."""
+        self._digest.update(line)
+        match said:
+            case Header():
+                self._header = hashlib.sha256(line).hexdigest()
+            case Row():
+                self.events += 1
+                self.payments += said.n == 1
+                self._last_event = said.hash
+            case Anchor():
+                self.anchors += 1
+                self._last_anchor = said.hash
+
+    def closing(self) -> Closing:
+        """The closing line of what was taken in so far."""
+        sums = (self.events, self.anchors, self.payments)
+        return Closing(*sums, self._last_event, self._last_anchor, self._header, self._digest.hexdigest())
+
+
+async def exported(journal: Journal, riel: str, at: int, *, page: int = PAGE) -> AsyncIterator[bytes]:
+    """The lines of all that is sealed now, ``page`` events at a time, whether it holds or not.
+
+    :param riel: the version of this riel.
+    :param at: milliseconds since 1970.
+    """
+    anchors = list(await journal.anchors())
+    sums = Sums()
+
+    def written(said: Said) -> bytes:
+        line = line_of(said)
+        sums.add(said, line)
+        return line
+
+    yield written(Header(FORMAT, VERSION, riel, at, sum(anchor.count for anchor in anchors), len(anchors)))
+    due = iter(anchors)
+    anchor = next(due, None)
+    async for row in _sealed(journal, anchors, page):
+        while anchor is not None and row.seq > anchor.upto:
+            yield written(anchor)
+            anchor = next(due, None)
+        yield written(row)
+    while anchor is not None:
+        yield written(anchor)
+        anchor = next(due, None)
+    yield line_of(sums.closing())
+
+
+async def _sealed(journal: Journal, anchors: Sequence[Anchor], page: int) -> AsyncIterator[Row]:
+    """Every event that these anchors seal; what a server seals meanwhile is left to the next file."""
+    upto, after = max((anchor.upto for anchor in anchors), default=0), 0
+    while rows := await journal.sealed(after, most=page):
+        for row in rows:
+            if row.seq > upto:
+                return
+            yield row
+        after = rows[-1].seq

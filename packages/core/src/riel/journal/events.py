@@ -1,0 +1,154 @@
+"""What a verb writes, as values: the same for every store, whatever its SQL looks like."""
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from riel.journal.columns import millis
+from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
+from riel.money import masked
+from riel.text import hiding
+
+Body = dict[str, Any]
+
+
+def shown(text: str, account: str) -> str:
+    """Somebody's words as an event may hold them: without the whole account number."""
+    return hiding(text, account, masked(account))
+
+
+def asked(challenge: Challenge) -> Body:
+    """The event that a person was asked."""
+    return {
+        "to": ChallengeState.OPEN,
+        **_question(challenge),
+        "factor": challenge.factor,
+        "digest": challenge.digest.hex(),
+        "text": challenge.text,
+        "expiresAt": millis(challenge.expires_at),
+    }
+
+
+def refused(challenge: Challenge, code: str, why: str) -> Body:
+    """The event that nobody was asked, since this was refused before."""
+    return {
+        "to": ChallengeState.REFUSED,
+        **_question(challenge),
+        "code": code,
+        "why": why,
+        "amount": challenge.money.amount,
+        "currency": challenge.money.currency,
+        "payee": shown(challenge.payee.name, challenge.payee.account),
+        "account": masked(challenge.payee.account),
+        "digest": challenge.digest.hex(),
+    }
+
+
+def _question(challenge: Challenge) -> Body:
+    return {
+        "principal": challenge.principal,
+        "rail": challenge.rail,
+        "mode": challenge.mode,
+        "kind": challenge.kind,
+    }
+
+
+def newborn(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentRecord:
+    """The payment that a confirmed question becomes: ours, and about to be sent for the first time."""
+    return PaymentRecord(
+        id=asked.id,
+        principal=asked.principal,
+        rail=asked.rail,
+        mode=asked.mode,
+        kind=asked.kind,
+        reference=intent.reference,
+        money=asked.money,
+        payee=asked.payee,
+        body=intent.body,
+        facts=dict(intent.facts),
+        state=State.SENDING,
+        fence=1,
+        owner=me,
+        sends=1,
+        looks=0,
+        created_at=at,
+        sent_at=at,
+        updated_at=at,
+        next_at=at,
+        resend_until=intent.resend_until,
+        absent_after=intent.absent_after,
+        refund_of=intent.refund_of,
+        payer=intent.payer,
+    )
+
+
+def confirmed(asked: Challenge, intent: Intent) -> Body:
+    """The event of a birth: what was confirmed, and what is about to leave."""
+    body = {
+        "to": State.SENDING,
+        "reference": intent.reference,
+        "amount": asked.money.amount,
+        "currency": asked.money.currency,
+        "payee": shown(asked.payee.name, asked.payee.account),
+        "account": masked(asked.payee.account),
+        "digest": asked.digest.hex(),
+        "payload": hashlib.sha256(intent.body).hexdigest(),
+    }
+    return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
+
+
+def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
+    """``known`` once ``change`` is written. Only who is about to send it again still owns it."""
+    return replace(
+        known,
+        state=change.to,
+        owner=me if change.resend else None,
+        sends=known.sends + change.resend,
+        sent_at=at if change.resend else known.sent_at,
+        looks=0,
+        updated_at=at,
+        next_at=change.next_at,
+        watch_until=change.watch_until,
+        settled_at=change.settled_at or known.settled_at,
+        rail_id=change.rail_id or known.rail_id,
+        code=change.code,
+        said=change.said,
+        facts={**known.facts, **change.facts},
+    )
+
+
+def told(known: PaymentRecord, change: Change) -> Body:
+    """The event of a change."""
+    body: Body = {"from": known.state, "to": change.to, "sends": known.sends + change.resend}
+    learned = {"why": change.why, "code": change.code, "said": change.said, "railId": change.rail_id}
+    body |= {name: value for name, value in learned.items() if value}
+    if change.settled_at is not None:
+        body["settledAt"] = millis(change.settled_at)
+    return body
+
+
+def decided(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:
+    """``known`` once an operator has decided. Nothing more is expected of it."""
+    settled_at = at if to is State.SETTLED else None
+    return replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
+
+
+def decision(known: PaymentRecord, to: State, by: str, evidence: str) -> Body:
+    """The event of a decision: who, and on what evidence."""
+    return {"from": known.state, "to": to, "by": by, "evidence": shown(evidence, known.payee.account)}
+
+
+def notice(record: PaymentRecord) -> Body:
+    """What others are told of a payment that has come to an end, or needs a person."""
+    return {
+        "paymentId": record.id,
+        "kind": record.kind,
+        "rail": record.rail,
+        "mode": record.mode,
+        "reference": record.reference,
+        "amount": record.money.amount,
+        "currency": record.money.currency,
+        "state": record.state,
+        "code": record.code,
+    }

@@ -1,0 +1,110 @@
+"""Ask a person whether exactly this may be done. Nothing moves here."""
+
+import asyncio
+
+from riel.confirm import NONCE, question
+from riel.crash import step
+from riel.errors import NotAllowed, NotConfirmed, NothingSent
+from riel.journal import Challenge, ChallengeState, Earlier, Full
+from riel.payments.context import Call, Desk, asked_of
+
+
+def unasked(desk: Desk, call: Call) -> Challenge:
+    """The question that ``call`` would ask, under an id of its own."""
+    now = desk.now()
+    return Challenge(
+        id=desk.new_id(),
+        principal=call.terms.principal,
+        rail=call.terms.rail,
+        mode=call.terms.mode,
+        kind=call.terms.kind,
+        digest=call.digest,
+        nonce=desk.random_bytes(NONCE),
+        factor=desk.factor.name,
+        text="",
+        money=call.terms.money,
+        payee=call.terms.payee,
+        created_at=now,
+        expires_at=now + desk.pace.code_lives,
+    )
+
+
+async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
+    """The challenge that now waits for a code, and where the person finds it.
+
+    An open challenge for the same thing is used again, and its question repeated only after a pause.
+
+    :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
+    """
+    now = desk.now()
+    challenge = await _opened(desk, call)
+    if challenge.state is ChallengeState.DECLINED:
+        raise NotConfirmed(
+            "The person declined exactly this. It was not asked again, and nothing was sent.",
+            code="2FA_DECLINED",
+            next_action="Do not ask again. Talk to the person about what they want instead.",
+            details={"paymentId": challenge.id},
+        )
+    if challenge.asked_at is not None and now < challenge.asked_at + desk.pace.ask_again_after:
+        return challenge, "The code was sent a moment ago."
+    where = await _delivered(desk, challenge)
+    await step("asked", desk.journal.asked(challenge.id, now))
+    return challenge, where
+
+
+async def _opened(desk: Desk, call: Call) -> Challenge:
+    """The question that waits for a code, or the one that was declined.
+
+    :raises NotAllowed: a guard refused, or a limit has no room; that stands in the record.
+    """
+    wanted = unasked(desk, call)
+    try:
+        desk.guard(call.terms)
+        opening = desk.journal.open_challenge(
+            wanted,
+            lambda earlier: _words(desk, call, earlier),
+            alone=not desk.factor.linked,
+            again_within=desk.pace.again_within,
+            no_stays=desk.pace.no_stays,
+            holds=desk.holds(call.terms),
+        )
+        opened = await step("open_challenge", opening)
+        if isinstance(opened, Full):
+            raise opened.hold.refused(opened.left)
+    except NotAllowed as refusal:
+        await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
+        raise
+    return opened.challenge
+
+
+def _words(desk: Desk, call: Call, earlier: Earlier | None) -> str:
+    """What the person is shown."""
+    return question(
+        call.terms,
+        title=call.offered.rail.title,
+        purpose=call.purpose,
+        reference=call.original.reference if call.original else "",
+        language=desk.language,
+        earlier=earlier.reference if earlier else None,
+        nth=earlier.count + 1 if earlier else 1,
+    )
+
+
+async def _delivered(desk: Desk, challenge: Challenge) -> str:
+    """Where the person finds the code.
+
+    :raises NotConfirmed: it could not be delivered.
+    """
+    try:
+        async with asyncio.timeout(desk.pace.answer_within.total_seconds()):
+            return await step("ask", desk.factor.ask(asked_of(challenge)))
+    except NothingSent:
+        raise
+    except Exception as failure:
+        raise NotConfirmed(
+            "The code could not be delivered to the person. Nothing was sent to the rail.",
+            code="2FA_NOT_DELIVERED",
+            retryable=True,
+            next_action="Call again in a moment, with the same arguments and without a code.",
+            details={"paymentId": challenge.id},
+        ) from failure

@@ -1,0 +1,95 @@
+"""Find out what became of a payment: look it up, send it again only where that cannot book twice, or hand it over."""
+
+import asyncio
+import logging
+from datetime import datetime
+
+from riel.crash import step
+from riel.errors import NothingLearned
+from riel.journal import Change, PaymentRecord, State
+from riel.journal.transitions import allowed
+from riel.payments.context import Desk, original_of
+from riel.payments.dispatch import carry
+from riel.payments.rules import Found, Patience, SendAgain, after_lookup, from_answer, is_answer, without_lookup
+from riel.rail import Answer
+
+log = logging.getLogger(__name__)
+
+
+async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
+    rules, now = desk.rails[record.rail].guarantees, desk.now()
+    patience = desk.pace.patience.drawn(desk.below)
+    found: Found = "absent"
+    if rules.lookup == "no":
+        verdict = without_lookup(record, rules, now, patience)
+    else:
+        found = await look(desk, record)
+        now = desk.now()
+        verdict = after_lookup(record, rules, found, now, patience)
+    if verdict is SendAgain:
+        return await _send_again(desk, record)
+    if isinstance(verdict, Change):
+        written, done = await step("record_found", desk.journal.record(record.id, desk.kept(record, verdict), now))
+        if done:
+            _tell(written, verdict)
+            return written
+        record = written
+    finished = _watched(record, found, now, patience) or record.state in {State.RETURNED, State.REVIEW}
+    pause = patience.seldom() if record.state is State.SETTLED else patience.after(record.looks)
+    next_at = None if finished else now + pause
+    await step("put_back", desk.journal.put_back(record.id, record.fence, next_at))
+    return record
+
+
+def _watched(record: PaymentRecord, found: Found, now: datetime, patience: Patience) -> bool:
+    """Whether the time to watch it is over: not with a look that saw nothing, unless the rail stays dumb for long."""
+    seen = now - patience.gives_up if isinstance(found, NothingLearned) else now
+    return record.watch_until is not None and seen >= record.watch_until
+
+
+async def look(desk: Desk, record: PaymentRecord) -> Found:
+    """Ask the rail about ``record``; a rail that fails to answer has taught nothing."""
+    rules = desk.rails[record.rail].guarantees
+    original = await original_of(desk, record)
+    try:
+        client = await desk.clients.of(record.rail)
+        async with asyncio.timeout(rules.send_deadline.total_seconds()):
+            found = await step("status", client.status(record.order(original)))
+    except NothingLearned as nothing:
+        return nothing
+    except (Exception, SystemExit) as failure:
+        log.warning("the rail %r failed to look up a payment (%s)", record.rail, type(failure).__name__)
+        return NothingLearned(type(failure).__name__)
+    if found is None:
+        return "absent"
+    return found if is_answer(found) else NothingLearned("the rail's client returned no answer")
+
+
+async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """Ask after a payment that is settled, or of which nothing was expected: only positive evidence can change it."""
+    rules = desk.rails[record.rail].guarantees
+    found = await look(desk, record)
+    if not isinstance(found, Answer):
+        return record
+    change = from_answer(record, rules, found, desk.now(), desk.pace.patience.drawn(desk.below))
+    if not allowed(record.state, change.to, leased=False):
+        return record
+    written, done = await step("record_news", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
+    if done:
+        _tell(written, change)
+    return written
+
+
+async def _send_again(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+    """The same reference and the same bytes once more, counted in the journal before they leave."""
+    again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=desk.now(), resend=True)
+    written, done = await step("resend", desk.journal.record(record.id, again, desk.now()))
+    return await carry(desk, written) if done else written
+
+
+def _tell(record: PaymentRecord, change: Change) -> None:
+    if change.event == "settled_late":
+        log.error("payment %s was reported as rejected and has settled after all", record.id)
+    if record.state is State.REVIEW:
+        log.error("payment %s needs an operator: %s", record.id, change.why)

@@ -1,0 +1,39 @@
+"""A payment that was received, and the one that gives it back: made by the rail, and confirmed like any other."""
+
+import asyncio
+import logging
+
+from riel.crash import step
+from riel.errors import NothingLearned, NothingSent
+from riel.payments.context import Desk
+from riel.rail import Payment, Refund
+
+log = logging.getLogger(__name__)
+
+
+async def received(desk: Desk, rail: str, refund: Refund) -> Payment | None:
+    """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
+
+    :raises NothingSent: the rail cannot be asked, or that cannot be given back.
+    """
+    client = await desk.clients.of(rail)
+    try:
+        async with asyncio.timeout(desk.pace.answer_within.total_seconds()):
+            found = await step("received", client.received(refund))  # type: ignore[attr-defined]
+    except NothingSent:
+        raise
+    except (NothingLearned, TimeoutError) as failure:
+        raise NothingSent(
+            "The rail did not tell what was received.",
+            code="RAIL_UNREACHABLE",
+            retryable=True,
+            next_action="Repeat exactly this call in a moment: it is done once at most.",
+        ) from failure
+    except (Exception, SystemExit) as failure:
+        log.warning("the rail %r failed to tell what was received (%s)", rail, type(failure).__name__)
+        found = failure
+    if found is None or isinstance(found, Payment):
+        return found
+    raise NothingSent(
+        f"The rail {rail!r} could not tell what was received.", code="RAIL_BROKEN", next_action="Tell the operator."
+    )

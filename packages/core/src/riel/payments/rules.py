@@ -1,0 +1,263 @@
+"""What an answer means for the money: pure functions from what happened to what is written.
+
+After a send there is a :class:`Change` to write. After a look-up there is a change, a decision to send once more, or
+nothing learned yet. Nothing here acts, so every row of the rules is a line of a test.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeGuard
+
+from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.journal.records import Change, PaymentRecord, State
+from riel.rail import Answer, Status
+from riel.rail.guarantees import Guarantees
+from riel.text import said
+
+Outcome = Answer | Rejected | NotSent | OutcomeUnknown
+"""How one send ended."""
+
+Found = Answer | Literal["absent"] | NothingLearned
+"""How one look-up ended."""
+
+NEVER_SENT = "RAIL_UNREACHABLE"
+ABSENT = "NEVER_ARRIVED"
+MOST_FACT = 2000
+"""How long a fact of a rail may be: an address with a query is no sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait between look-ups: doubling from ``first`` to ``most``, of which ``thousandths`` are waited.
+
+    ``margin`` is how long before the end of a window the last copy of an order may leave. ``gives_up`` is how long
+    after its last send an order is asked after that never gets an answer, where the rail declares nothing longer.
+    """
+
+    first: timedelta = timedelta(seconds=1)
+    most: timedelta = timedelta(minutes=5)
+    margin: timedelta = timedelta(seconds=5)
+    gives_up: timedelta = timedelta(days=3)
+    thousandths: int = 1000
+
+    def after(self, looks: int) -> timedelta:
+        """The pause after that many look-ups."""
+        return min(self.most, self.first * (1 << max(0, min(looks, 20)))) * self.thousandths // 1000
+
+    def seldom(self) -> timedelta:
+        """The longest pause."""
+        return self.most * self.thousandths // 1000
+
+    def drawn(self, below: Callable[[int], int]) -> "Patience":
+        """The same, with pauses between half as long and whole: what failed together is not asked after together."""
+        return replace(self, thousandths=1000 - below(501))
+
+
+class SendAgain:
+    """The rail is known not to have it, or cannot be asked, and dedupes: the same order may go once more."""
+
+
+class KeepLooking:
+    """Nothing can be concluded yet."""
+
+
+def is_answer(value: object) -> TypeGuard[Answer]:
+    """Whether a rail's client returned what it must. One that did not has told nothing."""
+    return (
+        isinstance(value, Answer)
+        and value.status in tuple(Status)
+        and isinstance(value.facts, Mapping)
+        and all(isinstance(text, str) for pair in value.facts.items() for text in pair)
+        and all(isinstance(text, str) for text in (value.rail_id, value.code, value.said))
+        and isinstance(value.settled_at, datetime | None)
+    )
+
+
+def after_send(record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: datetime, patience: Patience) -> Change:
+    """What to write after a send of ``record`` (already counted in ``record.sends``) ended with ``outcome``."""
+    only = record.sends == 1
+    match outcome:
+        case Answer():
+            return from_answer(record, rules, outcome, now, patience)
+        case NotSent() if only:
+            why = said(str(outcome)) or "no connection"
+            return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why)
+        case Rejected(native=code, said=words) if code in rules.refusals and (only or rules.refusals_stored):
+            return _rejected(record, rules, code, words, now, patience)
+        case Rejected(native=code, said=words):
+            why = "a refusal that does not prove that nothing was booked"
+            return _unknown(record, now, patience, why, code=code, words=words)
+        case NotSent():
+            return _unknown(record, now, patience, "the repeated send never left; an earlier one did")
+        case OutcomeUnknown():
+            return _unknown(record, now, patience, said(str(outcome)) or "no whole answer")
+
+
+def after_lookup(
+    record: PaymentRecord, rules: Guarantees, found: Found, now: datetime, patience: Patience
+) -> Change | type[SendAgain] | type[KeepLooking]:
+    """What follows from what a look-up of ``record`` found."""
+    if isinstance(found, Answer):
+        return from_answer(record, rules, found, now, patience)
+    if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
+        return KeepLooking
+    proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.watch)
+    over = max(watched, proof or watched)
+    if isinstance(found, NothingLearned):
+        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, patience.gives_up)):
+            return _review(record, "the rail never answered whether it has it")
+        return KeepLooking
+    if record.state is State.PENDING:
+        return _review(record, "the rail no longer knows what it had accepted") if now >= over else KeepLooking
+    if may_send_again(record, rules, now, patience):
+        return SendAgain
+    if proof is not None and now >= proof:
+        return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
+    if proof is None and now >= watched:
+        return _review(record, "the rail does not know it, and that proves nothing")
+    return KeepLooking
+
+
+def without_lookup(
+    record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience
+) -> Change | type[SendAgain] | type[KeepLooking]:
+    """What follows for a rail that cannot be asked: send again where it dedupes, else a person must decide."""
+    if record.state is State.PENDING and now >= _until(record.sent_at, rules.watch):
+        return _review(record, "the rail accepted it, and cannot be asked whether it settled")
+    if record.state not in {State.SENDING, State.UNKNOWN}:
+        return KeepLooking
+    if may_send_again(record, rules, now, patience):
+        return SendAgain
+    return _review(record, "the rail can neither be asked nor does it recognise a second send")
+
+
+def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience) -> bool:
+    """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
+    if rules.dedupe == "no":
+        return False
+    if now + patience.margin < max(record.created_at, record.sent_at):
+        return False  # the clock was set back, so nobody can say how long ago that was
+    until = _until(record.created_at, rules.dedupe_window)
+    if record.resend_until is not None:
+        until = min(until, record.resend_until)
+    return now + rules.send_deadline + patience.margin < until
+
+
+def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
+    """From when on "not found" proves that nothing was booked, or ``None`` where it never does.
+
+    Never before a look-up could have seen the last send, whatever the order itself says.
+    """
+    seen = record.sent_at + rules.send_deadline + rules.lookup_lag
+    if record.absent_after is not None:
+        return max(record.absent_after, seen)
+    if rules.absence_after is None:
+        return None
+    return max(_until(record.sent_at + rules.send_deadline, rules.absence_after), seen)
+
+
+def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Patience) -> Change:
+    """What the rail's own word about the order means. An answer about another amount or payee goes to an operator."""
+    if wrong := _mismatch(record, answer):
+        return _review(record, wrong)
+    word = Change(
+        to=State.PENDING,
+        event="accepted",
+        rail_id=answer.rail_id,
+        facts={name: said(value, MOST_FACT) for name, value in answer.facts.items()},
+        said=said(answer.said, MOST_FACT),
+        code=said(answer.code),
+        next_at=now + patience.after(0),
+    )
+    match answer.status:
+        case Status.PENDING:
+            return word
+        case Status.SETTLED:
+            late = record.state is State.REJECTED
+            return replace(
+                word,
+                to=State.SETTLED,
+                event="settled_late" if late else "settled",
+                why="the earlier rejection was wrong" if late else "",
+                settled_at=_aware(answer.settled_at) or now,
+                next_at=now + patience.seldom() if rules.returns else None,
+                watch_until=_until(now, rules.returns) if rules.returns else None,
+            )
+        case Status.RETURNED:
+            return replace(word, to=State.RETURNED, event="returned", next_at=None)
+        case Status.REJECTED if record.state is State.SETTLED:
+            return _review(record, "the rail rejects what it had settled")
+        case Status.REJECTED:
+            lands = proves_absence(record, rules) or _until(record.sent_at, max(rules.send_deadline, rules.watch))
+            if record.sends > 1 and not rules.refusals_stored and now < lands:
+                return _unknown(
+                    record, now, patience, "rejected, but a repeated send may still arrive", code=answer.code
+                )
+            return _rejected(record, rules, answer.code, answer.said, now, patience)
+
+
+def _mismatch(record: PaymentRecord, answer: Answer) -> str:
+    if answer.amount is not None and answer.amount != record.money.amount:
+        return "the rail speaks of another amount"
+    if answer.currency is not None and answer.currency != record.money.currency:
+        return "the rail speaks of another currency"
+    if answer.account is not None and answer.account != record.payee.account:
+        return "the rail speaks of another account"
+    return ""
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    """An instant in UTC. One without a zone, or beyond the calendar of UTC, is none: it is dropped, never guessed."""
+    try:
+        return None if at is None or at.utcoffset() is None else at.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _until(now: datetime, horizon: timedelta) -> datetime:
+    """``now + horizon``, or the end of time where it is not reached: FOREVER is longer than the calendar."""
+    end = datetime.max.replace(tzinfo=now.tzinfo)
+    return end if horizon > end - now else now + horizon
+
+
+def _rejected(
+    record: PaymentRecord,
+    rules: Guarantees,
+    code: str,
+    words: str,
+    now: datetime,
+    patience: Patience,
+    event: str = "rejected",
+    why: str = "",
+) -> Change:
+    """A negative conclusion: it needs the lease, and the order stays watched, since a request can arrive late."""
+    watched = rules.lookup != "no" and bool(rules.watch)
+    return Change(
+        to=State.REJECTED,
+        event=event,
+        fence=record.fence,
+        why=why,
+        code=said(code),
+        said=said(words, MOST_FACT),
+        next_at=now + patience.after(0) if watched else None,
+        watch_until=_until(now, rules.watch) if watched else None,
+    )
+
+
+def _unknown(
+    record: PaymentRecord, now: datetime, patience: Patience, why: str, *, code: str = "", words: str = ""
+) -> Change:
+    return Change(
+        to=State.UNKNOWN,
+        event="unknown",
+        fence=record.fence,
+        why=why,
+        code=said(code),
+        said=said(words, MOST_FACT),
+        next_at=now + patience.after(record.sends - 1),
+    )
+
+
+def _review(record: PaymentRecord, why: str) -> Change:
+    return Change(to=State.REVIEW, event="review", fence=record.fence, why=why)

@@ -1,0 +1,169 @@
+"""What a journal promises of the beginning of a payment, and of a refund, which is one too."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from riel.journal import ChallengeState, Journal, PaymentRecord, State, Tally
+from riel.testing.journal_contract.fixtures import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    SECOND,
+    S,
+    TwoHandles,
+    a_question,
+    an_intent,
+    born,
+    guess,
+    history,
+    in_state,
+    leased,
+    moved,
+    opened,
+    paid_back,
+    settled,
+    tried,
+)
+
+
+@pytest.mark.anyio
+class BirthPromises(TwoHandles):
+    """The one transaction in which a question ends and a payment begins."""
+
+    async def test_a_confirmed_payment_is_born_sending_and_owned(self, journal: Journal, other: Journal) -> None:
+        record = await born(journal)
+        assert (record.state, record.fence, record.sends, record.looks) == (S.SENDING, 1, 1, 0)
+        assert record.owner
+        assert (record.created_at, record.sent_at, record.next_at) == (NOW, NOW, NOW)
+        assert (record.body, record.facts) == (an_intent().body, an_intent().facts)
+        assert (record.resend_until, record.absent_after) == (NOW + HOUR, NOW + DAY)
+        asked = await other.challenge(record.id)
+        assert asked is not None
+        assert asked.state is ChallengeState.CONSUMED
+        assert await other.payment(record.id) == record
+        assert await other.by_reference("mock", "sandbox", "REF-a") == record
+        assert await history(other, record.id) == ["asked", "confirmed"]
+
+    async def test_a_code_is_consumed_once_by_twenty_calls_at_once(self, journal: Journal, other: Journal) -> None:
+        asked = (await opened(journal, a_question())).challenge
+        many = Tally(per_challenge=100, per_window=100)
+        counted = [await tried(journal, asked, tally=many) for _ in range(20)]
+        confirms = [
+            handle.confirm_and_intend(one, asked.id, "step", an_intent(f"REF-{n}"), NOW)
+            for n, (one, handle) in enumerate(zip(counted, [journal, other] * 10, strict=True))
+        ]
+        answers = await asyncio.gather(*confirms)
+        payments = [one for one in answers if isinstance(one, PaymentRecord)]
+        assert len(payments) == 1
+        assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["consumed"] * 19
+        assert await journal.payments() == payments
+        assert await history(journal, asked.id) == ["asked", "confirmed"]
+
+    async def test_a_time_step_is_accepted_once(self, journal: Journal, other: Journal) -> None:
+        for name in ("a", "b"):
+            await opened(journal, a_question(name))
+        first, second = [await tried(journal, a_question(name)) for name in ("a", "b")]
+        answers = await asyncio.gather(
+            journal.confirm_and_intend(first, "pay_a", "ana:59123", an_intent("REF-a"), NOW),
+            other.confirm_and_intend(second, "pay_b", "ana:59123", an_intent("REF-b"), NOW),
+        )
+        assert sum(isinstance(one, PaymentRecord) for one in answers) == 1
+        assert "used" in answers
+        (paid,) = await journal.payments()
+        left = "pay_b" if paid.id == "pay_a" else "pay_a"
+        asked = await journal.challenge(left)
+        assert asked is not None
+        assert asked.state is ChallengeState.OPEN
+        counted = await tried(journal, asked)
+        assert await journal.confirm_and_intend(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "used"
+        with_the_next = await journal.confirm_and_intend(counted, left, "ana:59124", an_intent("REF-c"), NOW)
+        assert isinstance(with_the_next, PaymentRecord)
+
+    async def test_a_reference_is_taken_once_in_its_rail_and_mode(self, journal: Journal) -> None:
+        await born(journal, "a", intent=an_intent("SAME"))
+        await born(journal, "b", intent=an_intent("SAME"), rail="another")
+        await born(journal, "c", intent=an_intent("SAME"), mode="test")
+        asked = (await opened(journal, a_question("d"))).challenge
+        counted = await tried(journal, asked)
+        assert await journal.confirm_and_intend(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference"
+        assert await journal.challenge(asked.id) == replace(asked, attempts=1), "the question is open as before"
+        assert await journal.payment(asked.id) is None
+        assert await history(journal, asked.id) == ["asked"]
+        anew = await journal.confirm_and_intend(counted, asked.id, "step", an_intent("OTHER"), NOW)
+        assert isinstance(anew, PaymentRecord)
+
+    async def test_a_reference_is_found_in_its_rail_and_mode_only(self, journal: Journal) -> None:
+        record = await born(journal)
+        assert await journal.by_reference("mock", "sandbox", "REF-a") == record
+        assert await journal.by_reference("mock", "live", "REF-a") is None
+        assert await journal.by_reference("spei", "sandbox", "REF-a") is None
+        assert await journal.by_reference("mock", "sandbox", "REF-b") is None
+
+    async def test_an_ended_question_gives_birth_to_nothing(self, journal: Journal) -> None:
+        late = (await opened(journal, a_question("late"))).challenge
+        counted = await tried(journal, late)
+        ends: dict[str, str] = {"pay_none": "expired", "pay_declined": "declined", "pay_locked": "locked"}
+        await opened(journal, a_question("declined"))
+        await journal.decline("pay_declined", "ana", NOW)
+        asked = (await opened(journal, a_question("locked"))).challenge
+        for _ in range(5):
+            await guess(journal, asked)
+        for challenge_id, why in ends.items():
+            assert await journal.confirm_and_intend(counted, challenge_id, None, an_intent(), NOW) == why
+        assert await journal.confirm_and_intend(counted, late.id, None, an_intent(), NOW + 10 * MINUTE) == "expired"
+        assert await journal.payments() == []
+
+    async def test_the_newest_payments_come_first(self, journal: Journal) -> None:
+        records = [await born(journal, name, at=NOW + n * SECOND) for n, name in enumerate("abcd")]
+        spei = await born(journal, "e", at=NOW, rail="spei")
+        pending = await moved(journal, records[1], S.PENDING)
+        assert [one.id for one in await journal.payments()] == ["pay_d", "pay_c", "pay_b", "pay_e", "pay_a"]
+        assert [one.id for one in await journal.payments(most=2)] == ["pay_d", "pay_c"]
+        assert await journal.payments(states={S.PENDING}) == [pending]
+        assert await journal.payments(states={S.SENDING}, rail="spei") == [spei]
+        assert await journal.payment("pay_none") is None
+
+
+@pytest.mark.anyio
+class RefundPromises(TwoHandles):
+    """A refund is a payment of its own, within what was paid."""
+
+    async def test_ten_refunds_of_thirty_percent_at_once_are_three(self, journal: Journal, other: Journal) -> None:
+        original = await settled(journal, amount=1000)
+        calls = [paid_back((journal, other)[n % 2], f"r{n}", original, 300) for n in range(10)]
+        answers = await asyncio.gather(*calls)
+        assert sum(isinstance(one, PaymentRecord) for one in answers) == 3
+        assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["exceeds"] * 7
+
+    async def test_a_refund_leaves_nothing_behind_where_it_is_too_much(self, journal: Journal) -> None:
+        original = await settled(journal, amount=1000)
+        assert await paid_back(journal, "r", original, 1001) == "exceeds"
+        asked = await journal.challenge("pay_r")
+        assert asked is not None
+        assert asked.state is ChallengeState.OPEN
+        assert await journal.payment("pay_r") is None
+        assert isinstance(await paid_back(journal, "all", original, 1000), PaymentRecord)
+        assert await paid_back(journal, "more", original, 1) == "exceeds"
+
+    @pytest.mark.parametrize("state", [state for state in S if state is not S.SETTLED])
+    async def test_only_what_has_settled_is_paid_back(self, journal: Journal, state: State) -> None:
+        original = await in_state(journal, state, "a")
+        assert await paid_back(journal, "r", original, 1) == "not_settled"
+        assert await paid_back(journal, "s", replace(original, id="pay_none"), 1) == "not_settled"
+
+    async def test_a_refund_in_doubt_holds_its_amount_and_a_rejected_one_gives_it_back(self, journal: Journal) -> None:
+        original = await settled(journal, amount=1000)
+        refund = await paid_back(journal, "r", original, 600)
+        assert isinstance(refund, PaymentRecord)
+        assert (refund.kind, refund.refund_of) == ("refund", original.id)
+        refund = await moved(journal, refund, S.UNKNOWN, next_at=NOW)
+        assert await paid_back(journal, "s", original, 600) == "exceeds"
+        await moved(journal, await leased(journal, refund), S.REJECTED)
+        again = await paid_back(journal, "t", original, 600)
+        assert isinstance(again, PaymentRecord)
+        assert (await journal.payment(original.id)) == original, "nothing is paid back yet"
+        await moved(journal, again, S.SETTLED)
+        assert (await journal.payment(original.id)) == replace(original, refunded=600)

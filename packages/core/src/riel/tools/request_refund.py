@@ -1,0 +1,165 @@
+"""The third tool that every rail gets: ask for a refund, in whichever way the rail has money come back.
+
+The rail pays back itself, or gives back what it received, or only a person can ask for it: then nothing moves, and the
+answer says so.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from riel.confirm import Terms
+from riel.errors import NotFound, NothingSent
+from riel.journal import PaymentRecord, State
+from riel.money import Money
+from riel.payments import Call
+from riel.rail import Refund, Wire
+from riel.text import said
+from riel.tools.arguments import CODE_FIELD, check, with_code
+from riel.tools.derived_payment import made_and_confirmed
+from riel.tools.envelope import Envelope, by_hand, success
+from riel.tools.send_payment import Verb, bound_to, confirmed, plain
+
+log = logging.getLogger(__name__)
+
+MOST_WORDS = 2000
+"""How long one of the things may be that a person is told."""
+
+
+class RequestRefund(Verb):
+    """Ask a person, then ask the rail to pay back once."""
+
+    name, read_only, scope = "request_refund", False, "payments:refund"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"Request a refund by {self.rail.title}"
+
+    @property
+    def description(self) -> str:
+        """For the model."""
+        able = self.rail.capabilities
+        part = "" if able.partial_refund.able else f" Only the whole amount: {able.partial_refund.reason}"
+        if not able.refund.able:
+            return f"{self.rail.title} makes no refunds of what was sent: {able.refund.reason} {self._instead}"
+        return (
+            f"Ask {self.rail.title} to pay back a settled payment. It works like {self.rail.name}_send_payment: the "
+            f"first call asks a person, the second, with their verificationCode, is done once.{part}"
+        )
+
+    @property
+    def _instead(self) -> str:
+        """What the tool does where the rail takes nothing back."""
+        if not (self.rail.by_hand or self.rail.capabilities.give_back.able):
+            return "The tool answers with that."
+        told = ["For a settled payment it opens a case and says what a person needs."] * bool(self.rail.by_hand)
+        if self.rail.capabilities.give_back.able:
+            whole = "" if self.rail.capabilities.partial_refund.able else ", whole"
+            told.append(
+                f"A payment that was received is given back{whole}: the first call asks a person, the second, with "
+                "their verificationCode, is done once."
+            )
+        return " ".join(told)
+
+    @property
+    def model(self) -> type[Wire]:
+        """Its arguments."""
+        return with_code(self.rail.refund)
+
+    async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
+        """Ask, or pay back what a code confirms; or say how the money can come back, if at all."""
+        refund = check(self.model, arguments, self.offered)
+        assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
+        able, reference = self.rail.capabilities, getattr(refund, self.rail.reference_field)
+        if not (able.refund.able or able.give_back.able or self.rail.by_hand):
+            raise _not_supported(able.refund.reason)
+        try:
+            original = await self.teller.find(self.rail.name, reference, principal)
+        except NotFound:
+            if not able.give_back.able:
+                raise
+            return await self._give_back(refund, principal)
+        if not isinstance(original, PaymentRecord) or original.kind != "payment":
+            raise _not_refundable()
+        if able.refund.able:
+            return await self._refund(refund, original, principal)
+        if self.rail.by_hand is None:
+            raise _not_supported(able.refund.reason)
+        return await self._by_hand(refund, original)
+
+    async def _refund(self, refund: Refund, original: PaymentRecord, principal: str) -> Envelope:
+        """The rail pays back."""
+        able, code = self.rail.capabilities, getattr(refund, CODE_FIELD)
+        if original.payer != self.offered.payer:
+            raise NothingSent(
+                "It was paid from another account than this server's.",
+                code="OTHER_ACCOUNT",
+                next_action="Ask for the refund where it was paid.",
+            )
+        amount = getattr(refund, "amount", None) or original.money.amount
+        if amount != original.money.amount and not able.partial_refund.able:
+            raise _not_supported(able.partial_refund.reason)
+        if code is None:
+            _refundable(original, amount)
+        terms = Terms(
+            kind="refund",
+            rail=self.rail.name,
+            mode=self.offered.mode,
+            principal=principal,
+            payer=bound_to(self.offered),
+            payee=original.payee,
+            money=Money(amount, original.money.currency),
+            arguments=plain(refund),
+            original=original.id,
+        )
+        call = Call(terms=terms, offered=self.offered, model=refund, purpose=refund.reason, original=original)
+        return await confirmed(self, call, code)
+
+    async def _give_back(self, refund: Refund, principal: str) -> Envelope:
+        """We received it, so it is given back by a payment to whoever paid it: confirmed, limited and sent as one."""
+        making = partial(self.teller.received, self.rail.name, refund)
+        return await made_and_confirmed(self, self.name, refund, principal, making, self.teller.only_once)
+
+    async def _by_hand(self, refund: Refund, original: PaymentRecord) -> Envelope:
+        """Nothing moves. For a settled payment a case is opened, with what a person needs to ask for the money."""
+        if original.state is not State.SETTLED:
+            return success(by_hand(self.offered, original))
+        case = await self.teller.open_case(original, refund.reason)
+        return success(by_hand(self.offered, original, case, self._for_the_person(original)))
+
+    def _for_the_person(self, original: PaymentRecord) -> dict[str, str]:
+        """What the rail says a person needs, in names and words; a rail that fails at it says nothing."""
+        assert self.rail.by_hand is not None  # noqa: S101 (run looked)
+        try:
+            told = self.rail.by_hand(original.order())
+            return {said(name): said(words, MOST_WORDS) for name, words in told.items()}
+        except (Exception, SystemExit) as failure:
+            log.warning("the rail %r failed to say what a person needs (%s)", self.rail.name, type(failure).__name__)
+            return {}
+
+
+def _refundable(original: PaymentRecord, amount: int) -> None:
+    """Refuse at once what the journal would refuse in the end."""
+    if original.state is not State.SETTLED:
+        raise _not_refundable()
+    if amount > original.money.amount - original.refunded:
+        raise NothingSent(
+            "The refund is more than what is left of the payment. Nothing was sent.",
+            code="REFUND_EXCEEDS_PAYMENT",
+            next_action="Ask for at most refundable, in minor units.",
+            details={"refundable": original.money.amount - original.refunded},
+        )
+
+
+def _not_refundable() -> NothingSent:
+    return NothingSent(
+        "Only a settled payment can be refunded. Nothing was sent.",
+        code="NOT_REFUNDABLE",
+        next_action="Check its status first.",
+    )
+
+
+def _not_supported(reason: str) -> NothingSent:
+    return NothingSent(reason, code="NOT_SUPPORTED", next_action="Nothing was sent. Tell the person why.")

@@ -1,0 +1,142 @@
+"""What leaves besides a payment: delivered at least once, in no promised order, and never in the way of a payment.
+
+A message is written in the transaction that makes it true, or through :func:`riel.journal.Journal.post`; its topic is a
+:class:`riel.journal.Topic`. Any number of processes deliver from one journal, each message under a lease: one that dies
+with it loses nothing, and its receiver sees a repeat, which it knows by the id.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from riel.clock import utc_now
+from riel.crash import step
+from riel.errors import JournalUnavailable, Misconfigured
+from riel.journal import Journal, Message
+from riel.webhooks.outbound import Receiver, deliver, opened
+
+__all__ = ["Outbox", "Receiver", "Rhythm"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """Every duration and count of the delivery.
+
+    ``answer_within``: no answer by then is a failure. ``first`` and ``longest``: the wait after the first failure of a
+    message, which doubles with each other, and its bound; up to half of it is left to chance. ``lease``: how long a
+    message is left to who took it. ``at_once``: how many are on their way at a time.
+    """
+
+    answer_within: timedelta = timedelta(seconds=10)
+    first: timedelta = timedelta(seconds=5)
+    longest: timedelta = timedelta(hours=1)
+    lease: timedelta = timedelta(seconds=30)
+    every: timedelta = timedelta(seconds=1)
+    at_once: int = 16
+
+    def wait(self, attempts: int, below: Callable[[int], int]) -> timedelta:
+        """How long to wait after so many attempts. ``below(n)`` is a random number from 0 to n - 1."""
+        whole = min(self.longest, self.first * 2 ** min(attempts - 1, 30)) // timedelta(milliseconds=1)
+        return timedelta(milliseconds=whole - below(whole // 2 + 1))
+
+
+class Outbox:
+    """Delivers what waits, from :meth:`start` until :meth:`close`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        receiver: Receiver,
+        *,
+        rhythm: Rhythm | None = None,
+        now: Callable[[], datetime] = utc_now,
+        below: Callable[[int], int] = secrets.randbelow,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._journal = journal
+        self._receiver = receiver
+        self._rhythm = rhythm or Rhythm()
+        self._now = now
+        self._below = below
+        self._transport = transport
+        self._rounds: asyncio.Task[None] | None = None
+        self._down = False
+
+    def start(self) -> None:
+        """Begin to deliver, first of all what was left by others.
+
+        :raises Misconfigured: nothing can be sent from here, whatever the receiver does.
+        """
+        try:
+            http = opened(self._receiver, self._transport)
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
+            why = f"nothing can be sent from here ({type(failure).__name__}): look at SSL_CERT_FILE and the proxies"
+            raise Misconfigured(f"RIEL_NOTICES_URL: {why}.") from failure
+        self._rounds = asyncio.create_task(self._make_rounds(http), name="riel-outbox")
+
+    async def close(self) -> None:
+        """Stop. What is on its way comes again from whoever delivers next, once its lease is over."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await asyncio.gather(self._rounds, return_exceptions=True)
+
+    async def _make_rounds(self, http: httpx.AsyncClient) -> None:
+        async with http:
+            while True:
+                more = False
+                try:
+                    more = await self.make_round(http)
+                except JournalUnavailable:
+                    log.warning("the journal cannot be used now; notices wait")
+                except Exception as failure:
+                    log.error("a round of notices failed (%s); they wait", type(failure).__name__)  # noqa: TRY400
+                if not more:
+                    await asyncio.sleep(self._rhythm.every.total_seconds())
+
+    async def make_round(self, http: httpx.AsyncClient) -> bool:
+        """Deliver what is due, and say whether more may be.
+
+        A receiver that answered none of the last round is asked with one message until it does, so that the others do
+        not use up their patience.
+        """
+        most = 1 if self._down else self._rhythm.at_once
+        taking = self._journal.take_messages(self._now(), lease=self._rhythm.lease, most=most)
+        messages = await step("take_messages", taking)
+        if not messages:
+            return False
+        deliveries = (self._deliver(http, message) for message in messages)
+        ended = await asyncio.gather(*deliveries, return_exceptions=True)  # each to its end, whatever befell another
+        for failed in [one for one in ended if isinstance(one, BaseException)]:
+            raise failed
+        failures = [failure for failure in ended if failure is not None]
+        self._tell(len(messages), failures)
+        return not self._down and len(messages) == most
+
+    def _tell(self, tried: int, failures: Sequence[object]) -> None:
+        """Log what an operator should know, and once: a receiver may be down for a day."""
+        was_down, self._down = self._down, len(failures) == tried
+        if failures and not was_down:
+            log.warning(
+                "%d of %d notices were not delivered (%s): they are sent again", len(failures), tried, failures[0]
+            )
+        elif was_down and not self._down:
+            log.warning("notices are delivered again")
+
+    async def _deliver(self, http: httpx.AsyncClient, message: Message) -> str | None:
+        """Why it could not be delivered; ``None`` where it was."""
+        sending = deliver(http, self._receiver, message, self._now(), within=self._rhythm.answer_within)
+        failure = await step("deliver", sending)
+        now = self._now()
+        if failure is None:
+            await step("message_sent", self._journal.message_sent(message.id, now))
+            return None
+        later = now + self._rhythm.wait(message.attempts, self._below)
+        await step("message_failed", self._journal.message_failed(message.id, failure, now, later))
+        return failure

@@ -1,0 +1,284 @@
+"""Nothing is paid but what a person confirmed: codes and their tries, guards, and what can fail before a birth."""
+
+import asyncio
+import sqlite3
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riel import Money, Payee, Prepared
+from riel.confirm import Terms
+from riel.errors import NotAllowed, NotConfirmed
+from riel.journal import State
+
+from .engine_support import PATIENCE, WRONG, Strange, working
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+# The person's code
+
+
+async def test_a_try_is_in_the_journal_before_the_code_is_compared(tmp_path: Path) -> None:
+    counted: list[int] = []
+
+    def count() -> None:
+        with sqlite3.connect(tmp_path / "journal.db") as db:
+            counted.extend(db.execute("SELECT count(*) FROM tries").fetchone())
+        db.close()
+
+    async with working(tmp_path) as world:
+        code = await world.asked(world.call())
+        world.person.listening = count
+        assert await world.refusal(world.call(), WRONG) == "2FA_MISMATCH"
+        await world.teller.confirm(world.call(), code)
+        assert counted == [1, 2]
+
+
+async def test_the_fifth_wrong_code_closes_the_confirmation(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.call())
+        for left in (4, 3, 2, 1):
+            with pytest.raises(NotConfirmed) as refused:
+                await world.teller.confirm(world.call(), WRONG)
+            assert refused.value.problem.details == {"triesLeft": left}
+        assert await world.refusal(world.call(), WRONG) == "2FA_LOCKED"
+        assert await world.refusal(world.call(), code) == "2FA_LOCKED"
+        assert len(world.person.compared) == 5
+        fresh = await world.asked(world.call())
+        assert fresh != code
+        assert (await world.teller.confirm(world.call(), fresh)).state is State.SETTLED
+
+
+async def test_ten_wrong_codes_an_hour_whatever_they_are_for(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        for amount in (1, 2, 3):
+            await world.asked(world.call(amount))
+        for tried in range(10):
+            assert await world.refusal(world.call(1 + tried % 3), WRONG) == "2FA_MISMATCH"
+        right = await world.asked(world.call(4))
+        assert await world.refusal(world.call(4), right) == "2FA_RATE_LIMITED"
+        assert await world.refusal(world.call(5), WRONG) == "2FA_RATE_LIMITED"
+        assert len(world.person.compared) == 10
+        somebody = world.call(principal="berta")
+        assert (await world.teller.confirm(somebody, await world.asked(somebody))).state is State.SETTLED
+        world.later(hours=1, seconds=1)
+        assert (await world.teller.confirm(world.call(4), await world.asked(world.call(4)))).state is State.SETTLED
+
+
+async def test_a_guess_at_what_was_never_asked_counts_too(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        for amount in range(1, 11):
+            assert await world.refusal(world.call(amount), WRONG) == "2FA_MISMATCH"
+        assert await world.refusal(world.call(), await world.asked(world.call())) == "2FA_RATE_LIMITED"
+        assert world.person.compared == []
+
+
+async def test_of_a_thousand_guesses_at_once_ten_are_compared_and_all_are_answered(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        calls = [world.call(amount) for amount in range(1, 21)]
+        for call in calls:
+            await world.asked(call)
+        async with asyncio.timeout(6 * PATIENCE):
+            codes = await asyncio.gather(
+                *(world.refusal(calls[number % len(calls)], f"{number:06d}") for number in range(1000))
+            )
+        assert len(world.person.compared) <= 10
+        assert set(codes) <= {"2FA_MISMATCH", "2FA_LOCKED", "2FA_RATE_LIMITED"}
+        assert codes.count("2FA_RATE_LIMITED") >= 1000 - 10
+        assert world.client.sent == []
+
+
+async def test_right_codes_at_once_do_not_refuse_each_other(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        calls = [world.call(amount) for amount in range(1, 65)]
+        codes = [await world.asked(call) for call in calls]
+        async with asyncio.timeout(PATIENCE):
+            records = await asyncio.gather(*map(world.teller.confirm, calls, codes))
+        assert len({record.reference for record in records}) == len(world.client.sent) == 64
+
+
+async def test_wrong_codes_at_once_leave_room_for_the_right_ones_that_there_is_room_for(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        calls = [world.call(amount) for amount in range(1, 41)]
+        codes = [await world.asked(call) for call in calls]
+        codes[:9] = [WRONG] * 9
+        async with asyncio.timeout(PATIENCE):
+            ended = await asyncio.gather(*map(world.teller.confirm, calls, codes), return_exceptions=True)
+        assert [isinstance(one, NotConfirmed) for one in ended] == [True] * 9 + [False] * 31
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "amount": {"money": Money(50_001, "MXN")},
+    "currency": {"money": Money(50_000, "CLP")},
+    "account": {"payee": Payee("0123456780", "Empresa Demo")},
+    "payee's name": {"payee": Payee("0123456789", "Empresa Demos")},
+    "payee's bank": {"payee": Payee("0123456789", "Empresa Demo", "Banco")},
+    "an argument": {"arguments": {"account": "0123456789", "amount": 50_000, "concept": "other"}},
+    "mode": {"mode": "test"},
+    "who asks": {"principal": "berta"},
+    "kind": {"kind": "refund", "original": "pay_1"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_code_confirms_nothing_that_was_changed(tmp_path: Path, change: str) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.call())
+        other = world.call(**CHANGES[change])
+        assert await world.refusal(other, code) == "2FA_MISMATCH"
+        await world.asked(other)
+        assert await world.refusal(other, code) == "2FA_MISMATCH"
+        assert world.client.sent == world.client.refunded == []
+        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+
+
+async def test_a_code_is_of_no_use_once_its_time_is_over(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.call())
+        world.later(minutes=10)
+        assert await world.refusal(world.call(), code) == "2FA_EXPIRED"
+        assert await world.refusal(world.call(), code) == "2FA_EXPIRED"
+        assert world.person.compared == []
+        fresh = await world.asked(world.call())
+        assert await world.refusal(world.call(), code) == "2FA_MISMATCH"
+        assert (await world.teller.confirm(world.call(), fresh)).state is State.SETTLED
+
+
+async def test_a_no_stays_a_no(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        challenge, _ = await world.teller.ask(world.call())
+        assert await world.journal.decline(challenge.id, "ana", world.now)
+        assert await world.refusal(world.call(), world.person.code(challenge)) == "2FA_DECLINED"
+        for hours in (0, 23):
+            world.later(hours=hours)
+            with pytest.raises(NotConfirmed) as refused:
+                await world.teller.ask(world.call())
+            assert refused.value.problem.code == "2FA_DECLINED"
+        assert len(world.person.asked) == 1
+        world.later(hours=2)
+        assert await world.asked(world.call())
+
+
+async def test_a_question_is_repeated_after_a_pause_and_stays_the_same(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        ids = set()
+        for seconds in (0, 29, 2):
+            world.later(seconds=seconds)
+            challenge, _ = await world.teller.ask(world.call())
+            ids.add(challenge.id)
+        assert len(ids) == 1
+        assert len(world.person.asked) == 2
+
+
+async def test_an_identical_payment_is_called_the_second_one(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        paid = await world.paid(world.call())
+        challenge, _ = await world.teller.ask(world.call())
+        assert "SECOND PAYMENT" in challenge.text
+        assert paid.reference in challenge.text
+        again = await world.teller.confirm(world.call(), world.person.code(challenge))
+        assert again.reference != paid.reference
+        challenge, _ = await world.teller.ask(world.call())
+        assert "PAYMENT NUMBER 3" in challenge.text
+        world.later(minutes=11)
+        challenge, _ = await world.teller.ask(world.call())
+        assert "SECOND" not in challenge.text
+        assert len(world.client.sent) == 2
+
+
+# Guards, and what can fail before anything is confirmed
+
+
+class Closed:
+    """A guard that refuses once it is told to."""
+
+    name = "closed"
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.asked: list[Terms] = []
+
+    def check(self, terms: Terms, now: datetime) -> None:
+        self.asked.append(terms)
+        if self.closed:
+            raise NotAllowed("The office is closed.")
+
+
+async def test_guards_are_asked_before_the_person_is_and_once_more_before_the_send(tmp_path: Path) -> None:
+    guard = Closed()
+    async with working(tmp_path, guards=(guard,)) as world:
+        call = world.call()
+        code = await world.asked(call)
+        guard.closed = True
+        assert await world.refusal(call, code) == "NOT_ALLOWED"
+        with pytest.raises(NotAllowed):
+            await world.teller.ask(world.call(7))
+        assert world.person.compared == []
+        assert len(world.person.asked) == 1
+        guard.closed = False
+        assert (await world.teller.confirm(call, code)).state is State.SETTLED
+        assert guard.asked == [call.terms, call.terms, world.call(7).terms, call.terms]
+        guard.closed = True
+        assert (await world.teller.confirm(call, code)).state is State.SETTLED, "what was paid is told all the same"
+
+
+@pytest.mark.parametrize("failure", [Strange("no key"), OSError("no file"), SystemExit(1), asyncio.CancelledError()])
+async def test_a_client_that_cannot_be_opened_burns_no_try(tmp_path: Path, failure: BaseException) -> None:
+    failures = [failure] * 12
+
+    async def connecting() -> None:
+        if failures:
+            raise failures.pop()
+
+    async with working(tmp_path, connecting=connecting) as world:
+        code = await world.asked(world.call())
+        for _ in range(12):
+            assert await world.refusal(world.call(), code) in {"RAIL_MISCONFIGURED", "RAIL_BROKEN"}
+        assert world.person.compared == []
+        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+
+
+async def test_a_client_that_never_opens_is_given_up(tmp_path: Path) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(PATIENCE):
+        async with working(tmp_path, connecting=never, send_deadline=timedelta(milliseconds=50)) as world:
+            assert await world.refusal(world.call(), await world.asked(world.call())) == "RAIL_BROKEN"
+
+
+@pytest.mark.parametrize("prepared", [ValueError("no"), SystemExit(1), None, "R1", Prepared(reference="")])
+async def test_a_payment_that_cannot_be_prepared_burns_no_try(tmp_path: Path, prepared: Any) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.call())
+
+        def prepares(*_: object) -> Any:
+            if isinstance(prepared, BaseException):
+                raise prepared
+            return prepared
+
+        world.client.prepares = prepares
+        for _ in range(12):
+            assert await world.refusal(world.call(), code) == "RAIL_BROKEN"
+        world.client.prepares = None
+        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+        assert len(world.person.compared) == 1
+
+
+async def test_a_reference_is_never_used_for_two_payments(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        made = iter(["R1", "R1", "R1", "R2", "R3", "R3", "R3", "R3"])
+        world.client.prepares = lambda draft, mint: Prepared(reference=next(made), body=b"{}")
+        assert (await world.paid(world.call(1))).reference == "R1"
+        assert (await world.paid(world.call(2))).reference == "R2"
+        assert (await world.paid(world.call(3))).reference == "R3"
+        assert await world.refusal(world.call(4), await world.asked(world.call(4))) == "RAIL_BROKEN"
+        assert [order.reference for order in world.client.sent] == ["R1", "R2", "R3"]

@@ -1,0 +1,230 @@
+"""What is not resolved is looked at again: ever more rarely, whoever crashes, and each rail for itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riel import Answer, NothingLearned, OutcomeUnknown, Status
+from riel.cli.recover import recovered
+from riel.journal import PaymentRecord, State
+from riel.payments.engine import AT_ONCE
+
+from .engine_support import LOST, SETTLED, Gate, Scripted, World, answers, first, working
+
+pytestmark = pytest.mark.anyio
+
+NOTHING = NothingLearned("overloaded")
+PENDING = Answer(status=Status.PENDING)
+NOW, SECOND = timedelta(0), timedelta(seconds=1)
+NOT_DEDUPED: dict[str, Any] = {"dedupe": "no", "dedupe_window": timedelta(0)}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def drawing(world: World, chance: int) -> None:
+    """From now on randomness is this number, or the greatest that is asked for."""
+    world.teller.desk = replace(world.teller.desk, below=lambda n: min(chance, n - 1))
+
+
+async def pause(world: World, record: PaymentRecord) -> timedelta:
+    """How long it is left alone from now."""
+    known = await world.known(record)
+    assert known.next_at is not None
+    return known.next_at - world.now
+
+
+async def fallen_due(world: World, record: PaymentRecord) -> timedelta:
+    """Let time pass until it is due, look at it, and say how long it is left alone then."""
+    world.now += await pause(world, record)
+    await world.round()
+    return await pause(world, record)
+
+
+@pytest.mark.parametrize("what", ["unknown", "pending"])
+async def test_pauses_double_from_a_second_whether_it_is_unknown_or_accepted(tmp_path: Path, what: str) -> None:
+    sends, finds = (LOST, NOTHING) if what == "unknown" else (PENDING, PENDING)
+    async with working(tmp_path, sends=answers(sends), finds=answers(finds)) as world:
+        drawing(world, 0)
+        record = await world.paid(world.call())
+        assert record.state.value == what
+        assert await pause(world, record) == SECOND
+        assert [await fallen_due(world, record) // SECOND for _ in range(10)] == [
+            2,
+            4,
+            8,
+            16,
+            32,
+            64,
+            128,
+            256,
+            300,
+            300,
+        ]
+
+
+async def test_pauses_are_drawn_so_that_what_failed_together_is_not_asked_after_together(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING)) as world:
+        drawing(world, 500)
+        record = await world.paid(world.call())
+        assert await pause(world, record) == SECOND / 2
+        assert await fallen_due(world, record) == SECOND
+        drawing(world, 250)
+        assert await fallen_due(world, record) == 3 * SECOND
+
+
+async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Path) -> None:
+    finds = answers(NOTHING)
+    async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
+        drawing(world, 0)
+        record = await world.paid(world.call())
+        for _ in range(5):
+            await fallen_due(world, record)
+        now = world.now
+    async with working(tmp_path, finds=finds, now=now) as world:
+        drawing(world, 0)
+        assert await pause(world, record) == 32 * SECOND
+        await world.round()
+        assert world.client.looked == [], "it waits as long as it would have waited"
+        assert await fallen_due(world, record) == 64 * SECOND
+
+
+async def test_an_outage_that_never_ends_is_handed_to_an_operator(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING), **NOT_DEDUPED) as world:
+        record = await world.paid(world.call())
+        world.later(days=3, seconds=-1)
+        await world.round()
+        assert await world.state(record) is State.UNKNOWN
+        world.later(minutes=10)
+        await world.round()
+        known = await world.known(record)
+        assert (known.state, known.next_at) == (State.REVIEW, None)
+
+
+async def test_an_accepted_order_on_a_rail_that_cannot_be_asked_is_handed_to_an_operator(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(PENDING), lookup="no", absence_after=None) as world:
+        record = await world.paid(world.call())
+        for _ in range(3):
+            world.later(minutes=10)
+            await world.round()
+        assert await world.state(record) is State.PENDING
+        world.later(hours=1)
+        await world.round()
+        assert await world.state(record) is State.REVIEW
+        assert len(world.client.sent) == 1
+
+
+@asynccontextmanager
+async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[World]:
+    """A world with a second rail, ``slow``, whose look-ups wait for the gate."""
+    async with working(folder, sends=answers(LOST), finds=answers(NOTHING), **how) as world:
+        other = Scripted(answers(LOST), answers(LOST), slow)
+
+        @asynccontextmanager
+        async def connect(settings: object, transport: object = None) -> AsyncIterator[Scripted]:
+            yield other
+
+        offered = replace(world.offered, rail=replace(world.offered.rail, name="aslow", connect=connect))
+        rails = {"toy": world.offered, "aslow": offered}
+        world.teller.desk = replace(world.teller.desk, rails=rails, clients=type(world.teller.desk.clients)(rails))
+        world.slow, world.slow_client = offered, other  # type: ignore[attr-defined]
+        yield world
+
+
+async def test_a_rail_that_hangs_holds_up_no_other_however_much_of_it_is_due(tmp_path: Path) -> None:
+    gate = Gate()
+    async with two_rails(tmp_path, gate) as world:
+        slow = world.slow  # type: ignore[attr-defined]
+        for amount in range(1, AT_ONCE + 9):
+            call = replace(world.call(amount, rail="aslow"), offered=slow)
+            await world.paid(call)
+        world.later(seconds=2)
+        quick = await world.paid(world.call(999))
+        world.client.finds = answers(SETTLED)
+        world.later(seconds=2)
+        await world.teller.make_round()
+        async with asyncio.timeout(10):
+            while await world.state(quick) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
+                await asyncio.sleep(0.001)
+        await world.teller.make_round()
+        assert len(world.slow_client.looked) == AT_ONCE, "and not more of it at a time"  # type: ignore[attr-defined]
+        gate.open.set()
+        await world.quiet()
+
+
+# riel recover
+
+
+async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING)) as world:
+        due = [await world.paid(world.call(amount)) for amount in range(1, 2 * AT_ONCE)]
+        world.later(seconds=2)
+        later = await world.paid(world.call(999))
+        found = await recovered(world.teller, again=False, within=NOW)
+        assert set(found.looked) == {record.id for record in due}
+        assert (found.left, found.pending) == (len(due) + 1, 0)
+        assert len(world.client.looked) == len(due)
+        assert later.id not in found.looked
+
+
+async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: Path) -> None:
+    finds = first(NOTHING, SETTLED)
+    async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
+        records = [await world.paid(world.call(amount)) for amount in range(1, 2 * AT_ONCE)]
+        found = await recovered(world.teller, again=True, within=NOW)
+        assert set(found.looked) == {record.id for record in records}
+        assert len(world.client.looked) == len(records)
+        assert (found.left, found.pending) == (1, 0)
+
+
+async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_path: Path) -> None:
+    finds = first(NOTHING, PENDING, PENDING, SETTLED)
+    async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
+        world.teller.desk = replace(
+            world.teller.desk,
+            pace=replace(world.teller.desk.pace, look_every=timedelta(milliseconds=1)),
+            now=lambda: passing(world),
+        )
+        record = await world.paid(world.call())
+        found = await recovered(world.teller, again=False, within=timedelta(hours=1))
+        before, after = found.looked[record.id]
+        assert (before.state, after.state) == (State.UNKNOWN, State.SETTLED)
+        assert (found.left, found.pending) == (0, 0)
+        assert world.now < record.created_at + timedelta(minutes=30), "it ends as soon as nothing is open"
+
+
+async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(LOST), finds=answers(PENDING)) as world:
+        world.teller.desk = replace(
+            world.teller.desk,
+            pace=replace(world.teller.desk.pace, look_every=timedelta(milliseconds=1)),
+            now=lambda: passing(world),
+        )
+        await world.paid(world.call())
+        found = await recovered(world.teller, again=False, within=timedelta(minutes=1))
+        assert (found.left, found.pending) == (0, 1)
+
+
+async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=answers(OutcomeUnknown("lost"))) as world:
+        await world.paid(world.call())
+        settings = world.offered.settings.model_copy(update={"base_url": "http://another.invalid"})
+        other = {"toy": replace(world.offered, settings=settings)}
+        world.teller.desk = replace(world.teller.desk, rails=other)
+        world.later(hours=1)
+        found = await recovered(world.teller, again=True, within=NOW)
+        assert (found.looked, found.left, world.client.looked) == ({}, 1, [])
+
+
+def passing(world: World) -> datetime:
+    """A clock that goes on whenever it is read."""
+    world.later(milliseconds=100)
+    return world.now

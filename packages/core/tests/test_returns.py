@@ -1,0 +1,229 @@
+"""What was received is given back by a payment: asked for, confirmed, limited and made once like any other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riel import Answer, Capabilities, Draft, Mint, NotAllowed, NothingLearned, Prepared, Rejected, Status, never, yes
+from riel.journal import State
+
+from .bad_rails.toy import ToyPayment, ToyRefund
+from .doors_support import Agent
+from .engine_support import PATIENCE, World, answers, working
+from .limits_support import limits
+
+pytestmark = pytest.mark.anyio
+
+GIVES_BACK = {
+    "capabilities": Capabilities(
+        refund=never("Settled is final."), partial_refund=never("Whole payments only."), give_back=yes
+    )
+}
+RECEIVED = {"IN1": ToyPayment(account="9876543210", amount=70_000), "IN2": ToyPayment(account="9876543210", amount=1)}
+
+Receives = Callable[[ToyRefund], Awaitable[Any]]
+
+
+async def knows(refund: ToyRefund) -> ToyPayment | None:
+    return RECEIVED.get(refund.tracking_key)
+
+
+def once_each(draft: Draft, mint: Mint) -> Prepared:
+    """The same reference for the same payment, as a rail makes it that gives nothing back twice."""
+    payment = draft.payment
+    assert isinstance(payment, ToyPayment)
+    reference = f"BACK{payment.account}{payment.amount}"
+    return Prepared(reference=reference, body=reference.encode())
+
+
+def gives_back(world: World, receives: Receives = knows) -> Agent:
+    world.client.received = receives  # type: ignore[attr-defined]
+    world.client.prepares = once_each
+    return Agent(world)
+
+
+async def code_for(world: World, agent: Agent, key: str, **other: Any) -> str:
+    told = await agent.refund(key, **other)
+    assert told["status"] == "2fa_required"
+    return next(world.person.code(c) for c in [await world.teller.find("toy", told["paymentId"], agent.principal)])
+
+
+async def test_it_is_asked_for_and_confirmed_like_a_payment(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        told = await agent.refund("IN1")
+        assert (told["status"], told["amount"], told["payee"]["account"]) == ("2fa_required", 70_000, "******3210")
+        assert world.client.sent == []
+        code = world.person.code(await world.teller.find("toy", told["paymentId"], "ana"))  # type: ignore[arg-type]
+        done = await agent.refund("IN1", verificationCode=code)
+        assert (done["status"], done["amount"]) == ("success", 70_000)
+        (order,) = world.client.sent
+        assert (order.kind, order.payee.account, order.money.amount) == ("payment", "9876543210", 70_000)
+        assert world.client.refunded == []
+        assert (await agent("check_status", trackingKey=order.reference))["data"]["status"] == "success"
+
+
+async def test_a_wrong_code_gives_nothing_back(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        code = await code_for(world, agent, "IN1")
+        for other in ({"key": "IN2"}, {"key": "IN1", "reason": "Another reason"}):
+            assert (await agent.refused(**other, verificationCode=code))["code"] == "2FA_MISMATCH"
+        assert (await agent.refused("IN1", verificationCode="000000"))["code"] == "2FA_MISMATCH"
+        assert world.client.sent == []
+
+
+async def test_the_same_code_twice_gives_back_once(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        code = await code_for(world, agent, "IN1")
+        calls = [agent.refund("IN1", verificationCode=code) for _ in range(10)]
+        told = [*await asyncio.gather(*calls), await agent.refund("IN1", verificationCode=code)]
+        assert len({one["paymentId"] for one in told}) == 1
+        assert len(world.client.sent) == 1
+
+
+async def test_limits_apply(tmp_path: Path) -> None:
+    strict = limits("per_payment = { MXN = 60000 }")
+    async with working(tmp_path, declares=GIVES_BACK, guards=(strict,)) as world:
+        agent = gives_back(world)
+        refused = await agent.refused("IN1")
+        assert refused["code"].startswith("LIMIT"), refused
+        assert world.person.asked == []
+        assert (await agent.refund("IN2"))["status"] == "2fa_required"
+
+
+async def test_what_was_given_back_is_not_asked_for_again(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        questions = len(world.person.asked)
+        refused = await agent.refused("IN1", reason="Another reason")
+        assert (refused["code"], refused["retryable"]) == ("MADE_BEFORE", False)
+        assert refused["message"].startswith("Exactly this was made before, and the rail makes it only once.")
+        assert refused["details"]["paymentId"] == done["paymentId"]
+        assert "Do not try it again" in refused["nextAction"]
+        assert (len(world.person.asked), len(world.client.sent)) == (questions, 1)
+
+
+async def test_two_questions_for_the_same_that_are_both_confirmed_give_back_once(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        codes = {reason: await code_for(world, agent, "IN1", reason=reason) for reason in ("Wrong payee", "Sent twice")}
+        answered = await asyncio.gather(
+            *(agent("request_refund", trackingKey="IN1", reason=r, verificationCode=c) for r, c in codes.items())
+        )
+        errors = [answer["error"] for answer in answered if answer["error"]]
+        assert [error["code"] for error in errors] == ["MADE_BEFORE"]
+        assert len(world.client.sent) == 1
+        assert (await world.journal.verify())[1] is None
+
+
+async def test_whose_it_was_is_not_told_to_others(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        refused = await Agent(world, "eva").refused("IN1")
+        assert refused["code"] == "MADE_BEFORE"
+        assert done["paymentId"] not in str(refused)
+
+
+async def test_what_failed_once_is_not_tried_under_the_same_reference(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK, sends=answers(Rejected("NO"))) as world:
+        agent = gives_back(world)
+        code = await code_for(world, agent, "IN1")
+        assert (await agent.refused("IN1", verificationCode=code))["code"] == "RAIL_REJECTED"
+        refused = await agent.refused("IN1")
+        assert refused["code"] == "MADE_BEFORE"
+        assert "tried before and did not happen" in refused["message"]
+
+
+async def test_a_reference_that_belongs_to_another_payment_is_the_rails_fault(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        world.client.prepares = lambda draft, mint: Prepared(reference="SAME")
+        await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        code = await code_for(world, agent, "IN2")
+        assert (await agent.refused("IN2", verificationCode=code))["code"] == "RAIL_BROKEN"
+        assert len(world.client.sent) == 1
+
+
+async def test_a_key_that_nobody_knows_is_not_found(tmp_path: Path) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        refused = await gives_back(world).refused("IN9")
+        assert (refused["code"], world.person.asked) == ("NOT_FOUND", [])
+
+
+async def never_answers(refund: ToyRefund) -> Any:
+    await asyncio.sleep(PATIENCE * 10)
+
+
+async def learns_nothing(refund: ToyRefund) -> Any:
+    raise NothingLearned("read time-out")
+
+
+@pytest.mark.parametrize("silent", [never_answers, learns_nothing])
+async def test_a_provider_that_is_silent_costs_nothing(tmp_path: Path, silent: Receives) -> None:
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world)
+        code = await code_for(world, agent, "IN1")
+        gives_back(world, silent)
+        for given in ({}, {"verificationCode": code}):
+            refused = await agent.refused("IN1", **given)
+            assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
+        assert (world.client.sent, world.person.compared) == ([], [])
+        gives_back(world)
+        assert (await agent.refund("IN1", verificationCode=code))["status"] == "success"
+
+
+@pytest.mark.parametrize("wrong", [ValueError("sk_live_1"), SystemExit(1), "words", 5, Answer(status=Status.SETTLED)])
+async def test_a_rail_that_tells_nonsense_is_broken_and_nothing_is_asked(
+    tmp_path: Path, wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tells(refund: ToyRefund) -> Any:
+        if isinstance(wrong, BaseException):
+            raise wrong
+        return wrong
+
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        refused = await gives_back(world, tells).refused("IN1")
+        assert (refused["code"], world.person.asked, world.client.sent) == ("RAIL_BROKEN", [], [])
+    assert "sk_live_1" not in caplog.text
+
+
+async def test_what_the_rail_refuses_to_give_back_it_says_itself(tmp_path: Path) -> None:
+    async def refuses(refund: ToyRefund) -> Any:
+        raise NotAllowed("It has not been credited. Nothing was sent.", code="TOY_NOT_CREDITED")
+
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        assert (await gives_back(world, refuses).refused("IN1"))["code"] == "TOY_NOT_CREDITED"
+
+
+async def test_what_was_sent_is_never_taken_for_received(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def tells(refund: ToyRefund) -> Any:
+        asked.append(refund.tracking_key)
+
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        agent = gives_back(world, tells)
+        paid = await world.paid(world.call())
+        assert (await agent.refused(paid.reference))["code"] == "NOT_SUPPORTED"
+        assert asked == []
+
+
+async def test_a_payment_back_that_was_lost_is_resolved_like_any_other(tmp_path: Path) -> None:
+    lost = answers(Answer(status=Status.PENDING))
+    async with working(tmp_path, declares=GIVES_BACK, sends=lost, lookup_lag=timedelta(0)) as world:
+        agent = gives_back(world)
+        done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        assert done["status"] == "pending"
+        world.later(minutes=10)
+        await world.round()
+        found = await world.journal.payment(done["paymentId"])
+        assert found is not None
+        assert found.state is State.SETTLED

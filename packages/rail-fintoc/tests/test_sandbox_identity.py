@@ -1,0 +1,98 @@
+"""The pretend Fintoc's keys: a published one that is worth nothing, or one that is made on the first start."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from rail_fintoc.sandbox import sandbox
+from rail_fintoc.sandbox.identity import SECRET_KEY, is_published, key_file, made_at, public_half, published
+from rail_fintoc.sandbox.opening import ACCOUNT
+from riel import Misconfigured
+
+
+def test_a_client_without_settings_is_given_all_that_it_needs() -> None:
+    supplied = sandbox({}).settings
+    assert supplied["secret_key"] == SECRET_KEY == "sk_test_riel"
+    assert supplied["account_id"] == ACCOUNT
+    assert public_half(Path(supplied["jws_private_key"])).public_numbers() == published().public_numbers()
+
+
+def test_the_published_key_is_known_as_such_and_no_other() -> None:
+    assert published().key_size == 2048
+    assert is_published(published())
+    assert not is_published(rsa.generate_private_key(65537, 2048).public_key())
+
+
+def test_only_its_owner_can_read_a_key_that_is_written(tmp_path: Path) -> None:
+    made_at(tmp_path / "keys" / "jws.pem")
+    for path in (key_file(), tmp_path / "keys" / "jws.pem"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_pair_is_made_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "jws.pem"
+    first = sandbox({"jws_key": str(path)}).settings["jws_private_key"]
+    pem = path.read_bytes()
+    assert first == str(path)
+    assert not is_published(public_half(path))
+    sandbox({"jws_key": str(path)})
+    assert path.read_bytes() == pem
+    assert isinstance(load_pem_private_key(pem, None), rsa.RSAPrivateKey)
+
+
+def test_the_clients_own_settings_are_those_of_the_bank(tmp_path: Path) -> None:
+    path = tmp_path / "own.pem"
+    made_at(path)
+    own = {
+        "secret_key": "sk_test_own",
+        "jws_private_key": str(path),
+        "account_id": "acc_own",
+        "webhook_secret": "whsec_o",
+    }
+    supplied = sandbox(own).settings
+    assert (supplied["secret_key"], supplied["account_id"], supplied["webhook_secret"]) == (
+        "sk_test_own",
+        "acc_own",
+        "whsec_o",
+    )
+    assert "jws_private_key" not in supplied
+
+
+@pytest.mark.parametrize("key", ["sk_live_riel", "pk_test_riel", "anything"])
+def test_no_bank_is_made_for_a_key_that_is_no_test_key(key: str) -> None:
+    with pytest.raises(Misconfigured, match="sk_test_") as refused:
+        sandbox({"secret_key": key})
+    assert key not in str(refused.value)
+
+
+def test_a_setting_that_nobody_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="no setting 'settle_secs'"):
+        sandbox({"settle_secs": "1"})
+
+
+def test_a_file_that_holds_no_key_is_said_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("nonsense")
+    with pytest.raises(Misconfigured, match="holds no private key"):
+        public_half(path)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        public_half(tmp_path / "none.pem")
+    with pytest.raises(Misconfigured, match="can be written"):
+        made_at(path / "below" / "key.pem")
+    elliptic = ec.generate_private_key(ec.SECP256R1())
+    path.write_bytes(elliptic.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(Misconfigured, match="not an RSA one"):
+        public_half(path)
+    locked = rsa.generate_private_key(65537, 2048)
+    path.write_bytes(locked.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
+    with pytest.raises(Misconfigured, match="without a passphrase"):
+        public_half(path)

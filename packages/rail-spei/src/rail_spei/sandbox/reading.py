@@ -1,0 +1,41 @@
+"""The body of a request to the pretend STP: JSON, said to be JSON, of a length that an order can have."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from rail_spei.sandbox.cadena import Body, parsed, text
+
+LONGEST_BODY = 16_384
+
+
+class Unreadable(HTTPException):
+    """It is nothing that STP could read."""
+
+
+async def body_of(request: Request) -> Body:
+    """The JSON object that was sent.
+
+    :raises Unreadable: it is none, or not called one.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Unreadable(415)
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LONGEST_BODY:
+            raise Unreadable(413)
+    try:
+        return parsed(raw)
+    except (ValueError, RecursionError):
+        raise Unreadable(400) from None
+
+
+def out_of_form(body: Body, needed: list[str], optional: list[str]) -> str:
+    """What is wrong with the fields of a question, in STP's words; nothing where they are right."""
+    for name in needed:
+        if not text(body.get(name)):
+            return f"El campo {name} es obligatorio"
+    for name, value in body.items():
+        if name not in {*needed, *optional} or isinstance(value, bool | list | dict):
+            return f"El campo {name[:40]} es invalido"
+    return ""

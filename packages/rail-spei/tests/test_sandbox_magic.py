@@ -1,0 +1,265 @@
+"""The centavos of an amount choose what the pretend STP does to an order, and its ledger says where the money is."""
+
+import contextlib
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.magic import FATES, table
+from rail_spei.stp.refusals import Accepted, Outcome, Refused
+from riel import OutcomeUnknown
+
+from .sandbox_support import REGISTER, World, order, result, signed
+
+pytestmark = pytest.mark.anyio
+
+KEY = order()["claveRastreo"]
+STORED = sorted(centavos for centavos, fate in FATES.items() if fate.stored)
+NOT_STORED = sorted(set(FATES) - set(STORED))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pesos(centavos: int) -> str:
+    return f"7.{centavos:02d}"
+
+
+async def sent(here: World, centavos: int) -> httpx.Response | None:
+    """An order of so many centavos, and its answer; none where the connection breaks."""
+    try:
+        return await here.register(monto=pesos(centavos))
+    except httpx.RemoteProtocolError:
+        return None
+
+
+async def finally_(here: World) -> str:
+    here.later(minutes=1)
+    return str((await here.query())[1]["estado"])
+
+
+@pytest.mark.parametrize("centavos", STORED)
+async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
+    here = World()
+    await sent(here, centavos)
+    cancelled = FATES[centavos].life == "cancelled"
+    assert [debit.amount - FATES[centavos].adds for debit in here.debits] == [700 + centavos] * (not cancelled)
+    state, told = await here.query()
+    assert (state, told["claveRastreo"]) == (0, KEY)
+    assert result(await here.register(monto=pesos(centavos)))[0] == -1, "a copy meets its own order"
+    assert len(here.debits) == (not cancelled)
+
+
+@pytest.mark.parametrize("centavos", NOT_STORED)
+async def test_what_is_not_stored_is_no_debit_and_is_not_found(centavos: int) -> None:
+    here = World()
+    await sent(here, centavos)
+    assert here.debits == []
+    assert await here.query() == (6, None)
+
+
+async def test_every_other_amount_settles() -> None:
+    here = World()
+    for cents in sorted(set(range(100)) - set(FATES)):
+        assert result(await here.register(monto=f"3.{cents:02d}", claveRastreo=f"K{cents}"))[0] > 999
+    assert 20 not in FATES, "the recorded orders are of 1.20"
+
+
+async def test_an_order_lives_from_a_to_lq() -> None:
+    here = World()
+    await here.register()
+    seen = []
+    for seconds in (0, 0.2, 0.7, 0.1):
+        here.later(seconds=seconds)
+        told = (await here.query())[1]
+        seen.append((told["estado"], told["tsLiquidacion"] is not None, told["nombreCep"]))
+    assert seen == [("A", False, None), ("E", False, None), ("E", False, None), ("LQ", True, "RICARDO SANCHEZ")]
+
+
+@pytest.mark.parametrize(
+    ("centavos", "state", "cause"),
+    [(0, "LQ", None), (4, "D", 1), (5, "CN", None), (6, "A", None), (22, "D", 1), (32, "D", 99), (33, "ZZ", None)],
+)
+async def test_an_order_ends_as_its_centavos_say(centavos: int, state: str, cause: int | None) -> None:
+    here = World()
+    await sent(here, centavos)
+    assert await finally_(here) == state
+    told = (await here.query())[1]
+    assert told["causaDevolucion"] == cause
+    assert (told["tsLiquidacion"] is None) == (state in {"CN", "A", "ZZ"})
+
+
+async def test_a_return_follows_the_settlement() -> None:
+    here = World()
+    await sent(here, 4)
+    here.later(seconds=1)
+    assert (await here.query())[1]["estado"] == "LQ"
+    here.later(seconds=5)
+    told = (await here.query())[1]
+    assert (told["estado"], told["tsLiquidacion"] is not None) == ("D", True)
+    assert len(here.debits) == 1, "money that came back has left all the same"
+
+
+ANSWERS: list[tuple[int, Any]] = [
+    (1, (-1, "ya fue utilizada")),
+    (2, (-200, "PLD")),
+    (3, (-30, "consulta")),
+    (12, (3, None)),
+    (13, (0, None)),
+    (23, (-1, "ya fue utilizada")),
+    (24, (0, "No se recibió respuesta del servicio")),
+    (25, (0, "No se recibió respuesta del servicio")),
+    (26, (-30, "consulta")),
+    (27, (-777, "no catalogado")),
+    (31, (-31, "POA")),
+    (60, (-2, "duplicada")),
+    (61, (5, "duplicado")),
+    (62, (0, "Error validando la firma")),
+    (63, (0, "El campo conceptoPago es obligatorio")),
+    (64, (0, "Otros")),
+]
+
+
+@pytest.mark.parametrize(("centavos", "expected"), ANSWERS, ids=str)
+async def test_an_answer_is_the_one_of_the_table(centavos: int, expected: tuple[int, str | None]) -> None:
+    answer = await sent(World(), centavos)
+    assert answer is not None
+    number, text = result(answer)
+    assert number == expected[0]
+    assert text is None if expected[1] is None else expected[1] in str(text)
+
+
+@pytest.mark.parametrize(("centavos", "status"), [(11, 504), (14, 403), (15, 502), (16, 502), (30, 504)])
+async def test_a_gateway_writes_a_page(centavos: int, status: int) -> None:
+    answer = await sent(World(), centavos)
+    assert answer is not None
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
+
+
+async def test_a_slow_answer_comes_after_the_time_that_is_set() -> None:
+    for centavos, taken in ((10, True), (11, False)):
+        here = World(behaviour=Behaviour(slow_seconds=17))
+        answer = await sent(here, centavos)
+        assert here.slept == [17]
+        assert answer is not None
+        assert (answer.status_code == 200) == taken
+
+
+async def test_an_answer_can_be_garbage_or_break_off() -> None:
+    garbage = await sent(World(), 28)
+    assert garbage is not None
+    with pytest.raises(json.JSONDecodeError):
+        garbage.json()
+    here = World()
+    assert await sent(here, 29) is None
+    assert len(here.debits) == 1
+
+
+async def test_numbers_come_as_strings() -> None:
+    here = World()
+    answer = await sent(here, 17)
+    assert answer is not None
+    assert answer.json()["resultado"]["id"].isdigit()
+    here.later(seconds=1)
+    told = (await here.query())[1]
+    assert {type(told[name]) for name in ("idEF", "monto", "fechaOperacion", "tsLiquidacion", "tsCaptura")} == {str}
+
+
+async def test_a_settlement_may_hide_its_time_for_a_moment() -> None:
+    here = World()
+    await sent(here, 18)
+    here.later(seconds=1)
+    told = (await here.query())[1]
+    assert (told["estado"], told["tsLiquidacion"]) == ("LQ", None)
+    here.later(seconds=2)
+    assert (await here.query())[1]["tsLiquidacion"] is not None
+
+
+async def test_the_payees_bank_reports_another_name_or_no_seal() -> None:
+    for centavos, name, sealed in (
+        (0, "RICARDO SANCHEZ", True),
+        (7, "OTRA PERSONA SA DE CV", True),
+        (8, "RICARDO SANCHEZ", False),
+    ):
+        here = World()
+        await sent(here, centavos)
+        here.later(seconds=1)
+        told = (await here.query())[1]
+        assert (told["nombreCep"], told["sello"] is not None) == (name, sealed)
+
+
+async def test_maintenance_may_end_before_the_copy() -> None:
+    here = World()
+    assert result(await here.register(monto=pesos(26)))[0] == -30
+    assert result(await here.register(monto=pesos(26)))[0] > 999
+    assert len(here.debits) == 1
+
+
+async def test_a_late_order_arrives_once_and_keeps_to_the_day_of_its_arrival() -> None:
+    here = World()
+    here.later(hours=5, minutes=59)
+    await sent(here, 30)
+    assert await here.query() == (6, None)
+    here.later(seconds=90)
+    told = (await here.query())[1]
+    assert told["fechaOperacion"] == 20260305
+    assert len(here.debits) == 1
+    assert result(await here.register(monto=pesos(30)))[0] == -1
+
+
+async def test_a_copy_of_a_late_order_and_the_order_itself_are_one_debit_in_one_day() -> None:
+    here = World()
+    await sent(here, 30)
+    assert result(await here.register(monto=pesos(30)))[0] > 999
+    here.later(seconds=90)
+    assert len(here.debits) == 1
+
+
+async def test_a_late_order_and_its_copy_are_two_debits_across_the_roll() -> None:
+    here = World()
+    here.later(hours=5, minutes=59)
+    await sent(here, 30)
+    assert result(await here.register(monto=pesos(30)))[0] > 999
+    here.later(seconds=90)
+    assert [debit.reference for debit in here.debits] == [KEY, KEY]
+
+
+@pytest.mark.parametrize("centavos", sorted(FATES))
+async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavos: int) -> None:
+    here = World()
+    told: Outcome | None = None
+    with contextlib.suppress(OutcomeUnknown):
+        async with here.client() as client:
+            told = await client.register(json.dumps(signed(order(monto=pesos(centavos)))).encode())
+    match told:
+        case Accepted():
+            assert FATES[centavos].stored
+        case Refused():
+            assert not FATES[centavos].stored
+
+
+async def test_money_may_move_within_stp_although_the_answer_is_no() -> None:
+    here = World()
+    within = {"institucionContraparte": "90646", "cuentaBeneficiario": "646180157000000004"}
+    assert result(await here.register(monto=pesos(31), **within))[0] == -31
+    assert len(here.debits) == 1
+    assert (await here.query())[0] == 0
+
+
+async def test_an_order_that_breaks_a_rule_meets_the_rule_and_not_the_fate() -> None:
+    here = World()
+    async with here.http() as http:
+        answer = await http.put(REGISTER, json=order(monto=pesos(5)) | {"firma": "AAAA"})
+    assert result(answer) == (0, "Error validando la firma")
+
+
+def test_the_table_has_a_row_for_every_fate() -> None:
+    rows = table().splitlines()
+    assert len(rows) == len(FATES) + 2
+    assert "| `.04` | settles, later `D` with cause 1: DEVOLUCION after LIQUIDACION |" in rows
+    assert "| `.67` | refused: id 3 |" in rows

@@ -1,0 +1,111 @@
+"""The rail's own client and the pretend STP with real connections between them."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.identity import EMPRESA
+from rail_spei.stp.api import Absence, Stp
+from rail_spei.stp.refusals import Accepted, Refused
+from riel import OutcomeUnknown
+
+from .sandbox_support import World, key, order, signed
+
+pytestmark = pytest.mark.anyio
+
+KEY = order()["claveRastreo"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def served(here: World, app: Any = None) -> AsyncIterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app or here.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            async with asyncio.timeout(10):
+                while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
+                    await asyncio.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def client(here: World, patience: float = 10) -> AsyncIterator[Stp]:
+    async with served(here) as url, httpx.AsyncClient(timeout=patience) as http:
+        yield Stp(http, f"{url}/speiws/rest", f"{url}/efws/API", EMPRESA, key())
+
+
+def body(centavos: int = 0) -> bytes:
+    return json.dumps(signed(order(monto=f"9.{centavos:02d}"))).encode()
+
+
+async def test_an_order_is_registered_and_settles() -> None:
+    here = World()
+    async with client(here) as stp:
+        assert await stp.register(body()) == Accepted("9000001")
+        here.later(seconds=1)
+        told = await stp.query(KEY)
+    assert not isinstance(told, Absence)
+    assert (told.state_code, told.amount, told.cep_name) == ("LQ", 900, "RICARDO SANCHEZ")
+
+
+async def test_a_connection_that_breaks_after_it_was_stored_is_unknown() -> None:
+    here = World()
+    async with client(here) as stp:
+        with pytest.raises(OutcomeUnknown):
+            await stp.register(body(29))
+        assert not isinstance(await stp.query(KEY), Absence)
+    assert len(here.debits) == 1
+
+
+@pytest.mark.parametrize(("centavos", "stored"), [(10, True), (11, False)])
+async def test_a_time_out_is_unknown_whether_it_was_stored_or_not(centavos: int, stored: bool) -> None:
+    here = World()
+    here.gate = asyncio.Event()
+    async with client(here, patience=0.5) as stp:
+        with pytest.raises(OutcomeUnknown):
+            await stp.register(body(centavos))
+        here.gate.set()
+        assert isinstance(await stp.query(KEY), Absence) == (not stored)
+    assert len(here.debits) == stored
+
+
+async def test_a_page_of_the_gateway_is_a_refusal_of_access() -> None:
+    here = World()
+    async with client(here) as stp:
+        told = await stp.register(body(14))
+    assert isinstance(told, Refused)
+    assert told.provider_code == "403"
+
+
+async def test_a_webhook_reaches_a_receiver_on_this_machine() -> None:
+    heard: list[Any] = []
+
+    async def receiver(scope: Any, receive: Any, send: Any) -> None:
+        heard.append(json.loads((await receive())["body"]))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"mensaje":"recibido"}'})
+
+    async with served(World(), receiver) as url:
+        here = World(behaviour=Behaviour(webhook_url=f"{url}/states"), over_the_wire=True)
+        await here.register(monto="1.04")
+        async with asyncio.timeout(10):
+            while len(heard) < 2:  # noqa: ASYNC110  # the bank has no event for a test
+                await asyncio.sleep(0.01)
+    assert [message["estado"] for message in heard] == ["LIQUIDACION", "DEVOLUCION"]

@@ -1,0 +1,245 @@
+"""The pretend STP answers questions as STP does: HTTP 400 where it does not answer, and days told apart."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.identity import ACCOUNT, EMPRESA
+from rail_spei.stp.api import Absence
+
+from .sandbox_support import BALANCE, LIST, NOON, QUERY, World, order, signed
+
+pytestmark = pytest.mark.anyio
+
+KEY = order()["claveRastreo"]
+LIST_FIELDS = ("empresa", "tipoOrden", "fechaOperacion")
+BALANCE_FIELDS = ("empresa", "cuentaOrdenante", "fecha")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def rows(here: World, **change: Any) -> tuple[int, Any]:
+    body = {"empresa": EMPRESA, "tipoOrden": "E", "page": 0} | change
+    answer = await here.ask(LIST, body, LIST_FIELDS)
+    return answer.status_code, answer.json()
+
+
+async def test_an_order_is_told_in_all_its_fields() -> None:
+    here = World()
+    await here.register(folioOrigen="F1")
+    here.later(seconds=1)
+    state, told = await here.query()
+    assert state == 0
+    assert len(told.pop("sello")) == 88
+    assert told.pop("urlCEP").startswith("https://cep.invalid/cep/go?i=90646&s=20260304&d=")
+    assert told == {
+        "idEF": 9000001,
+        "claveRastreo": KEY,
+        "conceptoPago": "Factura 42",
+        "cuentaBeneficiario": "072691004495711499",
+        "cuentaOrdenante": ACCOUNT,
+        "empresa": EMPRESA,
+        "estado": "LQ",
+        "fechaOperacion": 20260304,
+        "institucionContraparte": 40072,
+        "institucionOperante": 90646,
+        "medioEntrega": 3,
+        "monto": 500.0,
+        "nombreBeneficiario": "Ricardo Sanchez",
+        "nombreOrdenante": "Empresa Demo SA de CV",
+        "nombreCep": "RICARDO SANCHEZ",
+        "rfcCep": "ND",
+        "rfcCurpBeneficiario": "ND",
+        "rfcCurpOrdenante": "ND",
+        "referenciaNumerica": 1234567,
+        "tipoCuentaBeneficiario": 40,
+        "tipoCuentaOrdenante": 40,
+        "tipoPago": 1,
+        "tsCaptura": 1772647200000,
+        "tsLiquidacion": 1772647201000,
+        "causaDevolucion": None,
+    }
+
+
+async def test_today_is_asked_without_a_date_and_earlier_days_with_theirs() -> None:
+    here = World()
+    await here.register()
+    assert (await here.query())[0] == 0
+    assert (await here.query(fechaOperacion="20260304"))[0] == 6, "only earlier days are asked by date"
+    assert (await here.query(fechaOperacion="20260305"))[0] == 8
+    assert (await here.query(fechaOperacion="20260303"))[0] == 6
+    here.later(hours=6)
+    assert (await here.query())[0] == 6, "the day has rolled"
+    assert (await here.query(fechaOperacion="20260304"))[0] == 0
+    assert (await here.query(fechaOperacion=20260304))[0] == 0
+
+
+@pytest.mark.parametrize("change", [{"tipoOrden": "X"}, {"fechaOperacion": "2026-03-04"}, {"page": 1}], ids=str)
+async def test_a_bad_question_is_estado_2(change: dict[str, Any]) -> None:
+    assert (await World().query(**change))[0] == 2
+
+
+async def test_a_question_is_signed_too() -> None:
+    here = World()
+    await here.register()
+    async with here.http() as http:
+        asked = {"empresa": EMPRESA, "claveRastreo": KEY, "tipoOrden": "E", "firma": "AAAA"}
+        answers = [
+            await http.post(QUERY, json=asked),
+            await http.post(QUERY, json=asked | {"empresa": "NOBODY"}),
+            await http.post(QUERY, json={"empresa": EMPRESA}),
+            await http.post(QUERY, content=b"{", headers={"Content-Type": "application/json"}),
+            await http.post(LIST, json={"empresa": EMPRESA, "tipoOrden": "E", "page": 0, "firma": "AAAA"}),
+            await http.post(BALANCE, json={"empresa": EMPRESA, "cuentaOrdenante": ACCOUNT, "firma": "AAAA"}),
+        ]
+    assert {(answer.status_code, answer.json()["estado"]) for answer in answers} == {(400, 2)}
+    assert answers[0].json()["mensaje"] == "Firma invalida Firma Invalida"
+    assert answers[1].json()["mensaje"] == "Firma invalida No entity found for query"
+    assert answers[2].json()["mensaje"] == "El campo claveRastreo es obligatorio"
+
+
+async def test_what_arrived_just_now_may_not_be_seen_yet() -> None:
+    here = World(behaviour=Behaviour(lookup_lag_seconds=10))
+    await here.register()
+    assert (await here.query())[0] == 6
+    here.later(seconds=10)
+    assert (await here.query())[1]["estado"] == "A"
+
+
+async def test_a_list_has_pages_and_its_total_lags() -> None:
+    here = World(behaviour=Behaviour(page_rows=2, total_lag_seconds=30))
+    for number in range(5):
+        await here.register(claveRastreo=f"K{number}")
+        here.later(seconds=10)
+    status, told = await rows(here)
+    assert (status, told["estado"], [row["claveRastreo"] for row in told["datos"]]) == (200, 0, ["K0", "K1"])
+    assert told["total"] == 3, "two have arrived in the last thirty seconds"
+    assert [row["claveRastreo"] for row in (await rows(here, page=2))[1]["datos"]] == ["K4"]
+    assert (await rows(here, page=3))[1]["datos"] == []
+    assert (await rows(here, tipoOrden="R")) == (400, {"estado": 6, "mensaje": "No se encontraron datos relacionados"})
+    here.later(days=1)
+    assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 5
+
+
+async def test_the_total_of_a_day_that_is_over_does_not_lag() -> None:
+    here = World(now=NOON.replace(hour=23, minute=59, second=59))
+    await here.register()
+    here.later(seconds=2)
+    assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 1
+
+
+async def test_the_rails_own_client_reads_every_page() -> None:
+    here = World(behaviour=Behaviour(page_rows=2))
+    for number in range(5):
+        await here.register(claveRastreo=f"K{number}")
+    here.later(days=1)
+    async with here.client() as client:
+        assert [told.key for told in await client.reconciliation("E", date(2026, 3, 4))] == [f"K{n}" for n in range(5)]
+        assert await client.reconciliation("R", date(2026, 3, 4)) == []
+        assert await client.reconciliation() == []
+
+
+async def test_an_order_may_be_missing_in_its_list() -> None:
+    here = World()
+    await here.register(monto="1.36")
+    assert (await rows(here))[1]["estado"] == 6
+    assert (await here.query())[0] == 0
+
+
+async def test_the_balance_goes_down_when_an_order_settles() -> None:
+    here = World(behaviour=Behaviour(opening_centavos=100_000))
+    async with here.client() as client:
+        seen = [await client.balance(ACCOUNT)]
+        await here.register(monto="500.00")
+        await here.register(monto="20.04", claveRastreo="K2")
+        await here.register(monto="20.05", claveRastreo="K3")
+        for seconds in (0, 1, 5):
+            here.later(seconds=seconds)
+            seen.append(await client.balance(ACCOUNT))
+        await here.pretend("receive", amount=1)
+        seen.append(await client.balance(ACCOUNT))
+        here.later(days=1)
+        await here.register(monto="1.00")
+        here.later(seconds=1)
+        seen += [await client.balance(ACCOUNT), await client.balance(ACCOUNT, date(2026, 3, 4))]
+    assert [(told.balance, told.pending) for told in seen] == [
+        (100_000, 0),
+        (100_000, 54_009),
+        (47_996, 0),
+        (50_000, 0),
+        (50_001, 0),
+        (49_901, 0),
+        (50_001, 0),
+    ]
+    answer = await here.ask(BALANCE, {"empresa": EMPRESA, "cuentaOrdenante": "646180157000000004"}, BALANCE_FIELDS)
+    assert (answer.status_code, answer.json()["estado"]) == (400, 6)
+
+
+async def test_the_rails_own_client_finds_an_order_in_both_ways() -> None:
+    here = World()
+    await here.register()
+    async with here.client() as client:
+        for ask in (client.query, client.legacy_query):
+            told = await ask(KEY)
+            assert not isinstance(told, Absence)
+            assert (told.amount, told.state_code, told.day) == (50_000, "A", date(2026, 3, 4))
+            assert await ask("UNKNOWN") is Absence.NOT_FOUND
+        assert [told.key for told in await client.legacy_orders()] == [KEY]
+        assert await client.legacy_orders("R") == []
+        here.later(hours=6)
+        for absent in (await client.query(KEY), await client.legacy_query(KEY)):
+            assert absent is Absence.NOT_FOUND
+        assert await client.query(KEY, day=date(2026, 3, 6)) is Absence.DATE_AHEAD
+        for found in (await client.query(KEY, day=date(2026, 3, 4)), await client.legacy_query(KEY, date(2026, 3, 4))):
+            assert not isinstance(found, Absence)
+            assert found.state_code == "LQ"
+
+
+async def test_the_older_queries_answer_under_resultado_with_200() -> None:
+    here = World()
+    await here.register()
+    base = "/speiws/rest/ordenPago/"
+    async with here.http() as http:
+
+        async def ask(path: str, **body: Any) -> Any:
+            asked = signed({"empresa": EMPRESA} | {name: body[name] for name in body if name != "estado"})
+            answer = await http.post(base + path, json=asked | {k: v for k, v in body.items() if k == "estado"})
+            assert answer.status_code == 200
+            return answer.json()["resultado"]
+
+        one = await ask("consOrdEnvRastreo", claveRastreo=KEY, institucionOperante=90646)
+        assert (one["id"], one["ordenPago"]["tsEntrega"]) == (1, None)
+        gone = await ask("consOrdEnvRastreo", claveRastreo="K", institucionOperante=90646)
+        assert gone == {"id": -100, "descripcionError": "No se encontró la orden con rastreo K"}
+        listed = await ask("consOrdenesFech", estado="E")
+        assert (listed["id"], len(listed["lst"]), listed["lst"][-1]) == (1, 2, None)
+        empty = await ask("consOrdenesFech", estado="R", fechaOperacion="20260303")
+        assert empty == {"id": -100, "descripcionError": "No se encontraron ordenes"}
+        totals = await ask("consSaldoEnvRec")
+        assert [(row["montoTotal"], row["totalOperaciones"]) for row in totals["saldos"]] == [(500.0, 1), (0.0, 0)]
+        forged = await http.post(base + "consSaldoEnvRec", json={"empresa": EMPRESA, "firma": "AAAA"})
+    assert forged.json() == {"resultado": {"id": 0, "descripcionError": "Firma invalida Firma Invalida"}}
+
+
+async def test_any_state_can_be_ordered() -> None:
+    here = World()
+    await here.register()
+    for state, cause in (("PL", None), ("CR", None), ("QQ", None), ("LQ", None), ("D", 13)):
+        here.later(seconds=0.1)
+        await here.pretend("state", trackingKey=KEY, state=state, cause=cause)
+        told = (await here.query())[1]
+        assert (told["estado"], told["causaDevolucion"]) == (state, cause)
+    here.later(days=0, minutes=1)
+    assert (await here.query())[1]["estado"] == "D", "what it would have become by itself is forgotten"
+    async with here.http() as http:
+        assert (await http.post("/pretend/state", json={"trackingKey": "K", "state": "LQ"})).status_code == 404
+        assert (await http.post("/pretend/state", json={"trackingKey": "K", "state": "lq"})).status_code == 422
+        bad = {"Content-Type": "application/json"}
+        assert (await http.post("/pretend/state", content=json.dumps([]), headers=bad)).status_code == 400
+    assert here.now > NOON
