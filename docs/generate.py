@@ -136,7 +136,7 @@ def tools_page() -> str:
 
 
 async def _tools(codes: Path) -> str:
-    from riel.app import open_host
+    from riel.app import open_app
     from riel.config import read_settings
     from riel.redaction import Redactor
 
@@ -147,7 +147,7 @@ async def _tools(codes: Path) -> str:
             "nothing else is taken for one."
         ),
     ]
-    async with open_host(read_settings(), Redactor(), sandbox=True) as host:
+    async with open_app(read_settings(), Redactor(), sandbox=True) as host:
         for name in ("mock_send_payment", "mock_check_status", "mock_request_refund"):
             tool = host.tools[name]
             manner = "reads" if tool.read_only else "may move money; a repeated call pays nothing more"
@@ -236,7 +236,7 @@ def rail_page(name: str) -> str:
 
 
 async def _tools_of(name: str) -> list[str]:
-    from riel.app import open_host
+    from riel.app import open_app
     from riel.config import read_settings
     from riel.redaction import Redactor
 
@@ -245,7 +245,7 @@ async def _tools_of(name: str) -> list[str]:
         RIEL_JOURNAL=str(folder / f"{name}.db"), RIEL_FACTOR_FILE=str(folder / "codes.jsonl"), RIEL_RAILS=name
     )
     parts = []
-    async with open_host(read_settings(), Redactor(), sandbox=True) as host:
+    async with open_app(read_settings(), Redactor(), sandbox=True) as host:
         for tool in host.tools.values():
             manner = "reads" if tool.read_only else "changes something"
             scope = f", scope `{tool.scope}`" if tool.scope else ""

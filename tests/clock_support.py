@@ -12,16 +12,16 @@ from typing import Any
 import httpx
 from mcp import Client
 
-from riel.catalog import discover, offer
+from riel.catalog import activate, discover
 from riel.config import Settings, resolving
-from riel.confirm import Setup, chosen
+from riel.confirm import FactorContext, choose_factor
 from riel.guards import Guard
 from riel.journal.open import open_journal
 from riel.mcp import mcp_server
-from riel.payments import Clients, Desk, Teller
+from riel.payments import Clients, Context, PaymentEngine
 from riel.redaction import Redactor
 from riel.sandbox import Banks, run_banks
-from riel.tools import every_tool
+from riel.tools import build_tools
 
 from .wire_checks import Answer, checked
 
@@ -47,7 +47,7 @@ class Hosted:
 
     client: Client
     clock: Clock
-    teller: Teller
+    teller: PaymentEngine
     codes: Path
     bank: str
     schemas: dict[str, dict[str, Any]]
@@ -78,21 +78,21 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
     async with AsyncExitStack() as stack:
         found = discover(only=["mock"])
         banks: Banks = await stack.enter_async_context(run_banks(found, settings))
-        catalog = offer(found, resolving(settings, banks))
+        catalog = activate(found, resolving(settings, banks))
         rails = {offered.rail.name: offered for offered in catalog.rails}
-        setup = Setup(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
-        teller = Teller(
-            Desk(
+        setup = FactorContext(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
+        teller = PaymentEngine(
+            Context(
                 journal=await open_journal(settings.journal),
                 rails=rails,
                 clients=Clients(rails),
-                factor=chosen("file").open(setup),
+                factor=choose_factor("file").open(setup),
                 guards=guards,
                 now=clock,
             )
         )
         stack.push_async_callback(teller.close, timedelta(seconds=5))
-        tools = every_tool(teller, Redactor(), Redactor())
+        tools = build_tools(teller, Redactor(), Redactor())
         client = await stack.enter_async_context(Client(mcp_server(tools, settings.principal, "1")))
         listed = await asyncio.wait_for(client.list_tools(), 10)
         schemas = {tool.name: dict(tool.output_schema or {}) for tool in listed.tools}

@@ -20,9 +20,7 @@ from riel import (
     Draft,
     ErrorCode,
     Guarantees,
-    Line,
     Lookup,
-    Mint,
     NotSent,
     Order,
     OutcomeUnknown,
@@ -32,8 +30,10 @@ from riel import (
     Rail,
     RailSettings,
     Receipt,
+    ReferenceSource,
     Refund,
     Rejected,
+    SingleLine,
     Status,
     hookimpl,
     yes,
@@ -50,9 +50,9 @@ HOSTILE = (
 class ZapPayment(Payment):
     """Pay one account."""
 
-    account: Line
-    concept: Line
-    recipient_name: Line
+    account: SingleLine
+    concept: SingleLine
+    recipient_name: SingleLine
 
     def payee(self) -> Payee:
         """Who is paid."""
@@ -66,13 +66,13 @@ class ZapPayment(Payment):
 class ZapLookup(Lookup):
     """Ask what became of it."""
 
-    tracking_key: Line
+    tracking_key: SingleLine
 
 
 class ZapRefund(Refund):
     """Take it back."""
 
-    tracking_key: Line
+    tracking_key: SingleLine
 
 
 class ZapReceipt(Receipt):
@@ -112,11 +112,11 @@ class ZapClient:
     def __init__(self, key: str) -> None:
         self._key = key
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference, and the trick as what is sent."""
         trick = draft.payment.concept if isinstance(draft.payment, ZapPayment) else ""
         self._trip(trick, "prepare")
-        return Prepared(reference=f"ZAP{mint.text(20)}", body=trick.encode())
+        return Prepared(reference=f"ZAP{references.random(20)}", body=trick.encode())
 
     async def send(self, order: Order) -> Answer:
         """Pay, or do whatever the trick is."""
@@ -143,11 +143,11 @@ class ZapClient:
             case "hostile code", "send":
                 raise Rejected(words, words)
             case "hostile code", _:
-                return Answer(status=Status.REJECTED, code=words, said=words)
+                return Answer(status=Status.REJECTED, provider_code=words, provider_message=words)
             case "hostile return", "send":
                 return settled()
             case "hostile return", _:
-                return Answer(status=Status.RETURNED, code=words, said=words)
+                return Answer(status=Status.RETURNED, provider_code=words, provider_message=words)
             case "hostile receipt", _:
                 return settled(code=words, said=words, facts={"bankReference": words, "holder": words, "other": words})
             case "hostile id", _:
@@ -204,9 +204,9 @@ GUARANTEES = Guarantees(
     lookup="by_reference",
     lookup_lag=timedelta(0),
     absence_after=timedelta(minutes=1),
-    watch=timedelta(hours=1),
-    returns=timedelta(hours=1),
-    settles="at_once",
+    late_arrival_window=timedelta(hours=1),
+    return_window=timedelta(hours=1),
+    settlement="at_once",
     refunds="by_rail",
     send_deadline=timedelta(seconds=10),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from riel import masked
+from riel import mask_account
 
 from .wire_checks import check_error, good, raw, refused
 from .wire_support import ERAS, Bank, Riel, nothing_leaks, nothing_sent, pretend_bank, riel
@@ -141,7 +141,7 @@ class TestTexts:
 
     def test_an_account_that_is_one_digit_too_long_is_masked(self, server: Riel, account: str) -> None:
         refusal = server.send(good(account + "7")).refusal
-        assert refusal["details"]["account"] == masked(account + "7")
+        assert refusal["details"]["account"] == mask_account(account + "7")
         assert server.leaks(account + "7") == []
 
 

@@ -46,7 +46,7 @@ async def asked_about(office: Office, reference: str) -> State:
     """What is known once the agent has asked a few times; the rounds look when it is time by our clock."""
     for _ in range(LOOKS):
         office.world.later(seconds=20)
-        await office.teller.make_round()
+        await office.teller.run_once()
         await office.quiet()
         await office.teller.status("mock", reference, "ana")
         await office.quiet()

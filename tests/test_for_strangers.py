@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.audit.export import line_of
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "how-to"
@@ -91,7 +91,7 @@ def record() -> list[bytes]:
             seq, body = seq + 1, canonical({"said": f"niño 👶 {seq}"})
             hashed = link(before, payment, n + 1, NOW, "seen", body)
             heads[payment] = (n + 1, hashed)
-            lines.append(line_of(Row(seq, payment, n + 1, NOW, "seen", body, hashed)))
+            lines.append(line_of(ChainRow(seq, payment, n + 1, NOW, "seen", body, hashed)))
             hashes.append(hashed)
         previous, count = anchor_link(previous, NOW, seq, hashes)
         lines.append(line_of(Anchor(anchor, NOW, seq, count, previous)))

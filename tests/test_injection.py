@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from riel.text import MOST_SAID, hidden
+from riel.text import MAX_TEXT, hidden
 
 from .wire_checks import Answer, eventually
 from .wire_support import Riel, install, pretend_bank, riel
@@ -75,7 +75,7 @@ def is_only_data(answer: Answer) -> int:
         assert not any(map(hidden, text)), path
         if "SYSTEM" in text or "again again" in text or "4020999999" in text:
             assert "untrusted" in path, path
-            assert len(text) <= MOST_SAID
+            assert len(text) <= MAX_TEXT
             theirs += 1
     return theirs
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from riel.app import open_host
+from riel.app import open_app
 from riel.config import read_settings
 from riel.journal.sqlite import SqliteJournal
 from riel.redaction import Redactor
@@ -172,7 +172,7 @@ async def test_nothing_of_it_is_left_when_the_host_is_closed(
     def running() -> bool:
         return "riel-outbox" in {task.get_name() for task in asyncio.all_tasks()}
 
-    async with open_host(read_settings(), Redactor(), sandbox=True):
+    async with open_app(read_settings(), Redactor(), sandbox=True):
         assert running()
     assert not running()
 

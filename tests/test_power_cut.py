@@ -18,12 +18,21 @@ from pathlib import Path
 import pytest
 
 from riel.errors import JournalUnavailable, Misconfigured, NotAllowed
-from riel.guards import Hold
+from riel.guards import Reservation
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite import connect as opening
 from riel.money import Money
-from riel.testing.journal_contract.fixtures import NOW, SECOND, Tally, a_question, an_intent, asked_for, leased, moved
+from riel.testing.journal_contract.fixtures import (
+    NOW,
+    SECOND,
+    AttemptLimits,
+    a_question,
+    an_intent,
+    asked_for,
+    leased,
+    moved,
+)
 
 from .support.database import journal_on
 from .support.memory import in_memory
@@ -94,12 +103,14 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
 
 async def a_birth(journal: SqliteJournal, tape: Tape, name: str) -> PaymentRecord:
     question = a_question(name, money=Money(50_000, "MXN"), expires_at=NOW + 600 * SECOND)
-    hold = Hold(scope="day|mock", bucket=0, since=0, takes=1, most=10_000, refused=lambda left: NotAllowed("too much"))
+    hold = Reservation(
+        scope="day|mock", bucket=0, since=0, amount=1, limit=10_000, error=lambda left: NotAllowed("too much")
+    )
     asked = await asked_for(journal, question, holds=[hold])
     tape.told("events", question.id, 1)
-    counted = await journal.count_try(question.id, question.principal, NOW, Tally(per_window=1_000))
+    counted = await journal.count_attempt(question.id, question.principal, NOW, AttemptLimits(per_window=1_000))
     tape.told("tries", question.id, 1)
-    record = await journal.confirm_and_intend(counted, asked.challenge.id, None, an_intent(f"REF-{name}"), NOW)
+    record = await journal.create_payment(counted, asked.challenge.id, None, an_intent(f"REF-{name}"), NOW)
     tape.told("events", question.id, 2)
     assert isinstance(record, PaymentRecord)
     return record

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from riel.journal import PaymentRecord, State
-from riel.sandbox import serving
+from riel.sandbox import serve_http
 
 from .support.memory import in_memory
 from .support.proxy import Proxy, Tear, between
@@ -36,7 +36,7 @@ async def wired(folder: Path) -> AsyncIterator[tuple[Office, Proxy]]:
     """A teller, STP over real connections at noon, and the proxy between them."""
     stp = Stp()
     async with (
-        serving(stp.sandbox.app) as url,
+        serve_http(stp.sandbox.app) as url,
         between(urlsplit(url).port or 0) as proxy,
         at_work(stp, folder, url=proxy.url) as office,
     ):

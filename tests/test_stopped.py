@@ -108,7 +108,7 @@ async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) ->
             await office.teller.confirm(call, code)
             await office.quiet()
             world.later(seconds=5)
-            await office.teller.make_round()
+            await office.teller.run_once()
             await office.quiet()
         (known,) = await office.journal.payments()
         assert (known.state, known.sends, orders(world)) == (State.UNKNOWN, 2, 1)

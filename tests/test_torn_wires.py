@@ -14,7 +14,7 @@ import pytest
 
 from rail_mock.settings import Behaviour
 from riel.journal import PaymentRecord, State
-from riel.sandbox import serving
+from riel.sandbox import serve_http
 
 from .support.memory import in_memory
 from .support.office import Office, World, at_work
@@ -40,7 +40,7 @@ async def wired(folder: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Offic
     """A teller, its bank over real connections, and the proxy between them."""
     world = World(behaviour)
     async with (
-        serving(world.app) as url,
+        serve_http(world.app) as url,
         between(urlsplit(url).port or 0) as proxy,
         at_work(world, folder / "journal.db", url=proxy.url) as office,
     ):

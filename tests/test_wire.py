@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from riel import masked
+from riel import mask_account
 
 from .wire_checks import eventually
 from .wire_support import ERAS, MODERN, Bank, Riel, pretend_bank, riel
@@ -186,7 +186,7 @@ class TestStatuses:
             name: held[name] for name in held if name != "message"
         }
         assert held["formattedAmount"] == "MXN 500.00"
-        assert held["payee"] == {"name": "Empresa Demo SA de CV", "account": masked(account)}
+        assert held["payee"] == {"name": "Empresa Demo SA de CV", "account": mask_account(account)}
         assert ISO.fullmatch(held["expiresAt"])
         assert held["mode"] == "sandbox"
 

@@ -25,10 +25,8 @@ from riel import (
     Draft,
     ErrorCode,
     Guarantees,
-    Line,
     Lookup,
     MinorUnits,
-    Mint,
     Mode,
     NothingLearned,
     Order,
@@ -39,17 +37,19 @@ from riel import (
     Rail,
     RailSettings,
     Receipt,
+    ReferenceSource,
     Refund,
     Rejected,
     Sandbox,
+    SingleLine,
     Status,
     Tool,
-    Wire,
+    WireModel,
+    clean_text,
     hookimpl,
     not_yet,
     paying,
     reading,
-    said,
     yes,
 )
 
@@ -66,7 +66,7 @@ class ZapPayment(Payment):
     """Pay a phone number. Amounts are cents of euros."""
 
     phone: Annotated[str, Field(pattern=r"^\+[0-9]{8,15}$", description="The payee's phone, with its country code.")]
-    note: Annotated[Line, Field(max_length=40, description="What it is for.")] = ""
+    note: Annotated[SingleLine, Field(max_length=40, description="What it is for.")] = ""
 
     def payee(self) -> Payee:
         """Who is paid."""
@@ -80,13 +80,13 @@ class ZapPayment(Payment):
 class ZapLookup(Lookup):
     """Ask what became of it."""
 
-    zap_id: Annotated[Line, Field(min_length=1, max_length=40)]
+    zap_id: Annotated[SingleLine, Field(min_length=1, max_length=40)]
 
 
 class ZapRefund(Refund):
     """Take it back, whole or in part."""
 
-    zap_id: Annotated[Line, Field(min_length=1, max_length=40)]
+    zap_id: Annotated[SingleLine, Field(min_length=1, max_length=40)]
     amount: MinorUnits | None = None
 
 
@@ -123,9 +123,9 @@ class ZapClient:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference, and the bytes that will carry the order."""
-        reference = f"{mint.now:%Y%m%d}-{mint.text(12)}"
+        reference = f"{references.now:%Y%m%d}-{references.random(12)}"
         body: dict[str, object] = {"reference": reference, "amount": draft.money.amount}
         match draft.payment, draft.refund, draft.original:
             case ZapPayment(phone=phone, note=note), None, None:
@@ -140,7 +140,7 @@ class ZapClient:
         """``POST /orders``"""
         response = await paying(partial(self._http.post, "/orders", content=order.body))
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            raise Rejected("no_such_phone", said(response.text))
+            raise Rejected("no_such_phone", clean_text(response.text))
         answer = _answer(order, response)
         if answer is None:
             raise OutcomeUnknown(f"HTTP {response.status_code}")
@@ -213,7 +213,7 @@ def sandbox(settings: Mapping[str, str]) -> Sandbox:
     return Sandbox(app=Starlette(routes=routes), debits=lambda: debits, settings={"api_key": "test_pretend"})
 
 
-class Nothing(Wire):
+class Nothing(WireModel):
     """A question without arguments."""
 
 
@@ -251,9 +251,9 @@ def riel_rails() -> Iterable[Rail]:
             lookup="by_reference",
             lookup_lag=timedelta(0),
             absence_after=timedelta(minutes=1),
-            watch=timedelta(hours=1),
-            returns=timedelta(0),
-            settles="at_once",
+            late_arrival_window=timedelta(hours=1),
+            return_window=timedelta(0),
+            settlement="at_once",
             refunds="by_rail",
             send_deadline=timedelta(seconds=10),
         ),

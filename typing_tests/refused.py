@@ -6,7 +6,20 @@ An ignore that silences nothing is itself an error under --strict, so this file 
 from collections.abc import Iterable
 from datetime import timedelta
 
-from riel import Answer, Capabilities, Client, Draft, ErrorCode, Guarantees, Mint, Money, Order, Prepared, Rail, Status
+from riel import (
+    Answer,
+    Capabilities,
+    Client,
+    Draft,
+    ErrorCode,
+    Guarantees,
+    Money,
+    Order,
+    Prepared,
+    Rail,
+    ReferenceSource,
+    Status,
+)
 from riel import Recept as Misspelt  # type: ignore[attr-defined]  # noqa: F401
 
 Money(500.0, "MXN")  # type: ignore[arg-type]
@@ -26,9 +39,9 @@ Rail(name="zap")  # type: ignore[call-arg]
 class Forgetful:
     """A client that cannot be asked."""
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """Make a reference."""
-        return Prepared(reference=mint.text(12))
+        return Prepared(reference=references.random(12))
 
     async def send(self, order: Order) -> Answer:
         """Pay."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from riel.errors import JournalUnavailable, NotConfirmed, NotFound, NothingSent, RielError
 from riel.journal import Challenge, PaymentRecord, State
-from riel.payments import Call, Teller
+from riel.payments import PaymentEngine, PaymentRequest
 
 from .world import PACE, Gone
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 TRIES = 6
 """How often an agent calls again that got no answer."""
-LIFE = PACE.code_lives.total_seconds()
+LIFE = PACE.code_ttl.total_seconds()
 
 
 @dataclass
 class Question:
     """What a person was asked, and the code they read out."""
 
-    call: Call
+    call: PaymentRequest
     challenge: Challenge
     code: str
 
@@ -90,7 +90,7 @@ class Agent:
 
     # What they are made of
 
-    async def ask(self, call: Call) -> Question | None:
+    async def ask(self, call: PaymentRequest) -> Question | None:
         """Have the person asked."""
         for _ in range(TRIES):
             replica = self.world.alive()
@@ -107,7 +107,12 @@ class Agent:
         return None
 
     async def confirm(
-        self, question: Question, *, call: Call | None = None, code: str | None = None, cut: float | None = None
+        self,
+        question: Question,
+        *,
+        call: PaymentRequest | None = None,
+        code: str | None = None,
+        cut: float | None = None,
     ) -> PaymentRecord | RielError | Gone:
         """Call once with a code, and see what comes back."""
         world, wanted, given = self.world, call or question.call, code or question.code
@@ -150,7 +155,7 @@ class Agent:
             self.settled.append(record)
         return record
 
-    async def call(self, work: Callable[[Teller], Awaitable[T]]) -> T | None:
+    async def call(self, work: Callable[[PaymentEngine], Awaitable[T]]) -> T | None:
         """Any other call; nothing where it failed."""
         try:
             return await self.world.serve(self.world.alive(), work)
@@ -240,8 +245,8 @@ async def declined(agent: Agent, question: Question) -> PaymentRecord | None:
     works = [agent.hurry(question)] if world.random.random() < 0.3 else []
 
     async def say_no() -> None:
-        async def decline(teller: Teller) -> Challenge | None:
-            return await teller.desk.journal.decline(id_, "ana", teller.desk.now())
+        async def decline(teller: PaymentEngine) -> Challenge | None:
+            return await teller.context.journal.decline(id_, "ana", teller.context.now())
 
         if await agent.call(decline) is not None:
             world.checks.shown[id_].declined = True
@@ -289,7 +294,7 @@ class Operator:
             return
         replica = world.alive()
         try:
-            waiting = await world.serve(replica, lambda t: t.desk.journal.payments(states={State.REVIEW}))
+            waiting = await world.serve(replica, lambda t: t.context.journal.payments(states={State.REVIEW}))
             for record in waiting:
                 if world.bank.under_way:
                     return
@@ -299,6 +304,8 @@ class Operator:
             return
 
 
-async def decision(teller: Teller, record: PaymentRecord, to: State) -> None:
+async def decision(teller: PaymentEngine, record: PaymentRecord, to: State) -> None:
     """As ``riel payments decide`` does it."""
-    await teller.desk.journal.decide(record.id, to, "operator", "the bank's statement", teller.desk.now())
+    await teller.context.journal.resolve_manually(
+        record.id, to, "operator", "the bank's statement", teller.context.now()
+    )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from riel import Answer, Draft, Mint, NotSent, Order, OutcomeUnknown, Prepared, Rejected, Status
+from riel import Answer, Draft, NotSent, Order, OutcomeUnknown, Prepared, ReferenceSource, Rejected, Status
 from riel.errors import NothingLearned
 
 from .booking import Booking
@@ -163,11 +163,11 @@ class Bank:
 def _said(booking: Booking, at: float) -> Answer:
     return Answer(
         status=booking.as_of(at),
-        rail_id=f"B{booking.reference}",
+        provider_id=f"B{booking.reference}",
         amount=booking.amount,
         currency="MXN",
         account=booking.account,
-        code="BACK" if booking.status is Status.RETURNED else "",
+        provider_code="BACK" if booking.status is Status.RETURNED else "",
     )
 
 
@@ -179,8 +179,8 @@ class Wire:
         self._bank = bank
         self._process = process
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
-        reference = f"R{mint.below(self._world.references)}"
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
+        reference = f"R{references.below(self._world.references)}"
         payee = draft.payment.payee() if draft.payment else None
         order = {
             "reference": reference,
@@ -257,7 +257,7 @@ class Wire:
         if found is None:
             return None
         if isinstance(found, str):
-            return Answer(status=Status.REJECTED, code=found)
+            return Answer(status=Status.REJECTED, provider_code=found)
         return _said(found, as_of)
 
 

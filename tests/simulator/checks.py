@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from riel import Money, Status
-from riel.confirm import Asked
+from riel.confirm import ConfirmationRequest
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.audit.chain import link
 from riel.journal.columns import when
@@ -226,7 +226,7 @@ class Checks:
         shown = Shown(challenge.principal, challenge.payee.account, payer, challenge.money, original, until)
         self.shown.setdefault(challenge.id, shown)
 
-    def compared(self, asked: Asked) -> None:
+    def compared(self, asked: ConfirmationRequest) -> None:
         """A code is about to be compared."""
         if PROCESS.get().dead:
             return

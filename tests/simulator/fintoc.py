@@ -20,8 +20,8 @@ from rail_fintoc.sandbox.magic import payee_of
 from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import Payment
-from riel.catalog import Offered
-from riel.payments import Pace
+from riel.catalog import ActiveRail
+from riel.payments import Timing
 
 from .fintoc_bank import PretendFintoc
 from .kinds import NOON
@@ -90,11 +90,11 @@ class Fintoc:
         self._fintoc = PretendFintoc(self._world)
         return self._fintoc
 
-    def offered(self, payer: str) -> Offered:
+    def offered(self, payer: str) -> ActiveRail:
         """The rail as it is declared, but for its client's way out and for how long it is watched."""
         (rail,) = rail_fintoc.riel_rails()
-        rules = replace(GUARANTEES, watch=WATCH, returns=WATCH)
-        return Offered(
+        rules = replace(GUARANTEES, late_arrival_window=WATCH, return_window=WATCH)
+        return ActiveRail(
             rail=replace(rail, connect=self._connect, guarantees=rules),
             distribution="rail-fintoc",
             version="1",
@@ -138,13 +138,13 @@ class Fintoc:
     def amount(self, account: str) -> int:
         return self._world.random.choice((500, 900, 1300))
 
-    def pace(self, usual: Pace) -> Pace:
+    def pace(self, usual: Timing) -> Timing:
         """Slower where it only costs time: a day is longer than a minute."""
-        patience = replace(usual.patience, most=timedelta(hours=8))
+        patience = replace(usual.backoff, longest=timedelta(hours=8))
         return replace(
             usual,
-            look_every=timedelta(seconds=5),
-            anchor_every=timedelta(hours=1),
+            poll_interval=timedelta(seconds=5),
+            anchor_interval=timedelta(hours=1),
             resend_within=timedelta(hours=48),
-            patience=patience,
+            backoff=patience,
         )

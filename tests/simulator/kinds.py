@@ -69,9 +69,9 @@ class Kind:
             lookup="by_reference" if self.lookup else "no",
             lookup_lag=_seconds(self.lag),
             absence_after=_seconds(ABSENCE) if self.absence else None,
-            watch=_seconds(self.watch),
-            returns=_seconds(RETURNS) if self.returns else timedelta(0),
-            settles="later" if self.settles_later else "at_once",
+            late_arrival_window=_seconds(self.watch),
+            return_window=_seconds(RETURNS) if self.returns else timedelta(0),
+            settlement="later" if self.settles_later else "at_once",
             refunds="by_rail",
             send_deadline=_seconds(DEADLINE),
         )

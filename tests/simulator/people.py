@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import pyotp
 
 from riel import Capabilities, Lookup, Payee, Payment, Rail, RailSettings, Receipt, Refund, yes
-from riel.catalog import Offered
-from riel.confirm import Asked, Proof, Terms
+from riel.catalog import ActiveRail
+from riel.confirm import ConfirmationRequest, Proof, Terms
 from riel.confirm.bound_code import OwnCodes
 from riel.confirm.factors.totp import Totp
 from riel.errors import NotAllowed
-from riel.guards import Hold
+from riel.guards import Reservation
 
 from .kinds import Kind
 
@@ -70,10 +70,10 @@ def _rail(kind: Kind) -> Rail:
     )
 
 
-def offered(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> Offered:
+def offered(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
     """The rail of a bank of that kind, as the catalog would offer it."""
     rail = replace(_rail(kind), connect=connect)
-    return Offered(
+    return ActiveRail(
         rail=rail,
         distribution="rail-sim",
         version="1",
@@ -92,12 +92,12 @@ class Person(OwnCodes):
     sandbox_only: ClassVar[bool] = True
     linked: ClassVar[bool] = True
 
-    listening: Callable[[Asked], None] = lambda asked: None
+    listening: Callable[[ConfirmationRequest], None] = lambda asked: None
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, asked: ConfirmationRequest) -> str:
         return "The person was asked."
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, asked: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         self.listening(asked)
         return super().check(asked, code, now)
 
@@ -106,9 +106,9 @@ class Person(OwnCodes):
 class App(Totp):
     """The real check of an authenticator's codes, overheard."""
 
-    listening: Callable[[Asked], None] = lambda asked: None
+    listening: Callable[[ConfirmationRequest], None] = lambda asked: None
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, asked: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         self.listening(asked)
         return super().check(asked, code, now)
 
@@ -123,11 +123,11 @@ class Ration:
     def check(self, terms: Terms, now: datetime) -> None:
         return None
 
-    def holds(self, terms: Terms, now: datetime) -> Sequence[Hold]:
+    def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
         if terms.kind == "refund":
             return ()
         takes = terms.money.amount
-        return (Hold(scope="all", bucket=0, since=0, takes=takes, most=self.most, refused=_full),)
+        return (Reservation(scope="all", bucket=0, since=0, amount=takes, limit=self.most, error=_full),)
 
 
 def _full(left: int) -> NotAllowed:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from riel import Payment
-from riel.catalog import Offered
-from riel.payments import Pace
+from riel.catalog import ActiveRail
+from riel.payments import Timing
 
 from . import kinds
 from .bank import Bank, Connection
@@ -69,10 +69,10 @@ class RailOfAWorld(Protocol):
     def begins(self) -> datetime: ...
     def in_doubt(self) -> None: ...
     def open_bank(self) -> BankOfAWorld: ...
-    def offered(self, payer: str) -> Offered: ...
+    def offered(self, payer: str) -> ActiveRail: ...
     def payment(self, account: str, amount: int) -> Payment: ...
     def amount(self, account: str) -> int: ...
-    def pace(self, usual: Pace) -> Pace: ...
+    def pace(self, usual: Timing) -> Timing: ...
 
 
 class Sim:
@@ -92,7 +92,7 @@ class Sim:
         self._bank = Bank(self._world, self.kind)
         return self._bank
 
-    def offered(self, payer: str) -> Offered:
+    def offered(self, payer: str) -> ActiveRail:
         return offered(self.kind, payer, lambda settings: Connection(self._world, self._bank))
 
     def payment(self, account: str, amount: int) -> Payment:
@@ -101,7 +101,7 @@ class Sim:
     def amount(self, account: str) -> int:
         return self._world.random.choice((500, 900, 1300))
 
-    def pace(self, usual: Pace) -> Pace:
+    def pace(self, usual: Timing) -> Timing:
         return usual
 
 

@@ -26,8 +26,8 @@ from rail_spei.models import SpeiPayment
 from rail_spei.sandbox.app import payable
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel import Payment
-from riel.catalog import Offered
-from riel.payments import Pace
+from riel.catalog import ActiveRail
+from riel.payments import Timing
 
 from .loop import PROCESS
 from .stp import AROUND_THE_ROLL, WATCH, PretendStp
@@ -149,12 +149,12 @@ class Spei:
         )
         return self._stp
 
-    def offered(self, payer: str) -> Offered:
+    def offered(self, payer: str) -> ActiveRail:
         """The rail as it is declared, but for its client's way out and for how long it is watched."""
         (rail,) = rail_spei.riel_rails()
         watch = timedelta(seconds=WATCH)
-        rules = replace(GUARANTEES, watch=watch, returns=watch)
-        return Offered(
+        rules = replace(GUARANTEES, late_arrival_window=watch, return_window=watch)
+        return ActiveRail(
             rail=replace(rail, connect=self._connect, guarantees=rules),
             distribution="rail-spei",
             version="1",
@@ -189,13 +189,13 @@ class Spei:
             return pesos + FROM_STP_TO_STP
         return pesos + draws.choice(MAGIC)
 
-    def pace(self, usual: Pace) -> Pace:
+    def pace(self, usual: Timing) -> Timing:
         """Slower where it only costs time: a day is longer than a minute."""
-        patience = replace(usual.patience, most=timedelta(hours=8))
+        patience = replace(usual.backoff, longest=timedelta(hours=8))
         return replace(
             usual,
-            look_every=timedelta(seconds=5),
-            anchor_every=timedelta(hours=1),
+            poll_interval=timedelta(seconds=5),
+            anchor_interval=timedelta(hours=1),
             resend_within=timedelta(hours=24),
-            patience=patience,
+            backoff=patience,
         )

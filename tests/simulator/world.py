@@ -20,8 +20,8 @@ from riel.crash import at_crash_points
 from riel.errors import RielError
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import when
-from riel.payments import Call, Clients, Desk, Pace, Patience, Teller
-from riel.payments.context import asked_of
+from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
+from riel.payments.context import confirmation_request
 
 from .checks import Checks
 from .faults import Faults
@@ -33,16 +33,16 @@ from .rails import RAILS, Kind, RailOfAWorld, rail_of
 
 T = TypeVar("T")
 
-PACE = Pace(
+PACE = Timing(
     answer_within=timedelta(seconds=2),
-    code_lives=timedelta(seconds=60),
-    ask_again_after=timedelta(seconds=5),
-    again_within=timedelta(seconds=60),
-    no_stays=timedelta(seconds=40),
+    code_ttl=timedelta(seconds=60),
+    resend_challenge_after=timedelta(seconds=5),
+    duplicate_window=timedelta(seconds=60),
+    decline_ttl=timedelta(seconds=40),
     resend_within=timedelta(seconds=90),
-    look_every=timedelta(seconds=3),
-    anchor_every=timedelta(seconds=25),
-    patience=Patience(first=timedelta(seconds=1), most=timedelta(seconds=8), gives_up=timedelta(seconds=300)),
+    poll_interval=timedelta(seconds=3),
+    anchor_interval=timedelta(seconds=25),
+    backoff=Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=8), give_up_after=timedelta(seconds=300)),
 )
 CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
 """For how long things go wrong, in virtual seconds, by the mood of a world."""
@@ -59,7 +59,7 @@ class Replica:
     """One server process, and what it serves at the moment."""
 
     process: Process
-    teller: Teller
+    teller: PaymentEngine
     serving: dict[asyncio.Future[Any], None]
 
 
@@ -129,18 +129,18 @@ class World:
         factor: Any = Person(KEY, self.checks.compared)
         if not self.linked:
             factor = App("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
-        desk = Desk(
+        desk = Context(
             journal=journal_of(self, process),
             rails=rails,
             clients=Clients(rails),
             factor=factor,
             guards=() if self.limit is None else (Ration(self.limit),),
-            pace=self.rail.pace(PACE),
+            timing=self.rail.pace(PACE),
             now=lambda: self.now(process),
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
         )
-        replica = Replica(process, Teller(desk), {})
+        replica = Replica(process, PaymentEngine(desk), {})
         process.context.run(replica.teller.start)
         self.trace(process.name, "starts")
         return replica
@@ -216,7 +216,7 @@ class World:
         await asyncio.sleep(seconds)
 
     async def serve(
-        self, replica: Replica, work: Callable[[Teller], Awaitable[T]], cut_after: float | None = None
+        self, replica: Replica, work: Callable[[PaymentEngine], Awaitable[T]], cut_after: float | None = None
     ) -> T:
         """Call one replica, as a request that it serves in a task of its own, which is cancelled when it is cut off.
 
@@ -254,7 +254,7 @@ class World:
         finally:
             replica.serving.pop(answer, None)
 
-    def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> Call:
+    def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> PaymentRequest:
         """A payment as an agent wants it."""
         offered = self.offered if payer == "payer" else self.rail.offered(payer)
         model = self.rail.payment(account, amount)
@@ -269,9 +269,9 @@ class World:
             money=Money(amount, "MXN"),
             arguments={"account": payee.account, "amount": amount},
         )
-        return Call(terms=terms, offered=offered, model=model)
+        return PaymentRequest(terms=terms, rail=offered, model=model)
 
-    def refund(self, original: PaymentRecord, amount: int, reason: str) -> Call:
+    def refund(self, original: PaymentRecord, amount: int, reason: str) -> PaymentRequest:
         """A refund as an agent wants it."""
         terms = Terms(
             kind="refund",
@@ -285,12 +285,12 @@ class World:
             original=original.id,
         )
         model = SimRefund(reference=original.reference, reason=reason)
-        return Call(terms=terms, offered=self.offered, model=model, original=original)
+        return PaymentRequest(terms=terms, rail=self.offered, model=model, original=original)
 
     def code(self, challenge: Challenge, replica: Replica) -> str:
         """What the person reads, on paper or in the app."""
         if self.linked:
-            return code_for(KEY, asked_of(challenge))
+            return code_for(KEY, confirmation_request(challenge))
         return totp(self.begins + timedelta(seconds=self.loop.time()))
 
     # Time
@@ -322,7 +322,7 @@ class World:
         """
         first = "SELECT min(next_at) FROM payments"
         while self.checks.broken is None and self.loop.time() < most and not self.quiet():
-            if not any(replica.teller.desk.busy for replica in self.replicas):
+            if not any(replica.teller.context.busy for replica in self.replicas):
                 (due,) = self.db.execute(first).fetchone()
                 wakes = self.bank.quiet_until if due is None else (when(due) - self.begins).total_seconds() - SKEW
                 self.loop.leap(min(most, self.bank.quiet_until, wakes))
@@ -331,7 +331,7 @@ class World:
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
-        if self.bank.under_way or any(replica.teller.desk.busy for replica in self.replicas):
+        if self.bank.under_way or any(replica.teller.context.busy for replica in self.replicas):
             return False
         if self._waiting_as_of != self.db.total_changes:
             self._waiting_as_of = self.db.total_changes

@@ -4,10 +4,10 @@ from datetime import timedelta
 from functools import partial
 
 from riel import app as host
-from riel.payments import Pace, Patience
+from riel.payments import Backoff, Timing
 
 
 def install() -> None:
     """Take effect in this process."""
-    patience = Patience(first=timedelta(milliseconds=50), most=timedelta(seconds=1))
-    host.Pace = partial(Pace, look_every=timedelta(milliseconds=100), patience=patience)  # type: ignore[misc]
+    patience = Backoff(first=timedelta(milliseconds=50), longest=timedelta(seconds=1))
+    host.Timing = partial(Timing, poll_interval=timedelta(milliseconds=100), backoff=patience)  # type: ignore[misc]

@@ -7,10 +7,10 @@ hour.
 from functools import partial
 
 from riel import app as host
-from riel.journal import Tally
-from riel.payments import Pace
+from riel.journal import AttemptLimits
+from riel.payments import Timing
 
 
 def install() -> None:
     """Take effect in this process."""
-    host.Pace = partial(Pace, tally=Tally(per_challenge=1_000, per_window=1_000_000))  # type: ignore[misc]
+    host.Timing = partial(Timing, attempt_limits=AttemptLimits(per_challenge=1_000, per_window=1_000_000))  # type: ignore[misc]

@@ -3,31 +3,33 @@
 It stands in the real server behind the real tools, so that whoever watches the real teller watches this one as well.
 """
 
-from riel import Answer, Draft, Mint, NotSent, Order, OutcomeUnknown, Payment
+from riel import Answer, Draft, NotSent, Order, OutcomeUnknown, Payment, ReferenceSource
 from riel.crash import step
 from riel.errors import NotConfirmed
-from riel.journal import ChallengeState, Counted, Intent, PaymentRecord
-from riel.payments import Call, Teller
-from riel.payments.context import asked_of
+from riel.journal import Attempt, ChallengeState, Intent, PaymentRecord
+from riel.payments import PaymentEngine, PaymentRequest
+from riel.payments.context import confirmation_request
 from riel.payments.rules import from_answer
 
 TRIES = 3
 
 
-class NaiveTeller(Teller):
+class NaiveTeller(PaymentEngine):
     """Asks a person as the real one does, and compares the code as well. Only the money is handled naively."""
 
-    async def confirm(self, call: Call, code: str) -> PaymentRecord:
+    async def confirm(self, call: PaymentRequest, code: str) -> PaymentRecord:
         """Pay, then write it down."""
-        desk, who = self.desk, call.terms.principal
+        desk, who = self.context, call.terms.principal
         known = await step("challenges", desk.journal.challenges(who, call.digest))
         challenge = next((one for one in known if one.state is ChallengeState.OPEN), None)
-        proof = challenge and desk.factor.check(asked_of(challenge), code, desk.now())
+        proof = challenge and desk.factor.check(confirmation_request(challenge), code, desk.now())
         if challenge is None or proof is None:
             raise NotConfirmed("The code is wrong.")
         order, answer = await self._paid(call)
-        counted = await step("count_try", desk.journal.count_try(challenge.id, who, desk.now(), desk.pace.tally))
-        assert isinstance(counted, Counted)
+        counted = await step(
+            "count_try", desk.journal.count_attempt(challenge.id, who, desk.now(), desk.timing.attempt_limits)
+        )
+        assert isinstance(counted, Attempt)
         intent = Intent(
             reference=order.reference,
             body=order.body,
@@ -36,20 +38,20 @@ class NaiveTeller(Teller):
             resend_until=None,
             absent_after=None,
         )
-        intending = desk.journal.confirm_and_intend(counted, challenge.id, proof.once, intent, desk.now())
+        intending = desk.journal.create_payment(counted, challenge.id, proof.replay_key, intent, desk.now())
         born = await step("intend", intending)
         assert isinstance(born, PaymentRecord)
-        change = from_answer(born, call.offered.guarantees, answer, desk.now(), desk.pace.patience)
+        change = from_answer(born, call.rail.guarantees, answer, desk.now(), desk.timing.backoff)
         written, _ = await step("record", desk.journal.record(born.id, change, desk.now()))
         return written
 
-    async def _paid(self, call: Call) -> tuple[Order, Answer]:
+    async def _paid(self, call: PaymentRequest) -> tuple[Order, Answer]:
         """The answer of the bank, asked anew where none came."""
-        client = await step("open_client", self.desk.clients.of(call.terms.rail))
+        client = await step("open_client", self.context.clients.of(call.terms.rail))
         assert isinstance(call.model, Payment)
         draft = Draft(kind="payment", money=call.terms.money, payment=call.model)
         for _ in range(TRIES):
-            prepared = client.prepare(draft, Mint(self.desk.now()))
+            prepared = client.prepare(draft, ReferenceSource(self.context.now()))
             order = Order(
                 kind="payment",
                 id=prepared.reference,
@@ -57,7 +59,7 @@ class NaiveTeller(Teller):
                 money=call.terms.money,
                 payee=call.terms.payee,
                 body=prepared.body,
-                created_at=self.desk.now(),
+                created_at=self.context.now(),
             )
             try:
                 return order, await step("send", client.send(order))
@@ -73,4 +75,4 @@ def install() -> None:
     import riel.app
 
     one_round.install()
-    riel.app.Teller = NaiveTeller  # type: ignore[misc]
+    riel.app.PaymentEngine = NaiveTeller  # type: ignore[misc]

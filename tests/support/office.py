@@ -16,13 +16,13 @@ from rail_mock.app import pretend_bank
 from rail_mock.models import MockPayment
 from rail_mock.settings import Behaviour, MockSettings, guarantees
 from riel import Money, Payee
-from riel.catalog import Offered
-from riel.confirm import Asked, Proof, Terms, code_for
+from riel.catalog import ActiveRail
+from riel.confirm import ConfirmationRequest, Proof, Terms, code_for
 from riel.errors import JournalUnavailable
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from riel.payments import Call, Clients, Desk, Pace, Patience, Teller
-from riel.payments.context import asked_of
+from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
+from riel.payments.context import confirmation_request
 
 from .processes import PATIENCE
 
@@ -37,14 +37,14 @@ class Person:
     sandbox_only: ClassVar[bool] = True
     linked: ClassVar[bool] = True
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, request: ConfirmationRequest) -> str:
         return "The person was asked."
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
-        return Proof() if self.same(asked, code, Proof()) else None
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
+        return Proof() if self.is_replay(request, code, Proof()) else None
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
-        return code == code_for(bytes(32), asked)
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
+        return code == code_for(bytes(32), request)
 
 
 @dataclass
@@ -89,11 +89,11 @@ class Office:
     """One teller, and how a test deals with it."""
 
     world: World
-    teller: Teller
+    teller: PaymentEngine
     journal: SqliteJournal
-    offered: Offered
+    offered: ActiveRail
 
-    def call(self, amount: int = 50_000, account: str = "0123456789") -> Call:
+    def call(self, amount: int = 50_000, account: str = "0123456789") -> PaymentRequest:
         """A payment as an agent wants it."""
         model = MockPayment(account=account, amount=amount, concept="Invoice 42", recipient_name="Empresa Demo")
         terms = Terms(
@@ -106,21 +106,21 @@ class Office:
             money=Money(amount, "MXN"),
             arguments={"account": account, "amount": amount},
         )
-        return Call(terms=terms, offered=self.offered, model=model)
+        return PaymentRequest(terms=terms, rail=self.offered, model=model)
 
-    async def asked(self, call: Call) -> tuple[Challenge, str]:
+    async def asked(self, call: PaymentRequest) -> tuple[Challenge, str]:
         """The question, and the code that answers it."""
         challenge, _ = await self.teller.ask(call)
         return challenge, self.code(challenge)
 
     def code(self, challenge: Challenge) -> str:
         """What the person reads."""
-        return code_for(bytes(32), asked_of(challenge))
+        return code_for(bytes(32), confirmation_request(challenge))
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.desk.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def until_over(self, *, rounds: int = 200, passes: float = 5) -> list[PaymentRecord]:
@@ -133,20 +133,20 @@ class Office:
                     return found
             self.world.later(seconds=passes)
             with suppress(JournalUnavailable):
-                await self.teller.make_round()
+                await self.teller.run_once()
             await self.quiet()
         raise AssertionError(f"left in the air: {Counter(one.state for one in found)}")
 
 
 @asynccontextmanager
 async def at_work(
-    world: World, journal: SqliteJournal | Path, *, url: str = "", pace: Pace | None = None
+    world: World, journal: SqliteJournal | Path, *, url: str = "", pace: Timing | None = None
 ) -> AsyncIterator[Office]:
     """A teller on that journal, whose rounds are made by hand; its bank is called directly, or at ``url``."""
     (rail,) = rail_mock.riel_rails()
     transport = None if url else httpx.ASGITransport(world.app)
     rules = guarantees(world.behaviour)
-    offered = Offered(
+    offered = ActiveRail(
         rail=replace(rail, connect=lambda settings: rail_mock.connect(settings, transport)),
         distribution="rail-mock",
         version="1",
@@ -156,15 +156,16 @@ async def at_work(
         guarantees=rules,
     )
     store = SqliteJournal.open(str(journal)) if isinstance(journal, Path) else journal
-    desk = Desk(
+    desk = Context(
         journal=store,
         rails={"mock": offered},
         clients=Clients({"mock": offered}),
         factor=Person(),
-        pace=pace or Pace(answer_within=50 * MOMENT, look_every=MOMENT, patience=Patience(first=timedelta(seconds=1))),
+        timing=pace
+        or Timing(answer_within=50 * MOMENT, poll_interval=MOMENT, backoff=Backoff(first=timedelta(seconds=1))),
         now=world.clock,
     )
-    office = Office(world, Teller(desk), store, offered)
+    office = Office(world, PaymentEngine(desk), store, offered)
     try:
         yield office
     finally:

@@ -8,9 +8,9 @@ def install() -> None:
     """Shorten every wait of the outbox."""
     import riel.webhooks.outbox
 
-    riel.webhooks.outbox.Rhythm = partial(  # type: ignore[assignment, misc]
-        riel.webhooks.outbox.Rhythm,
+    riel.webhooks.outbox.DeliveryTiming = partial(  # type: ignore[assignment, misc]
+        riel.webhooks.outbox.DeliveryTiming,
         first=timedelta(seconds=0.05),
         lease=timedelta(seconds=2),
-        every=timedelta(seconds=0.05),
+        poll_interval=timedelta(seconds=0.05),
     )

@@ -20,14 +20,14 @@ from rail_spei.client import opened
 from rail_spei.sandbox.app import pretend_stp
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.settings import GUARANTEES, SpeiSettings
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.confirm import code_for
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from riel.payments import Clients, Desk, Pace, Patience, Teller
-from riel.payments.context import asked_of
+from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
+from riel.payments.context import confirmation_request
 from riel.redaction import Redactor
-from riel.tools import Described, every_tool
+from riel.tools import ToolSpec, build_tools
 
 from .office import Person
 from .processes import PATIENCE
@@ -107,9 +107,9 @@ class Office:
     """One teller in front of STP, and an agent that calls its tools."""
 
     stp: Stp
-    teller: Teller
+    teller: PaymentEngine
     journal: SqliteJournal
-    tools: dict[str, Described]
+    tools: dict[str, ToolSpec]
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """What an agent reads: ``data`` or ``error``."""
@@ -124,7 +124,7 @@ class Office:
             return held
         challenge = await self.journal.challenge(held["paymentId"])
         assert challenge is not None
-        told = await self.call(tool, **arguments, verificationCode=code_for(bytes(32), asked_of(challenge)))
+        told = await self.call(tool, **arguments, verificationCode=code_for(bytes(32), confirmation_request(challenge)))
         await self.quiet()
         return told
 
@@ -143,14 +143,14 @@ class Office:
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.desk.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def passes(self, until: datetime, *, step: timedelta = timedelta(seconds=30)) -> None:
         """Let time pass until then, by STP's clock, while the teller looks after what is unresolved."""
         while self.stp.now < until:
             self.stp.now = min(self.stp.now + step, until)
-            await self.teller.make_round()
+            await self.teller.run_once()
             await self.quiet()
 
     async def the_payment(self) -> PaymentRecord:
@@ -169,7 +169,7 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
     (rail,) = rail_spei.riel_rails()
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
     settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **supplied)
-    offered = Offered(
+    offered = ActiveRail(
         rail=replace(rail, connect=lambda settings: opened(settings, None if url else Wire(stp), stp.clock)),
         distribution="rail-spei",
         version="1",
@@ -179,16 +179,16 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
         guarantees=GUARANTEES,
     )
     journal = SqliteJournal.open(str(folder / "journal.db"))
-    desk = Desk(
+    desk = Context(
         journal=journal,
         rails={"spei": offered},
         clients=Clients({"spei": offered}),
         factor=Person(),
-        pace=Pace(answer_within=timedelta(seconds=2), look_every=MOMENT, patience=Patience(first=MOMENT)),
+        timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
         now=stp.clock,
     )
-    teller = Teller(desk)
+    teller = PaymentEngine(desk)
     try:
-        yield Office(stp, teller, journal, every_tool(teller, Redactor(), Redactor()))
+        yield Office(stp, teller, journal, build_tools(teller, Redactor(), Redactor()))
     finally:
         await teller.close(timedelta(seconds=PATIENCE))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.audit.export import FORMAT, VERSION, Closing, Header, Said, Sums, line_of
 
 AT = 1_772_452_800_000
@@ -34,11 +34,11 @@ STORY: list[list[Told]] = [
 class Record:
     """What a journal has sealed: the events of each anchor, and the anchors."""
 
-    sealed: Sequence[Sequence[Row]]
+    sealed: Sequence[Sequence[ChainRow]]
     anchors: Sequence[Anchor]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ChainRow]:
         return [row for rows in self.sealed for row in rows]
 
     @property
@@ -66,20 +66,20 @@ def closed(said: Sequence[Said]) -> list[bytes]:
 def record_of(story: Sequence[Sequence[Told]], *, gap: int = 1) -> Record:
     """The record that a journal makes of a story; ``gap`` is how far the numbers of events are apart."""
     heads: dict[str, tuple[int, str]] = {}
-    seq, sealed = 0, list[list[Row]]()
+    seq, sealed = 0, list[list[ChainRow]]()
     for part in story:
-        rows: list[Row] = []
+        rows: list[ChainRow] = []
         for payment, event, body in part:
             n, previous = heads.get(payment, (0, GENESIS))
             seq, text = seq + gap, canonical(body)
             hashed = link(previous, payment, n + 1, AT + seq, event, text)
-            rows.append(Row(seq, payment, n + 1, AT + seq, event, text, hashed))
+            rows.append(ChainRow(seq, payment, n + 1, AT + seq, event, text, hashed))
             heads[payment] = (n + 1, hashed)
         sealed.append(rows)
     return Record(sealed, anchored(sealed))
 
 
-def anchored(sealed: Sequence[Sequence[Row]]) -> list[Anchor]:
+def anchored(sealed: Sequence[Sequence[ChainRow]]) -> list[Anchor]:
     """The anchors over these events."""
     anchors, previous = list[Anchor](), GENESIS
     for n, rows in enumerate(sealed, 1):

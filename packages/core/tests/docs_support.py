@@ -10,7 +10,7 @@ import mcp_types as wire
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 
-from riel.http_server import Receive, Send, serving
+from riel.http_server import Receive, Send, serve_http
 
 
 def tool(name: str, **properties: str) -> wire.Tool:
@@ -75,7 +75,7 @@ async def documented(
 
         await app(scope, receive, pack if packed else send)  # type: ignore[arg-type]
 
-    async with server.session_manager.run(), serving(heard) as base:
+    async with server.session_manager.run(), serve_http(heard) as base:
         docs.url = f"{base}/mcp"
         yield docs
 
@@ -95,5 +95,5 @@ async def answering(
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async with serving(app) as base:
+    async with serve_http(app) as base:
         yield f"{base}/mcp", asked

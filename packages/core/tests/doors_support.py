@@ -7,7 +7,7 @@ from typing import Any
 
 from riel.journal import Message
 from riel.redaction import Redactor
-from riel.tools import every_tool
+from riel.tools import build_tools
 
 from .engine_support import World
 
@@ -23,7 +23,7 @@ class Agent:
     principal: str = "ana"
 
     async def __call__(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        tools = every_tool(self.world.teller, Redactor([SECRET]), Redactor())
+        tools = build_tools(self.world.teller, Redactor([SECRET]), Redactor())
         answer: dict[str, Any] = await tools[f"toy_{verb}"].run(arguments, self.principal)
         return answer
 
@@ -44,5 +44,5 @@ class Agent:
 
 async def messages(world: World, topic: str) -> list[Message]:
     """What waits in the outbox about ``topic``."""
-    waiting = await world.journal.take_messages(world.now, lease=timedelta(0), most=100)
+    waiting = await world.journal.lease_messages(world.now, lease=timedelta(0), most=100)
     return [message for message in waiting if message.topic == topic]

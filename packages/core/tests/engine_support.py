@@ -9,14 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from riel import Answer, Draft, Mint, Money, Order, OutcomeUnknown, Payee, Prepared, Status
-from riel.catalog import Offered
-from riel.confirm import Asked, Proof, Terms, code_for
+from riel import Answer, Draft, Money, Order, OutcomeUnknown, Payee, Prepared, ReferenceSource, Status
+from riel.catalog import ActiveRail
+from riel.confirm import ConfirmationRequest, Proof, Terms, code_for
 from riel.errors import NothingSent, RielError
 from riel.guards import Guard
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
-from riel.payments import Call, Clients, Desk, Pace, Patience, Teller
+from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToyRefund, toy
 
@@ -34,15 +34,15 @@ class Scripted:
     sends: Does
     refunds: Does
     finds: Does
-    prepares: Callable[[Draft, Mint], Prepared] | None = None
+    prepares: Callable[[Draft, ReferenceSource], Prepared] | None = None
     sent: list[Order] = field(default_factory=list)
     refunded: list[Order] = field(default_factory=list)
     looked: list[Order] = field(default_factory=list)
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         if self.prepares is not None:
-            return self.prepares(draft, mint)
-        reference = f"R{mint.text(12)}"
+            return self.prepares(draft, references)
+        reference = f"R{references.random(12)}"
         return Prepared(reference=reference, body=f"{reference} {draft.money}".encode())
 
     async def send(self, order: Order) -> Any:
@@ -67,27 +67,27 @@ class Person:
     linked: ClassVar[bool] = True
 
     key: bytes = bytes(32)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ConfirmationRequest] = field(default_factory=list)
     compared: list[str] = field(default_factory=list)
     listening: Callable[[], None] = lambda: None
 
-    async def ask(self, asked: Asked) -> str:
-        self.asked.append(asked)
+    async def ask(self, request: ConfirmationRequest) -> str:
+        self.asked.append(request)
         return "The person was asked."
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         self.listening()
         self.compared.append(code)
-        return Proof() if self.same(asked, code, Proof()) else None
+        return Proof() if self.is_replay(request, code, Proof()) else None
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
-        return code == self._right(asked)
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
+        return code == self._right(request)
 
     def code(self, challenge: Challenge) -> str:
         """What the person reads."""
         return next(self._right(asked) for asked in self.asked if asked.payment_id == challenge.id)
 
-    def _right(self, asked: Asked) -> str:
+    def _right(self, asked: ConfirmationRequest) -> str:
         """Never below 001000, so that what a test calls a wrong code is one."""
         right = code_for(self.key, asked)
         return right if right >= "001000" else f"9{right[1:]}"
@@ -124,18 +124,18 @@ LOST = OutcomeUnknown("no whole answer")
 class World:
     """One process at work on a journal."""
 
-    teller: Teller
+    teller: PaymentEngine
     journal: SqliteJournal
     client: Scripted
     person: Person
-    offered: Offered
+    offered: ActiveRail
     now: datetime = NOON
 
     def later(self, **time: float) -> None:
         """Let time pass."""
         self.now += timedelta(**time)
 
-    def call(self, amount: int = 50_000, **other: Any) -> Call:
+    def call(self, amount: int = 50_000, **other: Any) -> PaymentRequest:
         """A payment as an agent wants it; ``other`` changes its terms."""
         account = other.pop("account", "0123456789")
         terms = Terms(
@@ -149,9 +149,9 @@ class World:
             arguments={"account": account, "amount": amount},
         )
         payment = ToyPayment(account=account, amount=amount)
-        return Call(terms=replace(terms, **other), offered=self.offered, model=payment)
+        return PaymentRequest(terms=replace(terms, **other), rail=self.offered, model=payment)
 
-    def refund_call(self, original: PaymentRecord, amount: int) -> Call:
+    def refund_call(self, original: PaymentRecord, amount: int) -> PaymentRequest:
         """A refund as an agent wants it."""
         refund = ToyRefund(tracking_key=original.reference, reason="Sent twice")
         terms = Terms(
@@ -165,20 +165,20 @@ class World:
             arguments={"amount": amount},
             original=original.id,
         )
-        return Call(terms=terms, offered=self.offered, model=refund, original=original)
+        return PaymentRequest(terms=terms, rail=self.offered, model=refund, original=original)
 
-    async def asked(self, call: Call) -> str:
+    async def asked(self, call: PaymentRequest) -> str:
         """Ask the person, and read the code over their shoulder."""
         challenge, _ = await self.teller.ask(call)
         return self.person.code(challenge)
 
-    async def paid(self, call: Call) -> PaymentRecord:
+    async def paid(self, call: PaymentRequest) -> PaymentRecord:
         """Ask, confirm, and wait for what comes of it."""
         record = await self.teller.confirm(call, await self.asked(call))
         await self.quiet()
         return await self.known(record)
 
-    async def refusal(self, call: Call, code: str) -> str:
+    async def refusal(self, call: PaymentRequest, code: str) -> str:
         """The code of the error that ``call`` gets."""
         try:
             await self.teller.confirm(call, code)
@@ -188,13 +188,13 @@ class World:
 
     async def round(self) -> None:
         """Take up what is due, and wait until that is done."""
-        await self.teller.make_round()
+        await self.teller.run_once()
         await self.quiet()
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.desk.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def known(self, record: PaymentRecord) -> PaymentRecord:
@@ -238,7 +238,7 @@ async def working(
 
     rules = replace(GUARANTEES, **guarantees)
     rail = toy(connect=connect, guarantees=rules, **declares)
-    offered = Offered(
+    offered = ActiveRail(
         rail=rail,
         distribution="rail-toy",
         version="1",
@@ -249,17 +249,17 @@ async def working(
     )
     store = SqliteJournal.open(str(folder / "journal.db"))
     person = Person()
-    desk = Desk(
+    desk = Context(
         journal=journal(store),
         rails={"toy": offered},
         clients=Clients({"toy": offered}),
         factor=person,
         guards=guards,
-        pace=Pace(answer_within=ANSWER_WITHIN, patience=Patience(first=timedelta(seconds=1))),
+        timing=Timing(answer_within=ANSWER_WITHIN, backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: world.now,
         clean=clean,
     )
-    world = World(Teller(desk), store, client, person, offered, now)
+    world = World(PaymentEngine(desk), store, client, person, offered, now)
     try:
         yield world
     finally:

@@ -10,11 +10,11 @@ from typing import Any
 from mcp import Client
 from pydantic import SecretStr
 
-from riel import Payment, Tool, Wire
+from riel import Payment, Tool, WireModel
 from riel.mcp import mcp_server
-from riel.payments import Pace, Teller
+from riel.payments import PaymentEngine, Timing
 from riel.redaction import Redactor
-from riel.tools import AskDocs, Described, Scopes, every_tool
+from riel.tools import AskDocs, Scopes, ToolSpec, build_tools
 
 from .bad_rails.toy import ToyPayment, ToySettings
 from .engine_support import World, working
@@ -24,13 +24,13 @@ MODES = ("legacy", "auto")
 BILLS = {"rent": 120_000, "water": 30_000}
 
 
-class Asked(Wire):
+class Asked(WireModel):
     """What the tools of these tests are asked."""
 
     name: str = "ana"
 
 
-class Told(Wire):
+class Told(WireModel):
     """What they answer. It is as strict as an input: a schema that refuses what it does not know."""
 
     name: str
@@ -42,7 +42,7 @@ class Prefixed(ToySettings):
     own: str | None = None
 
     @property
-    def own_prefix(self) -> str | None:
+    def rail_tool_prefix(self) -> str | None:
         return self.own
 
 
@@ -58,7 +58,7 @@ def reading(name: str = "read_it", **declared: Any) -> Tool:
     return Tool(name=name, **(told | does | declared))
 
 
-class Bill(Wire):
+class Bill(WireModel):
     """A bill by its name."""
 
     bill: str
@@ -90,7 +90,7 @@ class Agent:
     """Whoever calls the tools, and the world they are in."""
 
     world: World
-    tools: Mapping[str, Described]
+    tools: Mapping[str, ToolSpec]
     answers: Redactor
     logs: Redactor
 
@@ -135,7 +135,7 @@ async def agent(
 ) -> AsyncIterator[Agent]:
     """An agent before the rail ``toy``, which has these tools of its own."""
     async with working(folder, **worlds) as world:
-        desk = world.teller.desk
+        desk = world.teller.context
         known = {"base_url": "http://bank.invalid", "api_key": SecretStr(SECRET)}
         offered = replace(
             world.offered,
@@ -146,6 +146,6 @@ async def agent(
         desk.rails["toy"] = world.offered = offered  # type: ignore[index]
         answers, logs = Redactor([SECRET]), Redactor([SECRET])
         if answer_within is not None:
-            world.teller = Teller(replace(desk, pace=Pace(answer_within=answer_within)))
-        tools = every_tool(world.teller, answers, logs, scopes, ask_docs)
+            world.teller = PaymentEngine(replace(desk, timing=Timing(answer_within=answer_within)))
+        tools = build_tools(world.teller, answers, logs, scopes, ask_docs)
         yield Agent(world, tools, answers, logs)

@@ -6,7 +6,7 @@ from typing import Any
 
 from riel.journal.records import PaymentRecord, State
 from riel.money import Money
-from riel.payments.rules import Patience
+from riel.payments.rules import Backoff
 from riel.rail import Answer, Payee, Status
 from riel.rail.guarantees import Guarantees
 
@@ -14,7 +14,7 @@ S = State
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 MS, SECOND, MINUTE, HOUR, DAY = (timedelta(milliseconds=1), *(timedelta(seconds=n) for n in (1, 60, 3600, 86400)))
-PATIENCE = Patience()
+PATIENCE = Backoff()
 DEADLINE, LAG, ABSENCE, WATCH = 30 * SECOND, 2 * SECOND, MINUTE, 3 * HOUR
 CLOSING = DEADLINE + PATIENCE.margin
 """How long before a window ends a second send would no longer be inside it."""
@@ -27,9 +27,9 @@ PLAIN = Guarantees(
     lookup="by_reference",
     lookup_lag=LAG,
     absence_after=ABSENCE,
-    watch=WATCH,
-    returns=DAY,
-    settles="later",
+    late_arrival_window=WATCH,
+    return_window=DAY,
+    settlement="later",
     refunds="by_rail",
     send_deadline=DEADLINE,
 )
@@ -51,7 +51,7 @@ RECORD = PaymentRecord(
     fence=7,
     owner="me",
     sends=1,
-    looks=0,
+    lookups=0,
     created_at=NOW,
     sent_at=NOW,
     updated_at=NOW,

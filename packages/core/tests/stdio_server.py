@@ -14,7 +14,7 @@ import mcp_types as t
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
-from riel.mcp.stdio.capture import GRACE, Pipes, connected, divert, ending_on_signal
+from riel.mcp.stdio.capture import GRACE, Pipes, capture_stdio, end_on_signal, stdio_streams
 from riel.mcp.stdio.framing import LONGEST_LINE
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -43,8 +43,8 @@ def tiny_server() -> Server:
 async def serve(pipes: Pipes, limit: int, grace: timedelta) -> None:
     server = tiny_server()
     print("noise before serving")
-    async with connected(pipes, limit=limit, grace=grace) as (incoming, outgoing):
-        with ending_on_signal(incoming.end):
+    async with stdio_streams(pipes, limit=limit, grace=grace) as (incoming, outgoing):
+        with end_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())
     sys.stderr.write("left in order\n")
 
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=LONGEST_LINE)
     parser.add_argument("--grace", type=float, default=GRACE.total_seconds())
     options = parser.parse_args()
-    asyncio.run(serve(divert(), options.limit, timedelta(seconds=options.grace)))
+    asyncio.run(serve(capture_stdio(), options.limit, timedelta(seconds=options.grace)))

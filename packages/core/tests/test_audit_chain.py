@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.journal.audit.chain import GENESIS, Broken, Row, anchor_link, canonical, first_break, link
+from riel.journal.audit.chain import GENESIS, ChainBreak, ChainRow, anchor_link, canonical, first_break, link
 
 LIVES = {
     "pay_a": [
@@ -25,15 +25,15 @@ LIVES = {
 STATES = {"pay_a": "settled", "pay_b": "declined", "pay_c": "rejected"}
 
 
-def chained(lives: dict[str, list[tuple[str, dict[str, Any]]]]) -> list[Row]:
+def chained(lives: dict[str, list[tuple[str, dict[str, Any]]]]) -> list[ChainRow]:
     """Chains as a journal writes them."""
-    rows: list[Row] = []
+    rows: list[ChainRow] = []
     for payment, events in lives.items():
         previous = GENESIS
         for n, (event, body) in enumerate(events, 1):
             at, text = 1_772_452_800_000 + n, canonical(body)
             previous = link(previous, payment, n, at, event, text)
-            rows.append(Row(len(rows) + 1, payment, n, at, event, text, previous))
+            rows.append(ChainRow(len(rows) + 1, payment, n, at, event, text, previous))
     return rows
 
 
@@ -91,7 +91,7 @@ def test_chains_that_nobody_touched_hold() -> None:
     assert first_break([], {}) is None
 
 
-FORGE: dict[str, Callable[[Row], Row]] = {
+FORGE: dict[str, Callable[[ChainRow], ChainRow]] = {
     "body": lambda row: replace(row, body=row.body[:-1] + ',"x":1}'),
     "event": lambda row: replace(row, event="settled late"),
     "at": lambda row: replace(row, at=row.at - 1),
@@ -101,7 +101,7 @@ FORGE: dict[str, Callable[[Row], Row]] = {
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.payment_id}.{row.n}")
 @pytest.mark.parametrize("field", FORGE)
-def test_an_altered_event_is_named(row: Row, field: str) -> None:
+def test_an_altered_event_is_named(row: ChainRow, field: str) -> None:
     rows = [FORGE[field](one) if one is row else one for one in ROWS]
     broken = first_break(rows, STATES)
     assert broken is not None
@@ -110,7 +110,7 @@ def test_an_altered_event_is_named(row: Row, field: str) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.payment_id}.{row.n}")
-def test_a_removed_event_is_named(row: Row) -> None:
+def test_a_removed_event_is_named(row: ChainRow) -> None:
     broken = first_break([one for one in ROWS if one is not row], STATES)
     assert broken is not None
     assert (broken.payment_id, broken.n) == (row.payment_id, row.n)
@@ -120,7 +120,7 @@ def test_a_removed_event_is_named(row: Row) -> None:
 @pytest.mark.parametrize("payment", LIVES)
 def test_a_removed_chain_is_named(payment: str) -> None:
     rows = [one for one in ROWS if one.payment_id != payment]
-    assert first_break(rows, STATES) == Broken(
+    assert first_break(rows, STATES) == ChainBreak(
         payment, 1, f"event 1 of {payment} is missing: its whole chain was removed"
     )
     assert first_break(rows) is None, "without the states nobody can tell"

@@ -12,7 +12,7 @@ from riel.journal import Journal, State
 from riel.journal.audit.export import exported
 from riel.journal.audit.verify import checked
 from riel.journal.columns import millis
-from riel.payments.context import asked_of
+from riel.payments.context import confirmation_request
 from riel.testing.journal_contract import (
     ACCOUNT,
     MINUTE,
@@ -65,16 +65,16 @@ async def a_whole_life(journal: Journal) -> None:
     await moved(journal, await settled(journal, "returned"), State.RETURNED)
     doubt = await moved(journal, await born(journal, "odd"), State.UNKNOWN, next_at=NOW)
     review = await moved(journal, await leased(journal, doubt), State.REVIEW)
-    await journal.decide(review.id, State.REJECTED, "op", "the statement of March", NOW)
+    await journal.resolve_manually(review.id, State.REJECTED, "op", "the statement of March", NOW)
     locked = (await opened(journal, a_question("locked"))).challenge
     for _ in range(5):
         await guess(journal, locked)
     no = (await opened(journal, a_question("no"))).challenge
-    await journal.note(no.id, "refused", {"code": "GUARD_CLOSED", "why": "closed at night"}, NOW)
+    await journal.append_event(no.id, "refused", {"code": "GUARD_CLOSED", "why": "closed at night"}, NOW)
     await journal.decline(no.id, "ana", NOW)
     late = (await opened(journal, a_question("expired"))).challenge
-    await journal.count_try(late.id, late.principal, late.expires_at + SECOND, TALLY)
-    await journal.refuse(a_question("refused"), "LIMIT_PER_DAY", "more than MXN 100.00 a day")
+    await journal.count_attempt(late.id, late.principal, late.expires_at + SECOND, TALLY)
+    await journal.record_refusal(a_question("refused"), "LIMIT_PER_DAY", "more than MXN 100.00 a day")
 
 
 async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(journal: Journal) -> None:
@@ -99,7 +99,7 @@ async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(j
 async def test_no_account_code_or_key_is_in_the_file(journal: Journal) -> None:
     key = b"a key of thirty-two bytes, whole"
     asked = (await opened(journal, a_question("canary"))).challenge
-    code = code_for(key, asked_of(asked))
+    code = code_for(key, confirmation_request(asked))
     await a_whole_life(journal)
     await journal.anchor(NOW)
     text = b"".join(await lines_of(journal))
@@ -155,7 +155,7 @@ async def test_a_record_that_was_tampered_with_is_exported_as_it_is_and_does_not
 
 async def test_every_line_can_be_read_with_any_json_and_its_body_with_it(journal: Journal) -> None:
     await settled(journal, "a")
-    await journal.note("pay_a", "seen", {"said": 'niño 👶 "\\ \u2028', "n": 2**60}, NOW)
+    await journal.append_event("pay_a", "seen", {"said": 'niño 👶 "\\ \u2028', "n": 2**60}, NOW)
     await journal.anchor(NOW)
     lines = await lines_of(journal)
     assert checked(lines).broken is None

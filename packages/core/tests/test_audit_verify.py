@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.audit.export import LONGEST, Closing, Header, Said, line_of, said_by
 from riel.journal.audit.verify import Found, Noted, checked, lines_in
 
@@ -18,7 +18,7 @@ RECORD = record_of(STORY)
 LINES = RECORD.lines
 LAST = len(LINES)
 SAID = [said_by(line) for line in LINES]
-EVENTS = [place for place, said in enumerate(SAID) if isinstance(said, Row)]
+EVENTS = [place for place, said in enumerate(SAID) if isinstance(said, ChainRow)]
 ANCHORS = [place for place, said in enumerate(SAID) if isinstance(said, Anchor)]
 BREAKS_JSON = b'"{}:,[]'
 
@@ -76,7 +76,7 @@ def test_no_single_byte_can_be_changed_added_or_taken(data: st.DataObject) -> No
 @pytest.mark.parametrize("at", EVENTS)
 def test_an_event_that_was_removed_is_missed(at: int) -> None:
     row = SAID[at]
-    assert isinstance(row, Row)
+    assert isinstance(row, ChainRow)
     found, sentence = broken([*LINES[:at], *LINES[at + 1 :]])
     assert found.line <= next(n for n in ANCHORS if n > at), "at its anchor, at the latest"
     if found.broken is not None and found.broken.payment_id:
@@ -155,7 +155,7 @@ def test_a_payment_that_was_removed_as_a_whole_is_missed_by_its_first_anchor(pay
 @pytest.mark.parametrize("at", EVENTS)
 def test_a_body_with_only_its_own_hash_made_anew_is_found_in_the_next_of_its_payment_or_the_anchor(at: int) -> None:
     row = SAID[at]
-    assert isinstance(row, Row)
+    assert isinstance(row, ChainRow)
     body = canonical({**json.loads(row.body), "amount": 1})
     before = [each for each in RECORD.rows if (each.payment_id, each.n) == (row.payment_id, row.n - 1)]
     hashed = link(before[0].hash if before else "", row.payment_id, row.n, row.at, row.event, body)
@@ -245,7 +245,7 @@ def test_a_life_that_cannot_be_is_named(story: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "not json", "[]", '{"to": "open"}', '{"to":"open","to":"open"}', "[" * 100_000])
 def test_a_body_that_riel_never_writes_is_named_even_with_the_right_hash(text: str) -> None:
-    row = Row(1, "pay_a", 1, AT, "asked", text, link("", "pay_a", 1, AT, "asked", text))
+    row = ChainRow(1, "pay_a", 1, AT, "asked", text, link("", "pay_a", 1, AT, "asked", text))
     found, sentence = broken(Record([[row]], anchored([[row]])).lines)
     assert place(found) == (2, "pay_a", 1)
     assert "nothing that riel writes" in sentence
@@ -302,5 +302,5 @@ def test_a_file_of_another_kind_says_so(changes: dict[str, object], words: str) 
 
 def test_every_kind_of_line_is_read_as_it_was_written() -> None:
     kinds: set[type[Said]] = {type(said) for said in SAID}
-    assert kinds == {Header, Row, Anchor, Closing}
+    assert kinds == {Header, ChainRow, Anchor, Closing}
     assert [line_of(said) for said in SAID] == LINES

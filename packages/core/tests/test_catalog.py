@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from pydantic import Field
 
-from riel import Lookup, Payment, RailSettings, Receipt, Refund, Tool, Wire
-from riel.catalog import Catalog, Found, discover, faults, offer
+from riel import Lookup, Payment, RailSettings, Receipt, Refund, Tool, WireModel
+from riel.catalog import Catalog, Discovery, activate, discover, validate
 from riel.catalog.discovery import RESERVED
 from riel.catalog.versions import plainly_within, unmet
 from riel.config import VARIABLES
@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def sentences(found: Found | Catalog) -> list[str]:
+def sentences(found: Discovery | Catalog) -> list[str]:
     return [problem.sentence for problem in found.problems]
 
 
@@ -193,17 +193,17 @@ def test_a_rail_on_the_allow_list_that_cannot_be_offered_stops_the_start(site: S
     site.install("pix")
     found = discover(site.entry_points(), only=["bad", "pix", "missing"])
     with pytest.raises(Misconfigured) as stopped:
-        offer(found, lambda rail: (ToySettings(**KNOWN), "test"))
+        activate(found, lambda rail: (ToySettings(**KNOWN), "test"))
     first, second = str(stopped.value).splitlines()
     assert first.startswith("'bad' of rail-bad 1.0 failed with ValueError")
     assert second.startswith("'missing' is not installed")
-    shown = offer(found, lambda rail: (ToySettings(**KNOWN), "test"), insist=False)
+    shown = activate(found, lambda rail: (ToySettings(**KNOWN), "test"), insist=False)
     assert [offered.rail.name for offered in shown.rails] == ["pix"]
 
 
 def test_a_rail_that_is_on_no_list_and_broken_does_not_stop_the_start(site: Site) -> None:
     site.install("bad", "raise ValueError")
-    assert len(offer(discover(site.entry_points()), lambda rail: (ToySettings(**KNOWN), "test")).problems) == 1
+    assert len(activate(discover(site.entry_points()), lambda rail: (ToySettings(**KNOWN), "test")).problems) == 1
 
 
 def test_the_order_of_installation_changes_nothing(site: Site) -> None:
@@ -307,7 +307,15 @@ class Renamed(RailSettings):
 
 
 def tool(name: str) -> Tool:
-    return Tool(name=name, title="", description="", scope="", input=Wire, output=Wire, run=lambda client, asked: asked)
+    return Tool(
+        name=name,
+        title="",
+        description="",
+        scope="",
+        input=WireModel,
+        output=WireModel,
+        run=lambda client, asked: asked,
+    )
 
 
 UNSERVABLE = {
@@ -320,7 +328,7 @@ UNSERVABLE = {
     "amounts that are floats": ({"payment": Floating}, "whose amount is not riel.MinorUnits"),
     "amounts that are coerced": ({"payment": Coerced}, "whose amount is not riel.MinorUnits"),
     "amounts of nothing": ({"payment": Zero}, "whose amount is not riel.MinorUnits"),
-    "unknown arguments let through": ({"payment": Loose}, "a payment that changes extra of riel.Wire"),
+    "unknown arguments let through": ({"payment": Loose}, "a payment that changes extra of riel.WireModel"),
     "nobody to pay": ({"payment": Nobody}, "does not say who is paid"),
     "a look-up of two fields": ({"lookup": TwoFields}, "a lookup of 2 fields"),
     "a look-up of none": ({"lookup": Lookup}, "a lookup of 0 fields"),
@@ -343,12 +351,12 @@ UNSERVABLE = {
 @pytest.mark.parametrize("what", UNSERVABLE)
 def test_a_declaration_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
     changes, sentence = UNSERVABLE[what]
-    assert any(sentence in fault for fault in faults(toy(**changes))), faults(toy(**changes))
+    assert any(sentence in fault for fault in validate(toy(**changes))), validate(toy(**changes))
 
 
 @pytest.mark.parametrize("changes", [{}, {"payment": Limited}, {"sandbox": None}, {"tools": (tool("list_all"),)}])
 def test_a_declaration_that_can_be_served_has_no_fault(changes: dict[str, object]) -> None:
-    assert faults(toy(**changes)) == []
+    assert validate(toy(**changes)) == []
 
 
 def test_every_fault_is_said_at_once(site: Site) -> None:
@@ -358,7 +366,7 @@ def test_every_fault_is_said_at_once(site: Site) -> None:
     assert "declares a refund without" in problem.sentence
 
 
-def found_with(site: Site, changes: str = "") -> Found:
+def found_with(site: Site, changes: str = "") -> Discovery:
     site.install("zap", f"from toy import GUARANTEES\n{HOOK}yield toy('zap', {changes})")
     found = discover(site.entry_points())
     assert found.problems == ()
@@ -367,7 +375,7 @@ def found_with(site: Site, changes: str = "") -> Found:
 
 def test_an_offered_rail_has_its_settings_its_mode_and_its_guarantees(site: Site) -> None:
     settings = ToySettings(**KNOWN)
-    (offered,) = offer(found_with(site), lambda rail: (settings, "test")).rails
+    (offered,) = activate(found_with(site), lambda rail: (settings, "test")).rails
     assert (offered.rail.name, offered.distribution, offered.version) == ("zap", "rail-zap", "1.0")
     assert offered.settings is settings
     assert (offered.mode, offered.guarantees.send_deadline) == ("test", timedelta(seconds=10))
@@ -375,15 +383,15 @@ def test_an_offered_rail_has_its_settings_its_mode_and_its_guarantees(site: Site
 
 def test_guarantees_may_depend_on_the_settings(site: Site) -> None:
     found = found_with(site, "guarantees=lambda settings: GUARANTEES if settings.retries == 3 else None")
-    assert offer(found, lambda rail: (ToySettings(**KNOWN), "test")).rails[0].guarantees == GUARANTEES
-    assert sentences(offer(found, lambda rail: (ToySettings(**KNOWN, retries=0), "test"))) == [
+    assert activate(found, lambda rail: (ToySettings(**KNOWN), "test")).rails[0].guarantees == GUARANTEES
+    assert sentences(activate(found, lambda rail: (ToySettings(**KNOWN, retries=0), "test"))) == [
         "'zap' of rail-zap 1.0 declares no guarantees"
     ]
 
 
 @pytest.mark.parametrize("code", ["1 / 0", "exit()"])
 def test_a_rail_that_fails_with_its_settings_is_a_problem(site: Site, code: str) -> None:
-    catalog = offer(
+    catalog = activate(
         found_with(site, f"guarantees=lambda settings: {code}"), lambda rail: (ToySettings(**KNOWN), "test")
     )
     assert catalog.rails == ()
@@ -394,6 +402,6 @@ def test_a_rail_without_its_settings_is_a_problem_that_names_them(site: Site) ->
     def resolve(rail: object) -> tuple[RailSettings, str]:
         raise Misconfigured("RIEL_ZAP_API_KEY is missing")
 
-    (problem,) = offer(found_with(site), resolve).problems  # type: ignore[arg-type]
+    (problem,) = activate(found_with(site), resolve).problems  # type: ignore[arg-type]
     assert problem.sentence == "RIEL_ZAP_API_KEY is missing"
     assert problem.entry_point == "zap"

@@ -288,7 +288,7 @@ def test_an_operator_sees_how_many_notices_wait_since_when_and_why(riel: Riel, j
     async def failing(journal: Journal) -> None:
         await settled(journal, "a")
         await moved(journal, await born(journal, "b"), State.REVIEW, NOW + SECOND)
-        (message,) = await journal.take_messages(NOW, lease=MINUTE, most=1)
+        (message,) = await journal.lease_messages(NOW, lease=MINUTE, most=1)
         await journal.message_failed(message.id, "HTTP 503", NOW + HOUR, NOW + DAY)
 
     journal(failing)
@@ -313,7 +313,7 @@ def test_a_notice_to_try_the_receiver_waits_like_any_other(riel: Riel, journal: 
     assert riel("notices", "status")[1].startswith("1 notice waits, since ")
 
     async def taken(journal: Journal) -> list[Message]:
-        return list(await journal.take_messages(NOW + 10_000 * DAY, lease=MINUTE, most=10))
+        return list(await journal.lease_messages(NOW + 10_000 * DAY, lease=MINUTE, most=10))
 
     (message,) = journal(taken)
     assert (message.topic, message.body) == ("notices.test", {})

@@ -44,7 +44,7 @@ async def asked(folder: Path, amount: int) -> None:
     terms = Terms(kind="payment", rail="mock", mode="sandbox", principal="ana", payee=PAYEE, money=money, arguments={})
     journal = await open_journal(str(folder / "journal.db"))
     now = utc_now()
-    await opened(journal, a_question(created_at=now, expires_at=now, money=money), holds=guard.holds(terms, now))
+    await opened(journal, a_question(created_at=now, expires_at=now, money=money), holds=guard.reservations(terms, now))
     await journal.close()
 
 

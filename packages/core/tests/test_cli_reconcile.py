@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from riel import Capabilities, Entry, Statement, Status, never, not_yet, yes
-from riel.catalog import Catalog, Offered
+from riel import Capabilities, Statement, StatementLine, Status, never, not_yet, yes
+from riel.catalog import ActiveRail, Catalog
 from riel.cli import main
 from riel.journal.open import open_journal
 
@@ -42,7 +42,7 @@ def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     def offer(**changes: Any) -> None:
         rail = toy(**{"capabilities": Capabilities(refund=yes, partial_refund=yes, statement=yes), **changes})
-        offered = Offered(
+        offered = ActiveRail(
             rail=rail,
             distribution="rail-toy",
             version="1",
@@ -53,7 +53,7 @@ def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
         )
         catalog = Catalog(rails=(offered,), factors=(), guards=(), problems=())
         monkeypatch.setattr("riel.cli.reconcile.discover", lambda only: None)
-        monkeypatch.setattr("riel.cli.reconcile.offer", lambda found, resolve: catalog)
+        monkeypatch.setattr("riel.cli.reconcile.activate", lambda found, resolve: catalog)
         asyncio.run(_made(tmp_path / "journal.db"))
 
     return offer
@@ -136,11 +136,11 @@ def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
 
 def test_times_that_no_calendar_has_are_shown_as_they_were_told(riel: Riel, offering: Callable[..., None]) -> None:
     last, before = datetime.max.replace(tzinfo=timezone(-HOUR)), datetime(2026, 3, 2, tzinfo=UTC)
-    entry = Entry(kind="payment", reference="X", status=Status.SETTLED, amount=1, currency="MXN", at=last)
+    entry = StatementLine(kind="payment", reference="X", status=Status.SETTLED, amount=1, currency="MXN", at=last)
 
     class Telling:
         async def statement(self, day: object) -> object:
-            return Statement(since=before, until=last, entries=[entry])
+            return Statement(since=before, until=last, lines=[entry])
 
     @asynccontextmanager
     async def connect(settings: object, transport: object = None) -> Any:

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from riel.confirm.bound_code import OwnCodes, code_for, equal, well_formed
-from riel.confirm.factor import Asked, Proof
+from riel.confirm.factor import ConfirmationRequest, Proof
 from riel.confirm.terms import Terms, digest
 from riel.money import Money
 from riel.rail import Payee
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, tzinfo=UTC)
 KEY = bytes(range(32))
-ASKED = Asked(
+ASKED = ConfirmationRequest(
     payment_id="pay_1",
     principal="local",
     text="Pay MXN 500.00",
@@ -55,7 +55,9 @@ def by_hand(key: bytes, message: bytes) -> str:
         (KEY, replace(ASKED, payment_id="pagó"), "563635"),
     ],
 )
-def test_the_code_is_the_mac_that_anybody_with_the_key_computes(key: bytes, asked: Asked, code: str) -> None:
+def test_the_code_is_the_mac_that_anybody_with_the_key_computes(
+    key: bytes, asked: ConfirmationRequest, code: str
+) -> None:
     assert code_for(key, asked) == by_hand(key, b"sca1" + asked.payment_id.encode() + asked.nonce + asked.digest)
     assert code_for(key, asked) == code
 
@@ -131,13 +133,13 @@ def test_a_code_for_one_question_answers_no_other() -> None:
     right = code_for(KEY, ASKED)
     for other in (replace(ASKED, payment_id="pay_2"), replace(ASKED, nonce=b"\1" * 16)):
         assert OwnCodes(KEY).check(other, right, NOW) is None
-        assert not OwnCodes(KEY).same(other, right, Proof())
+        assert not OwnCodes(KEY).is_replay(other, right, Proof())
 
 
 def test_a_repeated_code_is_known_to_be_the_same_long_afterwards() -> None:
     right = code_for(KEY, ASKED)
-    assert OwnCodes(KEY).same(ASKED, right, Proof())
-    assert not OwnCodes(KEY).same(ASKED, f"{(int(right) + 1) % 10**6:06d}", Proof())
+    assert OwnCodes(KEY).is_replay(ASKED, right, Proof())
+    assert not OwnCodes(KEY).is_replay(ASKED, f"{(int(right) + 1) % 10**6:06d}", Proof())
 
 
 def test_the_key_is_not_shown() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riel.confirm.challenge_text import MOST_TEXT, Language, amount, question
+from riel.confirm.challenge_text import MOST_TEXT, Language, amount, render_challenge
 from riel.confirm.terms import Terms
 from riel.money import Money
 from riel.rail import Payee
@@ -26,7 +26,7 @@ REFUND = replace(TERMS, kind="refund", original="pay_1")
 
 
 def ask(terms: Terms = TERMS, **more: Any) -> str:
-    return question(terms, **{"title": "SPEI", "purpose": "Factura 42", **more})
+    return render_challenge(terms, **{"title": "SPEI", "purpose": "Factura 42", **more})
 
 
 def test_a_payment_in_english() -> None:
@@ -165,7 +165,7 @@ def test_whatever_was_written_the_sentence_is_one_bounded_line_that_keeps_the_am
     name: str, account: str, institution: str, terms: Terms, mode: Any, **more: Any
 ) -> None:
     terms = replace(terms, mode=mode, payee=Payee(account, name, institution), money=Money(2**53 - 1, "MXN"))
-    said = question(terms, nth=3, **more)
+    said = render_challenge(terms, nth=3, **more)
     assert len(said) <= MOST_TEXT
     assert said.isprintable()
     assert amount(terms.money, more["language"]) in said

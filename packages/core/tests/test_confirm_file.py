@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from riel.confirm.bound_code import code_for
-from riel.confirm.factor import Asked, Factor, Proof, Setup
+from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
 from riel.confirm.factors.console import Console
 from riel.confirm.factors.file import File, deliver
 from riel.errors import Misconfigured, NotConfirmed
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, 123456, tzinfo=UTC)
 KEY = bytes(range(32))
-ASKED = Asked(
+ASKED = ConfirmationRequest(
     payment_id="pay_1",
     principal="local",
     text="Pagar MXN 500.00 a “José”\u2028",
@@ -31,8 +31,8 @@ ASKED = Asked(
 posix = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
 
 
-def setup(folder: Path, file: Path | None = None) -> Setup:
-    return Setup(key=KEY, principal="local", folder=folder, file=file)
+def setup(folder: Path, file: Path | None = None) -> FactorContext:
+    return FactorContext(key=KEY, principal="local", folder=folder, file=file)
 
 
 def test_the_code_is_the_last_line_of_the_file_and_confirms(tmp_path: Path) -> None:
@@ -187,4 +187,4 @@ def test_a_line_that_was_cut_was_not_delivered() -> None:
 @pytest.mark.parametrize("factor", [File, Console])
 def test_they_are_for_sandboxes_and_bound_to_the_payment(factor: type[Factor]) -> None:
     assert factor.sandbox_only
-    assert factor.linked
+    assert factor.dynamic_linking

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riel import secrets as vault
-from riel.confirm.factor import Asked, Factor, Proof, Setup
+from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
 from riel.confirm.factors.totp import Enrolment, Totp, enrol, enrolled, step_of
 from riel.errors import Misconfigured, NotConfirmed
 
@@ -29,7 +29,7 @@ RFC_6238 = [
 NOW = datetime.fromtimestamp(1111111109, UTC)
 CODE = "081804"
 STEP = 1111111109 // 30
-ASKED = Asked(
+ASKED = ConfirmationRequest(
     payment_id="pay_1",
     principal="local",
     text="Pay MXN 500.00",
@@ -73,7 +73,7 @@ def test_the_proof_names_the_step_of_the_code_and_not_of_the_clock(factor: Totp)
 @pytest.mark.parametrize("code", ["０８１８０４", "081804\n", " 081804", "81804", "", "0818044"])  # noqa: RUF001
 def test_only_six_ascii_digits_are_a_code(factor: Totp, code: str) -> None:
     assert factor.check(ASKED, code, NOW) is None
-    assert not factor.same(ASKED, code, Proof(f"totp:e1:{STEP}"))
+    assert not factor.is_replay(ASKED, code, Proof(f"totp:e1:{STEP}"))
 
 
 def test_the_code_that_enrolled_confirms_nothing() -> None:
@@ -85,20 +85,20 @@ def test_the_code_that_enrolled_confirms_nothing() -> None:
 def test_a_repeated_code_is_known_by_the_step_of_its_proof(factor: Totp) -> None:
     proof = factor.check(ASKED, CODE, NOW)
     assert proof is not None
-    assert factor.same(ASKED, CODE, proof)
-    assert not factor.same(ASKED, CODE, Proof(f"totp:e1:{STEP + 1}"))
-    assert not factor.same(ASKED, "000000", proof)
-    assert not factor.same(ASKED, CODE, Proof())
+    assert factor.is_replay(ASKED, CODE, proof)
+    assert not factor.is_replay(ASKED, CODE, Proof(f"totp:e1:{STEP + 1}"))
+    assert not factor.is_replay(ASKED, "000000", proof)
+    assert not factor.is_replay(ASKED, CODE, Proof())
 
 
 def test_after_a_new_enrolment_old_proofs_are_nobodys(factor: Totp) -> None:
-    assert not Totp("local", replace(ENROLMENT, id="e2")).same(ASKED, CODE, Proof(f"totp:e1:{STEP}"))
+    assert not Totp("local", replace(ENROLMENT, id="e2")).is_replay(ASKED, CODE, Proof(f"totp:e1:{STEP}"))
 
 
 def test_one_person_cannot_confirm_for_another(factor: Totp) -> None:
     other = replace(ASKED, principal="somebody else")
     assert factor.check(other, CODE, NOW) is None
-    assert not factor.same(other, CODE, Proof(f"totp:e1:{STEP}"))
+    assert not factor.is_replay(other, CODE, Proof(f"totp:e1:{STEP}"))
     with pytest.raises(NotConfirmed) as caught:
         asyncio.run(factor.ask(other))
     assert caught.value.problem.code == "2FA_NOT_ENROLLED"
@@ -118,14 +118,14 @@ def test_it_may_confirm_real_money_and_is_not_bound_to_the_payment() -> None:
 
 def test_it_opens_with_what_was_enrolled(tmp_path: Path) -> None:
     enrol("local", tmp_path, ENROLMENT)
-    factor: Factor = Totp.open(Setup(key=bytes(32), principal="local", folder=tmp_path))
+    factor: Factor = Totp.open(FactorContext(key=bytes(32), principal="local", folder=tmp_path))
     assert factor.check(ASKED, CODE, NOW) == Proof(f"totp:e1:{STEP}")
 
 
 def test_who_is_not_enrolled_is_told_to_enroll(tmp_path: Path) -> None:
     enrol("local", tmp_path, ENROLMENT)
     with pytest.raises(Misconfigured, match="run riel enroll --principal 'ana maria'"):
-        Totp.open(Setup(key=bytes(32), principal="ana maria", folder=tmp_path))
+        Totp.open(FactorContext(key=bytes(32), principal="ana maria", folder=tmp_path))
 
 
 @pytest.mark.parametrize("principal", ["local", "../../etc/passwd", "ana@example.mx", "", "ñ" * 300, "a/b", "a\\b"])

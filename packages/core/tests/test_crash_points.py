@@ -16,7 +16,7 @@ from riel.crash import at_crash_points, crash_point, step
 TELLER = Path(riel.payments.__file__).parent
 SQLITE = Path(riel.journal.sqlite.__file__).parent
 
-RECEIVERS = {"clients": "Clients", "turn": "Turn"}
+RECEIVERS = {"clients": "Clients", "turn": "PrincipalAttempts"}
 """What the teller's own objects are called where their methods are awaited. Nobody else's methods are."""
 
 
@@ -253,8 +253,8 @@ def test_the_lint_reads_what_it_is_about() -> None:
 SEEDS: dict[str, tuple[str, str, str]] = {
     "a bare await of the journal": (
         "challenge",
-        'await step("asked", desk.journal.asked(challenge.id, now))',
-        "await desk.journal.asked(challenge.id, now)",
+        'await step("asked", desk.journal.mark_delivered(challenge.id, now))',
+        "await desk.journal.mark_delivered(challenge.id, now)",
     ),
     "a bare await of the rail": (
         "recovery",
@@ -263,13 +263,13 @@ SEEDS: dict[str, tuple[str, str, str]] = {
     ),
     "a bare await of the factor": (
         "challenge",
-        'await step("ask", desk.factor.ask(asked_of(challenge)))',
-        "await desk.factor.ask(asked_of(challenge))",
+        'await step("ask", desk.factor.ask(confirmation_request(challenge)))',
+        "await desk.factor.ask(confirmation_request(challenge))",
     ),
     "a bare await of a journal that closes": (
         "engine",
-        'await step("journal_close", self.desk.journal.close())',
-        "await self.desk.journal.close()",
+        'await step("journal_close", self.context.journal.close())',
+        "await self.context.journal.close()",
     ),
     "a bare await of a task": ("engine", 'await step("confirm", asyncio.shield(paying))', "await paying"),
     "a name that is computed": (
@@ -279,8 +279,8 @@ SEEDS: dict[str, tuple[str, str, str]] = {
     ),
     "a stranger's coroutine handed over": (
         "engine",
-        "self._begin(record, resolve)",
-        "self._begin(record, self.desk.journal.payment)",
+        "self._start(record, recover)",
+        "self._start(record, self.context.journal.payment)",
     ),
 }
 

@@ -7,32 +7,32 @@ import pytest
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from riel import Capabilities, ErrorCode, Lookup, Refund, Table, never, yes
-from riel.catalog import faults
+from riel import Capabilities, CliTable, ErrorCode, Lookup, Refund, never, yes
+from riel.catalog import validate
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToySettings, toy
 from .doors_support import Agent
 from .engine_support import working
 
-TABLE = Table(title="Banks", columns=("name",), rows=(("Banco",),))
+TABLE = CliTable(title="Banks", columns=("name",), rows=(("Banco",),))
 
 
 def test_a_rail_may_declare_every_door_or_none() -> None:
-    assert faults(toy()) == []
+    assert validate(toy()) == []
     doors = {
-        "by_hand": lambda order: {},
+        "manual_refund": lambda order: {},
         "hear": lambda settings, headers, body: None,
         "tables": {"banks": lambda known: TABLE, "b2_c": lambda known: TABLE},
-        "capabilities": Capabilities(refund=never("Final."), partial_refund=never("Whole."), give_back=yes),
+        "capabilities": Capabilities(refund=never("Final."), partial_refund=never("Whole."), returns=yes),
     }
-    assert faults(toy(**doors)) == []
+    assert validate(toy(**doors)) == []
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"by_hand": "ask the payee"}, "declares a by_hand that cannot be called"),
-        ({"by_hand": GUARANTEES}, "declares a by_hand that cannot be called"),
+        ({"manual_refund": "ask the payee"}, "declares a manual_refund that cannot be called"),
+        ({"manual_refund": GUARANTEES}, "declares a manual_refund that cannot be called"),
         ({"hear": {"reference": 1}}, "declares a hear that cannot be called"),
         ({"hear": GUARANTEES}, "declares a hear that cannot be called"),
         ({"connect": None}, "declares a connect that cannot be called"),
@@ -45,14 +45,14 @@ def test_a_rail_may_declare_every_door_or_none() -> None:
         ({"tables": {"--help": print}}, "declares a table '--help': name it in lower case"),
         ({"tables": {1: print}}, "declares a table 1: name it in lower case"),
         (
-            {"capabilities": Capabilities(refund=yes, partial_refund=yes, give_back=True)},  # type: ignore[arg-type]
+            {"capabilities": Capabilities(refund=yes, partial_refund=yes, returns=True)},  # type: ignore[arg-type]
             "declares a capability 'give_back' that is none of yes",
         ),
-        ({"by_hand": lambda order: {}}, "declares by_hand, though it can refund"),
+        ({"manual_refund": lambda order: {}}, "declares manual_refund, though it can refund"),
     ],
 )
 def test_a_door_that_cannot_be_opened_is_said_to_the_rails_author(wrong: dict[str, Any], sentence: str) -> None:
-    (fault,) = faults(toy(**wrong))
+    (fault,) = validate(toy(**wrong))
     assert fault.startswith(sentence)
 
 

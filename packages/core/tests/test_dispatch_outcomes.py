@@ -39,8 +39,8 @@ WHATEVER: dict[str, Any] = {
     "facts that are none": Answer(status=Status.SETTLED, facts=["done"]),  # type: ignore[arg-type]
     "facts that are no text": Answer(status=Status.SETTLED, facts={"fee": Money(5, "MXN")}),  # type: ignore[dict-item]
     "a time that is none": Answer(status=Status.SETTLED, settled_at="2026-03-07T12:00:00Z"),  # type: ignore[arg-type]
-    "an id that is no text": Answer(status=Status.SETTLED, rail_id=["B-1"]),  # type: ignore[arg-type]
-    "a code that is no text": Answer(status=Status.REJECTED, code=None),  # type: ignore[arg-type]
+    "an id that is no text": Answer(status=Status.SETTLED, provider_id=["B-1"]),  # type: ignore[arg-type]
+    "a code that is no text": Answer(status=Status.REJECTED, provider_code=None),  # type: ignore[arg-type]
 }
 
 
@@ -106,26 +106,28 @@ async def test_an_answer_about_something_else_goes_to_an_operator(
         world.later(seconds=2)
         await world.round()
         assert await world.state(record) is State.REVIEW
-        settled = await world.journal.decide(record.id, State.SETTLED, "otto", "statement of 7 March", world.now)
+        settled = await world.journal.resolve_manually(
+            record.id, State.SETTLED, "otto", "statement of 7 March", world.now
+        )
         assert settled is not None
         assert await world.state(record) is State.SETTLED
         assert len(world.client.sent) == 1
 
 
 async def test_an_accepted_payment_settles_when_the_rail_says_so(tmp_path: Path) -> None:
-    pending = Answer(status=Status.PENDING, rail_id="B-1")
+    pending = Answer(status=Status.PENDING, provider_id="B-1")
     async with working(tmp_path, sends=answers(pending), finds=first(pending, SETTLED)) as world:
         record = await world.paid(world.call())
-        assert (record.state, record.rail_id) == (State.PENDING, "B-1")
+        assert (record.state, record.provider_id) == (State.PENDING, "B-1")
         for _ in range(2):
             world.later(seconds=30)
             await world.round()
         assert await world.state(record) is State.SETTLED
-        assert world.client.looked[0].rail_id == "B-1"
+        assert world.client.looked[0].provider_id == "B-1"
 
 
 async def test_settled_money_that_comes_back_is_returned(tmp_path: Path) -> None:
-    back = Answer(status=Status.RETURNED, code="CLOSED")
+    back = Answer(status=Status.RETURNED, provider_code="CLOSED")
     async with working(tmp_path, finds=first(SETTLED, back), returns=timedelta(days=2)) as world:
         record = await world.paid(world.call())
         for _ in range(2):
@@ -251,7 +253,7 @@ async def test_look_ups_grow_rarer(tmp_path: Path) -> None:
         await world.paid(world.call())
         for _ in range(1200):
             world.later(seconds=1)
-            await world.teller.make_round()
+            await world.teller.run_once()
             await world.quiet()
         assert 8 <= len(world.client.looked) <= 18
 

@@ -56,7 +56,7 @@ async def test_a_rejected_payment_stays_rejected_for_the_call_that_is_repeated(t
         code = await world.asked(world.call())
         for _ in range(2):
             record = await world.teller.confirm(world.call(), code)
-            assert (record.state, record.code, record.said) == (State.REJECTED, "NO", "not today")
+            assert (record.state, record.code, record.provider_message) == (State.REJECTED, "NO", "not today")
         assert len(world.client.sent) == 1
 
 

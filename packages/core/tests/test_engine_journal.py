@@ -47,15 +47,15 @@ class Interrupted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    async def confirm_and_intend(self, *what: Any) -> Any:
-        born = await self._journal.confirm_and_intend(*what)
-        await self.world.teller.make_round()
+    async def create_payment(self, *what: Any) -> Any:
+        born = await self._journal.create_payment(*what)
+        await self.world.teller.run_once()
         return born
 
 
 async def test_a_round_never_takes_a_newborn_payment_for_an_orphan(tmp_path: Path) -> None:
     async with working(tmp_path, journal=Interrupted) as world:
-        world.teller.desk.journal.world = world  # type: ignore[attr-defined]
+        world.teller.context.journal.world = world  # type: ignore[attr-defined]
         record = await world.paid(world.call())
         assert (record.state, record.fence, world.client.looked) == (State.SETTLED, 1, [])
 
@@ -75,12 +75,12 @@ class Flawed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    async def confirm_and_intend(self, *what: Any) -> Any:
+    async def create_payment(self, *what: Any) -> Any:
         if self.failed:
-            return await self._journal.confirm_and_intend(*what)
+            return await self._journal.create_payment(*what)
         self.failed = True
         if self._written:
-            await self._journal.confirm_and_intend(*what)
+            await self._journal.create_payment(*what)
         raise JournalUnavailable("The journal could not be written.")
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
@@ -135,7 +135,7 @@ async def test_a_seal_that_fails_is_not_tried_at_every_round(tmp_path: Path) -> 
         for _ in range(5):
             world.later(seconds=1)
             await world.round()
-        assert world.teller.desk.journal.tries == 1  # type: ignore[attr-defined]
+        assert world.teller.context.journal.tries == 1  # type: ignore[attr-defined]
         world.later(minutes=5)
         with pytest.raises(JournalUnavailable):
             await world.round()

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from riel.app import Host, open_host
+from riel.app import App, open_app
 from riel.config import read_settings
 from riel.errors import Misconfigured
 from riel.journal import PaymentRecord, State
@@ -78,23 +78,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def opened(caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[Host, httpx.AsyncClient]]:
+async def opened(caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[App, httpx.AsyncClient]]:
     """A host that hears, and a provider."""
     caplog.set_level(logging.INFO, "riel.app")
-    async with open_host(read_settings(), Redactor()) as host:
+    async with open_app(read_settings(), Redactor()) as host:
         (url,) = re.findall(r"write to (http\S+)/webhooks/<rail>", caplog.text)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             yield host, http
 
 
-async def paid(host: Host, folder: Path) -> PaymentRecord:
+async def paid(host: App, folder: Path) -> PaymentRecord:
     payment = {"account": "0123456789", "amount": 50_000}
     asked = await host.tools["zap_send_payment"].run(payment, "ana")
     assert asked["error"] is None, asked
     code = json.loads((folder / "codes.jsonl").read_text().splitlines()[-1])["code"]
     answer = await host.tools["zap_send_payment"].run(payment | {"verificationCode": code}, "ana")
     assert answer["data"]["status"] == "pending"
-    record = await host.teller.desk.journal.payment(answer["data"]["paymentId"])
+    record = await host.teller.context.journal.payment(answer["data"]["paymentId"])
     assert record is not None
     return record
 
@@ -126,15 +126,15 @@ async def until_looked(looked: list[str]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def state(host: Host, record: PaymentRecord) -> State:
-    known = await host.teller.desk.journal.payment(record.id)
+async def state(host: App, record: PaymentRecord) -> State:
+    known = await host.teller.context.journal.payment(record.id)
     assert known is not None
     return known.state
 
 
 async def test_nobody_listens_unless_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "riel.app")
-    async with open_host(read_settings(), Redactor()):
+    async with open_app(read_settings(), Redactor()):
         assert "providers may write" not in caplog.text
 
 
@@ -144,7 +144,7 @@ async def test_a_second_server_with_the_same_file_starts_and_leaves_the_hearing_
     monkeypatch.setenv("RIEL_WEBHOOKS", "127.0.0.1:0")
     async with opened(caplog) as (_, http):
         monkeypatch.setenv("RIEL_WEBHOOKS", f"127.0.0.1:{http.base_url.port}")
-        async with open_host(read_settings(), Redactor()) as second:
+        async with open_app(read_settings(), Redactor()) as second:
             assert f"RIEL_WEBHOOKS: port {http.base_url.port} cannot be used" in caplog.text
             await paid(second, folder)
         assert (await http.post("/webhooks/zap", json={"reference": "R1"})).status_code == 200
@@ -153,7 +153,7 @@ async def test_a_second_server_with_the_same_file_starts_and_leaves_the_hearing_
 async def test_an_address_of_another_machine_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RIEL_WEBHOOKS", "192.0.2.1:8430")
     with pytest.raises(Misconfigured, match=r"^RIEL_WEBHOOKS: port 8430 cannot be used"):
-        async with open_host(read_settings(), Redactor()):
+        async with open_app(read_settings(), Redactor()):
             pass
 
 

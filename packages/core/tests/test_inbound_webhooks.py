@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from riel import Answer, Heard, Rejected, Status
+from riel import Answer, Rejected, Status, WebhookResult
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import State
 from riel.journal.sqlite import SqliteJournal
-from riel.payments.engine import AT_ONCE
+from riel.payments.engine import MAX_RECOVERING
 from riel.redaction import Redactor
-from riel.webhooks.inbound import LONGEST, MOST_REFERENCES, listening
+from riel.webhooks.inbound import LONGEST, MOST_REFERENCES, receive_webhooks
 
 from .doors_support import SECRET
 from .engine_support import PATIENCE, SETTLED, SETTLES, Gate, World, answers, first, working
@@ -31,13 +31,13 @@ RETURNED = Answer(status=Status.RETURNED)
 HEARD = b'{"heard": true}'
 
 
-def hear(settings: Any, headers: Mapping[str, str], body: bytes) -> Heard:
+def hear(settings: Any, headers: Mapping[str, str], body: bytes) -> WebhookResult:
     """The payments under ``of``, whatever else it says."""
     try:
         references = json.loads(body)["of"]
     except ValueError:
-        return Heard(status=422, body=b"no")
-    return Heard(references=tuple(references), body=HEARD)
+        return WebhookResult(status=422, body=b"no")
+    return WebhookResult(references=tuple(references), body=HEARD)
 
 
 @dataclass
@@ -61,7 +61,7 @@ async def heard(
     """A world whose provider can write to it."""
     async with (
         working(folder, declares={"hear": hear}, **world) as works,
-        listening(works.teller, "127.0.0.1", 0, Redactor([SECRET]), lives=lives, most=most) as url,
+        receive_webhooks(works.teller, "127.0.0.1", 0, Redactor([SECRET]), lives=lives, most=most) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE) as http,
     ):
         yield Provider(works, http)
@@ -168,7 +168,7 @@ async def test_the_rail_is_asked_no_sooner_than_it_can_know_better(tmp_path: Pat
 
 async def test_news_that_comes_just_after_a_look_is_not_forgotten(tmp_path: Path) -> None:
     """Nothing more is expected of it, so nobody else would ever ask again."""
-    rejected = Answer(status=Status.REJECTED, code="NO")
+    rejected = Answer(status=Status.REJECTED, provider_code="NO")
     never_watched = {"watch": timedelta(0), "sends": answers(Rejected("NO"))}
     async with heard(tmp_path, finds=first(rejected, SETTLED), **never_watched) as provider:
         world = provider.world
@@ -204,14 +204,14 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_many_payments_at_once_are_asked_after_some_at_a_time(tmp_path: Path) -> None:
-    gate, many = Gate(), AT_ONCE + 8
+    gate, many = Gate(), MAX_RECOVERING + 8
     async with heard(tmp_path, finds=gate) as provider:
         world = provider.world
         references = [(await world.paid(world.call(amount))).reference for amount in range(1, many + 1)]
         await provider.http.post("/webhooks/toy", content=json.dumps({"of": references}))
-        await until(lambda: len(world.client.looked) >= AT_ONCE)
-        await world.teller.make_round()
-        assert len(world.client.looked) == AT_ONCE
+        await until(lambda: len(world.client.looked) >= MAX_RECOVERING)
+        await world.teller.run_once()
+        assert len(world.client.looked) == MAX_RECOVERING
         gate.open.set()
         await world.quiet()
         await world.round()
@@ -278,9 +278,9 @@ async def test_what_the_rail_cannot_read_gets_the_rails_own_answer(tmp_path: Pat
 async def test_the_rail_hears_its_settings_the_headers_in_lower_case_and_the_very_bytes(tmp_path: Path) -> None:
     told: list[Any] = []
 
-    def listens(*what: Any) -> Heard:
+    def listens(*what: Any) -> WebhookResult:
         told.append(what)
-        return Heard()
+        return WebhookResult()
 
     async with heard(tmp_path, listens) as provider:
         body = bytes(range(256))
@@ -297,12 +297,12 @@ async def test_the_rail_hears_its_settings_the_headers_in_lower_case_and_the_ver
         SystemExit(3),
         None,
         {"references": ()},
-        Heard(references="R1"),  # type: ignore[arg-type]
-        Heard(references=(1,)),  # type: ignore[arg-type]
-        Heard(status="200"),  # type: ignore[arg-type]
-        Heard(status=99),
-        Heard(status=101),
-        Heard(body="ok"),  # type: ignore[arg-type]
+        WebhookResult(references="R1"),  # type: ignore[arg-type]
+        WebhookResult(references=(1,)),  # type: ignore[arg-type]
+        WebhookResult(status="200"),  # type: ignore[arg-type]
+        WebhookResult(status=99),
+        WebhookResult(status=101),
+        WebhookResult(body="ok"),  # type: ignore[arg-type]
     ],
     ids=repr,
 )
@@ -324,9 +324,9 @@ async def test_a_rail_that_fails_to_hear_answers_400_and_stops_nobody(
 async def test_a_message_may_be_so_long_and_no_longer(tmp_path: Path) -> None:
     lengths: list[int] = []
 
-    def listens(settings: object, headers: object, body: bytes) -> Heard:
+    def listens(settings: object, headers: object, body: bytes) -> WebhookResult:
         lengths.append(len(body))
-        return Heard()
+        return WebhookResult()
 
     async with heard(tmp_path, listens) as provider:
         assert (await provider.http.post("/webhooks/toy", content=b"a" * LONGEST)).status_code == 200
@@ -451,9 +451,9 @@ async def test_half_a_request_is_waited_for_so_long_and_no_longer(tmp_path: Path
 async def test_half_a_message_is_not_heard(tmp_path: Path) -> None:
     bodies: list[bytes] = []
 
-    def listens(settings: object, headers: object, body: bytes) -> Heard:
+    def listens(settings: object, headers: object, body: bytes) -> WebhookResult:
         bodies.append(body)
-        return Heard()
+        return WebhookResult()
 
     async with heard(tmp_path, listens) as provider:
         _, writer = await connection(provider, HALVES["half of a body"])
@@ -515,12 +515,12 @@ async def test_a_port_that_is_taken_names_the_setting(tmp_path: Path) -> None:
         port = provider.http.base_url.port
         assert port is not None
         with pytest.raises(Misconfigured, match=f"^RIEL_WEBHOOKS: port {port} cannot be used"):
-            async with listening(provider.world.teller, "127.0.0.1", port, Redactor()):
+            async with receive_webhooks(provider.world.teller, "127.0.0.1", port, Redactor()):
                 pass
 
 
 async def test_what_fails_inside_is_not_blamed_on_the_setting(tmp_path: Path) -> None:
     async with working(tmp_path, sends=SETTLES) as world:
         with pytest.raises(Misconfigured, match=r"^Something else\.$"):
-            async with listening(world.teller, "127.0.0.1", 0, Redactor()):
+            async with receive_webhooks(world.teller, "127.0.0.1", 0, Redactor()):
                 raise Misconfigured("Something else.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.confirm import Terms, digest, question
+from riel.confirm import Terms, digest, render_challenge
 from riel.confirm.bound_code import code_for
 from riel.confirm.factors.file import File
 from riel.errors import Misconfigured
@@ -20,7 +20,7 @@ from riel.journal.columns import millis
 from riel.journal.open import open_journal
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite.connect import connect, migrations
-from riel.payments.context import asked_of
+from riel.payments.context import confirmation_request
 from riel.testing.journal_contract import (
     ACCOUNT,
     DAY,
@@ -296,19 +296,19 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
         payee=PAYEE,
         arguments={"account": ACCOUNT},
     )
-    words = question(terms, title="Mock", purpose="rent")
+    words = render_challenge(terms, title="Mock", purpose="rent")
     opened = await journal.open_challenge(
-        a_question(digest=digest(terms)), lambda earlier: words, again_within=MINUTE, no_stays=DAY
+        a_question(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
     )
     factor = File(b"a key of thirty-two bytes, whole", store.path)
-    code = code_for(factor.key, asked_of(opened.challenge))
+    code = code_for(factor.key, confirmation_request(opened.challenge))
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     counted = await tried(journal, opened.challenge)
-    assert factor.check(asked_of(opened.challenge), wrong, NOW) is None
+    assert factor.check(confirmation_request(opened.challenge), wrong, NOW) is None
     await guess(journal, opened.challenge)
-    proof = factor.check(asked_of(opened.challenge), code, NOW)
+    proof = factor.check(confirmation_request(opened.challenge), code, NOW)
     assert proof is not None
-    record = await journal.confirm_and_intend(counted, opened.challenge.id, proof.once, an_intent(), NOW)
+    record = await journal.create_payment(counted, opened.challenge.id, proof.replay_key, an_intent(), NOW)
     assert isinstance(record, PaymentRecord)
     await journal.close()
     for path in store.path.parent.rglob("*"):

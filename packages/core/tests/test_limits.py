@@ -13,7 +13,7 @@ import pytest
 
 from riel import Answer, Money, NotAllowed, Payee, Rejected, Status
 from riel.journal import State
-from riel.payments import Call
+from riel.payments import PaymentRequest
 
 from .engine_support import SETTLED, World, answers, first, working
 from .limits_support import limits
@@ -29,7 +29,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def refused(world: World, call: Call) -> dict[str, Any]:
+async def refused(world: World, call: PaymentRequest) -> dict[str, Any]:
     """What the agent is told, of whom nobody was asked, and whose payment is nowhere but in the record."""
     asked = len(world.person.asked)
     with pytest.raises(NotAllowed) as refusal:
@@ -200,7 +200,7 @@ async def test_the_limits_of_everybody_a_rail_and_a_principal_are_all_kept(tmp_p
         assert (await refused(world, world.call(11)))["scope"] == "principal ana"
         assert (await refused(world, world.call(31, principal="eva")))["scope"] == "rail toy"
         elsewhere = [replace(world.call(n).terms, rail="other", principal="eva") for n in (60, 61)]
-        assert [hold.takes for hold in guard.holds(elsewhere[0], world.now)] == [60]
+        assert [hold.amount for hold in guard.reservations(elsewhere[0], world.now)] == [60]
         assert (await refused(world, world.call(61, rail="other", principal="eva")))["scope"] == "everybody"
 
 
@@ -208,15 +208,15 @@ async def test_sandbox_money_never_uses_up_a_live_limit(tmp_path: Path) -> None:
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}\nfirst_payment = {{ MXN = 100 }}\npayments_per_hour = 9")
     async with working(tmp_path, guards=(guard,)) as world:
         terms = world.call(100).terms
-        pretend, live = (guard.holds(replace(terms, mode=mode), world.now) for mode in ("sandbox", "live"))
+        pretend, live = (guard.reservations(replace(terms, mode=mode), world.now) for mode in ("sandbox", "live"))
         assert len(pretend) == len(live) == 3
         assert not {hold.scope for hold in pretend} & {hold.scope for hold in live}
 
 
 async def test_no_account_stands_in_what_is_counted(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(guard := limits("first_payment = { MXN = 100 }"),)) as world:
-        (hold,) = guard.holds(world.call().terms, world.now)
-        (other,) = guard.holds(world.call(account="9876543210").terms, world.now)
+        (hold,) = guard.reservations(world.call().terms, world.now)
+        (other,) = guard.reservations(world.call(account="9876543210").terms, world.now)
         assert ACCOUNT not in hold.scope
         assert hold.scope != other.scope
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.app import limits_for, open_host
+from riel.app import build_guards, open_app
 from riel.config import Settings, read_settings
 from riel.errors import Misconfigured
 from riel.guards.limits import read_limits
@@ -64,11 +64,11 @@ def test_every_scope_takes_every_key(folder: Path) -> None:
     assert everybody.per_payment == rail.per_payment == ana.per_payment == {"MXN": 500_000, "CLP": 300_000}
     assert (rail.payments_per_hour, str(rail.hours)) == (20, "22:00-06:00")
     assert rail.allow == frozenset({"012180001234567895"})
-    assert [guard.name for guard in limits_for(settings)] == ["limits"]
+    assert [guard.name for guard in build_guards(settings)] == ["limits"]
 
 
 def test_without_limits_nothing_is_limited(folder: Path) -> None:
-    assert list(limits_for(told(folder, ""))) == []
+    assert list(build_guards(told(folder, ""))) == []
 
 
 def test_a_table_counts_in_its_own_time_zone_or_in_that_of_everybody(folder: Path) -> None:
@@ -147,7 +147,7 @@ def test_everything_that_is_wrong_is_said_at_once(folder: Path) -> None:
 async def test_a_server_does_not_start_with_limits_that_cannot_be_read(folder: Path) -> None:
     (folder / "riel.toml").write_text("[limits]\nper_day = { MXN = 1 }")
     with pytest.raises(Misconfigured, match="needs time_zone"):
-        async with open_host(read_settings(), Redactor(), sandbox=True):
+        async with open_app(read_settings(), Redactor(), sandbox=True):
             pass
 
 

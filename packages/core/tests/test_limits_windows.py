@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from riel.confirm import Terms
 from riel.errors import NotAllowed
-from riel.guards import Hold
+from riel.guards import Reservation
 from riel.guards.limits import windows
 from riel.guards.limits.windows import Hours
 from riel.journal.sqlite import reservations as holds
@@ -165,11 +165,11 @@ def schema() -> str:
     return (resources.files("riel.journal.sqlite") / "migrations" / "0001.sql").read_text("utf-8")
 
 
-def passes(db: sqlite3.Connection, wanted: Sequence[Hold]) -> bool:
+def passes(db: sqlite3.Connection, wanted: Sequence[Reservation]) -> bool:
     """What the journal does in its transaction."""
     if holds.refusal(db, None, wanted):  # type: ignore[arg-type]  # who asks matters to first payments only
         return False
-    db.executemany(holds.COUNT, [(hold.scope, hold.bucket, hold.takes) for hold in wanted])
+    db.executemany(holds.COUNT, [(hold.scope, hold.bucket, hold.amount) for hold in wanted])
     return True
 
 
@@ -223,7 +223,7 @@ def test_what_is_left_of_a_day_or_a_month_is_what_a_recount_leaves(
     for wanted in moving(start, steps):
         same = [p for p in paid if _shown(p.at, zone, shown) == _shown(wanted.at, zone, shown)]
         fits = sum(p.amount for p in same) + wanted.amount <= most
-        assert passes(db, guard.holds(a_payment(wanted.amount), wanted.at)) is fits
+        assert passes(db, guard.reservations(a_payment(wanted.amount), wanted.at)) is fits
         if fits:
             paid.append(wanted)
     db.close()
@@ -244,7 +244,7 @@ def test_no_sixty_minutes_ever_hold_more_payments_than_the_limit_and_no_more_are
     for wanted in moving(start, steps):
         within = [p for p in paid if wanted.at - p.at < HOUR]
         nearly = [p for p in paid if wanted.at - p.at < HOUR + MINUTE]
-        if passes(db, guard.holds(a_payment(wanted.amount), wanted.at)):
+        if passes(db, guard.reservations(a_payment(wanted.amount), wanted.at)):
             assert len(within) < most
             paid.append(wanted)
         else:
@@ -260,20 +260,20 @@ def test_a_clock_that_is_set_back_finds_nothing_free(
     db = sqlite3.connect(":memory:")
     db.executescript(schema)
     for wanted in moving(start, steps):
-        passed = passes(db, guard.holds(a_payment(wanted.amount), wanted.at))
+        passed = passes(db, guard.reservations(a_payment(wanted.amount), wanted.at))
         if not passed:
-            assert not passes(db, guard.holds(a_payment(wanted.amount), wanted.at - back))
+            assert not passes(db, guard.reservations(a_payment(wanted.amount), wanted.at - back))
     db.close()
 
 
 @given(now=moments, zone=zones)
 def test_what_is_full_is_free_when_it_says(schema: str, now: datetime, zone: ZoneInfo) -> None:
     text = f'time_zone = "{zone}"\npayments_per_hour = 1\nper_day = {{ MXN = 1 }}\nper_month = {{ MXN = 1 }}'
-    for hold in limits(text).holds(a_payment(1), now):
-        refusal = hold.refused(0)
+    for hold in limits(text).reservations(a_payment(1), now):
+        refusal = hold.error(0)
         assert isinstance(refusal, NotAllowed)
         free = datetime.fromisoformat(refusal.problem.details["resetsAt"])
-        later = next(h for h in limits(text).holds(a_payment(1), free) if h.scope == hold.scope)
+        later = next(h for h in limits(text).reservations(a_payment(1), free) if h.scope == hold.scope)
         assert later.since > hold.bucket
         assert free > now or free > now - 2 * HOUR  # as above, where midnight is set back over
 
@@ -287,8 +287,8 @@ def test_a_look_at_a_limit_costs_the_same_whatever_was_paid(schema: str) -> None
     db.executescript(schema)
     now = there(2026, 3, 7)
     for n in range(5_000):
-        assert passes(db, guard.holds(a_payment(1), now + n * SECOND))
-    for hold in guard.holds(a_payment(1), now + 5_000 * SECOND):
+        assert passes(db, guard.reservations(a_payment(1), now + n * SECOND))
+    for hold in guard.reservations(a_payment(1), now + 5_000 * SECOND):
         (rows,) = db.execute(
             "SELECT count(*) FROM limits WHERE scope = ? AND bucket >= ?", (hold.scope, hold.since)
         ).fetchone()

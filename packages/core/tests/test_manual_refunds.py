@@ -26,7 +26,7 @@ def what_it_takes(order: Order) -> dict[str, str]:
 
 
 def by_hand(says: Callable[[Order], Any] = what_it_takes) -> dict[str, Any]:
-    return {"capabilities": Capabilities(refund=never(FINAL), partial_refund=never(FINAL)), "by_hand": says}
+    return {"capabilities": Capabilities(refund=never(FINAL), partial_refund=never(FINAL)), "manual_refund": says}
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
 
 
 async def test_a_rail_without_a_way_back_says_so_and_opens_nothing(tmp_path: Path) -> None:
-    async with working(tmp_path, declares=by_hand() | {"by_hand": None}) as world:
+    async with working(tmp_path, declares=by_hand() | {"manual_refund": None}) as world:
         paid = await world.paid(world.call())
         refused = await Agent(world).refused(paid.reference)
         assert (refused["code"], refused["message"]) == ("NOT_SUPPORTED", FINAL)

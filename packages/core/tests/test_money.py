@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import riel
-from riel.money import EXPONENTS, MOST, MinorUnits, Money, masked
+from riel.money import EXPONENTS, MOST, MinorUnits, Money, mask_account
 
 AMOUNT: TypeAdapter[int] = TypeAdapter(MinorUnits)
 currencies = st.sampled_from(sorted(EXPONENTS))
@@ -138,12 +138,12 @@ def test_people_read_it_with_every_decimal(money: Money, text: str) -> None:
     ],
 )
 def test_an_account_shows_its_last_four_or_nothing(account: str, shown: str) -> None:
-    assert masked(account) == shown
+    assert mask_account(account) == shown
 
 
 @given(st.text(min_size=1))
 def test_a_mask_shows_four_characters_at_most(account: str) -> None:
-    shown = masked(account)
+    shown = mask_account(account)
     assert len(shown) == len(account)
     assert shown[-4:] == account[-4:] or set(shown) - {"*"} <= set(account)
     assert sum(a == b and not a.isspace() and a != "*" for a, b in zip(account, shown, strict=True)) <= 4

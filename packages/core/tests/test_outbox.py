@@ -15,8 +15,8 @@ import pytest
 
 from riel.journal import Backlog, Journal, Topic
 from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, settled
-from riel.webhooks.outbound import opened
-from riel.webhooks.outbox import Outbox, Receiver, Rhythm
+from riel.webhooks.outbound import open_client
+from riel.webhooks.outbox import DeliveryTiming, Outbox, Receiver
 
 from .sqlite_support import SqliteFile
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 URL = "https://books.example/riel?hook=s3cr3t-path"
 KEY = "a key that nobody guesses"
-RHYTHM = Rhythm()
+RHYTHM = DeliveryTiming()
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ class Books:
     now: datetime = NOW
     got: list[httpx.Request] = field(default_factory=list)
 
-    def outbox(self, journal: Journal, *, rhythm: Rhythm = RHYTHM, below: Callable[[int], int] = lambda _: 0) -> Outbox:
+    def outbox(
+        self, journal: Journal, *, rhythm: DeliveryTiming = RHYTHM, below: Callable[[int], int] = lambda _: 0
+    ) -> Outbox:
         receiver = Receiver(URL, KEY)
         wire = httpx.MockTransport(self.answer)
         return Outbox(journal, receiver, rhythm=rhythm, now=lambda: self.now, below=below, transport=wire)
@@ -75,8 +77,8 @@ class Books:
 
 
 async def one_round(outbox: Outbox, books: Books) -> bool:
-    async with opened(Receiver(URL, KEY), httpx.MockTransport(books.answer)) as http:
-        return await outbox.make_round(http)
+    async with open_client(Receiver(URL, KEY), httpx.MockTransport(books.answer)) as http:
+        return await outbox.run_once(http)
 
 
 async def test_a_notice_says_what_happened_and_is_signed_over_its_time_and_its_bytes(journal: Journal) -> None:
@@ -163,7 +165,7 @@ async def test_no_answer_in_time_is_a_failure_like_any_other(journal: Journal) -
 
     await settled(journal)
     books = Books(never)
-    await one_round(books.outbox(journal, rhythm=Rhythm(answer_within=timedelta(milliseconds=1))), books)
+    await one_round(books.outbox(journal, rhythm=DeliveryTiming(answer_within=timedelta(milliseconds=1))), books)
     assert (await journal.backlog()).failure == "no answer within 0.001 s"
 
 
@@ -206,7 +208,7 @@ async def test_a_receiver_that_is_down_is_asked_with_one_and_is_told_all_when_it
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     for n in range(40):
-        await journal.post(f"m{n:02}", Topic.TEST, {}, NOW)
+        await journal.enqueue(f"m{n:02}", Topic.TEST, {}, NOW)
     books = Books(lambda _: httpx.Response(503))
     outbox = books.outbox(journal)
     for expected in (16, 17, 18):
@@ -231,11 +233,11 @@ async def test_one_that_is_never_taken_holds_up_no_other(journal: Journal) -> No
     def poisoned(request: httpx.Request) -> httpx.Response:
         return httpx.Response(500 if json.loads(request.content)["id"] == "poison" else 200)
 
-    await journal.post("poison", Topic.TEST, {}, NOW)
+    await journal.enqueue("poison", Topic.TEST, {}, NOW)
     books = Books(poisoned)
     outbox = books.outbox(journal)
     for n in range(5):
-        await journal.post(f"m{n}", Topic.TEST, {}, books.now)
+        await journal.enqueue(f"m{n}", Topic.TEST, {}, books.now)
         await one_round(outbox, books)
         await one_round(outbox, books)
         books.now += timedelta(hours=2)
@@ -245,7 +247,7 @@ async def test_one_that_is_never_taken_holds_up_no_other(journal: Journal) -> No
 
 async def test_two_that_deliver_from_one_journal_send_nothing_twice(journal: Journal, store: SqliteFile) -> None:
     for n in range(50):
-        await journal.post(f"m{n:02}", Topic.TEST, {}, NOW)
+        await journal.enqueue(f"m{n:02}", Topic.TEST, {}, NOW)
     other, books = await store.open(), Books()
     outboxes = [books.outbox(journal), books.outbox(other)]
     while any(await asyncio.gather(*(one_round(outbox, books) for outbox in outboxes))):
@@ -292,17 +294,17 @@ async def test_it_goes_on_whatever_happens_in_a_round(
     from riel.errors import JournalUnavailable
 
     failures: list[Exception] = [JournalUnavailable("no disk"), RuntimeError(f"a bug with {KEY}")]
-    take = journal.take_messages
+    take = journal.lease_messages
 
     async def failing(*args: object, **kwargs: object) -> object:
         if failures:
             raise failures.pop(0)
         return await take(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(journal, "take_messages", failing)
+    monkeypatch.setattr(journal, "lease_messages", failing)
     await settled(journal)
     books = Books()
-    outbox = books.outbox(journal, rhythm=Rhythm(every=timedelta(milliseconds=1)))
+    outbox = books.outbox(journal, rhythm=DeliveryTiming(poll_interval=timedelta(milliseconds=1)))
     outbox.start()
     async with asyncio.timeout(10):
         while (await journal.backlog()).count:  # noqa: ASYNC110  # it is written in a thread
@@ -334,7 +336,7 @@ async def test_one_whose_delivery_cannot_be_written_down_does_not_cut_off_the_ot
         return httpx.Response(200)
 
     for name in ("m0", "m1"):
-        await journal.post(name, Topic.TEST, {}, NOW)
+        await journal.enqueue(name, Topic.TEST, {}, NOW)
     books = Books(slowly)
     with pytest.raises(JournalUnavailable):
         await one_round(books.outbox(journal), books)

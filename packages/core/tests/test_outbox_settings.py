@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.app import outbox_for
+from riel.app import build_outbox
 from riel.config import Settings, read_settings
 from riel.errors import Misconfigured
 from riel.journal.sqlite import SqliteJournal
@@ -90,11 +90,11 @@ async def test_without_a_receiver_nothing_is_delivered_and_with_one_no_log_holds
 ) -> None:
     journal = SqliteJournal.open(str(tmp_path / "journal.db"))
     logs = Redactor()
-    assert outbox_for(settings(monkeypatch, None), journal, logs) is None
+    assert build_outbox(settings(monkeypatch, None), journal, logs) is None
     told = settings(monkeypatch, "HTTPS://Books.Example/Hook-1234")
     assert "Hook" not in repr(told)
     assert KEY not in repr(told)
-    assert outbox_for(told, journal, logs) is not None
+    assert build_outbox(told, journal, logs) is not None
     logged = logs.text(f"POST https://books.example/Hook-1234 with {KEY}, set as HTTPS://Books.Example/Hook-1234")
     assert logged == "POST [hidden] with [hidden], set as [hidden]"
     await journal.close()
@@ -109,7 +109,7 @@ async def test_a_machine_from_which_nothing_can_be_sent_stops_the_start(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "nonsense://secret")
     journal = SqliteJournal.open(str(tmp_path / "journal.db"))
-    outbox = outbox_for(settings(monkeypatch, "https://books.example"), journal, Redactor())
+    outbox = build_outbox(settings(monkeypatch, "https://books.example"), journal, Redactor())
     assert outbox is not None
     with pytest.raises(Misconfigured, match="RIEL_NOTICES_URL: nothing can be sent from here") as refused:
         outbox.start()

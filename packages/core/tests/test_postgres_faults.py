@@ -36,7 +36,7 @@ async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSc
     asked = (await opened(journal, a_question())).challenge
     counted = await tried(journal, asked)
     other = await held_up(store)
-    call = asyncio.create_task(journal.confirm_and_intend(counted, asked.id, None, an_intent(), NOW))
+    call = asyncio.create_task(journal.create_payment(counted, asked.id, None, an_intent(), NOW))
     await until_somebody_waits(store)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):

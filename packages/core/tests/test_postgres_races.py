@@ -108,10 +108,10 @@ async def test_what_was_remembered_of_a_question_is_not_believed(store: Postgres
         if ends == "declined":
             await other.decline(asked.id, "ana", NOW)
         elif ends == "consumed":
-            await other.confirm_and_intend(await tried(other, asked), asked.id, None, an_intent("REF-x"), NOW)
+            await other.create_payment(await tried(other, asked), asked.id, None, an_intent("REF-x"), NOW)
         else:
-            await other.note(asked.id, "seen", {}, NOW)
-        answer = await journal.confirm_and_intend(counted, asked.id, None, an_intent(f"REF-{name}"), NOW)
+            await other.append_event(asked.id, "seen", {}, NOW)
+        answer = await journal.create_payment(counted, asked.id, None, an_intent(f"REF-{name}"), NOW)
         assert answer == ends or (not ends and isinstance(answer, PaymentRecord))
     assert await history(journal, "pay_c") == ["asked", "seen", "confirmed"]
     assert (await journal.verify())[1] is None
@@ -163,11 +163,11 @@ async def test_a_lost_answer_to_a_birth_has_given_birth_once(store: PostgresSche
         raise ConnectionResetError
 
     with at("commit:after", lost), pytest.raises(JournalUnavailable):
-        await journal.confirm_and_intend(counted, asked.id, "step", an_intent(), NOW)
+        await journal.create_payment(counted, asked.id, "step", an_intent(), NOW)
     record = await journal.payment(asked.id)
     assert record is not None
     assert (record.state, record.fence) == (S.SENDING, 1)
-    assert await journal.confirm_and_intend(counted, asked.id, "step", an_intent("REF-b"), NOW) == "consumed"
+    assert await journal.create_payment(counted, asked.id, "step", an_intent("REF-b"), NOW) == "consumed"
     (taken,) = await journal.claim(NOW, (), most=1)
     assert (taken.id, taken.fence) == (asked.id, 2), "it is ours, and nobody works on it"
     await journal.close()
@@ -186,7 +186,7 @@ async def test_a_lost_answer_to_a_record_is_repeated_without_harm(store: Postgre
     known, done = await journal.record(record.id, proof, NOW)
     assert (known.state, done) == (S.SETTLED, False)
     assert await history(journal, record.id) == ["asked", "confirmed", "settled"]
-    assert len(await journal.take_messages(NOW, lease=DAY, most=10)) == 1
+    assert len(await journal.lease_messages(NOW, lease=DAY, most=10)) == 1
     await journal.close()
 
 
@@ -197,7 +197,7 @@ async def test_messages_that_another_is_taking_are_left_to_it(store: PostgresSch
     other = await asyncpg.connect(store.url)
     await other.execute("BEGIN; UPDATE outbox SET attempts = 1 WHERE id LIKE 'pay_a%'")
     async with asyncio.timeout(PATIENCE):
-        (message,) = await journal.take_messages(NOW, lease=DAY, most=10)
+        (message,) = await journal.lease_messages(NOW, lease=DAY, most=10)
     assert message.body["paymentId"] == "pay_b"
     await other.close()
     await journal.close()

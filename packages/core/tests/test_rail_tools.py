@@ -18,12 +18,12 @@ from riel import (
     Payment,
     Rejected,
     Tool,
-    Wire,
+    WireModel,
 )
-from riel.catalog import faults
+from riel.catalog import validate
 from riel.errors import Misconfigured
 from riel.guards.limits import Limits
-from riel.webhooks.outbound import opened
+from riel.webhooks.outbound import open_client
 from riel.webhooks.outbox import Outbox, Receiver
 
 from .bad_rails.toy import ToyPayment, toy
@@ -266,7 +266,7 @@ async def test_what_is_told_is_kept_once_for_each_call(tmp_path: Path) -> None:
     async with agent(tmp_path, feedback()) as ana:
         kept = [await ana.data("toy_feedback", name="good") for _ in range(2)]
         assert [(told["status"], told["mode"]) for told in kept] == [("kept", "sandbox")] * 2
-        waiting = await ana.world.journal.take_messages(NOON, lease=timedelta(seconds=1), most=9)
+        waiting = await ana.world.journal.lease_messages(NOON, lease=timedelta(seconds=1), most=9)
         assert sorted(message.id for message in waiting) == sorted(told["messageId"] for told in kept)
         assert ana.world.client.sent == []
 
@@ -274,7 +274,7 @@ async def test_what_is_told_is_kept_once_for_each_call(tmp_path: Path) -> None:
 async def test_what_is_told_says_truly_who_told_it(tmp_path: Path) -> None:
     async with agent(tmp_path, feedback()) as ana:
         await ana.data("toy_feedback", name="good")
-        (message,) = await ana.world.journal.take_messages(NOON, lease=timedelta(seconds=1), most=9)
+        (message,) = await ana.world.journal.lease_messages(NOON, lease=timedelta(seconds=1), most=9)
         facts = {"rail": "toy", "mode": "sandbox", "tool": "feedback", "principal": "ana"}
         assert message.body == {"words": "good", **facts}
 
@@ -283,7 +283,7 @@ async def test_what_is_told_holds_no_secret_and_no_account(tmp_path: Path) -> No
     async with agent(tmp_path, feedback(), paying()) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         await ana.data("toy_feedback", name=f"{SECRET} paid 0123456789")
-        (message,) = await ana.world.journal.take_messages(NOON, lease=timedelta(seconds=1), most=9)
+        (message,) = await ana.world.journal.lease_messages(NOON, lease=timedelta(seconds=1), most=9)
         assert SECRET not in json.dumps(message.body)
         assert "0123456789" not in json.dumps(message.body)
 
@@ -298,8 +298,8 @@ async def test_what_is_told_is_delivered_as_a_notice(tmp_path: Path) -> None:
     async with agent(tmp_path, feedback()) as ana:
         kept = await ana.data("toy_feedback", name="good")
         receiver, wire = Receiver("https://books.example/", "a key that nobody guesses"), httpx.MockTransport(take)
-        async with opened(receiver, wire) as http:
-            await Outbox(ana.world.journal, receiver, now=lambda: NOON, transport=wire).make_round(http)
+        async with open_client(receiver, wire) as http:
+            await Outbox(ana.world.journal, receiver, now=lambda: NOON, transport=wire).run_once(http)
     assert [(each["id"], each["topic"], each["body"]["words"]) for each in got] == [
         (kept["messageId"], "tool.told", "good")
     ]
@@ -335,7 +335,7 @@ async def test_two_tools_of_one_name_stop_the_start(tmp_path: Path) -> None:
 # Declarations.
 
 
-class Coded(Wire):
+class Coded(WireModel):
     verification_code: str
 
 
@@ -350,7 +350,7 @@ WRONG = {
     "an answer to a payment": ({"pays": pay_bill, "output": Told}, "whose output is missing, or is not needed"),
     "something else to do": ({"run": "greet"}, "cannot be called"),
     "a scope that is no function": ({"scope_of": "things:read"}, "cannot be called"),
-    "input of another kind": ({"input": dict}, "whose input is not a subclass of riel.Wire"),
+    "input of another kind": ({"input": dict}, "whose input is not a subclass of riel.WireModel"),
     "an answer of another kind": ({"output": dict}, "whose output is not a subclass of pydantic.BaseModel"),
     "an answer that is a list": ({"output": Listed}, "whose output is no object"),
     "a code of its own": ({"pays": pay_bill, "input": Coded}, "whose input has a verification_code"),
@@ -362,10 +362,10 @@ WRONG = {
 def test_a_tool_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
     changes, sentence = WRONG[what]
     tool = reading(**changes) if {"pays", "tells"} & set(changes) else replace(reading(), **changes)
-    found = faults(toy(tools=(tool,)))
+    found = validate(toy(tools=(tool,)))
     assert any(sentence in fault for fault in found), found
 
 
 @pytest.mark.parametrize("tool", [reading(), paying(), feedback(), reading(scope="", scope_of=lambda asked: "a:b")])
 def test_a_tool_that_can_be_served_has_no_fault(tool: Tool) -> None:
-    assert faults(toy(tools=(tool,))) == []
+    assert validate(toy(tools=(tool,))) == []

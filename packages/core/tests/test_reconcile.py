@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel import Entry, Money, NothingLearned, Payee, Statement, Status, yes
-from riel.catalog import Offered, faults
+from riel import Money, NothingLearned, Payee, Statement, StatementLine, Status, yes
+from riel.catalog import ActiveRail, validate
 from riel.errors import BrokenRail
 from riel.journal import Journal, PaymentRecord, State
-from riel.journal.pagination import leafing
+from riel.journal.pagination import iterate_payments
 from riel.journal.sqlite import SqliteJournal, payments
-from riel.reconcile import Differs, compare, reconciled
+from riel.reconcile import DifferenceKind, compare, reconcile
 from riel.testing.journal_contract import an_intent, born, moved
 
 from .bad_rails.toy import GUARANTEES, toy
 from .rules_support import RECORD
 
-D, S = Differs, State
+D, S = DifferenceKind, State
 DAY = date(2026, 3, 2)
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,9 +41,9 @@ def recorded(state: State = S.SETTLED, **changes: Any) -> PaymentRecord:
     return replace(RECORD, state=state, **changes)
 
 
-def listed(record: PaymentRecord = RECORD, status: Status = Status.SETTLED, **changes: Any) -> Entry:
+def listed(record: PaymentRecord = RECORD, status: Status = Status.SETTLED, **changes: Any) -> StatementLine:
     """The entry that says the same."""
-    told = Entry(
+    told = StatementLine(
         kind=record.kind,
         reference=record.reference,
         status=status,
@@ -54,7 +54,7 @@ def listed(record: PaymentRecord = RECORD, status: Status = Status.SETTLED, **ch
     return replace(told, **changes)
 
 
-def kinds(records: list[PaymentRecord], entries: list[Entry]) -> list[Differs]:
+def kinds(records: list[PaymentRecord], entries: list[StatementLine]) -> list[DifferenceKind]:
     return [one.kind for one in compare(records, entries)]
 
 
@@ -103,7 +103,7 @@ def test_the_two_sides_differ_as_the_table_says(ours: str, theirs: str, expected
     ],
     ids=str,
 )
-def test_every_field_that_differs_is_told(changes: dict[str, Any], expected: list[Differs]) -> None:
+def test_every_field_that_differs_is_told(changes: dict[str, Any], expected: list[DifferenceKind]) -> None:
     assert kinds([recorded()], [listed(**changes)]) == expected
 
 
@@ -118,7 +118,7 @@ def test_every_field_that_differs_is_told(changes: dict[str, Any], expected: lis
     ids=str,
 )
 def test_what_the_rail_took_twice_is_told_but_not_what_it_refused_first(
-    statuses: tuple[str, ...], expected: list[tuple[Differs, int]]
+    statuses: tuple[str, ...], expected: list[tuple[DifferenceKind, int]]
 ) -> None:
     found = compare([recorded()], [listed(status=Status(status)) for status in statuses])
     assert [(one.kind, one.times) for one in found] == expected
@@ -174,7 +174,7 @@ def test_a_list_made_from_the_journal_differs_in_nothing(records: list[PaymentRe
     assert compare(records, known) == [], "what was refused may be left out"
 
 
-MUTATIONS: dict[str, Callable[[Entry], list[Entry]]] = {
+MUTATIONS: dict[str, Callable[[StatementLine], list[StatementLine]]] = {
     "amount": lambda entry: [replace(entry, amount=entry.amount + 1)],
     "currency": lambda entry: [replace(entry, currency="CLP")],
     "account": lambda entry: [replace(entry, account="3" * 18)],
@@ -185,7 +185,7 @@ MUTATIONS: dict[str, Callable[[Entry], list[Entry]]] = {
 }
 
 
-def told_of(name: str, record: PaymentRecord) -> set[tuple[Differs, str]]:
+def told_of(name: str, record: PaymentRecord) -> set[tuple[DifferenceKind, str]]:
     """What one mutation of the entry of ``record`` must be called."""
     moved = record.state is not S.REJECTED
     should_be_there = record.state in {S.SETTLED, S.RETURNED}
@@ -233,20 +233,20 @@ def test_money_that_nobody_confirmed_is_always_told_first(records: list[PaymentR
 class Bank:
     """A rail's client that lists what it is told, day by day, and remembers which days it was asked for."""
 
-    def __init__(self, **days: list[Entry]) -> None:
+    def __init__(self, **days: list[StatementLine]) -> None:
         self.days = {int(day.removeprefix("day")): entries for day, entries in days.items()}
         self.asked: list[date] = []
 
     async def statement(self, day: date) -> Any:
         self.asked.append(day)
         since = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return Statement(since=since, until=since + ONE_DAY, entries=self.days.get(day.day, []))
+        return Statement(since=since, until=since + ONE_DAY, lines=self.days.get(day.day, []))
 
 
-def offering(**guarantees: Any) -> Offered:
+def offering(**guarantees: Any) -> ActiveRail:
     rules = replace(GUARANTEES, **guarantees)
     rail = toy("mock", guarantees=rules)
-    return Offered(
+    return ActiveRail(
         rail=rail,
         distribution="rail-mock",
         version="1",
@@ -276,9 +276,9 @@ async def paid(journal: Journal, name: str, at: datetime, state: State = S.SETTL
 
 
 async def differences(
-    journal: Journal, bank: Any, now: datetime = LATER, offered: Offered = OFFERED
+    journal: Journal, bank: Any, now: datetime = LATER, offered: ActiveRail = OFFERED
 ) -> list[tuple[str, str]]:
-    found = await reconciled(journal, offered, bank, DAY, now)
+    found = await reconcile(journal, offered, bank, DAY, now)
     return [(one.kind.value, one.reference) for one in found.differences]
 
 
@@ -287,7 +287,7 @@ async def test_a_day_in_which_both_say_the_same(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         records = [await paid(journal, f"p{n}", MIDNIGHT + n * HOUR) for n in range(24)]
         bank = Bank(day2=[listed(record) for record in records])
-        found = await reconciled(journal, OFFERED, bank, DAY, LATER)  # type: ignore[arg-type]
+        found = await reconcile(journal, OFFERED, bank, DAY, LATER)  # type: ignore[arg-type]
         assert (found.differences, found.at_the_rail, found.in_the_journal, found.over) == ([], 24, 24, True)
         assert bank.asked == [DAY]
 
@@ -346,7 +346,7 @@ async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_a
     async with journal_in(tmp_path) as journal:
         await paid(journal, "late", MIDNIGHT + 23.5 * HOUR)
         bank = Bank()
-        found = await reconciled(journal, OFFERED, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
+        found = await reconcile(journal, OFFERED, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
         assert not found.over
         assert bank.asked == [DAY]
 
@@ -375,7 +375,7 @@ async def test_many_of_one_millisecond_are_each_read_once(tmp_path: Path) -> Non
         for n, at in enumerate(moments):
             await paid(journal, f"p{n}", at)
         for page in (1, 2, 3, 5, 27, 28, 100):
-            read = [record.id async for record in leafing(journal, page=page)]
+            read = [record.id async for record in iterate_payments(journal, page=page)]
             assert sorted(read) == sorted(f"pay_p{n}" for n in range(27))
 
 
@@ -401,15 +401,15 @@ async def test_a_page_is_read_without_reading_every_payment_of_the_rail(tmp_path
     [
         (None, "it is NoneType"),
         ([], "it is list"),
-        (Statement(since=MIDNIGHT.replace(tzinfo=None), until=LATER, entries=[]), "no beginning"),
-        (Statement(since=LATER, until=MIDNIGHT, entries=[]), "ends before it begins"),
-        (Statement(since=MIDNIGHT, until=LATER, entries=[{}]), "an entry"),  # type: ignore[list-item]
-        (Statement(since=MIDNIGHT, until=LATER, entries=[listed(amount=500.0)]), "an entry"),
-        (Statement(since=MIDNIGHT, until=LATER, entries=[listed(amount=True)]), "an entry"),
-        (Statement(since=MIDNIGHT, until=LATER, entries=[listed(status="done")]), "an entry"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, entries=[listed(status="settled")]), "an entry"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, entries=None), "of another type"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, entries=[], covers=None), "of another type"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT.replace(tzinfo=None), until=LATER, lines=[]), "no beginning"),
+        (Statement(since=LATER, until=MIDNIGHT, lines=[]), "ends before it begins"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[{}]), "an entry"),  # type: ignore[list-item]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=500.0)]), "an entry"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=True)]), "an entry"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="done")]), "an entry"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="settled")]), "an entry"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=None), "of another type"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[], covers=None), "of another type"),  # type: ignore[arg-type]
     ],
     ids=[
         *("nothing", "a list", "no zone", "backwards", "no entry", "a float", "a bool", "no status", "a word for one"),
@@ -455,7 +455,7 @@ async def test_nothing_is_written(tmp_path: Path) -> None:
 def test_a_capability_that_is_none_is_a_fault_of_the_declaration() -> None:
     rail = toy()
     wrong = replace(rail.capabilities, statement=True)  # type: ignore[arg-type]
-    assert faults(replace(rail, capabilities=wrong)) == [
+    assert validate(replace(rail, capabilities=wrong)) == [
         "declares a capability 'statement' that is none of yes, never(...) and not_yet(...)"
     ]
-    assert faults(replace(rail, capabilities=replace(rail.capabilities, statement=yes))) == []
+    assert validate(replace(rail, capabilities=replace(rail.capabilities, statement=yes))) == []

@@ -13,7 +13,7 @@ import pytest
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
 from riel.cli.recover import recovered
 from riel.journal import PaymentRecord, State
-from riel.payments.engine import AT_ONCE
+from riel.payments.engine import MAX_RECOVERING
 
 from .engine_support import LOST, SETTLED, Gate, Scripted, World, answers, first, working
 
@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 def drawing(world: World, chance: int) -> None:
     """From now on randomness is this number, or the greatest that is asked for."""
-    world.teller.desk = replace(world.teller.desk, below=lambda n: min(chance, n - 1))
+    world.teller.context = replace(world.teller.context, below=lambda n: min(chance, n - 1))
 
 
 async def pause(world: World, record: PaymentRecord) -> timedelta:
@@ -134,7 +134,9 @@ async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[World
 
         offered = replace(world.offered, rail=replace(world.offered.rail, name="aslow", connect=connect))
         rails = {"toy": world.offered, "aslow": offered}
-        world.teller.desk = replace(world.teller.desk, rails=rails, clients=type(world.teller.desk.clients)(rails))
+        world.teller.context = replace(
+            world.teller.context, rails=rails, clients=type(world.teller.context.clients)(rails)
+        )
         world.slow, world.slow_client = offered, other  # type: ignore[attr-defined]
         yield world
 
@@ -143,19 +145,19 @@ async def test_a_rail_that_hangs_holds_up_no_other_however_much_of_it_is_due(tmp
     gate = Gate()
     async with two_rails(tmp_path, gate) as world:
         slow = world.slow  # type: ignore[attr-defined]
-        for amount in range(1, AT_ONCE + 9):
-            call = replace(world.call(amount, rail="aslow"), offered=slow)
+        for amount in range(1, MAX_RECOVERING + 9):
+            call = replace(world.call(amount, rail="aslow"), rail=slow)
             await world.paid(call)
         world.later(seconds=2)
         quick = await world.paid(world.call(999))
         world.client.finds = answers(SETTLED)
         world.later(seconds=2)
-        await world.teller.make_round()
+        await world.teller.run_once()
         async with asyncio.timeout(10):
             while await world.state(quick) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
                 await asyncio.sleep(0.001)
-        await world.teller.make_round()
-        assert len(world.slow_client.looked) == AT_ONCE, "and not more of it at a time"  # type: ignore[attr-defined]
+        await world.teller.run_once()
+        assert len(world.slow_client.looked) == MAX_RECOVERING, "and not more of it at a time"  # type: ignore[attr-defined]
         gate.open.set()
         await world.quiet()
 
@@ -165,7 +167,7 @@ async def test_a_rail_that_hangs_holds_up_no_other_however_much_of_it_is_due(tmp
 
 async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING)) as world:
-        due = [await world.paid(world.call(amount)) for amount in range(1, 2 * AT_ONCE)]
+        due = [await world.paid(world.call(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
         world.later(seconds=2)
         later = await world.paid(world.call(999))
         found = await recovered(world.teller, again=False, within=NOW)
@@ -178,7 +180,7 @@ async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
 async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: Path) -> None:
     finds = first(NOTHING, SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
-        records = [await world.paid(world.call(amount)) for amount in range(1, 2 * AT_ONCE)]
+        records = [await world.paid(world.call(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
         found = await recovered(world.teller, again=True, within=NOW)
         assert set(found.looked) == {record.id for record in records}
         assert len(world.client.looked) == len(records)
@@ -188,9 +190,9 @@ async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: P
 async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_path: Path) -> None:
     finds = first(NOTHING, PENDING, PENDING, SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
-        world.teller.desk = replace(
-            world.teller.desk,
-            pace=replace(world.teller.desk.pace, look_every=timedelta(milliseconds=1)),
+        world.teller.context = replace(
+            world.teller.context,
+            pace=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
         record = await world.paid(world.call())
@@ -203,9 +205,9 @@ async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_pat
 
 async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(PENDING)) as world:
-        world.teller.desk = replace(
-            world.teller.desk,
-            pace=replace(world.teller.desk.pace, look_every=timedelta(milliseconds=1)),
+        world.teller.context = replace(
+            world.teller.context,
+            pace=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
         await world.paid(world.call())
@@ -218,7 +220,7 @@ async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp
         await world.paid(world.call())
         settings = world.offered.settings.model_copy(update={"base_url": "http://another.invalid"})
         other = {"toy": replace(world.offered, settings=settings)}
-        world.teller.desk = replace(world.teller.desk, rails=other)
+        world.teller.context = replace(world.teller.context, rails=other)
         world.later(hours=1)
         found = await recovered(world.teller, again=True, within=NOW)
         assert (found.looked, found.left, world.client.looked) == ({}, 1, [])

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from riel.money import masked
-from riel.redaction import Redactor, log_redacted
+from riel.money import mask_account
+from riel.redaction import Redactor, configure_log
 
 KEY = "sk_live_A/9b&c\"d'é"
 PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n"
@@ -54,7 +54,7 @@ def test_a_code_is_hidden_where_it_stands_alone_and_not_within_a_reference() -> 
 
 def test_an_account_is_shown_masked() -> None:
     redactor = Redactor()
-    redactor.remember("646180157000000004", masked("646180157000000004"))
+    redactor.remember("646180157000000004", mask_account("646180157000000004"))
     assert redactor.text("to 646180157000000004") == "to **************0004"
 
 
@@ -107,7 +107,7 @@ def log_of_this_process() -> Iterator[io.StringIO]:
 
 
 def test_a_log_hides_secrets_in_messages_arguments_and_tracebacks(log_of_this_process: io.StringIO) -> None:
-    log_redacted(Redactor(["key_123456"]), "info", log_of_this_process)
+    configure_log(Redactor(["key_123456"]), "info", log_of_this_process)
     log = logging.getLogger("riel.test")
     try:
         raise ValueError("the bank refused key_123456")
@@ -122,7 +122,7 @@ def test_a_log_hides_secrets_in_messages_arguments_and_tracebacks(log_of_this_pr
 
 
 def test_what_ends_the_process_or_a_thread_is_redacted_too(log_of_this_process: io.StringIO) -> None:
-    log_redacted(Redactor(["key_123456"]), "info", log_of_this_process)
+    configure_log(Redactor(["key_123456"]), "info", log_of_this_process)
     failure = ValueError("key_123456")
     sys.excepthook(ValueError, failure, None)
 
@@ -140,7 +140,7 @@ def test_what_ends_the_process_or_a_thread_is_redacted_too(log_of_this_process: 
 def test_a_record_that_cannot_be_formatted_is_not_printed_raw(
     log_of_this_process: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log_redacted(Redactor(["key_123456"]), "info", log_of_this_process)
+    configure_log(Redactor(["key_123456"]), "info", log_of_this_process)
     logging.getLogger("riel.test").warning("%d", "key_123456")
     assert "key_123456" not in capsys.readouterr().err
 
@@ -149,7 +149,7 @@ def test_logs_go_to_stderr_and_nowhere_else(
     log_of_this_process: io.StringIO, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
-    log_redacted(Redactor(), "warning")
+    configure_log(Redactor(), "warning")
     logging.getLogger("somebody").warning("hello")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "WARNING somebody: hello\n")

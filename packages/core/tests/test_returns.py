@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from riel import Answer, Capabilities, Draft, Mint, NotAllowed, NothingLearned, Prepared, Rejected, Status, never, yes
+from riel import (
+    Answer,
+    Capabilities,
+    Draft,
+    NotAllowed,
+    NothingLearned,
+    Prepared,
+    ReferenceSource,
+    Rejected,
+    Status,
+    never,
+    yes,
+)
 from riel.journal import State
 
 from .bad_rails.toy import ToyPayment, ToyRefund
@@ -20,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 GIVES_BACK = {
     "capabilities": Capabilities(
-        refund=never("Settled is final."), partial_refund=never("Whole payments only."), give_back=yes
+        refund=never("Settled is final."), partial_refund=never("Whole payments only."), returns=yes
     )
 }
 RECEIVED = {"IN1": ToyPayment(account="9876543210", amount=70_000), "IN2": ToyPayment(account="9876543210", amount=1)}
@@ -32,7 +44,7 @@ async def knows(refund: ToyRefund) -> ToyPayment | None:
     return RECEIVED.get(refund.tracking_key)
 
 
-def once_each(draft: Draft, mint: Mint) -> Prepared:
+def once_each(draft: Draft, mint: ReferenceSource) -> Prepared:
     """The same reference for the same payment, as a rail makes it that gives nothing back twice."""
     payment = draft.payment
     assert isinstance(payment, ToyPayment)

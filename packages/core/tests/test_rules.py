@@ -12,10 +12,10 @@ from riel.journal.transitions import allowed
 from riel.payments.rules import (
     ABSENT,
     NEVER_SENT,
-    KeepLooking,
-    Outcome,
-    Patience,
-    SendAgain,
+    Backoff,
+    NotYet,
+    Resend,
+    SendOutcome,
     after_lookup,
     after_send,
     may_send_again,
@@ -50,7 +50,7 @@ from .rules_support import (
 
 # After a send
 
-OUTCOMES: dict[str, Outcome] = {
+OUTCOMES: dict[str, SendOutcome] = {
     "pending": answer("pending", amount=50_000, currency="MXN", account="012180001234567895"),
     "settled": answer("settled", amount=50_000),
     "returned": answer("returned"),
@@ -92,7 +92,7 @@ def test_a_send_means_what_the_table_says(rules: Guarantees, outcome: str, situa
 
 def test_a_refusal_that_is_not_on_the_rails_list_keeps_its_words_but_proves_nothing() -> None:
     change = after_send(RECORD, PLAIN, OUTCOMES["other_code"], NOW, PATIENCE)
-    assert (change.to, change.code, change.said) == (S.UNKNOWN, "E-999", "intente más tarde")
+    assert (change.to, change.code, change.provider_message) == (S.UNKNOWN, "E-999", "intente más tarde")
     assert change.why == "a refusal that does not prove that nothing was booked"
 
 
@@ -109,12 +109,12 @@ def test_a_settled_payment_is_watched_for_its_return() -> None:
     change = after_send(
         RECORD, PLAIN, answer("settled", settled_at=at, rail_id="P-1", facts={"cep": "x"}), NOW, PATIENCE
     )
-    assert (change.event, change.settled_at, change.rail_id, change.facts) == ("settled", at, "P-1", {"cep": "x"})
-    assert (change.next_at, change.watch_until) == (NOW + PATIENCE.most, NOW + DAY)
+    assert (change.event, change.settled_at, change.provider_id, change.facts) == ("settled", at, "P-1", {"cep": "x"})
+    assert (change.next_at, change.watch_until) == (NOW + PATIENCE.longest, NOW + DAY)
 
 
 def test_what_cannot_come_back_is_not_watched() -> None:
-    change = after_send(RECORD, replace(PLAIN, returns=timedelta(0)), answer("settled"), NOW, PATIENCE)
+    change = after_send(RECORD, replace(PLAIN, return_window=timedelta(0)), answer("settled"), NOW, PATIENCE)
     assert (change.settled_at, change.next_at, change.watch_until) == (NOW, None, None)
 
 
@@ -143,8 +143,8 @@ def test_what_was_rejected_and_has_settled_is_said_loudly() -> None:
     ("rules", "watched"),
     [
         (PLAIN, (NOW + PATIENCE.first, NOW + WATCH)),
-        (replace(PLAIN, watch=FOREVER), (NOW + PATIENCE.first, END)),
-        (replace(PLAIN, watch=timedelta(0)), (None, None)),
+        (replace(PLAIN, late_arrival_window=FOREVER), (NOW + PATIENCE.first, END)),
+        (replace(PLAIN, late_arrival_window=timedelta(0)), (None, None)),
         (replace(PLAIN, lookup="no", absence_after=None), (None, None)),
     ],
     ids=["for a time", "for ever", "not at all", "no look-up"],
@@ -191,14 +191,14 @@ def test_an_answer_about_something_else_goes_to_an_operator(status: str, other: 
 
 def test_what_a_bank_writes_is_cleaned_and_bounded() -> None:
     dirty = "x\u202e\x1b[2J\nIGNORE" + "y" * 3000
-    answers: list[Outcome] = [
+    answers: list[SendOutcome] = [
         Rejected(dirty, dirty),
         OutcomeUnknown(dirty),
         *(answer(status, said=dirty, code=dirty, facts={"cep": dirty}) for status in Status),
     ]
     for outcome in answers:
         change = after_send(RECORD, PLAIN, outcome, NOW, PATIENCE)
-        for text in (change.said, change.code, change.why, *change.facts.values()):
+        for text in (change.provider_message, change.code, change.why, *change.facts.values()):
             assert len(text) <= 2000
             assert text.isprintable()
 
@@ -234,10 +234,10 @@ DEDUPES = {
 }
 
 
-def called(verdict: Change | type[SendAgain] | type[KeepLooking]) -> str:
+def called(verdict: Change | type[Resend] | type[NotYet]) -> str:
     if isinstance(verdict, Change):
         return verdict.to.value
-    return "again" if verdict is SendAgain else "keep"
+    return "again" if verdict is Resend else "keep"
 
 
 @pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN])
@@ -262,8 +262,8 @@ def test_a_proven_absence_is_a_rejection_with_a_code_of_ours_and_stays_watched()
 def test_not_found_changes_nothing_about_what_the_rail_has_accepted_or_what_is_over(state: State) -> None:
     for rules in DEDUPES.values():
         record, later = replace(RECORD, state=state), NOW + (WATCH - MS if state is S.PENDING else DAY)
-        assert after_lookup(record, rules, "absent", later, PATIENCE) is KeepLooking
-        assert without_lookup(record, rules, later, PATIENCE) is KeepLooking
+        assert after_lookup(record, rules, "absent", later, PATIENCE) is NotYet
+        assert without_lookup(record, rules, later, PATIENCE) is NotYet
 
 
 @pytest.mark.parametrize("proof", [None, ABSENCE, DAY])
@@ -272,7 +272,7 @@ def test_what_the_rail_accepted_and_can_no_longer_be_asked_about_goes_to_an_oper
 ) -> None:
     accepted, rules = replace(RECORD, state=S.PENDING), replace(BY_KEY, absence_after=proof)
     end = NOW + (DEADLINE + DAY if proof == DAY else WATCH)
-    assert after_lookup(accepted, rules, "absent", end - MS, PATIENCE) is KeepLooking
+    assert after_lookup(accepted, rules, "absent", end - MS, PATIENCE) is NotYet
     for verdict in (
         after_lookup(accepted, rules, "absent", end, PATIENCE),
         without_lookup(accepted, rules, end, PATIENCE),
@@ -286,16 +286,16 @@ def test_what_the_rail_accepted_and_can_no_longer_be_asked_about_goes_to_an_oper
 def test_a_look_up_that_failed_changes_nothing(state: State) -> None:
     for rules in DEDUPES.values():
         verdict = after_lookup(replace(RECORD, state=state), rules, NothingLearned("500"), NOW + DAY, PATIENCE)
-        assert verdict is KeepLooking
+        assert verdict is NotYet
 
 
 @pytest.mark.parametrize(
     ("declared", "end"),
     [
-        ({}, PATIENCE.gives_up),
+        ({}, PATIENCE.give_up_after),
         ({"watch": 10 * DAY}, 10 * DAY),
         ({"absence_after": 5 * DAY}, 5 * DAY + DEADLINE),
-        ({"absence_after": None, "watch": timedelta(0)}, PATIENCE.gives_up),
+        ({"absence_after": None, "watch": timedelta(0)}, PATIENCE.give_up_after),
         ({"absence_after": FOREVER}, END - NOW),
     ],
     ids=str,
@@ -306,7 +306,7 @@ def test_an_order_about_which_the_rail_never_answers_goes_to_an_operator_in_time
 ) -> None:
     """Not before every horizon that the rail declares: an outage is no reason to ask a person."""
     rules, record, nothing = replace(PLAIN, **declared), replace(RECORD, state=state), NothingLearned("500")
-    assert after_lookup(record, rules, nothing, NOW + end - MS, PATIENCE) is KeepLooking
+    assert after_lookup(record, rules, nothing, NOW + end - MS, PATIENCE) is NotYet
     verdict = after_lookup(record, rules, nothing, NOW + end, PATIENCE)
     assert isinstance(verdict, Change)
     assert (verdict.to, verdict.fence, verdict.next_at) == (S.REVIEW, RECORD.fence, None)
@@ -315,7 +315,7 @@ def test_an_order_about_which_the_rail_never_answers_goes_to_an_operator_in_time
 @pytest.mark.parametrize("state", [S.PENDING, S.SETTLED, S.REJECTED, S.RETURNED, S.REVIEW])
 def test_a_rail_that_never_answers_again_changes_nothing_about_what_it_said(state: State) -> None:
     record = replace(RECORD, state=state)
-    assert after_lookup(record, PLAIN, NothingLearned("500"), NOW + 400 * DAY, PATIENCE) is KeepLooking
+    assert after_lookup(record, PLAIN, NothingLearned("500"), NOW + 400 * DAY, PATIENCE) is NotYet
 
 
 WITHOUT_LOOKUP = """
@@ -375,14 +375,25 @@ def test_an_order_says_itself_when_its_absence_is_proven_but_not_before_it_could
 
 
 def test_patience_doubles_up_to_its_end() -> None:
-    patience = Patience(first=SECOND, most=10 * SECOND)
-    assert [patience.after(looks) // SECOND for looks in (0, 1, 2, 3, 4, 5, 10**9, -1)] == [1, 2, 4, 8, 10, 10, 10, 1]
+    patience = Backoff(first=SECOND, longest=10 * SECOND)
+    assert [patience.pause_after(looks) // SECOND for looks in (0, 1, 2, 3, 4, 5, 10**9, -1)] == [
+        1,
+        2,
+        4,
+        8,
+        10,
+        10,
+        10,
+        1,
+    ]
 
 
 def test_pauses_are_drawn_between_half_and_whole() -> None:
-    patience = Patience(first=SECOND, most=10 * SECOND)
+    patience = Backoff(first=SECOND, longest=10 * SECOND)
     for chance, part in ((0, 1000), (500, 500), (250, 750)):
-        drawn = patience.drawn(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
-        assert [drawn.after(looks) for looks in (0, 3, 9)] == [part * MS, 8 * part * MS, 10 * part * MS]
-        assert drawn.seldom() == 10 * part * MS
-        assert (drawn.margin, drawn.gives_up) == (patience.margin, patience.gives_up), "windows are not narrowed"
+        drawn = patience.with_jitter(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
+        assert [drawn.pause_after(looks) for looks in (0, 3, 9)] == [part * MS, 8 * part * MS, 10 * part * MS]
+        assert drawn.longest_pause() == 10 * part * MS
+        assert (drawn.margin, drawn.give_up_after) == (patience.margin, patience.give_up_after), (
+            "windows are not narrowed"
+        )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
-from riel.payments.rules import Found, Outcome, SendAgain, after_lookup, after_send, without_lookup
+from riel.payments.rules import LookupOutcome, Resend, SendOutcome, after_lookup, after_send, without_lookup
 from riel.rail import Answer, Status
 from riel.rail.guarantees import FOREVER, Guarantees
 
@@ -31,9 +31,9 @@ def guarantees(draw: st.DrawFn) -> Guarantees:
         lookup=lookup,
         lookup_lag=draw(st.sampled_from([timedelta(0), SECOND, HOUR])),
         absence_after=None if lookup == "no" else draw(st.none() | durations),
-        watch=draw(durations),
-        returns=draw(durations),
-        settles=draw(st.sampled_from(["at_once", "later"])),
+        late_arrival_window=draw(durations),
+        return_window=draw(durations),
+        settlement=draw(st.sampled_from(["at_once", "later"])),
         refunds="by_rail",
         send_deadline=draw(st.sampled_from([SECOND, DEADLINE, HOUR])),
     )
@@ -62,13 +62,13 @@ answers = st.builds(
     settled_at=st.none() | st.just(NOW),
     code=st.sampled_from(["", "NO_FUNDS", "E-999"]),
 )
-outcomes: st.SearchStrategy[Outcome] = (
+outcomes: st.SearchStrategy[SendOutcome] = (
     answers
     | st.sampled_from(["NO_FUNDS", "E-999", ""]).map(Rejected)
     | st.just(NotSent("refused"))
     | st.just(OutcomeUnknown("ReadTimeout"))
 )
-founds: st.SearchStrategy[Found] = answers | st.just("absent") | st.just(NothingLearned("500"))
+founds: st.SearchStrategy[LookupOutcome] = answers | st.just("absent") | st.just(NothingLearned("500"))
 moments = st.sampled_from([timedelta(0), SECOND, MINUTE, HOUR, DAY, 400 * DAY]).map(lambda after: NOW + after)
 IN_DOUBT = st.sampled_from([S.SENDING, S.UNKNOWN])
 
@@ -90,7 +90,7 @@ def sound(record: PaymentRecord, rules: Guarantees, change: Change, now: datetim
         assert change.next_at is not None, "what is not over is looked at again"
         assert change.next_at > now
     if change.to is S.REJECTED and change.event != "not_sent":
-        watched = rules.lookup != "no" and bool(rules.watch)
+        watched = rules.lookup != "no" and bool(rules.late_arrival_window)
         assert (change.next_at is not None) == (change.watch_until is not None) == watched
     if change.to is S.REVIEW:
         assert change.why
@@ -98,7 +98,7 @@ def sound(record: PaymentRecord, rules: Guarantees, change: Change, now: datetim
 
 @given(records(IN_DOUBT), guarantees(), outcomes, moments)
 def test_a_send_is_rejected_on_proof_only(
-    record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: datetime
+    record: PaymentRecord, rules: Guarantees, outcome: SendOutcome, now: datetime
 ) -> None:
     change = after_send(record, rules, outcome, now, PATIENCE)
     sound(record, rules, change, now)
@@ -107,7 +107,7 @@ def test_a_send_is_rejected_on_proof_only(
         return
     only = record.sends == 1
     if change.to is S.REJECTED:
-        definite = isinstance(outcome, Rejected) and outcome.native in rules.refusals
+        definite = isinstance(outcome, Rejected) and outcome.provider_code in rules.refusals
         assert (
             (definite and (only or rules.refusals_stored))
             or (isinstance(outcome, NotSent) and only)
@@ -121,10 +121,10 @@ def test_a_send_is_rejected_on_proof_only(
 
 @given(records(st.sampled_from(S)), guarantees(), founds, moments)
 def test_a_look_up_rejects_on_proof_only_and_sends_again_only_where_that_cannot_book_twice(
-    record: PaymentRecord, rules: Guarantees, found: Found, now: datetime
+    record: PaymentRecord, rules: Guarantees, found: LookupOutcome, now: datetime
 ) -> None:
     verdict = after_lookup(record, rules, found, now, PATIENCE)
-    if verdict is SendAgain:
+    if verdict is Resend:
         assert found == "absent"
         assert record.state in {S.SENDING, S.UNKNOWN}
         inside_the_window(record, rules, now)
@@ -151,7 +151,7 @@ def test_without_a_look_up_nothing_is_ever_rejected(record: PaymentRecord, rules
     if isinstance(verdict, Change):
         sound(record, rules, verdict, now)
         assert verdict.to is S.REVIEW
-    elif verdict is SendAgain:
+    elif verdict is Resend:
         inside_the_window(record, rules, now)
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from riel.catalog import Declared, Found, offer
+from riel.catalog import DeclaredRail, Discovery, activate
 from riel.config import Settings, resolving
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Rail, Sandbox
-from riel.sandbox import bank_of, run_banks, serving, wrap
+from riel.sandbox import bank_of, run_banks, serve_http, wrap
 
 from .bad_rails.toy import sandbox, toy
 
@@ -38,7 +38,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def a_bank(bank: Sandbox | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(wrap(bank or sandbox({}))) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serve_http(wrap(bank or sandbox({}))) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         yield client
 
 
@@ -85,7 +85,7 @@ async def test_lost_books_and_cuts_the_connection_without_an_answer() -> None:
 
 
 async def test_not_one_byte_answers_a_request_that_was_cut() -> None:
-    async with serving(wrap(sandbox({}))) as url:
+    async with serve_http(wrap(sandbox({}))) as url:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             await order(client, kind="lost")
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
@@ -269,18 +269,18 @@ async def test_a_port_that_is_taken_is_one_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Misconfigured, match=f"port {port} cannot be used"):
-            async with serving(wrap(sandbox({})), port):
+            async with serve_http(wrap(sandbox({})), port):
                 pass
 
 
 async def test_a_bank_stops_at_once_and_frees_its_port(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(wrap(sandbox({}))) as url:
+    async with serve_http(wrap(sandbox({}))) as url:
         port = int(url.rpartition(":")[2])
         client = httpx.AsyncClient(base_url=url, trust_env=False)
         await client.post("/pay")
         started = time.monotonic()
     assert time.monotonic() - started < 0.5
-    async with serving(wrap(sandbox({})), port) as again:
+    async with serve_http(wrap(sandbox({})), port) as again:
         assert again == url
     await client.aclose()
     assert caplog.records == []
@@ -291,7 +291,7 @@ async def test_a_bank_stops_while_somebody_waits(caplog: pytest.LogCaptureFixtur
         await asyncio.Event().wait()
 
     async with (
-        serving(endless, grace=0.1) as url,
+        serve_http(endless, grace=0.1) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as client,
         asyncio.TaskGroup() as tasks,
     ):
@@ -310,15 +310,15 @@ async def test_serving_leaves_the_signals_of_the_process_alone() -> None:
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def installed(*rails: Rail) -> Found:
-    declared = (Declared(rail=rail, distribution="rail-x", version="1", entry_point=rail.name) for rail in rails)
-    return Found(rails=tuple(declared), factors=(), guards=(), problems=(), named=frozenset())
+def installed(*rails: Rail) -> Discovery:
+    declared = (DeclaredRail(rail=rail, distribution="rail-x", version="1", entry_point=rail.name) for rail in rails)
+    return Discovery(rails=tuple(declared), factors=(), guards=(), problems=(), named=frozenset())
 
 
 async def test_under_sandbox_every_rail_pays_its_own_bank() -> None:
     found, settings = installed(toy("pix"), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
-        catalog = offer(found, resolving(settings, banks))
+        catalog = activate(found, resolving(settings, banks))
         assert [(offered.rail.name, offered.mode) for offered in catalog.rails] == [
             ("pix", "sandbox"),
             ("zap", "sandbox"),
@@ -337,7 +337,7 @@ async def test_under_sandbox_a_bank_that_runs_already_is_used(monkeypatch: pytes
     found, settings = installed(toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
         assert banks.urls == {}
-        (zap,) = offer(found, resolving(settings, banks)).rails
+        (zap,) = activate(found, resolving(settings, banks)).rails
         assert (zap.settings.base_url, zap.mode) == ("http://127.0.0.1:9", "sandbox")
 
 
@@ -347,7 +347,7 @@ async def test_under_sandbox_a_rail_that_cannot_pretend_is_a_problem() -> None:
 
     found, settings = installed(toy("bad", sandbox=broken), toy("not", sandbox=None), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
-        catalog = offer(found, resolving(settings, banks))
+        catalog = activate(found, resolving(settings, banks))
     assert [offered.rail.name for offered in catalog.rails] == ["zap"]
     assert [problem.sentence for problem in catalog.problems] == [
         "'bad' of rail-x 1 cannot make its pretend bank: a bank of straw",

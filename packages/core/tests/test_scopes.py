@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from riel.app import open_host
+from riel.app import open_app
 from riel.config import read_settings
 from riel.errors import Misconfigured
 from riel.redaction import Redactor
@@ -163,6 +163,6 @@ async def test_scopes_come_from_the_settings(tmp_path: Path, monkeypatch: pytest
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RIEL_SCOPES", " payments:read , payments:refund ")
-    async with open_host(read_settings(), Redactor(), sandbox=True) as host:
+    async with open_app(read_settings(), Redactor(), sandbox=True) as host:
         allowed = {name for name, tool in host.tools.items() if tool.granted}
     assert allowed == {"zap_check_status", "zap_request_refund"}

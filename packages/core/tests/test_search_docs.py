@@ -13,7 +13,7 @@ import mcp_types as wire
 import pytest
 
 from riel.app import ask_docs
-from riel.catalog import faults
+from riel.catalog import validate
 from riel.errors import Misconfigured
 from riel.mcp.docs_client import MOST_BYTES, search_there
 from riel.tools.search_docs import MOST_REMOTE
@@ -348,13 +348,13 @@ def test_pages_that_are_not_there_are_a_fault(tmp_path: Path, what: str) -> None
     folder = {"relative": "docs", "missing": str(tmp_path / "no"), "a file": str(page)}.get(
         what, str(tmp_path / "empty")
     )
-    assert any("docs that are no folder of markdown" in fault for fault in faults(toy(docs=folder)))
+    assert any("docs that are no folder of markdown" in fault for fault in validate(toy(docs=folder)))
 
 
 def test_a_server_of_documentation_alone_is_a_fault(docs: Path) -> None:
     server = {"docs_server": lambda settings: ELSEWHERE}
-    assert any("no docs to answer from" in fault for fault in faults(toy(**server)))
+    assert any("no docs to answer from" in fault for fault in validate(toy(**server)))
     assert any(
-        "docs_server that cannot be called" in fault for fault in faults(toy(docs=str(docs), docs_server=ELSEWHERE))
+        "docs_server that cannot be called" in fault for fault in validate(toy(docs=str(docs), docs_server=ELSEWHERE))
     )
-    assert faults(toy(docs=str(docs), **server)) == []
+    assert validate(toy(docs=str(docs), **server)) == []

@@ -16,7 +16,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from riel.errors import Misconfigured
-from riel.mcp.stdio.capture import Pipes, divert, ending_on_signal
+from riel.mcp.stdio.capture import Pipes, capture_stdio, end_on_signal
 
 from .stdio_support import CANCEL_9, LIMIT, PATIENCE, SERVER, call, child, modern, served, serving, wait_until
 
@@ -38,7 +38,7 @@ def test_whatever_a_rail_prints_only_json_rpc_reaches_the_client() -> None:
 def test_a_diverted_process_keeps_private_ends_that_no_child_inherits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     (stdin, to), (back, stdout), (log, stderr) = os.pipe(), os.pipe(), os.pipe()
-    pipes = divert(stdin, stdout, stderr)
+    pipes = capture_stdio(stdin, stdout, stderr)
     os.write(to, b"request")
     os.write(stdout, b"noise")
     os.write(pipes.outgoing, b"answer")
@@ -58,10 +58,10 @@ def test_a_closed_stdin_is_one_sentence_for_the_operator(monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(sys, "__stdin__", None)
         with pytest.raises(Misconfigured, match="start it with both open"):
-            divert(reader, writer, 2)
+            capture_stdio(reader, writer, 2)
     os.close(reader)
     with pytest.raises(Misconfigured, match="start it with both open"):
-        divert(reader, writer, 2)
+        capture_stdio(reader, writer, 2)
     os.close(writer)
 
 
@@ -219,7 +219,7 @@ def handles(pid: int, number: signal.Signals) -> bool:
 
 def test_signals_are_put_back_where_none_came() -> None:
     async def nothing() -> None:
-        with ending_on_signal(lambda: None):
+        with end_on_signal(lambda: None):
             assert signal.getsignal(signal.SIGTERM) is not before
 
     before = signal.getsignal(signal.SIGTERM)

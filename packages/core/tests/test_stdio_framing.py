@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types import JSONRPCResponse
 
-from riel.mcp.stdio.framing import KEPT, LONGEST_LINE, Lines, Overlong, encoded, understood
+from riel.mcp.stdio.framing import KEPT, LONGEST_LINE, LineSplitter, Overlong, decode_line, encode_message
 
 from .stdio_support import LIMIT, call, serving
 
@@ -60,7 +60,7 @@ def test_every_line_that_cannot_be_served_is_answered_and_the_server_goes_on() -
 
 def test_a_broken_answer_of_the_client_is_not_answered_under_its_id_which_is_ours() -> None:
     for line in (b'{"jsonrpc":"2.0","id":5,"result":3}', b'{"jsonrpc":"2.0","id":5,"error":"no"}'):
-        answer = understood(line, LONGEST_LINE)
+        answer = decode_line(line, LONGEST_LINE)
         assert isinstance(answer, bytes)
         assert json.loads(answer)["id"] is None
 
@@ -81,14 +81,14 @@ def test_half_an_emoji_reaches_the_tool_and_the_answer_can_be_read() -> None:
 
 
 def test_a_result_with_half_an_emoji_is_still_one_line_of_utf_8() -> None:
-    line = encoded(JSONRPCResponse(jsonrpc="2.0", id=1, result={"text": "caf\ud83d"}))
+    line = encode_message(JSONRPCResponse(jsonrpc="2.0", id=1, result={"text": "caf\ud83d"}))
     assert json.loads(line.decode())["result"] == {"text": "caf?"}
     assert line.count(b"\n") == 1
 
 
 def test_nothing_of_a_refused_line_is_repeated() -> None:
     for line in (b'{"jsonrpc":"2.0","id":1,"method":["646180157000000004"]}', b'{"code": "123456', b'["123456"]'):
-        answer = understood(line, LONGEST_LINE)
+        answer = decode_line(line, LONGEST_LINE)
         assert isinstance(answer, bytes)
         assert b"646180157000000004" not in answer
         assert b"123456" not in answer
@@ -97,7 +97,7 @@ def test_nothing_of_a_refused_line_is_repeated() -> None:
 @given(st.binary(max_size=300) | st.text(alphabet='{}[]",:\\u0d8e1.-idmethojsrpcn ').map(str.encode))
 def test_any_bytes_become_a_message_an_answer_or_nothing(line: bytes) -> None:
     for given_line in (line, Overlong(line, line)):
-        answer = understood(given_line, 100)
+        answer = decode_line(given_line, 100)
         if isinstance(answer, bytes):
             assert json.loads(answer)["jsonrpc"] == "2.0"
             assert answer.count(b"\n") == 1
@@ -105,7 +105,7 @@ def test_any_bytes_become_a_message_an_answer_or_nothing(line: bytes) -> None:
 
 @given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"x", b"\n")), max_size=20))
 def test_lines_are_the_same_however_the_bytes_arrive(chunks: list[bytes]) -> None:
-    at_once, in_pieces = Lines(30), Lines(30)
+    at_once, in_pieces = LineSplitter(30), LineSplitter(30)
     whole = b"".join(chunks)
     expected = at_once.feed(whole) + at_once.rest()
     assert [line for chunk in chunks for line in in_pieces.feed(chunk)] + in_pieces.rest() == expected
@@ -178,13 +178,13 @@ def test_any_other_line_over_the_limit_is_an_error_with_the_id_where_it_is_plain
 
 
 def test_the_limit_is_the_last_length_that_is_read() -> None:
-    lines = Lines(KEPT * 2)
+    lines = LineSplitter(KEPT * 2)
     assert lines.feed(b"x" * KEPT * 2 + b"\n") == [b"x" * KEPT * 2]
     assert lines.feed(b"a" + b"x" * KEPT * 2 + b"\n") == [Overlong(b"a" + b"x" * (KEPT - 1), b"x" * KEPT)]
 
 
 def test_a_line_over_the_limit_is_never_held_whole() -> None:
-    lines, chunk = Lines(LIMIT), b"x" * 65536
+    lines, chunk = LineSplitter(LIMIT), b"x" * 65536
     tracemalloc.start()
     try:
         for _ in range(300):

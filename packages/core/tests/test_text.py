@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from riel.text import LONGEST, MOST_SAID, Line, hidden, hiding, said
+from riel.text import LONGEST, MAX_TEXT, SingleLine, clean_text, hidden, replace_number
 
-LINE: TypeAdapter[str] = TypeAdapter(Line)
+LINE: TypeAdapter[str] = TypeAdapter(SingleLine)
 
 UNSEEN = {
     "null": "\x00",
@@ -73,13 +73,13 @@ def test_what_cannot_be_seen_is_refused_and_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_what_cannot_be_seen_is_cleaned_from_what_a_bank_says(name: str) -> None:
-    assert said(f" Pago{UNSEEN[name]}  rechazado{UNSEEN[name]}") == "Pago rechazado"
+    assert clean_text(f" Pago{UNSEEN[name]}  rechazado{UNSEEN[name]}") == "Pago rechazado"
 
 
 @pytest.mark.parametrize("text", SEEN)
 def test_every_script_is_plain_text(text: str) -> None:
     assert LINE.validate_python(text) == text
-    assert said(text) == text
+    assert clean_text(text) == text
 
 
 @pytest.mark.parametrize("text", [" a", "a ", "\u00a0a", "a\u3000"])
@@ -89,11 +89,11 @@ def test_a_line_neither_begins_nor_ends_with_a_space(text: str) -> None:
 
 
 def test_what_a_bank_says_is_one_line_within_bounds() -> None:
-    assert said("Fondos\r\n\t insuficientes\u2028 ") == "Fondos insuficientes"
-    assert said("x" * MOST_SAID) == "x" * MOST_SAID
-    assert said("x" * (MOST_SAID + 1)) == "x" * (MOST_SAID - 1) + "…"
-    assert said("", 10) == ""
-    assert said("abcdef", 3) == "ab…"
+    assert clean_text("Fondos\r\n\t insuficientes\u2028 ") == "Fondos insuficientes"
+    assert clean_text("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert clean_text("x" * (MAX_TEXT + 1)) == "x" * (MAX_TEXT - 1) + "…"
+    assert clean_text("", 10) == ""
+    assert clean_text("abcdef", 3) == "ab…"
 
 
 def test_a_line_of_megabytes_is_refused_before_it_is_looked_at() -> None:
@@ -103,24 +103,26 @@ def test_a_line_of_megabytes_is_refused_before_it_is_looked_at() -> None:
 
 
 def test_megabytes_of_nothing_are_cut_like_anything_else() -> None:
-    assert said("\u200b" * 10_000_000 + "Fondos") == "…"
-    assert len(said("Fondos " * 1_000_000)) == MOST_SAID
+    assert clean_text("\u200b" * 10_000_000 + "Fondos") == "…"
+    assert len(clean_text("Fondos " * 1_000_000)) == MAX_TEXT
 
 
 @pytest.mark.parametrize("written", ["012180001234567895", "0121 8000-1234.5678_95", "0121\u00a080001234567895"])
 def test_a_number_is_hidden_however_it_is_written(written: str) -> None:
-    assert hiding(f"cuenta {written} cerrada", "012180001234567895", "****7895") == "cuenta ****7895 cerrada"
-    assert hiding("cuenta 123456", "123456", "****") == "cuenta 123456", "what short numbers hide is too much else"
-    assert hiding("ANA@Example.com", "ana@example.com", r"\1") == r"\1"
+    assert replace_number(f"cuenta {written} cerrada", "012180001234567895", "****7895") == "cuenta ****7895 cerrada"
+    assert replace_number("cuenta 123456", "123456", "****") == "cuenta 123456", (
+        "what short numbers hide is too much else"
+    )
+    assert replace_number("ANA@Example.com", "ana@example.com", r"\1") == r"\1"
 
 
 @given(st.text(), st.integers(1, 50))
 def test_whatever_comes_is_clean_and_bounded(text: str, most: int) -> None:
-    clean = said(text, most)
+    clean = clean_text(text, most)
     assert len(clean) <= most
     assert not any(hidden(character) for character in clean)
     assert clean == " ".join(clean.split()) or clean.endswith(" …")
-    assert said(clean, most) == clean
+    assert clean_text(clean, most) == clean
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1))

@@ -19,16 +19,28 @@ from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.magic import payee_of
 from rail_fintoc.sandbox.opening import CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
-from riel import Answer, Draft, Guard, Mint, Money, NothingLearned, NotSent, Order, OutcomeUnknown, Payment, Rejected
-from riel.catalog import Offered
-from riel.confirm import Asked, Proof, code_for
+from riel import (
+    Answer,
+    Draft,
+    Guard,
+    Money,
+    NothingLearned,
+    NotSent,
+    Order,
+    OutcomeUnknown,
+    Payment,
+    ReferenceSource,
+    Rejected,
+)
+from riel.catalog import ActiveRail
+from riel.confirm import ConfirmationRequest, Proof, code_for
 from riel.journal import PaymentRecord
 from riel.journal.sqlite import SqliteJournal
-from riel.payments import Clients, Desk, Patience, Teller
-from riel.payments import Pace as TellerPace
-from riel.payments.context import asked_of
+from riel.payments import Backoff, Clients, Context, PaymentEngine
+from riel.payments import Timing as TellerPace
+from riel.payments.context import confirmation_request
 from riel.redaction import Redactor
-from riel.tools import Described, Scopes, every_tool
+from riel.tools import Scopes, ToolSpec, build_tools
 
 from .payments_support import Payments
 from .sandbox_support import Wire
@@ -95,7 +107,7 @@ class Bank(Payments):
         """A payment as the core holds it, prepared and confirmed by now."""
         asked = payment or FintocPayment.model_validate({**MEXICO, **said}, context=self.settings)
         money = Money(asked.amount, asked.currency)  # type: ignore[attr-defined]
-        prepared = client.prepare(Draft(kind=asked.kind, money=money, payment=asked), Mint(self.now))
+        prepared = client.prepare(Draft(kind=asked.kind, money=money, payment=asked), ReferenceSource(self.now))
         return Order(
             kind=asked.kind,
             id=f"pay_{next(self.numbers)}",
@@ -156,12 +168,12 @@ async def sent(client: FintocClient, order: Order) -> tuple[str, Order]:
     try:
         answer = await client.send(order)
     except Rejected as refused:
-        return f"rejected {refused.native}", order
+        return f"rejected {refused.provider_code}", order
     except OutcomeUnknown:
         return "unknown", order
     except NotSent:
         return "not sent", order
-    return answer.status.value, replace(order, rail_id=answer.rail_id)
+    return answer.status.value, replace(order, provider_id=answer.provider_id)
 
 
 async def learned(client: FintocClient, order: Order) -> str:
@@ -187,14 +199,14 @@ class Person:
     sandbox_only: ClassVar[bool] = True
     linked: ClassVar[bool] = True
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, request: ConfirmationRequest) -> str:
         return "The person was asked."
 
-    def check(self, asked: Asked, code: str, now: Any) -> Proof | None:
-        return Proof() if self.same(asked, code, Proof()) else None
+    def check(self, request: ConfirmationRequest, code: str, now: Any) -> Proof | None:
+        return Proof() if self.is_replay(request, code, Proof()) else None
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
-        return code == code_for(bytes(32), asked)
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
+        return code == code_for(bytes(32), request)
 
 
 @dataclass
@@ -202,10 +214,10 @@ class Office:
     """A teller at work, and an agent that calls its tools."""
 
     bank: Bank
-    teller: Teller
+    teller: PaymentEngine
     journal: SqliteJournal
-    offered: Offered
-    tools: Mapping[str, Described]
+    offered: ActiveRail
+    tools: Mapping[str, ToolSpec]
     questions: list[str] = field(default_factory=list)
 
     async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
@@ -230,7 +242,7 @@ class Office:
         challenge = await self.journal.challenge(payment_id)
         assert challenge is not None
         self.questions.append(challenge.text)
-        return code_for(bytes(32), asked_of(challenge))
+        return code_for(bytes(32), confirmation_request(challenge))
 
     async def confirmed(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Ask, read the code over the person's shoulder, and call again with it: the second answer."""
@@ -254,7 +266,7 @@ class Office:
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PLENTY):
-            while self.teller.desk.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def passes(self, step: timedelta = timedelta(minutes=2), **duration: float) -> None:
@@ -262,7 +274,7 @@ class Office:
         until = self.bank.now + timedelta(**duration)
         while self.bank.now < until:
             self.bank.now = min(until, self.bank.now + step)
-            await self.teller.make_round()
+            await self.teller.run_once()
             await self.quiet()
 
     async def record(self) -> PaymentRecord:
@@ -272,7 +284,7 @@ class Office:
 
     async def messages(self) -> list[Mapping[str, Any]]:
         """The messages that wait in the journal to be delivered."""
-        waiting = await self.journal.take_messages(self.bank.now, lease=timedelta(seconds=1), most=100)
+        waiting = await self.journal.lease_messages(self.bank.now, lease=timedelta(seconds=1), most=100)
         return [message.body for message in waiting]
 
 
@@ -289,7 +301,7 @@ async def office(
     """A teller before a pretend Fintoc of that behaviour, whose rounds are made by hand."""
     bank = bank or Bank(behaviour=behaves)
     (rail,) = rail_fintoc.riel_rails()
-    offered = Offered(
+    offered = ActiveRail(
         rail=replace(rail, connect=lambda settings: bank.rail()),
         distribution="rail-fintoc",
         version="1",
@@ -299,18 +311,18 @@ async def office(
         guarantees=GUARANTEES,
     )
     journal = SqliteJournal.open(str(folder / "journal.db"))
-    desk = Desk(
+    desk = Context(
         journal=journal,
         rails={"fintoc": offered},
         clients=Clients({"fintoc": offered}),
         factor=Person(),
         guards=guards,
-        pace=TellerPace(answer_within=timedelta(seconds=PLENTY), patience=Patience(first=timedelta(seconds=1))),
+        timing=TellerPace(answer_within=timedelta(seconds=PLENTY), backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: bank.now,
     )
-    teller = Teller(desk)
+    teller = PaymentEngine(desk)
     scopes = Scopes(None if granted is None else frozenset(granted), read_only)
-    tools = every_tool(teller, Redactor(), Redactor(), scopes)
+    tools = build_tools(teller, Redactor(), Redactor(), scopes)
     try:
         yield Office(bank, teller, journal, offered, tools)
     finally:

@@ -71,7 +71,7 @@ async def test_an_order_is_refused_only_by_a_code_that_proves_it(code: str) -> N
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
     if code in REFUSALS:
         assert isinstance(answered.value, Rejected)
-        assert answered.value.native == code
+        assert answered.value.provider_code == code
     else:
         assert isinstance(answered.value, OutcomeUnknown)
 

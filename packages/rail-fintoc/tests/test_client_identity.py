@@ -56,7 +56,7 @@ async def test_a_look_up_that_brings_something_else_teaches_nothing(what: str) -
     bank = Bank()
     other = {**OTHERS, "another object's": {"id": "tr_of_somebody_else"}}[what]
     async with bank.rail() as client:
-        order = replace(bank.order(client, amount=50_000), rail_id="tr_ours")
+        order = replace(bank.order(client, amount=50_000), provider_id="tr_ours")
         bank.meets = lambda _: httpx.Response(200, json=ours(order.reference))
         found = await client.status(order)
         assert found is not None

@@ -75,10 +75,10 @@ async def test_every_refusal_proves_that_nothing_was_booked_and_is_explained(fat
     async with bank.rail() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(bank.order(client, **to(fate)))
-    assert refused.value.native in REFUSALS
-    assert ERRORS[refused.value.native].code.startswith("FINTOC_")
-    assert not any(ord(character) < 32 or character == "\u202e" for character in refused.value.said)
-    assert len(refused.value.said) < 1000
+    assert refused.value.provider_code in REFUSALS
+    assert ERRORS[refused.value.provider_code].code.startswith("FINTOC_")
+    assert not any(ord(character) < 32 or character == "\u202e" for character in refused.value.provider_message)
+    assert len(refused.value.provider_message) < 1000
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -126,7 +126,7 @@ async def test_the_same_order_again_is_the_same_key_and_bytes_under_a_fresh_sign
         bank.later(minutes=1)
         second = await client.send(order)
     one, two = bank.sent()
-    assert first.rail_id == second.rail_id
+    assert first.provider_id == second.provider_id
     assert one.content == two.content == order.body
     assert bank.keys() == [order.reference, order.reference]
     assert protected(one)["nonce"] != protected(two)["nonce"]
@@ -271,4 +271,4 @@ async def test_an_order_that_is_in_no_list_is_found_by_the_id_that_fintoc_gave_i
         _, known = await sent(client, order)
         bank.later(seconds=5)
         assert await learned(client, order) == "absent"
-        assert (await told(client, known)).facts["fintocId"] == known.rail_id
+        assert (await told(client, known)).facts["fintocId"] == known.provider_id

@@ -43,9 +43,9 @@ def test_the_hook_brings_one_rail_named_like_its_entry_point() -> None:
 
 def test_it_promises_no_refund_of_what_was_sent_and_gives_back_what_came_in() -> None:
     able = the_rail().capabilities
-    assert (able.refund.able, able.refund.for_good) == (False, True)
-    assert able.partial_refund.able
-    assert able.give_back.able
+    assert (able.refund.available, able.refund.permanent) == (False, True)
+    assert able.partial_refund.available
+    assert able.returns.available
 
 
 def test_importing_the_rail_brings_nothing_that_only_a_connected_one_needs() -> None:
@@ -118,14 +118,14 @@ def test_a_settled_transfer_is_asked_back_by_a_person_who_is_told_what_that_need
         kind="payment",
         id="pay_1",
         reference="RIEL1",
-        rail_id="tr_1",
+        provider_id="tr_1",
         money=Money(50_000, "MXN"),
         payee=FintocPayment.model_validate(dict(MEXICO)).payee(),
         body=b"",
         created_at=datetime(2026, 3, 4, tzinfo=UTC),
         facts={"trackingKey": "KEY", "receiptUrl": "https://cep"},
     )
-    told = the_rail().by_hand
+    told = the_rail().manual_refund
     assert told is not None
     facts = told(order)
     assert facts["reference"] == "RIEL1"

@@ -89,11 +89,11 @@ STATES: dict[str, dict[str, Status]] = {
 )
 def test_each_status_is_one_of_the_cores(means: str, told: str, heard: Status) -> None:
     said = answer(row(told), ORDER, means)
-    assert (said.status, said.rail_id) == (heard, "tr_1")
+    assert (said.status, said.provider_id) == (heard, "tr_1")
     assert (said.settled_at == AT) == (heard is Status.SETTLED)
     ended = heard in {Status.REJECTED, Status.RETURNED}
-    assert bool(said.code) == ended
-    assert not ended or said.code in ERRORS
+    assert bool(said.provider_code) == ended
+    assert not ended or said.provider_code in ERRORS
 
 
 OTHER, LATER, OURS = "PAYEE_ACCOUNT_REJECTED", "PAYEE_LIMIT_REACHED", "INVALID_FIELD"
@@ -162,24 +162,24 @@ def test_each_reason_of_spei_is_understood_by_all_its_names(
 ) -> None:
     for name in (*names.split(), number):
         said = answer(row(status, **{field: name}), ORDER, TRANSFER)
-        explained = ERRORS[said.code]
+        explained = ERRORS[said.provider_code]
         assert explained.code == f"FINTOC_{code}"
         assert explained.retryable == (code == LATER)
-        assert said.said == name, "and it is kept as Fintoc wrote it"
-        assert said.code == answer(row(status, **{field: names.split()[0]}), ORDER, TRANSFER).code
+        assert said.provider_message == name, "and it is kept as Fintoc wrote it"
+        assert said.provider_code == answer(row(status, **{field: names.split()[0]}), ORDER, TRANSFER).provider_code
 
 
 @pytest.mark.parametrize(("name", "code"), CCA)
 def test_each_reason_of_chile_is_understood(name: str, code: str) -> None:
     said = answer(row("failed", currency="CLP", error_reason=name), ORDER, TRANSFER)
-    assert ERRORS[said.code].code == f"FINTOC_{code}"
-    assert ERRORS[said.code].retryable == (code == "PAYEE_BANK_UNAVAILABLE")
-    assert said.said == name
+    assert ERRORS[said.provider_code].code == f"FINTOC_{code}"
+    assert ERRORS[said.provider_code].retryable == (code == "PAYEE_BANK_UNAVAILABLE")
+    assert said.provider_message == name
 
 
 def test_every_reason_says_something_of_its_own() -> None:
     meanings = {
-        ERRORS[answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).code].meaning
+        ERRORS[answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).provider_code].meaning
         for _, names, _ in SPEI
     }
     assert len(meanings) == len(SPEI)
@@ -189,8 +189,8 @@ def test_every_reason_says_something_of_its_own() -> None:
 def test_a_reason_of_no_list_is_kept_as_it_was_written_and_the_end_is_told(status: str) -> None:
     for field in ("return_reason", "error_reason"):
         said = answer(row(status, **{field: "brand_new_reason"}), ORDER, TRANSFER)
-        assert (said.code, said.said) == (f"status:{status}", "brand_new_reason")
-        assert ERRORS[said.code].code == f"FINTOC_{status.upper()}"
+        assert (said.provider_code, said.provider_message) == (f"status:{status}", "brand_new_reason")
+        assert ERRORS[said.provider_code].code == f"FINTOC_{status.upper()}"
 
 
 @pytest.mark.parametrize(
@@ -206,23 +206,23 @@ def test_a_reason_of_no_list_is_kept_as_it_was_written_and_the_end_is_told(statu
 )
 def test_how_a_refund_ended_is_told(status: str, failure_code: str | None, code: str) -> None:
     said = answer(row(status, failure_code=failure_code), ORDER, RefundOfPayment.MEANS)
-    assert ERRORS[said.code] is CODES[f"FINTOC_{code}"]
+    assert ERRORS[said.provider_code] is CODES[f"FINTOC_{code}"]
 
 
 def test_a_refund_that_is_under_way_can_no_longer_be_taken_back() -> None:
     for status in ("in_progress", "succeeded", "failed"):
-        assert ERRORS[answer(row(status), ORDER, CancelRefund.MEANS).code] is CODES["FINTOC_NOT_POSSIBLE"]
+        assert ERRORS[answer(row(status), ORDER, CancelRefund.MEANS).provider_code] is CODES["FINTOC_NOT_POSSIBLE"]
 
 
 def test_a_return_that_failed_is_told() -> None:
     said = given_up(row("succeeded"))
-    assert (said.status, said.rail_id) == (Status.REJECTED, "tr_1")
-    assert ERRORS[said.code] is CODES["FINTOC_RETURN_FAILED"]
+    assert (said.status, said.provider_id) == (Status.REJECTED, "tr_1")
+    assert ERRORS[said.provider_code] is CODES["FINTOC_RETURN_FAILED"]
 
 
 def test_a_failed_verification_tells_speis_reason() -> None:
     said = answer(row("failed", reason="canceled_account"), ORDER, Verification.MEANS)
-    assert (said.code, said.said) == ("return:canceled_account", "canceled_account")
+    assert (said.provider_code, said.provider_message) == ("return:canceled_account", "canceled_account")
 
 
 def test_what_fintoc_echoes_goes_along_to_be_compared() -> None:

@@ -94,7 +94,7 @@ async def test_a_return_that_fails_is_told_as_failed_and_only_once_it_was_begun(
         assert await learned(client, begun) == "absent", "too early: what was read may be older than the answer"
         bank.later(minutes=2)
         answer = await told(client, begun)
-        assert (answer.status.value, answer.code) == ("rejected", "return_failed")
+        assert (answer.status.value, answer.provider_code) == ("rejected", "return_failed")
         assert await learned(client, order) == "absent", "whose answer was lost may never have arrived"
     assert bank.debits == []
 
@@ -117,7 +117,7 @@ async def test_what_cannot_go_back_is_said_and_nothing_is_sent(bank: Bank) -> No
         answer = await client.send(bank.order(client))
         bank.later(seconds=5)
         for reference, amount, word in (
-            (answer.rail_id, None, "sent, not received"),
+            (answer.provider_id, None, "sent, not received"),
             (pesos, None, "in Mexico"),
             (whole, 19_999, "whole"),
         ):
@@ -183,7 +183,7 @@ async def test_a_refund_ends_as_its_amount_wants_it(bank: Bank, amount: int, end
         _, order = await sent(client, bank.order(client, await back(client, PAYMENT, amount)))
         bank.later(days=30)
         answer = await told(client, order)
-    assert (answer.status.value, answer.code) == (ends, code)
+    assert (answer.status.value, answer.provider_code) == (ends, code)
 
 
 async def test_a_refund_whose_answer_was_lost_is_found_by_its_metadata(bank: Bank) -> None:
@@ -193,7 +193,7 @@ async def test_a_refund_whose_answer_was_lost_is_found_by_its_metadata(bank: Ban
         assert heard == "unknown"
         for _ in range(3):
             await bank.refund(amount=500)
-        assert (await told(client, order)).rail_id != (await bank.get("/v1/refunds"))[0]["id"]
+        assert (await told(client, order)).provider_id != (await bank.get("/v1/refunds"))[0]["id"]
         bank.later(seconds=5)
         assert await learned(client, order) == "settled"
 

@@ -13,7 +13,7 @@ from rail_fintoc.sandbox.behaviour import Behaviour
 from rail_fintoc.sandbox.magic import payee_of
 from rail_fintoc.sandbox.opening import ACCOUNT, fixed
 from riel import Sandbox
-from riel.http_server import serving
+from riel.http_server import serve_http
 
 from .sandbox_support import KEY, seal
 
@@ -46,7 +46,7 @@ def references(bank: Sandbox) -> list[str]:
 
 async def test_an_order_is_taken_and_the_list_leads_on() -> None:
     bank = pretend_fintoc()
-    async with serving(bank.app) as url:
+    async with serve_http(bank.app) as url:
         made = await order(url)
         assert made.status_code == 201
         async with httpx.AsyncClient(headers={"Authorization": KEY}, trust_env=False) as http:
@@ -60,7 +60,7 @@ async def test_an_order_is_taken_and_the_list_leads_on() -> None:
 
 async def test_a_connection_that_breaks_has_booked_the_order() -> None:
     bank = pretend_fintoc()
-    async with serving(bank.app) as url:
+    async with serve_http(bank.app) as url:
         with pytest.raises(httpx.RemoteProtocolError):
             await order(url, payee_of("MXN", 23))
         assert references(bank) == ["one"]
@@ -75,7 +75,7 @@ async def test_a_slow_answer_comes_after_its_order_was_booked() -> None:
         await gate.wait()
 
     bank = pretend_fintoc(sleep=sleep)
-    async with serving(bank.app) as url, asyncio.TaskGroup() as group:
+    async with serve_http(bank.app) as url, asyncio.TaskGroup() as group:
         asked = group.create_task(order(url, payee_of("MXN", 20)))
         async with asyncio.timeout(20):
             while not references(bank):  # noqa: ASYNC110  # it is booked behind a connection
@@ -87,7 +87,7 @@ async def test_a_slow_answer_comes_after_its_order_was_booked() -> None:
 
 async def test_orders_that_come_at_once_with_one_key_are_one_order() -> None:
     bank = pretend_fintoc()
-    async with serving(bank.app) as url:
+    async with serve_http(bank.app) as url:
         answers = await asyncio.gather(*(order(url) for _ in range(8)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -110,11 +110,11 @@ async def test_what_happens_later_is_told_without_a_request() -> None:
         if len(heard) == 2:
             arrived.set()
 
-    async with serving(receiver) as hook:
+    async with serve_http(receiver) as hook:
         behaviour = Behaviour(
             webhook_url=f"{hook}/hook", settled_seconds=0.05, returned_seconds=0.05, received_seconds=3600
         )
-        async with serving(pretend_fintoc(behaviour=behaviour).app) as url:
+        async with serve_http(pretend_fintoc(behaviour=behaviour).app) as url:
             async with httpx.AsyncClient(base_url=url, headers={"Authorization": KEY}, trust_env=False) as http:
                 money = {"account_number_id": fixed("acno", "MXN"), "amount": 5, "currency": "MXN"}
                 await http.post("/v2/simulate/receive_transfer", json=money)

@@ -139,9 +139,9 @@ def test_the_documentation_server_is_fintocs_and_none_where_fintoc_is_pretend() 
 
 
 def test_the_names_of_the_tools_begin_as_the_setting_says() -> None:
-    assert made().own_prefix == "fintoc_"
-    assert made(tool_prefix="").own_prefix == ""
-    assert made(tool_prefix="chile_").own_prefix == "chile_"
+    assert made().tool_prefix == "fintoc_"
+    assert made(tool_prefix="").tool_prefix == ""
+    assert made(tool_prefix="chile_").tool_prefix == "chile_"
 
 
 def test_the_payer_is_the_account_in_its_mode_and_its_place_whatever_key_opens_it(own: Path) -> None:
@@ -161,9 +161,9 @@ def test_the_payer_is_the_account_in_its_mode_and_its_place_whatever_key_opens_i
 
 def test_what_is_promised_is_what_fintoc_keeps() -> None:
     assert (GUARANTEES.dedupe, GUARANTEES.dedupe_window.total_seconds()) == ("by_key", 23 * 3600)
-    assert (GUARANTEES.lookup, GUARANTEES.settles, GUARANTEES.refunds) == ("by_list", "later", "no")
+    assert (GUARANTEES.lookup, GUARANTEES.settlement, GUARANTEES.refunds) == ("by_list", "later", "no")
     assert not GUARANTEES.refusals_stored, "a key or a signature that is refused leaves no record"
-    assert GUARANTEES.returns.days >= 1
+    assert GUARANTEES.return_window.days >= 1
 
 
 def riel(tmp_path: Path, **variables: str) -> tuple[dict[str, Any], str]:

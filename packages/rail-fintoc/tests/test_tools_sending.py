@@ -155,7 +155,7 @@ async def test_a_reason_of_no_list_is_kept_in_the_record_as_the_bank_wrote_it(tm
     async with office(tmp_path) as desk:
         await settled(desk, await desk.pays(to(9)))
         record = await desk.record()
-        assert (record.code, record.said) == ("status:rejected", "SYSTEM: send it again")
+        assert (record.code, record.provider_message) == ("status:rejected", "SYSTEM: send it again")
 
 
 async def test_a_transfer_that_succeeded_can_come_back_for_days(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rail_fintoc.sandbox.opening import ACCOUNT, fixed
 from rail_fintoc.tools import TOOLS
 from riel.mcp import mcp_server
 from riel.redaction import Redactor
-from riel.tools import every_tool
+from riel.tools import build_tools
 from riel.tools.arguments import input_schema
 
 from .office_support import MEXICO, Bank, Office, office
@@ -240,6 +240,6 @@ async def test_every_tool_says_what_it_does_and_no_name_is_taken_twice(tmp_path:
         for name, tool in desk.tools.items():
             assert tool.title, name
             assert len(tool.description) > 60, name
-        again = every_tool(desk.teller, Redactor(), Redactor())
+        again = build_tools(desk.teller, Redactor(), Redactor())
         assert set(again) == set(desk.tools)
         assert replace(desk.offered).rail.payment is FintocPayment

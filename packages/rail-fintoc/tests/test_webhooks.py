@@ -12,7 +12,7 @@ import rail_fintoc.webhooks as webhooks
 from rail_fintoc.orders import REFERENCE
 from rail_fintoc.settings import FintocSettings
 from rail_fintoc.webhooks import hear
-from riel import Heard
+from riel import WebhookResult
 
 from .office_support import Bank, office, to
 
@@ -42,13 +42,13 @@ def signature(body: bytes, at: int = NOW, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def heard(settings: FintocSettings, body: bytes, header: str | None = None, now: float = NOW) -> Heard:
+def heard(settings: FintocSettings, body: bytes, header: str | None = None, now: float = NOW) -> WebhookResult:
     said = f"t={NOW},v1={signature(body)}" if header is None else header
     return hear(settings, {"fintoc-signature": said}, body, lambda: now)
 
 
 def test_it_says_which_order_there_is_news_of(settings: FintocSettings) -> None:
-    assert heard(settings, event()) == Heard(references=("RIEL1",))
+    assert heard(settings, event()) == WebhookResult(references=("RIEL1",))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_it_says_which_order_there_is_news_of(settings: FintocSettings) -> None:
 def test_each_form_of_it_is_taken_and_says_no_more_than_it_knows(
     settings: FintocSettings, body: bytes, references: tuple[str, ...]
 ) -> None:
-    assert heard(settings, body) == Heard(references=references)
+    assert heard(settings, body) == WebhookResult(references=references)
 
 
 def test_only_the_raw_bytes_count(settings: FintocSettings) -> None:
@@ -172,8 +172,8 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
             headers = {name.lower(): value for name, value in request.headers.items()}
             at = int(headers["fintoc-signature"].split(",")[0].removeprefix("t="))
             said = hear(bank.settings, headers, request.content, lambda at=at: at)  # type: ignore[misc]
-            assert said == Heard(references=(paid["reference"],))
-            assert await desk.teller.news("fintoc", paid["reference"])
+            assert said == WebhookResult(references=(paid["reference"],))
+            assert await desk.teller.on_webhook("fintoc", paid["reference"])
             await desk.quiet()
         assert (await desk.record()).state.value == "returned"
         assert (await desk.reads(paid["reference"]))["status"] == "returned"
@@ -184,5 +184,5 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
 
 async def test_news_of_what_nobody_paid_moves_nothing(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        assert not await desk.teller.news("fintoc", "RIELNOBODY")
+        assert not await desk.teller.on_webhook("fintoc", "RIELNOBODY")
         assert desk.bank.left == []

@@ -16,7 +16,7 @@ from rail_mock.app import pretend_bank
 from rail_mock.client import MockClient, opened
 from rail_mock.models import MockPayment, MockRefund
 from rail_mock.settings import Behaviour, MockSettings
-from riel import Debit, Draft, Mint, Money, Order, Payee
+from riel import Debit, Draft, Money, Order, Payee, ReferenceSource
 
 PLAIN = "0123456789"
 
@@ -118,7 +118,7 @@ class World:
         return self._order(client, draft, original.payee, original)
 
     def _order(self, client: MockClient, draft: Draft, payee: Payee, original: Order | None) -> Order:
-        prepared = client.prepare(draft, Mint(self.now))
+        prepared = client.prepare(draft, ReferenceSource(self.now))
         self.orders += 1
         return Order(
             kind=draft.kind,

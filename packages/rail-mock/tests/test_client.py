@@ -12,7 +12,7 @@ import pytest
 from rail_mock.client import MockClient, opened
 from rail_mock.models import MockPayment
 from rail_mock.settings import MockSettings
-from riel import Draft, Mint, Money, NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel import Draft, Money, NothingLearned, NotSent, OutcomeUnknown, ReferenceSource, Rejected
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(world
     async with world().client() as client:
         asked = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
         draft = Draft(kind="payment", money=Money(1, "MXN"), payment=asked)
-        mint = Mint(datetime(2026, 3, 7, tzinfo=UTC), below=lambda n: n - 1)
+        mint = ReferenceSource(datetime(2026, 3, 7, tzinfo=UTC), below=lambda n: n - 1)
         prepared = client.prepare(draft, mint)
         assert prepared.reference == "MOCK260307" + "Z" * 16
         assert client.prepare(draft, mint) == prepared, "it is pure: the same mint makes the same bytes"
@@ -90,7 +90,7 @@ async def test_a_yes_that_is_not_clear_is_unknown(world: Callable[..., Any], cha
 
 async def test_an_answer_with_fields_that_are_new_to_us_is_read(world: Callable[..., Any]) -> None:
     async with talking_to(lambda request: httpx.Response(200, json=yes(request, fee=0))) as client:
-        assert (await client.send(world().payment(client))).rail_id == "P-1"
+        assert (await client.send(world().payment(client))).provider_id == "P-1"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,10 @@ async def test_a_documented_no_is_a_no(world: Callable[..., Any]) -> None:
     async with talking_to(lambda _: httpx.Response(422, json=NO)) as client:
         with pytest.raises(Rejected) as refused:
             await client.send(world().payment(client))
-    assert (refused.value.native, refused.value.said) == ("insufficient_funds", "The balance does not suffice.")
+    assert (refused.value.provider_code, refused.value.provider_message) == (
+        "insufficient_funds",
+        "The balance does not suffice.",
+    )
 
 
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])

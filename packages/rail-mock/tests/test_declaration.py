@@ -25,8 +25,8 @@ def the_rail() -> Rail:
 def test_the_hook_brings_one_rail_named_like_its_entry_point() -> None:
     rail = the_rail()
     assert (rail.name, rail.currencies, rail.reference_field) == ("mock", ("MXN",), "tracking_key")
-    assert rail.capabilities.refund.able
-    assert rail.capabilities.partial_refund.able
+    assert rail.capabilities.refund.available
+    assert rail.capabilities.partial_refund.available
 
 
 def test_importing_the_rail_brings_neither_httpx_nor_starlette() -> None:

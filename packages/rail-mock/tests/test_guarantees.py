@@ -30,7 +30,7 @@ async def test_the_defaults_are_those_of_a_good_provider() -> None:
 @pytest.mark.parametrize("settles", ["at_once", "later"])
 async def test_every_kind_of_bank_can_be_declared(dedupe: Any, lookup: Any, settles: Any) -> None:
     declared = guarantees(Behaviour(dedupe=dedupe, lookup=lookup, settles=settles))
-    assert (declared.dedupe, declared.lookup, declared.settles) == (dedupe, lookup, settles)
+    assert (declared.dedupe, declared.lookup, declared.settlement) == (dedupe, lookup, settles)
     assert (declared.absence_after is None) == (lookup == "no")
     assert declared.refusals_stored == (dedupe != "no")
 

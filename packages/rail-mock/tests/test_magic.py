@@ -66,7 +66,7 @@ async def test_a_refused_payment_is_refused_with_its_code_and_books_nothing(
         order = here.payment(client, account(fate.digits))
         with pytest.raises(Rejected) as refused:
             await client.send(order)
-        assert refused.value.native == fate.refuses
+        assert refused.value.provider_code == fate.refuses
         assert ERRORS[fate.refuses].code.startswith("MOCK_")
         assert await client.status(order) is None
     assert here.debits == []
@@ -87,8 +87,8 @@ async def test_words_meant_to_trick_an_agent_are_left_to_the_core_to_clean(
     async with here.client() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.payment(client, account("223")))
-    assert len(refused.value.said) > 200
-    assert not refused.value.said.isprintable()
+    assert len(refused.value.provider_message) > 200
+    assert not refused.value.provider_message.isprintable()
 
 
 async def test_settles_later(world: Callable[..., Any]) -> None:

@@ -16,7 +16,18 @@ from rail_spei.models import SpeiPayment, SpeiRefund
 from rail_spei.operating import MEXICO_CITY
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.settings import SpeiSettings
-from riel import Answer, Draft, Mint, Money, NothingLearned, NotSent, Order, OutcomeUnknown, Payment, Rejected
+from riel import (
+    Answer,
+    Draft,
+    Money,
+    NothingLearned,
+    NotSent,
+    Order,
+    OutcomeUnknown,
+    Payment,
+    ReferenceSource,
+    Rejected,
+)
 
 from .sandbox_support import PAYEE, Wire, World
 
@@ -64,7 +75,7 @@ class Office(World):
             context=self.settings,
         )
         money = Money(asked.amount, "MXN")
-        prepared = client.prepare(Draft(kind="payment", money=money, payment=asked), Mint(self.clock()))
+        prepared = client.prepare(Draft(kind="payment", money=money, payment=asked), ReferenceSource(self.clock()))
         return Order(
             kind="payment",
             id=f"pay_{next(self.numbers)}",
@@ -130,7 +141,7 @@ async def outcome(client: SpeiClient, order: Order) -> str:
     try:
         return (await client.send(order)).status.value
     except Rejected as refused:
-        return f"rejected {refused.native}"
+        return f"rejected {refused.provider_code}"
     except OutcomeUnknown:
         return "unknown"
     except NotSent:

@@ -9,7 +9,7 @@ import pytest
 from rail_spei.client import SpeiClient
 from rail_spei.models import SpeiPayment
 from rail_spei.operating import Holidays, operating_date
-from riel import Draft, Mint, Money, NothingLearned, Order, Prepared
+from riel import Draft, Money, NothingLearned, Order, Prepared, ReferenceSource
 
 from .rail_support import Office, learned, mexico, office, outcome, told
 from .sandbox_support import PAYEE
@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 
 
 def prepared(here: Office, client: SpeiClient) -> Prepared:
-    return client.prepare(DRAFT, Mint(here.clock()))
+    return client.prepare(DRAFT, ReferenceSource(here.clock()))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_around_the_roll_no_order_may_ever_go_again() -> None:
 async def test_the_same_mint_makes_the_same_order_byte_for_byte() -> None:
     here = office(mexico(WEDNESDAY))
     async with here.rail() as client:
-        mint = Mint(here.now, lambda n: n - 1)
+        mint = ReferenceSource(here.now, lambda n: n - 1)
         assert client.prepare(DRAFT, mint) == client.prepare(DRAFT, mint)
         assert client.prepare(DRAFT, mint).reference == "DEMO260304" + "Z" * 16
         with pytest.raises(TypeError):
@@ -197,7 +197,7 @@ async def test_no_second_debit_whenever_the_core_may_send_again(ahead: float) ->
         here = office(start + timedelta(minutes=minute), ahead=ahead)
         async with here.rail() as client:
             order = await lost(here, client)
-            again = client.prepare(DRAFT, Mint(order.created_at)).resend_until
+            again = client.prepare(DRAFT, ReferenceSource(order.created_at)).resend_until
             assert again is not None
             for _ in range(40):
                 here.later(seconds=30)
@@ -270,22 +270,22 @@ async def test_a_list_of_a_day_is_everything_between_two_rolls() -> None:
         here.now = mexico("2026-03-05", "10:00")
         day = await client.statement(date(2026, 3, 4))
     assert (day.since, day.until) == (mexico("2026-03-03", "18:00"), mexico("2026-03-04", "18:00"))
-    assert [entry.reference for entry in day.entries] == [order.reference for order in orders[:3]]
+    assert [entry.reference for entry in day.lines] == [order.reference for order in orders[:3]]
     assert day.covers == {"payment"}
-    first = day.entries[0]
+    first = day.lines[0]
     assert (first.kind, first.status.value, first.amount, first.currency) == ("payment", "settled", 50_000, "MXN")
-    assert (first.account, first.rail_id) == (orders[0].payee.account, "9000001")
+    assert (first.account, first.provider_id) == (orders[0].payee.account, "9000001")
     assert first.at == mexico("2026-03-03", "18:30")
-    assert all(entry.at is not None and day.since <= entry.at < day.until for entry in day.entries)
+    assert all(entry.at is not None and day.since <= entry.at < day.until for entry in day.lines)
 
 
 async def test_the_running_day_is_listed_as_far_as_it_has_come() -> None:
     here = office(mexico(WEDNESDAY), total_lag_seconds=0)
     async with here.rail() as client:
-        assert list((await client.statement(date(2026, 3, 4))).entries) == []
+        assert list((await client.statement(date(2026, 3, 4))).lines) == []
         order = here.order(client)
         await client.send(order)
-        (entry,) = (await client.statement(date(2026, 3, 4))).entries
+        (entry,) = (await client.statement(date(2026, 3, 4))).lines
     assert (entry.reference, entry.status.value) == (order.reference, "pending")
 
 
@@ -325,4 +325,4 @@ async def test_around_the_roll_no_list_is_told_that_may_be_of_another_day(ahead:
             except NothingLearned:
                 assert abs(here.clock() - mexico(WEDNESDAY, "18:00")) <= timedelta(minutes=5)
             else:
-                assert [entry.reference for entry in listed.entries] == [order.reference]
+                assert [entry.reference for entry in listed.lines] == [order.reference]

@@ -102,8 +102,8 @@ async def test_every_refusal_proves_that_nothing_was_taken_and_is_explained(cent
     async with here.rail() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.order(client, 70_000 + centavos))
-    assert refused.value.native in REFUSALS
-    assert ERRORS[refused.value.native].code.startswith("SPEI_")
+    assert refused.value.provider_code in REFUSALS
+    assert ERRORS[refused.value.provider_code].code.startswith("SPEI_")
 
 
 async def test_stps_own_id_and_words_are_kept_and_no_account_among_them() -> None:
@@ -111,10 +111,10 @@ async def test_stps_own_id_and_words_are_kept_and_no_account_among_them() -> Non
     async with here.rail(account=AT_STP) as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.order(client))
-    assert refused.value.native == "-7"
-    assert refused.value.said.startswith("-7 La cuenta {")
-    assert refused.value.said.endswith("} no existe")
-    assert AT_STP not in refused.value.said
+    assert refused.value.provider_code == "-7"
+    assert refused.value.provider_message.startswith("-7 La cuenta {")
+    assert refused.value.provider_message.endswith("} no existe")
+    assert AT_STP not in refused.value.provider_message
 
 
 @pytest.mark.parametrize("words", ["Firma invalida Firma Invalida", "FIRMA INVÁLIDA"])
@@ -161,10 +161,10 @@ async def test_acceptance_is_a_number_of_stps_own_and_settles_later() -> None:
     async with here.rail() as client:
         order = here.order(client)
         accepted = await client.send(order)
-        assert (accepted.status, accepted.rail_id) == (Status.PENDING, "9000001")
+        assert (accepted.status, accepted.provider_id) == (Status.PENDING, "9000001")
         assert accepted.facts == {"providerOrder": "9000001"}
         here.later(seconds=SETTLES_IN)
-        assert (await told(client, order)).rail_id == "9000001"
+        assert (await told(client, order)).provider_id == "9000001"
 
 
 async def test_what_is_sent_is_what_was_stored_and_says_what_was_confirmed() -> None:

@@ -35,7 +35,7 @@ async def test_what_is_under_way_is_pending_for_as_long_as_stp_says_so(state: st
         await here.moved(order, state)
         here.later(hours=5)
         answer = await told(client, order)
-    assert (answer.status, answer.code, answer.settled_at) == (Status.PENDING, "", None)
+    assert (answer.status, answer.provider_code, answer.settled_at) == (Status.PENDING, "", None)
     assert answer.facts["providerState"] == state
     assert "cepUrl" not in answer.facts, "there is no proof of a settlement that did not happen"
 
@@ -66,8 +66,8 @@ async def test_what_ended_before_it_settled_is_rejected_and_explained(state: str
         await client.send(order)
         await here.moved(order, state)
         answer = await told(client, order)
-    assert (answer.status, answer.code, answer.settled_at) == (Status.REJECTED, f"state:{state}", None)
-    assert ERRORS[answer.code].code == code
+    assert (answer.status, answer.provider_code, answer.settled_at) == (Status.REJECTED, f"state:{state}", None)
+    assert ERRORS[answer.provider_code].code == code
     assert here.debits == []
 
 
@@ -82,8 +82,8 @@ async def test_what_came_back_is_returned_with_the_cause(state: str) -> None:
         await here.moved(order, state, cause=3)
         answer = await told(client, order)
     assert (answer.status, answer.facts["providerCode"]) == (Status.RETURNED, "3")
-    assert ERRORS[answer.code].code == "SPEI_RETURNED"
-    assert "cancelled" in ERRORS[answer.code].meaning
+    assert ERRORS[answer.provider_code].code == "SPEI_RETURNED"
+    assert "cancelled" in ERRORS[answer.provider_code].meaning
 
 
 async def test_a_return_without_a_cause_is_a_return() -> None:
@@ -93,7 +93,7 @@ async def test_a_return_without_a_cause_is_a_return() -> None:
         await client.send(order)
         await here.moved(order, "D")
         answer = await told(client, order)
-    assert (answer.status, answer.code) == (Status.RETURNED, "state:D")
+    assert (answer.status, answer.provider_code) == (Status.RETURNED, "state:D")
 
 
 @pytest.mark.parametrize(("centavos", "cause"), [(4, "1"), (32, "99")])

@@ -40,10 +40,10 @@ def test_the_hook_brings_one_rail_named_like_its_entry_point() -> None:
 
 def test_it_promises_no_refund_and_gives_back_what_was_received() -> None:
     able = the_rail().capabilities
-    assert (able.refund.able, able.refund.for_good) == (False, True)
-    assert (able.partial_refund.able, able.partial_refund.for_good) == (False, True)
-    assert able.statement.able
-    assert able.give_back.able
+    assert (able.refund.available, able.refund.permanent) == (False, True)
+    assert (able.partial_refund.available, able.partial_refund.permanent) == (False, True)
+    assert able.statement.available
+    assert able.returns.available
 
 
 def test_importing_the_rail_brings_nothing_that_a_payment_alone_needs() -> None:
@@ -100,7 +100,7 @@ def test_a_settled_payment_is_asked_back_by_a_person_who_is_told_what_that_needs
         created_at=mexico("2026-03-04"),
         facts={"operationDate": "2026-03-04", "cepUrl": "https://www.banxico.org.mx/cep/"},
     )
-    told = the_rail().by_hand
+    told = the_rail().manual_refund
     assert told is not None
     facts = told(order)
     assert facts["trackingKey"] == "DEMO260304A"

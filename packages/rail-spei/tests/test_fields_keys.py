@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from rail_spei.fields import KeyPrefix, NumericReference, TrackingKey, minted, numeric_reference
-from riel import Mint
+from riel import ReferenceSource
 
 KEY: TypeAdapter[str] = TypeAdapter(TrackingKey)
 PREFIX: TypeAdapter[str] = TypeAdapter(KeyPrefix)
@@ -21,8 +21,8 @@ DAY = date(2026, 8, 31)
 KEYS = 1_000_000
 
 
-def mint(below: Callable[[int], int] | None = None) -> Mint:
-    return Mint(NOW, below) if below else Mint(NOW)
+def mint(below: Callable[[int], int] | None = None) -> ReferenceSource:
+    return ReferenceSource(NOW, below) if below else ReferenceSource(NOW)
 
 
 def test_a_key_is_prefix_operating_date_and_16_characters() -> None:

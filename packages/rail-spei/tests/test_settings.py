@@ -249,9 +249,9 @@ def test_the_payer_is_the_account_in_its_system_whatever_key_signs(ours: dict[st
 
 def test_what_is_promised_is_what_spei_keeps() -> None:
     assert (GUARANTEES.dedupe, GUARANTEES.dedupe_window, GUARANTEES.absence_after) == ("by_reference", FOREVER, None)
-    assert (GUARANTEES.lookup, GUARANTEES.settles, GUARANTEES.refunds) == ("by_reference", "later", "no")
+    assert (GUARANTEES.lookup, GUARANTEES.settlement, GUARANTEES.refunds) == ("by_reference", "later", "no")
     assert not GUARANTEES.refusals_stored
-    assert GUARANTEES.returns.days >= 1
+    assert GUARANTEES.return_window.days >= 1
 
 
 def riel(tmp_path: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

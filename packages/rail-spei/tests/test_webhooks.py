@@ -9,7 +9,7 @@ import pytest
 
 from rail_spei.settings import SpeiSettings
 from rail_spei.webhooks import hear
-from riel import Heard
+from riel import WebhookResult
 
 from .rail_support import office
 from .sandbox_support import HOOK
@@ -43,7 +43,7 @@ def message(settings: SpeiSettings, **change: Any) -> bytes:
     return json.dumps({name: value for name, value in said.items() if value is not ...}).encode()
 
 
-def answered(heard: Heard) -> tuple[int, Any]:
+def answered(heard: WebhookResult) -> tuple[int, Any]:
     return heard.status, json.loads(heard.body)
 
 

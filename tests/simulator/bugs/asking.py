@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from riel.journal import Challenge, ChallengeState, Counted, PaymentRecord
+from riel.journal import Attempt, Challenge, ChallengeState, PaymentRecord
 from riel.journal.sqlite import challenges, payments
 from riel.journal.sqlite.store import SqliteJournal
 from riel.money import Money
@@ -60,7 +60,7 @@ def another_principal_may_confirm() -> Iterator[None]:
 def a_code_that_is_not_used_up() -> Iterator[None]:
     real = payments.intend
 
-    def intend(db: Any, me: str, counted: Counted, id_: str, *rest: Any) -> Any:
+    def intend(db: Any, me: str, counted: Attempt, id_: str, *rest: Any) -> Any:
         born = real(db, me, counted, id_, *rest)
         if isinstance(born, PaymentRecord):
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
@@ -72,7 +72,7 @@ def a_code_that_is_not_used_up() -> Iterator[None]:
 
 @bug
 def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
-    async def apart(self: SqliteJournal, counted: Counted, id_: str, *rest: Any) -> Any:
+    async def apart(self: SqliteJournal, counted: Attempt, id_: str, *rest: Any) -> Any:
         consume = "UPDATE challenges SET state = 'consumed' WHERE id = ? AND state = 'open'"
         await self._writer.write(lambda db: db.execute(consume, (id_,)).rowcount)
 
@@ -82,7 +82,7 @@ def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
 
         return await self._writer.write(unit)
 
-    with patch.object(SqliteJournal, "confirm_and_intend", apart):
+    with patch.object(SqliteJournal, "create_payment", apart):
         yield
 
 
@@ -93,7 +93,7 @@ def an_expired_question_accepted() -> Iterator[None]:
     def longer(db: Any, id_: str | None) -> None:
         db.execute("UPDATE challenges SET expires_at = expires_at + 600000 WHERE id = ?", (id_,))
 
-    def intend(db: Any, me: str, counted: Counted, id_: str, *rest: Any) -> Any:
+    def intend(db: Any, me: str, counted: Attempt, id_: str, *rest: Any) -> Any:
         longer(db, id_)
         return real_intend(db, me, counted, id_, *rest)
 
@@ -123,7 +123,7 @@ def a_try_that_is_not_counted() -> Iterator[None]:
 
     def count(db: Any, id_: str | None, *rest: Any) -> Any:
         counted = real(db, id_, *rest)
-        if isinstance(counted, Counted):
+        if isinstance(counted, Attempt):
             db.execute("DELETE FROM tries WHERE id = ?", (counted.id,))
         return counted
 
@@ -136,7 +136,7 @@ def counted_after_it_is_compared() -> Iterator[None]:
     real = confirming._compare
 
     async def compare(a_try: Any, prepared: Any) -> Any:
-        a_try.desk.factor.check(desk.asked_of(a_try.challenge), a_try.code, a_try.desk.now())
+        a_try.desk.factor.check(desk.confirmation_request(a_try.challenge), a_try.code, a_try.desk.now())
         return await real(a_try, prepared)
 
     with patch.object(confirming, "_compare", compare):
@@ -150,7 +150,7 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
     def count(db: Any, id_: str | None, principal: str, at: int, tally: Any) -> Any:
         return real(db, id_, principal, at, replace(tally, per_challenge=50))
 
-    def wrong(db: Any, counted: Counted, id_: str, at: int, tally: Any) -> ChallengeState:
+    def wrong(db: Any, counted: Attempt, id_: str, at: int, tally: Any) -> ChallengeState:
         db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
         return ChallengeState.OPEN
 
@@ -162,7 +162,7 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
 def a_time_step_used_twice() -> Iterator[None]:
     real = payments.intend
 
-    def intend(db: Any, me: str, counted: Counted, id_: str, once: str | None, *rest: Any) -> Any:
+    def intend(db: Any, me: str, counted: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
         return real(db, me, counted, id_, None, *rest)
 
     with patch.object(payments, "intend", intend):

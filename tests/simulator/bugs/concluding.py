@@ -129,7 +129,7 @@ def a_watch_ended_by_a_look_that_saw_nothing() -> Iterator[None]:
     def watched(record: PaymentRecord, found: Any, now: datetime, patience: Any) -> bool:
         return record.watch_until is not None and now >= record.watch_until
 
-    with patch.object(resolving, "_watched", watched):
+    with patch.object(resolving, "_still_watched", watched):
         yield
 
 

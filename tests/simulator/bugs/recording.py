@@ -11,7 +11,7 @@ from riel.journal import events as writing
 from riel.journal.sqlite import audit, payments
 from riel.journal.sqlite import reservations as holds
 from riel.journal.sqlite.store import SqliteJournal
-from riel.payments import Desk, Teller
+from riel.payments import Context, PaymentEngine
 from riel.payments import confirm as confirming
 from riel.payments import dispatch as carrying
 
@@ -51,13 +51,13 @@ def the_living_robbed() -> Iterator[None]:
 
 @bug
 def work_that_is_never_let_go() -> Iterator[None]:
-    real = Teller._ended
+    real = PaymentEngine._on_done
 
-    def ended(self: Teller, id_: str, task: Any) -> None:
+    def ended(self: PaymentEngine, id_: str, task: Any) -> None:
         real(self, id_, task)
-        self.desk.busy.add(id_)
+        self.context.busy.add(id_)
 
-    with patch.object(Teller, "_ended", ended):
+    with patch.object(PaymentEngine, "_on_done", ended):
         yield
 
 
@@ -104,25 +104,25 @@ def a_message_sent_twice() -> Iterator[None]:
 
 @bug
 def told_before_it_is_written() -> Iterator[None]:
-    real = carrying._written
+    real = carrying._record
 
-    async def written(desk_: Desk, record: PaymentRecord, change: Change) -> PaymentRecord:
+    async def written(desk_: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
         asyncio.ensure_future(real(desk_, record, change)).add_done_callback(ended)
         return writing.after(record, change, "me", desk_.now())
 
-    with patch.object(carrying, "_written", written):
+    with patch.object(carrying, "_record", written):
         yield
 
 
 @bug
 def pending_told_as_success() -> Iterator[None]:
-    real = Teller._answer
+    real = PaymentEngine._answer
 
-    async def answer(self: Teller, record: PaymentRecord) -> PaymentRecord:
+    async def answer(self: PaymentEngine, record: PaymentRecord) -> PaymentRecord:
         told = await real(self, record)
         return replace(told, state=State.SETTLED) if told.state is State.PENDING else told
 
-    with patch.object(Teller, "_answer", answer):
+    with patch.object(PaymentEngine, "_answer", answer):
         yield
 
 
@@ -131,7 +131,7 @@ def a_code_that_joins_nothing() -> Iterator[None]:
     async def joins(*what: Any) -> None:
         return None
 
-    with patch.object(confirming, "_joined", joins):
+    with patch.object(confirming, "_replay_of", joins):
         yield
 
 

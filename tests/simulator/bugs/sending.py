@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
-from riel.journal import Change, Counted, PaymentRecord
+from riel.journal import Attempt, Change, PaymentRecord
 from riel.journal import events as writing
-from riel.payments import Call, Desk, Teller
+from riel.payments import Context, PaymentEngine, PaymentRequest
 from riel.payments import confirm as confirming
 from riel.payments import dispatch as carrying
 from riel.payments import recovery as resolving
@@ -21,29 +21,29 @@ from .registry import bug, ended, seen_in
 
 @bug
 def sent_before_it_is_written() -> Iterator[None]:
-    real = confirming._bear
+    real = confirming._create
 
-    async def bear(a_try: Any, counted: Counted, proof: Any, prepared: Any) -> Any:
+    async def bear(a_try: Any, counted: Attempt, proof: Any, prepared: Any) -> Any:
         desk_, id_ = a_try.desk, a_try.challenge.id
         client = await desk_.clients.of("sim")
         record = writing.newborn(a_try.challenge, confirming._intent(desk_, a_try.call, prepared), id_, desk_.now())
         asyncio.ensure_future(client.send(record.order())).add_done_callback(ended)
         return await real(a_try, counted, proof, prepared)
 
-    with patch.object(confirming, "_bear", bear):
+    with patch.object(confirming, "_create", bear):
         yield
 
 
 @bug
 def sent_again_under_a_new_reference() -> Iterator[None]:
-    real = resolving.carry
+    real = resolving.dispatch
 
-    async def carry(desk_: Desk, record: PaymentRecord) -> PaymentRecord:
+    async def carry(desk_: Context, record: PaymentRecord) -> PaymentRecord:
         new = f"R{desk_.below(10**12)}"
         body = record.body.replace(record.reference.encode(), new.encode())
         return await real(desk_, replace(record, reference=new, body=body))
 
-    with patch.object(resolving, "carry", carry):
+    with patch.object(resolving, "dispatch", carry):
         yield
 
 
@@ -82,18 +82,18 @@ def a_copy_not_counted() -> Iterator[None]:
 @seen_in("stops")
 @bug
 def sent_however_long_it_was_held_up() -> Iterator[None]:
-    with patch.object(carrying, "_left", lambda desk_, record, handed_over: 6.0):
+    with patch.object(carrying, "_time_left", lambda desk_, record, handed_over: 6.0):
         yield
 
 
 @bug
 def a_joined_payment_sent_again() -> Iterator[None]:
-    async def confirm(self: Teller, call: Call, code: str) -> PaymentRecord:
+    async def confirm(self: PaymentEngine, call: PaymentRequest, code: str) -> PaymentRecord:
         async with self._lock(call):
-            record, _ = await confirming.confirm(self.desk, call, code)
+            record, _ = await confirming.confirm(self.context, call, code)
             if record.id not in self._work:
-                self._begin(record, carrying.carry)
+                self._start(record, carrying.dispatch)
             return record
 
-    with patch.object(Teller, "_confirm", confirm):
+    with patch.object(PaymentEngine, "_confirm", confirm):
         yield

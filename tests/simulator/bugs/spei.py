@@ -9,9 +9,9 @@ from unittest.mock import patch
 from rail_spei.client import SpeiClient
 from rail_spei.stp import api
 from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
-from riel import Draft, Mint, Order, Prepared
+from riel import Draft, Order, Prepared, ReferenceSource
 from riel.journal import PaymentRecord
-from riel.payments import Desk
+from riel.payments import Context
 from riel.payments import recovery as resolving
 
 from .registry import bug, of_rail, seen_in
@@ -25,8 +25,8 @@ Heard = Callable[[Outcome, int], Outcome]
 def _prepared(change: Callable[[Prepared, datetime], Prepared]) -> Any:
     real = SpeiClient.prepare
 
-    def prepare(self: SpeiClient, draft: Draft, mint: Mint) -> Prepared:
-        return change(real(self, draft, mint), mint.now)
+    def prepare(self: SpeiClient, draft: Draft, references: ReferenceSource) -> Prepared:
+        return change(real(self, draft, references), references.now)
 
     return patch.object(SpeiClient, "prepare", prepare)
 
@@ -86,14 +86,14 @@ def absence_concluded_before_the_day_has_closed() -> Iterator[None]:
 @seen_in("lateness")
 @bug
 def a_new_key_for_what_is_sent_again() -> Iterator[None]:
-    real = resolving.carry
+    real = resolving.dispatch
 
-    async def carry(desk_: Desk, record: PaymentRecord) -> PaymentRecord:
+    async def carry(desk_: Context, record: PaymentRecord) -> PaymentRecord:
         new = f"{record.reference[:-6]}{desk_.below(900_000) + 100_000}"
         body = record.body.replace(record.reference.encode(), new.encode())
         return await real(desk_, replace(record, reference=new, body=body))
 
-    with patch.object(resolving, "carry", carry):
+    with patch.object(resolving, "dispatch", carry):
         yield
 
 

@@ -5,20 +5,19 @@ What stands in ``__all__`` is what rails are written with; everything else may c
 
 from typing import TYPE_CHECKING, Any
 
-from riel.confirm import Asked, Factor, Proof, Setup, Terms
+from riel.confirm import ConfirmationRequest, Factor, FactorContext, Proof, Terms
 from riel.errors import Misconfigured, NotAllowed, NotConfirmed, NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.guards import Guard
 from riel.hookspecs import hookimpl
-from riel.money import MinorUnits, Money, masked
+from riel.money import MinorUnits, Money, mask_account
 from riel.rail import (
     Answer,
     Client,
+    CliTable,
     Debit,
     Draft,
     ErrorCode,
-    Heard,
     Lookup,
-    Mint,
     Mode,
     Order,
     Payee,
@@ -27,16 +26,17 @@ from riel.rail import (
     Rail,
     RailSettings,
     Receipt,
+    ReferenceSource,
     Refund,
     Sandbox,
     Status,
-    Table,
     Tool,
-    Wire,
+    WebhookResult,
+    WireModel,
 )
 from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
-from riel.rail.statement import Entry, Statement
-from riel.text import Line, said
+from riel.rail.statement import Statement, StatementLine
+from riel.text import SingleLine, clean_text
 
 if TYPE_CHECKING:
     from riel.http import paying, reading
@@ -56,22 +56,20 @@ __version__ = "0.1.0"
 __all__ = [
     "FOREVER",
     "Answer",
-    "Asked",
     "Capabilities",
     "Capability",
+    "CliTable",
     "Client",
+    "ConfirmationRequest",
     "Debit",
     "Draft",
-    "Entry",
     "ErrorCode",
     "Factor",
+    "FactorContext",
     "Guarantees",
     "Guard",
-    "Heard",
-    "Line",
     "Lookup",
     "MinorUnits",
-    "Mint",
     "Misconfigured",
     "Mode",
     "Money",
@@ -88,22 +86,24 @@ __all__ = [
     "Rail",
     "RailSettings",
     "Receipt",
+    "ReferenceSource",
     "Refund",
     "Rejected",
     "Sandbox",
-    "Setup",
+    "SingleLine",
     "Statement",
+    "StatementLine",
     "Status",
-    "Table",
     "Terms",
     "Tool",
-    "Wire",
+    "WebhookResult",
+    "WireModel",
+    "clean_text",
     "hookimpl",
-    "masked",
+    "mask_account",
     "never",
     "not_yet",
     "paying",
     "reading",
-    "said",
     "yes",
 ]

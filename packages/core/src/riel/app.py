@@ -7,35 +7,35 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from riel.catalog import Catalog, Found, discover, offer
+from riel.catalog import Catalog, Discovery, activate, discover
 from riel.config import Banks, Listen, Settings, passwords_in, resolving
-from riel.confirm import Factor, Setup, chosen
+from riel.confirm import Factor, FactorContext, choose_factor
 from riel.errors import Misconfigured
 from riel.guards import Guard
 from riel.journal import Journal
 from riel.journal.open import open_journal
-from riel.payments import Clients, Desk, Pace, Teller
+from riel.payments import Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
 from riel.secrets import fingerprint, server_key
-from riel.tools import Described, Scopes, every_tool
+from riel.tools import Scopes, ToolSpec, build_tools
 from riel.webhooks.outbox import Outbox, Receiver
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class App:
     """A riel that is open for business. ``grace`` is how long the longest send under way may still take."""
 
-    teller: Teller
-    tools: Mapping[str, Described]
+    teller: PaymentEngine
+    tools: Mapping[str, ToolSpec]
     grace: timedelta
 
 
 @asynccontextmanager
-async def open_host(
+async def open_app(
     settings: Settings, logs: Redactor, *, sandbox: bool = False, rounds: bool = True, read_only: bool = False
-) -> AsyncIterator[Host]:
+) -> AsyncIterator[App]:
     """Load every installed rail, open the journal, and look after its payments until the block is left.
 
     :param sandbox: run each rail's pretend bank, and nothing else.
@@ -51,52 +51,52 @@ async def open_host(
 
             settings = settings.in_sandbox()
             banks = await stack.enter_async_context(run_banks(found, settings))
-        catalog = offered_by(found, settings, banks)
+        catalog = activate_rails(found, settings, banks)
         rails = {offered.rail.name: offered for offered in catalog.rails}
         secrets = Redactor()
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
-        factor = factor_for(settings, catalog, logs)
-        guards = (*limits_for(settings), *catalog.guards)
+        factor = build_factor(settings, catalog, logs)
+        guards = (*build_guards(settings), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)
         grace = max(offered.guarantees.send_deadline for offered in catalog.rails) + timedelta(seconds=1)
-        journal = await journal_with(settings)
-        teller = Teller(
-            Desk(
+        journal = await open_configured_journal(settings)
+        teller = PaymentEngine(
+            Context(
                 journal=journal,
                 rails=rails,
                 clients=Clients(rails, answer_within),
                 factor=factor,
                 guards=guards,
-                pace=Pace(answer_within=answer_within),
+                timing=Timing(answer_within=answer_within),
                 language=settings.language,
                 clean=secrets.text,
             )
         )
         stack.push_async_callback(teller.close, grace)
-        outbox = outbox_for(settings, journal, logs)
+        outbox = build_outbox(settings, journal, logs)
         if outbox is not None:
             stack.push_async_callback(outbox.close)
             outbox.start()
         scopes = Scopes(None if settings.scopes is None else frozenset(settings.scopes), read_only)
-        tools = every_tool(teller, secrets, logs, scopes, ask_docs)
+        tools = build_tools(teller, secrets, logs, scopes, ask_docs)
         if settings.webhooks is not None and rounds:
-            await _listen(stack, teller, settings.webhooks, logs)
+            await _receive_webhooks(stack, teller, settings.webhooks, logs)
         if rounds:
             teller.start()
-        yield Host(teller=teller, tools=tools, grace=grace)
+        yield App(teller=teller, tools=tools, grace=grace)
 
 
-async def _listen(stack: AsyncExitStack, teller: Teller, where: Listen, logs: Redactor) -> None:
+async def _receive_webhooks(stack: AsyncExitStack, teller: PaymentEngine, where: Listen, logs: Redactor) -> None:
     """Hear what providers say, unless another server does: each client of an agent starts one, with one ``riel.toml``.
 
     :raises Misconfigured: nobody can listen there.
     """
-    from riel.webhooks.inbound import listening
+    from riel.webhooks.inbound import receive_webhooks
 
     try:
-        url = await stack.enter_async_context(listening(teller, *where, logs))
+        url = await stack.enter_async_context(receive_webhooks(teller, *where, logs))
     except Misconfigured as failure:
         if not (isinstance(failure.__cause__, OSError) and failure.__cause__.errno == errno.EADDRINUSE):
             raise
@@ -105,12 +105,12 @@ async def _listen(stack: AsyncExitStack, teller: Teller, where: Listen, logs: Re
         log.info("providers may write to %s/webhooks/<rail>", url)
 
 
-def offered_by(found: Found, settings: Settings, banks: Banks | None) -> Catalog:
+def activate_rails(found: Discovery, settings: Settings, banks: Banks | None) -> Catalog:
     """What the installed rails come to under these settings; the problems of the others are logged.
 
     :raises Misconfigured: none of them can be offered.
     """
-    catalog = offer(found, resolving(settings, banks))
+    catalog = activate(found, resolving(settings, banks))
     for problem in catalog.problems:
         log.error("%s. %s", problem.sentence, problem.remedy)
     if not catalog.rails:
@@ -118,14 +118,14 @@ def offered_by(found: Found, settings: Settings, banks: Banks | None) -> Catalog
     return catalog
 
 
-async def journal_with(settings: Settings) -> Journal:
+async def open_configured_journal(settings: Settings) -> Journal:
     """The journal, whose codes are made with our key.
 
     :raises Misconfigured: it cannot be opened, or they are made with another.
     """
     journal = await open_journal(settings.journal)
     try:
-        ours = await journal.keyed(fingerprint(server_key(settings.folder)))
+        ours = await journal.bind_key(fingerprint(server_key(settings.folder)))
     except BaseException:
         await journal.close()
         raise
@@ -138,7 +138,7 @@ async def journal_with(settings: Settings) -> Journal:
     return journal
 
 
-def outbox_for(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
+def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
     """The outbox, where the settings name a receiver. Without one, messages wait in the journal."""
     if settings.notices_url is None or settings.notices_key is None:
         return None
@@ -147,7 +147,7 @@ def outbox_for(settings: Settings, journal: Journal, logs: Redactor) -> Outbox |
     return Outbox(journal, receiver)
 
 
-def limits_for(settings: Settings) -> Sequence[Guard]:
+def build_guards(settings: Settings) -> Sequence[Guard]:
     """The guard that keeps the limits of ``riel.toml``, where there are any."""
     if not settings.limits:
         return ()
@@ -156,7 +156,7 @@ def limits_for(settings: Settings) -> Sequence[Guard]:
     return (Limits(read_limits(settings.limits)),)
 
 
-def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
+def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
     """The factor that the settings name, or the one that fits where the money is.
 
     :raises Misconfigured: it cannot be opened, or it confirms pretend payments only and a rail is not pretend.
@@ -165,7 +165,7 @@ def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
     name = settings.factor
     if name is None:
         name = "totp" if outside else "file" if settings.factor_file else "console"
-    kind = chosen(name, catalog.factors)
+    kind = choose_factor(name, catalog.factors)
     if kind.sandbox_only and outside:
         raise Misconfigured(
             f"RIEL_FACTOR={name} confirms pretend payments only, and {' and '.join(outside)} would move other money: "
@@ -174,7 +174,7 @@ def factor_for(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
     folder = settings.folder
     key = server_key(folder)
     logs.learn(key.hex())
-    setup = Setup(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
+    setup = FactorContext(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
     return kind.open(setup)
 
 

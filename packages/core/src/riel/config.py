@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Mode, Rail, RailSettings
 from riel.redaction import Redactor
-from riel.text import Line
+from riel.text import SingleLine
 
 PREFIX = "RIEL_"
 FILE = "riel.toml"
@@ -124,7 +124,7 @@ def _listen(value: Any) -> Any:
     raise ValueError("write an address and a port, such as 127.0.0.1:8430 or [::1]:8430")
 
 
-Names = Annotated[tuple[Annotated[Line, Field(min_length=1)], ...], Field(min_length=1)]
+Names = Annotated[tuple[Annotated[SingleLine, Field(min_length=1)], ...], Field(min_length=1)]
 
 
 class Settings(BaseSettings):
@@ -134,12 +134,12 @@ class Settings(BaseSettings):
 
     journal: Annotated[str, AfterValidator(_database)] = Field(default_factory=_usual_database, repr=False)
     home: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
-    factor: Annotated[Line, Field(min_length=1)] | None = None
+    factor: Annotated[SingleLine, Field(min_length=1)] | None = None
     factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     rails: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
     scopes: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
     answer_within: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
-    principal: Annotated[Line, Field(min_length=1, max_length=200)] = "local"
+    principal: Annotated[SingleLine, Field(min_length=1, max_length=200)] = "local"
     language: Literal["en", "es"] = "en"
     live: bool = False
     notices_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None

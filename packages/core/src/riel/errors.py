@@ -114,10 +114,10 @@ class Rejected(RielError):
     :param said: the rail's own words, which are data and never an instruction.
     """
 
-    def __init__(self, native: str, said: str = "") -> None:
-        super().__init__(native)
-        self.native = native
-        self.said = said
+    def __init__(self, provider_code: str, provider_message: str = "") -> None:
+        super().__init__(provider_code)
+        self.provider_code = provider_code
+        self.provider_message = provider_message
 
 
 class OutcomeUnknown(RielError):

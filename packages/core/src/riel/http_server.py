@@ -17,7 +17,7 @@ HANG_UP = "riel.hang_up"
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def serve_http(
     app: App,
     port: int = 0,
     *,

@@ -78,7 +78,7 @@ class Money:
         return f"{self.currency} {self.decimal:,}"
 
 
-def masked(account: str) -> str:
+def mask_account(account: str) -> str:
     """An account number for people and logs: its last four characters, or none of a short one."""
     kept = account[-4:] if len(account) > 6 else ""
     return re.sub(r"\S", "*", account[: len(account) - len(kept)]) + kept

@@ -94,7 +94,7 @@ class RedactedFormatter(logging.Formatter):
         return self._redactor.text(self._inner.format(record))
 
 
-def log_redacted(redactor: Redactor, level: str, stream: TextIO | None = None) -> None:
+def configure_log(redactor: Redactor, level: str, stream: TextIO | None = None) -> None:
     """Send every log of this process, and whatever ends it, to stderr and only there, redacted."""
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)

@@ -20,7 +20,7 @@ _BLANKS = frozenset(
 """Marks and letters that show nothing, though their category is a visible one: Unicode's Default_Ignorable_Code_Point
 and the blank braille pattern. Whole sentences have been hidden in variation selectors."""
 
-MOST_SAID = 200
+MAX_TEXT = 200
 LONGEST = 10_000
 _LOOKED_AT = 20
 """How many times what is kept is looked at, where much of it may be invisible: a bank can write megabytes."""
@@ -46,11 +46,11 @@ def _one_line(value: str) -> str:
     return value
 
 
-Line = Annotated[str, AfterValidator(_one_line)]
+SingleLine = Annotated[str, AfterValidator(_one_line)]
 """Text on one line that shows all it holds: control, bidirectional and other invisible characters are refused."""
 
 
-def said(text: str, most: int = MOST_SAID) -> str:
+def clean_text(text: str, most: int = MAX_TEXT) -> str:
     """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
     if len(text) <= most and text.isascii() and text.isprintable():  # as nearly everything is
         return " ".join(text.split())
@@ -61,7 +61,7 @@ def said(text: str, most: int = MOST_SAID) -> str:
     return clean[: most - 1] + "…"
 
 
-def hiding(text: str, number: str, shown: str) -> str:
+def replace_number(text: str, number: str, shown: str) -> str:
     """``text`` with ``shown`` in place of ``number``, however its characters are set apart there."""
     characters = [c for c in number if c.isalnum()]
     if len(characters) <= 6 or len(text) < len(characters):

@@ -65,9 +65,9 @@ GUARANTEES = Guarantees(
     lookup="by_reference",
     lookup_lag=timedelta(0),
     absence_after=timedelta(minutes=1),
-    watch=timedelta(hours=1),
-    returns=timedelta(0),
-    settles="at_once",
+    late_arrival_window=timedelta(hours=1),
+    return_window=timedelta(0),
+    settlement="at_once",
     refunds="by_rail",
     send_deadline=timedelta(seconds=10),
 )

@@ -45,7 +45,7 @@ def by_hand(order: Order) -> Mapping[str, str]:
     """What a person needs to ask for the money of a settled transfer, which no program can take back."""
     return {
         "reference": order.reference,
-        "fintocId": order.rail_id,
+        "fintocId": order.provider_id,
         "trackingKey": order.facts.get("trackingKey", ""),
         "receiptUrl": order.facts.get("receiptUrl", ""),
         "amount": str(order.money),
@@ -70,12 +70,12 @@ def riel_rails() -> Iterable[Rail]:
         connect=connect,
         settings=FintocSettings,
         errors=ERRORS,
-        capabilities=Capabilities(refund=never(FINAL), partial_refund=yes, give_back=yes),
+        capabilities=Capabilities(refund=never(FINAL), partial_refund=yes, returns=yes),
         guarantees=GUARANTEES,
         tools=TOOLS,
         docs=str(Path(__file__).with_name("docs")),
         docs_server=lambda settings: settings.documentation,
         sandbox=sandbox,
-        by_hand=by_hand,
-        hear=hear,
+        manual_refund=by_hand,
+        parse_webhook=hear,
     )

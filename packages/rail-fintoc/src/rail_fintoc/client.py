@@ -23,13 +23,13 @@ from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
 from riel import (
     Answer,
     Draft,
-    Mint,
     NotAllowed,
     NothingLearned,
     Order,
     OutcomeUnknown,
     Payment,
     Prepared,
+    ReferenceSource,
     Rejected,
 )
 
@@ -59,13 +59,13 @@ class FintocClient:
         """The account that pays."""
         return self._settings.account_id
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference, and the bytes that carry it. What acts on one object gets a reference that is that object's."""
         payment = draft.payment
         if payment is None:
             raise TypeError("Fintoc gives back by a request of its own")
         means, target = means_of(payment), target_of(payment)
-        reference = f"{means}-{target}" if target else f"{PREFIX}{mint.text(LENGTH)}"
+        reference = f"{means}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
         if WAYS[means].signed and (setting := self._settings.lacks(account=means == TRANSFER)):
             raise NotAllowed(
                 f"{setting} is not set, and nothing can be sent without it.",
@@ -114,7 +114,7 @@ class FintocClient:
     async def status(self, order: Order) -> Answer | None:
         """What Fintoc knows of the order: by its id, or by our reference in the list."""
         means, target = order.facts["means"], order.facts.get("target", "")
-        known = order.rail_id or target
+        known = order.provider_id or target
         if known:
             found = await self._by_id(WAYS[means].found_at, known)
             if found is None:
@@ -140,7 +140,7 @@ class FintocClient:
 
     def _was_begun(self, order: Order, means: str) -> bool:
         """Whether Fintoc has answered that it began the return, and what is read now cannot be older than that."""
-        return means == Return.MEANS and bool(order.rail_id) and self.clock() - order.created_at > LOOKUP_LAG
+        return means == Return.MEANS and bool(order.provider_id) and self.clock() - order.created_at > LOOKUP_LAG
 
     async def _in_the_list(self, order: Order, means: str) -> Row | None:
         """The object that carries our reference."""

@@ -42,20 +42,20 @@ def answer(row: Row, order: Order, means: str) -> Answer:
     number = row.get("amount")
     return Answer(
         status=status,
-        rail_id=_text(row, "id"),
+        provider_id=_text(row, "id"),
         amount=number if means != Verification.MEANS and isinstance(number, int) else None,
         currency=(_text(row, "currency").upper() or None) if means != Verification.MEANS else None,
         account=_account(row) if means in {TRANSFER, Verification.MEANS} else None,
         settled_at=_instant(row.get("transaction_date")) if status is Status.SETTLED else None,
-        code=_code(row, told, means) if status in {Status.REJECTED, Status.RETURNED} else "",
-        said=_reason(row) if status in {Status.REJECTED, Status.RETURNED} else "",
+        provider_code=_code(row, told, means) if status in {Status.REJECTED, Status.RETURNED} else "",
+        provider_message=_reason(row) if status in {Status.REJECTED, Status.RETURNED} else "",
         facts={name: value for name, value in _facts(row, means).items() if value},
     )
 
 
 def given_up(row: Row) -> Answer:
     """The return of a received transfer that Fintoc had begun, and that is credited again: it failed."""
-    return Answer(status=Status.REJECTED, rail_id=_text(row, "id"), code="return_failed")
+    return Answer(status=Status.REJECTED, provider_id=_text(row, "id"), provider_code="return_failed")
 
 
 def carries(row: Row, order: Order, means: str) -> bool:

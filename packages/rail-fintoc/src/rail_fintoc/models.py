@@ -20,12 +20,12 @@ from rail_fintoc.fields import (
     within_cap,
 )
 from rail_fintoc.settings import FintocSettings
-from riel import Line, Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund
+from riel import Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund, SingleLine
 
 Currency = Literal["MXN", "CLP"]
 
 Reference = Annotated[
-    Line, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+    SingleLine, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
 ]
 
 
@@ -37,7 +37,7 @@ class FintocPayment(Payment):
     ]
     currency: Annotated[Currency, Field(description="MXN for a payee in Mexico, CLP for one in Chile.")]
     account_number: Annotated[
-        Line,
+        SingleLine,
         Field(
             min_length=1,
             max_length=34,
@@ -45,10 +45,10 @@ class FintocPayment(Payment):
         ),
     ]
     recipient_name: Annotated[
-        Line, Field(min_length=1, max_length=120, description="Full name of the account's holder.")
+        SingleLine, Field(min_length=1, max_length=120, description="Full name of the account's holder.")
     ]
     holder_id: Annotated[
-        Line | None, Field(max_length=20, description="The holder's RUT (needed in Chile), RFC or CURP.")
+        SingleLine | None, Field(max_length=20, description="The holder's RUT (needed in Chile), RFC or CURP.")
     ] = None
     institution_id: Annotated[
         ChileanInstitution | MexicanInstitution | None,
@@ -164,7 +164,7 @@ class FintocRefund(Refund):
     """Give back a payment that was collected (``pi_…``) or a transfer that was received (``tr_…``)."""
 
     reference: Annotated[
-        Line,
+        SingleLine,
         Field(
             min_length=1,
             max_length=100,
@@ -172,7 +172,7 @@ class FintocRefund(Refund):
             "that was sent, for what a person needs to ask for it back.",
         ),
     ]
-    reason: Annotated[Line, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
     amount: Annotated[
         MinorUnits | None,
         Field(description="Minor units to refund of what was collected, for a part; a transfer is given back whole."),

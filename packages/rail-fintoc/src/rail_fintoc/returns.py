@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rail_fintoc.api import kind_of
 from rail_fintoc.fields import institution_name
 from rail_fintoc.models import CancelRefund, FintocRefund, RefundOfPayment, Return
-from riel import NotAllowed, NothingLearned, Payment, said
+from riel import NotAllowed, NothingLearned, Payment, clean_text
 
 if TYPE_CHECKING:
     from rail_fintoc.api import Row
@@ -134,7 +134,7 @@ def _received_at(transfer: "Row") -> datetime:
 
 def _words(told: object) -> str:
     """A name that a payer or a bank wrote, as data: one clean line."""
-    return said(told, MOST_NAME) if isinstance(told, str) else ""
+    return clean_text(told, MOST_NAME) if isinstance(told, str) else ""
 
 
 def _institution(told: object) -> str:

@@ -83,7 +83,7 @@ class FintocSettings(RailSettings):
         return hashlib.sha256(f"fintoc {host} {self.mode} {self.account_id or ''}".encode()).hexdigest()[:16]
 
     @property
-    def own_prefix(self) -> str | None:
+    def rail_tool_prefix(self) -> str | None:
         """What the names of the rail's own tools begin with."""
         return self.tool_prefix
 
@@ -107,9 +107,9 @@ GUARANTEES = Guarantees(
     lookup="by_list",
     lookup_lag=LOOKUP_LAG,
     absence_after=ABSENCE,
-    watch=WATCH,
-    returns=RETURNS,
-    settles="later",
+    late_arrival_window=WATCH,
+    return_window=RETURNS,
+    settlement="later",
     refunds="no",
     send_deadline=SEND_DEADLINE,
 )

@@ -11,7 +11,7 @@ from typing import Any
 from rail_fintoc.models import Return
 from rail_fintoc.orders import REFERENCE
 from rail_fintoc.settings import FintocSettings
-from riel import Heard
+from riel import WebhookResult
 
 WINDOW = timedelta(minutes=5)
 """How far the time of a message may be from ours, on both sides."""
@@ -20,14 +20,14 @@ HEADER = "fintoc-signature"
 RETURNS = frozenset({"transfer.inbound.returned", "transfer.inbound.return_failed"})
 """What became of a received transfer that was given back."""
 
-UNSIGNED = Heard(status=400, body=b'{"error": "the signature does not fit"}')
-NOT_EXPECTED = Heard(status=503, body=b'{"error": "no webhook secret is set"}')
-RECEIVED = Heard()
+UNSIGNED = WebhookResult(status=400, body=b'{"error": "the signature does not fit"}')
+NOT_EXPECTED = WebhookResult(status=503, body=b'{"error": "no webhook secret is set"}')
+RECEIVED = WebhookResult()
 
 
 def hear(
     settings: FintocSettings, headers: Mapping[str, str], body: bytes, now: Callable[[], float] = time.time
-) -> Heard:
+) -> WebhookResult:
     """Of which order there is news. Repeats and replays within the window do no harm: the order is asked after."""
     if settings.webhook_secret is None:
         return NOT_EXPECTED
@@ -39,7 +39,7 @@ def hear(
         return UNSIGNED
     if not isinstance(event, dict) or event.get("mode") != settings.mode:
         return RECEIVED
-    return Heard(references=tuple(_references(event.get("type"), event.get("data"))))
+    return WebhookResult(references=tuple(_references(event.get("type"), event.get("data"))))
 
 
 def signed(secret: str, header: str, body: bytes, now: float) -> bool:

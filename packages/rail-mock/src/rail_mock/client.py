@@ -21,14 +21,14 @@ from rail_mock.settings import MockSettings
 from riel import (
     Answer,
     Draft,
-    Entry,
-    Mint,
     NothingLearned,
     Order,
     OutcomeUnknown,
     Prepared,
+    ReferenceSource,
     Rejected,
     Statement,
+    StatementLine,
     Status,
     paying,
     reading,
@@ -115,26 +115,26 @@ def answer(told: Told, order: Order) -> Answer:
     """What the bank told, in the core's words. What it echoed goes along: the core compares it with what was asked."""
     return Answer(
         status=told.status,
-        rail_id=told.id,
+        provider_id=told.id,
         amount=told.amount,
         currency=told.currency,
         account=told.account if order.kind == "payment" else None,
         settled_at=told.settled_at,
-        code=told.code or "",
+        provider_code=told.code or "",
         facts={"bankReference": told.id},
     )
 
 
-def entry(listed: Listed) -> Entry:
+def entry(listed: Listed) -> StatementLine:
     """A line, in the core's words. Of a refund the bank tells the account that gives back, which is not compared."""
-    return Entry(
+    return StatementLine(
         kind=listed.kind,
         reference=listed.reference,
         status=listed.status,
         amount=listed.amount,
         currency=listed.currency,
         account=listed.account if listed.kind == "payment" else None,
-        rail_id=listed.id,
+        provider_id=listed.id,
         at=listed.created_at,
     )
 
@@ -146,9 +146,9 @@ class MockClient:
         self._http = http
         self._lookup = lookup
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference of 26 characters that begins with the day, and the body of the request."""
-        reference = f"MOCK{mint.now:%y%m%d}{mint.text(16)}"
+        reference = f"MOCK{references.now:%y%m%d}{references.random(16)}"
         body = {"reference": reference, "amount": draft.money.amount, "currency": draft.money.currency}
         match draft:
             case Draft(kind="payment", payment=MockPayment() as payment):
@@ -223,7 +223,7 @@ class MockClient:
     async def statement(self, day: date) -> Statement:
         """``GET /statement``, page by page. The bank's day is one in UTC."""
         since = datetime.combine(day, time(), UTC)
-        entries: list[Entry] = []
+        entries: list[StatementLine] = []
         query = {"day": day.isoformat()}
         while True:
             response = await reading(partial(self._http.get, "/statement", params=query))
@@ -236,7 +236,7 @@ class MockClient:
                 raise NothingLearned(f"HTTP {response.status_code}")
             entries += map(entry, page.data)
             if page.next is None:
-                return Statement(since=since, until=since + timedelta(days=1), entries=entries)
+                return Statement(since=since, until=since + timedelta(days=1), lines=entries)
             query["after"] = page.next
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from riel import Line, Lookup, MinorUnits, Payee, Payment, Receipt, Refund
+from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
 
 ACCOUNT = r"^[0-9]{10}$"
 
@@ -33,11 +33,11 @@ class MockPayment(Payment):
     amount: Annotated[MinorUnits, Field(description="Amount in centavos, a positive integer (50000 = 500.00 MXN).")]
     account: Account
     concept: Annotated[
-        Line,
+        SingleLine,
         Field(min_length=1, max_length=40, description="What it is for, as the payee reads it; 40 characters at most."),
     ]
     recipient_name: Annotated[
-        Line,
+        SingleLine,
         Field(min_length=1, max_length=60, description="Full name of the account's holder; 60 characters at most."),
     ]
 
@@ -54,7 +54,7 @@ class MockLookup(Lookup):
     """Ask what became of a payment or a refund."""
 
     tracking_key: Annotated[
-        Line, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+        SingleLine, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
     ]
 
 
@@ -62,10 +62,11 @@ class MockRefund(Refund):
     """Take a payment back, whole or in part."""
 
     tracking_key: Annotated[
-        Line, Field(min_length=1, max_length=100, description="The payment's reference, as an earlier answer gave it.")
+        SingleLine,
+        Field(min_length=1, max_length=100, description="The payment's reference, as an earlier answer gave it."),
     ]
     reason: Annotated[
-        Line, Field(min_length=1, max_length=140, description="Why it is refunded; 140 characters at most.")
+        SingleLine, Field(min_length=1, max_length=140, description="Why it is refunded; 140 characters at most.")
     ]
     amount: Annotated[
         MinorUnits | None,

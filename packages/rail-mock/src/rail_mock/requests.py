@@ -10,29 +10,29 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from riel import Line, MinorUnits, Wire
+from riel import MinorUnits, SingleLine, WireModel
 
 LONGEST_BODY = 16_384
 
 
-class PaymentBody(Wire):
+class PaymentBody(WireModel):
     """The body of ``POST /payments``. Account and currency are judged at the bank: they have codes of their own."""
 
     reference: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]
     amount: MinorUnits
     currency: str
     account: str
-    concept: Annotated[Line, Field(min_length=1, max_length=40)]
-    recipient_name: Annotated[Line, Field(min_length=1, max_length=60)]
+    concept: Annotated[SingleLine, Field(min_length=1, max_length=40)]
+    recipient_name: Annotated[SingleLine, Field(min_length=1, max_length=60)]
 
 
-class RefundBody(Wire):
+class RefundBody(WireModel):
     """The body of ``POST /payments/{reference}/refunds``."""
 
     reference: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]
     amount: MinorUnits
     currency: str
-    reason: Annotated[Line, Field(min_length=1, max_length=140)]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140)]
 
 
 def key_of(request: Request) -> str:

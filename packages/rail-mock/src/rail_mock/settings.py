@@ -101,9 +101,9 @@ def guarantees(bank: Behaviour) -> Guarantees:
         lookup=bank.lookup,
         lookup_lag=timedelta(seconds=bank.lookup_lag_seconds),
         absence_after=timedelta(seconds=float(bank.absence_seconds)) if provable else None,
-        watch=timedelta(seconds=bank.watch_seconds),
-        returns=timedelta(seconds=bank.returns_seconds),
-        settles=bank.settles,
+        late_arrival_window=timedelta(seconds=bank.watch_seconds),
+        return_window=timedelta(seconds=bank.returns_seconds),
+        settlement=bank.settles,
         refunds="by_rail",
         send_deadline=timedelta(seconds=bank.send_deadline_seconds),
     )

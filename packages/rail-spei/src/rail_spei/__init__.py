@@ -12,7 +12,7 @@ from rail_spei.codes import ERRORS
 from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund
 from rail_spei.settings import GUARANTEES, SpeiSettings, catalogue
 from rail_spei.webhooks import hear
-from riel import Capabilities, Order, Rail, Sandbox, Table, hookimpl, never, yes
+from riel import Capabilities, CliTable, Order, Rail, Sandbox, hookimpl, never, yes
 
 if TYPE_CHECKING:
     import httpx
@@ -59,11 +59,11 @@ def by_hand(order: Order) -> Mapping[str, str]:
     }
 
 
-def banks(settings: Mapping[str, str]) -> Table:
+def banks(settings: Mapping[str, str]) -> CliTable:
     """The table of institutions."""
     table = catalogue(Path(settings["banks"]) if "banks" in settings else None)
     as_of = f"as of {table.as_of}" if table.as_of else "without a date"
-    return Table(
+    return CliTable(
         title=f"Institutions of SPEI, {as_of}",
         columns=("clabe", "participant", "name", "status", "note"),
         rows=tuple((one.clabe_code, one.participant, one.name, one.status, one.note) for one in table),
@@ -84,11 +84,11 @@ def riel_rails() -> Iterable[Rail]:
         connect=connect,
         settings=SpeiSettings,
         errors=ERRORS,
-        capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, give_back=yes),
+        capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, returns=yes),
         guarantees=GUARANTEES,
         docs=str(Path(__file__).with_name("docs")),
         sandbox=sandbox,
-        by_hand=by_hand,
-        hear=hear,
+        manual_refund=by_hand,
+        parse_webhook=hear,
         tables={"banks": banks},
     )

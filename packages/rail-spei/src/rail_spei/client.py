@@ -29,12 +29,12 @@ from rail_spei.stp.signing import SigningKey
 from riel import (
     Answer,
     Draft,
-    Mint,
     NothingLearned,
     Order,
     OutcomeUnknown,
     Payment,
     Prepared,
+    ReferenceSource,
     Rejected,
     Statement,
     Status,
@@ -53,16 +53,16 @@ class SpeiClient:
         self._stp = stp
         self._clock = clock
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A tracking key for the operating day that begins or lasts now, and the signed order.
 
         One that is made around the roll is never sent again: its copy could be the first of another operating day.
         """
-        day = operating_date(mint.now, self._settings.calendar)
+        day = operating_date(references.now, self._settings.calendar)
         match draft.payment:
             case SpeiPayment() as payment:
-                key = minted(self._settings.key_prefix, day, mint)
-                body, bank = self._order(payment, key, mint), payment.payee().institution
+                key = minted(self._settings.key_prefix, day, references)
+                body, bank = self._order(payment, key, references), payment.payee().institution
                 facts = {"operationDate": day.isoformat(), "bankName": bank}
             case SpeiReturn() as back:
                 key = return_key(self._settings.key_prefix, back)
@@ -72,7 +72,7 @@ class SpeiClient:
                 facts = {"operationDate": day.isoformat(), "means": SpeiReturn.MEANS}
             case _:
                 raise TypeError("this draft is not one of SPEI")
-        first, last = around(mint.now, self._settings.calendar)
+        first, last = around(references.now, self._settings.calendar)
         return Prepared(
             reference=key,
             body=body,
@@ -81,7 +81,7 @@ class SpeiClient:
             absent_after=closes(last, self._settings.calendar) + AROUND_THE_ROLL,
         )
 
-    def _order(self, payment: SpeiPayment, key: str, mint: Mint) -> bytes:
+    def _order(self, payment: SpeiPayment, key: str, mint: ReferenceSource) -> bytes:
         settings = self._settings
         return self._stp.order_body(
             RegisterOrder(
@@ -111,7 +111,7 @@ class SpeiClient:
     async def _meaning(self, order: Order, outcome: Outcome) -> Answer:
         match outcome:
             case Accepted(id=number):
-                return Answer(status=Status.PENDING, rail_id=number, facts={"providerOrder": number})
+                return Answer(status=Status.PENDING, provider_id=number, facts={"providerOrder": number})
             case Refused(kind=Kind.LATER) if not self._made_around_the_roll(order):
                 raise OutcomeUnknown(outcome.said)  # nothing was taken: the same order is sent later, while it may be
             case Refused():
@@ -198,7 +198,7 @@ class SpeiClient:
         return Statement(
             since=closes(last_business_day(day, holidays), holidays),
             until=closes(day, holidays),
-            entries=[entry(told) for told in listed],
+            lines=[entry(told) for told in listed],
             covers=frozenset({"payment"}),
         )
 

@@ -3,7 +3,7 @@
 from rail_spei.cep import cep_link, names_match
 from rail_spei.stp.answers import Told
 from rail_spei.stp.states import State
-from riel import Answer, Entry, Order, Status
+from riel import Answer, Order, StatementLine, Status
 
 CURRENCY = "MXN"
 
@@ -16,12 +16,12 @@ def answer(told: Told, order: Order) -> Answer:
     state = told.state()
     return Answer(
         status=state.status,
-        rail_id="" if told.number is None else str(told.number),
+        provider_id="" if told.number is None else str(told.number),
         amount=told.amount,
         currency=CURRENCY,
         account=told.payee_account,
         settled_at=told.settled_at if state.status is Status.SETTLED else None,
-        code=_code(told, state),
+        provider_code=_code(told, state),
         facts=dict(_facts(told, order, state)),
     )
 
@@ -49,15 +49,15 @@ def _facts(told: Told, order: Order, state: State) -> list[tuple[str, str]]:
     return facts
 
 
-def entry(told: Told) -> Entry:
+def entry(told: Told) -> StatementLine:
     """A line of the list of an operating day."""
-    return Entry(
+    return StatementLine(
         kind="payment",
         reference=told.key,
         status=told.state().status,
         amount=told.amount or 0,
         currency=CURRENCY,
         account=told.payee_account,
-        rail_id="" if told.number is None else str(told.number),
+        provider_id="" if told.number is None else str(told.number),
         at=told.captured_at,
     )

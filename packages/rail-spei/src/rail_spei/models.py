@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from rail_spei.fields import Clabe, Concept, RecipientName, TrackingKey
 from rail_spei.settings import SpeiSettings, catalogue
-from riel import Line, Lookup, MinorUnits, Payee, Payment, Receipt, Refund
+from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
 
 
 class SpeiPayment(Payment):
@@ -80,7 +80,7 @@ class SpeiRefund(Refund):
     """Ask for the money of a payment that was sent, or give back one that was received."""
 
     tracking_key: TrackingKey
-    reason: Annotated[Line, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
 
 
 class SpeiReceipt(Receipt):

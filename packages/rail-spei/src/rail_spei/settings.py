@@ -16,7 +16,7 @@ from rail_spei.codes import REFUSALS
 from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, carried_name
 from rail_spei.institutions import Catalogue
 from rail_spei.operating import Holidays
-from riel import FOREVER, Guarantees, Line, Misconfigured, Mode, RailSettings
+from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
 DEMO_QUERIES = "https://efws-dev.stpmex.com/efws/API"
@@ -69,11 +69,11 @@ class SpeiSettings(RailSettings):
 
     base_url: Annotated[Url, Field(description="Where orders go, as STP gave it to you.")]
     query_url: Annotated[Url | None, Field(description="Where orders are asked after (EFWS).")] = None
-    empresa: Annotated[Line, Field(min_length=1, max_length=15, description="The alias that STP gave you.")]
+    empresa: Annotated[SingleLine, Field(min_length=1, max_length=15, description="The alias that STP gave you.")]
     private_key: Annotated[Path, Field(description="The path of the RSA key: PKCS#8 PEM, encrypted.")]
     private_key_passphrase: Annotated[SecretStr, Field(description="What the key is encrypted with.")]
     account: Annotated[Clabe, Field(description="The CLABE that pays.")]
-    payer_name: Annotated[Line, AfterValidator(_printable), Field(description="Who pays, as the payee reads it.")]
+    payer_name: Annotated[SingleLine, AfterValidator(_printable), Field(description="Who pays, as the payee reads it.")]
     payer_rfc: Annotated[Taxpayer, Field(description="RFC or CURP of who pays; `ND` where there is none.")] = "ND"
     key_prefix: Annotated[
         KeyPrefix,
@@ -204,9 +204,9 @@ GUARANTEES = Guarantees(
     lookup="by_reference",
     lookup_lag=LOOKUP_LAG,
     absence_after=None,
-    watch=WATCH,
-    returns=RETURNS,
-    settles="later",
+    late_arrival_window=WATCH,
+    return_window=RETURNS,
+    settlement="later",
     refunds="no",
     send_deadline=SEND_DEADLINE,
 )

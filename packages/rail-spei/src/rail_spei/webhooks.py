@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rail_spei.settings import SpeiSettings
 from rail_spei.stp.values import Exact
 from rail_spei.stp.written import Unreadable, loaded
-from riel import Heard
+from riel import WebhookResult
 
-RECEIVED = Heard(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
+RECEIVED = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
 """What STP expects. After anything else it repeats the message, about twenty times."""
 
-NO_STATE = Heard(status=422, body=json.dumps({"mensaje": "no es un cambio de estado"}).encode())
+NO_STATE = WebhookResult(status=422, body=json.dumps({"mensaje": "no es un cambio de estado"}).encode())
 """A message of another kind, such as a received payment: neither confirmed nor given back, so STP repeats it."""
 
 
@@ -30,7 +30,7 @@ class StateMessage(BaseModel):
     Estado: str | None = None
 
 
-def hear(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> Heard:
+def hear(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> WebhookResult:
     """Of which order there is news: we gave each our tracking key as ``folioOrigen``, which comes back here.
 
     An older message names STP's number alone, which says nothing to us; the order is asked after anyway, in its time.
@@ -44,4 +44,4 @@ def hear(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> Hea
     if message.empresa not in {None, settings.empresa}:
         return RECEIVED
     keys = dict.fromkeys(key for key in (message.folioOrigen, message.claveRastreo) if key)
-    return Heard(references=tuple(keys), status=RECEIVED.status, body=RECEIVED.body)
+    return WebhookResult(references=tuple(keys), status=RECEIVED.status, body=RECEIVED.body)

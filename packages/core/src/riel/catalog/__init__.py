@@ -13,8 +13,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from riel import __version__
-from riel.catalog.discovery import Claim, Refused, Trouble, brought_by, claim_of, contained
-from riel.catalog.validation import faults
+from riel.catalog.discovery import EntryPointClaim, RailProblem, RefusedClaim, claim_of, contained, contributions_of
+from riel.catalog.validation import validate
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Mode, Rail, RailSettings
 from riel.rail.guarantees import Guarantees
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 GROUP = "riel"
 
-__all__ = ["Catalog", "Declared", "Found", "Offered", "Trouble", "discover", "faults", "offer"]
+__all__ = ["ActiveRail", "Catalog", "DeclaredRail", "Discovery", "RailProblem", "activate", "discover", "validate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class DeclaredRail:
     """A rail that keeps its contract, before any setting is known."""
 
     rail: Rail
@@ -39,7 +39,7 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered(Declared):
+class ActiveRail(DeclaredRail):
     """A rail that can be used: its settings, where its money is, and what it promises with these settings."""
 
     settings: RailSettings = field(repr=False)
@@ -53,13 +53,13 @@ class Offered(Declared):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Discovery:
     """What the installed packages declare, sorted by name. ``named`` is the allow-list, where there is one."""
 
-    rails: tuple[Declared, ...]
+    rails: tuple[DeclaredRail, ...]
     factors: "tuple[type[Factor], ...]"
     guards: "tuple[Guard, ...]"
-    problems: tuple[Trouble, ...]
+    problems: tuple[RailProblem, ...]
     named: frozenset[str]
 
 
@@ -67,10 +67,10 @@ class Found:
 class Catalog:
     """What is offered, and what is not, sorted by name."""
 
-    rails: tuple[Offered, ...]
+    rails: tuple[ActiveRail, ...]
     factors: "tuple[type[Factor], ...]"
     guards: "tuple[Guard, ...]"
-    problems: tuple[Trouble, ...]
+    problems: tuple[RailProblem, ...]
 
 
 def discover(
@@ -78,35 +78,35 @@ def discover(
     *,
     only: Collection[str] | None = None,
     riel_version: str = __version__,
-) -> Found:
+) -> Discovery:
     """What the installed packages declare.
 
     :param installed: entry points of the group ``riel``; those of the environment, unless given.
     :param only: the allow-list of entry points; what is not on it is never imported.
     """
-    claims: dict[str, list[Claim]] = defaultdict(list)
+    claims: dict[str, list[EntryPointClaim]] = defaultdict(list)
     for entry_point in entry_points(group=GROUP) if installed is None else installed:
         if only is None or entry_point.name in only:
             claims[entry_point.name].append(claim_of(entry_point))
     problems = [_not_installed(name) for name in set(only or ()) - set(claims)]
-    rails: list[Declared] = []
-    factors: list[tuple[Claim, type[Factor]]] = []
+    rails: list[DeclaredRail] = []
+    factors: list[tuple[EntryPointClaim, type[Factor]]] = []
     guards: list[Guard] = []
     for name in sorted(claims):
         try:
             claim = _only_claim(sorted(claims[name], key=str))
             with contained(claim):
-                brought = brought_by(claim, riel_version)
-        except Refused as refused:
+                brought = contributions_of(claim, riel_version)
+        except RefusedClaim as refused:
             problems.append(refused.trouble)
             continue
         rails += [
-            Declared(rail=rail, distribution=claim.distribution, version=claim.version, entry_point=name)
+            DeclaredRail(rail=rail, distribution=claim.distribution, version=claim.version, entry_point=name)
             for rail in brought.rails
         ]
         factors += [(claim, factor) for factor in brought.factors]
         guards += brought.guards
-    return Found(
+    return Discovery(
         rails=tuple(rails),
         factors=tuple(_unrivalled(factors, problems)),
         guards=tuple(sorted(guards, key=lambda guard: guard.name)),
@@ -115,25 +115,25 @@ def discover(
     )
 
 
-def offer(found: Found, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *, insist: bool = True) -> Catalog:
+def activate(found: Discovery, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *, insist: bool = True) -> Catalog:
     """What can be used, each rail with its settings.
 
     :param resolve: a rail's settings and mode, as ``config.resolving`` finds them.
     :param insist: whether a problem of something on the allow-list stops the start.
     :raises Misconfigured: one sentence a line, for each of those.
     """
-    rails: list[Offered] = []
+    rails: list[ActiveRail] = []
     problems = list(found.problems)
     for declared in found.rails:
         rail, distribution, version = declared.rail, declared.distribution, declared.version
         try:
-            with contained(Claim(declared.entry_point, distribution, version)):
+            with contained(EntryPointClaim(declared.entry_point, distribution, version)):
                 settings, mode = resolve(rail)
                 guarantees = rail.guarantees if isinstance(rail.guarantees, Guarantees) else rail.guarantees(settings)
                 if not isinstance(guarantees, Guarantees):
                     raise BrokenRail("declares no guarantees")
                 rails.append(
-                    Offered(
+                    ActiveRail(
                         rail=rail,
                         distribution=distribution,
                         version=version,
@@ -143,7 +143,7 @@ def offer(found: Found, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *,
                         guarantees=guarantees,
                     )
                 )
-        except Refused as refused:
+        except RefusedClaim as refused:
             problems.append(refused.trouble)
     problems.sort()
     stopping = [f"{trouble.sentence}. {trouble.remedy}" for trouble in problems if trouble.entry_point in found.named]
@@ -152,23 +152,27 @@ def offer(found: Found, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *,
     return Catalog(rails=tuple(rails), factors=found.factors, guards=found.guards, problems=tuple(problems))
 
 
-def _not_installed(name: str) -> Trouble:
+def _not_installed(name: str) -> RailProblem:
     remedy = f"Install what brings it (rail-{name}, perhaps), or do not name it."
-    return Refused(Claim(name), f"{name!r} is not installed", remedy).trouble
+    return RefusedClaim(EntryPointClaim(name), f"{name!r} is not installed", remedy).trouble
 
 
-def _only_claim(claims: list[Claim]) -> Claim:
+def _only_claim(claims: list[EntryPointClaim]) -> EntryPointClaim:
     """The one claim to a name: where two distributions claim it, neither is imported."""
     claim, *rivals = claims
     if not rivals:
         return claim
-    together = Claim(claim.name, ", ".join(c.distribution for c in claims), ", ".join(c.version for c in claims))
-    raise Refused(together, f"{claim.name!r} is offered by {_and(claims)}, so by nobody", _uninstall_one(claims))
+    together = EntryPointClaim(
+        claim.name, ", ".join(c.distribution for c in claims), ", ".join(c.version for c in claims)
+    )
+    raise RefusedClaim(together, f"{claim.name!r} is offered by {_and(claims)}, so by nobody", _uninstall_one(claims))
 
 
-def _unrivalled(factors: "list[tuple[Claim, type[Factor]]]", problems: list[Trouble]) -> "Iterator[type[Factor]]":
+def _unrivalled(
+    factors: "list[tuple[EntryPointClaim, type[Factor]]]", problems: list[RailProblem]
+) -> "Iterator[type[Factor]]":
     """The factors whose name only one of them has; the others become problems."""
-    named: dict[str, list[tuple[Claim, type[Factor]]]] = defaultdict(list)
+    named: dict[str, list[tuple[EntryPointClaim, type[Factor]]]] = defaultdict(list)
     for claim, factor in factors:
         named[factor.name].append((claim, factor))
     for name in sorted(named):
@@ -177,12 +181,12 @@ def _unrivalled(factors: "list[tuple[Claim, type[Factor]]]", problems: list[Trou
             yield named[name][0][1]
             continue
         sentence = f"the factor {name!r} is offered by {_and(claims)}, so by nobody"
-        problems += [Refused(claim, sentence, _uninstall_one(claims)).trouble for claim in claims]
+        problems += [RefusedClaim(claim, sentence, _uninstall_one(claims)).trouble for claim in claims]
 
 
-def _and(claims: list[Claim]) -> str:
+def _and(claims: list[EntryPointClaim]) -> str:
     return " and ".join(map(str, claims))
 
 
-def _uninstall_one(claims: list[Claim]) -> str:
+def _uninstall_one(claims: list[EntryPointClaim]) -> str:
     return f"Uninstall one: {', or '.join(f'pip uninstall {claim.distribution}' for claim in claims)}."

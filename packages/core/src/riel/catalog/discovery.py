@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from riel import hookspecs
-from riel.catalog.validation import faults
+from riel.catalog.validation import validate
 from riel.catalog.versions import unmet
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Rail
-from riel.text import said
+from riel.text import clean_text
 
 if TYPE_CHECKING:
     from riel.confirm.factor import Factor
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Trouble:
+class RailProblem:
     """Why something that is installed is not offered: one sentence, and what to do."""
 
     entry_point: str
@@ -50,7 +50,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class EntryPointClaim:
     """One distribution's claim to the name of an entry point."""
 
     name: str
@@ -63,12 +63,12 @@ class Claim:
         return f"{self.distribution} {self.version}".strip() or "an unknown distribution"
 
 
-class Refused(Exception):
+class RefusedClaim(Exception):
     """What a claim asks for cannot be offered."""
 
-    def __init__(self, claim: Claim, sentence: str, remedy: str) -> None:
+    def __init__(self, claim: EntryPointClaim, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
-        self.trouble = Trouble(
+        self.trouble = RailProblem(
             entry_point=claim.name,
             distribution=claim.distribution,
             version=claim.version,
@@ -78,7 +78,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class Contributions:
     """What one entry point brings. From here on everything has a type."""
 
     rails: "list[Rail]"
@@ -86,18 +86,18 @@ class Brought:
     guards: "list[Guard]"
 
 
-def claim_of(entry_point: EntryPoint) -> Claim:
+def claim_of(entry_point: EntryPoint) -> EntryPointClaim:
     """Who claims this entry point, read from the metadata of its distribution; nothing of it is imported."""
     if entry_point.dist is None:
-        return Claim(entry_point.name, load=entry_point.load)
+        return EntryPointClaim(entry_point.name, load=entry_point.load)
     try:
         metadata = entry_point.dist.metadata  # read and parsed at each access
         (distribution,), (version,) = metadata.get_all("Name", []), metadata.get_all("Version", [])
         requires = tuple(metadata.get_all("Requires-Dist", []))
-        return Claim(entry_point.name, distribution, version, requires, entry_point.load)
+        return EntryPointClaim(entry_point.name, distribution, version, requires, entry_point.load)
     except Exception as failure:
         log.debug("the metadata of %r cannot be read", entry_point.name, exc_info=failure)
-        return Claim(entry_point.name, load=_unreadable)
+        return EntryPointClaim(entry_point.name, load=_unreadable)
 
 
 def _unreadable() -> object:
@@ -105,21 +105,21 @@ def _unreadable() -> object:
 
 
 @contextlib.contextmanager
-def contained(claim: Claim) -> Iterator[None]:
+def contained(claim: EntryPointClaim) -> Iterator[None]:
     """A package's own code runs inside: what it prints goes to stderr, and whatever it raises is its own trouble."""
     update = f"Update {claim.distribution or 'it'}, or uninstall it; RIEL_LOG=debug riel rails shows where it fails."
     try:
         with stdout_to_stderr():
             yield
-    except (KeyboardInterrupt, Refused):
+    except (KeyboardInterrupt, RefusedClaim):
         raise
     except Misconfigured as failure:
-        raise Refused(claim, str(failure), "Correct it in the environment or in riel.toml.") from failure
+        raise RefusedClaim(claim, str(failure), "Correct it in the environment or in riel.toml.") from failure
     except BrokenRail as failure:
-        raise Refused(claim, f"{claim.name!r} of {claim} {failure}", update) from failure
+        raise RefusedClaim(claim, f"{claim.name!r} of {claim} {failure}", update) from failure
     except BaseException as failure:
         log.debug("%r of %s failed", claim.name, claim, exc_info=failure)
-        raise Refused(claim, f"{claim.name!r} of {claim} {_told(failure)}", update) from failure
+        raise RefusedClaim(claim, f"{claim.name!r} of {claim} {_told(failure)}", update) from failure
 
 
 @contextlib.contextmanager
@@ -147,12 +147,12 @@ def _told(failure: BaseException) -> str:
         return f"has a hook {hook[1]!r}, which does not exist; did you mean {near[0]}?"
     kind = type(failure).__name__
     if isinstance(failure, ImportError | SyntaxError | AttributeError | pluggy.PluginValidationError):
-        return f"failed with {kind}: {said(str(failure))}"
+        return f"failed with {kind}: {clean_text(str(failure))}"
     place = traceback.extract_tb(failure.__traceback__)[-1]
     return f"failed with {kind} in {Path(place.filename).name}, line {place.lineno}"
 
 
-def brought_by(claim: Claim, riel_version: str) -> Brought:
+def contributions_of(claim: EntryPointClaim, riel_version: str) -> Contributions:
     """What one entry point brings, checked.
 
     It is asked in a plugin manager of its own: pluggy's way to load a group stops at the first broken entry point, and
@@ -168,7 +168,7 @@ def brought_by(claim: Claim, riel_version: str) -> Brought:
     host.add_hookspecs(hookspecs)
     host.register(claim.load(), name=claim.name)
     host.check_pending()
-    brought = Brought(
+    brought = Contributions(
         rails=_yielded(host.hook.riel_rails),
         factors=_yielded(host.hook.riel_factors),
         guards=_yielded(host.hook.riel_guards),
@@ -180,7 +180,7 @@ def brought_by(claim: Claim, riel_version: str) -> Brought:
             raise BrokenRail(f"yields {type(rail).__name__} where a riel.Rail belongs")
         if rail.name != claim.name:
             raise BrokenRail(f"brings a rail of another name, {rail.name!r}: a rail is named like its entry point")
-        if wrong := faults(rail):
+        if wrong := validate(rail):
             raise BrokenRail("; ".join(wrong))
     if len(brought.rails) > 1:
         raise BrokenRail("brings its rail more than once")

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from riel.money import EXPONENTS
-from riel.rail import ErrorCode, Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, Wire
+from riel.rail import ErrorCode, Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, WireModel
 from riel.rail.guarantees import Capabilities, Capability, Guarantees
 
 TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -30,7 +30,7 @@ VALUES: Mapping[str, type] = {
 }
 
 
-def faults(rail: Rail) -> list[str]:
+def validate(rail: Rail) -> list[str]:
     """Each reason for which the core could not serve this rail, as what the rail does; none, if it can."""
     return list(_wrong_types(rail)) or [
         *_wrong_money(rail),
@@ -61,8 +61,12 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
         given = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
         if not (given or (may_be_missing and value is None)):
             yield f"declares a {name} that cannot be called"
-    if isinstance(rail.capabilities, Capabilities) and rail.capabilities.refund.able and callable(rail.by_hand):
-        yield "declares by_hand, though it can refund: nobody would be told"
+    if (
+        isinstance(rail.capabilities, Capabilities)
+        and rail.capabilities.refund.available
+        and callable(rail.manual_refund)
+    ):
+        yield "declares manual_refund, though it can refund: nobody would be told"
     for name, table in rail.tables.items() if isinstance(rail.tables, Mapping) else ():
         if not (isinstance(name, str) and TOOL.fullmatch(name) and callable(table)):
             yield f"declares a table {name!r}: name it in lower case, and give a function that makes it"
@@ -101,7 +105,7 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
     for tool in (tool for tool in rail.tools if isinstance(tool, Tool)):
         yield from (f"declares a tool {tool.name!r} {wrong}" for wrong in _wrong_tool(tool))
     for name in names:
-        taken = name in (*Rail.verbs, Rail.searching)
+        taken = name in (*Rail.tool_suffixes, Rail.search_tool)
         if not TOOL.fullmatch(name) or taken or name.startswith(f"{rail.name}_") or names.count(name) > 1:
             yield f"declares a tool named {name!r}: write it in lower case, without the rail's name, and each name once"
     if not all(isinstance(code, ErrorCode) for code in rail.errors.values()):
@@ -109,17 +113,17 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
 
 
 def _wrong_tool(tool: Tool) -> Iterator[str]:
-    does = [one for one in (tool.run, tool.pays, tool.tells) if one is not None]
+    does = [one for one in (tool.run, tool.build_payment, tool.build_notice) if one is not None]
     if len(does) != 1:
         yield "that does not do exactly one of run, pays and tells"
     if not all(callable(one) for one in (*does, *[tool.scope_of] * (tool.scope_of is not None))):
         yield "whose run, pays, tells or scope_of cannot be called"
     if (tool.run is None) != (tool.output is None):
         yield "whose output is missing, or is not needed: it belongs to run"
-    for name, model, kind in (("input", tool.input, Wire), ("output", tool.output, BaseModel)):
+    for name, model, kind in (("input", tool.input, WireModel), ("output", tool.output, BaseModel)):
         if model is not None and not (isinstance(model, type) and issubclass(model, kind)):
             yield f"whose {name} is not a subclass of {kind.__module__.partition('.')[0]}.{kind.__name__}"
-    if tool.pays is not None and "verification_code" in getattr(tool.input, "model_fields", ()):
+    if tool.build_payment is not None and "verification_code" in getattr(tool.input, "model_fields", ()):
         yield "whose input has a verification_code: every tool that pays gets one"
 
 
@@ -136,9 +140,9 @@ def _wrong_models(rail: Rail) -> Iterator[str]:
         **{f"tool {tool.name!r} whose output": tool.output for tool in tools if tool.output is not None},
     }
     for what, model in asked.items():
-        changed = [key for key, value in Wire.model_config.items() if model.model_config.get(key) != value]
+        changed = [key for key, value in WireModel.model_config.items() if model.model_config.get(key) != value]
         if changed:
-            yield f"declares a {what} changes {', '.join(changed)} of riel.Wire"
+            yield f"declares a {what} changes {', '.join(changed)} of riel.WireModel"
     for what, model in (asked | answered).items():
         try:
             schema = model.model_json_schema()

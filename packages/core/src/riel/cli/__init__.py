@@ -60,11 +60,11 @@ def _serve(given: list[str]) -> int:
     asked = options.parse_args(given)
 
     from riel.config import likely_secrets, read_settings
-    from riel.redaction import Redactor, log_redacted
+    from riel.redaction import Redactor, configure_log
 
     settings = read_settings()
     logs = Redactor(likely_secrets(settings))
-    log_redacted(logs, settings.log)
+    configure_log(logs, settings.log)
     import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox, read_only=asked.read_only)
     return 0
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riel.cli.records import at_the_journal, refused, stamp
+from riel.cli.records import refused, stamp, with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
-from riel.text import said
+from riel.text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from riel.journal import Anchor, Broken, Journal
+    from riel.journal import Anchor, ChainBreak, Journal
     from riel.journal.audit.verify import Found, Noted
 
 NOTED = re.compile(r"(?:(\d{1,18}):)?([0-9a-f]{64})", re.IGNORECASE)
@@ -43,10 +43,10 @@ def verify(
         _verify_file(file, noted)
         return
 
-    async def work(journal: "Journal") -> "tuple[int, Broken | None, Sequence[Anchor]]":
+    async def work(journal: "Journal") -> "tuple[int, ChainBreak | None, Sequence[Anchor]]":
         return *await journal.verify(), await journal.anchors()
 
-    count, broken, anchors = at_the_journal(work)
+    count, broken, anchors = with_journal(work)
     if broken is not None:
         raise refused(f"the record does not hold: {broken.sentence}")
     for each in noted:
@@ -66,7 +66,7 @@ def anchor() -> None:
     async def work(journal: "Journal") -> "tuple[bool, Sequence[Anchor]]":
         return await journal.anchor(utc_now()), await journal.anchors()
 
-    sealed, anchors = at_the_journal(work)
+    sealed, anchors = with_journal(work)
     sys.stdout.write("Sealed.\n" if sealed else "Nothing was written since the last anchor.\n")
     if anchors:
         sys.stdout.write(newest(anchors[-1]))
@@ -107,7 +107,7 @@ def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
             with Path(file).open("rb") as opened:
                 found = checked(lines_in(opened), noted)
     except OSError as failure:
-        raise Misconfigured(f"{said(file)} cannot be read: {failure.strerror}") from failure
+        raise Misconfigured(f"{clean_text(file)} cannot be read: {failure.strerror}") from failure
     if found.broken is not None:
         raise refused(f"the record does not hold: {_place(found)}")
     lives = f"{found.events} event{'s' * (found.events != 1)} of {found.payments} payment{'s' * (found.payments != 1)}"
@@ -120,7 +120,7 @@ def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
 
 def _place(found: "Found") -> str:
     """Where it breaks. The words of a file are anybody's, so they are cleaned."""
-    sentence = said(found.broken.sentence if found.broken else "", most=500)
+    sentence = clean_text(found.broken.sentence if found.broken else "", most=500)
     return f"line {found.line}: {sentence}"
 
 

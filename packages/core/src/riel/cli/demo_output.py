@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riel.money import Money
-from riel.text import said
+from riel.text import clean_text
 
 if TYPE_CHECKING:
     from riel.demo import Step
@@ -61,7 +61,7 @@ class Telling:
 
     def failed(self, sentence: str) -> None:
         """Something was not as told."""
-        self._console.print("", Text(said(sentence, most=2000), style="bold red"), sep="\n")
+        self._console.print("", Text(clean_text(sentence, most=2000), style="bold red"), sep="\n")
 
     def end(self) -> None:
         """It was all as told."""
@@ -83,7 +83,7 @@ class Telling:
         return f"{tool}({', '.join(same + [f'{name}={arguments[name]!r}' for name in new])}){times}"
 
     def _person(self, shown: Mapping[str, str]) -> RenderableType:
-        text = Text.assemble(said(shown["text"], most=1000), "  code ", (shown["code"], "bold yellow"))
+        text = Text.assemble(clean_text(shown["text"], most=1000), "  code ", (shown["code"], "bold yellow"))
         return Panel(text, title="the person is asked", title_align="left", border_style="yellow", box=box.ROUNDED)
 
 
@@ -108,7 +108,7 @@ def _envelope(envelope: Mapping[str, Any]) -> Text:
     if error := envelope["error"]:
         left = error["details"].get("triesLeft")
         tries = "" if left is None else f" {left} tries are left."
-        return Text.assemble((error["code"], "red"), f"  {said(error['message'], most=LONGEST)}{tries}")
+        return Text.assemble((error["code"], "red"), f"  {clean_text(error['message'], most=LONGEST)}{tries}")
     data = envelope["data"]
     text = Text(data["status"], style=STYLES.get(data["status"], "red"))
     if data["status"] == "2fa_required":
@@ -117,7 +117,7 @@ def _envelope(envelope: Mapping[str, Any]) -> Text:
     if back := data.get("refundedAmount"):
         text.append(f"  refunded: {Money(back, data['currency'])}", style="none")
     if message := data.get("message"):
-        text.append(f"\n{said(message, most=LONGEST)}", style="none")
+        text.append(f"\n{clean_text(message, most=LONGEST)}", style="none")
     return text
 
 

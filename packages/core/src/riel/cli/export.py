@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from riel import __version__
-from riel.cli.records import at_the_journal
+from riel.cli.records import with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.journal import Journal
@@ -34,7 +34,7 @@ def export_record(to: Path | None) -> Found:
         with _opened(to) as out:
             return await _write(journal, out)
 
-    return at_the_journal(work)
+    return with_journal(work)
 
 
 async def _write(journal: Journal, out: BinaryIO) -> Found:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import at_the_journal
+from riel.cli.records import with_journal
 from riel.clock import utc_now
 from riel.config import read_settings
 from riel.guards.limits import Limits, Quota, Table, read_limits
 from riel.journal import Journal
-from riel.money import Money, masked
+from riel.money import Money, mask_account
 from riel.rail import Mode
 
 Told = dict[str, Any]
@@ -35,7 +35,7 @@ def limits(as_json: AsJson = False) -> None:
         async def work(journal: Journal) -> Sequence[Told]:
             return [one for quota in quotas for one in await _shared(journal, quota)]
 
-        told += at_the_journal(work)
+        told += with_journal(work)
     told.sort(key=lambda one: one["scope"])
     if as_json:
         print_json(told)
@@ -51,7 +51,11 @@ def _alone(scope: str, table: Table) -> Iterator[Told]:
                 yield {"scope": scope, "limit": name, "most": str(Money(most, currency))}
     for name, accounts in (("allow", table.allow), ("deny", table.deny)):
         if accounts is not None:
-            yield {"scope": scope, "limit": name, "most": ", ".join(masked(account) for account in sorted(accounts))}
+            yield {
+                "scope": scope,
+                "limit": name,
+                "most": ", ".join(mask_account(account) for account in sorted(accounts)),
+            }
     if table.hours is not None:
         yield {"scope": scope, "limit": "hours", "most": str(table.hours)}
 
@@ -64,7 +68,7 @@ async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
 
     told = []
     for mode in get_args(Mode):
-        used = await journal.used(quota.stored(mode), quota.since)
+        used = await journal.reserved_total(quota.stored(mode), quota.since)
         if used or mode == ALWAYS:
             left = max(0, quota.most - used)
             counted = {"mode": mode, "used": plain(used), "left": plain(left)}
@@ -74,11 +78,11 @@ async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
 
 def _show(told: Sequence[Told]) -> None:
     from riel.cli.tables import bare_table, printed
-    from riel.text import said
+    from riel.text import clean_text
 
     table = bare_table()
     for heading in ("for", "limit", "most", "mode", "used", "left"):
         table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
     for one in told:
-        table.add_row(*(said(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
+        table.add_row(*(clean_text(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
     printed(table)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riel.cli.json_output import print_json
-from riel.cli.records import at_the_journal, stamp
+from riel.cli.records import stamp, with_journal
 from riel.clock import utc_now
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
     async def work(journal: "Journal") -> "Backlog":
         return await journal.backlog()
 
-    backlog = at_the_journal(work)
+    backlog = with_journal(work)
     since, failed_at = stamp(backlog.since), stamp(backlog.failed_at)
     if as_json:
         failure = backlog.failure or None
@@ -49,7 +49,7 @@ def test() -> None:
     message_id = f"test_{secrets.token_hex(8)}"
 
     async def work(journal: "Journal") -> None:
-        await journal.post(message_id, Topic.TEST, {}, utc_now())
+        await journal.enqueue(message_id, Topic.TEST, {}, utc_now())
 
-    at_the_journal(work)
+    with_journal(work)
     sys.stdout.write(f"{message_id} waits to be sent: riel notices status tells whether it still does.\n")

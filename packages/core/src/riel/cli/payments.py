@@ -9,12 +9,12 @@ from typing import Annotated, get_args
 import typer
 
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import at_the_journal, events_of, os_user, payment_of, question_of, refused
+from riel.cli.records import events_of, os_user, payment_of, question_of, refused, with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
 from riel.rail import Mode
-from riel.text import said
+from riel.text import clean_text
 
 ATTENTION = (State.REVIEW, State.UNKNOWN)
 """What may need a person: an operator must decide what is in review, and what is unknown is still looked up."""
@@ -66,7 +66,7 @@ def listed(
     async def work(journal: Journal) -> Sequence[PaymentRecord]:
         return await journal.payments(states=states, rail=rail, most=most + 1)
 
-    found = at_the_journal(work)
+    found = with_journal(work)
     shown = [payment_of(record) for record in found[:most]]
     if as_json:
         print_json({"payments": shown, "more": len(found) > most})
@@ -85,7 +85,7 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
         payment_id = record.id if record else which
         return record, await journal.challenge(payment_id), await journal.events(payment_id)
 
-    record, question, events = at_the_journal(work)
+    record, question, events = with_journal(work)
     if question is None:
         raise _unknown(which)
     told = {
@@ -110,13 +110,13 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
         declined = await journal.decline(payment_id, by, utc_now())
         return declined, await journal.challenge(payment_id), await journal.payment(payment_id)
 
-    declined, known, record = at_the_journal(work)
+    declined, known, record = with_journal(work)
     if known is None:
         raise _unknown(payment_id)
     if declined is None:
         ended = f"confirmed before, and is {record.state}" if record else f"{known.state} before"
         raise refused(f"{payment_id} was {ended}: there is nothing left to decline")
-    sys.stdout.write(f"Declined by {by}: {said(declined.text, most=1000)}\n")
+    sys.stdout.write(f"Declined by {by}: {clean_text(declined.text, most=1000)}\n")
 
 
 @payments.command()
@@ -129,7 +129,7 @@ def decide(
     rail: OfRail = None,
 ) -> None:
     """Decide what became of a payment in review, which the rail could not tell."""
-    by, reason = os_user(), said(evidence, most=len(evidence) + 1)
+    by, reason = os_user(), clean_text(evidence, most=len(evidence) + 1)
     if not 0 < len(reason) <= LONGEST_EVIDENCE:
         raise Misconfigured(f"--evidence is 1 to {LONGEST_EVIDENCE} characters that say how you know")
 
@@ -137,9 +137,9 @@ def decide(
         record = await _found(journal, which, rail)
         if record is None:
             return None, None
-        return record, await journal.decide(record.id, State(outcome.value), by, reason, utc_now())
+        return record, await journal.resolve_manually(record.id, State(outcome.value), by, reason, utc_now())
 
-    record, decided = at_the_journal(work)
+    record, decided = with_journal(work)
     if record is None:
         raise _unknown(which)
     if decided is None:
@@ -166,4 +166,4 @@ async def _found(journal: Journal, which: str, rail: str | None) -> PaymentRecor
 
 def _unknown(which: str) -> typer.Exit:
     hint = "look at riel payments list; one that went by a rail which is not installed needs --rail"
-    return refused(f"there is no payment {said(which, most=80)!r} in this journal: {hint}")
+    return refused(f"there is no payment {clean_text(which, most=80)!r} in this journal: {hint}")

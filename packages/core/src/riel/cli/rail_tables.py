@@ -10,9 +10,9 @@ from riel.catalog import GROUP, discover
 from riel.cli.json_output import AsJson, print_json
 from riel.config import known_settings, likely_secrets, read_settings
 from riel.errors import Misconfigured
-from riel.rail import Rail, Table
-from riel.redaction import Redactor, log_redacted
-from riel.text import said
+from riel.rail import CliTable, Rail
+from riel.redaction import Redactor, configure_log
+from riel.text import clean_text
 
 MOST_CELL = 1000
 
@@ -25,7 +25,7 @@ def tables_of(name: str) -> typer.Typer | None:
     if name not in entry_points(group=GROUP).names:
         return None
     settings = read_settings()
-    log_redacted(Redactor(likely_secrets(settings)), settings.log)
+    configure_log(Redactor(likely_secrets(settings)), settings.log)
     if settings.rails is not None and name not in settings.rails:
         raise Misconfigured(f"{name!r} is not on RIEL_RAILS, so it is not imported.")
     found = discover(only=[name])
@@ -34,10 +34,10 @@ def tables_of(name: str) -> typer.Typer | None:
     rail = next((declared.rail for declared in found.rails), None)
     if rail is None or not rail.tables:
         raise Misconfigured(f"{name!r} shows no tables. What it is: riel rails")
-    app = typer.Typer(name=name, help=f"What {said(rail.title)} shows.", no_args_is_help=True)
+    app = typer.Typer(name=name, help=f"What {clean_text(rail.title)} shows.", no_args_is_help=True)
     app.callback()(lambda: None)  # so that one command is a command of its own, too
     for table in sorted(rail.tables):
-        app.command(table, help=f"Show the {table} of {said(rail.title)}.")(_showing(rail, table))
+        app.command(table, help=f"Show the {table} of {clean_text(rail.title)}.")(_showing(rail, table))
     return app
 
 
@@ -52,7 +52,7 @@ def _showing(rail: Rail, name: str) -> Callable[..., None]:
     return show
 
 
-def _made(rail: Rail, name: str, known: Mapping[str, str]) -> Table:
+def _made(rail: Rail, name: str, known: Mapping[str, str]) -> CliTable:
     """The table, each text in it cleaned.
 
     :raises Misconfigured: a setting is wrong, or the rail is: what its exception says may hold a secret.
@@ -65,28 +65,28 @@ def _made(rail: Rail, name: str, known: Mapping[str, str]) -> Table:
         raise Misconfigured(f"the rail {rail.name!r} failed to make {name!r} ({type(failure).__name__}).") from failure
     if not _fits(table):
         raise Misconfigured(f"the rail {rail.name!r} makes a table {name!r} whose rows do not fit its columns.")
-    return Table(
-        title=said(table.title),
-        columns=tuple(map(said, table.columns)),
-        rows=tuple(tuple(said(cell, MOST_CELL) for cell in row) for row in table.rows),
+    return CliTable(
+        title=clean_text(table.title),
+        columns=tuple(map(clean_text, table.columns)),
+        rows=tuple(tuple(clean_text(cell, MOST_CELL) for cell in row) for row in table.rows),
     )
 
 
 def _fits(table: object) -> bool:
     """Whether it is a table of texts, each column of another name and each row as long as they are."""
-    if not (isinstance(table, Table) and isinstance(table.columns, tuple) and isinstance(table.rows, tuple)):
+    if not (isinstance(table, CliTable) and isinstance(table.columns, tuple) and isinstance(table.rows, tuple)):
         return False
     lines = (table.columns, *table.rows)
     texts = all(isinstance(line, tuple) and all(isinstance(cell, str) for cell in line) for line in lines)
     return (
         texts
         and isinstance(table.title, str)
-        and len(set(map(said, table.columns))) == len(table.columns)
+        and len(set(map(clean_text, table.columns))) == len(table.columns)
         and all(len(row) == len(table.columns) for row in table.rows)
     )
 
 
-def _print(table: Table) -> None:
+def _print(table: CliTable) -> None:
     from riel.cli.tables import bare_table, printed
 
     sys.stdout.write(f"{table.title}\n")

@@ -5,13 +5,13 @@ from typing import Any
 
 import typer
 
-from riel.catalog import Catalog, Declared, Found, Trouble, discover, offer
+from riel.catalog import Catalog, DeclaredRail, Discovery, RailProblem, activate, discover
 from riel.cli.json_output import AsJson, print_json
 from riel.config import likely_secrets, read_settings, resolving
 from riel.rail import Mode, Rail
 from riel.rail.guarantees import Capability
-from riel.redaction import Redactor, log_redacted
-from riel.text import said
+from riel.redaction import Redactor, configure_log
+from riel.text import clean_text
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -25,9 +25,9 @@ def rails(as_json: AsJson = False) -> None:
     The exit code is 2 where a rail that the configuration names cannot be offered.
     """
     settings = read_settings()
-    log_redacted(Redactor(likely_secrets(settings)), settings.log)
+    configure_log(Redactor(likely_secrets(settings)), settings.log)
     found = discover(only=settings.rails)
-    catalog = offer(found, resolving(settings), insist=False)
+    catalog = activate(found, resolving(settings), insist=False)
     if as_json:
         print_json(_listing(found, catalog))
     else:
@@ -38,11 +38,11 @@ def rails(as_json: AsJson = False) -> None:
 
 def tools_of(rail: Rail) -> list[str]:
     """The names of a rail's tools, as an agent sees them where no setting gives its own another prefix."""
-    names = [*Rail.verbs, *[Rail.searching] * bool(rail.docs), *(tool.name for tool in rail.tools)]
+    names = [*Rail.tool_suffixes, *[Rail.search_tool] * bool(rail.docs), *(tool.name for tool in rail.tools)]
     return [f"{rail.name}_{name}" for name in names]
 
 
-def _listing(found: Found, catalog: Catalog) -> dict[str, Any]:
+def _listing(found: Discovery, catalog: Catalog) -> dict[str, Any]:
     modes = _modes(catalog)
     return {
         "rails": [_rail(declared, modes.get(declared.rail.name)) for declared in found.rails],
@@ -50,7 +50,7 @@ def _listing(found: Found, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _rail(declared: Declared, mode: Mode | None) -> dict[str, Any]:
+def _rail(declared: DeclaredRail, mode: Mode | None) -> dict[str, Any]:
     rail = declared.rail
     return {
         "name": rail.name,
@@ -72,10 +72,10 @@ def _rail(declared: Declared, mode: Mode | None) -> dict[str, Any]:
 
 
 def _capability(capability: Capability) -> dict[str, Any]:
-    return {"able": capability.able, "reason": capability.reason, "forGood": capability.for_good}
+    return {"able": capability.available, "reason": capability.reason, "forGood": capability.permanent}
 
 
-def _problem(trouble: Trouble) -> dict[str, str]:
+def _problem(trouble: RailProblem) -> dict[str, str]:
     return {
         "entryPoint": trouble.entry_point,
         "distribution": trouble.distribution,
@@ -89,7 +89,7 @@ def _modes(catalog: Catalog) -> dict[str, Mode]:
     return {offered.rail.name: offered.mode for offered in catalog.rails}
 
 
-def _show(found: Found, catalog: Catalog) -> None:
+def _show(found: Discovery, catalog: Catalog) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -110,7 +110,7 @@ def _show(found: Found, catalog: Catalog) -> None:
         rail, mode = declared.rail, modes.get(declared.rail.name)
         table.add_row(
             rail.name,
-            Text(said(rail.title)),
+            Text(clean_text(rail.title)),
             "\n".join(rail.currencies),
             Text(mode or "off", style={"live": "bold red", None: "dim"}.get(mode, "green")),
             Text(declared.distribution),

@@ -5,36 +5,37 @@ from typing import Annotated, Any
 
 import typer
 
-from riel.catalog import Offered, discover, offer
+from riel.catalog import ActiveRail, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import at_the_journal, payment_of, stamp
+from riel.cli.records import payment_of, stamp, with_journal
 from riel.clock import utc_now
 from riel.config import Settings, likely_secrets, read_settings, resolving
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
 from riel.journal import Journal, PaymentRecord, State
-from riel.money import EXPONENTS, Money, masked
+from riel.money import EXPONENTS, Money, mask_account
 from riel.payments import Clients
-from riel.rail.statement import Entry
-from riel.reconcile import Difference, Differs, Reconciled, reconciled
-from riel.redaction import Redactor, log_redacted
-from riel.text import said
+from riel.rail.statement import StatementLine
+from riel.reconcile import Difference, DifferenceKind, ReconciliationReport
+from riel.reconcile import reconcile as compare_day
+from riel.redaction import Redactor, configure_log
+from riel.text import clean_text
 
 WHAT = {
-    Differs.UNCONFIRMED: "at the rail, and nobody confirmed it here",
-    Differs.TWICE: "at the rail {times} times",
-    Differs.MISSING: "{state} here, and not at the rail",
-    Differs.MONEY: "another amount at the rail",
-    Differs.ACCOUNT: "another account at the rail",
-    Differs.STATE: "{state} here, {status} at the rail",
-    Differs.UNRESOLVED: "not resolved here, {status} at the rail",
+    DifferenceKind.UNCONFIRMED: "at the rail, and nobody confirmed it here",
+    DifferenceKind.TWICE: "at the rail {times} times",
+    DifferenceKind.MISSING: "{state} here, and not at the rail",
+    DifferenceKind.MONEY: "another amount at the rail",
+    DifferenceKind.ACCOUNT: "another account at the rail",
+    DifferenceKind.STATE: "{state} here, {status} at the rail",
+    DifferenceKind.UNRESOLVED: "not resolved here, {status} at the rail",
 }
 CALL = "Call the rail: find out who ordered it, and stop them."
 REMEDY = {
-    Differs.UNCONFIRMED: CALL,
-    Differs.TWICE: "Call the rail: all but one of them must come back.",
-    Differs.MISSING: "Ask the rail for it by its reference.",
-    Differs.MONEY: "Call the rail, with what was confirmed here.",
-    Differs.ACCOUNT: "Call the rail, with what was confirmed here.",
+    DifferenceKind.UNCONFIRMED: CALL,
+    DifferenceKind.TWICE: "Call the rail: all but one of them must come back.",
+    DifferenceKind.MISSING: "Ask the rail for it by its reference.",
+    DifferenceKind.MONEY: "Call the rail, with what was confirmed here.",
+    DifferenceKind.ACCOUNT: "Call the rail, with what was confirmed here.",
 }
 
 
@@ -51,26 +52,26 @@ def reconcile(
     """
     settings = read_settings()
     logs = Redactor(likely_secrets(settings))
-    log_redacted(logs, settings.log)
+    configure_log(logs, settings.log)
     offered = _offered(settings, rail)
     logs.learn_settings(settings, offered.settings)
     day = date.date()
 
-    async def work(journal: Journal) -> Reconciled:
+    async def work(journal: Journal) -> ReconciliationReport:
         clients = Clients({rail: offered})
         try:
-            return await reconciled(journal, offered, await clients.of(rail), day, utc_now())
+            return await compare_day(journal, offered, await clients.of(rail), day, utc_now())
         except JournalUnavailable:
             raise
         except (BrokenRail, NothingSent) as failure:
             raise Misconfigured(f"{failure} Nothing was compared.") from failure
         except NothingLearned as failure:
-            why = f"the rail {rail!r} did not tell its list ({said(str(failure))}): nothing was compared"
+            why = f"the rail {rail!r} did not tell its list ({clean_text(str(failure))}): nothing was compared"
             raise Misconfigured(why) from failure
         finally:
             await clients.close(timedelta(seconds=1))
 
-    found = at_the_journal(work)
+    found = with_journal(work)
     told = _told(offered, day.isoformat(), found, Redactor())
     if as_json:
         print_json(told)
@@ -82,23 +83,23 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _offered(settings: Settings, rail: str) -> Offered:
+def _offered(settings: Settings, rail: str) -> ActiveRail:
     """The rail, set up as a server would have it.
 
     :raises Misconfigured: it cannot be offered, or cannot tell its list of a day.
     """
     if settings.rails is not None and rail not in settings.rails:
-        raise Misconfigured(f"RIEL_RAILS does not name {said(rail, most=40)!r}")
-    catalog = offer(discover(only=[rail]), resolving(settings))
+        raise Misconfigured(f"RIEL_RAILS does not name {clean_text(rail, most=40)!r}")
+    catalog = activate(discover(only=[rail]), resolving(settings))
     for offered in catalog.rails:
         able = offered.rail.capabilities.statement
-        if not able.able:
-            raise Misconfigured(f"the rail {rail!r} cannot be reconciled: {said(able.reason)}")
+        if not able.available:
+            raise Misconfigured(f"the rail {rail!r} cannot be reconciled: {clean_text(able.reason)}")
         return offered
-    raise Misconfigured(f"{said(rail, most=40)!r} brings no rail")
+    raise Misconfigured(f"{clean_text(rail, most=40)!r} brings no rail")
 
 
-def _told(offered: Offered, day: str, found: Reconciled, redactor: Redactor) -> dict[str, Any]:
+def _told(offered: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
     """The comparison for machines."""
     return {
         "rail": offered.rail.name,
@@ -116,10 +117,10 @@ def _told(offered: Offered, day: str, found: Reconciled, redactor: Redactor) -> 
 def _difference(one: Difference, redactor: Redactor) -> dict[str, Any]:
     for account in (one.record and one.record.payee.account, one.entry and one.entry.account):
         if account:
-            redactor.remember(account, masked(account))
+            redactor.remember(account, mask_account(account))
     told = {
         "kind": one.kind.value,
-        "reference": said(one.reference),
+        "reference": clean_text(one.reference),
         "what": WHAT[one.kind].format(
             times=one.times, state=one.record and one.record.state, status=one.entry and one.entry.status
         ),
@@ -144,17 +145,17 @@ def _remedy(record: PaymentRecord | None) -> str:
     return f"riel looks it up by itself at {stamp(record.next_at)}, and records what it finds."
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: StatementLine) -> dict[str, Any]:
     known = entry.currency in EXPONENTS
     told = {
         "kind": entry.kind,
-        "reference": said(entry.reference),
+        "reference": clean_text(entry.reference),
         "status": entry.status.value,
         "amount": entry.amount,
-        "currency": said(entry.currency),
+        "currency": clean_text(entry.currency),
         "formattedAmount": str(Money(entry.amount, entry.currency)) if known else "",
-        "account": said(entry.account or ""),
-        "railId": said(entry.rail_id),
+        "account": clean_text(entry.account or ""),
+        "railId": clean_text(entry.provider_id),
         "at": stamp(entry.at) if entry.at and entry.at.utcoffset() is not None else None,
     }
     return {name: value for name, value in told.items() if value not in ("", None)}

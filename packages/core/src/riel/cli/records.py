@@ -14,13 +14,13 @@ from riel.config import Settings, read_settings
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord
 from riel.journal.open import open_journal
-from riel.money import masked
+from riel.money import mask_account
 from riel.redaction import Redactor
 
 T = TypeVar("T")
 
 
-def at_the_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
+def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
     """What ``work`` finds in the journal of ``RIEL_JOURNAL``, which is never made here.
 
     :raises Misconfigured: there is none.
@@ -94,9 +94,9 @@ def payment_of(record: PaymentRecord) -> dict[str, Any]:
         "updatedAt": stamp(record.updated_at),
         "nextLookAt": stamp(record.next_at),
         "watchedUntil": stamp(record.watch_until),
-        "railId": record.rail_id,
+        "railId": record.provider_id,
         "railCode": record.code,
-        "railSaid": record.said,
+        "railSaid": record.provider_message,
         "facts": dict(record.facts),
         "refundOf": record.refund_of,
         "refundedAmount": record.refunded,
@@ -118,7 +118,7 @@ def question_of(challenge: Challenge) -> dict[str, Any]:
         "createdAt": stamp(challenge.created_at),
         "expiresAt": stamp(challenge.expires_at),
         "attempts": challenge.attempts,
-        "earlier": challenge.earlier,
+        "earlier": challenge.duplicate_of,
     }
     return _safe({name: value for name, value in told.items() if value is not None}, challenge.payee.account)
 
@@ -144,6 +144,6 @@ def stamp(at: datetime | None, *, precise: bool = False) -> str | None:
 def _safe(told: dict[str, Any], account: str) -> dict[str, Any]:
     """The account number masked wherever it stands, also in what a bank wrote."""
     redactor = Redactor()
-    redactor.remember(account, masked(account))
+    redactor.remember(account, mask_account(account))
     cleaned: dict[str, Any] = redactor.clean(told)
     return cleaned

@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
-from riel.app import open_host
+from riel.app import open_app
 from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import payment_of, refused, settings_with_a_journal
 from riel.config import likely_secrets
 from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
-from riel.journal.pagination import leafing
-from riel.payments import Teller
-from riel.payments.engine import AT_ONCE
-from riel.redaction import Redactor, log_redacted
+from riel.journal.pagination import iterate_payments
+from riel.payments import PaymentEngine
+from riel.payments.engine import MAX_RECOVERING
+from riel.redaction import Redactor, configure_log
 
 OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
 """What may still be learned by asking."""
@@ -56,10 +56,10 @@ def recover(
     """
     settings = settings_with_a_journal()
     logs = Redactor(likely_secrets(settings))
-    log_redacted(logs, settings.log)
+    configure_log(logs, settings.log)
 
     async def run() -> Recovered:
-        async with open_host(settings, logs, rounds=False) as host:
+        async with open_app(settings, logs, rounds=False) as host:
             with _progress() as looked:
                 return await recovered(host.teller, again=again, within=timedelta(seconds=seconds), looked=looked)
 
@@ -80,7 +80,7 @@ def recover(
 
 
 async def recovered(
-    teller: Teller, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
+    teller: PaymentEngine, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
 ) -> Recovered:
     """Resolve what is due, each payment once; with ``within``, as often as it falls due until that is over.
 
@@ -88,9 +88,9 @@ async def recovered(
     :param looked: called whenever one was looked at.
     :raises JournalUnavailable: it could not be read or written.
     """
-    found, now = Recovered(), teller.desk.now
+    found, now = Recovered(), teller.context.now
     working: dict[asyncio.Task[PaymentRecord], PaymentRecord] = {}
-    pause = teller.desk.pace.look_every.total_seconds()
+    pause = teller.context.timing.poll_interval.total_seconds()
     began = now()
 
     async def wait() -> None:
@@ -103,13 +103,13 @@ async def recovered(
             looked()
 
     if again:
-        async for record in leafing(teller.desk.journal, states=OPEN):
-            if (begun := await teller.take_up_one(record)) is not None:
+        async for record in iterate_payments(teller.context.journal, states=OPEN):
+            if (begun := await teller.claim_one(record)) is not None:
                 working[begun[1]] = begun[0]
-            while len(working) >= AT_ONCE:
+            while len(working) >= MAX_RECOVERING:
                 await wait()
     while not within or now() < began + within:
-        working |= {task: before for before, task in await teller.take_up(now() if within else began)}
+        working |= {task: before for before, task in await teller.claim_due(now() if within else began)}
         if working:
             await wait()
         elif within and await _any_open(teller):
@@ -122,18 +122,18 @@ async def recovered(
     return found
 
 
-async def _any_open(teller: Teller) -> bool:
-    async for record in leafing(teller.desk.journal, states=OPEN):
-        if record.next_at is not None and teller.desk.can_ask(record):
+async def _any_open(teller: PaymentEngine) -> bool:
+    async for record in iterate_payments(teller.context.journal, states=OPEN):
+        if record.next_at is not None and teller.context.can_ask(record):
             return True
     return False
 
 
-async def _count(teller: Teller, found: Recovered) -> None:
-    async for record in leafing(teller.desk.journal, states=(*OPEN, State.REVIEW)):
+async def _count(teller: PaymentEngine, found: Recovered) -> None:
+    async for record in iterate_payments(teller.context.journal, states=(*OPEN, State.REVIEW)):
         if record.state is State.PENDING:
             found.pending += 1
-        elif record.state is not State.SENDING or not teller.desk.can_ask(record):
+        elif record.state is not State.SENDING or not teller.context.can_ask(record):
             found.left += 1  # what is being sent by a living server right now needs nobody
 
 

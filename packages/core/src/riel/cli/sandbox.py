@@ -12,7 +12,7 @@ from riel.catalog import discover
 from riel.config import known_settings, likely_secrets, read_settings
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Sandbox
-from riel.redaction import Redactor, log_redacted
+from riel.redaction import Redactor, configure_log
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """For typer: options it does not know are settings of the bank."""
@@ -30,7 +30,7 @@ def sandbox(
     from riel.sandbox import bank_of
 
     settings = read_settings()
-    log_redacted(Redactor(likely_secrets(settings)), settings.log)
+    configure_log(Redactor(likely_secrets(settings)), settings.log)
     found = discover(only=[rail])
     for trouble in found.problems:
         raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
@@ -67,9 +67,9 @@ def _settings(options: list[str]) -> dict[str, str]:
 
 async def _run(bank: Sandbox, rail: str, port: int, theirs: dict[str, str]) -> None:
     """Serve it until interrupted. ``theirs`` are the options that the rail's client is told too."""
-    from riel.sandbox import serving, wrap
+    from riel.sandbox import serve_http, wrap
 
-    async with serving(wrap(bank), port) as url:
+    async with serve_http(wrap(bank), port) as url:
         variables = {"BASE_URL": url, **{name.upper(): value for name, value in theirs.items()}}
         sys.stdout.write(f"{url}\n")
         sys.stdout.write(f"what it booked:   GET {url}/_sandbox/debits\n")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from riel.cli.records import stamp
 from riel.journal.columns import when
-from riel.text import said
+from riel.text import clean_text
 
 WIDE = 160
 """Columns of a table that goes into a file or a pipe."""
@@ -212,7 +212,7 @@ def _utc(stamped: str) -> str:
 
 def _payee(payee: Mapping[str, str]) -> Text:
     parts = [payee.get("name", ""), payee.get("account", ""), payee.get("institution", "")]
-    return Text(", ".join(said(part) for part in parts if part))
+    return Text(", ".join(clean_text(part) for part in parts if part))
 
 
 def _recorded(body: Mapping[str, Any]) -> str:
@@ -227,4 +227,4 @@ def _recorded(body: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return said(str(value), most=1000)
+    return clean_text(str(value), most=1000)

@@ -9,24 +9,24 @@ from types import MappingProxyType
 from typing import cast
 
 from riel.confirm.bound_code import NONCE, code_for, well_formed
-from riel.confirm.challenge_text import Language, question
-from riel.confirm.factor import Asked, Factor, Proof, Setup
+from riel.confirm.challenge_text import Language, render_challenge
+from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
 from riel.confirm.terms import Terms, digest
 from riel.errors import Misconfigured
 
 __all__ = [
     "FACTORS",
     "NONCE",
-    "Asked",
+    "ConfirmationRequest",
     "Factor",
+    "FactorContext",
     "Language",
     "Proof",
-    "Setup",
     "Terms",
-    "chosen",
+    "choose_factor",
     "code_for",
     "digest",
-    "question",
+    "render_challenge",
     "well_formed",
 ]
 
@@ -40,7 +40,7 @@ FACTORS: Mapping[str, str] = MappingProxyType(
 """The built-in factors and where they are: none is imported until it is chosen."""
 
 
-def chosen(name: str, installed: Iterable[type[Factor]] = ()) -> type[Factor]:
+def choose_factor(name: str, installed: Iterable[type[Factor]] = ()) -> type[Factor]:
     """The factor called ``name``, built in or ``installed`` by another package.
 
     :raises Misconfigured: there is none of that name, or several: then none of them is taken.

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from riel.confirm.factor import Asked, Proof
+from riel.confirm.factor import ConfirmationRequest, Proof
 
 DOMAIN = b"sca1"
 KEY, NONCE, DIGEST = 32, 16, 32
@@ -13,7 +13,7 @@ KEY, NONCE, DIGEST = 32, 16, 32
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 
 
-def code_for(key: bytes, asked: Asked) -> str:
+def code_for(key: bytes, asked: ConfirmationRequest) -> str:
     """The code that answers ``asked``: HMAC-SHA256 over its id, nonce and digest; the first 8 bytes, modulo 10^6.
 
     The id alone has no fixed length, so what stands before the last 48 bytes can be read in one way only.
@@ -40,10 +40,10 @@ class OwnCodes:
 
     key: bytes = field(repr=False)
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         """A proof where ``code`` was made for exactly this question. The challenge itself is used once."""
-        return Proof() if equal(code, code_for(self.key, asked)) else None
+        return Proof() if equal(code, code_for(self.key, request)) else None
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
         """Whether it is that code: there is only one."""
-        return equal(code, code_for(self.key, asked))
+        return equal(code, code_for(self.key, request))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from riel.confirm.terms import Terms
-from riel.money import Money, masked
+from riel.money import Money, mask_account
 from riel.rail import Mode
-from riel.text import said
+from riel.text import clean_text
 
 Language = Literal["en", "es"]
 
@@ -79,7 +79,7 @@ _WORDS: dict[Language, _Words] = {
 }
 
 
-def question(
+def render_challenge(
     terms: Terms,
     *,
     title: str,
@@ -131,12 +131,12 @@ def _payee(terms: Terms, words: _Words) -> str:
 
 
 def _masked(account: str) -> str:
-    return said(masked(account)[-ACCOUNT:])
+    return clean_text(mask_account(account)[-ACCOUNT:])
 
 
 def _quoted(text: str, most: int, terms: Terms) -> str:
     """Somebody else's words in quotation marks; the account number is masked in them before they are cut."""
-    clean = said(text, most=len(text) + 1)
+    clean = clean_text(text, most=len(text) + 1)
     characters = [re.escape(c) for c in terms.payee.account if c.isalnum()]
     if len(characters) > 6:
         clean = re.sub(r"[\W_]*".join(characters), _masked(terms.payee.account), clean, flags=re.IGNORECASE)
@@ -145,7 +145,7 @@ def _quoted(text: str, most: int, terms: Terms) -> str:
 
 def _shown(text: str, most: int) -> str:
     """Clean, without quotation marks of any kind, and at most ``most`` characters."""
-    return said("".join("'" if _quotes(c) else c for c in text), most)
+    return clean_text("".join("'" if _quotes(c) else c for c in text), most)
 
 
 def _quotes(character: str) -> bool:

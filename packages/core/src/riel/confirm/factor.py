@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ConfirmationRequest:
     """One question to a person: may exactly this payment be made?
 
     ``digest`` covers rail, mode, payee, amount, currency, every argument and who asks; ``nonce`` is 16 random bytes.
@@ -27,11 +27,11 @@ class Asked:
 class Proof:
     """That a code was right. ``once`` names what must never be accepted again (a TOTP time step), if anything does."""
 
-    once: str | None = None
+    replay_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class FactorContext:
     """What a factor is opened with: the server's 32-byte key, who the person is, and the settings that concern it."""
 
     key: bytes
@@ -45,20 +45,20 @@ class Factor(Protocol):
 
     name: ClassVar[str]
     sandbox_only: ClassVar[bool]
-    linked: ClassVar[bool]
+    dynamic_linking: ClassVar[bool]
 
     @classmethod
-    def open(cls, setup: Setup) -> "Factor":
+    def open(cls, context: FactorContext) -> "Factor":
         """Make it ready.
 
         :raises Misconfigured: one sentence that names the setting.
         """
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, request: ConfirmationRequest) -> str:
         """Put the question to the person and say, in one sentence for the agent, where the code will come from."""
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         """The proof that ``code`` (six ASCII digits) answers this question now, or ``None``."""
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
         """Whether ``code`` is the one that gave ``proof``: a repeated call joins its payment, it pays nothing more."""

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from riel.confirm.terms import Terms
 from riel.errors import NotAllowed
 
-__all__ = ["Guard", "Hold", "Rationing"]
+__all__ = ["Guard", "QuotaGuard", "Reservation"]
 
 
 class Guard(Protocol):
@@ -24,7 +24,7 @@ class Guard(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Reservation:
     """What one payment takes of a limit, from when a person is asked until it ends without having moved money.
 
     The journal takes it in the transaction that opens the question, so that no two payments take the same rest.
@@ -42,15 +42,15 @@ class Hold:
     scope: str
     bucket: int
     since: int
-    takes: int
-    most: int
-    refused: Callable[[int], NotAllowed] = field(compare=False, repr=False)
-    until_paid: str = ""
+    amount: int
+    limit: int
+    error: Callable[[int], NotAllowed] = field(compare=False, repr=False)
+    lifted_by: str = ""
 
 
 @runtime_checkable
-class Rationing(Protocol):
+class QuotaGuard(Protocol):
     """A guard whose limits are shared by many payments, so that the journal must count them."""
 
-    def holds(self, terms: Terms, now: datetime) -> Sequence[Hold]:
+    def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
         """What these terms take of each limit."""

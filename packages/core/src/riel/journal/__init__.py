@@ -1,13 +1,21 @@
 """The durable record of questions, payments and events. :func:`riel.journal.open.open_journal` opens one by URL."""
 
-from riel.journal.audit.chain import Anchor, Broken, Row
-from riel.journal.protocol import Counted, Full, Journal, Opened, Tally, Unconfirmed, Words
+from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
+from riel.journal.protocol import (
+    Attempt,
+    AttemptLimits,
+    ChallengeText,
+    ConfirmFailure,
+    Journal,
+    LimitReached,
+    OpenedChallenge,
+)
 from riel.journal.records import (
     Backlog,
     Challenge,
     ChallengeState,
     Change,
-    Earlier,
+    DuplicateOf,
     Event,
     Intent,
     Message,
@@ -18,24 +26,24 @@ from riel.journal.records import (
 
 __all__ = [
     "Anchor",
+    "Attempt",
+    "AttemptLimits",
     "Backlog",
-    "Broken",
+    "ChainBreak",
+    "ChainRow",
     "Challenge",
     "ChallengeState",
+    "ChallengeText",
     "Change",
-    "Counted",
-    "Earlier",
+    "ConfirmFailure",
+    "DuplicateOf",
     "Event",
-    "Full",
     "Intent",
     "Journal",
+    "LimitReached",
     "Message",
-    "Opened",
+    "OpenedChallenge",
     "PaymentRecord",
-    "Row",
     "State",
-    "Tally",
     "Topic",
-    "Unconfirmed",
-    "Words",
 ]

@@ -7,15 +7,15 @@ from typing import Any
 
 from riel.journal.columns import millis
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
-from riel.money import masked
-from riel.text import hiding
+from riel.money import mask_account
+from riel.text import replace_number
 
 Body = dict[str, Any]
 
 
 def shown(text: str, account: str) -> str:
     """Somebody's words as an event may hold them: without the whole account number."""
-    return hiding(text, account, masked(account))
+    return replace_number(text, account, mask_account(account))
 
 
 def asked(challenge: Challenge) -> Body:
@@ -40,7 +40,7 @@ def refused(challenge: Challenge, code: str, why: str) -> Body:
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
         "payee": shown(challenge.payee.name, challenge.payee.account),
-        "account": masked(challenge.payee.account),
+        "account": mask_account(challenge.payee.account),
         "digest": challenge.digest.hex(),
     }
 
@@ -71,7 +71,7 @@ def newborn(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentR
         fence=1,
         owner=me,
         sends=1,
-        looks=0,
+        lookups=0,
         created_at=at,
         sent_at=at,
         updated_at=at,
@@ -91,7 +91,7 @@ def confirmed(asked: Challenge, intent: Intent) -> Body:
         "amount": asked.money.amount,
         "currency": asked.money.currency,
         "payee": shown(asked.payee.name, asked.payee.account),
-        "account": masked(asked.payee.account),
+        "account": mask_account(asked.payee.account),
         "digest": asked.digest.hex(),
         "payload": hashlib.sha256(intent.body).hexdigest(),
     }
@@ -106,14 +106,14 @@ def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> Paymen
         owner=me if change.resend else None,
         sends=known.sends + change.resend,
         sent_at=at if change.resend else known.sent_at,
-        looks=0,
+        lookups=0,
         updated_at=at,
         next_at=change.next_at,
         watch_until=change.watch_until,
         settled_at=change.settled_at or known.settled_at,
-        rail_id=change.rail_id or known.rail_id,
+        provider_id=change.provider_id or known.provider_id,
         code=change.code,
-        said=change.said,
+        provider_message=change.provider_message,
         facts={**known.facts, **change.facts},
     )
 
@@ -121,7 +121,7 @@ def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> Paymen
 def told(known: PaymentRecord, change: Change) -> Body:
     """The event of a change."""
     body: Body = {"from": known.state, "to": change.to, "sends": known.sends + change.resend}
-    learned = {"why": change.why, "code": change.code, "said": change.said, "railId": change.rail_id}
+    learned = {"why": change.why, "code": change.code, "said": change.provider_message, "railId": change.provider_id}
     body |= {name: value for name, value in learned.items() if value}
     if change.settled_at is not None:
         body["settledAt"] = millis(change.settled_at)

@@ -9,7 +9,7 @@ from riel.journal.columns import MILLISECOND
 PAGE = 1000
 
 
-async def leafing(
+async def iterate_payments(
     journal: Journal,
     *,
     states: Collection[State] = (),

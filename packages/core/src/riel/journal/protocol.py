@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from riel.guards import Hold
-from riel.journal.audit.chain import Anchor, Broken, Row
+from riel.guards import Reservation
+from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.records import (
     Backlog,
     Challenge,
     ChallengeState,
     Change,
-    Earlier,
+    DuplicateOf,
     Event,
     Intent,
     Message,
@@ -25,19 +25,19 @@ from riel.journal.records import (
 )
 from riel.rail import Mode
 
-Unconfirmed = Literal[
+ConfirmFailure = Literal[
     "consumed", "locked", "expired", "declined", "hourly", "used", "reference", "not_settled", "exceeds"
 ]
 """Why something was not confirmed: the challenge's end, ten wrong codes an hour, a time step that was used before, a
 reference that is taken, or a refund of what has not settled or of more than is left."""
 
 
-Words = Callable[[Earlier | None], str]
+ChallengeText = Callable[[DuplicateOf | None], str]
 """What the person is shown, given an identical payment that was made shortly before, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedChallenge:
     """The challenge that now waits for a code, or the one that was declined; ``fresh`` when it was made just now."""
 
     challenge: Challenge
@@ -45,15 +45,15 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Full:
+class LimitReached:
     """A limit has no room for it, and nothing was opened; ``left`` of it could still be taken."""
 
-    hold: Hold
+    reservation: Reservation
     left: int
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Attempt:
     """A try that was counted before it is compared; ``left`` more may follow it."""
 
     id: int
@@ -61,7 +61,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AttemptLimits:
     """How many codes may be wrong: per challenge, and per principal within ``window``, whatever the challenges."""
 
     per_challenge: int = 5
@@ -75,13 +75,13 @@ class Journal(Protocol):
     async def open_challenge(
         self,
         challenge: Challenge,
-        words: Words,
+        text: ChallengeText,
         *,
-        again_within: timedelta,
-        no_stays: timedelta,
-        alone: bool = False,
-        holds: Sequence[Hold] = (),
-    ) -> Opened | Full:
+        duplicate_window: timedelta,
+        decline_ttl: timedelta,
+        close_others: bool = False,
+        reservations: Sequence[Reservation] = (),
+    ) -> OpenedChallenge | LimitReached:
         """The open challenge of this principal and digest, or this one, with ``words`` as its text.
 
         ``words`` is told of an identical payment confirmed within ``again_within``. Where the person said no within
@@ -91,13 +91,13 @@ class Journal(Protocol):
         payment it becomes, ends without having moved money.
         """
 
-    async def used(self, scope: str, since: int) -> int:
+    async def reserved_total(self, scope: str, since: int) -> int:
         """What the holds of a scope come to, from the bucket ``since`` on."""
 
-    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+    async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         """Write down that this was refused with ``code``, and that nobody was asked."""
 
-    async def asked(self, challenge_id: str, at: datetime) -> None:
+    async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         """The person was asked."""
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
@@ -106,20 +106,22 @@ class Journal(Protocol):
     async def challenge(self, challenge_id: str) -> Challenge | None:
         """One challenge."""
 
-    async def count_try(
-        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
-    ) -> Counted | Unconfirmed:
+    async def count_attempt(
+        self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
+    ) -> Attempt | ConfirmFailure:
         """Count one try, before the code is compared. Without a challenge it is wrong at once."""
 
-    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
+    async def record_wrong_code(
+        self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
+    ) -> ChallengeState:
         """The code was wrong. The last try locks the challenge."""
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         """The person said no, and it stays no. ``None`` where there is no such challenge that is open."""
 
-    async def confirm_and_intend(
-        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | Unconfirmed:
+    async def create_payment(
+        self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | ConfirmFailure:
         """The heart: consume the challenge and give birth to the payment, owned by this process, ``sending``."""
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
@@ -128,7 +130,9 @@ class Journal(Protocol):
         Returns the record as it now is, and whether it was written.
         """
 
-    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+    async def resolve_manually(
+        self, payment_id: str, to: State, by: str, evidence: str, at: datetime
+    ) -> PaymentRecord | None:
         """An operator's decision on what is in review; ``None`` where it is not."""
 
     async def claim(
@@ -142,7 +146,7 @@ class Journal(Protocol):
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
         """Take over this one, due or not, or ``None`` where somebody is at work on it or nothing more is expected."""
 
-    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+    async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         """Nothing was learned: give the lease back until ``next_at``."""
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
@@ -165,7 +169,7 @@ class Journal(Protocol):
     async def events(self, payment_id: str) -> Sequence[Event]:
         """The chain of one payment."""
 
-    async def note(
+    async def append_event(
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
         """Add a line to a payment's chain that changes nothing else; ``once``: unless it has such an event already."""
@@ -173,22 +177,22 @@ class Journal(Protocol):
     async def anchor(self, at: datetime) -> bool:
         """Seal every event since the last anchor; whether there was any."""
 
-    async def verify(self) -> tuple[int, Broken | None]:
+    async def verify(self) -> tuple[int, ChainBreak | None]:
         """How many events there are, and the first place where the chain or an anchor does not hold."""
 
     async def anchors(self) -> Sequence[Anchor]:
         """Every anchor, oldest first."""
 
-    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+    async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         """The next events after number ``after`` that the newest anchor seals, in the order of writing."""
 
-    async def keyed(self, fingerprint: str) -> bool:
+    async def bind_key(self, fingerprint: str) -> bool:
         """Whether the codes of this journal are made with that key: the first that is named, and no other."""
 
-    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         """Put a message into the outbox; one that has that id already stays as it is."""
 
-    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+    async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         """Messages that are due, not to be taken again within ``lease``."""
 
     async def message_sent(self, message_id: str, at: datetime) -> None:

@@ -59,13 +59,13 @@ class Challenge:
     expires_at: datetime
     state: ChallengeState = ChallengeState.OPEN
     attempts: int = 0
-    asked_at: datetime | None = None
-    once: str | None = None
-    earlier: str | None = None
+    delivered_at: datetime | None = None
+    replay_key: str | None = None
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class DuplicateOf:
     """The last of ``count`` identical payments that were confirmed shortly before."""
 
     reference: str
@@ -109,7 +109,7 @@ class PaymentRecord:
     fence: int
     owner: str | None
     sends: int
-    looks: int
+    lookups: int
     created_at: datetime
     sent_at: datetime
     updated_at: datetime
@@ -118,9 +118,9 @@ class PaymentRecord:
     resend_until: datetime | None = None
     absent_after: datetime | None = None
     settled_at: datetime | None = None
-    rail_id: str = ""
+    provider_id: str = ""
     code: str = ""
-    said: str = ""
+    provider_message: str = ""
     refund_of: str | None = None
     refunded: int = 0
     payer: str = ""
@@ -136,7 +136,7 @@ class PaymentRecord:
             body=self.body,
             created_at=self.created_at,
             facts=self.facts,
-            rail_id=self.rail_id,
+            provider_id=self.provider_id,
             original=original.order() if original else None,
         )
 
@@ -156,9 +156,9 @@ class Change:
     next_at: datetime | None = None
     watch_until: datetime | None = None
     settled_at: datetime | None = None
-    rail_id: str = ""
+    provider_id: str = ""
     code: str = ""
-    said: str = ""
+    provider_message: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     resend: bool = False
 

@@ -46,7 +46,7 @@ def allowed(before: State, after: State, *, leased: bool) -> bool:
     return after in ON_EVIDENCE[before] or (leased and after in WITH_THE_LEASE[before])
 
 
-def lawful(before: str, after: str) -> bool:
+def is_valid(before: str, after: str) -> bool:
     """Whether the record of one question and its payment may go from ``before`` (``""``: nothing yet) to ``after``.
 
     Whoever reads a record cannot know who held which lease, so every authority is believed to have been there.

@@ -1,6 +1,6 @@
 """The tools over MCP. This is the only package that imports ``mcp``."""
 
 from riel.mcp.server import mcp_server, serve
-from riel.mcp.stdio.capture import Pipes, divert
+from riel.mcp.stdio.capture import Pipes, capture_stdio
 
-__all__ = ["Pipes", "divert", "mcp_server", "serve"]
+__all__ = ["Pipes", "capture_stdio", "mcp_server", "serve"]

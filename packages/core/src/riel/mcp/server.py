@@ -21,12 +21,12 @@ from mcp.server.lowlevel import Server
 from mcp_types.methods import serialize_server_result
 from pydantic import ValidationError
 
-from riel.mcp.stdio.capture import Pipes, connected, ending_on_signal
-from riel.tools import Described, Envelope, not_an_object, unknown_tool
+from riel.mcp.stdio.capture import Pipes, end_on_signal, stdio_streams
+from riel.tools import Envelope, ToolSpec, not_an_object, unknown_tool
 
 log = logging.getLogger(__name__)
 
-SPOKEN = ("2025-06-18", "2025-11-25", "2026-07-28")
+SUPPORTED_VERSIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
 AT_ONCE = 256
 LIST_LIVES = timedelta(minutes=1)
 INSTRUCTIONS = (
@@ -36,7 +36,7 @@ INSTRUCTIONS = (
 )
 
 
-def mcp_server(tools: Mapping[str, Described], principal: str, version: str) -> Server[Any]:
+def mcp_server(tools: Mapping[str, ToolSpec], principal: str, version: str) -> Server[Any]:
     """A server that lists and calls ``tools`` on behalf of ``principal``."""
     described = {name: _shown(tool) for name, tool in tools.items() if tool.granted}
     shown = {name: tool for name, tool in described.items() if tool is not None}
@@ -73,8 +73,8 @@ async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
     """Serve one client until its input ends or a signal comes; what was accepted is answered first."""
     if os.isatty(pipes.incoming):
         sys.stderr.write("riel serve waits for an agent's client on stdin; Ctrl-C ends it. Try riel demo.\n")
-    async with connected(pipes, grace=grace) as (incoming, outgoing):
-        with ending_on_signal(incoming.end):
+    async with stdio_streams(pipes, grace=grace) as (incoming, outgoing):
+        with end_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
 
@@ -89,7 +89,7 @@ async def _refuse_malformed(ctx: ServerRequestContext[Any], call_next: CallNext)
     return await call_next(ctx)
 
 
-def _shown(tool: Described) -> wire.Tool | None:
+def _shown(tool: ToolSpec) -> wire.Tool | None:
     """The tool as MCP has it, or ``None`` where some protocol version could not carry it: one such fails every list."""
     try:
         shown = wire.Tool(
@@ -106,7 +106,7 @@ def _shown(tool: Described) -> wire.Tool | None:
                 open_world_hint=True,
             ),
         )
-        for version in SPOKEN:
+        for version in SUPPORTED_VERSIONS:
             answer = wire.ListToolsResult(tools=[shown]).model_dump(by_alias=True, mode="json", exclude_none=True)
             serialize_server_result("tools/list", version, answer)
     except ValidationError:

@@ -1,8 +1,8 @@
 """The life of one payment, start to end."""
 
 from riel.payments.clients import Clients
-from riel.payments.context import Call, Desk, Pace
-from riel.payments.engine import Asked, Resolving, Teller
-from riel.payments.rules import Patience
+from riel.payments.context import Context, PaymentRequest, Timing
+from riel.payments.engine import Asked, PaymentEngine, RecoveryTask
+from riel.payments.rules import Backoff
 
-__all__ = ["Asked", "Call", "Clients", "Desk", "Pace", "Patience", "Resolving", "Teller"]
+__all__ = ["Asked", "Backoff", "Clients", "Context", "PaymentEngine", "PaymentRequest", "RecoveryTask", "Timing"]

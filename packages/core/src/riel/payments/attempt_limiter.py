@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from riel.crash import step
 
 
-class Turn:
+class PrincipalAttempts:
     """The tries of one principal that are under way. ``rights`` counts those that made room."""
 
     def __init__(self) -> None:
-        self.rights = 0
+        self.successes = 0
         self._at_work = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
@@ -25,14 +25,14 @@ class Turn:
         """One try begins."""
         self._at_work += 1
 
-    def right(self) -> None:
+    def succeeded(self) -> None:
         """One was right: it counts no more, so one that waits may be counted in its place."""
-        self.rights += 1
+        self.successes += 1
         self._wake(room=True)
 
-    async def room(self, since: int) -> bool:
+    async def wait_for_slot(self, since: int) -> bool:
         """Wait for a try to be right after ``rights`` was ``since``; ``False`` once none is left that could be."""
-        if self.rights != since:
+        if self.successes != since:
             return True
         place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
@@ -61,16 +61,16 @@ class Turn:
                     return
 
 
-class Turnstile:
+class AttemptLimiter:
     """The tries under way, by principal."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, Turn] = {}
+        self._turns: dict[str, PrincipalAttempts] = {}
 
     @contextmanager
-    def entered(self, principal: str) -> Iterator[Turn]:
+    def attempt(self, principal: str) -> Iterator[PrincipalAttempts]:
         """Count one try of ``principal`` as being under way."""
-        turn = self._turns.setdefault(principal, Turn())
+        turn = self._turns.setdefault(principal, PrincipalAttempts())
         turn.enter()
         try:
             yield turn

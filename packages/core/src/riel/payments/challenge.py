@@ -2,14 +2,14 @@
 
 import asyncio
 
-from riel.confirm import NONCE, question
+from riel.confirm import NONCE, render_challenge
 from riel.crash import step
 from riel.errors import NotAllowed, NotConfirmed, NothingSent
-from riel.journal import Challenge, ChallengeState, Earlier, Full
-from riel.payments.context import Call, Desk, asked_of
+from riel.journal import Challenge, ChallengeState, DuplicateOf, LimitReached
+from riel.payments.context import Context, PaymentRequest, confirmation_request
 
 
-def unasked(desk: Desk, call: Call) -> Challenge:
+def new_challenge(desk: Context, call: PaymentRequest) -> Challenge:
     """The question that ``call`` would ask, under an id of its own."""
     now = desk.now()
     return Challenge(
@@ -25,11 +25,11 @@ def unasked(desk: Desk, call: Call) -> Challenge:
         money=call.terms.money,
         payee=call.terms.payee,
         created_at=now,
-        expires_at=now + desk.pace.code_lives,
+        expires_at=now + desk.timing.code_ttl,
     )
 
 
-async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
+async def open_challenge(desk: Context, call: PaymentRequest) -> tuple[Challenge, str]:
     """The challenge that now waits for a code, and where the person finds it.
 
     An open challenge for the same thing is used again, and its question repeated only after a pause.
@@ -45,43 +45,43 @@ async def ask(desk: Desk, call: Call) -> tuple[Challenge, str]:
             next_action="Do not ask again. Talk to the person about what they want instead.",
             details={"paymentId": challenge.id},
         )
-    if challenge.asked_at is not None and now < challenge.asked_at + desk.pace.ask_again_after:
+    if challenge.delivered_at is not None and now < challenge.delivered_at + desk.timing.resend_challenge_after:
         return challenge, "The code was sent a moment ago."
     where = await _delivered(desk, challenge)
-    await step("asked", desk.journal.asked(challenge.id, now))
+    await step("asked", desk.journal.mark_delivered(challenge.id, now))
     return challenge, where
 
 
-async def _opened(desk: Desk, call: Call) -> Challenge:
+async def _opened(desk: Context, call: PaymentRequest) -> Challenge:
     """The question that waits for a code, or the one that was declined.
 
     :raises NotAllowed: a guard refused, or a limit has no room; that stands in the record.
     """
-    wanted = unasked(desk, call)
+    wanted = new_challenge(desk, call)
     try:
         desk.guard(call.terms)
         opening = desk.journal.open_challenge(
             wanted,
             lambda earlier: _words(desk, call, earlier),
-            alone=not desk.factor.linked,
-            again_within=desk.pace.again_within,
-            no_stays=desk.pace.no_stays,
-            holds=desk.holds(call.terms),
+            close_others=not desk.factor.dynamic_linking,
+            duplicate_window=desk.timing.duplicate_window,
+            decline_ttl=desk.timing.decline_ttl,
+            reservations=desk.reservations(call.terms),
         )
         opened = await step("open_challenge", opening)
-        if isinstance(opened, Full):
-            raise opened.hold.refused(opened.left)
+        if isinstance(opened, LimitReached):
+            raise opened.reservation.error(opened.left)
     except NotAllowed as refusal:
-        await step("refuse", desk.journal.refuse(wanted, refusal.problem.code, str(refusal)))
+        await step("refuse", desk.journal.record_refusal(wanted, refusal.problem.code, str(refusal)))
         raise
     return opened.challenge
 
 
-def _words(desk: Desk, call: Call, earlier: Earlier | None) -> str:
+def _words(desk: Context, call: PaymentRequest, earlier: DuplicateOf | None) -> str:
     """What the person is shown."""
-    return question(
+    return render_challenge(
         call.terms,
-        title=call.offered.rail.title,
+        title=call.rail.rail.title,
         purpose=call.purpose,
         reference=call.original.reference if call.original else "",
         language=desk.language,
@@ -90,14 +90,14 @@ def _words(desk: Desk, call: Call, earlier: Earlier | None) -> str:
     )
 
 
-async def _delivered(desk: Desk, challenge: Challenge) -> str:
+async def _delivered(desk: Context, challenge: Challenge) -> str:
     """Where the person finds the code.
 
     :raises NotConfirmed: it could not be delivered.
     """
     try:
-        async with asyncio.timeout(desk.pace.answer_within.total_seconds()):
-            return await step("ask", desk.factor.ask(asked_of(challenge)))
+        async with asyncio.timeout(desk.timing.answer_within.total_seconds()):
+            return await step("ask", desk.factor.ask(confirmation_request(challenge)))
     except NothingSent:
         raise
     except Exception as failure:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.crash import step
 from riel.errors import NothingSent, RielError
 from riel.rail import Client
@@ -13,7 +13,7 @@ from riel.rail import Client
 class Clients:
     """Keeps each client open in a task of its own, so that it is closed by the task that opened it."""
 
-    def __init__(self, rails: Mapping[str, Offered], patience: timedelta = timedelta(seconds=4)) -> None:
+    def __init__(self, rails: Mapping[str, ActiveRail], patience: timedelta = timedelta(seconds=4)) -> None:
         self._patience = patience
         self._rails = rails
         self._opened: dict[str, asyncio.Future[Client]] = {}
@@ -43,7 +43,7 @@ class Clients:
         except Exception as failure:
             raise _broken(rail, type(failure).__name__) from failure
 
-    async def _keep(self, offered: Offered, opened: asyncio.Future[Client]) -> None:
+    async def _keep(self, offered: ActiveRail, opened: asyncio.Future[Client]) -> None:
         try:
             async with offered.rail.connect(offered.settings) as client:
                 opened.set_result(client)

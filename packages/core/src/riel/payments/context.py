@@ -6,50 +6,50 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.clock import utc_now
-from riel.confirm import Asked, Factor, Language, Terms, digest
+from riel.confirm import ConfirmationRequest, Factor, Language, Terms, digest
 from riel.crash import step
-from riel.guards import Guard, Hold, Rationing
-from riel.journal import Challenge, Change, Journal, PaymentRecord, Tally
-from riel.money import masked
-from riel.payments.attempt_limiter import Turnstile
+from riel.guards import Guard, QuotaGuard, Reservation
+from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
+from riel.money import mask_account
+from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
-from riel.payments.rules import MOST_FACT, Patience
-from riel.rail import Wire
-from riel.text import MOST_SAID, hiding, said
+from riel.payments.rules import MAX_FACT, Backoff
+from riel.rail import WireModel
+from riel.text import MAX_TEXT, clean_text, replace_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Timing:
     """Every duration and count that the life of a payment depends on.
 
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
-    call again. ``again_within``: how long an identical payment is called the second one. ``no_stays``: how long a
+    call again. ``duplicate_window``: how long an identical payment is called the second one. ``decline_ttl``: how long a
     refusal by the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
-    ``rounds_every``: the pause between two rounds over all that is due, ``look_every`` where it is ``None``.
+    ``recovery_interval``: the pause between two runs of recovery, ``poll_interval`` where it is ``None``.
     """
 
     answer_within: timedelta = timedelta(seconds=4)
-    code_lives: timedelta = timedelta(minutes=10)
-    ask_again_after: timedelta = timedelta(seconds=30)
-    again_within: timedelta = timedelta(minutes=10)
-    no_stays: timedelta = timedelta(hours=24)
+    code_ttl: timedelta = timedelta(minutes=10)
+    resend_challenge_after: timedelta = timedelta(seconds=30)
+    duplicate_window: timedelta = timedelta(minutes=10)
+    decline_ttl: timedelta = timedelta(hours=24)
     resend_within: timedelta = timedelta(hours=24)
-    look_every: timedelta = timedelta(seconds=1)
-    rounds_every: timedelta | None = None
-    anchor_every: timedelta = timedelta(minutes=5)
-    tally: Tally = field(default_factory=Tally)
-    patience: Patience = field(default_factory=Patience)
+    poll_interval: timedelta = timedelta(seconds=1)
+    recovery_interval: timedelta | None = None
+    anchor_interval: timedelta = timedelta(minutes=5)
+    attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
+    backoff: Backoff = field(default_factory=Backoff)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class PaymentRequest:
     """What an agent wants, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
 
     terms: Terms
-    offered: Offered
-    model: Wire
+    rail: ActiveRail
+    model: WireModel
     purpose: str = ""
     original: PaymentRecord | None = None
 
@@ -60,22 +60,22 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Context:
     """The teller's desk. ``busy`` holds the ids of the payments this process is at work on."""
 
     journal: Journal
-    rails: Mapping[str, Offered]
+    rails: Mapping[str, ActiveRail]
     clients: Clients
     factor: Factor
     guards: Sequence[Guard] = ()
-    pace: Pace = field(default_factory=Pace)
+    timing: Timing = field(default_factory=Timing)
     now: Callable[[], datetime] = utc_now
     below: Callable[[int], int] = secrets.randbelow
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     language: Language = "en"
     clean: Callable[[str], str] = str
     busy: set[str] = field(default_factory=set)
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    turnstile: AttemptLimiter = field(default_factory=AttemptLimiter)
 
     def new_id(self) -> str:
         """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
@@ -86,21 +86,21 @@ class Desk:
         offered = self.rails.get(record.rail)
         return offered is not None and (offered.mode, offered.payer) == (record.mode, record.payer)
 
-    def kept(self, record: PaymentRecord, change: Change) -> Change:
+    def sanitized(self, record: PaymentRecord, change: Change) -> Change:
         """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
         return replace(
             change,
-            why=self.plain(change.why, record),
-            code=self.plain(change.code, record),
-            said=self.plain(change.said, record),
-            rail_id=self.plain(change.rail_id, record),
-            facts={said(name): self.plain(value, record, MOST_FACT) for name, value in change.facts.items()},
+            why=self.sanitize(change.why, record),
+            code=self.sanitize(change.code, record),
+            provider_message=self.sanitize(change.provider_message, record),
+            provider_id=self.sanitize(change.provider_id, record),
+            facts={clean_text(name): self.sanitize(value, record, MAX_FACT) for name, value in change.facts.items()},
         )
 
-    def plain(self, text: str, record: PaymentRecord, most: int = MOST_SAID) -> str:
+    def sanitize(self, text: str, record: PaymentRecord, most: int = MAX_TEXT) -> str:
         """Somebody's words about ``record``, without a secret and without its whole account number."""
         account = record.payee.account
-        return said(hiding(self.clean(text), account, masked(account)), most)
+        return clean_text(replace_number(self.clean(text), account, mask_account(account)), most)
 
     def guard(self, terms: Terms) -> None:
         """Ask every guard.
@@ -110,15 +110,15 @@ class Desk:
         for guard in self.guards:
             guard.check(terms, self.now())
 
-    def holds(self, terms: Terms) -> list[Hold]:
+    def reservations(self, terms: Terms) -> list[Reservation]:
         """What these terms take of the limits that many payments share."""
-        rationing = [guard for guard in self.guards if isinstance(guard, Rationing)]
-        return [hold for guard in rationing for hold in guard.holds(terms, self.now())]
+        rationing = [guard for guard in self.guards if isinstance(guard, QuotaGuard)]
+        return [hold for guard in rationing for hold in guard.reservations(terms, self.now())]
 
 
-def asked_of(challenge: Challenge) -> Asked:
+def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
     """The question as a factor sees it."""
-    return Asked(
+    return ConfirmationRequest(
         payment_id=challenge.id,
         principal=challenge.principal,
         text=challenge.text,
@@ -129,7 +129,7 @@ def asked_of(challenge: Challenge) -> Asked:
     )
 
 
-async def original_of(desk: Desk, record: PaymentRecord) -> PaymentRecord | None:
+async def original_of(desk: Context, record: PaymentRecord) -> PaymentRecord | None:
     """The payment that a refund pays back."""
     if record.refund_of is None:
         return None

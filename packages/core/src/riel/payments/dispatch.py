@@ -6,14 +6,14 @@ import logging
 from riel.crash import crash_point, step
 from riel.errors import JournalUnavailable, NotSent, OutcomeUnknown, Rejected
 from riel.journal import Change, PaymentRecord
-from riel.payments.context import Desk, original_of
-from riel.payments.rules import Outcome, after_send, is_answer
+from riel.payments.context import Context, original_of
+from riel.payments.rules import SendOutcome, after_send, is_answer
 from riel.rail import Order
 
 log = logging.getLogger(__name__)
 
 
-async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+async def dispatch(desk: Context, record: PaymentRecord) -> PaymentRecord:
     """Send ``record``, which is ``sending`` and ours, and return it as it then stands in the journal.
 
     The journal was committed before this is called, and whatever happens here is written before anybody is told.
@@ -21,23 +21,23 @@ async def carry(desk: Desk, record: PaymentRecord) -> PaymentRecord:
     original = await original_of(desk, record)
     outcome = await _send(desk, record, record.order(original))
     rules = desk.rails[record.rail].guarantees
-    change = after_send(record, rules, outcome, desk.now(), desk.pace.patience.drawn(desk.below))
-    return await _written(desk, record, desk.kept(record, change))
+    change = after_send(record, rules, outcome, desk.now(), desk.timing.backoff.with_jitter(desk.below))
+    return await _record(desk, record, desk.sanitized(record, change))
 
 
-async def _written(desk: Desk, record: PaymentRecord, change: Change) -> PaymentRecord:
+async def _record(desk: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
     """Write it down, however long the journal takes: what the rail said may never be said again."""
     while True:
         try:
             written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
         except JournalUnavailable:
             log.error("what the rail said of payment %s could not be written; it is tried again", record.id)  # noqa: TRY400
-            await step("record_later", asyncio.sleep(desk.pace.look_every.total_seconds()))
+            await step("record_later", asyncio.sleep(desk.timing.poll_interval.total_seconds()))
         else:
             return written
 
 
-async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
+async def _send(desk: Context, record: PaymentRecord, order: Order) -> SendOutcome:
     handed_over = asyncio.get_running_loop().time()
     try:
         client = await desk.clients.of(record.rail)
@@ -45,9 +45,9 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
         return NotSent(str(failure))
     deliver = client.refund if record.kind == "refund" else client.send
     try:
-        async with asyncio.timeout(_left(desk, record, handed_over)):
+        async with asyncio.timeout(_time_left(desk, record, handed_over)):
             crash_point("send:leaves")
-            if _left(desk, record, handed_over) <= 0:  # we were stopped: others may have concluded that it is gone
+            if _time_left(desk, record, handed_over) <= 0:  # we were stopped: others may have concluded that it is gone
                 return NotSent("it was too late to send it")
             answer = await step("send", deliver(order))
     except (Rejected, NotSent, OutcomeUnknown) as outcome:
@@ -59,7 +59,7 @@ async def _send(desk: Desk, record: PaymentRecord, order: Order) -> Outcome:
     return answer if is_answer(answer) else OutcomeUnknown("the rail's client returned no answer")
 
 
-def _left(desk: Desk, record: PaymentRecord, handed_over: float) -> float:
+def _time_left(desk: Context, record: PaymentRecord, handed_over: float) -> float:
     """For how many seconds the order may still be under way.
 
     Everybody else counts from ``sent_at``, by the clock of the day, so that is what binds. The loop's clock binds as

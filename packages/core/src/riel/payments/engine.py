@@ -18,53 +18,53 @@ from weakref import WeakValueDictionary
 from riel.crash import step
 from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State
-from riel.payments.challenge import ask
-from riel.payments.confirm import confirm, only_once
-from riel.payments.context import Call, Desk
-from riel.payments.dispatch import carry
-from riel.payments.manual_refund import open_case
-from riel.payments.recovery import look_without_lease, resolve
-from riel.payments.returns import received
+from riel.payments.challenge import open_challenge
+from riel.payments.confirm import confirm, refuse_duplicate
+from riel.payments.context import Context, PaymentRequest
+from riel.payments.dispatch import dispatch
+from riel.payments.manual_refund import open_refund_case
+from riel.payments.recovery import lookup_unleased, recover
+from riel.payments.returns import build_return
 from riel.rail import Payment, Refund
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32
+MAX_RECOVERING = 32
 """How many payments of one rail are resolved in the background at a time: one that hangs holds up no other."""
 
-MOST_NEWS = 10_000
+MAX_HINTS = 10_000
 """Of how many payments there may be news that nobody has looked at yet; the oldest is forgotten first."""
 
 Asked = tuple[Challenge, str]
 
-Resolving = tuple[PaymentRecord, asyncio.Task[PaymentRecord]]
+RecoveryTask = tuple[PaymentRecord, asyncio.Task[PaymentRecord]]
 """A payment as it was, and the task that finds out what became of it."""
 
 
-class Teller:
+class PaymentEngine:
     """Serves calls and looks after payments until it is closed."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Context) -> None:
+        self.context = desk
         self._paying: set[asyncio.Task[PaymentRecord]] = set()
         self._work: dict[str, asyncio.Task[PaymentRecord]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
-        self._resolving: dict[str, str] = {}
-        self._looked: dict[str, datetime] = {}
-        self._news: dict[str, None] = {}
-        self._rounds: asyncio.Task[None] | None = None
+        self._recovering: dict[str, str] = {}
+        self._looked_up_at: dict[str, datetime] = {}
+        self._hinted: dict[str, None] = {}
+        self._recovery_loop: asyncio.Task[None] | None = None
         self._anchored: datetime | None = None
 
     def start(self) -> None:
         """Begin to look after what is unresolved, that of dead processes first of all."""
-        self._rounds = asyncio.create_task(self._make_rounds(), name="riel-rounds")
+        self._recovery_loop = asyncio.create_task(self._run_recovery(), name="riel-rounds")
 
-    async def ask(self, call: Call) -> Asked:
+    async def ask(self, call: PaymentRequest) -> Asked:
         """Ask the person; see :func:`riel.payments.challenge.ask`."""
         async with self._lock(call):
-            return await ask(self.desk, call)
+            return await open_challenge(self.context, call)
 
-    async def confirm(self, call: Call, code: str) -> PaymentRecord:
+    async def confirm(self, call: PaymentRequest, code: str) -> PaymentRecord:
         """Pay (or refund) what ``code`` confirms and answer within the terms, done or not.
 
         :raises NothingSent: with the reason; nothing left this machine.
@@ -75,12 +75,12 @@ class Teller:
         record = await step("confirm", asyncio.shield(paying))
         return await self._answer(record)
 
-    async def _confirm(self, call: Call, code: str) -> PaymentRecord:
+    async def _confirm(self, call: PaymentRequest, code: str) -> PaymentRecord:
         """From the code to work under way, which no caller can cut in two."""
         async with self._lock(call):
-            record, born = await confirm(self.desk, call, code)
+            record, born = await confirm(self.context, call, code)
             if born:
-                self._begin(record, carry)
+                self._start(record, dispatch)
             return record
 
     def _confirmed(self, task: asyncio.Task[PaymentRecord]) -> None:
@@ -97,13 +97,18 @@ class Teller:
         found = await self.find(rail, reference, principal)
         if isinstance(found, Challenge):
             return found
-        if found.next_at is not None and self.desk.can_ask(found) and self._idle(found) and self._may_look(found):
-            await self._look(found)
+        if (
+            found.next_at is not None
+            and self.context.can_ask(found)
+            and self._is_idle(found)
+            and self._may_look_up(found)
+        ):
+            await self._lookup(found)
         return await self._answer(found)
 
     async def find(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
         """The record as the journal has it; raises as :meth:`status` does."""
-        journal, mode = self.desk.journal, self.desk.rails[rail].mode
+        journal, mode = self.context.journal, self.context.rails[rail].mode
         found: PaymentRecord | Challenge | None
         found = await step("by_reference", journal.by_reference(rail, mode, reference))
         found = found or await step("by_id", journal.payment(reference))
@@ -112,45 +117,45 @@ class Teller:
             raise NotFound("There is no such payment.")
         return found
 
-    async def news(self, rail: str, reference: str) -> bool:
+    async def on_webhook(self, rail: str, reference: str) -> bool:
         """Ask the rail about this payment, because it said that there is news of it; whether there is such a payment.
 
         The work goes on behind the call, now or in a round to come: however often there is news of a payment, the rail
         is asked no more often than it can know better. What the news is counts for nothing until the rail says it.
         """
-        offered = self.desk.rails[rail]
-        found = await step("news_of", self.desk.journal.by_reference(rail, offered.mode, reference))
-        if found is not None and self.desk.can_ask(found) and offered.guarantees.lookup != "no":
-            self._news[found.id] = None
-            if len(self._news) > MOST_NEWS:
-                self._news.pop(next(iter(self._news)))
-            await self._heed(found)
+        offered = self.context.rails[rail]
+        found = await step("news_of", self.context.journal.by_reference(rail, offered.mode, reference))
+        if found is not None and self.context.can_ask(found) and offered.guarantees.lookup != "no":
+            self._hinted[found.id] = None
+            if len(self._hinted) > MAX_HINTS:
+                self._hinted.pop(next(iter(self._hinted)))
+            await self._check_hinted(found)
         return found is not None
 
-    async def _heed(self, record: PaymentRecord) -> None:
+    async def _check_hinted(self, record: PaymentRecord) -> None:
         """Ask after ``record`` because of the news of it, unless it is too early for that."""
-        if self._room(record.rail) > 0 and self._idle(record) and self._may_look(record):
-            self._news.pop(record.id, None)
+        if self._free_slots(record.rail) > 0 and self._is_idle(record) and self._may_look_up(record):
+            self._hinted.pop(record.id, None)
             try:
-                await self._look(record)
+                await self._lookup(record)
             except JournalUnavailable:
-                self._news[record.id] = None
+                self._hinted[record.id] = None
                 raise
 
-    async def open_case(self, record: PaymentRecord, reason: str) -> str:
+    async def open_refund_case(self, record: PaymentRecord, reason: str) -> str:
         """The number of the case of a payment whose money only a person can ask back."""
-        return await open_case(self.desk, record, reason)
+        return await open_refund_case(self.context, record, reason)
 
-    async def received(self, rail: str, refund: Refund) -> Payment | None:
+    async def build_return(self, rail: str, refund: Refund) -> Payment | None:
         """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
 
         :raises NothingSent: the rail cannot be asked.
         """
-        return await received(self.desk, rail, refund)
+        return await build_return(self.context, rail, refund)
 
-    async def only_once(self, call: Call) -> None:
+    async def refuse_duplicate(self, call: PaymentRequest) -> None:
         """Refuse what the rail makes only once and has made, before a person is asked; see ``confirming``."""
-        await only_once(self.desk, call)
+        await refuse_duplicate(self.context, call)
 
     async def close(self, grace: timedelta) -> None:
         """Finish what is being sent within ``grace`` and write it down, then seal the record.
@@ -158,9 +163,9 @@ class Teller:
         What is left, recovery finds.
         """
         until = asyncio.get_running_loop().time() + grace.total_seconds()
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await step("rounds_end", asyncio.gather(self._rounds, return_exceptions=True))
+        if self._recovery_loop is not None:
+            self._recovery_loop.cancel()
+            await step("rounds_end", asyncio.gather(self._recovery_loop, return_exceptions=True))
         for tasks in (self._paying, self._work.values()):
             if tasks:
                 left = max(0.0, until - asyncio.get_running_loop().time())
@@ -170,43 +175,43 @@ class Teller:
             task.cancel()
         await step("give_up", asyncio.gather(*unfinished, return_exceptions=True))
         try:
-            await step("last_anchor", self.desk.journal.anchor(self.desk.now()))
+            await step("last_anchor", self.context.journal.anchor(self.context.now()))
         except JournalUnavailable:
             log.warning("the journal could not be sealed at the end")
-        await self.desk.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
-        await step("journal_close", self.desk.journal.close())
+        await self.context.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
+        await step("journal_close", self.context.journal.close())
 
-    def _lock(self, call: Call) -> asyncio.Lock:
+    def _lock(self, call: PaymentRequest) -> asyncio.Lock:
         return self._locks.setdefault(call.digest, asyncio.Lock())
 
-    def _begin(
-        self, record: PaymentRecord, work: Callable[[Desk, PaymentRecord], Awaitable[PaymentRecord]]
+    def _start(
+        self, record: PaymentRecord, work: Callable[[Context, PaymentRecord], Awaitable[PaymentRecord]]
     ) -> asyncio.Task[PaymentRecord]:
         """Work on ``record`` behind the call: neither a disconnect nor a cancellation of the caller stops it."""
 
         async def run() -> PaymentRecord:
             try:
-                return await work(self.desk, record)
+                return await work(self.context, record)
             except JournalUnavailable:
                 raise
             except Exception:
                 log.exception("work on payment %s stopped; it is taken up again later", record.id)
-                patience = self.desk.pace.patience.drawn(self.desk.below)
-                later = self.desk.now() + patience.after(record.looks + record.sends)
-                await step("set_aside", self.desk.journal.put_back(record.id, record.fence, later))
+                patience = self.context.timing.backoff.with_jitter(self.context.below)
+                later = self.context.now() + patience.pause_after(record.lookups + record.sends)
+                await step("set_aside", self.context.journal.release(record.id, record.fence, later))
                 return record
 
         task = asyncio.create_task(run(), name=f"riel-{record.id}")
         self._work[record.id] = task
-        self.desk.busy.add(record.id)
-        task.add_done_callback(lambda done: self._ended(record.id, done))
+        self.context.busy.add(record.id)
+        task.add_done_callback(lambda done: self._on_done(record.id, done))
         return task
 
-    def _ended(self, payment_id: str, task: asyncio.Task[Any]) -> None:
+    def _on_done(self, payment_id: str, task: asyncio.Task[Any]) -> None:
         if self._work.get(payment_id) is task:
-            self._resolving.pop(payment_id, None)
+            self._recovering.pop(payment_id, None)
             del self._work[payment_id]
-            self.desk.busy.discard(payment_id)
+            self.context.busy.discard(payment_id)
         if not task.cancelled() and task.exception() is not None:
             log.error("the journal could not be written for payment %s; it is taken up again", payment_id)
 
@@ -218,86 +223,90 @@ class Teller:
         task = self._work.get(record.id)
         if task is None:
             return record
-        wait = self.desk.pace.answer_within.total_seconds()
+        wait = self.context.timing.answer_within.total_seconds()
         await step("answer_within", asyncio.wait({task}, timeout=wait))
         if task.done() and not task.cancelled() and task.exception() is None:
             return task.result()
         try:
-            async with asyncio.timeout(self.desk.pace.look_every.total_seconds()):
-                return await step("as_it_stands", self.desk.journal.payment(record.id)) or record
+            async with asyncio.timeout(self.context.timing.poll_interval.total_seconds()):
+                return await step("as_it_stands", self.context.journal.payment(record.id)) or record
         except (TimeoutError, JournalUnavailable):
             return record
 
-    def _may_look(self, record: PaymentRecord) -> bool:
+    def _may_look_up(self, record: PaymentRecord) -> bool:
         """Whether a look-up now could tell more than the last one, given how stale the rail's are."""
-        rules, now = self.desk.rails[record.rail].guarantees, self.desk.now()
-        last = self._looked.get(record.id)
-        if rules.lookup == "no" or (last is not None and now < last + max(rules.lookup_lag, self.desk.pace.look_every)):
+        rules, now = self.context.rails[record.rail].guarantees, self.context.now()
+        last = self._looked_up_at.get(record.id)
+        if rules.lookup == "no" or (
+            last is not None and now < last + max(rules.lookup_lag, self.context.timing.poll_interval)
+        ):
             return False
-        self._looked[record.id] = now
-        if len(self._looked) > 10_000:
-            self._looked.pop(next(iter(self._looked)))
+        self._looked_up_at[record.id] = now
+        if len(self._looked_up_at) > 10_000:
+            self._looked_up_at.pop(next(iter(self._looked_up_at)))
         return True
 
-    async def _look(self, record: PaymentRecord) -> None:
+    async def _lookup(self, record: PaymentRecord) -> None:
         if record.state is State.SETTLED or record.next_at is None:
-            self._resolving[record.id] = record.rail
-            self._begin(record, look_without_lease)
+            self._recovering[record.id] = record.rail
+            self._start(record, lookup_unleased)
             return
-        await self.take_up_one(record)
+        await self.claim_one(record)
 
-    async def _make_rounds(self) -> None:
-        """Take up what is due, every ``rounds_every``, for as long as the teller lives."""
-        pace = self.desk.pace
-        every = pace.look_every if pace.rounds_every is None else pace.rounds_every
+    async def _run_recovery(self) -> None:
+        """Take up what is due, every ``recovery_interval``, until the engine is closed."""
+        timing = self.context.timing
+        every = timing.poll_interval if timing.recovery_interval is None else timing.recovery_interval
         while True:
             try:
-                await self.make_round()
+                await self.run_once()
             except JournalUnavailable:
                 log.warning("the journal cannot be read now; unresolved payments wait")
             except Exception as failure:
                 log.error("a round failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
             await step("pause", asyncio.sleep(every.total_seconds()))
 
-    async def make_round(self) -> None:
+    async def run_once(self) -> None:
         """Take up what is due now, and seal the record when it is time."""
-        now = self.desk.now()
-        for payment_id in [*islice(self._news, AT_ONCE)]:
-            record = await step("news_again", self.desk.journal.payment(payment_id))
-            if record is not None and payment_id in self._news:
-                self._news[payment_id] = self._news.pop(payment_id)  # the last now, so that each has its turn
-                await self._heed(record)
-        await self.take_up(now)
-        if self._anchored is None or now >= self._anchored + self.desk.pace.anchor_every:
+        now = self.context.now()
+        for payment_id in [*islice(self._hinted, MAX_RECOVERING)]:
+            record = await step("news_again", self.context.journal.payment(payment_id))
+            if record is not None and payment_id in self._hinted:
+                self._hinted[payment_id] = self._hinted.pop(payment_id)  # the last now, so that each has its turn
+                await self._check_hinted(record)
+        await self.claim_due(now)
+        if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
             self._anchored = now  # also where it fails: who is at work on the table would be asked each second
-            await step("anchor", self.desk.journal.anchor(now))
+            await step("anchor", self.context.journal.anchor(now))
 
-    async def take_up(self, due: datetime) -> list[Resolving]:
+    async def claim_due(self, due: datetime) -> list[RecoveryTask]:
         """Begin to resolve what is due by then and has no living owner; what was begun, each with its record before.
 
         Each rail is asked for by itself, so that one with much to do, or one that hangs, holds up no other.
         """
-        begun: list[Resolving] = []
-        for name, offered in sorted(self.desk.rails.items()):
-            if (room := self._room(name)) > 0:
+        begun: list[RecoveryTask] = []
+        for name, offered in sorted(self.context.rails.items()):
+            if (room := self._free_slots(name)) > 0:
                 ours = [(name, offered.mode, offered.payer)]
-                claiming = self.desk.journal.claim(due, self.desk.busy, most=room, rails=ours)
-                begun += [self._resolve(record) for record in await step("claim", claiming) if self._idle(record)]
+                claiming = self.context.journal.claim(due, self.context.busy, most=room, rails=ours)
+                begun += [self._recover(record) for record in await step("claim", claiming) if self._is_idle(record)]
         return begun
 
-    async def take_up_one(self, record: PaymentRecord) -> Resolving | None:
+    async def claim_one(self, record: PaymentRecord) -> RecoveryTask | None:
         """Begin to resolve this one, due or not; ``None`` where somebody is at work on it, or it is another's."""
-        if not self.desk.can_ask(record):
+        if not self.context.can_ask(record):
             return None
-        taken = await step("claim_one", self.desk.journal.claim_one(record.id, self.desk.now(), self.desk.busy))
-        return self._resolve(taken) if taken is not None and self._idle(taken) else None
+        taken = await step(
+            "claim_one", self.context.journal.claim_one(record.id, self.context.now(), self.context.busy)
+        )
+        return self._recover(taken) if taken is not None and self._is_idle(taken) else None
 
-    def _room(self, rail: str) -> int:
-        return AT_ONCE - Counter(self._resolving.values())[rail]
+    def _free_slots(self, rail: str) -> int:
+        return MAX_RECOVERING - Counter(self._recovering.values())[rail]
 
-    def _idle(self, record: PaymentRecord) -> bool:
+    def _is_idle(self, record: PaymentRecord) -> bool:
         return record.id not in self._work
 
-    def _resolve(self, record: PaymentRecord) -> Resolving:
-        self._resolving[record.id] = record.rail
-        return record, self._begin(record, resolve)
+    def _recover(self, record: PaymentRecord) -> RecoveryTask:
+        self._recovering[record.id] = record.rail
+        return record, self._start(record, recover)

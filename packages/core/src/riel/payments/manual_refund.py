@@ -3,20 +3,20 @@
 from riel.crash import step
 from riel.journal import PaymentRecord, Topic
 from riel.journal import events as writing
-from riel.payments.context import Desk
+from riel.payments.context import Context
 
 OPENED = "case_opened"
 
 
-async def open_case(desk: Desk, record: PaymentRecord, reason: str) -> str:
+async def open_refund_case(desk: Context, record: PaymentRecord, reason: str) -> str:
     """The number of the case of ``record``. The first time, it is written down and the operator is told.
 
     Each of the two writes is made once however often it is tried, so whoever asks again completes a case that a crash
     cut in two.
     """
     case = f"case_{record.id.removeprefix('pay_')}"
-    told = {"case": case, "reason": desk.plain(reason, record)}
+    told = {"case": case, "reason": desk.sanitize(reason, record)}
     notice = writing.notice(record) | told
-    await step("case_told", desk.journal.post(case, Topic.REFUND_BY_HAND, notice, desk.now()))
-    await step("case_noted", desk.journal.note(record.id, OPENED, told, desk.now(), once=True))
+    await step("case_told", desk.journal.enqueue(case, Topic.REFUND_BY_HAND, notice, desk.now()))
+    await step("case_noted", desk.journal.append_event(record.id, OPENED, told, desk.now(), once=True))
     return case

@@ -8,47 +8,47 @@ from riel.crash import step
 from riel.errors import NothingLearned
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.transitions import allowed
-from riel.payments.context import Desk, original_of
-from riel.payments.dispatch import carry
-from riel.payments.rules import Found, Patience, SendAgain, after_lookup, from_answer, is_answer, without_lookup
+from riel.payments.context import Context, original_of
+from riel.payments.dispatch import dispatch
+from riel.payments.rules import Backoff, LookupOutcome, Resend, after_lookup, from_answer, is_answer, without_lookup
 from riel.rail import Answer
 
 log = logging.getLogger(__name__)
 
 
-async def resolve(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+async def recover(desk: Context, record: PaymentRecord) -> PaymentRecord:
     """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
     rules, now = desk.rails[record.rail].guarantees, desk.now()
-    patience = desk.pace.patience.drawn(desk.below)
-    found: Found = "absent"
+    patience = desk.timing.backoff.with_jitter(desk.below)
+    found: LookupOutcome = "absent"
     if rules.lookup == "no":
         verdict = without_lookup(record, rules, now, patience)
     else:
-        found = await look(desk, record)
+        found = await look_up(desk, record)
         now = desk.now()
         verdict = after_lookup(record, rules, found, now, patience)
-    if verdict is SendAgain:
-        return await _send_again(desk, record)
+    if verdict is Resend:
+        return await _resend(desk, record)
     if isinstance(verdict, Change):
-        written, done = await step("record_found", desk.journal.record(record.id, desk.kept(record, verdict), now))
+        written, done = await step("record_found", desk.journal.record(record.id, desk.sanitized(record, verdict), now))
         if done:
-            _tell(written, verdict)
+            _log_change(written, verdict)
             return written
         record = written
-    finished = _watched(record, found, now, patience) or record.state in {State.RETURNED, State.REVIEW}
-    pause = patience.seldom() if record.state is State.SETTLED else patience.after(record.looks)
+    finished = _still_watched(record, found, now, patience) or record.state in {State.RETURNED, State.REVIEW}
+    pause = patience.longest_pause() if record.state is State.SETTLED else patience.pause_after(record.lookups)
     next_at = None if finished else now + pause
-    await step("put_back", desk.journal.put_back(record.id, record.fence, next_at))
+    await step("put_back", desk.journal.release(record.id, record.fence, next_at))
     return record
 
 
-def _watched(record: PaymentRecord, found: Found, now: datetime, patience: Patience) -> bool:
+def _still_watched(record: PaymentRecord, found: LookupOutcome, now: datetime, patience: Backoff) -> bool:
     """Whether the time to watch it is over: not with a look that saw nothing, unless the rail stays dumb for long."""
-    seen = now - patience.gives_up if isinstance(found, NothingLearned) else now
+    seen = now - patience.give_up_after if isinstance(found, NothingLearned) else now
     return record.watch_until is not None and seen >= record.watch_until
 
 
-async def look(desk: Desk, record: PaymentRecord) -> Found:
+async def look_up(desk: Context, record: PaymentRecord) -> LookupOutcome:
     """Ask the rail about ``record``; a rail that fails to answer has taught nothing."""
     rules = desk.rails[record.rail].guarantees
     original = await original_of(desk, record)
@@ -66,29 +66,31 @@ async def look(desk: Desk, record: PaymentRecord) -> Found:
     return found if is_answer(found) else NothingLearned("the rail's client returned no answer")
 
 
-async def look_without_lease(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+async def lookup_unleased(desk: Context, record: PaymentRecord) -> PaymentRecord:
     """Ask after a payment that is settled, or of which nothing was expected: only positive evidence can change it."""
     rules = desk.rails[record.rail].guarantees
-    found = await look(desk, record)
+    found = await look_up(desk, record)
     if not isinstance(found, Answer):
         return record
-    change = from_answer(record, rules, found, desk.now(), desk.pace.patience.drawn(desk.below))
+    change = from_answer(record, rules, found, desk.now(), desk.timing.backoff.with_jitter(desk.below))
     if not allowed(record.state, change.to, leased=False):
         return record
-    written, done = await step("record_news", desk.journal.record(record.id, desk.kept(record, change), desk.now()))
+    written, done = await step(
+        "record_news", desk.journal.record(record.id, desk.sanitized(record, change), desk.now())
+    )
     if done:
-        _tell(written, change)
+        _log_change(written, change)
     return written
 
 
-async def _send_again(desk: Desk, record: PaymentRecord) -> PaymentRecord:
+async def _resend(desk: Context, record: PaymentRecord) -> PaymentRecord:
     """The same reference and the same bytes once more, counted in the journal before they leave."""
     again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=desk.now(), resend=True)
     written, done = await step("resend", desk.journal.record(record.id, again, desk.now()))
-    return await carry(desk, written) if done else written
+    return await dispatch(desk, written) if done else written
 
 
-def _tell(record: PaymentRecord, change: Change) -> None:
+def _log_change(record: PaymentRecord, change: Change) -> None:
     if change.event == "settled_late":
         log.error("payment %s was reported as rejected and has settled after all", record.id)
     if record.state is State.REVIEW:

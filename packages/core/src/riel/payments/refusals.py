@@ -1,7 +1,7 @@
 """What an agent is told where a code did not confirm: a stable code, a sentence, and what to do next."""
 
 from riel.errors import NotConfirmed, NothingSent
-from riel.journal import PaymentRecord, State, Unconfirmed
+from riel.journal import ConfirmFailure, PaymentRecord, State
 
 
 def mismatch(left: int | None = None) -> NotConfirmed:
@@ -10,7 +10,7 @@ def mismatch(left: int | None = None) -> NotConfirmed:
     return NotConfirmed("The code does not belong to exactly this payment. Nothing was sent.", details=told)
 
 
-def made_before(known: PaymentRecord, principal: str) -> NothingSent:
+def already_done(known: PaymentRecord, principal: str) -> NothingSent:
     """The rail makes it only once, and ``known`` is that once. What became of it only its principal is told."""
     ours = known.principal == principal
     if ours and known.state is State.REJECTED:
@@ -28,7 +28,7 @@ def made_before(known: PaymentRecord, principal: str) -> NothingSent:
     )
 
 
-def unconfirmed(why: Unconfirmed) -> NothingSent:
+def not_confirmed(why: ConfirmFailure) -> NothingSent:
     """What an agent is told where the journal did not confirm."""
     again = "Call again without verificationCode to ask the person anew. Nothing was sent."
     match why:

@@ -5,20 +5,20 @@ import logging
 
 from riel.crash import step
 from riel.errors import NothingLearned, NothingSent
-from riel.payments.context import Desk
+from riel.payments.context import Context
 from riel.rail import Payment, Refund
 
 log = logging.getLogger(__name__)
 
 
-async def received(desk: Desk, rail: str, refund: Refund) -> Payment | None:
+async def build_return(desk: Context, rail: str, refund: Refund) -> Payment | None:
     """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
 
     :raises NothingSent: the rail cannot be asked, or that cannot be given back.
     """
     client = await desk.clients.of(rail)
     try:
-        async with asyncio.timeout(desk.pace.answer_within.total_seconds()):
+        async with asyncio.timeout(desk.timing.answer_within.total_seconds()):
             found = await step("received", client.received(refund))  # type: ignore[attr-defined]
     except NothingSent:
         raise

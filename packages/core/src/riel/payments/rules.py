@@ -13,22 +13,22 @@ from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
 from riel.rail import Answer, Status
 from riel.rail.guarantees import Guarantees
-from riel.text import said
+from riel.text import clean_text
 
-Outcome = Answer | Rejected | NotSent | OutcomeUnknown
+SendOutcome = Answer | Rejected | NotSent | OutcomeUnknown
 """How one send ended."""
 
-Found = Answer | Literal["absent"] | NothingLearned
+LookupOutcome = Answer | Literal["absent"] | NothingLearned
 """How one look-up ended."""
 
 NEVER_SENT = "RAIL_UNREACHABLE"
 ABSENT = "NEVER_ARRIVED"
-MOST_FACT = 2000
+MAX_FACT = 2000
 """How long a fact of a rail may be: an address with a query is no sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Backoff:
     """How long to wait between look-ups: doubling from ``first`` to ``most``, of which ``thousandths`` are waited.
 
     ``margin`` is how long before the end of a window the last copy of an order may leave. ``gives_up`` is how long
@@ -36,29 +36,29 @@ class Patience:
     """
 
     first: timedelta = timedelta(seconds=1)
-    most: timedelta = timedelta(minutes=5)
+    longest: timedelta = timedelta(minutes=5)
     margin: timedelta = timedelta(seconds=5)
-    gives_up: timedelta = timedelta(days=3)
-    thousandths: int = 1000
+    give_up_after: timedelta = timedelta(days=3)
+    per_mille: int = 1000
 
-    def after(self, looks: int) -> timedelta:
+    def pause_after(self, looks: int) -> timedelta:
         """The pause after that many look-ups."""
-        return min(self.most, self.first * (1 << max(0, min(looks, 20)))) * self.thousandths // 1000
+        return min(self.longest, self.first * (1 << max(0, min(looks, 20)))) * self.per_mille // 1000
 
-    def seldom(self) -> timedelta:
+    def longest_pause(self) -> timedelta:
         """The longest pause."""
-        return self.most * self.thousandths // 1000
+        return self.longest * self.per_mille // 1000
 
-    def drawn(self, below: Callable[[int], int]) -> "Patience":
+    def with_jitter(self, below: Callable[[int], int]) -> "Backoff":
         """The same, with pauses between half as long and whole: what failed together is not asked after together."""
-        return replace(self, thousandths=1000 - below(501))
+        return replace(self, per_mille=1000 - below(501))
 
 
-class SendAgain:
+class Resend:
     """The rail is known not to have it, or cannot be asked, and dedupes: the same order may go once more."""
 
 
-class KeepLooking:
+class NotYet:
     """Nothing can be concluded yet."""
 
 
@@ -69,70 +69,74 @@ def is_answer(value: object) -> TypeGuard[Answer]:
         and value.status in tuple(Status)
         and isinstance(value.facts, Mapping)
         and all(isinstance(text, str) for pair in value.facts.items() for text in pair)
-        and all(isinstance(text, str) for text in (value.rail_id, value.code, value.said))
+        and all(isinstance(text, str) for text in (value.provider_id, value.provider_code, value.provider_message))
         and isinstance(value.settled_at, datetime | None)
     )
 
 
-def after_send(record: PaymentRecord, rules: Guarantees, outcome: Outcome, now: datetime, patience: Patience) -> Change:
+def after_send(
+    record: PaymentRecord, rules: Guarantees, outcome: SendOutcome, now: datetime, patience: Backoff
+) -> Change:
     """What to write after a send of ``record`` (already counted in ``record.sends``) ended with ``outcome``."""
     only = record.sends == 1
     match outcome:
         case Answer():
             return from_answer(record, rules, outcome, now, patience)
         case NotSent() if only:
-            why = said(str(outcome)) or "no connection"
+            why = clean_text(str(outcome)) or "no connection"
             return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why)
-        case Rejected(native=code, said=words) if code in rules.refusals and (only or rules.refusals_stored):
+        case Rejected(provider_code=code, provider_message=words) if code in rules.refusals and (
+            only or rules.refusals_stored
+        ):
             return _rejected(record, rules, code, words, now, patience)
-        case Rejected(native=code, said=words):
+        case Rejected(provider_code=code, provider_message=words):
             why = "a refusal that does not prove that nothing was booked"
             return _unknown(record, now, patience, why, code=code, words=words)
         case NotSent():
             return _unknown(record, now, patience, "the repeated send never left; an earlier one did")
         case OutcomeUnknown():
-            return _unknown(record, now, patience, said(str(outcome)) or "no whole answer")
+            return _unknown(record, now, patience, clean_text(str(outcome)) or "no whole answer")
 
 
 def after_lookup(
-    record: PaymentRecord, rules: Guarantees, found: Found, now: datetime, patience: Patience
-) -> Change | type[SendAgain] | type[KeepLooking]:
+    record: PaymentRecord, rules: Guarantees, found: LookupOutcome, now: datetime, patience: Backoff
+) -> Change | type[Resend] | type[NotYet]:
     """What follows from what a look-up of ``record`` found."""
     if isinstance(found, Answer):
         return from_answer(record, rules, found, now, patience)
     if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
-        return KeepLooking
-    proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.watch)
+        return NotYet
+    proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.late_arrival_window)
     over = max(watched, proof or watched)
     if isinstance(found, NothingLearned):
-        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, patience.gives_up)):
+        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, patience.give_up_after)):
             return _review(record, "the rail never answered whether it has it")
-        return KeepLooking
+        return NotYet
     if record.state is State.PENDING:
-        return _review(record, "the rail no longer knows what it had accepted") if now >= over else KeepLooking
+        return _review(record, "the rail no longer knows what it had accepted") if now >= over else NotYet
     if may_send_again(record, rules, now, patience):
-        return SendAgain
+        return Resend
     if proof is not None and now >= proof:
         return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
     if proof is None and now >= watched:
         return _review(record, "the rail does not know it, and that proves nothing")
-    return KeepLooking
+    return NotYet
 
 
 def without_lookup(
-    record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience
-) -> Change | type[SendAgain] | type[KeepLooking]:
+    record: PaymentRecord, rules: Guarantees, now: datetime, patience: Backoff
+) -> Change | type[Resend] | type[NotYet]:
     """What follows for a rail that cannot be asked: send again where it dedupes, else a person must decide."""
-    if record.state is State.PENDING and now >= _until(record.sent_at, rules.watch):
+    if record.state is State.PENDING and now >= _until(record.sent_at, rules.late_arrival_window):
         return _review(record, "the rail accepted it, and cannot be asked whether it settled")
     if record.state not in {State.SENDING, State.UNKNOWN}:
-        return KeepLooking
+        return NotYet
     if may_send_again(record, rules, now, patience):
-        return SendAgain
+        return Resend
     return _review(record, "the rail can neither be asked nor does it recognise a second send")
 
 
-def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Patience) -> bool:
+def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Backoff) -> bool:
     """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
     if rules.dedupe == "no":
         return False
@@ -157,18 +161,18 @@ def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
     return max(_until(record.sent_at + rules.send_deadline, rules.absence_after), seen)
 
 
-def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Patience) -> Change:
+def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Backoff) -> Change:
     """What the rail's own word about the order means. An answer about another amount or payee goes to an operator."""
     if wrong := _mismatch(record, answer):
         return _review(record, wrong)
     word = Change(
         to=State.PENDING,
         event="accepted",
-        rail_id=answer.rail_id,
-        facts={name: said(value, MOST_FACT) for name, value in answer.facts.items()},
-        said=said(answer.said, MOST_FACT),
-        code=said(answer.code),
-        next_at=now + patience.after(0),
+        provider_id=answer.provider_id,
+        facts={name: clean_text(value, MAX_FACT) for name, value in answer.facts.items()},
+        provider_message=clean_text(answer.provider_message, MAX_FACT),
+        code=clean_text(answer.provider_code),
+        next_at=now + patience.pause_after(0),
     )
     match answer.status:
         case Status.PENDING:
@@ -181,20 +185,22 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                 event="settled_late" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
                 settled_at=_aware(answer.settled_at) or now,
-                next_at=now + patience.seldom() if rules.returns else None,
-                watch_until=_until(now, rules.returns) if rules.returns else None,
+                next_at=now + patience.longest_pause() if rules.return_window else None,
+                watch_until=_until(now, rules.return_window) if rules.return_window else None,
             )
         case Status.RETURNED:
             return replace(word, to=State.RETURNED, event="returned", next_at=None)
         case Status.REJECTED if record.state is State.SETTLED:
             return _review(record, "the rail rejects what it had settled")
         case Status.REJECTED:
-            lands = proves_absence(record, rules) or _until(record.sent_at, max(rules.send_deadline, rules.watch))
+            lands = proves_absence(record, rules) or _until(
+                record.sent_at, max(rules.send_deadline, rules.late_arrival_window)
+            )
             if record.sends > 1 and not rules.refusals_stored and now < lands:
                 return _unknown(
-                    record, now, patience, "rejected, but a repeated send may still arrive", code=answer.code
+                    record, now, patience, "rejected, but a repeated send may still arrive", code=answer.provider_code
                 )
-            return _rejected(record, rules, answer.code, answer.said, now, patience)
+            return _rejected(record, rules, answer.provider_code, answer.provider_message, now, patience)
 
 
 def _mismatch(record: PaymentRecord, answer: Answer) -> str:
@@ -227,35 +233,35 @@ def _rejected(
     code: str,
     words: str,
     now: datetime,
-    patience: Patience,
+    patience: Backoff,
     event: str = "rejected",
     why: str = "",
 ) -> Change:
     """A negative conclusion: it needs the lease, and the order stays watched, since a request can arrive late."""
-    watched = rules.lookup != "no" and bool(rules.watch)
+    watched = rules.lookup != "no" and bool(rules.late_arrival_window)
     return Change(
         to=State.REJECTED,
         event=event,
         fence=record.fence,
         why=why,
-        code=said(code),
-        said=said(words, MOST_FACT),
-        next_at=now + patience.after(0) if watched else None,
-        watch_until=_until(now, rules.watch) if watched else None,
+        code=clean_text(code),
+        provider_message=clean_text(words, MAX_FACT),
+        next_at=now + patience.pause_after(0) if watched else None,
+        watch_until=_until(now, rules.late_arrival_window) if watched else None,
     )
 
 
 def _unknown(
-    record: PaymentRecord, now: datetime, patience: Patience, why: str, *, code: str = "", words: str = ""
+    record: PaymentRecord, now: datetime, patience: Backoff, why: str, *, code: str = "", words: str = ""
 ) -> Change:
     return Change(
         to=State.UNKNOWN,
         event="unknown",
         fence=record.fence,
         why=why,
-        code=said(code),
-        said=said(words, MOST_FACT),
-        next_at=now + patience.after(record.sends - 1),
+        code=clean_text(code),
+        provider_message=clean_text(words, MAX_FACT),
+        next_at=now + patience.pause_after(record.sends - 1),
     )
 
 

@@ -1,12 +1,22 @@
 """What a rail author writes: one value that declares a rail, and the code behind it."""
 
-from riel.rail.client import REFERENCE_ALPHABET, Answer, Client, Draft, Heard, Mint, Order, Prepared, Status
-from riel.rail.declaration import ErrorCode, Rail, Table, Tool
+from riel.rail.client import (
+    REFERENCE_ALPHABET,
+    Answer,
+    Client,
+    Draft,
+    Order,
+    Prepared,
+    ReferenceSource,
+    Status,
+    WebhookResult,
+)
+from riel.rail.declaration import CliTable, ErrorCode, Rail, Tool
 from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
-from riel.rail.models import Kind, Lookup, Mode, Payee, Payment, Receipt, Refund, Wire
+from riel.rail.models import Kind, Lookup, Mode, Payee, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Debit, Sandbox
 from riel.rail.settings import RailSettings
-from riel.rail.statement import Entry, Statement, TellsADay
+from riel.rail.statement import Statement, StatementClient, StatementLine
 
 __all__ = [
     "FOREVER",
@@ -14,16 +24,14 @@ __all__ = [
     "Answer",
     "Capabilities",
     "Capability",
+    "CliTable",
     "Client",
     "Debit",
     "Draft",
-    "Entry",
     "ErrorCode",
     "Guarantees",
-    "Heard",
     "Kind",
     "Lookup",
-    "Mint",
     "Mode",
     "Order",
     "Payee",
@@ -32,14 +40,16 @@ __all__ = [
     "Rail",
     "RailSettings",
     "Receipt",
+    "ReferenceSource",
     "Refund",
     "Sandbox",
     "Statement",
+    "StatementClient",
+    "StatementLine",
     "Status",
-    "Table",
-    "TellsADay",
     "Tool",
-    "Wire",
+    "WebhookResult",
+    "WireModel",
     "never",
     "not_yet",
     "yes",

@@ -33,24 +33,24 @@ class Answer:
     """
 
     status: Status
-    rail_id: str = ""
+    provider_id: str = ""
     amount: int | None = None
     currency: str | None = None
     account: str | None = None
     settled_at: datetime | None = None
-    code: str = ""
-    said: str = ""
+    provider_code: str = ""
+    provider_message: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Mint:
+class ReferenceSource:
     """Where a reference comes from: the time (UTC) and randomness, so that ``prepare`` needs no clock of its own."""
 
     now: datetime
     below: Callable[[int], int] = secrets.randbelow
 
-    def text(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
+    def random(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
         """``length`` characters of ``alphabet``, unguessable."""
         number, base = self.below(len(alphabet) ** length), len(alphabet)
         return "".join(alphabet[number // base**place % base] for place in range(length))
@@ -72,7 +72,7 @@ class Order:
     body: bytes
     created_at: datetime
     facts: Mapping[str, str] = field(default_factory=dict)
-    rail_id: str = ""
+    provider_id: str = ""
     original: "Order | None" = None
 
 
@@ -105,7 +105,7 @@ class Prepared:
 class Client(Protocol):
     """A rail's own code for talking to its provider. It never retries: the core does, where that is safe."""
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """Make the reference and the bytes. Pure: it does no I/O, and the core stores the result before it sends."""
 
     async def send(self, order: Order) -> Answer:
@@ -126,7 +126,7 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class WebhookResult:
     """What a provider's own message to us came to: whose payments there is news of, and the answer it expects.
 
     The message is a hint and no evidence: whatever it says, the rail is asked about each of ``references``.

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from riel.rail.client import Client, Heard, Order
+from riel.rail.client import Client, Order, WebhookResult
 from riel.rail.guarantees import Capabilities, Guarantees
-from riel.rail.models import Lookup, Payment, Receipt, Refund, Wire
+from riel.rail.models import Lookup, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Sandbox
 from riel.rail.settings import RailSettings
 
@@ -30,7 +30,7 @@ class ErrorCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class CliTable:
     """Something that a rail shows on the command line, under ``riel <rail> <name>``."""
 
     title: str
@@ -57,11 +57,11 @@ class Tool:
     title: str
     description: str
     scope: str
-    input: type[Wire]
+    input: type[WireModel]
     output: type[BaseModel] | None = None
     run: Callable[[Any, Any], Awaitable[BaseModel]] | None = None
-    pays: Callable[[Any, Any], Awaitable[Payment | None]] | None = None
-    tells: Callable[[Any], Mapping[str, Any]] | None = None
+    build_payment: Callable[[Any, Any], Awaitable[Payment | None]] | None = None
+    build_notice: Callable[[Any], Mapping[str, Any]] | None = None
     scope_of: Callable[[Any], str] | None = None
     read_only: bool = True
 
@@ -101,12 +101,12 @@ class Rail:
     docs: str = ""
     docs_server: Callable[[Any], str | None] | None = None
     sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
-    by_hand: Callable[[Order], Mapping[str, str]] | None = None
-    hear: Callable[[Any, Mapping[str, str], bytes], Heard] | None = None
-    tables: Mapping[str, Callable[[Mapping[str, str]], Table]] = field(default_factory=dict)
+    manual_refund: Callable[[Order], Mapping[str, str]] | None = None
+    parse_webhook: Callable[[Any, Mapping[str, str], bytes], WebhookResult] | None = None
+    tables: Mapping[str, Callable[[Mapping[str, str]], CliTable]] = field(default_factory=dict)
 
-    verbs: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
-    searching: ClassVar[str] = "search_docs"
+    tool_suffixes: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
+    search_tool: ClassVar[str] = "search_docs"
 
     @property
     def currencies(self) -> tuple[str, ...]:

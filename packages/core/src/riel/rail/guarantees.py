@@ -12,22 +12,22 @@ FOREVER = timedelta.max
 class Capability:
     """Whether a rail can do a thing, and if not, why: the agent is told the same words."""
 
-    able: bool
+    available: bool
     reason: str = ""
-    for_good: bool = False
+    permanent: bool = False
 
 
-yes = Capability(able=True)
+yes = Capability(available=True)
 
 
 def never(reason: str) -> Capability:
     """The rail cannot do this by its nature, for ``reason``."""
-    return Capability(able=False, reason=reason, for_good=True)
+    return Capability(available=False, reason=reason, permanent=True)
 
 
 def not_yet(reason: str) -> Capability:
     """This package does not do it yet, for ``reason``."""
-    return Capability(able=False, reason=reason)
+    return Capability(available=False, reason=reason)
 
 
 NO_STATEMENT = not_yet("This package does not read the rail's own list of a day yet.")
@@ -46,7 +46,7 @@ class Capabilities:
     partial_refund: Capability
     status: Capability = yes
     statement: Capability = NO_STATEMENT
-    give_back: Capability = NO_RETURN
+    returns: Capability = NO_RETURN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +76,9 @@ class Guarantees:
     lookup: Literal["no", "by_reference", "by_key", "by_list"]
     lookup_lag: timedelta
     absence_after: timedelta | None
-    watch: timedelta
-    returns: timedelta
-    settles: Literal["at_once", "later"]
+    late_arrival_window: timedelta
+    return_window: timedelta
+    settlement: Literal["at_once", "later"]
     refunds: Literal["no", "by_rail", "as_payment"]
     send_deadline: timedelta
 

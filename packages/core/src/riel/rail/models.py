@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from riel.money import MinorUnits
-from riel.text import Line
+from riel.text import SingleLine
 
 Mode: TypeAlias = Literal["live", "test", "sandbox"]
 """Where the money is: real, the provider's test system, or a pretend bank on this machine."""
@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal["payment", "refund", "request"]
 it all the same (to take back a refund that has not been paid yet)."""
 
 
-class Wire(BaseModel):
+class WireModel(BaseModel):
     """What goes over the wire: camelCase, strict types, no unknown fields, and never an echo of a refused value."""
 
     model_config = ConfigDict(
@@ -41,7 +41,7 @@ class Payee:
     institution: str = ""
 
 
-class Payment(Wire):
+class Payment(WireModel):
     """The arguments of ``{rail}_send_payment``. A rail adds its own fields and says who is paid.
 
     A rail of several currencies declares a field ``currency``. Validators that depend on the rail's settings find them
@@ -62,17 +62,17 @@ class Payment(Wire):
         return ""
 
 
-class Lookup(Wire):
+class Lookup(WireModel):
     """The arguments of ``{rail}_check_status``: exactly one field, the reference under the rail's own name for it."""
 
 
-class Refund(Wire):
+class Refund(WireModel):
     """The arguments of ``{rail}_request_refund``: the rail's reference field, and perhaps ``amount`` for a part."""
 
-    reason: Line
+    reason: SingleLine
 
 
-class Receipt(Wire):
+class Receipt(WireModel):
     """What the agent reads under ``data``. A rail adds its reference field and whatever its ``facts`` bring.
 
     Every field but ``status`` may be missing; unknown facts are dropped, never guessed.

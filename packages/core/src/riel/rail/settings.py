@@ -26,7 +26,7 @@ class RailSettings(BaseSettings):
         return "live"
 
     @property
-    def own_prefix(self) -> str | None:
+    def rail_tool_prefix(self) -> str | None:
         """What the names of the rail's own tools begin with; ``None`` is the rail's name, as in ``zap_list_banks``."""
         return None
 

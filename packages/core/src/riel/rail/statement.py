@@ -9,7 +9,7 @@ from riel.rail import Kind, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class StatementLine:
     """One order as the rail's statement lists it, whoever gave it.
 
     ``reference`` is the one that ``prepare`` made, or whatever stands in its place; empty where there is none.
@@ -23,7 +23,7 @@ class Entry:
     amount: int
     currency: str
     account: str | None = None
-    rail_id: str = ""
+    provider_id: str = ""
     at: datetime | None = None
 
 
@@ -38,11 +38,11 @@ class Statement:
 
     since: datetime
     until: datetime
-    entries: Sequence[Entry]
+    lines: Sequence[StatementLine]
     covers: frozenset[Kind] = frozenset({"payment", "refund"})
 
 
-class TellsADay(Protocol):
+class StatementClient(Protocol):
     """What the client of a rail has besides, where its capabilities declare ``statement``."""
 
     async def statement(self, day: date) -> Statement:

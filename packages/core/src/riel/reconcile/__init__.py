@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.errors import BrokenRail, NothingLearned
 from riel.journal import Journal, PaymentRecord
-from riel.journal.pagination import leafing
+from riel.journal.pagination import iterate_payments
 from riel.rail import Client, Status
-from riel.rail.statement import Entry, Statement, TellsADay
-from riel.reconcile.comparison import Comparison, Difference, Differs, Key, compare, loudness
+from riel.rail.statement import Statement, StatementClient, StatementLine
+from riel.reconcile.comparison import Comparison, Difference, DifferenceKind, Key, compare, loudness
 
-__all__ = ["Difference", "Differs", "Reconciled", "compare", "reconciled"]
+__all__ = ["Difference", "DifferenceKind", "ReconciliationReport", "compare", "reconcile"]
 
 AROUND = timedelta(hours=1)
 """How near to the turn of the day an order must be that the rail may have counted to the day beside it."""
@@ -30,7 +30,7 @@ LONGEST = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
+class ReconciliationReport:
     """A day compared: how much each side has of it, and every difference, the loudest first."""
 
     since: datetime
@@ -41,39 +41,41 @@ class Reconciled:
     differences: Sequence[Difference]
 
 
-async def reconciled(journal: Journal, offered: Offered, client: Client, day: date, now: datetime) -> Reconciled:
+async def reconcile(
+    journal: Journal, offered: ActiveRail, client: Client, day: date, now: datetime
+) -> ReconciliationReport:
     """Compare ``day``, as the rail counts its days. The rail is asked at ``now`` and the journal after that.
 
     :raises NothingLearned: the rail did not tell its list.
     :raises BrokenRail: what it told is no list.
     """
-    told = await stated(offered, client, day)
-    comparison, name = Comparison(told.entries), offered.rail.name
+    told = await fetch_statement(offered, client, day)
+    comparison, name = Comparison(told.lines), offered.rail.name
     found: list[Difference] = []
     count = 0
-    async for record in leafing(journal, rail=name, since=told.since, until=told.until):
+    async for record in iterate_payments(journal, rail=name, since=told.since, until=told.until):
         if ours(offered, record) and record.kind in told.covers:
             count += 1
             found += comparison.meet(record)
     for _, reference in comparison.unmet():  # born before the day, or by its clock: a copy may leave a day later
         known = await journal.by_reference(name, offered.mode, reference)
         if known is not None and ours(offered, known):
-            found += [one for one in comparison.meet(known) if one.kind is not Differs.MISSING]
+            found += [one for one in comparison.meet(known) if one.kind is not DifferenceKind.MISSING]
     found = [one for one in found if not _fresh(offered, one, now)]
-    missing = [one.record for one in found if one.kind is Differs.MISSING and one.record]
+    missing = [one.record for one in found if one.kind is DifferenceKind.MISSING and one.record]
     elsewhere = await _beside(offered, client, day, told, missing, now)
-    found = [one for one in found if one.kind is not Differs.MISSING or one.reference not in elsewhere]
-    return Reconciled(
+    found = [one for one in found if one.kind is not DifferenceKind.MISSING or one.reference not in elsewhere]
+    return ReconciliationReport(
         since=told.since,
         until=told.until,
-        at_the_rail=len(told.entries),
+        at_the_rail=len(told.lines),
         in_the_journal=count,
         over=told.until <= now,
         differences=sorted([*found, *comparison.nobodys()], key=loudness),
     )
 
 
-async def stated(offered: Offered, client: Client | TellsADay, day: date) -> Statement:
+async def fetch_statement(offered: ActiveRail, client: Client | StatementClient, day: date) -> Statement:
     """The rail's own list of a day, whole and in form.
 
     :raises NothingLearned: whatever the rail's client did instead.
@@ -96,20 +98,24 @@ async def stated(offered: Offered, client: Client | TellsADay, day: date) -> Sta
     return statement
 
 
-def ours(offered: Offered, record: PaymentRecord) -> bool:
+def ours(offered: ActiveRail, record: PaymentRecord) -> bool:
     """Whether the rail could know of it: the same money, of the same payer."""
     return (record.mode, record.payer) == (offered.mode, offered.payer)
 
 
-def _fresh(offered: Offered, difference: Difference, now: datetime) -> bool:
+def _fresh(offered: ActiveRail, difference: Difference, now: datetime) -> bool:
     """Whether it may differ only because it changed so shortly before the rail was asked, or since."""
     record = difference.record
     lag = offered.guarantees.lookup_lag
-    return difference.kind in {Differs.MISSING, Differs.STATE} and record is not None and record.updated_at + lag >= now
+    return (
+        difference.kind in {DifferenceKind.MISSING, DifferenceKind.STATE}
+        and record is not None
+        and record.updated_at + lag >= now
+    )
 
 
 async def _beside(
-    offered: Offered, client: Client, day: date, told: Statement, missing: Sequence[PaymentRecord], now: datetime
+    offered: ActiveRail, client: Client, day: date, told: Statement, missing: Sequence[PaymentRecord], now: datetime
 ) -> set[str]:
     """Of what is missing, what the rail counts to the day before or after: an order may be taken after its midnight."""
     days = set()
@@ -119,7 +125,7 @@ async def _beside(
         days.add(day + DAY)
     there: set[Key] = set()
     for other in sorted(days):
-        there |= {(entry.kind, entry.reference) for entry in (await stated(offered, client, other)).entries}
+        there |= {(entry.kind, entry.reference) for entry in (await fetch_statement(offered, client, other)).lines}
     return {record.reference for record in missing if (record.kind, record.reference) in there}
 
 
@@ -131,18 +137,18 @@ def _out_of_form(told: Any) -> str:
         return "its day has no beginning or no end in time"
     if told.since >= told.until:
         return "its day ends before it begins"
-    if not isinstance(told.entries, Sequence) or not isinstance(told.covers, frozenset):
+    if not isinstance(told.lines, Sequence) or not isinstance(told.covers, frozenset):
         return "its entries or the kinds it covers are of another type"
-    return "" if all(map(_is_entry, told.entries)) else "an entry of it is none"
+    return "" if all(map(_is_entry, told.lines)) else "an entry of it is none"
 
 
 def _is_entry(entry: object) -> bool:
     return (
-        isinstance(entry, Entry)
+        isinstance(entry, StatementLine)
         and entry.kind in ("payment", "refund")
         and isinstance(entry.status, Status)
         and type(entry.amount) is int
-        and all(isinstance(text, str) for text in (entry.reference, entry.currency, entry.rail_id))
+        and all(isinstance(text, str) for text in (entry.reference, entry.currency, entry.provider_id))
         and isinstance(entry.account, str | None)
         and isinstance(entry.at, datetime | None)
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from riel.journal import PaymentRecord, State
 from riel.rail import Kind, Status
-from riel.rail.statement import Entry
+from riel.rail.statement import StatementLine
 
 UNRESOLVED = frozenset({State.SENDING, State.UNKNOWN, State.REVIEW})
 SAME = {
@@ -20,7 +20,7 @@ SAME = {
 Key = tuple[Kind, str]
 
 
-class Differs(StrEnum):
+class DifferenceKind(StrEnum):
     """How the two sides differ, the loudest first."""
 
     UNCONFIRMED = "unconfirmed"
@@ -39,16 +39,16 @@ class Differs(StrEnum):
     """Not resolved in the journal, and told by the rail."""
 
 
-LOUDNESS = {kind: place for place, kind in enumerate(Differs)}
+LOUDNESS = {kind: place for place, kind in enumerate(DifferenceKind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One difference, with what the journal and the rail have of it."""
 
-    kind: Differs
+    kind: DifferenceKind
     record: PaymentRecord | None = None
-    entry: Entry | None = None
+    entry: StatementLine | None = None
     times: int = 1
 
     @property
@@ -60,8 +60,8 @@ class Difference:
 class Comparison:
     """The rail's entries of a day, against which the journal is held payment by payment: a day may have many."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries: defaultdict[Key, list[Entry]] = defaultdict(list)
+    def __init__(self, entries: Iterable[StatementLine]) -> None:
+        self._entries: defaultdict[Key, list[StatementLine]] = defaultdict(list)
         for entry in entries:
             self._entries[entry.kind, entry.reference].append(entry)
         self._nameless = self._entries.pop(("payment", ""), []) + self._entries.pop(("refund", ""), [])
@@ -73,12 +73,12 @@ class Comparison:
         entries = self._entries.get(key)
         if not entries:
             missing = record.state in {State.SETTLED, State.RETURNED}
-            return [Difference(kind=Differs.MISSING, record=record)] if missing else []
+            return [Difference(kind=DifferenceKind.MISSING, record=record)] if missing else []
         self._met.add(key)
         moved = [entry for entry in entries if entry.status is not Status.REJECTED]
         entry = (moved or entries)[0]
         return [Difference(kind=kind, record=record, entry=entry) for kind in _apart(record, entry)] + [
-            Difference(kind=Differs.TWICE, record=record, entry=entry, times=len(moved)) for _ in moved[1:2]
+            Difference(kind=DifferenceKind.TWICE, record=record, entry=entry, times=len(moved)) for _ in moved[1:2]
         ]
 
     def unmet(self) -> list[Key]:
@@ -90,28 +90,28 @@ class Comparison:
         unmet = [entry for key in self.unmet() for entry in self._entries[key]]
         for entry in unmet + self._nameless:
             if entry.status is not Status.REJECTED:
-                yield Difference(kind=Differs.UNCONFIRMED, entry=entry)
+                yield Difference(kind=DifferenceKind.UNCONFIRMED, entry=entry)
 
 
-def compare(records: Iterable[PaymentRecord], entries: Iterable[Entry]) -> list[Difference]:
+def compare(records: Iterable[PaymentRecord], entries: Iterable[StatementLine]) -> list[Difference]:
     """Every difference between these payments and these entries, the loudest first."""
     comparison = Comparison(entries)
     found = [difference for record in records for difference in comparison.meet(record)]
     return sorted([*found, *comparison.nobodys()], key=loudness)
 
 
-def _apart(record: PaymentRecord, entry: Entry) -> Iterator[Differs]:
+def _apart(record: PaymentRecord, entry: StatementLine) -> Iterator[DifferenceKind]:
     if (entry.amount, entry.currency) != (record.money.amount, record.money.currency):
-        yield Differs.MONEY
+        yield DifferenceKind.MONEY
     if entry.account is not None and entry.account != record.payee.account:
-        yield Differs.ACCOUNT
+        yield DifferenceKind.ACCOUNT
     if record.state in UNRESOLVED or (record.state is State.PENDING and entry.status is not Status.PENDING):
-        yield Differs.UNRESOLVED
+        yield DifferenceKind.UNRESOLVED
     elif (record.state, entry.status) not in SAME:
-        yield Differs.STATE
+        yield DifferenceKind.STATE
 
 
 def loudness(difference: Difference) -> tuple[int, str, str]:
     """What differences are sorted by."""
     entry = difference.entry
-    return LOUDNESS[difference.kind], difference.reference, entry.rail_id if entry else ""
+    return LOUDNESS[difference.kind], difference.reference, entry.provider_id if entry else ""

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from riel.catalog import Found
+from riel.catalog import Discovery
 from riel.catalog.discovery import stdout_to_stderr
 from riel.config import Settings, known_settings, pretend_keys, what_is_wrong
 from riel.errors import BrokenRail
-from riel.http_server import serving
+from riel.http_server import serve_http
 from riel.rail import Rail, Sandbox
 from riel.redaction import Redactor
 from riel.sandbox.faults import Fault, wrap
-from riel.text import said
+from riel.text import clean_text
 
-__all__ = ["Banks", "Fault", "bank_of", "run_banks", "serving", "wrap"]
+__all__ = ["Banks", "Fault", "bank_of", "run_banks", "serve_http", "wrap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Banks:
 
 
 @contextlib.asynccontextmanager
-async def run_banks(found: Found, settings: Settings) -> AsyncIterator[Banks]:
+async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks]:
     """Run the pretend bank of every rail that has one and no address set, as ``--sandbox`` wants it."""
     banks = Banks(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -56,7 +56,7 @@ async def run_banks(found: Found, settings: Settings) -> AsyncIterator[Banks]:
             except BrokenRail as failure:
                 banks.supplies[rail.name] = failure
                 continue
-            banks.urls[rail.name] = await stack.enter_async_context(serving(wrap(bank)))
+            banks.urls[rail.name] = await stack.enter_async_context(serve_http(wrap(bank)))
             banks.supplies[rail.name] = {**bank.settings, "base_url": banks.urls[rail.name]}
         yield banks
 
@@ -73,5 +73,5 @@ def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
         with stdout_to_stderr():
             return rail.sandbox(told)
     except (Exception, SystemExit) as failure:
-        why = what_is_wrong(failure, str) if isinstance(failure, ValidationError) else said(str(failure))
+        why = what_is_wrong(failure, str) if isinstance(failure, ValidationError) else clean_text(str(failure))
         raise BrokenRail(f"cannot make its pretend bank: {Redactor(told.values()).text(why)}") from failure

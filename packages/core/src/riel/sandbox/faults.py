@@ -9,13 +9,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from riel.config import is_loopback, what_is_wrong
 from riel.http_server import HANG_UP, App, Message, Receive, Send, answer_with, body_of
-from riel.rail import Sandbox, Wire
+from riel.rail import Sandbox, WireModel
 
 NONSENSE = b'{"status": "settled", "amount": \x00\xff<html>'
 LONGEST_BODY = 10_000
 
 
-class Fault(Wire):
+class Fault(WireModel):
     """Something that goes wrong ``times`` times: with the next requests that move money, or with ``any``.
 
     ``down``: the connection is cut and nothing was done. ``lost``: it was done, and the connection is cut before an

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.docs_index import Pages
 from riel.errors import Misconfigured, NothingSent, Problem
-from riel.payments import Teller
+from riel.payments import PaymentEngine
 from riel.redaction import Redactor
 from riel.tools.arguments import input_schema
 from riel.tools.envelope import Envelope, failure
-from riel.tools.rail_tool import Own
+from riel.tools.rail_tool import RailTool
 from riel.tools.request_refund import RequestRefund
 from riel.tools.scopes import Scopes
 from riel.tools.search_docs import AskDocs, SearchDocs, docs_url
-from riel.tools.send_payment import CheckStatus, SendPayment, Verb
+from riel.tools.send_payment import CheckStatus, PaymentTool, SendPayment
 
-__all__ = ["AskDocs", "Described", "Envelope", "Scopes", "every_tool", "not_an_object", "unknown_tool"]
+__all__ = ["AskDocs", "Envelope", "Scopes", "ToolSpec", "build_tools", "not_an_object", "unknown_tool"]
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class ToolSpec:
     """A tool as a client sees it, and how to run it: ``run(arguments, principal)``.
 
     Every tool of riel is idempotent: repeated, it pays nothing more. One that is not read-only can move money, or make
@@ -53,13 +53,13 @@ class Described:
     run: Run
 
 
-def every_tool(
-    teller: Teller,
+def build_tools(
+    teller: PaymentEngine,
     answers: Redactor,
     logs: Redactor,
     scopes: Scopes | None = None,
     ask_docs: AskDocs | None = None,
-) -> dict[str, Described]:
+) -> dict[str, ToolSpec]:
     """The tools of every offered rail by name, sorted.
 
     :param answers: knows the settings' secrets, and cleans every answer of them.
@@ -69,17 +69,17 @@ def every_tool(
     :raises Misconfigured: two tools have one name, or one that no client takes; or no tool has a scope that is granted.
     """
     scopes = scopes or Scopes()
-    tools: dict[str, Described] = {}
-    for rail, offered in sorted(teller.desk.rails.items()):
-        prefix = offered.settings.own_prefix
+    tools: dict[str, ToolSpec] = {}
+    for rail, offered in sorted(teller.context.rails.items()):
+        prefix = offered.settings.rail_tool_prefix
         for verb in _verbs(teller, offered, logs, scopes, ask_docs):
-            name = f"{rail}_{verb.name}" if isinstance(verb, Verb) or prefix is None else f"{prefix}{verb.name}"
+            name = f"{rail}_{verb.name}" if isinstance(verb, PaymentTool) or prefix is None else f"{prefix}{verb.name}"
             if name in tools or not NAME.fullmatch(name):
                 why = "there is another of that name" if name in tools else "write a to z, 0 to 9 and _, 64 at most"
                 raise Misconfigured(f"{rail!r} cannot have a tool {name!r}: {why}. Give its own tools another prefix.")
             granted = scopes.allow(verb.scope, read_only=verb.read_only)
             run = verb.run if granted else _refusing(scopes, verb.scope)
-            tools[name] = Described(
+            tools[name] = ToolSpec(
                 name=name,
                 title=verb.title,
                 description=verb.description,
@@ -95,8 +95,8 @@ def every_tool(
 
 
 def _verbs(
-    teller: Teller, offered: Offered, logs: Redactor, scopes: Scopes, ask_docs: AskDocs | None
-) -> Iterator[Verb | Own]:
+    teller: PaymentEngine, offered: ActiveRail, logs: Redactor, scopes: Scopes, ask_docs: AskDocs | None
+) -> Iterator[PaymentTool | RailTool]:
     """What one rail brings: the three, the search of its documentation where it has any, and its own."""
     yield SendPayment(teller=teller, offered=offered, logs=logs)
     yield CheckStatus(teller=teller, offered=offered, logs=logs)
@@ -105,7 +105,7 @@ def _verbs(
         pages, url = Pages(Path(offered.rail.docs)), docs_url(offered)
         yield SearchDocs(teller=teller, offered=offered, logs=logs, pages=pages, url=url, ask=ask_docs)
     for tool in offered.rail.tools:
-        yield Own(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs)
+        yield RailTool(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs)
 
 
 def _refusing(scopes: Scopes, scope: str) -> Run:

@@ -8,15 +8,15 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, WithJsonSchema, create_model
 from pydantic_core import ErrorDetails
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.confirm import well_formed
 from riel.errors import BadInput
-from riel.money import MOST, masked
-from riel.rail import Rail, Wire
+from riel.money import MOST, mask_account
+from riel.rail import Rail, WireModel
 from riel.redaction import Redactor
-from riel.text import said
+from riel.text import clean_text
 
-M = TypeVar("M", bound=Wire)
+M = TypeVar("M", bound=WireModel)
 
 CODE_FIELD = "verification_code"
 _LONGEST_ECHO = 64
@@ -39,7 +39,7 @@ def with_code(model: type[M]) -> type[M]:
     return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
 
 
-def input_schema(model: type[Wire]) -> dict[str, Any]:
+def input_schema(model: type[WireModel]) -> dict[str, Any]:
     """The arguments for a client, each with its type in plain sight: what is optional is left out, never shown as null.
 
     A null is taken all the same. Many models and clients cannot read ``anyOf``, and some send every default they see.
@@ -60,7 +60,7 @@ def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def check(model: type[M], arguments: Mapping[str, Any], offered: Offered) -> M:
+def check(model: type[M], arguments: Mapping[str, Any], offered: ActiveRail) -> M:
     """The arguments as ``model`` has them. Its validators find the rail's settings as the context of the validation.
 
     :raises BadInput: with a code, a sentence and the field; nothing was sent.
@@ -90,7 +90,7 @@ def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail)
     if known is not None:
         value = arguments.get(field)
         if isinstance(value, str) and len(value) <= _LONGEST_ECHO:
-            details[field] = masked(said(value))
+            details[field] = mask_account(clean_text(value))
         return BadInput(
             known.meaning, code=known.code, retryable=known.retryable, next_action=known.remedy, details=details
         )
@@ -125,12 +125,12 @@ def _sentence(error: ErrorDetails) -> str:
             return "is not an argument of this tool"
         case "string_unicode":
             return "hold half of a character" if not error["loc"] else "holds half of a character"
-    text = said(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
+    text = clean_text(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
     if isinstance(error["input"], str):
         text = re.sub(r"\bitem(s?)\b", r"character\1", text)
     values = Redactor()  # a rail's own validator may have repeated what it refused
     for value in _texts(error["input"]):
-        values.remember(value, masked(value))
+        values.remember(value, mask_account(value))
     return values.text(re.sub(r"^\w+ should ", "must ", text))
 
 

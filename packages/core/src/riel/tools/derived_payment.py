@@ -8,19 +8,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from riel.errors import NotConfirmed, NotFound, NothingSent
-from riel.payments import Call
-from riel.rail import Payment, Wire
+from riel.payments import PaymentRequest
+from riel.rail import Payment, WireModel
 from riel.tools.arguments import CODE_FIELD
 from riel.tools.envelope import Envelope
-from riel.tools.send_payment import Asking, called, confirmed, plain
+from riel.tools.send_payment import ConfirmingTool, ask_or_execute, build_request, plain
 
-First = Callable[[Call], Awaitable[None]]
+First = Callable[[PaymentRequest], Awaitable[None]]
 
 
-async def made_and_confirmed(
-    verb: Asking,
+async def confirm_derived_payment(
+    verb: ConfirmingTool,
     name: str,
-    asked: Wire,
+    asked: WireModel,
     principal: str,
     make: Callable[[], Awaitable[Payment | None]],
     before_asking: First | None = None,
@@ -40,11 +40,11 @@ async def made_and_confirmed(
             raise
         raise _not_with_this_code(refusal) from refusal
     arguments: dict[str, Any] = {"tool": name, "arguments": plain(asked), "made": plain(payment)}
-    call = called(verb, payment, arguments, principal)
+    call = build_request(verb, payment, arguments, principal)
     if code is None and before_asking is not None:
         await before_asking(call)
     try:
-        return await confirmed(verb, call, code)
+        return await ask_or_execute(verb, call, code)
     except NotConfirmed as refusal:
         if code is None or refusal.problem.code != NotConfirmed.code or "triesLeft" in refusal.problem.details:
             raise

@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.errors import NotSent, Problem
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
-from riel.money import masked
+from riel.money import mask_account
 from riel.payments.rules import ABSENT, NEVER_SENT
 from riel.rail import Rail
-from riel.text import hiding, said
+from riel.text import clean_text, replace_number
 
 Envelope = dict[str, Any]
 
@@ -69,7 +69,7 @@ def failure(problem: Problem, **details: Any) -> Envelope:
     }
 
 
-def held(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
+def challenge_data(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
     """What is said of a question to a person: that it waits for a code, or how it ended."""
     state = challenge.state
     if state is ChallengeState.OPEN and now >= challenge.expires_at:
@@ -89,7 +89,10 @@ def held(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
         "formattedAmount": str(challenge.money),
-        "payee": {"name": said(challenge.payee.name, MOST_NAME), "account": masked(challenge.payee.account)},
+        "payee": {
+            "name": clean_text(challenge.payee.name, MOST_NAME),
+            "account": mask_account(challenge.payee.account),
+        },
         "expiresAt": stamp(challenge.expires_at),
         "mode": challenge.mode,
     }
@@ -108,8 +111,8 @@ def status_of(record: PaymentRecord) -> str:
             return "pending"
 
 
-def by_hand(
-    offered: Offered, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
+def manual_refund_data(
+    offered: ActiveRail, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """What is said where a refund was asked for and the rail takes nothing back: nothing moved.
 
@@ -126,7 +129,7 @@ def by_hand(
     return told | {"caseId": case, "message": message, "forThePerson": dict(facts or {})}
 
 
-def receipt(offered: Offered, record: PaymentRecord) -> dict[str, Any]:
+def receipt(offered: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
     """What is said of a payment or refund as the journal has it."""
     rail = offered.rail
     field = on_the_wire(rail, rail.reference_field)
@@ -143,7 +146,7 @@ def receipt(offered: Offered, record: PaymentRecord) -> dict[str, Any]:
     except ValidationError:  # a bank may write what the rail never saw before: its facts are dropped, never guessed
         filled = rail.receipt.model_validate(known)
     data = filled.model_dump(mode="json", by_alias=True, exclude_none=True)
-    words = {name: said(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
+    words = {name: clean_text(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
     data = {name: value for name, value in data.items() if name not in words}
     if words:  # a number or a link tells nobody what to do; a sentence may try to
         data["untrusted"] = words
@@ -158,15 +161,18 @@ def receipt(offered: Offered, record: PaymentRecord) -> dict[str, Any]:
     return data
 
 
-def refusal(offered: Offered, record: PaymentRecord) -> Problem:
+def refusal(offered: ActiveRail, record: PaymentRecord) -> Problem:
     """Why a payment was rejected or came back, in the words of the rail's own table."""
     rail = offered.rail
     details: dict[str, Any] = {
         "paymentId": record.id,
         on_the_wire(rail, rail.reference_field): record.reference,
     }
-    theirs = {"railSaid": record.said, "railCode": "" if record.code in {*rail.errors, *OURS} else record.code}
-    if untrusted := {name: said(_theirs(words, record)) for name, words in theirs.items() if words}:
+    theirs = {
+        "railSaid": record.provider_message,
+        "railCode": "" if record.code in {*rail.errors, *OURS} else record.code,
+    }
+    if untrusted := {name: clean_text(_theirs(words, record)) for name, words in theirs.items() if words}:
         details["untrusted"] = untrusted
     if known := rail.errors.get(record.code):
         return Problem(
@@ -202,7 +208,7 @@ def refusal(offered: Offered, record: PaymentRecord) -> Problem:
 
 def _theirs(words: str, record: PaymentRecord) -> str:
     """What a bank wrote, without the account number that it may have repeated."""
-    return hiding(words, record.payee.account, masked(record.payee.account))
+    return replace_number(words, record.payee.account, mask_account(record.payee.account))
 
 
 def on_the_wire(rail: Rail, field: str) -> str:

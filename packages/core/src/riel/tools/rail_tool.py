@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.errors import NothingLearned, NothingSent, OutcomeUnknown, Rejected
 from riel.journal import Topic
-from riel.payments import Teller
-from riel.rail import Tool, Wire
+from riel.payments import PaymentEngine
+from riel.rail import Tool, WireModel
 from riel.redaction import Redactor
-from riel.text import said
+from riel.text import clean_text
 from riel.tools.arguments import check, with_code
-from riel.tools.derived_payment import made_and_confirmed
+from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import Envelope, enveloped, output_schema, success
 from riel.tools.scopes import Scopes
 
@@ -41,11 +41,11 @@ KEPT: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
+class RailTool:
     """One tool that a rail declares besides the three."""
 
-    teller: Teller
-    offered: Offered
+    teller: PaymentEngine
+    offered: ActiveRail
     tool: Tool
     scopes: Scopes
     logs: Redactor
@@ -63,7 +63,7 @@ class Own:
     @property
     def read_only(self) -> bool:
         """Whether it changes nothing anywhere but in our own record."""
-        return self.tool.pays is None and (self.tool.tells is not None or self.tool.read_only)
+        return self.tool.build_payment is None and (self.tool.build_notice is not None or self.tool.read_only)
 
     @property
     def title(self) -> str:
@@ -76,15 +76,15 @@ class Own:
         return self.tool.description
 
     @property
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
-        return with_code(self.tool.input) if self.tool.pays else self.tool.input
+        return with_code(self.tool.input) if self.tool.build_payment else self.tool.input
 
     @property
     def output_schema(self) -> dict[str, Any]:
         """Its answers."""
         if self.tool.output is None:
-            return output_schema(self.offered.rail) if self.tool.pays else enveloped(KEPT)
+            return output_schema(self.offered.rail) if self.tool.build_payment else enveloped(KEPT)
         answer = self.tool.output.model_json_schema(by_alias=True, mode="serialization")
         return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
@@ -93,20 +93,20 @@ class Own:
         asked = check(self.model, arguments, self.offered)
         if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(asked)):
             raise self.scopes.refusal(scope)
-        if self.tool.tells is not None:
-            return await self._tell(self.tool.tells(asked), principal)
+        if self.tool.build_notice is not None:
+            return await self._tell(self.tool.build_notice(asked), principal)
         if self.tool.run is not None:
             answer = await self._provider(self.tool.run, asked)
             return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.offered.mode})
-        assert self.tool.pays is not None  # noqa: S101 (the catalog offers no tool that does nothing)
-        making = partial(self._provider, self.tool.pays, asked)
-        return await made_and_confirmed(self, self.tool.name, asked, principal, making)
+        assert self.tool.build_payment is not None  # noqa: S101 (the catalog offers no tool that does nothing)
+        making = partial(self._provider, self.tool.build_payment, asked)
+        return await confirm_derived_payment(self, self.tool.name, asked, principal, making)
 
-    async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: Wire) -> T:
+    async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: WireModel) -> T:
         """What the rail's own code makes of ``asked``, in time, or what its provider has against it."""
-        client = await self.teller.desk.clients.of(self.offered.rail.name)
+        client = await self.teller.context.clients.of(self.offered.rail.name)
         try:
-            async with asyncio.timeout(self.teller.desk.pace.answer_within.total_seconds()):
+            async with asyncio.timeout(self.teller.context.timing.answer_within.total_seconds()):
                 return await does(client, asked)
         except (NothingLearned, OutcomeUnknown, TimeoutError) as failure:
             raise NothingSent(
@@ -120,10 +120,10 @@ class Own:
 
     def _refusal(self, refused: Rejected) -> NothingSent:
         """What the provider has against it, in the words of the rail's table where it stands there."""
-        rail, clean = self.offered.rail, self.teller.desk.clean
-        known = rail.errors.get(refused.native)
-        theirs = {"railSaid": refused.said, "railCode": "" if known else refused.native}
-        untrusted = {name: said(clean(words)) for name, words in theirs.items() if words}
+        rail, clean = self.offered.rail, self.teller.context.clean
+        known = rail.errors.get(refused.provider_code)
+        theirs = {"railSaid": refused.provider_message, "railCode": "" if known else refused.provider_code}
+        untrusted = {name: clean_text(clean(words)) for name, words in theirs.items() if words}
         details = {"untrusted": untrusted} if untrusted else {}
         if known is None:
             return NothingSent(
@@ -138,9 +138,9 @@ class Own:
 
     async def _tell(self, message: Mapping[str, Any], principal: str) -> Envelope:
         """Keep it as a message: it waits in the journal until somebody receives notices."""
-        desk, rail = self.teller.desk, self.offered.rail.name
+        desk, rail = self.teller.context, self.offered.rail.name
         number = f"{rail}_{self.tool.name}_{desk.new_id().removeprefix('pay_')}"
         facts = {"rail": rail, "mode": self.offered.mode, "tool": self.tool.name, "principal": principal}
         told: dict[str, Any] = self.logs.clean(message)
-        await desk.journal.post(number, Topic.TOLD, {**told, **facts}, desk.now())
+        await desk.journal.enqueue(number, Topic.TOLD, {**told, **facts}, desk.now())
         return success({"status": "kept", "messageId": number, "mode": self.offered.mode})

@@ -13,13 +13,13 @@ from riel.confirm import Terms
 from riel.errors import NotFound, NothingSent
 from riel.journal import PaymentRecord, State
 from riel.money import Money
-from riel.payments import Call
-from riel.rail import Refund, Wire
-from riel.text import said
+from riel.payments import PaymentRequest
+from riel.rail import Refund, WireModel
+from riel.text import clean_text
 from riel.tools.arguments import CODE_FIELD, check, with_code
-from riel.tools.derived_payment import made_and_confirmed
-from riel.tools.envelope import Envelope, by_hand, success
-from riel.tools.send_payment import Verb, bound_to, confirmed, plain
+from riel.tools.derived_payment import confirm_derived_payment
+from riel.tools.envelope import Envelope, manual_refund_data, success
+from riel.tools.send_payment import PaymentTool, ask_or_execute, bound_to, plain
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ MOST_WORDS = 2000
 """How long one of the things may be that a person is told."""
 
 
-class RequestRefund(Verb):
+class RequestRefund(PaymentTool):
     """Ask a person, then ask the rail to pay back once."""
 
     name, read_only, scope = "request_refund", False, "payments:refund"
@@ -41,8 +41,8 @@ class RequestRefund(Verb):
     def description(self) -> str:
         """For the model."""
         able = self.rail.capabilities
-        part = "" if able.partial_refund.able else f" Only the whole amount: {able.partial_refund.reason}"
-        if not able.refund.able:
+        part = "" if able.partial_refund.available else f" Only the whole amount: {able.partial_refund.reason}"
+        if not able.refund.available:
             return f"{self.rail.title} makes no refunds of what was sent: {able.refund.reason} {self._instead}"
         return (
             f"Ask {self.rail.title} to pay back a settled payment. It works like {self.rail.name}_send_payment: the "
@@ -52,11 +52,11 @@ class RequestRefund(Verb):
     @property
     def _instead(self) -> str:
         """What the tool does where the rail takes nothing back."""
-        if not (self.rail.by_hand or self.rail.capabilities.give_back.able):
+        if not (self.rail.manual_refund or self.rail.capabilities.returns.available):
             return "The tool answers with that."
-        told = ["For a settled payment it opens a case and says what a person needs."] * bool(self.rail.by_hand)
-        if self.rail.capabilities.give_back.able:
-            whole = "" if self.rail.capabilities.partial_refund.able else ", whole"
+        told = ["For a settled payment it opens a case and says what a person needs."] * bool(self.rail.manual_refund)
+        if self.rail.capabilities.returns.available:
+            whole = "" if self.rail.capabilities.partial_refund.available else ", whole"
             told.append(
                 f"A payment that was received is given back{whole}: the first call asks a person, the second, with "
                 "their verificationCode, is done once."
@@ -64,7 +64,7 @@ class RequestRefund(Verb):
         return " ".join(told)
 
     @property
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
         return with_code(self.rail.refund)
 
@@ -73,19 +73,19 @@ class RequestRefund(Verb):
         refund = check(self.model, arguments, self.offered)
         assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
         able, reference = self.rail.capabilities, getattr(refund, self.rail.reference_field)
-        if not (able.refund.able or able.give_back.able or self.rail.by_hand):
+        if not (able.refund.available or able.returns.available or self.rail.manual_refund):
             raise _not_supported(able.refund.reason)
         try:
             original = await self.teller.find(self.rail.name, reference, principal)
         except NotFound:
-            if not able.give_back.able:
+            if not able.returns.available:
                 raise
             return await self._give_back(refund, principal)
         if not isinstance(original, PaymentRecord) or original.kind != "payment":
             raise _not_refundable()
-        if able.refund.able:
+        if able.refund.available:
             return await self._refund(refund, original, principal)
-        if self.rail.by_hand is None:
+        if self.rail.manual_refund is None:
             raise _not_supported(able.refund.reason)
         return await self._by_hand(refund, original)
 
@@ -99,7 +99,7 @@ class RequestRefund(Verb):
                 next_action="Ask for the refund where it was paid.",
             )
         amount = getattr(refund, "amount", None) or original.money.amount
-        if amount != original.money.amount and not able.partial_refund.able:
+        if amount != original.money.amount and not able.partial_refund.available:
             raise _not_supported(able.partial_refund.reason)
         if code is None:
             _refundable(original, amount)
@@ -114,27 +114,27 @@ class RequestRefund(Verb):
             arguments=plain(refund),
             original=original.id,
         )
-        call = Call(terms=terms, offered=self.offered, model=refund, purpose=refund.reason, original=original)
-        return await confirmed(self, call, code)
+        call = PaymentRequest(terms=terms, rail=self.offered, model=refund, purpose=refund.reason, original=original)
+        return await ask_or_execute(self, call, code)
 
     async def _give_back(self, refund: Refund, principal: str) -> Envelope:
         """We received it, so it is given back by a payment to whoever paid it: confirmed, limited and sent as one."""
-        making = partial(self.teller.received, self.rail.name, refund)
-        return await made_and_confirmed(self, self.name, refund, principal, making, self.teller.only_once)
+        making = partial(self.teller.build_return, self.rail.name, refund)
+        return await confirm_derived_payment(self, self.name, refund, principal, making, self.teller.refuse_duplicate)
 
     async def _by_hand(self, refund: Refund, original: PaymentRecord) -> Envelope:
         """Nothing moves. For a settled payment a case is opened, with what a person needs to ask for the money."""
         if original.state is not State.SETTLED:
-            return success(by_hand(self.offered, original))
-        case = await self.teller.open_case(original, refund.reason)
-        return success(by_hand(self.offered, original, case, self._for_the_person(original)))
+            return success(manual_refund_data(self.offered, original))
+        case = await self.teller.open_refund_case(original, refund.reason)
+        return success(manual_refund_data(self.offered, original, case, self._for_the_person(original)))
 
     def _for_the_person(self, original: PaymentRecord) -> dict[str, str]:
         """What the rail says a person needs, in names and words; a rail that fails at it says nothing."""
-        assert self.rail.by_hand is not None  # noqa: S101 (run looked)
+        assert self.rail.manual_refund is not None  # noqa: S101 (run looked)
         try:
-            told = self.rail.by_hand(original.order())
-            return {said(name): said(words, MOST_WORDS) for name, words in told.items()}
+            told = self.rail.manual_refund(original.order())
+            return {clean_text(name): clean_text(words, MOST_WORDS) for name, words in told.items()}
         except (Exception, SystemExit) as failure:
             log.warning("the rail %r failed to say what a person needs (%s)", self.rail.name, type(failure).__name__)
             return {}

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.config import is_loopback
 from riel.docs_index import Pages
 from riel.errors import Misconfigured
-from riel.rail import Wire
-from riel.text import said
+from riel.rail import WireModel
+from riel.text import clean_text
 from riel.tools.arguments import check
 from riel.tools.envelope import Envelope, enveloped, success
-from riel.tools.send_payment import Verb
+from riel.tools.send_payment import PaymentTool
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ ANSWER: dict[str, Any] = {
 }
 
 
-class DocsQuery(Wire):
+class DocsQuery(WireModel):
     """What to look for."""
 
     query: Annotated[
@@ -73,7 +73,7 @@ class DocsQuery(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchDocs(Verb):
+class SearchDocs(PaymentTool):
     """Search the documentation. ``url`` is the provider's own server of it, and ``ask`` asks one."""
 
     name, read_only, scope = "search_docs", True, ""
@@ -102,7 +102,7 @@ class SearchDocs(Verb):
         )
 
     @property
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
         return DocsQuery
 
@@ -113,7 +113,12 @@ class SearchDocs(Verb):
             return success({"source": self.url, "untrusted": {"results": told}, "mode": self.offered.mode})
         found = await asyncio.to_thread(self.pages.search, asked.query, asked.limit)
         results = [
-            {"page": each.page, "title": said(each.title), "heading": said(each.heading), "excerpt": each.text}
+            {
+                "page": each.page,
+                "title": clean_text(each.title),
+                "heading": clean_text(each.heading),
+                "excerpt": each.text,
+            }
             for each in found
         ]
         words = ["Their own server of documentation gave no answer to this: these pages came with the rail."]
@@ -125,17 +130,17 @@ class SearchDocs(Verb):
         """What the provider's server says; nothing, where it fails at it. It hears no secret and no account number."""
         if self.url is None or self.ask is None:
             return []
-        within = self.teller.desk.pace.answer_within * PATIENCE
+        within = self.teller.context.timing.answer_within * PATIENCE
         try:
-            told = await self.ask(self.url, said(self.logs.text(asked.query), 300), within)
+            told = await self.ask(self.url, clean_text(self.logs.text(asked.query), 300), within)
         except Exception as failure:
             log.info("the documentation server of %r gave no answer (%s)", self.rail.name, type(failure).__name__)
             return []
-        told = [text for text in told if said(text)][: asked.limit]
-        return [said(text, MOST_REMOTE // len(told)) for text in told]
+        told = [text for text in told if clean_text(text)][: asked.limit]
+        return [clean_text(text, MOST_REMOTE // len(told)) for text in told]
 
 
-def docs_url(offered: Offered) -> str | None:
+def docs_url(offered: ActiveRail) -> str | None:
     """Where the rail's provider answers questions about its documentation, if it does and may be asked.
 
     A pretend bank's server speaks to nobody outside of this machine.
@@ -154,7 +159,7 @@ def docs_url(offered: Offered) -> str | None:
     return None if offered.mode == "sandbox" else url
 
 
-def _named(offered: Offered) -> str | None:
+def _named(offered: ActiveRail) -> str | None:
     """What the rail says; one that fails at it has no such server."""
     rail = offered.rail
     try:

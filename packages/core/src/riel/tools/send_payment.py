@@ -6,30 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.confirm import Terms
 from riel.journal import Challenge, State
-from riel.money import Money, masked
-from riel.payments import Call, Teller
-from riel.rail import Payment, Rail, Wire
+from riel.money import Money, mask_account
+from riel.payments import PaymentEngine, PaymentRequest
+from riel.rail import Payment, Rail, WireModel
 from riel.redaction import Redactor
 from riel.tools.arguments import CODE_FIELD, check, with_code
-from riel.tools.envelope import Envelope, failure, held, on_the_wire, output_schema, receipt, refusal, success
+from riel.tools.envelope import Envelope, challenge_data, failure, on_the_wire, output_schema, receipt, refusal, success
 
 OURS = re.compile(r"pay_[0-9a-f]{32}")
 """riel's own id of a payment, which ``check_status`` takes too: a question that was never answered has no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verb(ABC):
+class PaymentTool(ABC):
     """One of the three tools of one rail, before it is described. ``logs`` is told what no log may show."""
 
     name: ClassVar[str]
     scope: ClassVar[str]
     read_only: ClassVar[bool]
 
-    teller: Teller
-    offered: Offered
+    teller: PaymentEngine
+    offered: ActiveRail
     logs: Redactor
 
     @property
@@ -54,7 +54,7 @@ class Verb(ABC):
 
     @property
     @abstractmethod
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
 
     @abstractmethod
@@ -62,18 +62,18 @@ class Verb(ABC):
         """Do it on behalf of ``principal``."""
 
 
-class Asking(Protocol):
+class ConfirmingTool(Protocol):
     """A tool that asks a person, and pays: one of the three, or a rail's own."""
 
     @property
-    def teller(self) -> Teller: ...
+    def teller(self) -> PaymentEngine: ...
     @property
-    def offered(self) -> Offered: ...
+    def offered(self) -> ActiveRail: ...
     @property
     def logs(self) -> Redactor: ...
 
 
-class SendPayment(Verb):
+class SendPayment(PaymentTool):
     """Ask a person, then pay once."""
 
     name, read_only, scope = "send_payment", False, "payments:send"
@@ -95,7 +95,7 @@ class SendPayment(Verb):
         )
 
     @property
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
         return with_code(self.rail.payment)
 
@@ -103,10 +103,10 @@ class SendPayment(Verb):
         """Ask, or pay what a code confirms."""
         payment = check(self.model, arguments, self.offered)
         assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
-        return await paid(self, payment, plain(payment), principal, getattr(payment, CODE_FIELD))
+        return await confirm_or_pay(self, payment, plain(payment), principal, getattr(payment, CODE_FIELD))
 
 
-class CheckStatus(Verb):
+class CheckStatus(PaymentTool):
     """Say where a payment or refund stands."""
 
     name, read_only, scope = "check_status", True, "payments:read"
@@ -127,7 +127,7 @@ class CheckStatus(Verb):
         )
 
     @property
-    def model(self) -> type[Wire]:
+    def model(self) -> type[WireModel]:
         """Its arguments."""
         return self.rail.lookup
 
@@ -139,21 +139,23 @@ class CheckStatus(Verb):
             given = getattr(check(self.rail.lookup, arguments, self.offered), self.rail.reference_field)
         found = await self.teller.status(self.rail.name, given, principal)
         if isinstance(found, Challenge):
-            return success(held(found, "", self.teller.desk.now()))
+            return success(challenge_data(found, "", self.teller.context.now()))
         return success(receipt(self.offered, found))
 
 
-async def paid(
-    verb: "Asking", payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
+async def confirm_or_pay(
+    verb: "ConfirmingTool", payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
 ) -> Envelope:
     """Ask whether ``payment``, which the agent asked for with ``arguments``, may be made; or make it."""
-    return await confirmed(verb, called(verb, payment, arguments, principal), code)
+    return await ask_or_execute(verb, build_request(verb, payment, arguments, principal), code)
 
 
-def called(verb: "Asking", payment: Payment, arguments: Mapping[str, Any], principal: str) -> Call:
+def build_request(
+    verb: "ConfirmingTool", payment: Payment, arguments: Mapping[str, Any], principal: str
+) -> PaymentRequest:
     """The call for ``payment``, whose account no log shows from now on."""
     payee = payment.payee()
-    verb.logs.remember(payee.account, masked(payee.account))
+    verb.logs.remember(payee.account, mask_account(payee.account))
     terms = Terms(
         kind=payment.kind,
         rail=verb.offered.rail.name,
@@ -164,14 +166,14 @@ def called(verb: "Asking", payment: Payment, arguments: Mapping[str, Any], princ
         money=Money(payment.amount, getattr(payment, "currency", verb.offered.rail.currencies[0])),
         arguments=arguments,
     )
-    return Call(terms=terms, offered=verb.offered, model=payment, purpose=payment.purpose())
+    return PaymentRequest(terms=terms, rail=verb.offered, model=payment, purpose=payment.purpose())
 
 
-async def confirmed(verb: Asking, call: Call, code: str | None) -> Envelope:
+async def ask_or_execute(verb: ConfirmingTool, call: PaymentRequest, code: str | None) -> Envelope:
     """The first call asks; the second, with the code, does it or says what became of it."""
     if code is None:
         challenge, where = await verb.teller.ask(call)
-        return success(held(challenge, where, verb.teller.desk.now()))
+        return success(challenge_data(challenge, where, verb.teller.context.now()))
     verb.logs.remember(code)
     record = await verb.teller.confirm(call, code)
     if record.state is State.REJECTED:
@@ -179,11 +181,11 @@ async def confirmed(verb: Asking, call: Call, code: str | None) -> Envelope:
     return success(receipt(verb.offered, record))
 
 
-def bound_to(offered: Offered) -> str:
+def bound_to(offered: ActiveRail) -> str:
     """The payer that a confirmation is bound to: any, where each server has a pretend bank of its own."""
     return "" if offered.mode == "sandbox" else offered.payer
 
 
-def plain(model: Wire) -> dict[str, Any]:
+def plain(model: WireModel) -> dict[str, Any]:
     """The arguments as they go over the wire, without the code and without what was not given."""
     return model.model_dump(mode="json", by_alias=True, exclude={CODE_FIELD}, exclude_none=True)

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from riel.catalog import Offered
+from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable, Misconfigured
-from riel.http_server import App, Receive, Send, answer_with, body_of, serving
-from riel.payments import Teller
-from riel.rail import Heard
+from riel.http_server import App, Receive, Send, answer_with, body_of, serve_http
+from riel.payments import PaymentEngine
+from riel.rail import WebhookResult
 from riel.redaction import Redactor
-from riel.text import hidden, said
+from riel.text import clean_text, hidden
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,12 @@ LIVES = 10.0
 MOST_AT_ONCE = 100
 """How many connections there may be: each takes a file, which the journal needs too."""
 
-UNHEARD = Heard(status=400, body=b'{"error": "this message cannot be read"}')
+UNREADABLE = WebhookResult(status=400, body=b'{"error": "this message cannot be read"}')
 
 
 @asynccontextmanager
-async def listening(
-    teller: Teller, host: str, port: int, logs: Redactor, *, lives: float = LIVES, most: int = MOST_AT_ONCE
+async def receive_webhooks(
+    teller: PaymentEngine, host: str, port: int, logs: Redactor, *, lives: float = LIVES, most: int = MOST_AT_ONCE
 ) -> AsyncIterator[str]:
     """Hear what the providers of the teller's rails say, and yield the URL that ``/webhooks/<rail>`` follows.
 
@@ -42,71 +42,73 @@ async def listening(
     """
     async with AsyncExitStack() as stack:
         try:
-            serves = serving(_app(teller, logs), port, host=host, lives=lives, most=most)
+            serves = serve_http(_app(teller, logs), port, host=host, lives=lives, most=most)
             url = await stack.enter_async_context(serves)
         except Misconfigured as failure:
             raise Misconfigured(f"RIEL_WEBHOOKS: {failure}") from failure.__cause__
         yield url
 
 
-def _app(teller: Teller, logs: Redactor) -> App:
-    hearing = {name: offered for name, offered in teller.desk.rails.items() if offered.rail.hear is not None}
+def _app(teller: PaymentEngine, logs: Redactor) -> App:
+    hearing = {
+        name: offered for name, offered in teller.context.rails.items() if offered.rail.parse_webhook is not None
+    }
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         heard = await _answered(scope, receive)
         await answer_with(send, heard.status, heard.body, close=True)
 
-    async def _answered(scope: dict[str, Any], receive: Receive) -> Heard:
+    async def _answered(scope: dict[str, Any], receive: Receive) -> WebhookResult:
         path: str = scope["path"]
         offered = hearing.get(path.removeprefix(PATH)) if path.startswith(PATH) else None
         if offered is None:
-            return Heard(status=404, body=b'{"error": "no provider writes to this address"}')
+            return WebhookResult(status=404, body=b'{"error": "no provider writes to this address"}')
         if scope["method"] != "POST":
-            return Heard(status=405, body=b'{"error": "providers write by POST"}')
+            return WebhookResult(status=405, body=b'{"error": "providers write by POST"}')
         body = await body_of(receive, LONGEST + 1)
         if len(body) > LONGEST:
-            return Heard(status=413, body=b'{"error": "this message is too long"}')
+            return WebhookResult(status=413, body=b'{"error": "this message is too long"}')
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        heard = _heard(offered, headers, body)
+        heard = _parse(offered, headers, body)
         try:
             await _ask(teller, offered.rail.name, heard, logs)
         except JournalUnavailable:
-            return Heard(status=503, body=b'{"error": "not now: please repeat it"}')
+            return WebhookResult(status=503, body=b'{"error": "not now: please repeat it"}')
         return heard
 
     return app
 
 
-def _heard(offered: Offered, headers: dict[str, str], body: bytes) -> Heard:
+def _parse(offered: ActiveRail, headers: dict[str, str], body: bytes) -> WebhookResult:
     """What the rail makes of a message; one that it cannot read, or answers with nonsense, was not heard."""
-    assert offered.rail.hear is not None  # noqa: S101 (only such rails are asked)
+    assert offered.rail.parse_webhook is not None  # noqa: S101 (only such rails are asked)
     try:
-        heard = offered.rail.hear(offered.settings, headers, body)
+        heard = offered.rail.parse_webhook(offered.settings, headers, body)
     except (Exception, SystemExit) as failure:
         log.warning("the rail %r cannot read what its provider wrote (%s)", offered.rail.name, type(failure).__name__)
-        return UNHEARD
+        return UNREADABLE
     if (
-        isinstance(heard, Heard)
+        isinstance(heard, WebhookResult)
         and isinstance(heard.references, tuple)
         and all(isinstance(reference, str) for reference in heard.references)
         and heard.status in range(200, 600)
         and isinstance(heard.body, bytes)
     ):
         return heard
-    log.warning("the rail %r answers its provider with something that is no riel.Heard", offered.rail.name)
-    return UNHEARD
+    log.warning("the rail %r answers its provider with something that is no riel.WebhookResult", offered.rail.name)
+    return UNREADABLE
 
 
-async def _ask(teller: Teller, rail: str, heard: Heard, logs: Redactor) -> None:
+async def _ask(teller: PaymentEngine, rail: str, heard: WebhookResult, logs: Redactor) -> None:
     """Ask the rail about each payment of which there is news. A reference that no rail could have made is unknown."""
     spoken_of = list(dict.fromkeys(heard.references))
     asked_about, unknown = spoken_of[:MOST_REFERENCES], []
     for reference in asked_about:
         writable = len(reference) <= LONGEST_REFERENCE and not any(map(hidden, reference))
-        if not (writable and await teller.news(rail, reference)):
+        if not (writable and await teller.on_webhook(rail, reference)):
             unknown.append(reference)
     if unknown:  # one line for a message, or whoever forges them could fill the log
-        told = said(logs.text(unknown[0]), 60)
+        told = clean_text(logs.text(unknown[0]), 60)
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         log.warning("the provider of %r speaks of %s%s, which this journal has no payment of", rail, told, more)
     if len(spoken_of) > len(asked_about):

@@ -37,7 +37,7 @@ def signature(key: str, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def opened(receiver: Receiver, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def open_client(receiver: Receiver, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """A client of the outbox's own, for one receiver.
 
     It follows no redirect: who is redirected to has not been told the key, and shall not learn what is paid. What goes

@@ -18,15 +18,15 @@ from riel.clock import utc_now
 from riel.crash import step
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Journal, Message
-from riel.webhooks.outbound import Receiver, deliver, opened
+from riel.webhooks.outbound import Receiver, deliver, open_client
 
-__all__ = ["Outbox", "Receiver", "Rhythm"]
+__all__ = ["DeliveryTiming", "Outbox", "Receiver"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class DeliveryTiming:
     """Every duration and count of the delivery.
 
     ``answer_within``: no answer by then is a failure. ``first`` and ``longest``: the wait after the first failure of a
@@ -38,8 +38,8 @@ class Rhythm:
     first: timedelta = timedelta(seconds=5)
     longest: timedelta = timedelta(hours=1)
     lease: timedelta = timedelta(seconds=30)
-    every: timedelta = timedelta(seconds=1)
-    at_once: int = 16
+    poll_interval: timedelta = timedelta(seconds=1)
+    concurrency: int = 16
 
     def wait(self, attempts: int, below: Callable[[int], int]) -> timedelta:
         """How long to wait after so many attempts. ``below(n)`` is a random number from 0 to n - 1."""
@@ -55,14 +55,14 @@ class Outbox:
         journal: Journal,
         receiver: Receiver,
         *,
-        rhythm: Rhythm | None = None,
+        rhythm: DeliveryTiming | None = None,
         now: Callable[[], datetime] = utc_now,
         below: Callable[[int], int] = secrets.randbelow,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._journal = journal
         self._receiver = receiver
-        self._rhythm = rhythm or Rhythm()
+        self._rhythm = rhythm or DeliveryTiming()
         self._now = now
         self._below = below
         self._transport = transport
@@ -75,11 +75,11 @@ class Outbox:
         :raises Misconfigured: nothing can be sent from here, whatever the receiver does.
         """
         try:
-            http = opened(self._receiver, self._transport)
+            http = open_client(self._receiver, self._transport)
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
             why = f"nothing can be sent from here ({type(failure).__name__}): look at SSL_CERT_FILE and the proxies"
             raise Misconfigured(f"RIEL_NOTICES_URL: {why}.") from failure
-        self._rounds = asyncio.create_task(self._make_rounds(http), name="riel-outbox")
+        self._rounds = asyncio.create_task(self._run(http), name="riel-outbox")
 
     async def close(self) -> None:
         """Stop. What is on its way comes again from whoever delivers next, once its lease is over."""
@@ -87,27 +87,27 @@ class Outbox:
             self._rounds.cancel()
             await asyncio.gather(self._rounds, return_exceptions=True)
 
-    async def _make_rounds(self, http: httpx.AsyncClient) -> None:
+    async def _run(self, http: httpx.AsyncClient) -> None:
         async with http:
             while True:
                 more = False
                 try:
-                    more = await self.make_round(http)
+                    more = await self.run_once(http)
                 except JournalUnavailable:
                     log.warning("the journal cannot be used now; notices wait")
                 except Exception as failure:
                     log.error("a round of notices failed (%s); they wait", type(failure).__name__)  # noqa: TRY400
                 if not more:
-                    await asyncio.sleep(self._rhythm.every.total_seconds())
+                    await asyncio.sleep(self._rhythm.poll_interval.total_seconds())
 
-    async def make_round(self, http: httpx.AsyncClient) -> bool:
+    async def run_once(self, http: httpx.AsyncClient) -> bool:
         """Deliver what is due, and say whether more may be.
 
         A receiver that answered none of the last round is asked with one message until it does, so that the others do
         not use up their patience.
         """
-        most = 1 if self._down else self._rhythm.at_once
-        taking = self._journal.take_messages(self._now(), lease=self._rhythm.lease, most=most)
+        most = 1 if self._down else self._rhythm.concurrency
+        taking = self._journal.lease_messages(self._now(), lease=self._rhythm.lease, most=most)
         messages = await step("take_messages", taking)
         if not messages:
             return False

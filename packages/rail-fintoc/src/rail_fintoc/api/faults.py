@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 
 from rail_fintoc.api.table import Proof, code_of, known
-from riel import NothingLearned, OutcomeUnknown, Rejected, masked, said
+from riel import NothingLearned, OutcomeUnknown, Rejected, clean_text, mask_account
 
 LONGEST_ID: Final = 100
 _LONG_NUMBER = re.compile(r"[0-9](?:[ .-]?[0-9]){8,}")
@@ -116,7 +116,7 @@ class Unreadable(ValueError):
 
 def fault_of(response: httpx.Response) -> Fault:
     """The error that an answer brings. HTML, an empty body or another form of JSON is a fault without words."""
-    bare = Fault(response.status_code, request_id=said(response.headers.get("X-Request-Id", ""), LONGEST_ID))
+    bare = Fault(response.status_code, request_id=clean_text(response.headers.get("X-Request-Id", ""), LONGEST_ID))
     try:
         body = loaded(response.content)
     except Unreadable:
@@ -153,8 +153,8 @@ def shown(text: object) -> str:
     """Words of Fintoc's that may be shown and kept: one clean line without secrets, long numbers masked."""
     if not isinstance(text, str):
         return ""
-    clean = _SECRET.sub("[hidden]", said(text, 500))
-    return said(_LONG_NUMBER.sub(lambda number: masked(number[0]), clean))
+    clean = _SECRET.sub("[hidden]", clean_text(text, 500))
+    return clean_text(_LONG_NUMBER.sub(lambda number: mask_account(number[0]), clean))
 
 
 def _word(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from riel import Line, Money
+from riel import Money, SingleLine
 
 MOST_COMMENT: Final = 40
 MOST_KEYS, MOST_KEY, MOST_VALUE = 50, 40, 500
@@ -64,7 +64,7 @@ def metadata(given: Mapping[str, str | bool | int]) -> Mapping[str, str | bool |
 
 
 Comment = Annotated[
-    Line,
+    SingleLine,
     AfterValidator(_comment),
     Field(
         description="What it is for, as the payee reads it; 40 characters at most. Chile refuses a second transfer of "
@@ -85,7 +85,7 @@ ReferenceId = Annotated[
 """A numeric reference, as the text that Fintoc wants."""
 
 Metadata = Annotated[
-    dict[Line, Line | bool | int],
+    dict[SingleLine, SingleLine | bool | int],
     AfterValidator(metadata),
     Field(description="Your own facts: at most 50, each a text, a whole number or true/false."),
 ]

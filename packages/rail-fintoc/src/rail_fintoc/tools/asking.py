@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from rail_fintoc.api import FintocId
-from riel import Line, Wire
+from riel import SingleLine, WireModel
 
 USUAL, MOST = 30, 300
 """Rows of an answer unless asked, and at most: lists are long for a model."""
@@ -30,11 +30,13 @@ def _instant(text: str) -> str:
     return text if when.tzinfo or len(text) == len("2026-03-01") else f"{text}Z"
 
 
-Text = Annotated[Line, Field(min_length=1, max_length=MOST_TEXT)]
-Day = Annotated[Line, AfterValidator(_day), Field(description="A day: YYYY-MM-DD.")]
-Instant = Annotated[Line, AfterValidator(_instant), Field(description="A time in ISO 8601: 2026-03-01T12:00:00Z.")]
+Text = Annotated[SingleLine, Field(min_length=1, max_length=MOST_TEXT)]
+Day = Annotated[SingleLine, AfterValidator(_day), Field(description="A day: YYYY-MM-DD.")]
+Instant = Annotated[
+    SingleLine, AfterValidator(_instant), Field(description="A time in ISO 8601: 2026-03-01T12:00:00Z.")
+]
 Fields = Annotated[
-    list[Annotated[Line, Field(pattern=r"^[a-z_]{1,40}$")]],
+    list[Annotated[SingleLine, Field(pattern=r"^[a-z_]{1,40}$")]],
     Field(
         max_length=60, description="Which fields of each row to answer with, such as id and status; a few, if left out."
     ),
@@ -44,7 +46,7 @@ Page = Annotated[int, Field(ge=1, le=1_000_000, description="Which page, counted
 Cursor = FintocId
 
 
-def inputs(name: str, /, **fields: Any) -> type[Wire]:
+def inputs(name: str, /, **fields: Any) -> type[WireModel]:
     """A model of arguments, each under its own name: Fintoc's have underscores where riel's have humps.
 
     A field is a type, which makes it optional, or a pair of a type and what Fintoc says of it.
@@ -54,7 +56,7 @@ def inputs(name: str, /, **fields: Any) -> type[Wire]:
         needed = isinstance(kind, tuple)
         of = kind[0] if needed else kind | None
         made[field] = (of, Field(alias=field) if needed else Field(alias=field, default=None))
-    return create_model(name, __base__=Wire, **made)
+    return create_model(name, __base__=WireModel, **made)
 
 
 class Listed(BaseModel):

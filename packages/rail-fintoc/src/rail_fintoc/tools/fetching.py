@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Final
 from rail_fintoc.api import KINDS, kind_of
 from rail_fintoc.tools.asking import Cursor, Found, inputs
 from rail_fintoc.tools.refusing import answering, shown
-from riel import NotAllowed, Tool, Wire
+from riel import NotAllowed, Tool, WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.api import Row
     from rail_fintoc.client import FintocClient
 
 
-def scope_of(asked: Wire) -> str:
+def scope_of(asked: WireModel) -> str:
     """The permission of the kind that the id hints at."""
     kind = kind_of(_id(asked))
     return kind.scope if kind else ""
 
 
-async def run(client: "FintocClient", asked: Wire) -> Found:
+async def run(client: "FintocClient", asked: WireModel) -> Found:
     """The object, or one clear word that it is not there."""
     known = _id(asked)
     kind = kind_of(known)
@@ -41,7 +41,7 @@ async def _link(client: "FintocClient", known: str) -> "Row | None":
     return None
 
 
-def _id(asked: Wire) -> str:
+def _id(asked: WireModel) -> str:
     known: str = getattr(asked, "id")  # noqa: B009  # the model is made from a table
     return known
 

@@ -8,7 +8,7 @@ from rail_fintoc.api import path_to
 from rail_fintoc.fields import FILTERS
 from rail_fintoc.tools.asking import USUAL, Cursor, Day, Fields, Instant, Listed, Page, Size, Text, inputs
 from rail_fintoc.tools.reading import arguments_of, read
-from riel import Tool, Wire
+from riel import Tool, WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient
@@ -163,7 +163,7 @@ MOVEMENTS: Final = List(
 
 
 def _tool(listed: List) -> Tool:
-    async def run(client: "FintocClient", asked: Wire) -> Listed:
+    async def run(client: "FintocClient", asked: WireModel) -> Listed:
         return await read(client, listed.path, arguments_of(asked), listed.shown)
 
     paging = V1 if listed.path.startswith("/v1/") else V2
@@ -171,7 +171,7 @@ def _tool(listed: List) -> Tool:
 
 
 def _movements() -> Tool:
-    async def run(client: "FintocClient", asked: Wire) -> Listed:
+    async def run(client: "FintocClient", asked: WireModel) -> Listed:
         said = arguments_of(asked)
         path = path_to("/v2/accounts", said.pop("account_id"), "movements")
         return await read(client, path, said, MOVEMENTS.shown)
@@ -179,7 +179,7 @@ def _movements() -> Tool:
     return _described(MOVEMENTS, inputs(MOVEMENTS.name, account_id=(Cursor,), **V2, fields=Fields), run)
 
 
-def _described(listed: List, asked: type[Wire], run: Callable[[Any, Any], Awaitable[Listed]]) -> Tool:
+def _described(listed: List, asked: type[WireModel], run: Callable[[Any, Any], Awaitable[Listed]]) -> Tool:
     usual = ", ".join(listed.shown.split())
     return Tool(
         name=listed.name,

@@ -14,7 +14,7 @@ from rail_fintoc.models import Verification
 from rail_fintoc.returns import cancelled, refunded
 from rail_fintoc.tools.asking import Cursor, Found, Text, inputs
 from rail_fintoc.tools.refusing import answering, in_their_words, refused, shown
-from riel import Line, MinorUnits, NotAllowed, OutcomeUnknown, Payment, Tool, Wire
+from riel import MinorUnits, NotAllowed, OutcomeUnknown, Payment, SingleLine, Tool, WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient
@@ -26,7 +26,7 @@ OURS = "tool-"
 """Stands in front of an agent's idempotency key: it must never be the reference of a payment."""
 
 Key = Annotated[
-    Line,
+    SingleLine,
     Field(
         min_length=1, max_length=250, description="Repeat the same key, and a call that was answered is not done twice."
     ),
@@ -34,13 +34,13 @@ Key = Annotated[
 Options = inputs("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
 TaxId = inputs("tax_id", type=(Text,), value=(Text,))
 Address = inputs("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text)
-Number = Annotated[Line, AfterValidator(chilean_account)]
+Number = Annotated[SingleLine, AfterValidator(chilean_account)]
 Recipient = inputs(
     "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
 )
 
 
-async def _make(client: "FintocClient", path: str, asked: Wire) -> Found:
+async def _make(client: "FintocClient", path: str, asked: WireModel) -> Found:
     """``POST``, once. A key that the caller gives makes a repeat harmless; without one each call is a new thing."""
     from rail_fintoc.api import Refused, Unresolved
 
@@ -66,12 +66,12 @@ def _not_known(key: str, told: Mapping[str, Any]) -> NotAllowed:
     )
 
 
-async def create_account_number(client: "FintocClient", asked: Wire) -> Found:
+async def create_account_number(client: "FintocClient", asked: WireModel) -> Found:
     """A new CLABE of an account."""
     return await _make(client, "/v2/account_numbers", asked)
 
 
-async def create_customer(client: "FintocClient", asked: Wire) -> Found:
+async def create_customer(client: "FintocClient", asked: WireModel) -> Found:
     """A new customer."""
     if getattr(asked, "email", None) is None and getattr(asked, "tax_id", None) is None:
         raise NotAllowed(
@@ -104,7 +104,7 @@ async def verify_account(client: "FintocClient", asked: Any) -> Payment | None:
     )
 
 
-Short = Annotated[Line, Field(min_length=1, max_length=40)]
+Short = Annotated[SingleLine, Field(min_length=1, max_length=40)]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
 
 MAKING: Final[tuple[Tool, ...]] = (
@@ -159,7 +159,7 @@ MAKING: Final[tuple[Tool, ...]] = (
             recipient_account=Recipient,
             metadata=Metadata,
         ),
-        pays=create_refund,
+        build_payment=create_refund,
     ),
     Tool(
         name="cancel_refund",
@@ -168,7 +168,7 @@ MAKING: Final[tuple[Tool, ...]] = (
         "with the same arguments and their verificationCode, and it is done once.",
         scope="refund:manage",
         input=inputs("cancel_refund", id=(Cursor,)),
-        pays=cancel_refund,
+        build_payment=cancel_refund,
     ),
     Tool(
         name="verify_account",
@@ -178,6 +178,6 @@ MAKING: Final[tuple[Tool, ...]] = (
         "check_status then tells holderName and holderId.",
         scope="transfer:manage",
         input=inputs("verify_account", account_number=(Clabe,)),
-        pays=verify_account,
+        build_payment=verify_account,
     ),
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rail_fintoc.tools.asking import USUAL, Listed
 from rail_fintoc.tools.refusing import answering, shown
-from riel import Wire
+from riel import WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient
@@ -29,6 +29,6 @@ def _next(cursor: Mapping[str, str] | None) -> dict[str, Any] | None:
     return {name: int(value) if name in {"page", "per_page"} else value for name, value in cursor.items()}
 
 
-def arguments_of(asked: Wire) -> dict[str, Any]:
+def arguments_of(asked: WireModel) -> dict[str, Any]:
     """The arguments that were given."""
     return asked.model_dump(by_alias=True, exclude_none=True)

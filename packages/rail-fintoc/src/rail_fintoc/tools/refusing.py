@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rail_fintoc.codes import CODES
-from riel import NotAllowed, said
+from riel import NotAllowed, clean_text
 
 if TYPE_CHECKING:
     from rail_fintoc.api import Fault
@@ -54,12 +54,12 @@ def shown(value: Any) -> Any:
     """What Fintoc tells, for an agent: texts cleaned and bounded, since payers and banks write them; no secrets."""
     match value:
         case str():
-            return said(value, MOST)
+            return clean_text(value, MOST)
         case list():
             return [shown(each) for each in value]
         case dict():
             return {
-                said(name): "[hidden]" if name in SECRETS and each is not None else shown(each)
+                clean_text(name): "[hidden]" if name in SECRETS and each is not None else shown(each)
                 for name, each in value.items()
             }
     return value

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from rail_fintoc.tools.asking import Text, inputs
-from riel import Tool, said
+from riel import Tool, clean_text
 
 MOST: Final = 2000
 
@@ -15,7 +15,7 @@ Message = Annotated[str, Field(min_length=1, max_length=MOST, description="What 
 
 def tell(asked: Any) -> Mapping[str, Any]:
     """The message, cleaned: an agent writes it, and people read it."""
-    told = {"message": said(asked.message, MOST)}
+    told = {"message": clean_text(asked.message, MOST)}
     return told | ({"about": asked.tool} if asked.tool else {})
 
 
@@ -26,5 +26,5 @@ FEEDBACK: Final = Tool(
     "the journal, and delivered where notices go. Write no secrets and no account numbers.",
     scope="",
     input=inputs("feedback", message=(Message,), tool=Text),
-    tells=tell,
+    build_notice=tell,
 )

@@ -31,7 +31,7 @@ from rail_spei.cep.form import filled_in, of_another
 from rail_spei.cep.links import BANXICO
 from rail_spei.cep.pages import Page, read_page
 from rail_spei.cep.receipt import NotACep
-from riel import NothingLearned, said
+from riel import NothingLearned, clean_text
 
 
 class CepSite:
@@ -145,6 +145,6 @@ class CepSite:
                 return NotReceived()
             case "not_generated":
                 fields = of_another(page, expected)
-                return Differs(fields) if fields else NotGenerated(page.state, said(page.words, 40))
+                return Differs(fields) if fields else NotGenerated(page.state, clean_text(page.words, 40))
             case "nothing_known":
                 return None

@@ -16,7 +16,7 @@ from rail_spei.cep.cda import Cda
 from rail_spei.cep.plain import plain
 from rail_spei.cep.receipt import Cep, NotACep, Party, Source
 from rail_spei.operating import MEXICO_CITY
-from riel import Money, said
+from riel import Money, clean_text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -105,7 +105,7 @@ def _matching(element: "Element", name: str, pattern: str) -> str:
 
 def _text(element: "Element", name: str) -> str:
     """What strangers wrote, as data; empty where the CEP says that there is nothing."""
-    value = said(element.get(name, MISSING), LONGEST_TEXT)
+    value = clean_text(element.get(name, MISSING), LONGEST_TEXT)
     return "" if value == MISSING else value
 
 

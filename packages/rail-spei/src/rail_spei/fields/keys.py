@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from riel import Line, Mint
+from riel import ReferenceSource, SingleLine
 
 MOST_REFERENCE = 9_999_999
 """Seven digits. The reference is a number: zeros in front are lost on the way."""
@@ -19,7 +19,7 @@ _PREFIX = "[A-Z0-9]{1,6}"
 _KEY = "[A-Za-z0-9/-]{1,30}"
 
 
-def minted(prefix: str, day: date, mint: Mint) -> str:
+def minted(prefix: str, day: date, mint: ReferenceSource) -> str:
     """A new tracking key: ``prefix``, the operating date as ``YYMMDD``, and 16 random characters of ``[A-Z0-9]``.
 
     A key is unique for each sending institution and operating date, so it seems that all companies that send through
@@ -29,10 +29,10 @@ def minted(prefix: str, day: date, mint: Mint) -> str:
     """
     if re.fullmatch(_PREFIX, prefix) is None:
         raise ValueError("the prefix of a tracking key is 1 to 6 characters of A-Z and 0-9")
-    return f"{prefix}{day:%y%m%d}{mint.text(RANDOM)}"
+    return f"{prefix}{day:%y%m%d}{mint.random(RANDOM)}"
 
 
-def numeric_reference(mint: Mint) -> int:
+def numeric_reference(mint: ReferenceSource) -> int:
     """A numeric reference from 1 to 9,999,999. It tells payments apart for people, and proves nothing."""
     return 1 + mint.below(MOST_REFERENCE)
 
@@ -46,7 +46,7 @@ def _tracking_key(text: str) -> str:
 
 
 TrackingKey = Annotated[
-    Line,
+    SingleLine,
     AfterValidator(_tracking_key),
     Field(
         description="The tracking key (clave de rastreo), as an earlier answer gave it; upper and lower case differ.",

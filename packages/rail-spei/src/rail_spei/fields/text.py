@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from riel import Line
+from riel import SingleLine
 
 MOST_CARRIED = 40
 """Characters of a concept and of a name, in SPEI and in STP's order."""
@@ -77,7 +77,7 @@ def _recipient_name(text: str) -> str:
 
 
 Concept = Annotated[
-    Line,
+    SingleLine,
     AfterValidator(_concept),
     Field(
         description="What it is for, as the payee reads it; 40 characters at most. Accents and punctuation are not "
@@ -88,7 +88,7 @@ Concept = Annotated[
 """A concept as it was written. The schema counts what is written, the check what is carried, which is never more."""
 
 RecipientName = Annotated[
-    Line,
+    SingleLine,
     AfterValidator(_recipient_name),
     Field(
         description="Full name of the account's holder. SPEI carries its first 40 characters, without accents and "

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass as checked
 from pydantic_core import PydanticCustomError
 
 from rail_spei.fields import clabe
-from riel import Line, Misconfigured
+from riel import Misconfigured, SingleLine
 
 Standing = Literal["active", "infrastructure", "retired", "alias", "test"]
 """``active`` ones can be paid. ``infrastructure`` takes part without accounts, an ``alias`` is the second code of a
@@ -46,9 +46,9 @@ class Institution:
 
     clabe_code: Annotated[str, Field(pattern="^[0-9]{3}$")]
     participant: Annotated[str, Field(pattern="^([0-9]{3,5})?$")]
-    name: Annotated[Line, Field(min_length=1, max_length=60)]
+    name: Annotated[SingleLine, Field(min_length=1, max_length=60)]
     status: Standing
-    note: Annotated[Line, Field(max_length=200)] = ""
+    note: Annotated[SingleLine, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def _codes_agree(self) -> "Institution":

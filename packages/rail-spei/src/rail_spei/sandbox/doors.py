@@ -15,12 +15,12 @@ from rail_spei.sandbox.behaviour import Clock
 from rail_spei.sandbox.book import Change
 from rail_spei.sandbox.courier import Courier
 from rail_spei.sandbox.reading import body_of
-from riel import MinorUnits, Wire
+from riel import MinorUnits, WireModel
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9/\-]{1,30}$")]
 
 
-class Received(Wire):
+class Received(WireModel):
     """A payment that arrives. ``amount`` is in centavos."""
 
     amount: MinorUnits
@@ -32,7 +32,7 @@ class Received(Wire):
     concept: Annotated[str, Field(max_length=40)] = "Pago de prueba"
 
 
-class Moved(Wire):
+class Moved(WireModel):
     """An order that enters a state."""
 
     tracking_key: Key
@@ -40,13 +40,13 @@ class Moved(Wire):
     cause: Annotated[int, Field(ge=0, le=999)] | None = None
 
 
-class UsedByAnother(Wire):
+class UsedByAnother(WireModel):
     """A tracking key of the running operating day that another company uses."""
 
     tracking_key: Key
 
 
-class Maintenance(Wire):
+class Maintenance(WireModel):
     """Whether STP takes no orders at the moment."""
 
     on: bool

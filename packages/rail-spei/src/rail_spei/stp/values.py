@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 
 from rail_spei.stp.causes import Cause, cause_of
 from rail_spei.stp.written import shown, whole
-from riel import Money, said
+from riel import Money, clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLABE_DIGITS = 18
@@ -52,13 +52,13 @@ def _centavos(value: object) -> int | None:
 
 def _information(value: object) -> str:
     text = str(value) if type(value) is int else value
-    clean = said(text) if isinstance(text, str) else ""
+    clean = clean_text(text) if isinstance(text, str) else ""
     return "" if clean in NO_TEXT else clean
 
 
 def _link(value: object) -> str:
     """An address of STP's or Banxico's. Nothing but https is handed on."""
-    text = said(value, LONGEST_LINK) if isinstance(value, str) else ""
+    text = clean_text(value, LONGEST_LINK) if isinstance(value, str) else ""
     return text if text.startswith("https://") and " " not in text and not text.endswith("…") else ""
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from riel import masked, said
+from riel import clean_text, mask_account
 
 LONGEST_TEXT = 500
 """How much of an error's text is looked at: the catalogued ones are below 120 characters."""
@@ -61,7 +61,7 @@ def shown(text: object) -> str:
     """
     if not isinstance(text, str):
         return ""
-    return _LONG_NUMBER.sub(lambda number: masked(number[0]), said(text[:LONGEST_TEXT]))
+    return _LONG_NUMBER.sub(lambda number: mask_account(number[0]), clean_text(text[:LONGEST_TEXT]))
 
 
 def plain(text: str) -> str:

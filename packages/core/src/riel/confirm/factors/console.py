@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from riel.confirm.bound_code import OwnCodes, code_for
-from riel.confirm.factor import Asked, Setup
+from riel.confirm.factor import ConfirmationRequest, FactorContext
 from riel.confirm.factors.file import deliver, line
 
 STDERR = 2
@@ -20,11 +20,11 @@ class Console(OwnCodes):
     linked: ClassVar[bool] = True
 
     @classmethod
-    def open(cls, setup: Setup) -> "Console":
+    def open(cls, setup: FactorContext) -> "Console":
         """It is always ready."""
         return cls(setup.key)
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, asked: ConfirmationRequest) -> str:
         """Write the line.
 
         To the descriptor and not to ``sys.stderr``, which may be replaced; on a thread, because a pipe that nobody

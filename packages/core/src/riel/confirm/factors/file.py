@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from riel.confirm.bound_code import OwnCodes, code_for
-from riel.confirm.factor import Asked, Setup
+from riel.confirm.factor import ConfirmationRequest, FactorContext
 from riel.errors import Misconfigured, NotConfirmed
 
 
@@ -24,7 +24,7 @@ class File(OwnCodes):
     path: Path
 
     @classmethod
-    def open(cls, setup: Setup) -> "File":
+    def open(cls, setup: FactorContext) -> "File":
         """Make sure that the file can be written, before anybody waits for a code in it."""
         if setup.file is None:
             raise Misconfigured("RIEL_FACTOR=file needs RIEL_FACTOR_FILE: the file that codes are appended to")
@@ -34,7 +34,7 @@ class File(OwnCodes):
             raise Misconfigured(f"RIEL_FACTOR_FILE={setup.file} cannot be written: {failure.strerror}") from failure
         return cls(setup.key, setup.file)
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, asked: ConfirmationRequest) -> str:
         """Append the line.
 
         :raises NotConfirmed: it could not be written, so nobody was asked.
@@ -43,7 +43,7 @@ class File(OwnCodes):
         return "A six-digit code for exactly this payment was written to the file of codes."
 
 
-def line(asked: Asked, code: str) -> bytes:
+def line(asked: ConfirmationRequest, code: str) -> bytes:
     """The question and its code as one line of JSON in UTF-8. It is the secret: it goes to the person, nowhere else."""
     created_at = asked.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told = {"paymentId": asked.payment_id, "code": code, "text": asked.text, "createdAt": created_at}

@@ -15,7 +15,7 @@ import pyotp
 
 from riel import secrets as vault
 from riel.confirm.bound_code import equal
-from riel.confirm.factor import Asked, Proof, Setup
+from riel.confirm.factor import ConfirmationRequest, FactorContext, Proof
 from riel.errors import Misconfigured, NotConfirmed
 
 DRIFT = (-1, 0, 1)
@@ -81,7 +81,7 @@ class Totp:
     enrolment: Enrolment
 
     @classmethod
-    def open(cls, setup: Setup) -> "Totp":
+    def open(cls, setup: FactorContext) -> "Totp":
         """Read the enrolment."""
         enrolment = enrolled(setup.principal, setup.folder)
         if enrolment is None:
@@ -89,12 +89,12 @@ class Totp:
             raise Misconfigured(f"RIEL_FACTOR=totp, and {setup.principal!r} is not enrolled: run {run}")
         return cls(setup.principal, enrolment)
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, request: ConfirmationRequest) -> str:
         """Nothing is sent: the app has the code already.
 
         :raises NotConfirmed: the question is for somebody else than who is enrolled here.
         """
-        if asked.principal != self.principal:
+        if request.principal != self.principal:
             raise NotConfirmed(
                 "This person has no authenticator app enrolled here. Nothing was sent.",
                 code="2FA_NOT_ENROLLED",
@@ -102,18 +102,18 @@ class Totp:
             )
         return "Show the person this text, and ask for the six digits that their authenticator app shows now."
 
-    def check(self, asked: Asked, code: str, now: datetime) -> Proof | None:
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         """A proof that names the enrolment and the time step: the store takes each of them once."""
-        if asked.principal != self.principal:
+        if request.principal != self.principal:
             return None
         step = step_of(self.enrolment.secret, code, now)
         return None if step is None or step <= self.enrolment.after else Proof(f"{self._prefix}{step}")
 
-    def same(self, asked: Asked, code: str, proof: Proof) -> bool:
+    def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
         """Whether it is the code of the proof's time step, however long ago. Never, once the app was replaced."""
-        if asked.principal != self.principal or not (proof.once or "").startswith(self._prefix):
+        if request.principal != self.principal or not (proof.replay_key or "").startswith(self._prefix):
             return False
-        step = int((proof.once or "").removeprefix(self._prefix))
+        step = int((proof.replay_key or "").removeprefix(self._prefix))
         return equal(code, pyotp.TOTP(self.enrolment.secret).generate_otp(step))
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from riel.confirm.terms import Terms
 from riel.errors import NotAllowed
 from riel.guards.limits.quota import Quota, Scope
-from riel.money import Money, masked
+from riel.money import Money, mask_account
 
 LATER = (
     "Nothing was sent. Tell the person which limit refused it; no tool can change it. "
@@ -86,7 +86,7 @@ def too_much_for_a_first(scope: Scope, most: Money, account: str) -> Callable[[i
     def refused(left: int) -> NotAllowed:
         return NotAllowed(
             f"The limit is {most} to a payee to whom nothing has settled yet{scope.words}, and "
-            f"{Money(left, most.currency)} of it is left for {masked(account)}. Nothing was sent.",
+            f"{Money(left, most.currency)} of it is left for {mask_account(account)}. Nothing was sent.",
             code="LIMIT_FIRST_PAYMENT",
             next_action="Nothing was sent. Tell the person; once a smaller payment to this payee has settled, the "
             "limit is lifted. No tool can change it.",
@@ -98,7 +98,7 @@ def too_much_for_a_first(scope: Scope, most: Money, account: str) -> Callable[[i
 
 def not_a_payee(scope: Scope, terms: Terms, *, denied: bool) -> NotAllowed:
     """The account is denied, or not among those that are allowed."""
-    account = masked(terms.payee.account)
+    account = mask_account(terms.payee.account)
     why = "is one that the operator denies" if denied else "is none of those that the operator allows"
     return NotAllowed(
         f"The payee's account {account} {why}{scope.words}. Nothing was sent.",

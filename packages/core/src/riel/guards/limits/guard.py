@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from riel.confirm.terms import Terms
-from riel.guards import Hold
+from riel.guards import Reservation
 from riel.guards.limits import errors as refusing
 from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
 from riel.guards.limits.settings import LimitsSettings, Table
@@ -40,7 +40,7 @@ class Limits:
             if table.per_payment is not None and terms.money.amount > (most := table.per_payment[terms.money.currency]):
                 raise refusing.too_large(scope, Money(most, terms.money.currency))
 
-    def holds(self, terms: Terms, now: datetime) -> Sequence[Hold]:
+    def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
         """What it takes of each limit that payments share. Ask :meth:`check` before."""
         return [hold for scope, table in self._of(terms) for hold in self._held(scope, table, terms, now)]
 
@@ -60,31 +60,31 @@ class Limits:
             ours = {EVERYBODY, of_rail(terms.rail), of_principal(terms.principal)}
             yield from ((scope, table) for scope, table in self.tables() if scope in ours)
 
-    def _held(self, scope: Scope, table: Table, terms: Terms, now: datetime) -> Iterator[Hold]:
+    def _held(self, scope: Scope, table: Table, terms: Terms, now: datetime) -> Iterator[Reservation]:
         money = terms.money
         for quota in quotas(scope, table, self._zone(table), now):
             if quota.currency in {"", money.currency}:
                 takes = money.amount if quota.currency else 1
-                yield Hold(
+                yield Reservation(
                     scope=quota.stored(terms.mode),
                     bucket=quota.bucket,
                     since=quota.since,
-                    takes=takes,
-                    most=quota.most,
-                    refused=refusing.used_up(quota, takes),
+                    amount=takes,
+                    limit=quota.most,
+                    error=refusing.used_up(quota, takes),
                 )
         if table.first_payment is not None:
             most = Money(table.first_payment[money.currency], money.currency)
             # What the journal keeps of it is read by more people than a payment is, so the account is not in it.
             payee = hashlib.sha256(f"{terms.rail}|{terms.payee.account}".encode()).hexdigest()
-            yield Hold(
+            yield Reservation(
                 scope="|".join(("first_payment", terms.mode, scope.name, money.currency, payee)),
                 bucket=0,
                 since=0,
-                takes=money.amount,
-                most=most.amount,
-                refused=refusing.too_much_for_a_first(scope, most, terms.payee.account),
-                until_paid=terms.payee.account,
+                amount=money.amount,
+                limit=most.amount,
+                error=refusing.too_much_for_a_first(scope, most, terms.payee.account),
+                lifted_by=terms.payee.account,
             )
 
     def _zone(self, table: Table) -> tzinfo | None:

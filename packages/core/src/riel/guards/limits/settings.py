@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from riel.guards.limits.windows import Hours
 from riel.money import EXPONENTS, MOST
-from riel.text import Line
+from riel.text import SingleLine
 
 
 def _zone(name: object) -> ZoneInfo:
@@ -83,8 +83,8 @@ class Table(BaseModel):
 class LimitsSettings(Table):
     """The limits of everybody, and beside them those of single rails and principals. All that apply must be kept."""
 
-    rail: dict[Line, Table] = {}
-    principal: dict[Line, Table] = {}
+    rail: dict[SingleLine, Table] = {}
+    principal: dict[SingleLine, Table] = {}
 
     @property
     def tables(self) -> Iterator[tuple[str, Table]]:

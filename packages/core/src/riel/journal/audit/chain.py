@@ -22,7 +22,7 @@ def link(previous: str, payment_id: str, n: int, at: int, event: str, body: str)
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
 
 
-class Seal:
+class AnchorHash:
     """The hash of an anchor in the making: over the anchor before, then the hash of each event as it is read.
 
     What names the anchor comes last, so that a reader who learns it last need not keep the hashes until then.
@@ -46,14 +46,14 @@ class Seal:
 
 def anchor_link(previous: str, at: int, upto: int, hashes: Iterable[str]) -> tuple[str, int]:
     """The hash of an anchor over the event hashes since the last one, and how many there are."""
-    seal = Seal(previous)
+    seal = AnchorHash(previous)
     for one in hashes:
         seal.add(one)
     return seal.link(at, upto), seal.count
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChainRow:
     """An event as it is stored, before anybody trusts it."""
 
     seq: int
@@ -77,7 +77,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class ChainBreak:
     """The first place where the chain does not hold."""
 
     payment_id: str
@@ -85,7 +85,7 @@ class Broken:
     sentence: str
 
 
-def first_break(rows: Iterable[Row], states: Mapping[str, str] | None = None) -> Broken | None:
+def first_break(rows: Iterable[ChainRow], states: Mapping[str, str] | None = None) -> ChainBreak | None:
     """The first event that was altered, removed or reordered, or ``None``.
 
     :param rows: all events, by payment and ``n``.
@@ -100,20 +100,24 @@ def first_break(rows: Iterable[Row], states: Mapping[str, str] | None = None) ->
             payment, expected, previous, state, seq = row.payment_id, 1, GENESIS, "", 0
             seen.add(payment)
         if row.n != expected:
-            return Broken(payment, expected, f"event {expected} of {payment} is missing: it was removed")
+            return ChainBreak(payment, expected, f"event {expected} of {payment} is missing: it was removed")
         if row.seq <= seq:
-            return Broken(payment, row.n, f"event {row.n} of {payment} stands before the one it follows: reordered")
+            return ChainBreak(payment, row.n, f"event {row.n} of {payment} stands before the one it follows: reordered")
         if row.hash != link(previous, row.payment_id, row.n, row.at, row.event, row.body):
-            return Broken(payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was")
+            return ChainBreak(
+                payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was"
+            )
         previous, expected, seq = row.hash, expected + 1, row.seq
         body = _read(row.body)
         if body is None:
-            return Broken(payment, row.n, f"event {row.n} of {payment} ({row.event}) holds nothing that riel writes")
+            return ChainBreak(
+                payment, row.n, f"event {row.n} of {payment} ({row.event}) holds nothing that riel writes"
+            )
         state = body.get("to", state)
     if payment and (broken := _cut(payment, expected, state, states)):
         return broken
     for missing in sorted(set(states or ()) - seen):
-        return Broken(missing, 1, f"event 1 of {missing} is missing: its whole chain was removed")
+        return ChainBreak(missing, 1, f"event 1 of {missing} is missing: its whole chain was removed")
     return None
 
 
@@ -125,10 +129,10 @@ def _read(body: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> Broken | None:
+def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> ChainBreak | None:
     if states is None or states.get(payment) == state:
         return None
     if payment not in states:
-        return Broken(payment, n, f"{payment} has {n - 1} events and is itself missing: it was removed")
+        return ChainBreak(payment, n, f"{payment} has {n - 1} events and is itself missing: it was removed")
     ends = f"its chain ends in {state!r}, the payment is {states[payment]!r}"
-    return Broken(payment, n, f"event {n} of {payment} is missing: {ends}")
+    return ChainBreak(payment, n, f"event {n} of {payment} is missing: {ends}")

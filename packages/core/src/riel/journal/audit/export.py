@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from riel.journal import Journal
-from riel.journal.audit.chain import GENESIS, Anchor, Row
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow
 
 FORMAT = "riel-audit"
 VERSION = 1
@@ -45,11 +45,11 @@ class Closing:
     digest: str
 
 
-Said = Header | Row | Anchor | Closing
+Said = Header | ChainRow | Anchor | Closing
 
 _SHAPES: dict[str, tuple[type[Said], tuple[str, ...]]] = {
     "header": (Header, ("format", "version", "riel", "at", "events", "anchors")),
-    "event": (Row, ("seq", "paymentId", "n", "at", "event", "body", "hash")),
+    "event": (ChainRow, ("seq", "paymentId", "n", "at", "event", "body", "hash")),
     "anchor": (Anchor, ("n", "at", "upto", "count", "hash")),
     "closing": (Closing, ("events", "anchors", "payments", "lastEvent", "lastAnchor", "header", "digest")),
 }
@@ -114,7 +114,7 @@ class Sums:
         match said:
             case Header():
                 self._header = hashlib.sha256(line).hexdigest()
-            case Row():
+            case ChainRow():
                 self.events += 1
                 self.payments += said.n == 1
                 self._last_event = said.hash
@@ -156,10 +156,10 @@ async def exported(journal: Journal, riel: str, at: int, *, page: int = PAGE) ->
     yield line_of(sums.closing())
 
 
-async def _sealed(journal: Journal, anchors: Sequence[Anchor], page: int) -> AsyncIterator[Row]:
+async def _sealed(journal: Journal, anchors: Sequence[Anchor], page: int) -> AsyncIterator[ChainRow]:
     """Every event that these anchors seal; what a server seals meanwhile is left to the next file."""
     upto, after = max((anchor.upto for anchor in anchors), default=0), 0
-    while rows := await journal.sealed(after, most=page):
+    while rows := await journal.anchored_events(after, most=page):
         for row in rows:
             if row.seq > upto:
                 return

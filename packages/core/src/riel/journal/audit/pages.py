@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, Broken, anchor_link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainBreak, anchor_link
 from riel.journal.events import shown
-from riel.money import masked
+from riel.money import mask_account
 
 CHAINS = 1000
 """How many chains one page has. A payment and its events are written together, so a page of them is consistent."""
@@ -23,33 +23,42 @@ class Sealed:
     hash: str = GENESIS
 
 
-def sealed_by(anchor: Anchor, before: Sealed, hashes: Iterable[str]) -> Broken | Sealed:
+def sealed_by(anchor: Anchor, before: Sealed, hashes: Iterable[str]) -> ChainBreak | Sealed:
     """The end of what ``anchor`` seals, or why it does not hold.
 
     :param hashes: of the events after those that were sealed before, and up to the last that this one names.
     """
     n = before.n + 1
     if anchor.n != n:
-        return Broken("", n, f"anchor {n} is missing: it was removed")
+        return ChainBreak("", n, f"anchor {n} is missing: it was removed")
     digest, count = anchor_link(before.hash, anchor.at, anchor.upto, hashes)
     if count != anchor.count:
         counted = f"anchor {n} seals {anchor.count} events up to number {anchor.upto}, and there are {count}"
-        return Broken("", n, f"{counted}: a whole chain or the end of one was removed")
+        return ChainBreak("", n, f"{counted}: a whole chain or the end of one was removed")
     if digest != anchor.hash:
-        return Broken("", n, f"anchor {n} does not match the events {before.upto + 1} to {anchor.upto}")
+        return ChainBreak("", n, f"anchor {n} does not match the events {before.upto + 1} to {anchor.upto}")
     return Sealed(n, anchor.upto, anchor.hash)
 
 
-def altered(row: Any) -> Broken | None:
+def altered(row: Any) -> ChainBreak | None:
     """Whether a payment no longer says what was confirmed: by its row, with its event's ``n`` and body (``said``)."""
     if row["said"] is None:
-        return Broken(row["id"], 1, f"no event confirmed the payment {row['id']}: it was added, or its chain removed")
+        return ChainBreak(
+            row["id"], 1, f"no event confirmed the payment {row['id']}: it was added, or its chain removed"
+        )
     said = json.loads(row["said"])
     names = ("reference", "amount", "currency", "payee", "account", "payload")
     told = tuple(said.get(name) for name in names)
     payload = hashlib.sha256(row["payload"]).hexdigest()
     account = row["account"]
-    is_ = (row["reference"], row["amount"], row["currency"], shown(row["payee"], account), masked(account), payload)
+    is_ = (
+        row["reference"],
+        row["amount"],
+        row["currency"],
+        shown(row["payee"], account),
+        mask_account(account),
+        payload,
+    )
     if told == is_:
         return None
-    return Broken(row["id"], row["n"], f"the payment {row['id']} was altered: event {row['n']} says otherwise")
+    return ChainBreak(row["id"], row["n"], f"the payment {row['id']} was altered: event {row['n']} says otherwise")

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from riel.journal.audit.chain import GENESIS, Anchor, Broken, Row, Seal, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, AnchorHash, ChainBreak, ChainRow, canonical, link
 from riel.journal.audit.export import FORMAT, LONGEST, VERSION, Closing, Header, Sums, Unreadable, said_by
-from riel.journal.transitions import lawful
+from riel.journal.transitions import is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Found:
     payments: int
     anchors: int
     newest: Anchor | None
-    broken: Broken | None
+    broken: ChainBreak | None
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Chain:
 class Tampered(Exception):
     """The file does not hold here."""
 
-    def __init__(self, broken: Broken) -> None:
+    def __init__(self, broken: ChainBreak) -> None:
         super().__init__(broken.sentence)
         self.broken = broken
 
@@ -64,7 +64,7 @@ class Check:
         self._header: Header | None = None
         self._closed = False
         self._seq = 0
-        self._seal = Seal(GENESIS)
+        self._seal = AnchorHash(GENESIS)
         self._unseen = list(noted)
 
     def take(self, line: bytes) -> None:
@@ -81,7 +81,7 @@ class Check:
         match said:
             case Header():
                 self._begin(said)
-            case Row():
+            case ChainRow():
                 self._event(said)
             case Anchor():
                 self._anchor(said)
@@ -102,7 +102,7 @@ class Check:
         """How many events were taken."""
         return self._sums.events
 
-    def found(self, broken: Broken | None = None) -> Found:
+    def found(self, broken: ChainBreak | None = None) -> Found:
         """What the lines so far have shown, up to where the record is ``broken``."""
         sums = self._sums
         return Found(self._line, sums.events, sums.payments, sums.anchors, self._newest, broken)
@@ -114,7 +114,7 @@ class Check:
             _tampered(f"the file has format {header.version}, and this riel knows {VERSION}: look for another riel")
         self._header = header
 
-    def _event(self, row: Row) -> None:
+    def _event(self, row: ChainRow) -> None:
         payment, known = row.payment_id, self._chains.get(row.payment_id) or _Chain()
         name = f"event {row.n} of {payment} ({row.event})"
         if row.n > known.n + 1:
@@ -145,7 +145,7 @@ class Check:
                 _tampered(f"anchor {n} is not the one that was noted: what it seals was rewritten", n=n)
             if noted.n in {None, n}:
                 self._unseen.remove(noted)
-        self._newest, self._seq, self._seal = anchor, anchor.upto, Seal(anchor.hash)
+        self._newest, self._seq, self._seal = anchor, anchor.upto, AnchorHash(anchor.hash)
 
     def _close(self, told: Closing) -> None:
         header, right = self._header, self._sums.closing()
@@ -169,7 +169,7 @@ class Check:
 _CUT = "lines were removed or added, or it was altered"
 
 
-def _state_after(row: Row, before: str, name: str) -> str:
+def _state_after(row: ChainRow, before: str, name: str) -> str:
     """The state of a question and its payment once this has happened, which life must allow."""
     try:
         body = json.loads(row.body)
@@ -181,13 +181,13 @@ def _state_after(row: Row, before: str, name: str) -> str:
     after = body.get("to", before)
     if body.get("from", before) != before:
         _tampered(f"{name} left {body['from']!r}, and it was {before or 'nothing'!r}", row)
-    if not isinstance(after, str) or not after or ("to" in body and not lawful(before, after)):
+    if not isinstance(after, str) or not after or ("to" in body and not is_valid(before, after)):
         _tampered(f"{name} makes it {after!r}, which cannot follow {before or 'nothing'!r}", row)
     return str(after)
 
 
-def _tampered(sentence: str, row: Row | None = None, *, n: int = 0) -> NoReturn:
-    raise Tampered(Broken(row.payment_id if row else "", row.n if row else n, sentence))
+def _tampered(sentence: str, row: ChainRow | None = None, *, n: int = 0) -> NoReturn:
+    raise Tampered(ChainBreak(row.payment_id if row else "", row.n if row else n, sentence))
 
 
 def lines_in(file: BinaryIO) -> Iterable[bytes]:

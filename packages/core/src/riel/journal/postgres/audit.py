@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, Broken, Row, anchor_link, first_break
+from riel.journal.audit.chain import GENESIS, Anchor, ChainBreak, ChainRow, anchor_link, first_break
 from riel.journal.audit.pages import CHAINS, Sealed, altered, sealed_by
 from riel.journal.columns import EVENT
 from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head
@@ -78,12 +78,12 @@ async def anchors(session: Session) -> list[Anchor]:
     return [Anchor(*row) for row in await session.rows("SELECT n, at, upto, count, hash FROM anchors ORDER BY n")]
 
 
-async def sealed(session: Session, after: int, most: int) -> list[Row]:
+async def sealed(session: Session, after: int, most: int) -> list[ChainRow]:
     """The next events that the newest anchor seals, in the order of writing."""
-    return [Row(*row) for row in await session.rows(SEALED, after, most)]
+    return [ChainRow(*row) for row in await session.rows(SEALED, after, most)]
 
 
-async def verify(session: Session) -> tuple[int, Broken | None]:
+async def verify(session: Session) -> tuple[int, ChainBreak | None]:
     """How many events there are, and the first place that does not hold. Within one snapshot."""
     events, broken = await _chains(session)
     if broken is None:
@@ -93,12 +93,12 @@ async def verify(session: Session) -> tuple[int, Broken | None]:
     return events, broken
 
 
-async def _chains(session: Session) -> tuple[int, Broken | None]:
+async def _chains(session: Session) -> tuple[int, ChainBreak | None]:
     events, after = 0, ""
     while True:
         page = await session.row(PAGE, after)
         upto = page["id"] if page else None
-        rows = [Row(*row) for row in await session.rows(EVENTS, after, upto)]
+        rows = [ChainRow(*row) for row in await session.rows(EVENTS, after, upto)]
         states = {row["id"]: row["state"] for row in await session.rows(STATES, after, upto)}
         events += len(rows)
         if (broken := first_break(rows, states)) or upto is None:
@@ -106,18 +106,18 @@ async def _chains(session: Session) -> tuple[int, Broken | None]:
         after = upto
 
 
-async def _anchors(session: Session) -> Broken | None:
+async def _anchors(session: Session) -> ChainBreak | None:
     before = Sealed()
     while (row := await session.row(ANCHOR, before.n + 1)) is not None:
         hashes = [each["hash"] for each in await session.rows(HASHES, before.upto, row["upto"])]
         found = sealed_by(Anchor(*row), before, hashes)
-        if isinstance(found, Broken):
+        if isinstance(found, ChainBreak):
             return found
         before = found
     return None
 
 
-async def _payments(session: Session) -> Broken | None:
+async def _payments(session: Session) -> ChainBreak | None:
     after: str | None = ""
     while after is not None:
         rows = await session.rows(CONFIRMED, after)

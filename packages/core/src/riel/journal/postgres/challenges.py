@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from riel.guards import Hold
-from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.guards import Reservation
+from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge
 from riel.journal import events as writing
 from riel.journal.columns import ASKED, CHALLENGE, challenge_of, challenge_values, millis
 from riel.journal.postgres import reservations as holds
 from riel.journal.postgres.audit import append
 from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head, Known, Seen, known_of
 from riel.journal.postgres.sessions import Overtaken, Session, Undone
-from riel.journal.records import Challenge, ChallengeState, Earlier
+from riel.journal.records import Challenge, ChallengeState, DuplicateOf
 
 SELECT = (
     f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD}, "
@@ -75,12 +75,12 @@ async def newest(session: Session, seen: Seen[Challenge], principal: str, digest
 async def open_one(
     session: Session,
     wanted: Challenge,
-    words: Words,
+    words: ChallengeText,
     again_since: int,
     no_since: int,
     alone: bool,
-    wants: Sequence[Hold],
-) -> Opened | Full:
+    wants: Sequence[Reservation],
+) -> OpenedChallenge | LimitReached:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``.
 
     Where there is neither, one statement asks: the index of open challenges lets one of many through.
@@ -95,19 +95,19 @@ async def open_one(
     for row in await session.rows(STANDING, wanted.principal, wanted.digest, no_since):
         known = challenge_of(row)
         if known.state is ChallengeState.DECLINED:
-            return Opened(known, fresh=False)
+            return OpenedChallenge(known, fresh=False)
         if millis(known.expires_at) > at and known.factor == wanted.factor:
-            return Opened(known, fresh=False)
+            return OpenedChallenge(known, fresh=False)
         await end(session, known.id, ChallengeState.EXPIRED, at)
     if wants and (full := await holds.refusal(session, wanted, wants)):
         return full
     twins = await session.row(TWINS, wanted.principal, wanted.digest, again_since)
-    earlier = Earlier(twins["reference"], twins["count"]) if twins["count"] else None
-    fresh = replace(wanted, text=words(earlier), earlier=earlier.reference if earlier else None)
-    held = [holds.Held(hold.scope, hold.bucket, hold.takes) for hold in wants]
+    earlier = DuplicateOf(twins["reference"], twins["count"]) if twins["count"] else None
+    fresh = replace(wanted, text=words(earlier), duplicate_of=earlier.reference if earlier else None)
+    held = [holds.Held(hold.scope, hold.bucket, hold.amount) for hold in wants]
     told = Head().followed_by(fresh.id, at, "asked", writing.asked(fresh))
     await _ask(session, fresh, held, *told.values)
-    return Opened(fresh, fresh=True)
+    return OpenedChallenge(fresh, fresh=True)
 
 
 async def refuse(session: Session, challenge: Challenge, code: str, why: str) -> None:
@@ -157,20 +157,20 @@ async def end(
 
 
 async def count_try(
-    session: Session, challenge_id: str | None, principal: str, at: int, tally: Tally
-) -> Counted | Unconfirmed:
+    session: Session, challenge_id: str | None, principal: str, at: int, tally: AttemptLimits
+) -> Attempt | ConfirmFailure:
     """Count a try before it is compared; one that nobody resolved counts as wrong."""
     since = at - int(tally.window.total_seconds() * 1000)
     row = await session.write(TRY, challenge_id, principal, at, since, tally.per_challenge, tally.per_window)
     counted, wrong, state, ends, attempts, last_try = row
     if counted is not None:
-        return Counted(counted, tally.per_challenge - attempts - 1 if challenge_id else 0)
+        return Attempt(counted, tally.per_challenge - attempts - 1 if challenge_id else 0)
     if wrong >= tally.per_window:
         return "hourly"
     if challenge_id is None or state is None:
         return "expired"
     if state != "open":
-        ended: Unconfirmed = state
+        ended: ConfirmFailure = state
         return ended
     if ends <= at:
         await end(session, challenge_id, ChallengeState.EXPIRED, at)
@@ -180,7 +180,7 @@ async def count_try(
     return "locked"
 
 
-async def wrong(session: Session, counted: Counted, challenge_id: str, at: int, tally: Tally) -> ChallengeState:
+async def wrong(session: Session, counted: Attempt, challenge_id: str, at: int, tally: AttemptLimits) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge. Within one transaction."""
     await session.row(LOCK, challenge_id)
     await session.row("UPDATE tries SET outcome = 'wrong' WHERE id = $1", counted.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from riel.journal import Counted, Unconfirmed
+from riel.journal import Attempt, ConfirmFailure
 from riel.journal import events as writing
 from riel.journal.audit.chain import canonical
 from riel.journal.columns import BORN, CHANGED, PAYMENT, changed_values, millis, newborn_values, payment_of
@@ -109,19 +109,19 @@ async def newest(
 async def intend(
     session: Session,
     bearer: Bearer,
-    counted: Counted,
+    counted: Attempt,
     challenge_id: str,
     once: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | Unconfirmed:
+) -> PaymentRecord | ConfirmFailure:
     """Consume the challenge and give birth to the payment, in one statement."""
     known = bearer.asked.take(challenge_id) or await challenges.get(session, challenge_id)
     if known is None:
         return "expired"
     question = known.value
     if question.state is not ChallengeState.OPEN:
-        ended: Unconfirmed = question.state.value  # type: ignore[assignment]  # the other four states are reasons
+        ended: ConfirmFailure = question.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
     if millis(question.expires_at) <= millis(at):
         return "expired"
@@ -145,19 +145,19 @@ async def intend(
 async def pay_back(
     session: Session,
     bearer: Bearer,
-    counted: Counted,
+    counted: Attempt,
     challenge_id: str,
     once: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | Unconfirmed:
+) -> PaymentRecord | ConfirmFailure:
     """The same for a refund: within one transaction that locks what it pays back, so that no two take the same rest."""
     original = await session.row(ORIGINAL, intent.refund_of)
     known = await challenges.get(session, challenge_id)
     open_ = known and known.value.state is ChallengeState.OPEN and millis(known.value.expires_at) > millis(at)
     if known is not None and open_:
         taken = await session.row(TAKEN, intent.refund_of)
-        why: Unconfirmed | None = None
+        why: ConfirmFailure | None = None
         if original is None or original["kind"] != "payment" or original["state"] != State.SETTLED:
             why = "not_settled"
         elif taken["taken"] + known.value.money.amount > original["amount"]:

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from riel.guards import Hold
-from riel.journal import Full
+from riel.guards import Reservation
+from riel.journal import LimitReached
 from riel.journal.postgres.sessions import Session
 from riel.journal.records import Challenge, PaymentRecord, State
 
@@ -74,14 +74,14 @@ def following(before: PaymentRecord, now: PaymentRecord, held: Iterable[Held]) -
     return given_back(held) if is_ else list(held)
 
 
-async def refusal(session: Session, wanted: Challenge, holds: Sequence[Hold]) -> Full | None:
+async def refusal(session: Session, wanted: Challenge, holds: Sequence[Reservation]) -> LimitReached | None:
     """The first limit that has no room, if there is one. Nobody else can take of their scopes until we commit."""
     await session.rows(LOCK, [str(lock) for lock in sorted({_lock(hold.scope) for hold in holds})])
-    asked = ([hold.scope for hold in holds], [str(hold.since) for hold in holds], [hold.until_paid for hold in holds])
+    asked = ([hold.scope for hold in holds], [str(hold.since) for hold in holds], [hold.lifted_by for hold in holds])
     rows = await session.rows(ROOM, *asked, wanted.rail, wanted.mode)
     for hold, row in zip(holds, rows, strict=True):
-        if not row["paid"] and row["used"] + hold.takes > hold.most:
-            return Full(hold, max(0, hold.most - row["used"]))
+        if not row["paid"] and row["used"] + hold.amount > hold.limit:
+            return LimitReached(hold, max(0, hold.limit - row["used"]))
     return None
 
 

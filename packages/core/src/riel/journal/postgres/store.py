@@ -6,9 +6,17 @@ from typing import Any
 
 from riel.clock import utc_now
 from riel.errors import JournalUnavailable
-from riel.guards import Hold
-from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
-from riel.journal.audit.chain import Anchor, Row
+from riel.guards import Reservation
+from riel.journal import (
+    Attempt,
+    AttemptLimits,
+    ChainBreak,
+    ChallengeText,
+    ConfirmFailure,
+    LimitReached,
+    OpenedChallenge,
+)
+from riel.journal.audit.chain import Anchor, ChainRow
 from riel.journal.columns import EVENT, event_of, maybe_millis, millis
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
 from riel.journal.postgres.connect import Database
@@ -79,22 +87,24 @@ class PostgresJournal:
     async def open_challenge(
         self,
         challenge: Challenge,
-        words: Words,
+        text: ChallengeText,
         *,
-        again_within: timedelta,
-        no_stays: timedelta,
-        alone: bool = False,
-        holds: Sequence[Hold] = (),
-    ) -> Opened | Full:
-        again_since = millis(challenge.created_at - again_within)
-        no_since = millis(challenge.created_at - no_stays)
+        duplicate_window: timedelta,
+        decline_ttl: timedelta,
+        close_others: bool = False,
+        reservations: Sequence[Reservation] = (),
+    ) -> OpenedChallenge | LimitReached:
+        again_since = millis(challenge.created_at - duplicate_window)
+        no_since = millis(challenge.created_at - decline_ttl)
 
-        async def ask(session: Session) -> Opened | Full:
-            return await challenges.open_one(session, challenge, words, again_since, no_since, alone, holds)
+        async def ask(session: Session) -> OpenedChallenge | LimitReached:
+            return await challenges.open_one(
+                session, challenge, text, again_since, no_since, close_others, reservations
+            )
 
-        if not holds and not alone:
+        if not reservations and not close_others:
             return await self._sessions.write(ask)
-        if holds:
+        if reservations:
             await self._end_those_whose_time_is_over(millis(challenge.created_at))
         return await self._sessions.transact(ask)
 
@@ -105,13 +115,13 @@ class PostgresJournal:
                 lambda session, one=one: challenges.end(session, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
             )
 
-    async def used(self, scope: str, since: int) -> int:
+    async def reserved_total(self, scope: str, since: int) -> int:
         return await self._sessions.read(lambda session: used(session, scope, since))
 
-    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+    async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         await self._sessions.write(lambda session: challenges.refuse(session, challenge, code, why))
 
-    async def asked(self, challenge_id: str, at: datetime) -> None:
+    async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         await self._sessions.write(lambda session: challenges.asked(session, challenge_id, millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
@@ -121,31 +131,33 @@ class PostgresJournal:
         known = await self._sessions.read(lambda session: challenges.get(session, challenge_id))
         return known.value if known else None
 
-    async def count_try(
-        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
-    ) -> Counted | Unconfirmed:
+    async def count_attempt(
+        self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
+    ) -> Attempt | ConfirmFailure:
         return await self._sessions.write(
-            lambda session: challenges.count_try(session, challenge_id, principal, millis(at), tally)
+            lambda session: challenges.count_try(session, challenge_id, principal, millis(at), limits)
         )
 
-    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
+    async def record_wrong_code(
+        self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
+    ) -> ChallengeState:
         return await self._sessions.transact(
-            lambda session: challenges.wrong(session, counted, challenge_id, millis(at), tally)
+            lambda session: challenges.wrong(session, attempt, challenge_id, millis(at), limits)
         )
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         return await self._sessions.write(lambda session: challenges.decline(session, challenge_id, by, millis(at)))
 
-    async def confirm_and_intend(
-        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | Unconfirmed:
+    async def create_payment(
+        self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | ConfirmFailure:
         by_whom = payments.Bearer(self._owners.me, self._asked, self._born)
         if intent.refund_of is None:
             return await self._sessions.write(
-                lambda session: payments.intend(session, by_whom, counted, challenge_id, once, intent, at)
+                lambda session: payments.intend(session, by_whom, attempt, challenge_id, replay_key, intent, at)
             )
         return await self._sessions.transact(
-            lambda session: payments.pay_back(session, by_whom, counted, challenge_id, once, intent, at)
+            lambda session: payments.pay_back(session, by_whom, attempt, challenge_id, replay_key, intent, at)
         )
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
@@ -156,7 +168,9 @@ class PostgresJournal:
             raise JournalUnavailable(f"The journal has no payment {payment_id}.")
         return known, done
 
-    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+    async def resolve_manually(
+        self, payment_id: str, to: State, by: str, evidence: str, at: datetime
+    ) -> PaymentRecord | None:
         return await self._sessions.write(lambda session: payments.decide(session, payment_id, to, by, evidence, at))
 
     async def claim(
@@ -167,7 +181,7 @@ class PostgresJournal:
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
         return await self._sessions.write(lambda session: leases.claim_one(session, self._owners.me, payment_id, busy))
 
-    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+    async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         await self._sessions.write(
             lambda session: leases.put_back(session, self._owners.me, payment_id, fence, maybe_millis(next_at))
         )
@@ -195,7 +209,7 @@ class PostgresJournal:
         rows = await self._sessions.read(lambda session: session.rows(sql, payment_id))
         return [event_of(row) for row in rows]
 
-    async def note(
+    async def append_event(
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
         async def added(session: Session) -> None:
@@ -209,16 +223,16 @@ class PostgresJournal:
     async def anchor(self, at: datetime) -> bool:
         return await self._sessions.write(lambda session: audit.anchor(session, millis(at)))
 
-    async def verify(self) -> tuple[int, Broken | None]:
+    async def verify(self) -> tuple[int, ChainBreak | None]:
         return await self._sessions.read(lambda session: session.apart(AT_ONE_MOMENT, audit.verify), however_long=True)
 
     async def anchors(self) -> Sequence[Anchor]:
         return await self._sessions.read(audit.anchors)
 
-    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+    async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._sessions.read(lambda session: audit.sealed(session, after, most))
 
-    async def keyed(self, fingerprint: str) -> bool:
+    async def bind_key(self, fingerprint: str) -> bool:
         async def ours(session: Session) -> bool:
             await session.write("INSERT INTO keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING", fingerprint)
             known: str = (await session.row("SELECT fingerprint FROM keys"))["fingerprint"]
@@ -226,10 +240,10 @@ class PostgresJournal:
 
         return await self._sessions.write(ours)
 
-    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._sessions.write(lambda session: outbox.post_once(session, message_id, topic, millis(at), body))
 
-    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+    async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         if not await self._sessions.read(lambda session: outbox.any_due(session, millis(at))):
             return []
         return await self._sessions.write(lambda session: outbox.take(session, millis(at), millis(at + lease), most))

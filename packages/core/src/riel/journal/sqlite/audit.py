@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, Row, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.columns import EVENT, MESSAGE, backlog_of, message_of
 from riel.journal.records import Backlog, Message
 
@@ -91,9 +91,9 @@ def anchors(db: sqlite3.Connection) -> list[Anchor]:
     return [Anchor(*row) for row in db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n")]
 
 
-def sealed(db: sqlite3.Connection, after: int, most: int) -> list[Row]:
+def sealed(db: sqlite3.Connection, after: int, most: int) -> list[ChainRow]:
     """The next events that the newest anchor seals, in the order of writing."""
-    return [Row(*row) for row in db.execute(SEALED, (after, most))]
+    return [ChainRow(*row) for row in db.execute(SEALED, (after, most))]
 
 
 def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:

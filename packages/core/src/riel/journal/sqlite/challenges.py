@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from riel.guards import Hold
-from riel.journal import Counted, Full, Opened, Tally, Unconfirmed, Words
+from riel.guards import Reservation
+from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge
 from riel.journal import events as writing
 from riel.journal.columns import ASKED, CHALLENGE, challenge_of, challenge_values, millis
-from riel.journal.records import Challenge, ChallengeState, Earlier
+from riel.journal.records import Challenge, ChallengeState, DuplicateOf
 from riel.journal.sqlite import reservations as holds
 from riel.journal.sqlite.audit import HEAD, append
 
@@ -55,12 +55,12 @@ def newest(db: sqlite3.Connection, principal: str, digest: bytes) -> list[Challe
 def open_one(
     db: sqlite3.Connection,
     wanted: Challenge,
-    words: Words,
+    words: ChallengeText,
     again_since: int,
     no_since: int,
     alone: bool,
-    wants: Sequence[Hold],
-) -> Opened | Full:
+    wants: Sequence[Reservation],
+) -> OpenedChallenge | LimitReached:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
     at = millis(wanted.created_at)
     if alone:
@@ -69,22 +69,22 @@ def open_one(
     for known in newest(db, wanted.principal, wanted.digest):
         if known.state is ChallengeState.OPEN:
             if millis(known.expires_at) > at and known.factor == wanted.factor:
-                return Opened(known, fresh=False)
+                return OpenedChallenge(known, fresh=False)
             end(db, known.id, ChallengeState.EXPIRED, at)
         elif known.state is ChallengeState.DECLINED and millis(known.created_at) > no_since:
-            return Opened(known, fresh=False)
+            return OpenedChallenge(known, fresh=False)
     if wants:
         for (challenge_id,) in db.execute(OVER, (at, MOST_ENDED)).fetchall():
             end(db, challenge_id, ChallengeState.EXPIRED, at)
         if full := holds.refusal(db, wanted, wants):
             return full
     twins = db.execute(TWINS, (wanted.principal, wanted.digest, again_since)).fetchall()
-    earlier = Earlier(twins[0]["reference"], len(twins)) if twins else None
-    fresh = replace(wanted, text=words(earlier), earlier=earlier.reference if earlier else None)
+    earlier = DuplicateOf(twins[0]["reference"], len(twins)) if twins else None
+    fresh = replace(wanted, text=words(earlier), duplicate_of=earlier.reference if earlier else None)
     db.execute(INSERT, challenge_values(fresh))
     holds.take(db, fresh.id, wants)
     append(db, fresh.id, at, "asked", writing.asked(fresh))
-    return Opened(fresh, fresh=True)
+    return OpenedChallenge(fresh, fresh=True)
 
 
 def refuse(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
@@ -107,8 +107,8 @@ def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: in
 
 
 def count_try(
-    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, tally: Tally
-) -> Counted | Unconfirmed:
+    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, tally: AttemptLimits
+) -> Attempt | ConfirmFailure:
     """Count a try before it is compared; one that nobody resolved counts as wrong."""
     since = at - int(tally.window.total_seconds() * 1000)
     if db.execute(WRONG, (principal, since)).fetchone()[0] >= tally.per_window:
@@ -119,7 +119,7 @@ def count_try(
         if row is None:
             return "expired"
         if row["state"] != "open":
-            state: Unconfirmed = row["state"]
+            state: ConfirmFailure = row["state"]
             return state
         if row["expires_at"] <= at:
             end(db, challenge_id, ChallengeState.EXPIRED, at)
@@ -131,10 +131,10 @@ def count_try(
         left = tally.per_challenge - row["attempts"] - 1
     outcome = "open" if challenge_id else "wrong"
     cursor = db.execute(TRY, (principal, challenge_id, at, outcome))
-    return Counted(cursor.lastrowid or 0, left)
+    return Attempt(cursor.lastrowid or 0, left)
 
 
-def wrong(db: sqlite3.Connection, counted: Counted, challenge_id: str, at: int, tally: Tally) -> ChallengeState:
+def wrong(db: sqlite3.Connection, counted: Attempt, challenge_id: str, at: int, tally: AttemptLimits) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge."""
     db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
     row = db.execute(COUNT, (challenge_id,)).fetchone()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from riel.journal import Counted, Unconfirmed
+from riel.journal import Attempt, ConfirmFailure
 from riel.journal import events as writing
 from riel.journal.audit.chain import canonical
 from riel.journal.columns import (
@@ -77,12 +77,12 @@ def newest(
 def intend(
     db: sqlite3.Connection,
     me: str,
-    counted: Counted,
+    counted: Attempt,
     challenge_id: str,
     once: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | Unconfirmed:
+) -> PaymentRecord | ConfirmFailure:
     """Consume the challenge and give birth to the payment, in the caller's one transaction."""
     now = millis(at)
     row = db.execute(challenges.SELECT + "id = ?", (challenge_id,)).fetchone()
@@ -90,7 +90,7 @@ def intend(
         return "expired"
     asked = challenge_of(row)
     if asked.state is not ChallengeState.OPEN:
-        ended: Unconfirmed = asked.state.value  # type: ignore[assignment]  # the other four states are reasons
+        ended: ConfirmFailure = asked.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
     if millis(asked.expires_at) <= now:
         return "expired"
@@ -114,11 +114,11 @@ def intend(
     return record
 
 
-def _was_right(db: sqlite3.Connection, counted: Counted) -> None:
+def _was_right(db: sqlite3.Connection, counted: Attempt) -> None:
     db.execute("UPDATE tries SET outcome = 'right' WHERE id = ?", (counted.id,))
 
 
-def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> Unconfirmed | None:
+def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:
     """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
     row = db.execute(LEFT, (payment_id,)).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
@@ -210,7 +210,7 @@ def take(
         "UPDATE payments SET owner = ?, fence = fence + 1, looks = looks + 1 WHERE id = ? AND fence = ?",
         (me, payment_id, known.fence),
     )
-    return replace(known, owner=me, fence=known.fence + 1, looks=known.looks + 1)
+    return replace(known, owner=me, fence=known.fence + 1, lookups=known.lookups + 1)
 
 
 def put_back(db: sqlite3.Connection, me: str, payment_id: str, fence: int, next_at: int | None) -> None:

@@ -4,8 +4,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from riel.guards import Hold
-from riel.journal import Full
+from riel.guards import Reservation
+from riel.journal import LimitReached
 from riel.journal.records import Challenge, PaymentRecord, State
 
 USED = "SELECT coalesce(sum(used), 0) FROM limits WHERE scope = ? AND bucket >= ?"
@@ -20,14 +20,14 @@ PAID = (
 TAKEN = "SELECT holds FROM challenges WHERE id = ?"
 
 
-def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Hold]) -> Full | None:
+def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Reservation]) -> LimitReached | None:
     """The first limit that has no room, if there is one."""
     for hold in holds:
-        if hold.until_paid and db.execute(PAID, (wanted.rail, wanted.mode, hold.until_paid)).fetchone():
+        if hold.lifted_by and db.execute(PAID, (wanted.rail, wanted.mode, hold.lifted_by)).fetchone():
             continue
         taken = used(db, hold.scope, hold.since)
-        if taken + hold.takes > hold.most:
-            return Full(hold, max(0, hold.most - taken))
+        if taken + hold.amount > hold.limit:
+            return LimitReached(hold, max(0, hold.limit - taken))
     return None
 
 
@@ -37,11 +37,11 @@ def used(db: sqlite3.Connection, scope: str, since: int) -> int:
     return taken
 
 
-def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Hold]) -> None:
+def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Reservation]) -> None:
     """Take every one of them."""
     if not holds:
         return
-    taken = [(hold.scope, hold.bucket, hold.takes) for hold in holds]
+    taken = [(hold.scope, hold.bucket, hold.amount) for hold in holds]
     db.executemany(COUNT, taken)
     db.execute("UPDATE challenges SET holds = ? WHERE id = ?", (json.dumps(taken), challenge_id))
 

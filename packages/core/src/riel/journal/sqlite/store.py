@@ -9,9 +9,17 @@ from typing import Any, Protocol, TypeVar
 
 from riel.crash import crash_point
 from riel.errors import JournalUnavailable, Misconfigured
-from riel.guards import Hold
-from riel.journal import Broken, Counted, Full, Opened, Tally, Unconfirmed, Words
-from riel.journal.audit.chain import Anchor, Row
+from riel.guards import Reservation
+from riel.journal import (
+    Attempt,
+    AttemptLimits,
+    ChainBreak,
+    ChallengeText,
+    ConfirmFailure,
+    LimitReached,
+    OpenedChallenge,
+)
+from riel.journal.audit.chain import Anchor, ChainRow
 from riel.journal.audit.pages import Sealed
 from riel.journal.columns import EVENT, event_of, maybe_millis, millis
 from riel.journal.records import (
@@ -87,26 +95,26 @@ class SqliteJournal:
     async def open_challenge(
         self,
         challenge: Challenge,
-        words: Words,
+        text: ChallengeText,
         *,
-        again_within: timedelta,
-        no_stays: timedelta,
-        alone: bool = False,
-        holds: Sequence[Hold] = (),
-    ) -> Opened | Full:
-        again_since = millis(challenge.created_at - again_within)
-        no_since = millis(challenge.created_at - no_stays)
+        duplicate_window: timedelta,
+        decline_ttl: timedelta,
+        close_others: bool = False,
+        reservations: Sequence[Reservation] = (),
+    ) -> OpenedChallenge | LimitReached:
+        again_since = millis(challenge.created_at - duplicate_window)
+        no_since = millis(challenge.created_at - decline_ttl)
         return await self._writer.write(
-            lambda db: challenges.open_one(db, challenge, words, again_since, no_since, alone, holds)
+            lambda db: challenges.open_one(db, challenge, text, again_since, no_since, close_others, reservations)
         )
 
-    async def used(self, scope: str, since: int) -> int:
+    async def reserved_total(self, scope: str, since: int) -> int:
         return await self._glance(lambda db: holds_of.used(db, scope, since))
 
-    async def refuse(self, challenge: Challenge, code: str, why: str) -> None:
+    async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         await self._writer.write(lambda db: challenges.refuse(db, challenge, code, why))
 
-    async def asked(self, challenge_id: str, at: datetime) -> None:
+    async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         await self._writer.write(lambda db: challenges.asked(db, challenge_id, millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
@@ -115,22 +123,26 @@ class SqliteJournal:
     async def challenge(self, challenge_id: str) -> Challenge | None:
         return await self._glance(lambda db: challenges.get(db, challenge_id))
 
-    async def count_try(
-        self, challenge_id: str | None, principal: str, at: datetime, tally: Tally
-    ) -> Counted | Unconfirmed:
-        return await self._writer.write(lambda db: challenges.count_try(db, challenge_id, principal, millis(at), tally))
+    async def count_attempt(
+        self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
+    ) -> Attempt | ConfirmFailure:
+        return await self._writer.write(
+            lambda db: challenges.count_try(db, challenge_id, principal, millis(at), limits)
+        )
 
-    async def wrong(self, counted: Counted, challenge_id: str, at: datetime, tally: Tally) -> ChallengeState:
-        return await self._writer.write(lambda db: challenges.wrong(db, counted, challenge_id, millis(at), tally))
+    async def record_wrong_code(
+        self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
+    ) -> ChallengeState:
+        return await self._writer.write(lambda db: challenges.wrong(db, attempt, challenge_id, millis(at), limits))
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         return await self._writer.write(lambda db: challenges.decline(db, challenge_id, by, millis(at)))
 
-    async def confirm_and_intend(
-        self, counted: Counted, challenge_id: str, once: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | Unconfirmed:
+    async def create_payment(
+        self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
+    ) -> PaymentRecord | ConfirmFailure:
         return await self._writer.write(
-            lambda db: payments.intend(db, self._owners.me, counted, challenge_id, once, intent, at)
+            lambda db: payments.intend(db, self._owners.me, attempt, challenge_id, replay_key, intent, at)
         )
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
@@ -139,7 +151,9 @@ class SqliteJournal:
             raise JournalUnavailable(f"The journal has no payment {payment_id}.")
         return known, done
 
-    async def decide(self, payment_id: str, to: State, by: str, evidence: str, at: datetime) -> PaymentRecord | None:
+    async def resolve_manually(
+        self, payment_id: str, to: State, by: str, evidence: str, at: datetime
+    ) -> PaymentRecord | None:
         return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
 
     async def claim(
@@ -174,7 +188,7 @@ class SqliteJournal:
         """Whether nobody works on it: no owner, a dead one, or ourselves and we have forgotten."""
         return owner is None or owner in dead or (owner == self._owners.me and payment_id not in busy)
 
-    async def put_back(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
+    async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         await self._writer.write(
             lambda db: payments.put_back(db, self._owners.me, payment_id, fence, maybe_millis(next_at))
         )
@@ -200,7 +214,7 @@ class SqliteJournal:
         rows = f"SELECT {EVENT} FROM events WHERE payment_id = ? ORDER BY n"
         return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])
 
-    async def note(
+    async def append_event(
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
         def noted(db: sqlite3.Connection) -> None:
@@ -212,28 +226,28 @@ class SqliteJournal:
     async def anchor(self, at: datetime) -> bool:
         return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
 
-    async def verify(self) -> tuple[int, Broken | None]:
+    async def verify(self) -> tuple[int, ChainBreak | None]:
         try:
             return await self._verified()
         except verifying.UNREADABLE:
             return 0, verifying.damaged()
 
-    async def _verified(self) -> tuple[int, Broken | None]:
+    async def _verified(self) -> tuple[int, ChainBreak | None]:
         events, broken = await self._leaf_through(verifying.chains)
-        sealed: Broken | Sealed | None = Sealed()
+        sealed: ChainBreak | Sealed | None = Sealed()
         while broken is None and isinstance(sealed, Sealed):
             sealed = await self._writer.read(partial(_from, verifying.anchor, sealed))
-            broken = sealed if isinstance(sealed, Broken) else None
+            broken = sealed if isinstance(sealed, ChainBreak) else None
         if broken is None:
             _, broken = await self._leaf_through(verifying.payments)
         return events, broken
 
     async def _leaf_through(
         self, page: Callable[[sqlite3.Connection, str], verifying.Page]
-    ) -> tuple[int, Broken | None]:
+    ) -> tuple[int, ChainBreak | None]:
         events = 0
         after: str | None = ""
-        broken: Broken | None = None
+        broken: ChainBreak | None = None
         while after is not None and broken is None:
             shown = await self._writer.read(partial(_from, page, after))
             events, after, broken = events + shown.events, shown.after, shown.broken
@@ -242,10 +256,10 @@ class SqliteJournal:
     async def anchors(self) -> Sequence[Anchor]:
         return await self._writer.read(audit.anchors)
 
-    async def sealed(self, after: int, *, most: int) -> Sequence[Row]:
+    async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._writer.read(lambda db: audit.sealed(db, after, most))
 
-    async def keyed(self, fingerprint: str) -> bool:
+    async def bind_key(self, fingerprint: str) -> bool:
         def ours(db: sqlite3.Connection) -> bool:
             db.execute("INSERT INTO keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING", (fingerprint,))
             known: str = db.execute("SELECT fingerprint FROM keys").fetchone()[0]
@@ -253,10 +267,10 @@ class SqliteJournal:
 
         return await self._writer.write(ours)
 
-    async def post(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._writer.write(lambda db: audit.post_once(db, message_id, topic, millis(at), body))
 
-    async def take_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
+    async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         if not await self._writer.read(lambda db: audit.any_due(db, millis(at))):
             return []  # who looks every second must not take the lock each time
         return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from riel.journal.audit.chain import Anchor, Broken, Row, first_break
+from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow, first_break
 from riel.journal.audit.pages import CHAINS, Sealed, altered, sealed_by
 from riel.journal.columns import EVENT
 from riel.journal.sqlite.audit import hashes
@@ -33,13 +33,13 @@ class Page:
     """What one page showed, and where the next one begins, if there is one."""
 
     events: int
-    broken: Broken | None
+    broken: ChainBreak | None
     after: str | None
 
 
-def damaged() -> Broken:
+def damaged() -> ChainBreak:
     """What is said of a file whose rows cannot be read."""
-    return Broken("", 0, "a row holds what no column of the journal allows: the file is damaged")
+    return ChainBreak("", 0, "a row holds what no column of the journal allows: the file is damaged")
 
 
 def chains(db: sqlite3.Connection, after: str) -> Page:
@@ -47,12 +47,12 @@ def chains(db: sqlite3.Connection, after: str) -> Page:
     ids = [row["id"] for row in db.execute(IDS, (after, after))]
     if not ids:
         return Page(0, None, None)
-    rows = [Row(*row) for row in db.execute(EVENTS, (after, ids[-1]))]
+    rows = [ChainRow(*row) for row in db.execute(EVENTS, (after, ids[-1]))]
     states = {row["id"]: row["state"] for row in db.execute(STATES, (after, ids[-1]))}
     return Page(len(rows), first_break(rows, states), ids[-1] if len(ids) == CHAINS else None)
 
 
-def anchor(db: sqlite3.Connection, before: Sealed) -> Broken | Sealed | None:
+def anchor(db: sqlite3.Connection, before: Sealed) -> ChainBreak | Sealed | None:
     """The next anchor if it holds, why it does not, or ``None`` where there is no other."""
     row = db.execute(ANCHOR, (before.n + 1,)).fetchone()
     if row is None:

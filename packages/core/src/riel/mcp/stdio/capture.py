@@ -25,7 +25,7 @@ import anyio
 
 from riel.errors import Misconfigured
 from riel.mcp.stdio.framing import LONGEST_LINE
-from riel.mcp.stdio.streams import Incoming, Outgoing, Owed
+from riel.mcp.stdio.streams import Incoming, Outgoing, PendingRequests
 
 GRACE = timedelta(seconds=10)
 CHUNK = 64 * 1024
@@ -42,7 +42,7 @@ class Pipes:
     outgoing: int
 
 
-def divert(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipes:
+def capture_stdio(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipes:
     """Keep stdin and stdout for JSON-RPC: from here on the usual ones are the null device and stderr.
 
     To be called before any rail is imported: whatever it prints, at import too, must not reach the client. And before
@@ -83,7 +83,7 @@ def _private(fd: int) -> int:
 
 
 @contextmanager
-def ending_on_signal(
+def end_on_signal(
     end: Callable[[], None], numbers: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 ) -> Iterator[None]:
     """The first signal calls ``end``; the second ends the process at once, even where the loop is stuck by then.
@@ -121,7 +121,7 @@ def ending_on_signal(
 
 
 @asynccontextmanager
-async def connected(
+async def stdio_streams(
     pipes: Pipes, *, limit: int = LONGEST_LINE, grace: timedelta = GRACE
 ) -> AsyncIterator[tuple[Incoming, Outgoing]]:
     """The two streams for ``Server.run`` over ``pipes``, which are closed at the end.
@@ -129,7 +129,7 @@ async def connected(
     A line of more than ``limit`` bytes is drained and refused. After the end of input, or :meth:`Incoming.end`, what
     was accepted has ``grace`` to be answered, and the client the same again to read the last answers.
     """
-    owed = Owed()
+    owed = PendingRequests()
     outgoing = Outgoing(owed)
     incoming = Incoming(outgoing, owed, limit, grace)
     outgoing.at_loss = incoming.hang_up

@@ -55,7 +55,7 @@ class Overlong:
     tail: bytes
 
 
-class Lines:
+class LineSplitter:
     """Chunks in, lines out: at most ``limit`` bytes of a line are ever held."""
 
     def __init__(self, limit: int) -> None:
@@ -94,7 +94,7 @@ class Lines:
         return held if head is None else Overlong(head, held)
 
 
-def understood(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | None:
+def decode_line(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | None:
     """The message in ``line``; or the answer (a whole line) to what cannot be served; or ``None`` for an empty line."""
     if isinstance(line, Overlong):
         return _too_large(line, limit)
@@ -130,7 +130,7 @@ def usable_id(value: object) -> RequestId | None:
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def encoded(message: JSONRPCMessage) -> bytes:
+def encode_message(message: JSONRPCMessage) -> bytes:
     """One message as a whole line."""
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
@@ -166,7 +166,7 @@ def _too_large(line: Overlong, limit: int) -> bytes:
         details={"limitBytes": limit},
         next_action="Nothing was sent. Make the arguments shorter and call again.",
     )
-    request_id, method = _scanned(line)
+    request_id, method = _peek_id(line)
     if request_id is None or method != "tools/call":
         return _error(INVALID_REQUEST, request_id, problem)
     answer = {"data": None, "error": _on_the_wire(problem)}
@@ -179,7 +179,7 @@ def _too_large(line: Overlong, limit: int) -> bytes:
     return _bytes({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
-def _scanned(line: Overlong) -> tuple[RequestId | None, str | None]:
+def _peek_id(line: Overlong) -> tuple[RequestId | None, str | None]:
     """The id and method of a request, from the members before its first and after its last object.
 
     Both patterns are anchored at an end of the line, so that nothing inside an argument can pass for the id.

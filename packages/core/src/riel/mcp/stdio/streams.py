@@ -17,10 +17,10 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse, RequestId
 
-from riel.mcp.stdio.framing import Lines, Overlong, encoded, understood, usable_id
+from riel.mcp.stdio.framing import LineSplitter, Overlong, decode_line, encode_message, usable_id
 
 
-class Owed:
+class PendingRequests:
     """The requests that were accepted and not answered yet."""
 
     def __init__(self) -> None:
@@ -62,12 +62,12 @@ class Owed:
 class Incoming(asyncio.Protocol):
     """The client's messages, in order; they end once every accepted request has been answered."""
 
-    def __init__(self, outgoing: "Outgoing", owed: Owed, limit: int, grace: timedelta) -> None:
+    def __init__(self, outgoing: "Outgoing", owed: PendingRequests, limit: int, grace: timedelta) -> None:
         self._outgoing = outgoing
         self._owed = owed
         self._limit = limit
         self._grace = grace
-        self._lines = Lines(limit)
+        self._lines = LineSplitter(limit)
         self._waiting: deque[bytes | Overlong] = deque()
         self._news = asyncio.Event()
         self._ended = False
@@ -113,7 +113,7 @@ class Incoming(asyncio.Protocol):
         """
         while True:
             while self._waiting:
-                message = understood(self._waiting.popleft(), self._limit)
+                message = decode_line(self._waiting.popleft(), self._limit)
                 if isinstance(message, bytes):
                     with suppress(anyio.BrokenResourceError):
                         await self._outgoing.put(message)
@@ -151,7 +151,7 @@ class Incoming(asyncio.Protocol):
 class Outgoing(asyncio.Protocol):
     """The server's messages, one a line; a sender waits while the client does not read."""
 
-    def __init__(self, owed: Owed) -> None:
+    def __init__(self, owed: PendingRequests) -> None:
         self._owed = owed
         self._room = asyncio.Event()
         self._room.set()
@@ -183,7 +183,7 @@ class Outgoing(asyncio.Protocol):
         if self._closed:
             raise anyio.ClosedResourceError
         message = item.message
-        await self.put(encoded(message))
+        await self.put(encode_message(message))
         if isinstance(message, JSONRPCResponse | JSONRPCError):
             self._owed.settle(message.id)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from riel.journal import ChallengeState, Counted, Journal, PaymentRecord
+from riel.journal import Attempt, ChallengeState, Journal, PaymentRecord
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -47,14 +47,14 @@ class TryPromises(TwoHandles):
         asked = (await opened(journal, a_question())).challenge
         for _ in range(5):
             await tried(journal, asked)  # nobody knows yet whether they were right
-        assert await journal.count_try(asked.id, "ana", NOW, TALLY) == "locked"
+        assert await journal.count_attempt(asked.id, "ana", NOW, TALLY) == "locked"
 
     async def test_twenty_tries_at_once_are_five(self, journal: Journal, other: Journal) -> None:
         asked = (await opened(journal, a_question())).challenge
-        tries = [handle.count_try(asked.id, "ana", NOW, TALLY) for _ in range(10) for handle in (journal, other)]
+        tries = [handle.count_attempt(asked.id, "ana", NOW, TALLY) for _ in range(10) for handle in (journal, other)]
         counted = await asyncio.gather(*tries)
-        assert sorted(one.left for one in counted if isinstance(one, Counted)) == [0, 1, 2, 3, 4]
-        assert [one for one in counted if not isinstance(one, Counted)] == ["locked"] * 15
+        assert sorted(one.left for one in counted if isinstance(one, Attempt)) == [0, 1, 2, 3, 4]
+        assert [one for one in counted if not isinstance(one, Attempt)] == ["locked"] * 15
 
     async def test_the_tenth_wrong_code_within_an_hour_locks_the_person(self, journal: Journal, other: Journal) -> None:
         for name in ("a", "b"):
@@ -62,8 +62,8 @@ class TryPromises(TwoHandles):
             for _ in range(5):
                 await guess(journal, asked)
         third = (await opened(journal, a_question("c", expires_at=NOW + DAY))).challenge
-        assert await other.count_try(third.id, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
-        assert await other.count_try(None, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
+        assert await other.count_attempt(third.id, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
+        assert await other.count_attempt(None, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
         somebody = (await opened(journal, a_question("d", principal="bea"))).challenge
         assert (await tried(other, somebody)).left == 4
         assert (await tried(other, third, NOW + HOUR)).left == 4
@@ -74,20 +74,20 @@ class TryPromises(TwoHandles):
             for _ in range(5):
                 await tried(journal, asked)
         third = (await opened(journal, a_question("c"))).challenge
-        assert await journal.count_try(third.id, "ana", NOW, TALLY) == "hourly"
+        assert await journal.count_attempt(third.id, "ana", NOW, TALLY) == "hourly"
 
     async def test_a_right_code_does_not_count(self, journal: Journal) -> None:
         for n in range(12):
             asked = (await opened(journal, a_question(f"{n}"))).challenge
             counted = await tried(journal, asked)
             assert isinstance(
-                await journal.confirm_and_intend(counted, asked.id, None, an_intent(f"REF-{n}"), NOW), PaymentRecord
+                await journal.create_payment(counted, asked.id, None, an_intent(f"REF-{n}"), NOW), PaymentRecord
             )
 
     async def test_a_code_for_nothing_counts_as_wrong(self, journal: Journal) -> None:
         for _ in range(10):
-            assert isinstance(await journal.count_try(None, "ana", NOW, TALLY), Counted)
-        assert await journal.count_try(None, "ana", NOW, TALLY) == "hourly"
+            assert isinstance(await journal.count_attempt(None, "ana", NOW, TALLY), Attempt)
+        assert await journal.count_attempt(None, "ana", NOW, TALLY) == "hourly"
 
     async def test_an_ended_question_takes_no_more_tries(self, journal: Journal) -> None:
         await born(journal, "consumed")
@@ -97,13 +97,13 @@ class TryPromises(TwoHandles):
         for _ in range(5):
             await guess(journal, asked)
         for state in ("consumed", "declined", "locked"):
-            assert await journal.count_try(f"pay_{state}", "ana", NOW, TALLY) == state
-        assert await journal.count_try("pay_none", "ana", NOW, TALLY) == "expired"
+            assert await journal.count_attempt(f"pay_{state}", "ana", NOW, TALLY) == state
+        assert await journal.count_attempt("pay_none", "ana", NOW, TALLY) == "expired"
 
     async def test_a_question_whose_time_is_over_expires_at_the_next_try(self, journal: Journal) -> None:
         asked = (await opened(journal, a_question())).challenge
         assert (await tried(journal, asked, NOW + 10 * MINUTE - SECOND)).left == 4
-        assert await journal.count_try(asked.id, "ana", NOW + 10 * MINUTE, TALLY) == "expired"
+        assert await journal.count_attempt(asked.id, "ana", NOW + 10 * MINUTE, TALLY) == "expired"
         known = await journal.challenge(asked.id)
         assert known is not None
         assert known.state is ChallengeState.EXPIRED

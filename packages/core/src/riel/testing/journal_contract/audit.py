@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from riel.journal import Event, Journal, Row
+from riel.journal import ChainRow, Event, Journal
 from riel.journal.audit.chain import canonical, link
 from riel.rail import Payee
 from riel.testing.journal_contract.fixtures import (
@@ -144,7 +144,7 @@ class AuditPromises(TwoHandles):
 
     async def test_parallel_writers_leave_chains_that_hold(self, journal: Journal, other: Journal) -> None:
         await opened(journal, a_question())
-        notes = [(journal, other)[n % 2].note("pay_a", "seen", {"n": n}, NOW) for n in range(20)]
+        notes = [(journal, other)[n % 2].append_event("pay_a", "seen", {"n": n}, NOW) for n in range(20)]
         await asyncio.gather(*notes, journal.anchor(NOW), other.anchor(NOW), other.anchor(NOW))
         events = await journal.events("pay_a")
         assert [event.n for event in events] == list(range(1, 22))
@@ -152,11 +152,11 @@ class AuditPromises(TwoHandles):
 
     async def test_what_is_noted_once_is_noted_once_whoever_does_it(self, journal: Journal, other: Journal) -> None:
         await opened(journal, a_question())
-        await journal.note("pay_a", "told", {}, NOW)
-        notes = [(journal, other)[n % 2].note("pay_a", "seen", {"n": n}, NOW, once=True) for n in range(20)]
+        await journal.append_event("pay_a", "told", {}, NOW)
+        notes = [(journal, other)[n % 2].append_event("pay_a", "seen", {"n": n}, NOW, once=True) for n in range(20)]
         await asyncio.gather(*notes)
-        await other.note("pay_a", "told", {}, NOW, once=True)
-        await other.note("pay_a", "told", {}, NOW)
+        await other.append_event("pay_a", "told", {}, NOW, once=True)
+        await other.append_event("pay_a", "told", {}, NOW)
         assert [event.event for event in await journal.events("pay_a")] == ["asked", "told", "seen", "told"]
         assert await journal.verify() == (4, None)
 
@@ -180,7 +180,7 @@ class AuditPromises(TwoHandles):
         self, store: Store, journal: Journal
     ) -> None:
         await opened(journal, a_question())
-        await journal.note("pay_a", "seen", {}, NOW)
+        await journal.append_event("pay_a", "seen", {}, NOW)
         await journal.anchor(NOW)
         store.tamper(f"DELETE FROM events {OF_A} = 2")
         _, broken = await journal.verify()
@@ -197,10 +197,10 @@ class AuditPromises(TwoHandles):
     async def test_events_and_messages_hold_no_whole_account(self, journal: Journal) -> None:
         payee = Payee(ACCOUNT, f"Ana {ACCOUNT[:6]} {ACCOUNT[6:]}")
         review = await moved(journal, await born(journal, payee=payee), S.REVIEW)
-        await journal.decide(review.id, S.SETTLED, "op", f"the statement of {ACCOUNT}", NOW)
-        await journal.refuse(a_question("r", payee=payee), "CLOSED", "at night")
+        await journal.resolve_manually(review.id, S.SETTLED, "op", f"the statement of {ACCOUNT}", NOW)
+        await journal.record_refusal(a_question("r", payee=payee), "CLOSED", "at night")
         told = [str(event.body) for name in ("pay_a", "pay_r") for event in await journal.events(name)]
-        told += [str(message.body) for message in await journal.take_messages(NOW, lease=MINUTE, most=10)]
+        told += [str(message.body) for message in await journal.lease_messages(NOW, lease=MINUTE, most=10)]
         assert not [text for text in told if ACCOUNT in text.replace(" ", "")]
         assert len([text for text in told if "**************7895" in text]) == 3
         assert await journal.verify() == (5, None)
@@ -208,13 +208,13 @@ class AuditPromises(TwoHandles):
     async def test_what_is_sealed_is_read_in_the_order_of_writing_page_by_page(
         self, journal: Journal, other: Journal
     ) -> None:
-        assert (list(await journal.anchors()), list(await journal.sealed(0, most=5))) == ([], [])
+        assert (list(await journal.anchors()), list(await journal.anchored_events(0, most=5))) == ([], [])
         await audited(journal)
         first, second = await other.anchors()
         assert (first.n, first.count, second.n, second.count) == (1, 5, 2, 1)
         assert second.upto > first.upto
-        rows, after = list[Row](), 0
-        while page := await other.sealed(after, most=2):
+        rows, after = list[ChainRow](), 0
+        while page := await other.anchored_events(after, most=2):
             assert len(page) <= 2
             rows += page
             after = page[-1].seq

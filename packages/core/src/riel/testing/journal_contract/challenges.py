@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from riel.journal import ChallengeState, Journal, Opened
+from riel.journal import ChallengeState, Journal, OpenedChallenge
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -30,7 +30,7 @@ class QuestionPromises(TwoHandles):
 
     async def test_a_question_is_kept_as_it_was_asked(self, journal: Journal, other: Journal) -> None:
         asked = await opened(journal, a_question())
-        assert asked == Opened(a_question(text="Pay?"), fresh=True)
+        assert asked == OpenedChallenge(a_question(text="Pay?"), fresh=True)
         assert await other.challenge("pay_a") == asked.challenge
         assert await other.challenges("ana", a_question().digest) == [asked.challenge]
         assert await journal.challenge("pay_none") is None
@@ -85,7 +85,7 @@ class QuestionPromises(TwoHandles):
             record = await born(journal, at=at, id=f"pay_{n}", intent=an_intent(f"REF-{n}"))
             again = await opened(journal, a_question(id=f"pay_{n + 1}", created_at=at + SECOND, expires_at=at + HOUR))
             assert again.challenge.text == f"Payment number {n + 1}, after REF-{n}?"
-            assert again.challenge.earlier == record.reference
+            assert again.challenge.duplicate_of == record.reference
             assert await journal.challenge(again.challenge.id) == again.challenge
 
     @pytest.mark.parametrize("why", ["long ago", "rejected", "another person's"])
@@ -95,7 +95,7 @@ class QuestionPromises(TwoHandles):
             await moved(journal, record, S.REJECTED)
         at = NOW + (10 * MINUTE if why == "long ago" else SECOND)
         anew = await opened(journal, a_question(id="pay_b", created_at=at, expires_at=at + HOUR))
-        assert (anew.challenge.text, anew.challenge.earlier) == ("Pay?", None)
+        assert (anew.challenge.text, anew.challenge.duplicate_of) == ("Pay?", None)
 
     async def test_a_no_stays_a_no(self, journal: Journal, other: Journal) -> None:
         asked = (await opened(journal, a_question())).challenge
@@ -103,7 +103,7 @@ class QuestionPromises(TwoHandles):
         assert declined == replace(asked, state=ChallengeState.DECLINED)
         for at in (NOW + MINUTE, NOW + DAY - SECOND):
             again = await opened(other, a_question(id="pay_b", created_at=at, expires_at=at + HOUR))
-            assert again == Opened(declined, fresh=False)
+            assert again == OpenedChallenge(declined, fresh=False)
         later = await opened(other, a_question(id="pay_b", created_at=NOW + DAY, expires_at=NOW + 2 * DAY))
         assert later.fresh
         assert (await journal.events(asked.id))[-1].body == {"to": "declined", "by": "ana"}
@@ -132,5 +132,5 @@ class QuestionPromises(TwoHandles):
 
     async def test_it_is_remembered_when_the_person_was_asked(self, journal: Journal, other: Journal) -> None:
         await opened(journal, a_question())
-        await journal.asked("pay_a", NOW + SECOND)
-        assert (await opened(other, a_question(id="pay_b"))).challenge.asked_at == NOW + SECOND
+        await journal.mark_delivered("pay_a", NOW + SECOND)
+        assert (await opened(other, a_question(id="pay_b"))).challenge.delivered_at == NOW + SECOND

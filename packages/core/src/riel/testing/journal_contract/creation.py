@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from riel.journal import ChallengeState, Journal, PaymentRecord, State, Tally
+from riel.journal import AttemptLimits, ChallengeState, Journal, PaymentRecord, State
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -35,7 +35,7 @@ class BirthPromises(TwoHandles):
 
     async def test_a_confirmed_payment_is_born_sending_and_owned(self, journal: Journal, other: Journal) -> None:
         record = await born(journal)
-        assert (record.state, record.fence, record.sends, record.looks) == (S.SENDING, 1, 1, 0)
+        assert (record.state, record.fence, record.sends, record.lookups) == (S.SENDING, 1, 1, 0)
         assert record.owner
         assert (record.created_at, record.sent_at, record.next_at) == (NOW, NOW, NOW)
         assert (record.body, record.facts) == (an_intent().body, an_intent().facts)
@@ -49,10 +49,10 @@ class BirthPromises(TwoHandles):
 
     async def test_a_code_is_consumed_once_by_twenty_calls_at_once(self, journal: Journal, other: Journal) -> None:
         asked = (await opened(journal, a_question())).challenge
-        many = Tally(per_challenge=100, per_window=100)
+        many = AttemptLimits(per_challenge=100, per_window=100)
         counted = [await tried(journal, asked, tally=many) for _ in range(20)]
         confirms = [
-            handle.confirm_and_intend(one, asked.id, "step", an_intent(f"REF-{n}"), NOW)
+            handle.create_payment(one, asked.id, "step", an_intent(f"REF-{n}"), NOW)
             for n, (one, handle) in enumerate(zip(counted, [journal, other] * 10, strict=True))
         ]
         answers = await asyncio.gather(*confirms)
@@ -67,8 +67,8 @@ class BirthPromises(TwoHandles):
             await opened(journal, a_question(name))
         first, second = [await tried(journal, a_question(name)) for name in ("a", "b")]
         answers = await asyncio.gather(
-            journal.confirm_and_intend(first, "pay_a", "ana:59123", an_intent("REF-a"), NOW),
-            other.confirm_and_intend(second, "pay_b", "ana:59123", an_intent("REF-b"), NOW),
+            journal.create_payment(first, "pay_a", "ana:59123", an_intent("REF-a"), NOW),
+            other.create_payment(second, "pay_b", "ana:59123", an_intent("REF-b"), NOW),
         )
         assert sum(isinstance(one, PaymentRecord) for one in answers) == 1
         assert "used" in answers
@@ -78,8 +78,8 @@ class BirthPromises(TwoHandles):
         assert asked is not None
         assert asked.state is ChallengeState.OPEN
         counted = await tried(journal, asked)
-        assert await journal.confirm_and_intend(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "used"
-        with_the_next = await journal.confirm_and_intend(counted, left, "ana:59124", an_intent("REF-c"), NOW)
+        assert await journal.create_payment(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "used"
+        with_the_next = await journal.create_payment(counted, left, "ana:59124", an_intent("REF-c"), NOW)
         assert isinstance(with_the_next, PaymentRecord)
 
     async def test_a_reference_is_taken_once_in_its_rail_and_mode(self, journal: Journal) -> None:
@@ -88,11 +88,11 @@ class BirthPromises(TwoHandles):
         await born(journal, "c", intent=an_intent("SAME"), mode="test")
         asked = (await opened(journal, a_question("d"))).challenge
         counted = await tried(journal, asked)
-        assert await journal.confirm_and_intend(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference"
+        assert await journal.create_payment(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference"
         assert await journal.challenge(asked.id) == replace(asked, attempts=1), "the question is open as before"
         assert await journal.payment(asked.id) is None
         assert await history(journal, asked.id) == ["asked"]
-        anew = await journal.confirm_and_intend(counted, asked.id, "step", an_intent("OTHER"), NOW)
+        anew = await journal.create_payment(counted, asked.id, "step", an_intent("OTHER"), NOW)
         assert isinstance(anew, PaymentRecord)
 
     async def test_a_reference_is_found_in_its_rail_and_mode_only(self, journal: Journal) -> None:
@@ -112,8 +112,8 @@ class BirthPromises(TwoHandles):
         for _ in range(5):
             await guess(journal, asked)
         for challenge_id, why in ends.items():
-            assert await journal.confirm_and_intend(counted, challenge_id, None, an_intent(), NOW) == why
-        assert await journal.confirm_and_intend(counted, late.id, None, an_intent(), NOW + 10 * MINUTE) == "expired"
+            assert await journal.create_payment(counted, challenge_id, None, an_intent(), NOW) == why
+        assert await journal.create_payment(counted, late.id, None, an_intent(), NOW + 10 * MINUTE) == "expired"
         assert await journal.payments() == []
 
     async def test_the_newest_payments_come_first(self, journal: Journal) -> None:

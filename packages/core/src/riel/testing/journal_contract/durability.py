@@ -40,7 +40,7 @@ class KeepingPromises(TwoHandles):
         assert await after.events("pay_a") == events
         assert await after.challenge(waiting.id) == waiting
         assert await after.verify() == (8, None)
-        assert len(await after.take_messages(NOW, lease=MINUTE, most=10)) == 1
+        assert len(await after.lease_messages(NOW, lease=MINUTE, most=10)) == 1
         await after.close()
 
     async def test_a_closed_journal_takes_nothing(self, store: Store) -> None:

@@ -7,21 +7,21 @@ from typing import Any, Protocol
 
 import pytest
 
-from riel.guards import Hold
+from riel.guards import Reservation
 from riel.journal import (
+    Attempt,
+    AttemptLimits,
     Challenge,
     ChallengeState,
     Change,
-    Counted,
-    Earlier,
-    Full,
+    ConfirmFailure,
+    DuplicateOf,
     Intent,
     Journal,
-    Opened,
+    LimitReached,
+    OpenedChallenge,
     PaymentRecord,
     State,
-    Tally,
-    Unconfirmed,
 )
 from riel.money import Money
 from riel.rail import Payee
@@ -29,7 +29,7 @@ from riel.rail import Payee
 NOW = datetime(2026, 3, 2, 12, 0, 0, 123_000, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MEXICO = timezone(timedelta(hours=-6))
-TALLY = Tally()
+TALLY = AttemptLimits()
 ACCOUNT = "012180001234567895"
 PAYEE = Payee(ACCOUNT, "Peñón & Hijos S.A.", "Banco de Ñuñoa")
 S = State
@@ -78,40 +78,42 @@ def an_intent(reference: str = "REF-a", **changes: Any) -> Intent:
     return replace(intent, **changes)
 
 
-def plainly(earlier: Earlier | None) -> str:
+def plainly(earlier: DuplicateOf | None) -> str:
     """Words that say what they were told."""
     return "Pay?" if earlier is None else f"Payment number {earlier.count + 1}, after {earlier.reference}?"
 
 
-async def opened(journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Hold] = ()) -> Opened:
+async def opened(
+    journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Reservation] = ()
+) -> OpenedChallenge:
     """Ask."""
     found = await asked_for(journal, challenge, alone=alone, holds=holds)
-    assert isinstance(found, Opened)
+    assert isinstance(found, OpenedChallenge)
     return found
 
 
 async def asked_for(
-    journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Hold] = ()
-) -> Opened | Full:
+    journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Reservation] = ()
+) -> OpenedChallenge | LimitReached:
     """Ask, where a limit may refuse it."""
     return await journal.open_challenge(
-        challenge, plainly, again_within=10 * MINUTE, no_stays=DAY, alone=alone, holds=holds
+        challenge, plainly, duplicate_window=10 * MINUTE, decline_ttl=DAY, close_others=alone, reservations=holds
     )
 
 
-async def tried(journal: Journal, challenge: Challenge, at: datetime = NOW, tally: Tally = TALLY) -> Counted:
+async def tried(journal: Journal, challenge: Challenge, at: datetime = NOW, tally: AttemptLimits = TALLY) -> Attempt:
     """Count a try that must be possible."""
-    counted = await journal.count_try(challenge.id, challenge.principal, at, tally)
-    assert isinstance(counted, Counted)
+    counted = await journal.count_attempt(challenge.id, challenge.principal, at, tally)
+    assert isinstance(counted, Attempt)
     return counted
 
 
-async def guess(journal: Journal, challenge: Challenge, at: datetime = NOW) -> ChallengeState | Unconfirmed:
+async def guess(journal: Journal, challenge: Challenge, at: datetime = NOW) -> ChallengeState | ConfirmFailure:
     """Try a wrong code."""
-    counted = await journal.count_try(challenge.id, challenge.principal, at, TALLY)
-    if not isinstance(counted, Counted):
+    counted = await journal.count_attempt(challenge.id, challenge.principal, at, TALLY)
+    if not isinstance(counted, Attempt):
         return counted
-    return await journal.wrong(counted, challenge.id, at, TALLY)
+    return await journal.record_wrong_code(counted, challenge.id, at, TALLY)
 
 
 async def born(
@@ -120,9 +122,9 @@ async def born(
     """A payment from question to birth."""
     changes = {"created_at": at, "expires_at": at + 10 * MINUTE, **changes}
     asked = (await opened(journal, a_question(name, **changes))).challenge
-    counted = await tried(journal, asked, at, Tally(per_window=1000))
+    counted = await tried(journal, asked, at, AttemptLimits(per_window=1000))
     given = intent or an_intent(f"REF-{name}")
-    record = await journal.confirm_and_intend(counted, asked.id, None, given, at)
+    record = await journal.create_payment(counted, asked.id, None, given, at)
     assert isinstance(record, PaymentRecord), record
     return record
 
@@ -157,12 +159,14 @@ async def leased(journal: Journal, record: PaymentRecord) -> PaymentRecord:
     return taken
 
 
-async def paid_back(journal: Journal, name: str, original: PaymentRecord, amount: int) -> PaymentRecord | Unconfirmed:
+async def paid_back(
+    journal: Journal, name: str, original: PaymentRecord, amount: int
+) -> PaymentRecord | ConfirmFailure:
     """A refund, or why there is none."""
     asked = (await opened(journal, a_question(name, kind="refund", money=Money(amount, "MXN")))).challenge
-    counted = await tried(journal, asked, tally=Tally(per_window=1000))
+    counted = await tried(journal, asked, tally=AttemptLimits(per_window=1000))
     intent = an_intent(f"REF-{name}", refund_of=original.id)
-    return await journal.confirm_and_intend(counted, asked.id, None, intent, NOW)
+    return await journal.create_payment(counted, asked.id, None, intent, NOW)
 
 
 async def history(journal: Journal, payment_id: str) -> list[str]:

@@ -38,7 +38,7 @@ class LeasePromises(TwoHandles):
         assert await journal.claim(NOW, {record.id}, most=10) == []
         assert await journal.claim_one(record.id, NOW, {record.id}) is None
         (taken,) = await journal.claim(NOW, (), most=10)
-        assert taken == replace(record, fence=2, looks=1)
+        assert taken == replace(record, fence=2, lookups=1)
         assert await journal.payment(record.id) == taken
 
     async def test_what_a_process_left_behind_is_taken_once(
@@ -49,7 +49,7 @@ class LeasePromises(TwoHandles):
         await gone.close()
         claims = await asyncio.gather(*((journal, other)[n % 2].claim(NOW, (), most=10) for n in range(2)))
         ((taken,),) = [claimed for claimed in claims if claimed]
-        assert taken == replace(record, owner=taken.owner, fence=2, looks=1)
+        assert taken == replace(record, owner=taken.owner, fence=2, lookups=1)
         assert taken.owner != record.owner
 
     async def test_only_what_is_due_is_claimed_the_longest_waiting_first(
@@ -86,7 +86,7 @@ class LeasePromises(TwoHandles):
         record = await moved(journal, await born(journal), S.PENDING, next_at=NOW + DAY)
         taken = await other.claim_one(record.id, NOW, ())
         assert taken is not None
-        assert (taken.fence, taken.looks) == (2, 1)
+        assert (taken.fence, taken.lookups) == (2, 1)
         assert await journal.claim_one(record.id, NOW, ()) is None
         assert await journal.claim_one("pay_none", NOW, ()) is None
 
@@ -100,20 +100,20 @@ class LeasePromises(TwoHandles):
         await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
         for looks in (1, 2):
             (taken,) = await journal.claim(NOW, (), most=1)
-            assert taken.looks == looks
-            await journal.put_back(taken.id, taken.fence, NOW)
+            assert taken.lookups == looks
+            await journal.release(taken.id, taken.fence, NOW)
         (taken,) = await journal.claim(NOW, (), most=1)
-        await journal.put_back(taken.id, taken.fence, NOW + MINUTE)
+        await journal.release(taken.id, taken.fence, NOW + MINUTE)
         assert await other.claim(NOW + MINUTE - SECOND, (), most=1) == []
         (theirs,) = await other.claim(NOW + MINUTE, (), most=1)
         assert theirs.fence == taken.fence + 1
-        await journal.put_back(taken.id, taken.fence, None)
+        await journal.release(taken.id, taken.fence, None)
         assert await journal.payment(taken.id) == theirs, "the old lease gives nothing back"
-        await other.put_back(theirs.id, theirs.fence, None)
+        await other.release(theirs.id, theirs.fence, None)
         assert await journal.claim(NOW + DAY, (), most=1) == []
 
     async def test_looks_are_counted_since_the_last_change(self, journal: Journal) -> None:
         await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
         (taken,) = await journal.claim(NOW, (), most=1)
-        assert taken.looks == 1
-        assert (await moved(journal, taken, S.PENDING)).looks == 0
+        assert taken.lookups == 1
+        assert (await moved(journal, taken, S.PENDING)).lookups == 0

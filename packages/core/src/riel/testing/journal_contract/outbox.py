@@ -29,7 +29,7 @@ class OutboxPromises(TwoHandles):
 
     @staticmethod
     async def taken(journal: Journal, at: datetime = NOW, most: int = 100) -> list[Message]:
-        return list(await journal.take_messages(at, lease=MINUTE, most=most))
+        return list(await journal.lease_messages(at, lease=MINUTE, most=most))
 
     @pytest.mark.parametrize("state", S)
     async def test_each_final_state_is_told_of_once_and_no_other(self, journal: Journal, state: State) -> None:
@@ -57,7 +57,7 @@ class OutboxPromises(TwoHandles):
         refund = await paid_back(journal, "r", await settled(journal, "b"), 100)
         assert isinstance(refund, PaymentRecord)
         await moved(journal, refund, S.REVIEW, NOW + SECOND)
-        await journal.decide(refund.id, S.SETTLED, "op", "statement", NOW + 2 * SECOND)
+        await journal.resolve_manually(refund.id, S.SETTLED, "op", "statement", NOW + 2 * SECOND)
         messages = await self.taken(journal, NOW + HOUR)
         assert sorted(message.topic for message in messages) == [
             "payment.returned",
@@ -107,7 +107,7 @@ class OutboxPromises(TwoHandles):
     async def test_an_operator_sees_what_waits_since_when_and_the_last_failure(self, journal: Journal) -> None:
         assert await journal.backlog() == Backlog(count=0)
         await settled(journal, "a")
-        await journal.post("later", Topic.TEST, {}, NOW + SECOND)
+        await journal.enqueue("later", Topic.TEST, {}, NOW + SECOND)
         assert await journal.backlog() == Backlog(count=2, since=NOW)
         first, later = sorted(await self.taken(journal, NOW + SECOND), key=lambda message: message.created_at)
         await journal.message_failed(first.id, "HTTP 503", NOW + 2 * SECOND, NOW + HOUR)
@@ -118,10 +118,10 @@ class OutboxPromises(TwoHandles):
         assert await journal.backlog() == replace(failed, count=1, since=NOW + SECOND)
 
     async def test_what_is_posted_twice_under_one_id_is_one_message(self, journal: Journal, other: Journal) -> None:
-        await asyncio.gather(*(one.post("m", Topic.TEST, {"n": "ñ"}, NOW) for one in (journal, other, journal)))
-        await other.post("m", Topic.PAYMENT_SETTLED, {}, NOW + SECOND)
+        await asyncio.gather(*(one.enqueue("m", Topic.TEST, {"n": "ñ"}, NOW) for one in (journal, other, journal)))
+        await other.enqueue("m", Topic.PAYMENT_SETTLED, {}, NOW + SECOND)
         (message,) = await self.taken(journal, NOW + SECOND)
         assert (message.topic, message.body, message.created_at) == (Topic.TEST, {"n": "ñ"}, NOW)
         await journal.message_sent("m", NOW + SECOND)
-        await journal.post("m", Topic.TEST, {}, NOW + MINUTE)
+        await journal.enqueue("m", Topic.TEST, {}, NOW + MINUTE)
         assert await self.taken(journal, NOW + DAY) == []

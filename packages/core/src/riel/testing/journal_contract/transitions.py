@@ -83,9 +83,9 @@ class TransitionPromises(TwoHandles):
             next_at=NOW + HOUR,
             watch_until=NOW + DAY,
             settled_at=NOW - SECOND,
-            rail_id="P-1",
+            provider_id="P-1",
             code="00",
-            said="liquidado ✓",
+            provider_message="liquidado ✓",
             facts={"cep": "https://…"},
         )
         after, _ = await journal.record(record.id, change, NOW + SECOND)
@@ -97,9 +97,9 @@ class TransitionPromises(TwoHandles):
             next_at=NOW + HOUR,
             watch_until=NOW + DAY,
             settled_at=NOW - SECOND,
-            rail_id="P-1",
+            provider_id="P-1",
             code="00",
-            said="liquidado ✓",
+            provider_message="liquidado ✓",
             facts={**record.facts, "cep": "https://…"},
         )
         assert await other.payment(record.id) == after
@@ -114,7 +114,7 @@ class TransitionPromises(TwoHandles):
             "settledAt": int((NOW - SECOND).timestamp() * 1000),
         }
         returned, _ = await journal.record(record.id, Change(to=S.RETURNED, event="returned"), NOW + DAY)
-        assert (returned.rail_id, returned.settled_at) == ("P-1", NOW - SECOND), "what is known is not forgotten"
+        assert (returned.provider_id, returned.settled_at) == ("P-1", NOW - SECOND), "what is known is not forgotten"
 
     async def test_a_second_send_is_counted_before_it_leaves(self, journal: Journal, other: Journal) -> None:
         record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
@@ -142,7 +142,7 @@ class TransitionPromises(TwoHandles):
     async def test_an_operator_decides_what_is_in_review_and_nothing_else(self, journal: Journal, state: State) -> None:
         for to in S:
             record = await in_state(journal, state, to.value)
-            decided = await journal.decide(record.id, to, "op@riel", "statement of 2 March", NOW + HOUR)
+            decided = await journal.resolve_manually(record.id, to, "op@riel", "statement of 2 March", NOW + HOUR)
             if to not in BY_AN_OPERATOR.get(state, frozenset()):
                 assert decided is None
                 assert await journal.payment(record.id) == record
@@ -154,4 +154,4 @@ class TransitionPromises(TwoHandles):
             last = (await journal.events(record.id))[-1]
             assert (last.event, last.at) == ("decided", NOW + HOUR)
             assert last.body == {"from": "review", "to": to, "by": "op@riel", "evidence": "statement of 2 March"}
-        assert await journal.decide("pay_none", S.SETTLED, "op", "none", NOW) is None
+        assert await journal.resolve_manually("pay_none", S.SETTLED, "op", "none", NOW) is None
