@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, Series
 from benchmarks.fill_journal import fill_postgres, fill_sqlite
 from benchmarks.payments import FOLDER
 from benchmarks.workload import confirm_payments
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 ROWS = (1_000, 100_000, 1_000_000)
 PAYMENTS = 400

@@ -11,7 +11,6 @@ from riel import (
     Draft,
     Guarantees,
     Lookup,
-    Mint,
     Order,
     Payee,
     Payment,
@@ -19,15 +18,16 @@ from riel import (
     Rail,
     RailSettings,
     Receipt,
+    ReferenceSource,
     Refund,
     Status,
     yes,
 )
-from riel.catalog import Offered
-from riel.confirm import Asked, Setup
-from riel.confirm.mac import OwnCodes
+from riel.catalog import ActiveRail
+from riel.confirm import ConfirmationRequest, FactorContext
+from riel.confirm.bound_code import OwnCodes
 from riel.journal import Journal
-from riel.teller import Clients, Desk, Teller
+from riel.payments import Clients, Context, PaymentEngine
 
 KEY = b"k" * 32
 
@@ -62,11 +62,11 @@ class InstantReceipt(Receipt):
 class InstantClient:
     """A provider that settles each order at once."""
 
-    def prepare(self, draft: Draft, mint: Mint) -> Prepared:
-        return Prepared(reference=mint.text(24), body=b"x" * 200)
+    def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
+        return Prepared(reference=references.random(24), body=b"x" * 200)
 
     async def send(self, order: Order) -> Answer:
-        return Answer(status=Status.SETTLED, rail_id="1", amount=order.money.amount, currency=order.money.currency)
+        return Answer(status=Status.SETTLED, provider_id="1", amount=order.money.amount, currency=order.money.currency)
 
     async def refund(self, order: Order) -> Answer:
         return Answer(status=Status.SETTLED)
@@ -89,9 +89,9 @@ GUARANTEES = Guarantees(
     lookup="by_reference",
     lookup_lag=timedelta(0),
     absence_after=None,
-    watch=timedelta(0),
-    returns=timedelta(0),
-    settles="at_once",
+    late_arrival_window=timedelta(0),
+    return_window=timedelta(0),
+    settlement="at_once",
     refunds="by_rail",
     send_deadline=timedelta(seconds=5),
 )
@@ -116,17 +116,17 @@ class ComputedCodes(OwnCodes):
 
     name: ClassVar[str] = "computed"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     @classmethod
-    def open(cls, setup: Setup) -> "ComputedCodes":
+    def open(cls, setup: FactorContext) -> "ComputedCodes":
         return cls(setup.key)
 
-    async def ask(self, asked: Asked) -> str:
+    async def ask(self, request: ConfirmationRequest) -> str:
         return ""
 
 
-OFFERED = Offered(
+OFFERED = ActiveRail(
     rail=RAIL,
     distribution="none",
     version="0",
@@ -137,7 +137,7 @@ OFFERED = Offered(
 )
 
 
-def teller_at(journal: Journal) -> Teller:
+def teller_at(journal: Journal) -> PaymentEngine:
     """Return a teller with this rail only."""
     rails = {"instant": OFFERED}
-    return Teller(Desk(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY)))
+    return PaymentEngine(Context(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY)))

@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.figures import Figure, Series
 from benchmarks.workload import Durations, confirm_payments
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 FOLDER = os.environ.get("BENCHMARK_FOLDER")
 """Where the files lie: a folder on a disk, since a folder in memory syncs for nothing."""

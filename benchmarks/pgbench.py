@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from tests.support.postgres import Postgres, named
 
 from benchmarks.workload import make_payments
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 PRINCIPAL = "recorded"
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")

@@ -5,7 +5,7 @@ import json
 import sys
 
 from benchmarks.workload import make_payments, record_payments
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 WARM_UP = 20
 WORK = {"make": make_payments, "record": record_payments}

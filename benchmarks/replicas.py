@@ -13,7 +13,7 @@ from tests.support.postgres import Postgres, running
 
 from benchmarks import pgbench
 from benchmarks.figures import Figure, Series
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 LOG = {
     "logging_collector": "on",

@@ -102,7 +102,7 @@ def server_memory(arguments: Sequence[str], environment: dict[str, str], rails: 
     """Return the resident megabytes of a server once it has listed the tools of these rails."""
     with ServerProcess(arguments, environment) as server:
         tools = {tool["name"] for tool in server.request("tools/list")["tools"]}
-        if missing := {f"{rail}_{verb}" for rail in rails for verb in Rail.verbs} - tools:
+        if missing := {f"{rail}_{verb}" for rail in rails for verb in Rail.tool_suffixes} - tools:
             raise RuntimeError(f"tools/list lacks {', '.join(sorted(missing))}")
         if rails and (others := {tool for tool in tools if tool.partition("_")[0] not in rails}):
             raise RuntimeError(f"tools/list has tools of other rails: {', '.join(sorted(others))}")

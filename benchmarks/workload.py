@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from benchmarks.instant_rail import KEY, OFFERED, InstantPayment, teller_at
 from riel import Money
+from riel.clock import utc_now
 from riel.confirm import Terms, code_for
 from riel.journal import Journal, PaymentRecord, State
-from riel.rail import utc_now
-from riel.teller import Call, Teller
-from riel.teller.desk import asked_of
-from riel.testing.journal import a_question, an_intent, moved, plainly, tried
+from riel.payments import PaymentEngine, PaymentRequest
+from riel.payments.context import confirmation_request
+from riel.testing.journal_contract import a_question, an_intent, moved, plainly, tried
 
 AGAIN = timedelta(minutes=10)
 CLOSE = timedelta(seconds=5)
@@ -98,7 +98,7 @@ async def _timed(sessions: int, work: Callable[[int], Awaitable[bool]]) -> Durat
     return Durations(time.perf_counter() - begun, durations)
 
 
-async def _challenge(teller: Teller, n: int, principal: str) -> tuple[Call, str]:
+async def _challenge(teller: PaymentEngine, n: int, principal: str) -> tuple[PaymentRequest, str]:
     """Open a challenge, and return the call that it is about and its code."""
     payment = InstantPayment(amount=1000 + n, account="1234567890")
     terms = Terms(
@@ -111,12 +111,12 @@ async def _challenge(teller: Teller, n: int, principal: str) -> tuple[Call, str]
         money=Money(payment.amount, "MXN"),
         arguments={"amount": payment.amount, "account": payment.account},
     )
-    call = Call(terms=terms, offered=OFFERED, model=payment)
+    call = PaymentRequest(terms=terms, rail=OFFERED, model=payment)
     challenge, _ = await teller.ask(call)
-    return call, code_for(KEY, asked_of(challenge))
+    return call, code_for(KEY, confirmation_request(challenge))
 
 
-async def _confirm(teller: Teller, call: Call, code: str) -> None:
+async def _confirm(teller: PaymentEngine, call: PaymentRequest, code: str) -> None:
     record = await teller.confirm(call, code)
     assert record.state == "settled"
 
@@ -124,10 +124,10 @@ async def _confirm(teller: Teller, call: Call, code: str) -> None:
 async def _record(journal: Journal, principal: str, name: str) -> None:
     at = utc_now()
     question = a_question(name, principal=principal, created_at=at, expires_at=at + timedelta(minutes=10))
-    await journal.open_challenge(question, plainly, again_within=AGAIN, no_stays=AGAIN)
-    await journal.asked(question.id, at)
+    await journal.open_challenge(question, plainly, duplicate_window=AGAIN, decline_ttl=AGAIN)
+    await journal.mark_delivered(question.id, at)
     (challenge,) = await journal.challenges(question.principal, question.digest)
     counted = await tried(journal, challenge, at)
-    record = await journal.confirm_and_intend(counted, challenge.id, None, an_intent(name), at)
+    record = await journal.create_payment(counted, challenge.id, None, an_intent(name), at)
     assert isinstance(record, PaymentRecord)
     await moved(journal, record, State.SETTLED, at, settled_at=at)

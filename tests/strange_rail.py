@@ -149,9 +149,13 @@ class ZapClient:
             case "hostile return", _:
                 return Answer(status=Status.RETURNED, provider_code=words, provider_message=words)
             case "hostile receipt", _:
-                return settled(code=words, said=words, facts={"bankReference": words, "holder": words, "other": words})
+                return settled(
+                    provider_code=words,
+                    provider_message=words,
+                    facts={"bankReference": words, "holder": words, "other": words},
+                )
             case "hostile id", _:
-                return settled(rail_id=words)
+                return settled(provider_id=words)
             case "facts that do not fit", _:
                 return settled(facts={"fee": "a lot", "bankReference": "B-1"})
         return settled(facts={"bankReference": "B-1", "holder": "Ana Demo", "fee": "250"})

@@ -90,7 +90,7 @@ class Person(OwnCodes):
 
     name: ClassVar[str] = "person"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     listening: Callable[[ConfirmationRequest], None] = lambda asked: None
 

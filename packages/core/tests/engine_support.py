@@ -64,7 +64,7 @@ class Person:
 
     name: ClassVar[str] = "person"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     key: bytes = bytes(32)
     asked: list[ConfirmationRequest] = field(default_factory=list)

@@ -237,8 +237,8 @@ def test_what_a_rail_prints_never_reaches_stdout(site: Site, capfd: pytest.Captu
 FACTOR = (
     "from riel import hookimpl\n"
     "class Pigeon:\n"
-    "    name, sandbox_only, linked = 'pigeon', False, True\n"
-    "    open = ask = check = same = None\n"
+    "    name, sandbox_only, dynamic_linking = 'pigeon', False, True\n"
+    "    open = ask = check = is_replay = None\n"
     "class Hours:\n"
     "    name = 'hours'\n"
     "    def check(self, wanted): ...\n"

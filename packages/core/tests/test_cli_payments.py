@@ -120,7 +120,7 @@ def test_a_file_that_is_no_journal_is_one_sentence(riel: Riel, path: Path) -> No
 def test_an_account_number_is_never_shown(riel: Riel, journal: Journalled) -> None:
     async def write(journal: Journal) -> None:
         record = await born(journal, payee=Payee(ACCOUNT, f"Ana {ACCOUNT}"))
-        await moved(journal, record, State.REJECTED, code="closed", said=f"account {ACCOUNT} is closed")
+        await moved(journal, record, State.REJECTED, code="closed", provider_message=f"account {ACCOUNT} is closed")
 
     journal(write)
     shown = [

@@ -15,13 +15,13 @@ Riel = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TABLES = """
 import sys
-from riel import Misconfigured, Table
+from riel import Misconfigured, CliTable
 def banks(known):
     rows = (("001", "Banco [bold]Uno[/bold] :bank:"), ("002", "Dos " + known.get("api_key", "none set")))
-    return Table(title="Banks", columns=("code", "name"), rows=rows)
+    return CliTable(title="Banks", columns=("code", "name"), rows=rows)
 def strange(known):
     rows = (("a\\x1b[2Jb\\x9b", "\\u202ec\\ud800"), ("[/x]", "d\\ne"))
-    return Table(title="T\\x1b[31m", columns=("co\\x07de", "name"), rows=rows)
+    return CliTable(title="T\\x1b[31m", columns=("co\\x07de", "name"), rows=rows)
 def raising(known):
     raise ValueError("sk_live_123")
 def leaving(known):
@@ -31,19 +31,19 @@ def unset(known):
 def nothing(known):
     return None
 def short(known):
-    return Table(title="", columns=("a", "b"), rows=(("1",),))
+    return CliTable(title="", columns=("a", "b"), rows=(("1",),))
 def numbers(known):
-    return Table(title="", columns=("a",), rows=((1,),))
+    return CliTable(title="", columns=("a",), rows=((1,),))
 def texts(known):
-    return Table(title="", columns=("a",), rows=("1",))
+    return CliTable(title="", columns=("a",), rows=("1",))
 def lists(known):
-    return Table(title="", columns=["a"], rows=[["1"]])
+    return CliTable(title="", columns=["a"], rows=[["1"]])
 def twice(known):
-    return Table(title="", columns=("a", "a"), rows=())
+    return CliTable(title="", columns=("a", "a"), rows=())
 def untitled(known):
-    return Table(title=None, columns=("a",), rows=())
+    return CliTable(title=None, columns=("a",), rows=())
 def empty(known):
-    return Table(title="None yet", columns=("a",), rows=())
+    return CliTable(title="None yet", columns=("a",), rows=())
 EVERY = [banks, strange, raising, leaving, unset, nothing, short, numbers, texts, lists, twice, untitled, empty]
 """
 ZAP = f"{TABLES}{HOOK}yield toy('zap', title='Zap', tables={{table.__name__: table for table in EVERY}})"

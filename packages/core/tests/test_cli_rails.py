@@ -74,8 +74,8 @@ def test_serve_reads_its_arguments_without_typer(riel: Riel) -> None:
 
 
 def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel: Riel) -> None:
-    tool = "Tool(name='list_banks', title='', description='', scope='', input=Wire, output=Wire, run=print)"
-    code = f"from riel import Tool, Wire\n{HOOK}yield toy('zap', currency=('MXN',), tools=({tool},))"
+    tool = "Tool(name='list_banks', title='', description='', scope='', input=WireModel, output=WireModel, run=print)"
+    code = f"from riel import Tool, WireModel\n{HOOK}yield toy('zap', currency=('MXN',), tools=({tool},))"
     site.install("zap", code, version="1.4")
     site.install("bad", "raise ValueError('x')")
     site.install("spei", distribution="rail-spei", version="1.2")

@@ -113,7 +113,7 @@ def test_before_1970_there_are_no_codes(factor: Totp) -> None:
 
 
 def test_it_may_confirm_real_money_and_is_not_bound_to_the_payment() -> None:
-    assert (Totp.name, Totp.sandbox_only, Totp.linked) == ("totp", False, False)
+    assert (Totp.name, Totp.sandbox_only, Totp.dynamic_linking) == ("totp", False, False)
 
 
 def test_it_opens_with_what_was_enrolled(tmp_path: Path) -> None:

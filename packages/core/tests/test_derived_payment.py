@@ -31,7 +31,7 @@ async def test_a_code_pays_what_was_made_for_the_question_and_nothing_else_that_
     async def make(client: Any, asked: Any) -> Payment:
         return Bound(account="0123456789", amount=500, transfer=made[-1])
 
-    async with agent(tmp_path, paying(pays=make)) as ana:
+    async with agent(tmp_path, paying(build_payment=make)) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         made.append("tr_of_somebody_else")
         error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=ana.code())

@@ -28,15 +28,15 @@ pytestmark = pytest.mark.anyio
 RAIL = """
 import json
 from contextlib import asynccontextmanager
-from riel import Answer, Heard, Prepared, Status, hookimpl
+from riel import Answer, WebhookResult, Prepared, Status, hookimpl
 from toy import toy
 
 STATES = {}
 LOOKED = []
 
 class Client:
-    def prepare(self, draft, mint):
-        return Prepared(reference=f"R{mint.text(12)}", body=b"{}")
+    def prepare(self, draft, references):
+        return Prepared(reference=f"R{references.random(12)}", body=b"{}")
 
     async def send(self, order):
         return Answer(status=Status.PENDING)
@@ -53,11 +53,11 @@ async def connect(settings, transport=None):
     yield Client()
 
 def hear(settings, headers, body):
-    return Heard(references=(json.loads(body)["reference"],), body=b"heard")
+    return WebhookResult(references=(json.loads(body)["reference"],), body=b"heard")
 
 @hookimpl
 def riel_rails():
-    yield toy("zap", connect=connect, hear=hear)
+    yield toy("zap", connect=connect, parse_webhook=hear)
 """
 
 

@@ -91,7 +91,7 @@ async def test_a_provider_that_never_answers_is_given_up_in_time(tmp_path: Path)
         await sleep_forever()
         raise AssertionError
 
-    async with agent(tmp_path, reading(run=hang), paying(pays=hang)) as ana:
+    async with agent(tmp_path, reading(run=hang), paying(build_payment=hang)) as ana:
         assert (await ana.refusal("toy_read_it"))["code"] == "RAIL_UNREACHABLE"
         assert (await ana.refusal("toy_pay_bill", bill="rent"))["code"] == "RAIL_UNREACHABLE"
 
@@ -130,7 +130,7 @@ async def test_a_secret_in_an_answer_does_not_leave(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_official_client_takes_every_answer_for_what_was_declared(tmp_path: Path, mode: str) -> None:
-    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", tells=dict)
+    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notice=dict)
     async with agent(tmp_path, *tools) as ana, ana.client(mode) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         for name, reads in (("read_it", True), ("make_it", False), ("pay_bill", False), ("tell", True)):
@@ -177,8 +177,8 @@ async def test_a_code_is_for_the_tool_and_the_arguments_that_were_asked_about(tm
     async def always(client: Any, asked: Bill) -> Payment:
         return ToyPayment(account="0123456789", amount=50_000)
 
-    other = reading("pay_other", input=Bill, pays=always)
-    async with agent(tmp_path, paying(pays=always), other) as ana:
+    other = reading("pay_other", input=Bill, build_payment=always)
+    async with agent(tmp_path, paying(build_payment=always), other) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         code = ana.code()
         assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "2FA_MISMATCH"
@@ -222,7 +222,7 @@ async def test_a_silent_provider_costs_no_try_and_the_code_stays_good(tmp_path: 
             raise NothingLearned("no answer")
         return await pay_bill(client, asked)
 
-    async with agent(tmp_path, paying(pays=sometimes), answer_within=timedelta(seconds=10)) as ana:
+    async with agent(tmp_path, paying(build_payment=sometimes), answer_within=timedelta(seconds=10)) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         silent = True
         for _ in range(6):
@@ -247,7 +247,7 @@ async def test_a_request_is_confirmed_and_sent_and_counts_for_no_limit(tmp_path:
 
     guard: Limits = limits('time_zone = "UTC"\nper_day = { MXN = 50_000 }')
     within = timedelta(seconds=10)
-    async with agent(tmp_path, paying(pays=take_back), guards=(guard,), answer_within=within) as ana:
+    async with agent(tmp_path, paying(build_payment=take_back), guards=(guard,), answer_within=within) as ana:
         assert "No payment, but a request" in (await ana.data("toy_pay_bill", bill="rent"))["message"]
         assert (await ana.data("toy_pay_bill", bill="rent", verificationCode=ana.code()))["status"] == "success"
         assert [order.kind for order in ana.world.client.sent] == ["request"]
@@ -344,16 +344,19 @@ class Listed(RootModel[list[str]]):
 
 
 WRONG = {
-    "nothing to do": ({"run": None, "output": None}, "does not do exactly one of run, pays and tells"),
-    "two things to do": ({"tells": dict, "run": greet, "output": Told}, "does not do exactly one of"),
+    "nothing to do": ({"run": None, "output": None}, "does not do exactly one of run, build_payment and build_notice"),
+    "two things to do": ({"build_notice": dict, "run": greet, "output": Told}, "does not do exactly one of"),
     "no answer": ({"output": None}, "whose output is missing"),
-    "an answer to a payment": ({"pays": pay_bill, "output": Told}, "whose output is missing, or is not needed"),
+    "an answer to a payment": (
+        {"build_payment": pay_bill, "output": Told},
+        "whose output is missing, or is not needed",
+    ),
     "something else to do": ({"run": "greet"}, "cannot be called"),
     "a scope that is no function": ({"scope_of": "things:read"}, "cannot be called"),
     "input of another kind": ({"input": dict}, "whose input is not a subclass of riel.WireModel"),
     "an answer of another kind": ({"output": dict}, "whose output is not a subclass of pydantic.BaseModel"),
     "an answer that is a list": ({"output": Listed}, "whose output is no object"),
-    "a code of its own": ({"pays": pay_bill, "input": Coded}, "whose input has a verification_code"),
+    "a code of its own": ({"build_payment": pay_bill, "input": Coded}, "whose input has a verification_code"),
     "the name of the search": ({"name": "search_docs"}, "a tool named 'search_docs'"),
 }
 
@@ -361,7 +364,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_tool_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
     changes, sentence = WRONG[what]
-    tool = reading(**changes) if {"pays", "tells"} & set(changes) else replace(reading(), **changes)
+    tool = reading(**changes) if {"build_payment", "build_notice"} & set(changes) else replace(reading(), **changes)
     found = validate(toy(tools=(tool,)))
     assert any(sentence in fault for fault in found), found
 

@@ -107,7 +107,7 @@ def test_what_never_left_has_a_code_of_ours() -> None:
 def test_a_settled_payment_is_watched_for_its_return() -> None:
     at = NOW - SECOND
     change = after_send(
-        RECORD, PLAIN, answer("settled", settled_at=at, rail_id="P-1", facts={"cep": "x"}), NOW, PATIENCE
+        RECORD, PLAIN, answer("settled", settled_at=at, provider_id="P-1", facts={"cep": "x"}), NOW, PATIENCE
     )
     assert (change.event, change.settled_at, change.provider_id, change.facts) == ("settled", at, "P-1", {"cep": "x"})
     assert (change.next_at, change.watch_until) == (NOW + PATIENCE.longest, NOW + DAY)
@@ -194,7 +194,7 @@ def test_what_a_bank_writes_is_cleaned_and_bounded() -> None:
     answers: list[SendOutcome] = [
         Rejected(dirty, dirty),
         OutcomeUnknown(dirty),
-        *(answer(status, said=dirty, code=dirty, facts={"cep": dirty}) for status in Status),
+        *(answer(status, provider_message=dirty, provider_code=dirty, facts={"cep": dirty}) for status in Status),
     ]
     for outcome in answers:
         change = after_send(RECORD, PLAIN, outcome, NOW, PATIENCE)

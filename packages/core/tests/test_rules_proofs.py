@@ -55,7 +55,7 @@ def records(draw: st.DrawFn, states: st.SearchStrategy[State]) -> PaymentRecord:
 answers = st.builds(
     Answer,
     status=st.sampled_from(Status),
-    rail_id=st.sampled_from(["", "P-1"]),
+    provider_id=st.sampled_from(["", "P-1"]),
     amount=st.sampled_from([None, 50_000, 50_001]),
     currency=st.sampled_from([None, "MXN", "CLP"]),
     account=st.sampled_from([None, RECORD.payee.account, "1"]),

@@ -197,7 +197,7 @@ class Person:
 
     name: ClassVar[str] = "person"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     async def ask(self, request: ConfirmationRequest) -> str:
         return "The person was asked."

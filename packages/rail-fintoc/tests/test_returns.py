@@ -29,7 +29,7 @@ def bank() -> Bank:
 
 
 async def back(client: FintocClient, reference: str, amount: int | None = None) -> Payment | None:
-    return await client.received(FintocRefund(reference=reference, reason="Not ours", amount=amount))
+    return await client.build_return(FintocRefund(reference=reference, reason="Not ours", amount=amount))
 
 
 async def impossible(client: FintocClient, reference: str, amount: int | None = None) -> tuple[str, str]:

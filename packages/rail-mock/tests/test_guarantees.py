@@ -50,7 +50,7 @@ async def test_a_bank_that_does_not_dedupe_truly_books_twice(world: Callable[...
     async with here.client() as client:
         order = here.payment(client)
         first, second = await client.send(order), await client.send(order)
-    assert first.rail_id != second.rail_id
+    assert first.provider_id != second.provider_id
     assert [debit.reference for debit in here.debits] == [order.reference] * 2
 
 
@@ -141,7 +141,7 @@ async def test_a_list_is_read_over_its_pages(world: Callable[..., Any]) -> None:
         await client.send(oldest)
         for _ in range(250):
             await client.send(here.payment(client))
-        assert (await client.status(oldest)).rail_id == "P-00000001"
+        assert (await client.status(oldest)).provider_id == "P-00000001"
         assert await client.status(absent) is None
 
 

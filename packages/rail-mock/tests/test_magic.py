@@ -48,7 +48,7 @@ async def test_an_ordinary_account_settles_at_once(world: Callable[..., Any], to
         answer = await client.send(order := here.payment(client, to))
         assert (answer.status, answer.amount, answer.currency, answer.account) == ("settled", 50_000, "MXN", to)
         assert answer.settled_at == here.now
-        assert answer.rail_id == answer.facts["bankReference"]
+        assert answer.provider_id == answer.facts["bankReference"]
         assert await client.status(order) == answer
     (debit,) = here.debits
     assert (debit.reference, debit.amount, debit.currency) == (order.reference, 50_000, "MXN")
@@ -112,7 +112,7 @@ async def test_rejected_later_and_never_debited(world: Callable[..., Any]) -> No
         assert here.debits == []
         here.later(5)
         told = await client.status(order)
-        assert (told.status, told.code, told.settled_at) == (Status.REJECTED, "account_closed", None)
+        assert (told.status, told.provider_code, told.settled_at) == (Status.REJECTED, "account_closed", None)
     assert here.debits == []
 
 
@@ -123,7 +123,7 @@ async def test_comes_back_after_settling(world: Callable[..., Any]) -> None:
         assert (await client.send(order)).status is Status.SETTLED
         here.later(5)
         told = await client.status(order)
-        assert (told.status, told.code) == (Status.RETURNED, "returned_by_payee")
+        assert (told.status, told.provider_code) == (Status.RETURNED, "returned_by_payee")
         with pytest.raises(Rejected, match="not_refundable"):
             await client.refund(here.refund(client, order, 50_000))
     assert len(here.debits) == 1

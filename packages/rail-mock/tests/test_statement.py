@@ -43,12 +43,12 @@ async def test_payments_and_refunds_of_the_day_are_listed_whatever_else_can_be_a
         told = await client.statement(DAY)
     assert (told.since, told.until) == (datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC))
     assert told.covers == {"payment", "refund"}
-    listed = [(e.kind, e.reference, e.status, e.amount, e.currency, e.account) for e in told.entries]
+    listed = [(e.kind, e.reference, e.status, e.amount, e.currency, e.account) for e in told.lines]
     assert listed == [
         ("payment", payment.reference, Status.SETTLED, 100, "MXN", payment.payee.account),
         ("refund", refund.reference, Status.SETTLED, 30, "MXN", None),
     ]
-    assert [entry.at for entry in told.entries] == [here.now - timedelta(seconds=1), here.now]
+    assert [entry.at for entry in told.lines] == [here.now - timedelta(seconds=1), here.now]
 
 
 async def test_a_day_goes_from_midnight_to_midnight(world: Callable[..., Any]) -> None:
@@ -60,7 +60,7 @@ async def test_a_day_goes_from_midnight_to_midnight(world: Callable[..., Any]) -
             orders.append(order := here.payment(client))
             await client.send(order)
             here.later(seconds)
-        days = [[e.reference for e in (await client.statement(DAY + timedelta(n))).entries] for n in (-1, 0, 1, 2)]
+        days = [[e.reference for e in (await client.statement(DAY + timedelta(n))).lines] for n in (-1, 0, 1, 2)]
     references = [order.reference for order in orders]
     assert days == [references[:1], references[1:3], references[3:], []]
 
@@ -73,7 +73,7 @@ async def test_every_page_is_read(world: Callable[..., Any]) -> None:
             await client.send(order)
         here.asked.clear()
         told = await client.statement(DAY)
-    assert [entry.amount for entry in told.entries] == list(range(1, 2003))
+    assert [entry.amount for entry in told.lines] == list(range(1, 2003))
     assert here.asked == ["GET /statement"] * 3
 
 
@@ -82,9 +82,9 @@ async def test_what_became_of_an_order_later_is_told(world: Callable[..., Any]) 
     async with here.client() as client:
         for account in ("4020101060", "4020102060", "4020103060"):
             await client.send(here.payment(client, account))
-        assert [e.status for e in (await client.statement(DAY)).entries] == ["pending", "pending", "settled"]
+        assert [e.status for e in (await client.statement(DAY)).lines] == ["pending", "pending", "settled"]
         here.later(60)
-        assert [e.status for e in (await client.statement(DAY)).entries] == ["settled", "rejected", "returned"]
+        assert [e.status for e in (await client.statement(DAY)).lines] == ["settled", "rejected", "returned"]
 
 
 async def test_what_lags_is_not_listed_yet_and_what_was_answered_with_an_error_is(world: Callable[..., Any]) -> None:
@@ -92,9 +92,9 @@ async def test_what_lags_is_not_listed_yet_and_what_was_answered_with_an_error_i
     async with here.client() as client:
         with pytest.raises(OutcomeUnknown):
             await client.send(here.payment(client, "4020304000"))
-        assert (await client.statement(DAY)).entries == []
+        assert (await client.statement(DAY)).lines == []
         here.later(5)
-        assert len((await client.statement(DAY)).entries) == 1
+        assert len((await client.statement(DAY)).lines) == 1
 
 
 async def test_one_account_is_missing_in_the_list_although_it_was_paid(world: Callable[..., Any]) -> None:
@@ -105,7 +105,7 @@ async def test_one_account_is_missing_in_the_list_although_it_was_paid(world: Ca
         answer = await client.status(order)
         assert answer is not None
         assert answer.status is Status.SETTLED
-        assert (await client.statement(DAY)).entries == []
+        assert (await client.statement(DAY)).lines == []
     assert len(here.debits) == 1
 
 

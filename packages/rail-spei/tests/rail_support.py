@@ -89,7 +89,7 @@ class Office(World):
 
     async def back(self, client: SpeiClient, key: str) -> Payment | None:
         """What gives back the received payment of that key."""
-        return await client.received(SpeiRefund(tracking_key=key, reason="Not ours"))
+        return await client.build_return(SpeiRefund(tracking_key=key, reason="Not ours"))
 
     async def moved(self, order: Order, state: str, **said: Any) -> None:
         """STP's staff moves an order into a state."""

@@ -164,7 +164,7 @@ class FintocClient:
                     return
                 yield row
 
-    async def received(self, refund: FintocRefund) -> Payment | None:
+    async def build_return(self, refund: FintocRefund) -> Payment | None:
         """What gives back the payment intent or the received transfer of that id; ``None`` where there is none."""
         return await to_give_back(refund, self)
 

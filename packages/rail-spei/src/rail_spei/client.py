@@ -179,7 +179,7 @@ class SpeiClient:
             log.warning("STP tells of %s the state %r, which nobody explained: ask STP", order.reference, state.code)
         return answer(told, order)
 
-    async def received(self, refund: SpeiRefund) -> Payment | None:
+    async def build_return(self, refund: SpeiRefund) -> Payment | None:
         """What gives back the received payment of that tracking key; ``None`` where STP knows of none lately.
 
         :raises NotAllowed: it was received, and cannot be given back now.

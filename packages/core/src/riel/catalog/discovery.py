@@ -185,7 +185,9 @@ def contributions_of(claim: EntryPointClaim, riel_version: str) -> Contributions
     if len(brought.rails) > 1:
         raise BrokenRail("brings its rail more than once")
     for factor in brought.factors:
-        _refuse_without(factor, "factor", ("name", "sandbox_only", "linked", "open", "ask", "check", "same"))
+        _refuse_without(
+            factor, "factor", ("name", "sandbox_only", "dynamic_linking", "open", "ask", "check", "is_replay")
+        )
     for guard in brought.guards:
         _refuse_without(guard, "guard", ("name", "check"))
     return brought

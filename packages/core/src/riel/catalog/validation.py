@@ -55,7 +55,7 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
         for declared in dataclasses.fields(Capabilities):
             if not isinstance(getattr(rail.capabilities, declared.name), Capability):
                 yield f"declares a capability {declared.name!r} that is none of yes, never(...) and not_yet(...)"
-    for name in ("connect", "guarantees", "sandbox", "by_hand", "hear", "docs_server"):
+    for name in ("connect", "guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
         value = getattr(rail, name)
         may_be_missing = name not in {"connect", "guarantees"}
         given = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
@@ -115,7 +115,7 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
 def _wrong_tool(tool: Tool) -> Iterator[str]:
     does = [one for one in (tool.run, tool.build_payment, tool.build_notice) if one is not None]
     if len(does) != 1:
-        yield "that does not do exactly one of run, pays and tells"
+        yield "that does not do exactly one of run, build_payment and build_notice"
     if not all(callable(one) for one in (*does, *[tool.scope_of] * (tool.scope_of is not None))):
         yield "whose run, pays, tells or scope_of cannot be called"
     if (tool.run is None) != (tool.output is None):

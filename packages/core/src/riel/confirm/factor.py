@@ -41,7 +41,7 @@ class FactorContext:
 
 
 class Factor(Protocol):
-    """A second factor. ``linked`` tells whether its codes are bound to the payment (PSD2 RTS, article 5)."""
+    """A second factor. ``dynamic_linking`` tells whether its codes are bound to the payment (PSD2 RTS, article 5)."""
 
     name: ClassVar[str]
     sandbox_only: ClassVar[bool]

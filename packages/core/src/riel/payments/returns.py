@@ -19,7 +19,7 @@ async def build_return(desk: Context, rail: str, refund: Refund) -> Payment | No
     client = await desk.clients.of(rail)
     try:
         async with asyncio.timeout(desk.timing.answer_within.total_seconds()):
-            found = await step("received", client.received(refund))  # type: ignore[attr-defined]
+            found = await step("received", client.build_return(refund))  # type: ignore[attr-defined]
     except NothingSent:
         raise
     except (NothingLearned, TimeoutError) as failure:

@@ -89,6 +89,6 @@ class Guarantees:
             raise ValueError("absence_after must be None when lookup is 'no': nothing can be found missing")
         if self.send_deadline <= timedelta(0):
             raise ValueError("send_deadline must be longer than nothing")
-        for name in ("dedupe_window", "lookup_lag", "watch", "returns"):
+        for name in ("dedupe_window", "lookup_lag", "late_arrival_window", "return_window"):
             if getattr(self, name) < timedelta(0):
                 raise ValueError(f"{name} must not be negative")

@@ -17,7 +17,7 @@ class Console(OwnCodes):
 
     name: ClassVar[str] = "console"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     @classmethod
     def open(cls, setup: FactorContext) -> "Console":

@@ -19,7 +19,7 @@ class File(OwnCodes):
 
     name: ClassVar[str] = "file"
     sandbox_only: ClassVar[bool] = True
-    linked: ClassVar[bool] = True
+    dynamic_linking: ClassVar[bool] = True
 
     path: Path
 

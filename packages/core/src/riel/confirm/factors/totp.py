@@ -1,6 +1,6 @@
 """Codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds), each time step accepted once.
 
-Such a code knows the time and not the payment, so the factor is not ``linked``.
+Such a code knows the time and not the payment, so the factor is not ``dynamic_linking``.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ class Totp:
 
     name: ClassVar[str] = "totp"
     sandbox_only: ClassVar[bool] = False
-    linked: ClassVar[bool] = False
+    dynamic_linking: ClassVar[bool] = False
 
     principal: str
     enrolment: Enrolment

@@ -80,7 +80,7 @@ class KeepingPromises(TwoHandles):
     async def test_every_letter_is_kept(self, journal: Journal, other: Journal, name: str) -> None:
         payee = Payee(ACCOUNT, name, name)
         record = await born(journal, payee=payee, principal=name, intent=an_intent(name, facts={name: name}))
-        after = await moved(journal, record, S.REJECTED, said=name, code=name, why=name)
+        after = await moved(journal, record, S.REJECTED, provider_message=name, code=name, why=name)
         assert await other.payment(record.id) == after
         assert after.payee == payee
         assert (await other.events(record.id))[-1].body["said"] == name

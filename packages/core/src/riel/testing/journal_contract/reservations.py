@@ -197,7 +197,7 @@ class HoldPromises(TwoHandles):
         assert [await journal.reserved_total(SCOPE, since) for since in (1, 2, 3)] == [1010, 1000, 1000]
 
     async def test_a_limit_of_first_payments_is_lifted_when_one_has_settled(self, journal: Journal) -> None:
-        first = a_hold(50, 50, until_paid=ACCOUNT)
+        first = a_hold(50, 50, lifted_by=ACCOUNT)
         await held(journal, "a", first)
         assert isinstance(await asked_for(journal, a_question("b"), holds=[first]), LimitReached)
         await moved(journal, await born(journal, "c"), S.PENDING)
@@ -210,7 +210,7 @@ class HoldPromises(TwoHandles):
         self, journal: Journal, changes: dict[str, Any]
     ) -> None:
         await settled(journal)
-        first = a_hold(51, 50, until_paid=ACCOUNT)
+        first = a_hold(51, 50, lifted_by=ACCOUNT)
         assert isinstance(await asked_for(journal, a_question("b", **changes), holds=[first]), LimitReached)
         elsewhere = replace(first, lifted_by="072180001234567895")
         assert isinstance(await asked_for(journal, a_question("b"), holds=[elsewhere]), LimitReached)
