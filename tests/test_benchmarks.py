@@ -17,7 +17,7 @@ from benchmarks.stdio import ONE_RAIL, RIEL_SERVER, SDK_SERVER, server_environme
 from benchmarks.workload import confirm_payments, make_payments, record_payments
 from tests.support.postgres import NoPostgres, running
 
-from riel.journal import open_journal
+from riel.journal.open import open_journal
 
 HERE = "tests.test_benchmarks"
 

@@ -6,13 +6,13 @@ Which crash points a story passes is then the same in every run, whatever else t
 from datetime import timedelta
 from functools import partial
 
-from riel import host
-from riel.teller import Pace, Patience
+from riel import app
+from riel.payments import Backoff, Timing
 
 
 def install() -> None:
     """Take effect in this process."""
-    patience = Patience(first=timedelta(milliseconds=50), most=timedelta(seconds=1))
-    host.Pace = partial(  # type: ignore[misc]
-        Pace, look_every=timedelta(milliseconds=100), rounds_every=timedelta(days=1), patience=patience
+    backoff = Backoff(first=timedelta(milliseconds=50), longest=timedelta(seconds=1))
+    app.Timing = partial(  # type: ignore[misc]
+        Timing, poll_interval=timedelta(milliseconds=100), recovery_interval=timedelta(days=1), backoff=backoff
     )

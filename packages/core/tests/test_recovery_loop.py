@@ -192,7 +192,7 @@ async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_pat
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
         world.teller.context = replace(
             world.teller.context,
-            pace=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
+            timing=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
         record = await world.paid(world.call())
@@ -207,7 +207,7 @@ async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(PENDING)) as world:
         world.teller.context = replace(
             world.teller.context,
-            pace=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
+            timing=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
         await world.paid(world.call())

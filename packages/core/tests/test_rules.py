@@ -54,7 +54,7 @@ OUTCOMES: dict[str, SendOutcome] = {
     "pending": answer("pending", amount=50_000, currency="MXN", account="012180001234567895"),
     "settled": answer("settled", amount=50_000),
     "returned": answer("returned"),
-    "says_rejected": answer("rejected", code="NO_FUNDS"),
+    "says_rejected": answer("rejected", provider_code="NO_FUNDS"),
     "refused": Rejected("NO_FUNDS", "fondos insuficientes"),
     "other_code": Rejected("E-999", "intente más tarde"),
     "not_sent": NotSent("refused"),
@@ -155,7 +155,7 @@ def test_a_rejected_payment_stays_watched_where_that_can_be_done(rules: Guarante
 
 
 def test_a_rejection_that_is_looked_up_counts_once_no_send_can_be_under_way() -> None:
-    says = answer("rejected", code="NO_FUNDS")
+    says = answer("rejected", provider_code="NO_FUNDS")
     for at, state in (
         (SENT_TWICE.sent_at + DEADLINE + ABSENCE - MS, S.UNKNOWN),
         (SENT_TWICE.sent_at + DEADLINE + ABSENCE, S.REJECTED),

@@ -9,7 +9,7 @@ import pytest
 from rail_fintoc.api.table import STATUSES, TABLE, TYPES
 from rail_fintoc.fields.reasons import CHILE, MEXICO
 from rail_fintoc.fields.statuses import GIVING_BACK, OUTBOUND
-from rail_fintoc.telling import CANCELS, REFUNDS, VERIFICATIONS
+from rail_fintoc.mapping import CANCELS, REFUNDS, VERIFICATIONS
 from riel import Status
 
 PAGE = (Path(__file__).parents[1] / "MAPPING.md").read_text("utf-8")

@@ -25,9 +25,9 @@ class Timing:
     """Every duration and count that the life of a payment depends on.
 
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
-    call again. ``duplicate_window``: how long an identical payment is called the second one. ``decline_ttl``: how long a
-    refusal by the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
-    ``recovery_interval``: the pause between two runs of recovery, ``poll_interval`` where it is ``None``.
+    call again. ``duplicate_window``: how long an identical payment is called the second one. ``decline_ttl``: how long
+    a "no" of the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
+    ``recovery_interval``: the pause between two runs of recovery; ``None`` is ``poll_interval``.
     """
 
     answer_within: timedelta = timedelta(seconds=4)
