@@ -13,7 +13,7 @@ import httpx
 from mcp import Client
 
 from riel.catalog import activate, discover
-from riel.config import Settings, resolving
+from riel.config import Settings, settings_resolver
 from riel.confirm import FactorContext, choose_factor
 from riel.guards import Guard
 from riel.journal.open import open_journal
@@ -78,7 +78,7 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
     async with AsyncExitStack() as stack:
         found = discover(only=["mock"])
         banks: Banks = await stack.enter_async_context(run_banks(found, settings))
-        catalog = activate(found, resolving(settings, banks))
+        catalog = activate(found, settings_resolver(settings, banks))
         rails = {offered.rail.name: offered for offered in catalog.rails}
         setup = FactorContext(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
         teller = PaymentEngine(

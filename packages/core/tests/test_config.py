@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import AfterValidator, SecretStr
 
-from riel.config import Settings, is_loopback, mode_of, rail_settings, read_settings, resolving
+from riel.config import Settings, is_loopback, mode_of, read_rail_settings, read_settings, settings_resolver
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import RailSettings
 
@@ -174,7 +174,7 @@ KNOWN = {"base_url": "https://bank.example", "api_key": "test_1"}
 
 
 def zap_settings(supplies: dict[str, str] | None = None) -> ToySettings:
-    found = rail_settings(ZAP, read_settings(), supplies or {})
+    found = read_rail_settings(ZAP, read_settings(), supplies or {})
     assert isinstance(found, ToySettings)
     return found
 
@@ -228,13 +228,13 @@ class Indiscreet(RailSettings):
 def test_a_rails_own_validator_cannot_make_us_repeat_a_secret(env: Env) -> None:
     env(RIEL_ZAP_KEY="hunter2hunter2", RIEL_ZAP_BASE_URL="https://bank.example")
     with pytest.raises(Misconfigured, match=r"^RIEL_ZAP_KEY is wrong: \[hidden\] is no key$"):
-        rail_settings(toy("zap", settings=Indiscreet), read_settings(), {})
+        read_rail_settings(toy("zap", settings=Indiscreet), read_settings(), {})
 
 
 def test_a_setting_that_should_be_json_and_is_not_is_named(env: Env) -> None:
     env(RIEL_ZAP_LIMITS="{hunter2")
     with pytest.raises(Misconfigured, match=r"^RIEL_ZAP_LIMITS is wrong: it must be JSON$"):
-        rail_settings(toy("zap", settings=Indiscreet), read_settings(), {})
+        read_rail_settings(toy("zap", settings=Indiscreet), read_settings(), {})
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_rail_cannot_pass_for_pretend_or_for_nothing(said: str | None) -> None
 
 def test_a_bank_that_runs_elsewhere_on_this_machine_still_supplies_its_keys(env: Env) -> None:
     env(RIEL_ZAP_BASE_URL="http://127.0.0.1:9")
-    found, mode = resolving(read_settings())(ZAP)
+    found, mode = settings_resolver(read_settings())(ZAP)
     assert isinstance(found, ToySettings)
     assert (found.api_key, mode) == (SecretStr("pretend_key"), "sandbox")
 
@@ -310,11 +310,11 @@ def test_a_bank_that_runs_elsewhere_on_this_machine_still_supplies_its_keys(env:
 def test_nobody_supplies_keys_for_a_real_bank(env: Env) -> None:
     env(RIEL_ZAP_BASE_URL="https://bank.example")
     with pytest.raises(Misconfigured, match="RIEL_ZAP_API_KEY is missing"):
-        resolving(read_settings())(ZAP)
+        settings_resolver(read_settings())(ZAP)
 
 
 def test_settings_do_not_show_secrets_when_printed(folder: Path) -> None:
     (folder / "riel.toml").write_text('[rail.zap]\napi_key = "hunter2"\n')
     settings = read_settings()
     assert "hunter2" not in repr(settings)
-    assert "hunter2" not in repr(rail_settings(ZAP, settings, {"base_url": "https://bank.example"}))
+    assert "hunter2" not in repr(read_rail_settings(ZAP, settings, {"base_url": "https://bank.example"}))

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from riel.catalog import DeclaredRail, Discovery, activate
-from riel.config import Settings, resolving
+from riel.config import Settings, settings_resolver
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Rail, Sandbox
 from riel.sandbox import bank_of, run_banks, serve_http, wrap
@@ -318,7 +318,7 @@ def installed(*rails: Rail) -> Discovery:
 async def test_under_sandbox_every_rail_pays_its_own_bank() -> None:
     found, settings = installed(toy("pix"), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
-        catalog = activate(found, resolving(settings, banks))
+        catalog = activate(found, settings_resolver(settings, banks))
         assert [(offered.rail.name, offered.mode) for offered in catalog.rails] == [
             ("pix", "sandbox"),
             ("zap", "sandbox"),
@@ -337,7 +337,7 @@ async def test_under_sandbox_a_bank_that_runs_already_is_used(monkeypatch: pytes
     found, settings = installed(toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
         assert banks.urls == {}
-        (zap,) = activate(found, resolving(settings, banks)).rails
+        (zap,) = activate(found, settings_resolver(settings, banks)).rails
         assert (zap.settings.base_url, zap.mode) == ("http://127.0.0.1:9", "sandbox")
 
 
@@ -347,7 +347,7 @@ async def test_under_sandbox_a_rail_that_cannot_pretend_is_a_problem() -> None:
 
     found, settings = installed(toy("bad", sandbox=broken), toy("not", sandbox=None), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
-        catalog = activate(found, resolving(settings, banks))
+        catalog = activate(found, settings_resolver(settings, banks))
     assert [offered.rail.name for offered in catalog.rails] == ["zap"]
     assert [problem.sentence for problem in catalog.problems] == [
         "'bad' of rail-x 1 cannot make its pretend bank: a bank of straw",
@@ -377,7 +377,7 @@ async def test_why_a_bank_cannot_be_made_is_said_without_its_settings() -> None:
 def test_serving_without_sandbox_imports_no_bank_and_no_web_server() -> None:
     code = (
         "import sys, riel.catalog, riel.config\n"
-        "riel.catalog.offer(riel.catalog.discover([]), riel.config.resolving(riel.config.Settings()))\n"
+        "riel.catalog.offer(riel.catalog.discover([]), riel.config.settings_resolver(riel.config.Settings()))\n"
         "heavy = ('riel.sandbox', 'uvicorn', 'starlette', 'httpx', 'mcp')\n"
         "print([name for name in sys.modules if name.startswith(heavy)])"
     )

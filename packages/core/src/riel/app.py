@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from riel.catalog import Catalog, Discovery, activate, discover
-from riel.config import Banks, Listen, Settings, passwords_in, resolving
+from riel.config import Banks, Listen, Settings, passwords_in, settings_resolver
 from riel.confirm import Factor, FactorContext, choose_factor
 from riel.errors import Misconfigured
 from riel.guards import Guard
@@ -110,7 +110,7 @@ def activate_rails(found: Discovery, settings: Settings, banks: Banks | None) ->
 
     :raises Misconfigured: none of them can be offered.
     """
-    catalog = activate(found, resolving(settings, banks))
+    catalog = activate(found, settings_resolver(settings, banks))
     for problem in catalog.problems:
         log.error("%s. %s", problem.sentence, problem.remedy)
     if not catalog.rails:

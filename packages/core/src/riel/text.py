@@ -1,7 +1,9 @@
 """Text from outside is data: refused when it is ours to refuse, cleaned and bounded when it comes from a bank."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -67,3 +69,9 @@ def replace_number(text: str, number: str, shown: str) -> str:
     if len(characters) <= 6 or len(text) < len(characters):
         return text
     return re.sub(r"[\W_]*".join(map(re.escape, characters)), lambda _: shown, text, flags=re.IGNORECASE)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean <the nearest>?``, or nothing where none of ``known`` is near ``name``."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

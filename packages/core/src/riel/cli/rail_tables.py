@@ -8,7 +8,7 @@ import typer
 
 from riel.catalog import GROUP, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.config import known_settings, likely_secrets, read_settings
+from riel.config import configured_settings, likely_secrets, read_settings
 from riel.errors import Misconfigured
 from riel.rail import CliTable, Rail
 from riel.redaction import Redactor, configure_log
@@ -43,7 +43,7 @@ def tables_of(name: str) -> typer.Typer | None:
 
 def _showing(rail: Rail, name: str) -> Callable[..., None]:
     def show(as_json: AsJson = False) -> None:
-        told = _made(rail, name, known_settings(rail, read_settings()))
+        told = _made(rail, name, configured_settings(rail, read_settings()))
         if as_json:
             print_json([dict(zip(told.columns, row, strict=True)) for row in told.rows])
         else:

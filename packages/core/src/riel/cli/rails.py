@@ -7,7 +7,7 @@ import typer
 
 from riel.catalog import Catalog, DeclaredRail, Discovery, RailProblem, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.config import likely_secrets, read_settings, resolving
+from riel.config import likely_secrets, read_settings, settings_resolver
 from riel.rail import Mode, Rail
 from riel.rail.guarantees import Capability
 from riel.redaction import Redactor, configure_log
@@ -27,7 +27,7 @@ def rails(as_json: AsJson = False) -> None:
     settings = read_settings()
     configure_log(Redactor(likely_secrets(settings)), settings.log)
     found = discover(only=settings.rails)
-    catalog = activate(found, resolving(settings), insist=False)
+    catalog = activate(found, settings_resolver(settings), insist=False)
     if as_json:
         print_json(_listing(found, catalog))
     else:

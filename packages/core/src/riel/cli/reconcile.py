@@ -9,7 +9,7 @@ from riel.catalog import ActiveRail, activate, discover
 from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import payment_of, stamp, with_journal
 from riel.clock import utc_now
-from riel.config import Settings, likely_secrets, read_settings, resolving
+from riel.config import Settings, likely_secrets, read_settings, settings_resolver
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
 from riel.journal import Journal, PaymentRecord, State
 from riel.money import EXPONENTS, Money, mask_account
@@ -90,7 +90,7 @@ def _offered(settings: Settings, rail: str) -> ActiveRail:
     """
     if settings.rails is not None and rail not in settings.rails:
         raise Misconfigured(f"RIEL_RAILS does not name {clean_text(rail, most=40)!r}")
-    catalog = activate(discover(only=[rail]), resolving(settings))
+    catalog = activate(discover(only=[rail]), settings_resolver(settings))
     for offered in catalog.rails:
         able = offered.rail.capabilities.statement
         if not able.available:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from riel.catalog import discover
-from riel.config import known_settings, likely_secrets, read_settings
+from riel.config import configured_settings, likely_secrets, read_settings
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Sandbox
 from riel.redaction import Redactor, configure_log
@@ -37,7 +37,7 @@ def sandbox(
     for declared in found.rails:
         asked = _settings(context.args)
         try:
-            bank = bank_of(declared.rail, {**known_settings(declared.rail, settings), **asked})
+            bank = bank_of(declared.rail, {**configured_settings(declared.rail, settings), **asked})
         except BrokenRail as failure:
             raise Misconfigured(f"{rail!r} {failure}") from failure
         told = {**asked, **{name: value for name, value in bank.settings.items() if value in asked.values()}}

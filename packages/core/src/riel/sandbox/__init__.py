@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from riel.catalog import Discovery
 from riel.catalog.discovery import stdout_to_stderr
-from riel.config import Settings, known_settings, pretend_keys, what_is_wrong
+from riel.config import Settings, configured_settings, describe_errors, sandbox_settings
 from riel.errors import BrokenRail
 from riel.http_server import serve_http
 from riel.rail import Rail, Sandbox
@@ -39,7 +39,7 @@ class Banks:
         supplied = self.supplies.get(rail.name)
         if isinstance(supplied, BrokenRail):
             raise supplied
-        return pretend_keys(rail, self.settings) if supplied is None else supplied
+        return sandbox_settings(rail, self.settings) if supplied is None else supplied
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +48,7 @@ async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks
     banks = Banks(settings)
     async with contextlib.AsyncExitStack() as stack:
         for rail in (declared.rail for declared in found.rails):
-            known = known_settings(rail, settings)
+            known = configured_settings(rail, settings)
             if rail.sandbox is None or "base_url" in known:
                 continue
             try:
@@ -73,5 +73,5 @@ def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
         with stdout_to_stderr():
             return rail.sandbox(told)
     except (Exception, SystemExit) as failure:
-        why = what_is_wrong(failure, str) if isinstance(failure, ValidationError) else clean_text(str(failure))
+        why = describe_errors(failure, str) if isinstance(failure, ValidationError) else clean_text(str(failure))
         raise BrokenRail(f"cannot make its pretend bank: {Redactor(told.values()).text(why)}") from failure

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from riel.config import is_loopback, what_is_wrong
+from riel.config import describe_errors, is_loopback
 from riel.http_server import HANG_UP, App, Message, Receive, Send, answer_with, body_of
 from riel.rail import Sandbox, WireModel
 
@@ -126,7 +126,7 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
             try:
                 fault = Fault.model_validate_json(await body_of(receive, LONGEST_BODY))
             except ValidationError as failure:
-                return await _refuse(send, 422, what_is_wrong(failure, lambda name: name or "the fault"))
+                return await _refuse(send, 422, describe_errors(failure, lambda name: name or "the fault"))
             waiting.append(fault)
             await answer_with(send, 200, fault.model_dump_json(exclude_none=True).encode())
         case "DELETE", "/_sandbox/faults":

@@ -1,6 +1,5 @@
 """What ``[limits]`` says, read strictly: whatever is unknown, misspelt or of the wrong kind is one sentence."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from riel.guards.limits.windows import Hours
 from riel.money import EXPONENTS, MOST
-from riel.text import SingleLine
+from riel.text import SingleLine, did_you_mean
 
 
 def _zone(name: object) -> ZoneInfo:
@@ -125,8 +124,7 @@ def _sentence(error: ErrorDetails) -> str:
     name = " ".join(place[in_table:])
     match error["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(name, LimitsSettings.model_fields, n=1)
-            return f"[{heading}] has an unknown key {name!r}{f'; did you mean {near[0]}?' if near else ''}"
+            return f"[{heading}] has an unknown key {name!r}{did_you_mean(name, LimitsSettings.model_fields)}"
         case "model_type" | "model_attributes_type" | "dict_type":
             said = "must be a table"
         case "too_short":

@@ -1,0 +1,26 @@
+"""Settings come from the environment and from ``riel.toml``, the environment first; a wrong one is one sentence."""
+
+from riel.config.addresses import is_loopback
+from riel.config.modes import Banks, mode_of, sandbox_settings, settings_resolver
+from riel.config.rails import configured_settings, read_rail_settings
+from riel.config.settings import PREFIX, Listen, Settings
+from riel.config.sources import FILE, VARIABLES, describe_errors, likely_secrets, passwords_in, read_settings
+
+__all__ = [
+    "FILE",
+    "PREFIX",
+    "VARIABLES",
+    "Banks",
+    "Listen",
+    "Settings",
+    "configured_settings",
+    "describe_errors",
+    "is_loopback",
+    "likely_secrets",
+    "mode_of",
+    "passwords_in",
+    "read_rail_settings",
+    "read_settings",
+    "sandbox_settings",
+    "settings_resolver",
+]

@@ -1,0 +1,159 @@
+"""The server's own settings: their names, their types and what each may be."""
+
+import contextlib
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from riel.config.addresses import is_loopback
+from riel.text import SingleLine, did_you_mean
+
+PREFIX = "RIEL_"
+
+SHORTEST_KEY = 16
+
+MOST_PORT = 65535
+
+
+def _names(value: Any) -> Any:
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _database(value: str) -> str:
+    """The journal's database as a URL; a plain path means SQLite there."""
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        return f"sqlite:///{Path(value).expanduser()}"
+    if scheme in {"postgresql", "postgres"}:
+        return _server(value)
+    if scheme != "sqlite" or not rest.startswith("/") or rest in {"/", "/:memory:"} or set("?#") & set(rest):
+        raise ValueError("write sqlite:////absolute/path.db, postgresql://user@host/database, or the path of a file")
+    return f"sqlite:///{Path(rest[1:]).expanduser()}"
+
+
+def _server(url: str) -> str:
+    """A PostgreSQL database: on a host, or at a socket (``postgresql:///database?host=/folder``)."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it checks it
+        where = parts.hostname or parse_qs(parts.query, strict_parsing=bool(parts.query)).get("host")
+    except ValueError as failure:
+        raise ValueError("it is not a URL") from failure
+    if not where or not re.fullmatch(r"/[^/\s]+", parts.path) or parts.fragment or re.search(r"\s", url):
+        raise ValueError("write postgresql://user@host/database, or postgresql:///database?host=/folder/of/the/socket")
+    return url
+
+
+def _usual_database() -> str:
+    import platformdirs  # 15 ms, for nothing where RIEL_JOURNAL is set
+
+    return f"sqlite:///{platformdirs.user_data_path('riel') / 'journal.db'}"
+
+
+def _notices_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """Where notices go. A secret too: the addresses of many receivers are enough to write to them."""
+    url = value.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # reading it checks it
+    except ValueError as failure:
+        raise ValueError("it is not a URL") from failure
+    if re.search(r"[\s\\@]", parts.netloc) or not parts.hostname or parts.fragment or not url.isascii():
+        raise ValueError("write https://host/path, without a user, a password or a fragment")
+    if parts.scheme != "https" and not is_loopback(url):
+        raise ValueError("it must begin with https://, unless it is on this machine")
+    if "notices_key" in info.data and info.data["notices_key"] is None:
+        raise ValueError("it needs RIEL_NOTICES_KEY, by which the receiver knows who writes")
+    return value
+
+
+def _limits(table: dict[str, Any]) -> dict[str, Any]:
+    """``table``, where it can be read and every rail in it is installed: a misspelt one would go without its limits."""
+    if table:
+        from importlib.metadata import entry_points
+
+        from riel.guards.limits import read_limits  # zoneinfo, for nothing where there are no limits
+
+        installed = entry_points(group="riel").names
+        for name in sorted(set(read_limits(table).rail) - installed):
+            raise ValueError(f"[limits.rail.{name}] names no rail that is installed{did_you_mean(name, installed)}")
+    return table
+
+
+class Listen(NamedTuple):
+    """An address of this machine and a port."""
+
+    host: str
+    port: int
+
+
+def _listen(value: Any) -> Any:
+    """``host:port``, the host as an IP address: a name could come to mean another interface."""
+    if value is None or isinstance(value, Listen):
+        return value
+    match = re.fullmatch(r"([0-9.]+|\[[^\[\]]+\]):([0-9]{1,5})", value) if isinstance(value, str) else None
+    with contextlib.suppress(ValueError):
+        if match is not None and int(match[2]) <= MOST_PORT:
+            host = match[1].strip("[]")
+            ipaddress.ip_address(host)
+            return Listen(host, int(match[2]))
+    raise ValueError("write an address and a port, such as 127.0.0.1:8430 or [::1]:8430")
+
+
+Names = Annotated[tuple[Annotated[SingleLine, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class Settings(BaseSettings):
+    """The server's own settings. Read them with :func:`read_settings`, which refuses what is misspelt."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    journal: Annotated[str, AfterValidator(_database)] = Field(default_factory=_usual_database, repr=False)
+    home: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    factor: Annotated[SingleLine, Field(min_length=1)] | None = None
+    factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    rails: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
+    scopes: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
+    answer_within: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
+    principal: Annotated[SingleLine, Field(min_length=1, max_length=200)] = "local"
+    language: Literal["en", "es"] = "en"
+    live: bool = False
+    notices_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
+    notices_url: Annotated[SecretStr, AfterValidator(_notices_url)] | None = None
+    webhooks: Annotated[Listen | None, NoDecode, BeforeValidator(_listen)] = None
+    log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "warning"
+    rail: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    """What ``riel.toml`` says under ``[rail.<name>]``, unread: each rail reads its own."""
+    limits: Annotated[dict[str, Any], AfterValidator(_limits)] = Field(default_factory=dict, repr=False)
+    """What it says under ``[limits]``, for :func:`riel.guards.limits.read_limits`. It comes from that file alone."""
+
+    @property
+    def journal_file(self) -> Path | None:
+        """The file of the journal, if it is one."""
+        return Path(self.journal.removeprefix("sqlite:///")) if self.journal.startswith("sqlite://") else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the server's key and the secrets of factors are kept: ``RIEL_HOME``, or beside the journal's file."""
+        if self.home is not None:
+            return self.home.resolve()
+        if self.journal_file is not None:
+            return self.journal_file.resolve().parent
+        import platformdirs
+
+        return platformdirs.user_data_path("riel")
+
+    def in_sandbox(self) -> Self:
+        """The same for ``--sandbox``: pretend payments get a journal of their own, unless one was named."""
+        if "journal" in self.model_fields_set or self.journal_file is None:
+            return self
+        return self.model_copy(update={"journal": f"sqlite:///{self.journal_file.with_name('sandbox.db')}"})
