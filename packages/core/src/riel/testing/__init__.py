@@ -1,5 +1,5 @@
-"""The promises as tests: what a store (and, later, a rail) must pass, for whoever writes one. It needs pytest."""
+"""For tests of rails and stores: a harness for a rail, and the contract of a journal as tests. It needs pytest."""
 
 import pytest
 
-pytest.register_assert_rewrite("riel.testing.journal_contract")
+pytest.register_assert_rewrite("riel.testing.harness", "riel.testing.journal_contract")
