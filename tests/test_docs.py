@@ -293,6 +293,17 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
 
 
+@pytest.mark.parametrize("page", LINKING, ids=page_id)
+def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
+    """Names in backticks: a path from the root, and ``test_...``, where a ``*`` stands for the rest of it."""
+    text = BLOCK.sub("", page.read_text("utf-8"))
+    paths = set(re.findall(r"`((?:packages|tests|typing_tests|benchmarks|checks|docs)/[\w./-]+\.(?:py|md))`", text))
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    named = {name.removesuffix("*") for name in re.findall(r"`(test_\w+\*?)`", text)}
+    tests = [path.read_text("utf-8") for path in ROOT.glob("**/tests/**/test_*.py")] if named else []
+    assert sorted(name for name in named if not any(f"def {name}" in test for test in tests)) == []
+
+
 def test_every_page_is_in_an_index() -> None:
     """A reader who starts at docs/README.md finds each page of docs/ by following links."""
     reached, waiting = set[Path](), [ROOT / "docs/README.md"]
@@ -303,6 +314,40 @@ def test_every_page_is_in_an_index() -> None:
         targets = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
         waiting += sorted(targets - reached - set(waiting))
     assert sorted(set((ROOT / "docs").rglob("*.md")) - reached) == []
+
+
+SOURCES = sorted(path for path in ROOT.glob("packages/*/src/**/*") if path.suffix in {".py", ".sql"})
+
+
+def code_names() -> list[str]:
+    """The names that the glossary sends a reader to, from its third column."""
+    rows = re.findall(
+        r"^\| [^|]+ \| [^|]+ \| ([^|]*) \| [^|]*\|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE
+    )
+    return sorted({name for cell in rows for name in re.findall(r"`([^`<]+)`", cell)})
+
+
+@pytest.mark.parametrize("name", code_names())
+def test_a_name_in_the_glossary_is_in_the_code(name: str) -> None:
+    if name.endswith((".py", "/")):
+        assert [path for path in SOURCES if f"/{name}" in f"{path}"] != []
+    elif name.startswith("riel "):
+        assert name.split()[1] in COMMANDS
+    else:
+        word = re.compile(rf"\b{re.escape(name.removesuffix('()').rpartition('.')[2])}\b")
+        assert any(word.search(path.read_text("utf-8")) for path in SOURCES)
+
+
+def test_every_place_in_the_code_map_exists() -> None:
+    page = ROOT / "docs/code-map.md"
+    paths = set(re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.toml))`", page.read_text("utf-8")))
+    core, rail = ROOT / "packages/core/src/riel", ROOT / "packages/rail-spei/src/rail_spei"
+    places = (ROOT, core, rail, rail.parents[1])
+    assert sorted(path for path in paths if not any((place / path).exists() for place in places)) == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 200
 
 
 def test_a_changelog_fragment_names_its_package() -> None:
