@@ -21,7 +21,7 @@ def test_a_rail_may_declare_every_door_or_none() -> None:
     assert validate(toy()) == []
     doors = {
         "manual_refund": lambda order: {},
-        "hear": lambda settings, headers, body: None,
+        "parse_webhook": lambda settings, headers, body: None,
         "tables": {"banks": lambda known: TABLE, "b2_c": lambda known: TABLE},
         "capabilities": Capabilities(refund=never("Final."), partial_refund=never("Whole."), returns=yes),
     }
@@ -33,8 +33,8 @@ def test_a_rail_may_declare_every_door_or_none() -> None:
     [
         ({"manual_refund": "ask the payee"}, "declares a manual_refund that cannot be called"),
         ({"manual_refund": GUARANTEES}, "declares a manual_refund that cannot be called"),
-        ({"hear": {"reference": 1}}, "declares a hear that cannot be called"),
-        ({"hear": GUARANTEES}, "declares a hear that cannot be called"),
+        ({"parse_webhook": {"reference": 1}}, "declares a parse_webhook that cannot be called"),
+        ({"parse_webhook": GUARANTEES}, "declares a parse_webhook that cannot be called"),
         ({"connect": None}, "declares a connect that cannot be called"),
         ({"connect": GUARANTEES}, "declares a connect that cannot be called"),
         ({"guarantees": None}, "declares a guarantees that cannot be called"),
@@ -46,7 +46,7 @@ def test_a_rail_may_declare_every_door_or_none() -> None:
         ({"tables": {1: print}}, "declares a table 1: name it in lower case"),
         (
             {"capabilities": Capabilities(refund=yes, partial_refund=yes, returns=True)},  # type: ignore[arg-type]
-            "declares a capability 'give_back' that is none of yes",
+            "declares a capability 'returns' that is none of yes",
         ),
         ({"manual_refund": lambda order: {}}, "declares manual_refund, though it can refund"),
     ],

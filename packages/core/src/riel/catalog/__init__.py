@@ -1,9 +1,9 @@
-"""Installed packages become rails, and what is wrong with the others is said plainly.
+"""Turn installed packages into rails, and say plainly what is wrong with the others.
 
-Two steps. :func:`discover` imports each entry point of the group ``riel`` on its own and checks what it declares; no
-setting is needed for that. :func:`offer` resolves each rail's settings and mode. Whatever a package does wrong is a
-:class:`Trouble` of its own and stops no other; only one that the allow-list names stops the start. (So a guard that
-must not be missing belongs on the allow-list.)
+There are two steps. :func:`discover` imports each entry point of the group ``riel`` on its own and checks what it
+declares; it needs no setting. :func:`activate` resolves each rail's settings and mode. A package's fault is a
+:class:`RailProblem` of its own and stops no other package; only a package that the allow-list names stops the start.
+A guard that must not be missing therefore belongs on the allow-list.
 """
 
 from collections import defaultdict
@@ -40,7 +40,7 @@ class DeclaredRail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveRail(DeclaredRail):
-    """A rail that can be used: its settings, where its money is, and what it promises with these settings."""
+    """A rail that can be used: its settings, its mode, and its guarantees with these settings."""
 
     settings: RailSettings = field(repr=False)
     mode: Mode
@@ -48,24 +48,24 @@ class ActiveRail(DeclaredRail):
 
     @property
     def payer(self) -> str:
-        """Whose money leaves."""
+        """The account whose money leaves, by a name that stays when a key is rotated."""
         return self.settings.payer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What the installed packages declare, sorted by name. ``named`` is the allow-list, where there is one."""
+    """Everything that the installed packages declare, sorted by name. ``allow_list`` is empty where there is none."""
 
     rails: tuple[DeclaredRail, ...]
     factors: "tuple[type[Factor], ...]"
     guards: "tuple[Guard, ...]"
     problems: tuple[RailProblem, ...]
-    named: frozenset[str]
+    allow_list: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """What is offered, and what is not, sorted by name."""
+    """The rails, factors and guards that can be used, and the problems of the others, sorted by name."""
 
     rails: tuple[ActiveRail, ...]
     factors: "tuple[type[Factor], ...]"
@@ -79,7 +79,7 @@ def discover(
     only: Collection[str] | None = None,
     riel_version: str = __version__,
 ) -> Discovery:
-    """What the installed packages declare.
+    """Import every entry point on its own, and collect what the packages declare.
 
     :param installed: entry points of the group ``riel``; those of the environment, unless given.
     :param only: the allow-list of entry points; what is not on it is never imported.
@@ -96,35 +96,37 @@ def discover(
         try:
             claim = _only_claim(sorted(claims[name], key=str))
             with contained(claim):
-                brought = contributions_of(claim, riel_version)
+                contributions = contributions_of(claim, riel_version)
         except RefusedClaim as refused:
-            problems.append(refused.trouble)
+            problems.append(refused.problem)
             continue
         rails += [
             DeclaredRail(rail=rail, distribution=claim.distribution, version=claim.version, entry_point=name)
-            for rail in brought.rails
+            for rail in contributions.rails
         ]
-        factors += [(claim, factor) for factor in brought.factors]
-        guards += brought.guards
+        factors += [(claim, factor) for factor in contributions.factors]
+        guards += contributions.guards
     return Discovery(
         rails=tuple(rails),
-        factors=tuple(_unrivalled(factors, problems)),
+        factors=tuple(_unique_factors(factors, problems)),
         guards=tuple(sorted(guards, key=lambda guard: guard.name)),
         problems=tuple(sorted(problems)),
-        named=frozenset(only or ()),
+        allow_list=frozenset(only or ()),
     )
 
 
-def activate(found: Discovery, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *, insist: bool = True) -> Catalog:
-    """What can be used, each rail with its settings.
+def activate(
+    discovery: Discovery, resolve: Callable[[Rail], tuple[RailSettings, Mode]], *, insist: bool = True
+) -> Catalog:
+    """Give each rail its settings, its mode and its guarantees.
 
-    :param resolve: a rail's settings and mode, as ``config.resolving`` finds them.
-    :param insist: whether a problem of something on the allow-list stops the start.
-    :raises Misconfigured: one sentence a line, for each of those.
+    :param resolve: gives a rail's settings and mode; ``config.settings_resolver`` makes one.
+    :param insist: whether a problem of a package on the allow-list stops the start.
+    :raises Misconfigured: one line for each such problem.
     """
     rails: list[ActiveRail] = []
-    problems = list(found.problems)
-    for declared in found.rails:
+    problems = list(discovery.problems)
+    for declared in discovery.rails:
         rail, distribution, version = declared.rail, declared.distribution, declared.version
         try:
             with contained(EntryPointClaim(declared.entry_point, distribution, version)):
@@ -144,47 +146,49 @@ def activate(found: Discovery, resolve: Callable[[Rail], tuple[RailSettings, Mod
                     )
                 )
         except RefusedClaim as refused:
-            problems.append(refused.trouble)
+            problems.append(refused.problem)
     problems.sort()
-    stopping = [f"{trouble.sentence}. {trouble.remedy}" for trouble in problems if trouble.entry_point in found.named]
-    if insist and stopping:
-        raise Misconfigured("\n".join(stopping))
-    return Catalog(rails=tuple(rails), factors=found.factors, guards=found.guards, problems=tuple(problems))
+    blocking = [
+        f"{problem.sentence}. {problem.remedy}" for problem in problems if problem.entry_point in discovery.allow_list
+    ]
+    if insist and blocking:
+        raise Misconfigured("\n".join(blocking))
+    return Catalog(rails=tuple(rails), factors=discovery.factors, guards=discovery.guards, problems=tuple(problems))
 
 
 def _not_installed(name: str) -> RailProblem:
     remedy = f"Install what brings it (rail-{name}, perhaps), or do not name it."
-    return RefusedClaim(EntryPointClaim(name), f"{name!r} is not installed", remedy).trouble
+    return RefusedClaim(EntryPointClaim(name), f"{name!r} is not installed", remedy).problem
 
 
 def _only_claim(claims: list[EntryPointClaim]) -> EntryPointClaim:
-    """The one claim to a name: where two distributions claim it, neither is imported."""
+    """The only claim to a name. If two distributions claim it, neither is imported."""
     claim, *rivals = claims
     if not rivals:
         return claim
     together = EntryPointClaim(
         claim.name, ", ".join(c.distribution for c in claims), ", ".join(c.version for c in claims)
     )
-    raise RefusedClaim(together, f"{claim.name!r} is offered by {_and(claims)}, so by nobody", _uninstall_one(claims))
+    raise RefusedClaim(together, f"{claim.name!r} is offered by {_join(claims)}, so by nobody", _uninstall_one(claims))
 
 
-def _unrivalled(
+def _unique_factors(
     factors: "list[tuple[EntryPointClaim, type[Factor]]]", problems: list[RailProblem]
 ) -> "Iterator[type[Factor]]":
-    """The factors whose name only one of them has; the others become problems."""
-    named: dict[str, list[tuple[EntryPointClaim, type[Factor]]]] = defaultdict(list)
+    """The factors whose name is theirs alone; the others become problems."""
+    by_name: dict[str, list[tuple[EntryPointClaim, type[Factor]]]] = defaultdict(list)
     for claim, factor in factors:
-        named[factor.name].append((claim, factor))
-    for name in sorted(named):
-        claims = [claim for claim, _ in named[name]]
+        by_name[factor.name].append((claim, factor))
+    for name in sorted(by_name):
+        claims = [claim for claim, _ in by_name[name]]
         if len(claims) == 1:
-            yield named[name][0][1]
+            yield by_name[name][0][1]
             continue
-        sentence = f"the factor {name!r} is offered by {_and(claims)}, so by nobody"
-        problems += [RefusedClaim(claim, sentence, _uninstall_one(claims)).trouble for claim in claims]
+        sentence = f"the factor {name!r} is offered by {_join(claims)}, so by nobody"
+        problems += [RefusedClaim(claim, sentence, _uninstall_one(claims)).problem for claim in claims]
 
 
-def _and(claims: list[EntryPointClaim]) -> str:
+def _join(claims: list[EntryPointClaim]) -> str:
     return " and ".join(map(str, claims))
 
 

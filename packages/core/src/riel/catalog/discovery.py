@@ -1,4 +1,4 @@
-"""One entry point at a time: imported alone, asked alone, and whatever it does wrong stays its own."""
+"""Load one entry point at a time, so that the fault of one package stays its own."""
 
 import contextlib
 import difflib
@@ -18,7 +18,7 @@ import pluggy
 
 from riel import hookspecs
 from riel.catalog.validation import validate
-from riel.catalog.versions import unmet
+from riel.catalog.versions import unmet_bounds
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Rail
 from riel.text import clean_text
@@ -32,7 +32,7 @@ RESERVED = frozenset({"answer", "factor", "notices"})
 """Names whose ``RIEL_<NAME>_*`` are settings of our own."""
 
 HOOKS = ("riel_rails", "riel_factors", "riel_guards")
-SEVERAL = 100
+MAX_RESULTS = 100
 """The most that one hook may yield: a generator that never ends must not hold up the start."""
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class RailProblem:
-    """Why something that is installed is not offered: one sentence, and what to do."""
+    """Why an installed package is not used: one sentence, and what to do."""
 
     entry_point: str
     distribution: str
@@ -64,11 +64,11 @@ class EntryPointClaim:
 
 
 class RefusedClaim(Exception):
-    """What a claim asks for cannot be offered."""
+    """The claim of a distribution is refused; ``problem`` says why."""
 
     def __init__(self, claim: EntryPointClaim, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
-        self.trouble = RailProblem(
+        self.problem = RailProblem(
             entry_point=claim.name,
             distribution=claim.distribution,
             version=claim.version,
@@ -79,7 +79,7 @@ class RefusedClaim(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """What one entry point brings. From here on everything has a type."""
+    """The rails, factors and guards of one entry point, checked."""
 
     rails: "list[Rail]"
     factors: "list[type[Factor]]"
@@ -87,7 +87,7 @@ class Contributions:
 
 
 def claim_of(entry_point: EntryPoint) -> EntryPointClaim:
-    """Who claims this entry point, read from the metadata of its distribution; nothing of it is imported."""
+    """The claim to an entry point, read from the metadata of its distribution without importing anything of it."""
     if entry_point.dist is None:
         return EntryPointClaim(entry_point.name, load=entry_point.load)
     try:
@@ -106,7 +106,7 @@ def _unreadable() -> object:
 
 @contextlib.contextmanager
 def contained(claim: EntryPointClaim) -> Iterator[None]:
-    """A package's own code runs inside: what it prints goes to stderr, and whatever it raises is its own trouble."""
+    """Run a package's own code: what it prints goes to stderr, and any exception becomes a :class:`RefusedClaim`."""
     update = f"Update {claim.distribution or 'it'}, or uninstall it; RIEL_LOG=debug riel rails shows where it fails."
     try:
         with stdout_to_stderr():
@@ -119,27 +119,27 @@ def contained(claim: EntryPointClaim) -> Iterator[None]:
         raise RefusedClaim(claim, f"{claim.name!r} of {claim} {failure}", update) from failure
     except BaseException as failure:
         log.debug("%r of %s failed", claim.name, claim, exc_info=failure)
-        raise RefusedClaim(claim, f"{claim.name!r} of {claim} {_told(failure)}", update) from failure
+        raise RefusedClaim(claim, f"{claim.name!r} of {claim} {_describe(failure)}", update) from failure
 
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Whatever is printed meanwhile, by whichever way, goes to stderr: stdout carries the protocol, or ``--json``."""
+    """Send everything printed meanwhile to stderr, because stdout carries the protocol or ``--json``."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError, AttributeError):  # a process may have been started without them
             sys.stdout.flush()
-            kept = os.dup(1)
-            stack.callback(os.close, kept)
+            saved = os.dup(1)
+            stack.callback(os.close, saved)
             os.dup2(2, 1)
-            stack.callback(os.dup2, kept, 1)
+            stack.callback(os.dup2, saved, 1)
             if sys.__stdout__ is not None:
                 stack.callback(sys.__stdout__.flush)
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
 
 
-def _told(failure: BaseException) -> str:
-    """What happened, in words that cannot hold a secret: of most exceptions only the kind and the place."""
+def _describe(failure: BaseException) -> str:
+    """Describe a failure without risking a secret: most exceptions are named by class, file and line only."""
     if isinstance(failure, SystemExit):
         return "called sys.exit"
     if isinstance(failure, pluggy.PluginValidationError) and (hook := re.match(r"unknown hook '(\w+)'", str(failure))):
@@ -153,53 +153,53 @@ def _told(failure: BaseException) -> str:
 
 
 def contributions_of(claim: EntryPointClaim, riel_version: str) -> Contributions:
-    """What one entry point brings, checked.
+    """Load one entry point and check what it contributes.
 
-    It is asked in a plugin manager of its own: pluggy's way to load a group stops at the first broken entry point, and
+    Each entry point has a plugin manager of its own: pluggy stops loading a group at the first broken entry point, and
     a hook of one package must not be able to answer for another's.
 
-    :raises BrokenRail: what it does wrong, as the end of a sentence about it. Anything else may be raised too.
+    :raises BrokenRail: the fault, as the end of a sentence about the package. The package may raise anything else.
     """
     if not NAME.fullmatch(claim.name) or claim.name in RESERVED:
         raise BrokenRail("is misnamed: a name is one word of a-z and 0-9, 20 characters at most, and not a setting's")
-    if asked := unmet(claim.requires, riel_version):
-        raise BrokenRail(f"needs riel {asked}, and this is riel {riel_version}: install versions that fit each other")
+    if bounds := unmet_bounds(claim.requires, riel_version):
+        raise BrokenRail(f"needs riel {bounds}, and this is riel {riel_version}: install versions that fit each other")
     host = pluggy.PluginManager(hookspecs.PROJECT)
     host.add_hookspecs(hookspecs)
     host.register(claim.load(), name=claim.name)
     host.check_pending()
-    brought = Contributions(
-        rails=_yielded(host.hook.riel_rails),
-        factors=_yielded(host.hook.riel_factors),
-        guards=_yielded(host.hook.riel_guards),
+    contributions = Contributions(
+        rails=_results_of(host.hook.riel_rails),
+        factors=_results_of(host.hook.riel_factors),
+        guards=_results_of(host.hook.riel_guards),
     )
-    if not (brought.rails or brought.factors or brought.guards):
+    if not (contributions.rails or contributions.factors or contributions.guards):
         raise BrokenRail("offers nothing: no function of it is marked with @riel.hookimpl, or it yields nothing")
-    for rail in brought.rails:
+    for rail in contributions.rails:
         if not isinstance(rail, Rail):
             raise BrokenRail(f"yields {type(rail).__name__} where a riel.Rail belongs")
         if rail.name != claim.name:
             raise BrokenRail(f"brings a rail of another name, {rail.name!r}: a rail is named like its entry point")
-        if wrong := validate(rail):
-            raise BrokenRail("; ".join(wrong))
-    if len(brought.rails) > 1:
+        if faults := validate(rail):
+            raise BrokenRail("; ".join(faults))
+    if len(contributions.rails) > 1:
         raise BrokenRail("brings its rail more than once")
-    for factor in brought.factors:
+    for factor in contributions.factors:
         _refuse_without(
             factor, "factor", ("name", "sandbox_only", "dynamic_linking", "open", "ask", "check", "is_replay")
         )
-    for guard in brought.guards:
+    for guard in contributions.guards:
         _refuse_without(guard, "guard", ("name", "check"))
-    return brought
+    return contributions
 
 
-def _yielded(hook: Any) -> list[Any]:
-    brought: list[Any] = []
+def _results_of(hook: Any) -> list[Any]:
+    results: list[Any] = []
     for result in hook():
         if not isinstance(result, Iterable):
             raise BrokenRail(f"returns {type(result).__name__} from {hook.name}: it must yield, or return a list")
-        brought += islice(result, SEVERAL)
-    return brought
+        results += islice(result, MAX_RESULTS)
+    return results
 
 
 def _refuse_without(thing: object, what: str, attributes: tuple[str, ...]) -> None:

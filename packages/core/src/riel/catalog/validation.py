@@ -1,4 +1,4 @@
-"""Which declarations of a rail the core could not serve: found before the rail is offered, and said to its author."""
+"""Check a rail's declaration before it is used, and tell its author every fault."""
 
 import dataclasses
 import re
@@ -31,17 +31,17 @@ VALUES: Mapping[str, type] = {
 
 
 def validate(rail: Rail) -> list[str]:
-    """Each reason for which the core could not serve this rail, as what the rail does; none, if it can."""
-    return list(_wrong_types(rail)) or [
-        *_wrong_money(rail),
-        *_wrong_reference(rail),
-        *_wrong_tools(rail),
-        *_wrong_models(rail),
-        *_wrong_docs(rail),
+    """Every fault for which the core could not serve this rail, as the end of a sentence about it."""
+    return list(_type_faults(rail)) or [
+        *_money_faults(rail),
+        *_reference_faults(rail),
+        *_tools_faults(rail),
+        *_model_faults(rail),
+        *_docs_faults(rail),
     ]
 
 
-def _wrong_types(rail: Rail) -> Iterator[str]:
+def _type_faults(rail: Rail) -> Iterator[str]:
     for name, kind in MODELS.items():
         value = getattr(rail, name)
         if not (isinstance(value, type) and issubclass(value, kind)):
@@ -58,8 +58,8 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
     for name in ("connect", "guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
         value = getattr(rail, name)
         may_be_missing = name not in {"connect", "guarantees"}
-        given = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
-        if not (given or (may_be_missing and value is None)):
+        is_usable = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))
+        if not (is_usable or (may_be_missing and value is None)):
             yield f"declares a {name} that cannot be called"
     if (
         isinstance(rail.capabilities, Capabilities)
@@ -72,22 +72,22 @@ def _wrong_types(rail: Rail) -> Iterator[str]:
             yield f"declares a table {name!r}: name it in lower case, and give a function that makes it"
 
 
-def _wrong_money(rail: Rail) -> Iterator[str]:
+def _money_faults(rail: Rail) -> Iterator[str]:
     for currency in rail.currencies or ("",):
         if currency not in EXPONENTS:
             yield f"declares the currency {currency!r}, which is not in ISO 4217"
     if len(rail.currencies) > 1 and "currency" not in rail.payment.model_fields:
         yield "declares several currencies, but a payment without a field 'currency'"
     amount = rail.payment.model_fields["amount"]
-    strict = {said.strict for said in amount.metadata if hasattr(said, "strict")}
-    least = [said.ge for said in amount.metadata if hasattr(said, "ge")]
+    strict = {constraint.strict for constraint in amount.metadata if hasattr(constraint, "strict")}
+    least = [constraint.ge for constraint in amount.metadata if hasattr(constraint, "ge")]
     if amount.annotation is not int or strict != {True} or not least or min(least) < 1:
         yield "declares a payment whose amount is not riel.MinorUnits"
     if rail.payment.payee is Payment.payee:
         yield "declares a payment that does not say who is paid: define payee()"
 
 
-def _wrong_reference(rail: Rail) -> Iterator[str]:
+def _reference_faults(rail: Rail) -> Iterator[str]:
     if len(rail.lookup.model_fields) != 1:
         yield f"declares a lookup of {len(rail.lookup.model_fields)} fields: it must have one, the payment's reference"
         return
@@ -98,12 +98,12 @@ def _wrong_reference(rail: Rail) -> Iterator[str]:
             yield f"declares a {kind} without the field {name!r} of its lookup"
 
 
-def _wrong_tools(rail: Rail) -> Iterator[str]:
+def _tools_faults(rail: Rail) -> Iterator[str]:
     names = [tool.name for tool in rail.tools if isinstance(tool, Tool)]
     if len(names) < len(rail.tools):
         yield "declares tools that are not riel.Tool"
     for tool in (tool for tool in rail.tools if isinstance(tool, Tool)):
-        yield from (f"declares a tool {tool.name!r} {wrong}" for wrong in _wrong_tool(tool))
+        yield from (f"declares a tool {tool.name!r} {wrong}" for wrong in _tool_faults(tool))
     for name in names:
         taken = name in (*Rail.tool_suffixes, Rail.search_tool)
         if not TOOL.fullmatch(name) or taken or name.startswith(f"{rail.name}_") or names.count(name) > 1:
@@ -112,12 +112,12 @@ def _wrong_tools(rail: Rail) -> Iterator[str]:
         yield "declares errors that are not riel.ErrorCode"
 
 
-def _wrong_tool(tool: Tool) -> Iterator[str]:
+def _tool_faults(tool: Tool) -> Iterator[str]:
     does = [one for one in (tool.run, tool.build_payment, tool.build_notice) if one is not None]
     if len(does) != 1:
         yield "that does not do exactly one of run, build_payment and build_notice"
     if not all(callable(one) for one in (*does, *[tool.scope_of] * (tool.scope_of is not None))):
-        yield "whose run, pays, tells or scope_of cannot be called"
+        yield "whose run, build_payment, build_notice or scope_of cannot be called"
     if (tool.run is None) != (tool.output is None):
         yield "whose output is missing, or is not needed: it belongs to run"
     for name, model, kind in (("input", tool.input, WireModel), ("output", tool.output, BaseModel)):
@@ -127,23 +127,23 @@ def _wrong_tool(tool: Tool) -> Iterator[str]:
         yield "whose input has a verification_code: every tool that pays gets one"
 
 
-def _wrong_models(rail: Rail) -> Iterator[str]:
-    tools = [tool for tool in rail.tools if isinstance(tool, Tool) and not any(_wrong_tool(tool))]
-    asked: dict[str, type[BaseModel]] = {
+def _model_faults(rail: Rail) -> Iterator[str]:
+    tools = [tool for tool in rail.tools if isinstance(tool, Tool) and not any(_tool_faults(tool))]
+    inputs: dict[str, type[BaseModel]] = {
         "payment that": rail.payment,
         "lookup that": rail.lookup,
         "refund that": rail.refund,
         **{f"tool {tool.name!r} whose input": tool.input for tool in tools},
     }
-    answered: dict[str, type[BaseModel]] = {
+    outputs: dict[str, type[BaseModel]] = {
         "receipt that": rail.receipt,
         **{f"tool {tool.name!r} whose output": tool.output for tool in tools if tool.output is not None},
     }
-    for what, model in asked.items():
+    for what, model in inputs.items():
         changed = [key for key, value in WireModel.model_config.items() if model.model_config.get(key) != value]
         if changed:
             yield f"declares a {what} changes {', '.join(changed)} of riel.WireModel"
-    for what, model in (asked | answered).items():
+    for what, model in (inputs | outputs).items():
         try:
             schema = model.model_json_schema()
         except Exception as failure:
@@ -155,7 +155,7 @@ def _wrong_models(rail: Rail) -> Iterator[str]:
         yield "declares settings with an alias, which would be read without the rail's prefix"
 
 
-def _wrong_docs(rail: Rail) -> Iterator[str]:
+def _docs_faults(rail: Rail) -> Iterator[str]:
     if rail.docs:
         folder = Path(rail.docs)
         if not folder.is_absolute() or next(folder.rglob("*.md"), None) is None:

@@ -26,13 +26,13 @@ def rails(as_json: AsJson = False) -> None:
     """
     settings = read_settings()
     configure_log(Redactor(likely_secrets(settings)), settings.log)
-    found = discover(only=settings.rails)
-    catalog = activate(found, settings_resolver(settings), insist=False)
+    discovery = discover(only=settings.rails)
+    catalog = activate(discovery, settings_resolver(settings), insist=False)
     if as_json:
-        print_json(_listing(found, catalog))
+        print_json(_listing(discovery, catalog))
     else:
-        _show(found, catalog)
-    if any(trouble.entry_point in found.named for trouble in catalog.problems):
+        _show(discovery, catalog)
+    if any(problem.entry_point in discovery.allow_list for problem in catalog.problems):
         raise typer.Exit(2)
 
 
@@ -42,11 +42,11 @@ def tools_of(rail: Rail) -> list[str]:
     return [f"{rail.name}_{name}" for name in names]
 
 
-def _listing(found: Discovery, catalog: Catalog) -> dict[str, Any]:
+def _listing(discovery: Discovery, catalog: Catalog) -> dict[str, Any]:
     modes = _modes(catalog)
     return {
-        "rails": [_rail(declared, modes.get(declared.rail.name)) for declared in found.rails],
-        "problems": [_problem(trouble) for trouble in catalog.problems],
+        "rails": [_rail(declared, modes.get(declared.rail.name)) for declared in discovery.rails],
+        "problems": [_problem(problem) for problem in catalog.problems],
     }
 
 
@@ -75,13 +75,13 @@ def _capability(capability: Capability) -> dict[str, Any]:
     return {"able": capability.available, "reason": capability.reason, "forGood": capability.permanent}
 
 
-def _problem(trouble: RailProblem) -> dict[str, str]:
+def _problem(problem: RailProblem) -> dict[str, str]:
     return {
-        "entryPoint": trouble.entry_point,
-        "distribution": trouble.distribution,
-        "version": trouble.version,
-        "sentence": trouble.sentence,
-        "remedy": trouble.remedy,
+        "entryPoint": problem.entry_point,
+        "distribution": problem.distribution,
+        "version": problem.version,
+        "sentence": problem.sentence,
+        "remedy": problem.remedy,
     }
 
 
@@ -89,14 +89,14 @@ def _modes(catalog: Catalog) -> dict[str, Mode]:
     return {offered.rail.name: offered.mode for offered in catalog.rails}
 
 
-def _show(found: Discovery, catalog: Catalog) -> None:
+def _show(discovery: Discovery, catalog: Catalog) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     modes = _modes(catalog)
-    if not found.rails and not catalog.problems:
+    if not discovery.rails and not catalog.problems:
         console.print("No rail is installed. One that only pretends: pip install rail-mock")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
     table.add_column("name", style="bold", no_wrap=True)
@@ -106,7 +106,7 @@ def _show(found: Discovery, catalog: Catalog) -> None:
     table.add_column("distribution", overflow="fold")
     table.add_column("version", no_wrap=True)
     table.add_column("tools", no_wrap=True)
-    for declared in found.rails:
+    for declared in discovery.rails:
         rail, mode = declared.rail, modes.get(declared.rail.name)
         table.add_row(
             rail.name,
@@ -117,10 +117,10 @@ def _show(found: Discovery, catalog: Catalog) -> None:
             Text(declared.version),
             "\n".join(tools_of(rail)),
         )
-    if found.rails:
+    if discovery.rails:
         console.print(table)
-    for trouble in catalog.problems:
-        parts = (("problem: ", "bold red"), (f"{trouble.sentence}.", "bold"), f" {trouble.remedy}")
+    for problem in catalog.problems:
+        parts = (("problem: ", "bold red"), (f"{problem.sentence}.", "bold"), f" {problem.remedy}")
         console.print(Text.assemble(*parts), soft_wrap=True)
-    if any(declared.rail.sandbox and declared.rail.name not in modes for declared in found.rails):
+    if any(declared.rail.sandbox and declared.rail.name not in modes for declared in discovery.rails):
         console.print(HINT, style="dim")
