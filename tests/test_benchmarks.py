@@ -1,6 +1,7 @@
-"""The benchmarks run: each measurement can be loaded, one that fails hides no other, and a baseline is compared."""
+"""The benchmarks run: each measurement can be loaded, one that fails hides no other, and the baseline is complete."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from benchmarks.figures import Figure, Series
 from benchmarks.fill_journal import fill_postgres, fill_sqlite
 from benchmarks.measurements import MEASUREMENTS, load_measurement
 from benchmarks.replicas import LOG
-from benchmarks.report import read_reports
+from benchmarks.report import BASELINE, read_reports
 from benchmarks.stdio import ONE_RAIL, RIEL_SERVER, SDK_SERVER, server_environment, server_memory
 from benchmarks.workload import confirm_payments, make_payments, record_payments
 from tests.support.postgres import NoPostgres, running
@@ -66,6 +67,14 @@ def test_the_table_shows_the_ratio_of_the_baseline(run, tmp_path: Path) -> None:
     status, printed = run("steady", "--rounds", "2", "--baseline", str(file))
     (row,) = (line for line in printed.splitlines() if "│ steady" in line)
     assert (status, row.replace("│", "").split()[-3:]) == (0, ["2", "1.6", "+25%"])
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_the_baseline_has_figures_of_each_measurement(name: str) -> None:
+    report = read_reports(BASELINE)[name]
+    assert report.ratios
+    assert not report.result.error
+    assert re.fullmatch("[0-9a-f]{40}", report.commit)
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
