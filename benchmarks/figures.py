@@ -86,5 +86,5 @@ def _cells(figure: Figure, before: float | None) -> list[str]:
     ours = str(figure.ours) if figure.p50_ms is None else f"{figure.ours}, p50 {figure.p50_ms:.1f} ms"
     peer = f"{figure.peer}, {figure.peer_name}" if figure.peer else f"no {figure.peer_name}"
     ratio = "" if figure.ratio is None else f"{figure.ratio:.3g}"
-    change = "" if figure.ratio is None or not before else f"{figure.ratio / before - 1:+.0%}"
+    change = "" if figure.ratio is None or not before else f"{figure.ratio / before - 1:+z.0%}"
     return [figure.name, ours, peer, ratio, "" if before is None else f"{before:.3g}", change, figure.goal]
