@@ -1,8 +1,13 @@
-"""One PostgreSQL for a whole run of the tests, started when the first of them asks for it."""
+"""How much is tried in each run, and one PostgreSQL for a whole run, started when the first test asks for it.
+
+An ordinary run tries the same examples each time, so that a run says something about the code and about nothing else.
+``nox -s long`` tries new ones, and many more of them.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.support.postgres import NoPostgres, Postgres, running
 
 
@@ -21,3 +26,22 @@ def database(postgres: Postgres) -> Iterator[str]:
     url = postgres.fresh()
     yield url
     postgres.drop(url)
+
+
+ALWAYS = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+"""Nothing that is measured with a clock fails a test."""
+
+settings.register_profile("ordinary", ALWAYS, derandomize=True)
+settings.register_profile("few", ALWAYS, derandomize=True, max_examples=10)
+settings.register_profile("long", ALWAYS, max_examples=2_000, print_blob=True)
+settings.load_profile("ordinary")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is ``long``, unless it is asked for."""
+    if "long" in config.option.markexpr.replace("not long", ""):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]

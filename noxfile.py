@@ -18,18 +18,9 @@ PACKAGES = sorted(str(project.parent) for project in Path("packages").glob("*/py
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
 
-AT_ONCE = ["--numprocesses=auto", "--dist=loadfile"]
-"""As many tests at a time as there are processors; those of one file share its servers, so they stay together."""
-
-HISTORIES = sorted(
-    f"tests/test_{name}.py"
-    for name in (
-        *("crash_points", "disk_faults", "fintoc", "machine", "power_cut", "random_kills", "simulator"),
-        *("simulator_bugs", "spei", "spei_roll", "spei_stories", "spei_wires", "torn_wires", "under_fire"),
-    )
-)
-"""Tests that live through thousands of histories, kills and faults: minutes long, and none of them about the language.
-They run on one Python, the oldest."""
+AT_ONCE = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
+"""As many tests at a time as there are processors. Those of one file share its servers, so they stay together; the long
+files of ``tests`` come first and the short ones of ``packages`` last, so that no processor waits at the end."""
 
 NOT_HERE = {  # each written so that this file does not hold it
     r"(?<![\w.:$~])/(?:home|Users|root|work)/\w": "names a folder of somebody's machine",
@@ -61,12 +52,13 @@ os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYEN
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run every test on the oldest Python that is here, and on the others all but the long histories.
+    """Run every test on the Python that runs nox, and on each other one what may depend on the language.
 
+    That is all of ``packages`` and what is marked ``every_python`` in ``tests``, with fewer examples of each property.
     Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
     """
     _install(session, "--group=test", *_editable(PACKAGES))
-    apart = [] if session.python == PYTHONS[0] else [f"--ignore={file}" for file in HISTORIES]
+    apart = [] if session.python == RUNNING else ["-m", "not once", "--hypothesis-profile=few"]
     session.run("pytest", *AT_ONCE, *apart, *session.posargs)
 
 
@@ -101,9 +93,12 @@ def docs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
 def alone(session: nox.Session, package: str) -> None:
-    """Test each package where only its own dependencies are installed; a rail's own are riel's too."""
-    _install(session, "--group=test", *_editable(sorted({package, "packages/core"})))
-    session.run("pytest", package, *AT_ONCE, *session.posargs)
+    """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``."""
+    installed = _editable(sorted({package, "packages/core"}))
+    _install(session, *installed)
+    session.run("python", "checks/imports.py", package)
+    _install(session, "--group=test", *installed)
+    session.run("pytest", package, "-m", "alone", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -141,38 +136,28 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-def crash(session: nox.Session) -> None:
-    """Kill a payment at every point, and its recovery at every point again. It takes about half an hour."""
+def long(session: nox.Session) -> None:
+    """Run what takes an hour: every crash point, 500 kills, 25,000 power cuts, 100,000 worlds, 2,000 examples each.
+
+    ``nox -s long -- -k power_cut`` runs a part of it.
+    """
     _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", "-m", "long", "tests/test_crash_points.py", *session.posargs)
-
-
-@nox.session
-def powercut(session: nox.Session) -> None:
-    """Cut the power 25,000 times, each at a random instant, and look at what is left. It takes a few minutes."""
-    _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", "-m", "long", "-s", "tests/test_power_cut.py", *session.posargs)
-
-
-@nox.session
-def kills(session: nox.Session) -> None:
-    """Kill 500 servers at random while they pay, and count the debits. It takes about five minutes."""
-    _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", "-m", "long", "tests/test_random_kills.py", *session.posargs)
-
-
-@nox.session
-def replicas(session: nox.Session) -> None:
-    """Four replicas on one PostgreSQL make 5,000 payments while one is killed every second. It takes some minutes."""
-    _install(session, "--group=test", *_editable(PACKAGES))
-    session.run("pytest", "-m", "long", "tests/test_under_fire.py", *session.posargs)
+    asked = ["-m", "long or hypothesis", "--hypothesis-profile=long", "--numprocesses=auto", "--dist=worksteal", "-rP"]
+    session.run("pytest", *asked, *session.posargs)
 
 
 @nox.session
 def simulate(session: nox.Session) -> None:
-    """Live through a hundred thousand made-up histories and check every promise in each: about half an hour."""
+    """Live through made-up histories and check every promise in each: ``nox -s simulate -- --seeds=1000``."""
     _install(session, "--group=test", *_editable(PACKAGES))
     session.run("python", "-m", "tests.simulator", *(session.posargs or ["--seeds=100000", "--jobs=2"]))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines the packages' own tests reach, and fail below what ``pyproject.toml`` asks for."""
+    _install(session, "--group=test", "--group=coverage", *_editable(PACKAGES))
+    session.run("pytest", "packages", *AT_ONCE, "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session

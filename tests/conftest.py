@@ -11,6 +11,12 @@ from .support.processes import nursery as opened
 from .support.server import Home
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What crosses packages is about payments and not about the language, unless a test says otherwise."""
+    if item.get_closest_marker("every_python") is None:
+        item.add_marker("once")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
@@ -34,16 +40,3 @@ def bank(nursery: Nursery, tmp_path: Path) -> Iterator[Bank]:
     """A pretend bank with empty books and the usual guarantees."""
     with open_bank(nursery, tmp_path / "bank") as bank:
         yield bank
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: takes many minutes; runs only where it is asked for, with -m long")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "long" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.every_python
+
 HEAVY = ("asyncpg", "httpx", "keyring", "mcp", "mcp_types", "rich", "starlette", "typer", "uvicorn")
 
 SDK = {"mcp", "mcp_types", "starlette", "uvicorn"}

@@ -15,6 +15,8 @@ import pytest
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.audit.export import line_of
 
+pytestmark = pytest.mark.every_python
+
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "how-to"
 KEY, NOW = "k" * 32, 1_772_452_800
 

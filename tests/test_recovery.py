@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -163,18 +162,21 @@ async def test_two_servers_that_are_given_one_code_at_once_pay_once(nursery: Nur
 async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
     nursery: Nursery, home: Home, bank: Bank
 ) -> None:
-    chance = random.Random(seed := secrets.randbelow(10**9))  # noqa: S311  # it must be possible to repeat it
-    print(f"random.Random({seed})")
+    chance = random.Random(1)  # noqa: S311  # the same in every run, as far as processes can be
     agents = [Agent(nursery, home, bank, principal=f"agent-{number}") for number in range(SERVERS)]
-    left = list(enumerate(chance.choice(PAYEES) for _ in range(PAYMENTS)))
+    paid = 0
+
+    def killed() -> int:
+        return sum(agent.killed for agent in agents)
 
     async def pay(agent: Agent) -> None:
-        while left:
-            number, account = left.pop()
-            await agent.pay(10_000 + number, account=account)
+        nonlocal paid
+        while paid < PAYMENTS or killed() < KILLS:
+            paid += 1
+            await agent.pay(10_000 + paid, account=chance.choice(PAYEES))
 
     async def kill() -> None:
-        while sum(agent.killed for agent in agents) < KILLS:
+        while killed() < KILLS:
             await asyncio.sleep(chance.uniform(0.02, 0.25))
             server = await chance.choice(agents).here()
             server.process.signal(signal.SIGKILL)
@@ -182,7 +184,6 @@ async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
     killing = asyncio.create_task(kill())
     try:
         await asyncio.gather(*(pay(agent) for agent in agents for _ in range(3)))
-        killed = sum(agent.killed for agent in agents)
         killing.cancel()
         await asyncio.gather(killing, return_exceptions=True)
         for agent in agents:
@@ -191,9 +192,8 @@ async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
         killing.cancel()
         for agent in agents:
             await agent.close()
-    assert killed >= KILLS // 2
     found = await proven(home, bank, [answer for agent in agents for answer in agent.told])
-    assert len(found) == PAYMENTS
+    assert len(found) == paid
     settled = [record for record in found if record.state is State.SETTLED]
     assert sorted(record.money.amount for record in settled) == sorted(debit["amount"] for debit in bank.debits())
     assert {record.state for record in found} <= {State.SETTLED, State.REJECTED}

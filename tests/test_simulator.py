@@ -10,7 +10,8 @@ import pytest
 from .simulator import simulate, story
 from .simulator.rails import SHARE, rail_of
 
-SEEDS, CHUNKS = 2000, 8
+SEEDS, CHUNKS = 2_000, 8
+MANY, MANY_CHUNKS = 100_000, 100
 ROOT = Path(__file__).parents[1]
 
 
@@ -18,6 +19,15 @@ ROOT = Path(__file__).parents[1]
 def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
     size = SEEDS // CHUNKS
     for seed in range(chunk * size, (chunk + 1) * size):
+        outcome = simulate(seed)
+        assert outcome.broken is None, f"\n{story(outcome)}\n\nAgain: python -m tests.simulator {seed}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(MANY_CHUNKS))
+def test_in_a_hundred_thousand_worlds_no_promise_is_broken(chunk: int) -> None:
+    size = MANY // MANY_CHUNKS
+    for seed in range(SEEDS + chunk * size, SEEDS + (chunk + 1) * size):
         outcome = simulate(seed)
         assert outcome.broken is None, f"\n{story(outcome)}\n\nAgain: python -m tests.simulator {seed}"
 

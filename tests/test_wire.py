@@ -16,6 +16,8 @@ from riel import mask_account
 from .wire_checks import eventually
 from .wire_support import ERAS, MODERN, Bank, Riel, pretend_bank, riel
 
+pytestmark = pytest.mark.every_python
+
 TOOLS = ["mock_check_status", "mock_request_refund", "mock_send_payment"]
 INVOICE = {"amount": 50000, "concept": "Invoice #42", "recipientName": "Empresa Demo SA de CV"}
 ACCOUNTS = itertools.count()
@@ -261,7 +263,7 @@ ARGUMENTS = st.dictionaries(st.sampled_from(sorted(GOOD)), ANY, max_size=2).flat
 ) | st.dictionaries(st.text(max_size=10), ANY, max_size=3)
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tool=st.sampled_from(TOOLS), arguments=ARGUMENTS)
 def test_whatever_is_called_answers_in_the_one_shape(server: Riel, tool: str, arguments: dict[str, Any]) -> None:
     answer = server.call(tool, arguments)  # which checks the shape

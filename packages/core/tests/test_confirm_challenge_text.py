@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from riel.confirm.challenge_text import MOST_TEXT, Language, amount, render_challenge
@@ -148,7 +148,6 @@ def test_invisible_characters_and_line_ends_are_gone() -> None:
 anything = st.text(max_size=400)
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
 @given(
     name=anything,
     account=st.text(max_size=60),

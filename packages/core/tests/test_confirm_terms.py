@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from riel.confirm.terms import VERSION, Terms, canonical, digest, preimage
@@ -63,7 +63,6 @@ def same(one: object, other: object) -> bool:
     return canonical({"": one}) == canonical({"": other})
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
 @given(all_terms())
 def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: Terms) -> None:
     assert read_back(preimage(terms)) == [
@@ -84,7 +83,6 @@ def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: T
     assert digest(terms) == hashlib.sha256(preimage(terms)).digest()
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
 @given(all_terms(), all_terms())
 def test_changing_any_one_field_changes_the_digest(terms: Terms, other: Terms) -> None:
     for name in [field.name for field in fields(Terms) if field.name != "kind"]:
@@ -104,7 +102,6 @@ def moved(one: str, other: str, count: int) -> tuple[str, str]:
     return together[:cut], together[cut:]
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
 @given(all_terms(), st.integers(-3, 3).filter(bool))
 def test_moving_characters_between_neighbouring_fields_changes_the_digest(terms: Terms, count: int) -> None:
     payee = terms.payee
@@ -118,7 +115,6 @@ def test_moving_characters_between_neighbouring_fields_changes_the_digest(terms:
         assert digest(changed) != digest(terms)
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
 @given(st.dictionaries(texts, values, max_size=3), st.dictionaries(texts, values, max_size=3))
 def test_two_sets_of_arguments_are_written_alike_only_when_they_are_the_same(one: Any, other: Any) -> None:
     import json

@@ -14,6 +14,8 @@ from .bad_rails.toy import GUARANTEES, ToyPayment, ToySettings, toy
 from .doors_support import Agent
 from .engine_support import working
 
+pytestmark = pytest.mark.alone
+
 TABLE = CliTable(title="Banks", columns=("name",), rows=(("Banco",),))
 
 

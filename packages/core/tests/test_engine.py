@@ -19,7 +19,7 @@ from riel.journal import State
 
 from .engine_support import LOST, PATIENCE, SETTLED, WRONG, Gate, answers, first, working
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
 @pytest.fixture

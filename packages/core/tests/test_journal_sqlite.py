@@ -39,6 +39,8 @@ from riel.testing.journal_contract import (
 
 from .sqlite_support import SqliteFile
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> SqliteFile:

@@ -15,7 +15,7 @@ from riel.testing.journal_contract import NOW, a_question, an_intent, born, hist
 from .postgres_support import STUCK, PostgresSchema, until
 
 S = State
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.once]
 
 KILL = f"SELECT pg_terminate_backend(pid) {STUCK}"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import rail_fintoc.api
@@ -161,7 +161,6 @@ async def test_a_success_that_tells_nothing_is_unknown(name: str) -> None:
 
 
 @given(status=st.integers(200, 599), body=JSON_LIKE | st.fixed_dictionaries({"error": JSON_LIKE}))
-@settings(deadline=None, max_examples=25)
 async def test_nothing_but_what_is_documented_is_raised_whatever_the_answer(status: int, body: Any) -> None:
     async with talking_to(Wire([said(json.dumps(body).encode(), status)]), clock=Clock()) as fintoc:
         for ask in (fintoc.send("/v2/transfers", b"{}", "R"), fintoc.write("/v2/customers", b"{}", "R")):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.api import JwsFault, JwsKey, fresh_nonce, verified_jws
@@ -100,7 +100,6 @@ def test_openssl_itself_makes_a_key_that_signs_and_says_that_it_fits(tmp_path: P
 
 
 @given(body=st.binary(max_size=500), nonce=st.text(min_size=1, max_size=40))
-@settings(deadline=None)
 def test_what_is_signed_verifies_for_these_bytes_and_for_no_others(body: bytes, nonce: str) -> None:
     key = JwsKey(private_key())
     header = key.signature(body, now=NOW, nonce=nonce)

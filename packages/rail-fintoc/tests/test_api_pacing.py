@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.api.pacing import Pace
@@ -15,7 +15,6 @@ pytestmark = pytest.mark.anyio
 
 
 @given(gaps=st.lists(st.floats(0, 0.5), min_size=1, max_size=60))
-@settings(deadline=None, max_examples=40)
 async def test_no_second_holds_more_than_ten_transfers(gaps: list[float]) -> None:
     clock, left = Clock(), list[float]()
     pace = clock.pace()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.api import API, VERSION, Fintoc, Rows
@@ -46,7 +46,6 @@ async def every(fintoc: Fintoc, path: str, **params: Any) -> list[int]:
 
 
 @given(total=st.integers(0, 700), path=st.sampled_from(["/v1/refunds", "/v2/transfers"]), empty=st.booleans())
-@settings(deadline=None, max_examples=40)
 async def test_every_row_comes_once_and_in_order(total: int, path: str, empty: bool) -> None:
     async with talking_to(listing(total, empty_link=empty)) as fintoc:
         assert await every(fintoc, path) == list(range(total))
@@ -57,7 +56,6 @@ async def test_every_row_comes_once_and_in_order(total: int, path: str, empty: b
     sizes=st.lists(st.integers(20, 650), min_size=1, max_size=8),
     path=st.sampled_from(["/v1/refunds", "/v2/transfers"]),
 )
-@settings(deadline=None, max_examples=40)
 async def test_going_on_from_where_a_part_ended_loses_nothing_and_repeats_nothing(
     total: int, sizes: list[int], path: str
 ) -> None:
@@ -131,7 +129,6 @@ async def test_a_next_page_that_is_elsewhere_never_gets_the_key(link: str) -> No
 
 
 @given(host=st.from_regex(r"[a-z0-9.-]{1,20}", fullmatch=True), port=st.none() | st.integers(1, 65535))
-@settings(deadline=None, max_examples=40)
 async def test_no_host_but_our_own_is_ever_asked(host: str, port: int | None) -> None:
     netloc = host if port is None else f"{host}:{port}"
     wire = Wire([said([], Link=f'<https://{netloc}/v2/transfers?starting_after=x>; rel="next"')])

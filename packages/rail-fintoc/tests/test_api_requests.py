@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.api import API, HEADER, VERSION, Fintoc, JwsKey, path_to, verified_jws
@@ -45,7 +45,6 @@ def written(value: object) -> str:
 
 
 @given(path=PATHS, params=PARAMS)
-@settings(deadline=None, max_examples=40)
 async def test_a_question_goes_to_its_path_with_its_query_and_without_a_body(path: str, params: dict[str, Any]) -> None:
     wire = Wire([said({"id": "tr_1"})])
     async with talking_to(wire) as fintoc:
@@ -87,7 +86,6 @@ async def test_a_query_carries_no_fraction_and_nothing_nested(value: object) -> 
 
 
 @given(path=PATHS, body=BODIES, key=KEYS, signed=st.booleans())
-@settings(deadline=None, max_examples=40)
 async def test_money_leaves_in_exactly_these_bytes_signed_and_under_this_key(
     path: str, body: bytes, key: str, signed: bool
 ) -> None:
@@ -106,7 +104,6 @@ async def test_money_leaves_in_exactly_these_bytes_signed_and_under_this_key(
 
 
 @given(path=PATHS, body=st.just(b"") | BODIES, key=KEYS, method=st.sampled_from(["POST", "PATCH", "DELETE"]))
-@settings(deadline=None, max_examples=40)
 async def test_a_write_leaves_once_with_its_key_and_unsigned(path: str, body: bytes, key: str, method: Any) -> None:
     wire = Wire([said(None, 200)])
     async with talking_to(wire) as fintoc:

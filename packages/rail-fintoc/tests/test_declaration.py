@@ -21,6 +21,8 @@ from riel import Misconfigured, Money, Order, Rail, Sandbox
 
 from .office_support import MEXICO, PAYEE
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(rail_fintoc.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {

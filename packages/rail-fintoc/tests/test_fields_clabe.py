@@ -1,7 +1,7 @@
 """A CLABE is refused for its form and its check digit, and for nothing that may be different tomorrow."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
@@ -48,7 +48,6 @@ def test_what_is_no_clabe_is_refused(text: str) -> None:
 
 
 @given(SEVENTEEN, st.integers(1, 9))
-@settings(deadline=None)
 def test_any_other_last_digit_is_refused_and_neither_number_nor_digit_is_said(first17: str, off: int) -> None:
     right = check_digit(first17)
     with pytest.raises(PydanticCustomError) as refused:
@@ -57,7 +56,6 @@ def test_any_other_last_digit_is_refused_and_neither_number_nor_digit_is_said(fi
 
 
 @given(SEVENTEEN, st.integers(0, 17), st.integers(1, 9))
-@settings(deadline=None)
 def test_one_wrong_digit_is_always_noticed(first17: str, place: int, off: int) -> None:
     number = first17 + check_digit(first17)
     wrong = number[:place] + str((int(number[place]) + off) % 10) + number[place + 1 :]
@@ -66,7 +64,6 @@ def test_one_wrong_digit_is_always_noticed(first17: str, place: int, off: int) -
 
 
 @given(SEVENTEEN, st.lists(st.tuples(st.integers(0, 18), st.sampled_from(" -")), max_size=8))
-@settings(deadline=None)
 def test_separators_go(first17: str, breaks: list[tuple[int, str]]) -> None:
     number = first17 + check_digit(first17)
     written = number

@@ -1,7 +1,7 @@
 """A RUT is written alike whatever its dots, hyphen and k; one whose check character does not fit is refused."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from pydantic_core import PydanticCustomError
@@ -40,7 +40,6 @@ def test_a_rut_loses_its_dots_and_hyphen_and_its_k_is_a_capital(text: str) -> No
 
 
 @given(BODIES, st.booleans(), st.booleans(), st.booleans())
-@settings(deadline=None)
 def test_every_rut_is_taken_however_it_is_written(body: str, dots: bool, hyphen: bool, small: bool) -> None:
     shown = f"{int(body):,}".replace(",", ".") if dots else body
     check = digit(body).lower() if small else digit(body)
@@ -48,7 +47,6 @@ def test_every_rut_is_taken_however_it_is_written(body: str, dots: bool, hyphen:
 
 
 @given(BODIES, st.sampled_from("0123456789K"))
-@settings(deadline=None)
 def test_a_check_character_that_does_not_fit_is_refused_and_the_number_is_not_said(body: str, check: str) -> None:
     if check == digit(body):
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.sandbox.magic import FATES, payee_of
@@ -119,7 +119,6 @@ async def check(world: World) -> None:
         assert balance == by_transfers
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[Step]) -> None:
     async def lived() -> None:
@@ -134,7 +133,6 @@ def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[
     asyncio.run(lived())
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(STEPS, max_size=12))
 def test_one_key_is_never_two_debits_within_a_day(steps: list[Step]) -> None:
     async def lived() -> None:

@@ -17,7 +17,7 @@ from riel.http_server import serve_http
 
 from .sandbox_support import KEY, seal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 PAYEE = "072691004495711499"
 

@@ -14,6 +14,8 @@ from rail_mock.codes import ERRORS, REFUSALS
 from rail_mock.settings import MockSettings
 from riel import Rail, Sandbox
 
+pytestmark = pytest.mark.alone
+
 SOURCES = sorted(Path(rail_mock.__file__).parent.glob("*.py"))
 
 

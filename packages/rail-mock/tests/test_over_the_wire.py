@@ -8,7 +8,7 @@ import pytest
 
 from riel import NotSent, OutcomeUnknown, Status
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
 async def test_a_payment_settles_over_http(world: Callable[..., Any]) -> None:

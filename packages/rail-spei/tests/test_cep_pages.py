@@ -1,7 +1,7 @@
 """Banxico answers 200 to everything: its five sentences are told apart, however they are written."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_spei.cep import BANXICO, cep_link
@@ -83,7 +83,6 @@ def test_any_bytes_are_a_page(data: bytes) -> None:
     assert isinstance(read_page(data), Page)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["<", ">", "<!--", "-->", "<td>", "</td>", "<script", "&#", "9" * 5000, ";", " "]), max_size=40

@@ -19,6 +19,8 @@ from riel import Misconfigured, Money, Order, Rail, Sandbox
 from .rail_support import mexico
 from .sandbox_support import PAYEE
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(rail_spei.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {

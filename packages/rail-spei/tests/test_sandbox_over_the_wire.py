@@ -19,7 +19,7 @@ from riel import OutcomeUnknown
 
 from .sandbox_support import World, key, order, signed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 KEY = order()["claveRastreo"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_spei.stp.answers import Told
@@ -524,7 +524,6 @@ async def test_an_error_keeps_no_account_number_and_no_signature() -> None:
     | JSON_LIKE,
     status=st.sampled_from([200, 400, 403]),
 )
-@settings(deadline=None, max_examples=25)
 async def test_no_answer_raises_anything_but_what_is_documented(name: str, answer: Any, status: int) -> None:
     body = json.dumps(answer).encode()
     async with talking_to(lambda _: httpx.Response(status, headers=JSON, content=body)) as stp:
