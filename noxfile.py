@@ -39,7 +39,7 @@ IN_WHEELS = {
 }
 
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "typing", "docs", "tests", "alone", "sdk", "wheels"]
+nox.options.sessions = ["lint", "typing", "unused", "docs", "tests", "alone", "sdk", "wheels"]
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is skipped, and says so;
 nox.options.download_python = "never"  # the one that runs nox is always here
 
@@ -81,6 +81,16 @@ def typing(session: nox.Session) -> None:
     _install(session, "--group=dev", *_editable(PACKAGES))
     session.run("mypy")
     session.run("mypy", "typing_tests", "checks", "noxfile.py", "run.py")
+
+
+@nox.session
+def unused(session: nox.Session) -> None:
+    """Find code that nothing uses, and dependencies that are unused or not declared."""
+    _install(session, "--group=unused", *_editable(PACKAGES))
+    session.run("python", "checks/unused.py")
+    for package in PACKAGES:
+        with session.chdir(package):
+            session.run("deptry", "src", "--per-rule-ignores", "DEP002=tzdata")
 
 
 @nox.session

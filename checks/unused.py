@@ -1,0 +1,40 @@
+"""Name each function, method, class or attribute of the packages that nothing in them uses: ``nox -s unused``.
+
+A test alone is no use. Variables are left out: the fields of a record are read where it is written out, by no name.
+"""
+
+import sys
+from pathlib import Path
+
+from vulture import Vulture  # type: ignore[import-untyped]
+
+ALLOWED = {
+    "a command of the command line, found by its name": {"demo", "enroll", "export", "reconcile", "recover"},
+    "a factor, opened by its name": {"File", "Totp"},
+    "called by Python": {"__getattr__"},
+    "called by asyncio": {"data_received", "eof_received", "pause_writing", "resume_writing"},
+    "called by httpx": {"auth_flow"},
+    "called by anyio": {"anyio_backend"},
+    "read by a library": {"handlers", "raiseExceptions", "redirect_slashes", "row_factory"},
+    "for tests": {"at_crash_points"},
+    "no command uses it so far": {"legacy_orders", "look_up", "state_told"},
+}
+DECORATORS = ["@field_validator", "@model_validator"]
+"""What pydantic calls."""
+
+
+def main() -> int:
+    """The exit code: 0 where everything is used, and everything that is allowed is there."""
+    vulture = Vulture(ignore_decorators=DECORATORS)
+    sources = [str(path) for path in sorted(Path("packages").glob("*/src"))]
+    vulture.scavenge([*sources, "typing_tests"])
+    found = [item for item in vulture.get_unused_code() if item.typ != "variable"]
+    allowed = {name for names in ALLOWED.values() for name in names}
+    failed = [f"{item.get_report()}" for item in found if item.name not in allowed]
+    failed += [f"{name} is allowed, and used or gone" for name in sorted(allowed - {item.name for item in found})]
+    print(*failed, f"{len(failed)} unused", sep="\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
