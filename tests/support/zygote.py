@@ -26,7 +26,7 @@ IMPORTED = (
     "httpcore",
     "importlib.readers",
     "rail_fintoc.client",
-    "rail_fintoc.pretend.app",
+    "rail_fintoc.sandbox.app",
     "rail_fintoc.tools",
     "rail_fintoc.webhooks",
     "rail_mock.app",
