@@ -83,7 +83,7 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
             assert names <= set(riel.__all__)
         else:
             assert module.split(".")[0] in ALLOWED, module
-        if "pretend" not in source.parts and module.startswith("rail_fintoc.sandbox"):
+        if "sandbox" not in source.parts and module.startswith("rail_fintoc.sandbox"):
             assert module in {"rail_fintoc.sandbox", "rail_fintoc.sandbox.identity"}
 
 
@@ -147,7 +147,9 @@ def test_the_pages_that_it_brings_are_there() -> None:
 
 
 def test_the_pretend_fintoc_is_made_from_raw_settings(tmp_path: Path) -> None:
-    made = rail_fintoc.sandbox({"settled_seconds": "5", "account_id": "acc_mine", "jws_key": str(tmp_path / "k.pem")})
+    made = rail_fintoc.open_sandbox(
+        {"settled_seconds": "5", "account_id": "acc_mine", "jws_key": str(tmp_path / "k.pem")}
+    )
     assert isinstance(made, Sandbox)
     assert (made.settings["account_id"], made.settings["secret_key"]) == ("acc_mine", "sk_test_riel")
     assert made.settings["jws_private_key"] == str(tmp_path / "k.pem")
@@ -169,5 +171,5 @@ def test_the_pretend_fintoc_is_made_from_raw_settings(tmp_path: Path) -> None:
 )
 def test_a_setting_that_is_wrong_is_refused_by_name(settings: dict[str, str], sentence: str) -> None:
     with pytest.raises((ValueError, ValidationError, Misconfigured), match=sentence) as refused:
-        rail_fintoc.sandbox(settings)
+        rail_fintoc.open_sandbox(settings)
     assert "s3cret" not in str(refused.value)

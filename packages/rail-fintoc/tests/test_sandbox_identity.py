@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from rail_fintoc.sandbox import sandbox
+from rail_fintoc.sandbox import open_sandbox
 from rail_fintoc.sandbox.identity import SECRET_KEY, is_published, key_file, made_at, public_half, published
 from rail_fintoc.sandbox.opening import ACCOUNT
 from riel import Misconfigured
 
 
 def test_a_client_without_settings_is_given_all_that_it_needs() -> None:
-    supplied = sandbox({}).settings
+    supplied = open_sandbox({}).settings
     assert supplied["secret_key"] == SECRET_KEY == "sk_test_riel"
     assert supplied["account_id"] == ACCOUNT
     assert public_half(Path(supplied["jws_private_key"])).public_numbers() == published().public_numbers()
@@ -40,11 +40,11 @@ def test_only_its_owner_can_read_a_key_that_is_written(tmp_path: Path) -> None:
 
 def test_a_key_pair_is_made_once_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "jws.pem"
-    first = sandbox({"jws_key": str(path)}).settings["jws_private_key"]
+    first = open_sandbox({"jws_key": str(path)}).settings["jws_private_key"]
     pem = path.read_bytes()
     assert first == str(path)
     assert not is_published(public_half(path))
-    sandbox({"jws_key": str(path)})
+    open_sandbox({"jws_key": str(path)})
     assert path.read_bytes() == pem
     assert isinstance(load_pem_private_key(pem, None), rsa.RSAPrivateKey)
 
@@ -58,7 +58,7 @@ def test_the_clients_own_settings_are_those_of_the_bank(tmp_path: Path) -> None:
         "account_id": "acc_own",
         "webhook_secret": "whsec_o",
     }
-    supplied = sandbox(own).settings
+    supplied = open_sandbox(own).settings
     assert (supplied["secret_key"], supplied["account_id"], supplied["webhook_secret"]) == (
         "sk_test_own",
         "acc_own",
@@ -70,13 +70,13 @@ def test_the_clients_own_settings_are_those_of_the_bank(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["sk_live_riel", "pk_test_riel", "anything"])
 def test_no_bank_is_made_for_a_key_that_is_no_test_key(key: str) -> None:
     with pytest.raises(Misconfigured, match="sk_test_") as refused:
-        sandbox({"secret_key": key})
+        open_sandbox({"secret_key": key})
     assert key not in str(refused.value)
 
 
 def test_a_setting_that_nobody_has_is_refused() -> None:
     with pytest.raises(ValueError, match="no setting 'settle_secs'"):
-        sandbox({"settle_secs": "1"})
+        open_sandbox({"settle_secs": "1"})
 
 
 def test_a_file_that_holds_no_key_is_said_in_a_sentence(tmp_path: Path) -> None:

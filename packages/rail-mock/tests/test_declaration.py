@@ -84,15 +84,15 @@ def test_the_bank_is_made_from_raw_settings() -> None:
 
 def test_the_bank_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKUP", "whatever this machine uses the word for")
-    rail_mock.sandbox({})
+    rail_mock.open_sandbox({})
 
 
 def test_a_setting_that_the_bank_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="no setting 'dedup'; it has dedupe, "):
-        rail_mock.sandbox({"dedup": "no"})
+        rail_mock.open_sandbox({"dedup": "no"})
 
 
 def test_a_setting_of_a_wrong_value_is_refused_without_saying_it() -> None:
     with pytest.raises(ValidationError, match="dedupe") as refused:
-        rail_mock.sandbox({"dedupe": "s3cret"})
+        rail_mock.open_sandbox({"dedupe": "s3cret"})
     assert "s3cret" not in str(refused.value)

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from rail_spei.sandbox import sandbox
+from rail_spei.sandbox import open_sandbox
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.sandbox.identity import is_published, key_file, published
 from rail_spei.settings import SpeiSettings
@@ -33,7 +33,7 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_what_it_supplies_is_a_key_that_a_client_can_read() -> None:
-    supplied = sandbox({}).settings
+    supplied = open_sandbox({}).settings
     key = SigningKey.load(Path(supplied["private_key"]), supplied["private_key_passphrase"])
     assert is_published(key.public_key)
     assert key.public_key.key_size == 2048
@@ -42,13 +42,14 @@ def test_what_it_supplies_is_a_key_that_a_client_can_read() -> None:
 
 def test_two_processes_agree_on_the_key_and_leave_no_file() -> None:
     tells = (
-        "from rail_spei.sandbox import sandbox; from rail_spei.stp.signing import SigningKey; from pathlib import Path;"
-        "s = sandbox({}).settings; print(s['private_key']);"
+        "from rail_spei.sandbox import open_sandbox; from rail_spei.stp.signing import SigningKey;"
+        "from pathlib import Path;"
+        "s = open_sandbox({}).settings; print(s['private_key']);"
         "print(SigningKey.load(Path(s['private_key']), s['private_key_passphrase']).sign('||x||'))"
     )
     told = subprocess.run([sys.executable, "-c", tells], capture_output=True, text=True, check=True)
     path, firma = told.stdout.split()
-    supplied = sandbox({}).settings
+    supplied = open_sandbox({}).settings
     mine = SigningKey.load(Path(supplied["private_key"]), supplied["private_key_passphrase"])
     assert firma == mine.sign("||x||")
     assert not Path(path).parent.exists()
@@ -61,7 +62,7 @@ def test_nobody_else_can_read_the_file() -> None:
 
 
 def test_the_operators_own_key_is_verified_and_not_replaced(own: Path) -> None:
-    bank = sandbox({"private_key": str(own), "private_key_passphrase": OWN_PASSPHRASE, "empresa": "MINE"})
+    bank = open_sandbox({"private_key": str(own), "private_key_passphrase": OWN_PASSPHRASE, "empresa": "MINE"})
     assert "private_key" not in bank.settings
     assert bank.settings["empresa"] == "MINE"
     assert not is_published(SigningKey.load(own, OWN_PASSPHRASE).public_key)
@@ -81,11 +82,11 @@ async def test_a_bank_with_the_operators_key_takes_no_other(own: Path) -> None:
 )
 def test_half_a_key_is_said_plainly(settings: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="PRIVATE_KEY"):
-        sandbox(settings)
+        open_sandbox(settings)
 
 
 def test_a_client_with_what_it_supplies_is_complete_and_only_on_this_machine() -> None:
-    supplied = dict(sandbox({}).settings)
+    supplied = dict(open_sandbox({}).settings)
     assert SpeiSettings(base_url="http://127.0.0.1:8410", **supplied).pretend
     for elsewhere in ("https://prod.stpmex.com/speiws/rest", "https://demo.stpmex.com:7024/speiws/rest"):
         with pytest.raises(Misconfigured, match="published key"):
@@ -99,10 +100,10 @@ def test_whoever_asks_about_a_key_pays_for_no_web_server() -> None:
 
 
 def test_it_obeys_its_settings_and_refuses_others() -> None:
-    assert sandbox({"webhook_url": "http://127.0.0.1:9/x", "settled_seconds": "3"})
-    assert sandbox({"key_prefix": "A", "holidays": "2030-10-01,2030-10-02"})
+    assert open_sandbox({"webhook_url": "http://127.0.0.1:9/x", "settled_seconds": "3"})
+    assert open_sandbox({"key_prefix": "A", "holidays": "2030-10-01,2030-10-02"})
     with pytest.raises(ValueError, match="no setting 'settels_seconds'"):
-        sandbox({"settels_seconds": "3"})
+        open_sandbox({"settels_seconds": "3"})
 
 
 @pytest.mark.parametrize("url", ["https://example.com/hook", "http://10.0.0.1/hook", "file:///etc/passwd", "hook"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rail_fintoc.client import FintocClient
 
-__all__ = ["by_hand", "connect", "riel_rails", "sandbox"]
+__all__ = ["by_hand", "connect", "open_sandbox", "riel_rails"]
 
 FINAL = "A transfer that has settled is final: only the payee can give it back."
 
@@ -34,11 +34,11 @@ def connect(
     return opened(settings, transport)
 
 
-def sandbox(settings: Mapping[str, str]) -> Sandbox:
+def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend Fintoc for a client with these settings."""
-    from rail_fintoc.sandbox import sandbox as pretend
+    from rail_fintoc.sandbox import open_sandbox as opened
 
-    return pretend(settings)
+    return opened(settings)
 
 
 def by_hand(order: Order) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ def riel_rails() -> Iterable[Rail]:
         tools=TOOLS,
         docs=str(Path(__file__).with_name("docs")),
         docs_server=lambda settings: settings.documentation,
-        sandbox=sandbox,
+        sandbox=open_sandbox,
         manual_refund=by_hand,
         parse_webhook=hear,
     )

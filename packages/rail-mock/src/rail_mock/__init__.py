@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rail_mock.client import MockClient
 
-__all__ = ["connect", "riel_rails", "sandbox"]
+__all__ = ["connect", "open_sandbox", "riel_rails"]
 
 
 def connect(
@@ -30,7 +30,7 @@ def connect(
     return opened(settings, transport)
 
 
-def sandbox(settings: Mapping[str, str]) -> Sandbox:
+def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend bank that behaves as ``settings`` declare."""
     from rail_mock.app import pretend_bank
 
@@ -53,5 +53,5 @@ def riel_rails() -> Iterable[Rail]:
         errors=ERRORS,
         capabilities=Capabilities(refund=yes, partial_refund=yes, statement=yes),
         guarantees=guarantees,
-        sandbox=sandbox,
+        sandbox=open_sandbox,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rail_spei.client import SpeiClient
 
-__all__ = ["banks", "by_hand", "connect", "riel_rails", "sandbox"]
+__all__ = ["banks", "by_hand", "connect", "open_sandbox", "riel_rails"]
 
 FINAL = "A settled SPEI payment is final: only the payee can give it back."
 WHOLE = "SPEI gives payments back whole."
@@ -34,11 +34,11 @@ def connect(
     return opened(settings, transport)
 
 
-def sandbox(settings: Mapping[str, str]) -> Sandbox:
+def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend STP for a client with these settings."""
-    from rail_spei.sandbox import sandbox as pretend
+    from rail_spei.sandbox import open_sandbox as opened
 
-    return pretend(settings)
+    return opened(settings)
 
 
 def by_hand(order: Order) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ def riel_rails() -> Iterable[Rail]:
         capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, returns=yes),
         guarantees=GUARANTEES,
         docs=str(Path(__file__).with_name("docs")),
-        sandbox=sandbox,
+        sandbox=open_sandbox,
         manual_refund=by_hand,
         parse_webhook=hear,
         tables={"banks": banks},

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from riel import Misconfigured, Sandbox
 
-__all__ = ["sandbox"]
+__all__ = ["open_sandbox"]
 
 
-def sandbox(settings: Mapping[str, str]) -> Sandbox:
+def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """The pretend Fintoc for a client with these settings: it knows the secret key, the account and the JWS key.
 
     ``jws_key`` is a path, and a setting of the pretend Fintoc alone: a new key pair's private half is written there,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from riel import Misconfigured, Sandbox
 
-__all__ = ["sandbox"]
+__all__ = ["open_sandbox"]
 
 
-def sandbox(settings: Mapping[str, str]) -> Sandbox:
+def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """The pretend STP for a client with these settings: it knows the company, the account and the key that are set.
 
     :raises Misconfigured: the private key cannot be read.
