@@ -1,4 +1,4 @@
-"""A rail that answers at once without a network, and a teller for it: all the time is riel's and the journal's."""
+"""A rail that answers at once without a network, and an engine for it: all the time is riel's and the journal's."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -126,8 +126,8 @@ class ComputedCodes(OwnCodes):
         return ""
 
 
-OFFERED = ActiveRail(
-    rail=RAIL,
+ACTIVE_RAIL = ActiveRail(
+    declaration=RAIL,
     distribution="none",
     version="0",
     entry_point="instant",
@@ -137,7 +137,7 @@ OFFERED = ActiveRail(
 )
 
 
-def teller_at(journal: Journal) -> PaymentEngine:
-    """Return a teller with this rail only."""
-    rails = {"instant": OFFERED}
+def engine_at(journal: Journal) -> PaymentEngine:
+    """Return an engine with this rail only."""
+    rails = {"instant": ACTIVE_RAIL}
     return PaymentEngine(Context(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY)))

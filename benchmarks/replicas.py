@@ -56,7 +56,7 @@ def measure(rounds: int) -> Iterator[Figure]:
 def _rate(work: str, url: str, replicas: int, sessions: int, payments: int) -> tuple[float, float]:
     """Payments a second of all replicas together, and the median seconds of one payment.
 
-    :param work: ``record`` for what a payment writes to the journal, ``make`` for the teller's work as well.
+    :param work: ``record`` for what a payment writes to the journal, ``make`` for the engine's work as well.
     """
     arguments = [sys.executable, "-m", "benchmarks.replica", work, url]
     each = [str(sessions // replicas), str(payments // replicas)]

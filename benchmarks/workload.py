@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from benchmarks.instant_rail import KEY, OFFERED, InstantPayment, teller_at
+from benchmarks.instant_rail import ACTIVE_RAIL, KEY, InstantPayment, engine_at
 from riel import Money
 from riel.clock import utc_now
 from riel.confirm import Terms, code_for
@@ -37,33 +37,33 @@ class Durations:
 
 async def confirm_payments(journal: Journal, sessions: int, payments: int, principal: str) -> Durations:
     """Confirm payments whose challenges are open already: their first calls are not measured."""
-    teller = teller_at(journal)
-    challenged = [await _challenge(teller, n, f"{principal} {n % sessions}") for n in range(payments)]
+    engine = engine_at(journal)
+    challenged = [await _challenge(engine, n, f"{principal} {n % sessions}") for n in range(payments)]
     work = [iter(challenged[number::sessions]) for number in range(sessions)]
 
     async def confirm(session: int) -> bool:
         if (payment := next(work[session], None)) is None:
             return False
-        await _confirm(teller, *payment)
+        await _confirm(engine, *payment)
         return True
 
     durations = await _timed(sessions, confirm)
-    await teller.close(CLOSE)
+    await engine.close(CLOSE)
     return durations
 
 
 async def make_payments(journal: Journal, sessions: int, payments: int, principal: str) -> Durations:
     """Make whole payments, each from its first call to its settlement."""
-    teller, numbers = teller_at(journal), iter(range(payments))
+    engine, numbers = engine_at(journal), iter(range(payments))
 
     async def make(session: int) -> bool:
         if (n := next(numbers, None)) is None:
             return False
-        await _confirm(teller, *await _challenge(teller, n, f"{principal} {session}"))
+        await _confirm(engine, *await _challenge(engine, n, f"{principal} {session}"))
         return True
 
     durations = await _timed(sessions, make)
-    await teller.close(CLOSE)
+    await engine.close(CLOSE)
     return durations
 
 
@@ -98,26 +98,26 @@ async def _timed(sessions: int, work: Callable[[int], Awaitable[bool]]) -> Durat
     return Durations(time.perf_counter() - begun, durations)
 
 
-async def _challenge(teller: PaymentEngine, n: int, principal: str) -> tuple[PaymentRequest, str]:
+async def _challenge(engine: PaymentEngine, n: int, principal: str) -> tuple[PaymentRequest, str]:
     """Open a challenge, and return the call that it is about and its code."""
     payment = InstantPayment(amount=1000 + n, account="1234567890")
     terms = Terms(
         kind="payment",
-        rail=OFFERED.rail.name,
+        rail=ACTIVE_RAIL.declaration.name,
         mode="sandbox",
         principal=principal,
-        payer=OFFERED.payer,
+        payer=ACTIVE_RAIL.payer,
         payee=payment.payee(),
         money=Money(payment.amount, "MXN"),
         arguments={"amount": payment.amount, "account": payment.account},
     )
-    call = PaymentRequest(terms=terms, rail=OFFERED, model=payment)
-    challenge, _ = await teller.ask(call)
-    return call, code_for(KEY, confirmation_request(challenge))
+    request = PaymentRequest(terms=terms, rail=ACTIVE_RAIL, model=payment)
+    challenge, _ = await engine.ask(request)
+    return request, code_for(KEY, confirmation_request(challenge))
 
 
-async def _confirm(teller: PaymentEngine, call: PaymentRequest, code: str) -> None:
-    record = await teller.confirm(call, code)
+async def _confirm(engine: PaymentEngine, request: PaymentRequest, code: str) -> None:
+    record = await engine.confirm(request, code)
     assert record.state == "settled"
 
 

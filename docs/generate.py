@@ -199,7 +199,7 @@ def _searching() -> list[str]:
 
 def rail_page(name: str) -> str:
     """A first-party rail: its settings, its tools and its codes."""
-    rail = next(found.rail for found in discover(only=[name]).rails)
+    rail = next(found.declaration for found in discover(only=[name]).rails)
     schema = rail.settings.model_json_schema()["properties"]
     settings = [
         (

@@ -10,7 +10,7 @@ import riel
 from riel import errors
 from riel.errors import NothingSent
 
-ROOMS = ("guards", "confirm", "journal", "teller", "tools", "server")
+ROOMS = ("guards", "confirm", "journal", "engine", "tools", "server")
 SOMETHING = "…"
 CLASSES = {
     name: kind

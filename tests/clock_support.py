@@ -47,7 +47,7 @@ class Hosted:
 
     client: Client
     clock: Clock
-    teller: PaymentEngine
+    engine: PaymentEngine
     codes: Path
     bank: str
     schemas: dict[str, dict[str, Any]]
@@ -79,9 +79,9 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
         found = discover(only=["mock"])
         banks: Banks = await stack.enter_async_context(run_banks(found, settings))
         catalog = activate(found, settings_resolver(settings, banks))
-        rails = {offered.rail.name: offered for offered in catalog.rails}
+        rails = {rail.declaration.name: rail for rail in catalog.rails}
         setup = FactorContext(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
-        teller = PaymentEngine(
+        engine = PaymentEngine(
             Context(
                 journal=await open_journal(settings.journal),
                 rails=rails,
@@ -91,9 +91,9 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
                 now=clock,
             )
         )
-        stack.push_async_callback(teller.close, timedelta(seconds=5))
-        tools = build_tools(teller, Redactor(), Redactor())
+        stack.push_async_callback(engine.close, timedelta(seconds=5))
+        tools = build_tools(engine, Redactor(), Redactor())
         client = await stack.enter_async_context(Client(mcp_server(tools, settings.principal, "1")))
         listed = await asyncio.wait_for(client.list_tools(), 10)
         schemas = {tool.name: dict(tool.output_schema or {}) for tool in listed.tools}
-        yield Hosted(client, clock, teller, folder / "codes", banks.urls["mock"], schemas)
+        yield Hosted(client, clock, engine, folder / "codes", banks.urls["mock"], schemas)

@@ -46,9 +46,9 @@ async def asked_about(office: Office, reference: str) -> State:
     """What is known once the agent has asked a few times; the rounds look when it is time by our clock."""
     for _ in range(LOOKS):
         office.world.later(seconds=20)
-        await office.teller.run_once()
+        await office.engine.run_once()
         await office.quiet()
-        await office.teller.status("mock", reference, "ana")
+        await office.engine.status("mock", reference, "ana")
         await office.quiet()
     (known,) = await office.journal.payments()
     return known.state
@@ -63,11 +63,11 @@ async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice
 ) -> None:
     world = World(Behaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
     async with at_work(world, tmp_path / "journal.db") as office:
-        call = office.call(account=account)
-        _, code = await office.asked(call)
+        request = office.request(account=account)
+        _, code = await office.asked(request)
         with set_at(world, moment, JUMPS[jump]):
             try:
-                record = await office.teller.confirm(call, code)
+                record = await office.engine.confirm(request, code)
             except NotConfirmed:
                 assert moment == "count_try:after"  # the code is no longer valid by the time it is now
                 assert world.debits == []
@@ -89,14 +89,14 @@ async def test_a_clock_that_is_set_while_a_code_waits_sends_nothing_that_was_not
 ) -> None:
     world = World()
     async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(office.call())
+        _, code = await office.asked(office.request())
         world.set_by = JUMPS[jump]
         if world.set_by > timedelta(0):
             with pytest.raises(NotConfirmed):
-                await office.teller.confirm(office.call(), code)
+                await office.engine.confirm(office.request(), code)
             assert world.debits == []
         else:
-            await office.teller.confirm(office.call(), code)
+            await office.engine.confirm(office.request(), code)
             await office.quiet()
             assert len(world.debits) == 1
 
@@ -105,9 +105,9 @@ async def test_nothing_is_sent_again_by_a_clock_that_was_set_back(tmp_path: Path
     """How much time has passed since the first send cannot be told, so the bank may have forgotten it."""
     world = World(Behaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
     async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(call := office.call(account=NEVER_ARRIVES))
+        _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
         with set_at(world, "record:after", -HOUR):
-            record = await office.teller.confirm(call, code)
+            record = await office.engine.confirm(request, code)
             await office.quiet()
         assert await asked_about(office, record.reference) is State.UNKNOWN
         assert sum(request.startswith("POST") for request in world.asked) == 1

@@ -82,10 +82,10 @@ class Story:
         return calls
 
     async def _paid(self, office: Office) -> PaymentRecord:
-        call = office.call()
-        challenge, code = await self._insisted(lambda: office.asked(call))
+        request = office.request()
+        challenge, code = await self._insisted(lambda: office.asked(request))
         assert self._on_disk("challenges", challenge.id)
-        record = await self._insisted(lambda: office.teller.confirm(call, code))
+        record = await self._insisted(lambda: office.engine.confirm(request, code))
         state = self._on_disk("payments", record.id)
         assert record.state in {State.SENDING, state}, f"told {record.state}, and on the disk it is {state}"
         return record
@@ -161,12 +161,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "journal.db"
     async with at_work(world, path) as office:
-        _, code = await office.asked(call := office.call())
+        _, code = await office.asked(request := office.request())
         with held(path):
             with pytest.raises(JournalUnavailable):
-                await office.teller.confirm(call, code)
+                await office.engine.confirm(request, code)
             assert world.asked == []
-        await office.teller.confirm(call, code)
+        await office.engine.confirm(request, code)
         (record,) = await office.until_over()
         assert (record.state, world.debits) == (State.SETTLED, [record.reference])
 
@@ -179,8 +179,8 @@ async def test_where_another_writer_holds_the_file_after_the_send_the_answer_is_
     with ExitStack() as holding:
         world.meets = lambda request: holding.enter_context(held(path))
         async with at_work(world, path) as office:
-            _, code = await office.asked(call := office.call())
-            told = await office.teller.confirm(call, code)
+            _, code = await office.asked(request := office.request())
+            told = await office.engine.confirm(request, code)
             assert (told.state, len(world.debits)) == (State.SENDING, 1)
             holding.close()
             world.meets = lambda request: None

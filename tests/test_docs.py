@@ -378,7 +378,7 @@ def test_every_setting_and_every_code_is_in_the_reference() -> None:
     settings = (ROOT / "docs/reference/settings.md").read_text("utf-8")
     assert [variable for variable in VARIABLES if f"`{variable}`" not in settings] == []
     errors = (ROOT / "docs/reference/errors.md").read_text("utf-8")
-    rooms = ("errors.py", "guards", "confirm", "teller", "tools", "server")
+    rooms = ("errors.py", "guards", "confirm", "engine", "tools", "server")
     source = ROOT / "packages/core/src/riel"
     files = [
         file

@@ -1,4 +1,4 @@
-"""The harness sees: a teller that calls first and writes later pays twice in it, at just the points one would think."""
+"""The harness sees: an engine that calls first and writes later pays twice in it, at just the expected points."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,16 +37,16 @@ async def debits_of(nursery: Nursery, home: Home, bank: Bank, *deaths: tuple[str
     return len(bank.debits())
 
 
-async def test_a_naive_teller_pays_once_where_nothing_goes_wrong(nursery: Nursery, home: Home, bank: Bank) -> None:
+async def test_a_naive_engine_pays_once_where_nothing_goes_wrong(nursery: Nursery, home: Home, bank: Bank) -> None:
     assert await debits_of(nursery, home, bank) == 1
 
 
-async def test_a_naive_teller_pays_twice_where_an_answer_is_lost(nursery: Nursery, home: Home, bank: Bank) -> None:
+async def test_a_naive_engine_pays_twice_where_an_answer_is_lost(nursery: Nursery, home: Home, bank: Bank) -> None:
     bank.fault("lost")
     assert await debits_of(nursery, home, bank) == 2
 
 
-async def test_a_naive_teller_pays_twice_where_it_is_killed_before_it_writes(
+async def test_a_naive_engine_pays_twice_where_it_is_killed_before_it_writes(
     nursery: Nursery, home: Home, bank: Bank
 ) -> None:
     assert await debits_of(nursery, home, bank, ("send:after", 1)) == 2

@@ -33,7 +33,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def wired(folder: Path) -> AsyncIterator[tuple[Office, Proxy]]:
-    """A teller, STP over real connections at noon, and the proxy between them."""
+    """An engine, STP over real connections at noon, and the proxy between them."""
     stp = Stp()
     async with (
         serve_http(stp.sandbox.app) as url,

@@ -37,7 +37,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def wired(folder: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Office, Proxy]]:
-    """A teller, its bank over real connections, and the proxy between them."""
+    """An engine, its bank over real connections, and the proxy between them."""
     world = World(behaviour)
     async with (
         serve_http(world.app) as url,
@@ -49,10 +49,10 @@ async def wired(folder: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Offic
 
 async def paid(office: Office, proxy: Proxy, amount: int, tear: Tear) -> PaymentRecord:
     """One payment over a line that is torn so."""
-    call = office.call(amount)
-    _, code = await office.asked(call)
+    request = office.request(amount)
+    _, code = await office.asked(request)
     proxy.tears = [tear]
-    record = await office.teller.confirm(call, code)
+    record = await office.engine.confirm(request, code)
     await office.quiet()
     assert proxy.tears == []
     return record

@@ -72,7 +72,7 @@ async def test_an_expired_question_can_be_asked_anew_with_a_code_of_its_own(riel
 async def test_what_the_person_declined_is_declined_and_not_asked_again(riel: Hosted) -> None:
     held = (await riel.call(SEND, **INVOICE)).done
     code = riel.code(held["paymentId"])
-    await riel.teller.context.journal.decline(held["paymentId"], "the person", riel.clock())
+    await riel.engine.context.journal.decline(held["paymentId"], "the person", riel.clock())
     assert (await riel.call(CHECK, trackingKey=held["paymentId"])).done["status"] == "declined"
     asked = riel.codes.read_text()
     assert (await riel.call(SEND, **INVOICE)).refusal["code"] == "2FA_DECLINED"

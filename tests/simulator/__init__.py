@@ -1,4 +1,4 @@
-"""A deterministic simulation of the teller: many seeds, each a world in which everything goes wrong in its own way."""
+"""A deterministic simulation of the engine: many seeds, each a world in which everything goes wrong in its own way."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -25,7 +25,7 @@ LIFE = PACE.code_ttl.total_seconds()
 class Question:
     """What a person was asked, and the code they read out."""
 
-    call: PaymentRequest
+    request: PaymentRequest
     challenge: Challenge
     code: str
 
@@ -56,8 +56,8 @@ class Agent:
         """One payment, in one of the many ways in which an agent goes about it."""
         random = self.world.random
         account = random.choice(("0001", "0002"))
-        call = self.world.payment(account, self.world.rail.amount(account))
-        question = await self.ask(call)
+        request = self.world.payment(account, self.world.rail.amount(account))
+        question = await self.ask(request)
         if question is None:
             return None
         way = random.choice(WAYS)
@@ -74,7 +74,7 @@ class Agent:
         whole = original.money.amount
         amounts = random.choice(([whole], [whole // 3], [whole // 3] * 4, [whole, whole], [whole // 2 + 1] * 2))
         calls = [self.world.refund(original, amount, f"part {nth}") for nth, amount in enumerate(amounts)]
-        questions = [question for call in calls if (question := await self.ask(call))]
+        questions = [question for request in calls if (question := await self.ask(request))]
         for record in await self.together([self.hurry(question) for question in questions]):
             if record is not None:
                 await self.follow(record, most=1)
@@ -83,50 +83,50 @@ class Agent:
         """Ask for several payments at once, wherever, and confirm what may be."""
         random = self.world.random
         calls = [self.world.payment("0003", random.choice((700, 1100)) + nth) for nth in range(4)]
-        questions = [question for question in await self.together([self.ask(call) for call in calls]) if question]
+        questions = [question for question in await self.together([self.ask(request) for request in calls]) if question]
         for record in await self.together([self.hurry(question) for question in questions]):
             if record is not None:
                 await self.follow(record, most=1)
 
     # What they are made of
 
-    async def ask(self, call: PaymentRequest) -> Question | None:
+    async def ask(self, request: PaymentRequest) -> Question | None:
         """Have the person asked."""
         for _ in range(TRIES):
             replica = self.world.alive()
             try:
-                challenge, _ = await self.world.serve(replica, lambda teller: teller.ask(call))
+                challenge, _ = await self.world.serve(replica, lambda engine: engine.ask(request))
             except (Gone, JournalUnavailable):
                 await self.world.pause(self.world.random.random() * 4)
                 continue
             except NothingSent:
                 return None
-            original = call.original.id if call.original else ""
-            self.world.checks.asked(challenge, call.terms.payer, original, LIFE)
-            return Question(call, challenge, self.world.code(challenge, replica))
+            original = request.original.id if request.original else ""
+            self.world.checks.asked(challenge, request.terms.payer, original, LIFE)
+            return Question(request, challenge, self.world.code(challenge, replica))
         return None
 
     async def confirm(
         self,
         question: Question,
         *,
-        call: PaymentRequest | None = None,
+        request: PaymentRequest | None = None,
         code: str | None = None,
         cut: float | None = None,
     ) -> PaymentRecord | RielError | Gone:
         """Call once with a code, and see what comes back."""
-        world, wanted, given = self.world, call or question.call, code or question.code
+        world, wanted, given = self.world, request or question.request, code or question.code
         before = world.db.execute("SELECT 1 FROM payments WHERE id = ?", (question.challenge.id,)).fetchone()
         try:
-            record = await world.serve(world.alive(), lambda teller: teller.confirm(wanted, given), cut)
+            record = await world.serve(world.alive(), lambda engine: engine.confirm(wanted, given), cut)
         except (NothingSent, Gone) as failure:
             world.trace("agents", f"hears of {question.challenge.id[-6:]}: {failure or 'nothing'}")
-            mine = call is None and code is None
+            mine = request is None and code is None
             if mine and before is not None and isinstance(failure, NotConfirmed) and world.linked:
                 world.checks.fail("joined", f"{question.challenge.id} was paid, and its code refused: {failure}")
             return failure
         world.checks.told(record)
-        if record.id == question.challenge.id and (call is not None or code is not None):
+        if record.id == question.challenge.id and (request is not None or code is not None):
             world.checks.fail("confirmed", f"{record.id} was given to who did not confirm it")
         return record
 
@@ -145,7 +145,7 @@ class Agent:
         """Ask what became of it until it is clear, or a few times."""
         for _ in range(most):
             await self.world.pause(self.world.random.random() * 8)
-            found = await self.call(lambda teller, r=record: teller.status(r.rail, r.reference, r.principal))
+            found = await self.call(lambda engine, r=record: engine.status(r.rail, r.reference, r.principal))
             if isinstance(found, PaymentRecord):
                 self.world.checks.told(found)
                 record = found
@@ -208,7 +208,7 @@ async def guessing(agent: Agent, question: Question) -> PaymentRecord | None:
 
 async def altered(agent: Agent, question: Question) -> PaymentRecord | None:
     """The right code for something else: another amount, payee or payer."""
-    terms, world = question.call.terms, agent.world
+    terms, world = question.request.terms, agent.world
     other = world.random.choice(
         (
             lambda: world.payment("0666", terms.money.amount),
@@ -216,14 +216,14 @@ async def altered(agent: Agent, question: Question) -> PaymentRecord | None:
             lambda: world.payment(terms.payee.account, terms.money.amount, payer="another"),
         )
     )()
-    await agent.confirm(question, call=other)
+    await agent.confirm(question, request=other)
     return await agent.hurry(question)
 
 
 async def stolen(agent: Agent, question: Question) -> PaymentRecord | None:
     """The right code, by another principal."""
-    terms = question.call.terms
-    await agent.confirm(question, call=agent.world.payment(terms.payee.account, terms.money.amount, principal="eve"))
+    terms = question.request.terms
+    await agent.confirm(question, request=agent.world.payment(terms.payee.account, terms.money.amount, principal="eve"))
     return await agent.hurry(question)
 
 
@@ -245,8 +245,8 @@ async def declined(agent: Agent, question: Question) -> PaymentRecord | None:
     works = [agent.hurry(question)] if world.random.random() < 0.3 else []
 
     async def say_no() -> None:
-        async def decline(teller: PaymentEngine) -> Challenge | None:
-            return await teller.context.journal.decline(id_, "ana", teller.context.now())
+        async def decline(engine: PaymentEngine) -> Challenge | None:
+            return await engine.context.journal.decline(id_, "ana", engine.context.now())
 
         if await agent.call(decline) is not None:
             world.checks.shown[id_].declined = True
@@ -257,7 +257,7 @@ async def declined(agent: Agent, question: Question) -> PaymentRecord | None:
 
 async def for_another(agent: Agent, question: Question) -> PaymentRecord | None:
     """A code that was used, for the next question."""
-    record, terms = await agent.hurry(question), question.call.terms
+    record, terms = await agent.hurry(question), question.request.terms
     other = await agent.ask(agent.world.payment("0004", terms.money.amount))
     if record is not None and other is not None:
         await agent.confirm(other, code=question.code)
@@ -304,8 +304,8 @@ class Operator:
             return
 
 
-async def decision(teller: PaymentEngine, record: PaymentRecord, to: State) -> None:
+async def decision(engine: PaymentEngine, record: PaymentRecord, to: State) -> None:
     """As ``riel payments decide`` does it."""
-    await teller.context.journal.resolve_manually(
-        record.id, to, "operator", "the bank's statement", teller.context.now()
+    await engine.context.journal.resolve_manually(
+        record.id, to, "operator", "the bank's statement", engine.context.now()
     )

@@ -90,12 +90,12 @@ class Fintoc:
         self._fintoc = PretendFintoc(self._world)
         return self._fintoc
 
-    def offered(self, payer: str) -> ActiveRail:
+    def activate(self, payer: str) -> ActiveRail:
         """The rail as it is declared, but for its client's way out and for how long it is watched."""
         (rail,) = rail_fintoc.riel_rails()
         rules = replace(GUARANTEES, late_arrival_window=WATCH, return_window=WATCH)
         return ActiveRail(
-            rail=replace(rail, connect=self._connect, guarantees=rules),
+            declaration=replace(rail, connect=self._connect, guarantees=rules),
             distribution="rail-fintoc",
             version="1",
             entry_point="fintoc",

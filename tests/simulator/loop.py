@@ -72,7 +72,7 @@ class Due:
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """As much of an event loop as the teller needs."""
+    """As much of an event loop as the engine needs."""
 
     def __init__(self, random: Random) -> None:
         self._random = random.random

@@ -1,4 +1,4 @@
-"""Who and what stands around the teller: the rail as it is declared, the persons' factors, and a guard with a limit."""
+"""Who and what stands around the engine: the rail as it is declared, the persons' factors, and a guard with a limit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -70,11 +70,11 @@ def _rail(kind: Kind) -> Rail:
     )
 
 
-def offered(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
+def activate(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
     """The rail of a bank of that kind, as the catalog would offer it."""
     rail = replace(_rail(kind), connect=connect)
     return ActiveRail(
-        rail=rail,
+        declaration=rail,
         distribution="rail-sim",
         version="1",
         entry_point="sim",

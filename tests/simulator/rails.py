@@ -14,7 +14,7 @@ from .booking import Booking
 from .fintoc import Fintoc
 from .kinds import NOON
 from .loop import Process
-from .people import SimPayment, offered
+from .people import SimPayment, activate
 from .spei import Spei
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class RailOfAWorld(Protocol):
     def begins(self) -> datetime: ...
     def in_doubt(self) -> None: ...
     def open_bank(self) -> BankOfAWorld: ...
-    def offered(self, payer: str) -> ActiveRail: ...
+    def activate(self, payer: str) -> ActiveRail: ...
     def payment(self, account: str, amount: int) -> Payment: ...
     def amount(self, account: str) -> int: ...
     def pace(self, usual: Timing) -> Timing: ...
@@ -92,8 +92,8 @@ class Sim:
         self._bank = Bank(self._world, self.kind)
         return self._bank
 
-    def offered(self, payer: str) -> ActiveRail:
-        return offered(self.kind, payer, lambda settings: Connection(self._world, self._bank))
+    def activate(self, payer: str) -> ActiveRail:
+        return activate(self.kind, payer, lambda settings: Connection(self._world, self._bank))
 
     def payment(self, account: str, amount: int) -> Payment:
         return SimPayment(account=account, amount=amount)

@@ -149,13 +149,13 @@ class Spei:
         )
         return self._stp
 
-    def offered(self, payer: str) -> ActiveRail:
+    def activate(self, payer: str) -> ActiveRail:
         """The rail as it is declared, but for its client's way out and for how long it is watched."""
         (rail,) = rail_spei.riel_rails()
         watch = timedelta(seconds=WATCH)
         rules = replace(GUARANTEES, late_arrival_window=watch, return_window=watch)
         return ActiveRail(
-            rail=replace(rail, connect=self._connect, guarantees=rules),
+            declaration=replace(rail, connect=self._connect, guarantees=rules),
             distribution="rail-spei",
             version="1",
             entry_point="spei",

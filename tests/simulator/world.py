@@ -1,4 +1,4 @@
-"""One world: some replicas of the real teller on one journal, a bank, agents, and everything that can go wrong.
+"""One world: some replicas of the real engine on one journal, a bank, agents, and everything that can go wrong.
 
 Its seed decides all of it. The same seed gives the same history, to the letter.
 """
@@ -59,7 +59,7 @@ class Replica:
     """One server process, and what it serves at the moment."""
 
     process: Process
-    teller: PaymentEngine
+    engine: PaymentEngine
     serving: dict[asyncio.Future[Any], None]
 
 
@@ -91,7 +91,7 @@ class World:
         self.agents = self.process("agents")
         self.checks = Checks(self)
         self.bank = self.rail.open_bank()
-        self.offered = self.rail.offered("payer")
+        self.active_rail = self.rail.activate("payer")
         self.replicas: list[Replica] = []
         self.doomed: dict[str, tuple[str, str]] = {}
         self._waiting, self._waiting_as_of = False, -1
@@ -125,11 +125,11 @@ class World:
     def _born(self) -> Replica:
         process = self.process(f"replica-{len(self.processes) - 1}")
         process.skew = SKEW * (2 * self.random.random() - 1)
-        rails = {self.rail.name: self.offered}
+        rails = {self.rail.name: self.active_rail}
         factor: Any = Person(KEY, self.checks.compared)
         if not self.linked:
             factor = App("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
-        desk = Context(
+        context = Context(
             journal=journal_of(self, process),
             rails=rails,
             clients=Clients(rails),
@@ -140,8 +140,8 @@ class World:
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
         )
-        replica = Replica(process, PaymentEngine(desk), {})
-        process.context.run(replica.teller.start)
+        replica = Replica(process, PaymentEngine(context), {})
+        process.context.run(replica.engine.start)
         self.trace(process.name, "starts")
         return replica
 
@@ -230,7 +230,7 @@ class World:
 
         async def run() -> None:
             try:
-                result = await work(replica.teller)
+                result = await work(replica.engine)
             except RielError as failure:
                 if not answer.done():
                     answer.set_exception(failure)
@@ -256,7 +256,7 @@ class World:
 
     def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> PaymentRequest:
         """A payment as an agent wants it."""
-        offered = self.offered if payer == "payer" else self.rail.offered(payer)
+        active = self.active_rail if payer == "payer" else self.rail.activate(payer)
         model = self.rail.payment(account, amount)
         payee = model.payee()
         terms = Terms(
@@ -264,12 +264,12 @@ class World:
             rail=self.rail.name,
             mode="sandbox",
             principal=principal,
-            payer=offered.payer,
+            payer=active.payer,
             payee=payee,
             money=Money(amount, "MXN"),
             arguments={"account": payee.account, "amount": amount},
         )
-        return PaymentRequest(terms=terms, rail=offered, model=model)
+        return PaymentRequest(terms=terms, rail=active, model=model)
 
     def refund(self, original: PaymentRecord, amount: int, reason: str) -> PaymentRequest:
         """A refund as an agent wants it."""
@@ -278,14 +278,14 @@ class World:
             rail=self.rail.name,
             mode="sandbox",
             principal=original.principal,
-            payer=self.offered.payer,
+            payer=self.active_rail.payer,
             payee=original.payee,
             money=Money(amount, "MXN"),
             arguments={"amount": amount, "reason": reason},
             original=original.id,
         )
         model = SimRefund(reference=original.reference, reason=reason)
-        return PaymentRequest(terms=terms, rail=self.offered, model=model, original=original)
+        return PaymentRequest(terms=terms, rail=self.active_rail, model=model, original=original)
 
     def code(self, challenge: Challenge, replica: Replica) -> str:
         """What the person reads, on paper or in the app."""
@@ -322,7 +322,7 @@ class World:
         """
         first = "SELECT min(next_at) FROM payments"
         while self.checks.broken is None and self.loop.time() < most and not self.quiet():
-            if not any(replica.teller.context.busy for replica in self.replicas):
+            if not any(replica.engine.context.busy for replica in self.replicas):
                 (due,) = self.db.execute(first).fetchone()
                 wakes = self.bank.quiet_until if due is None else (when(due) - self.begins).total_seconds() - SKEW
                 self.loop.leap(min(most, self.bank.quiet_until, wakes))
@@ -331,7 +331,7 @@ class World:
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
-        if self.bank.under_way or any(replica.teller.context.busy for replica in self.replicas):
+        if self.bank.under_way or any(replica.engine.context.busy for replica in self.replicas):
             return False
         if self._waiting_as_of != self.db.total_changes:
             self._waiting_as_of = self.db.total_changes

@@ -1,4 +1,4 @@
-"""A teller at work in this process: the real rail, its real client and its pretend bank; only time is a test's."""
+"""An engine at work in this process: the real rail, its real client and its pretend bank; only time is a test's."""
 
 import asyncio
 from collections import Counter
@@ -86,14 +86,14 @@ class World:
 
 @dataclass
 class Office:
-    """One teller, and how a test deals with it."""
+    """One engine, and how a test deals with it."""
 
     world: World
-    teller: PaymentEngine
+    engine: PaymentEngine
     journal: SqliteJournal
-    offered: ActiveRail
+    rail: ActiveRail
 
-    def call(self, amount: int = 50_000, account: str = "0123456789") -> PaymentRequest:
+    def request(self, amount: int = 50_000, account: str = "0123456789") -> PaymentRequest:
         """A payment as an agent wants it."""
         model = MockPayment(account=account, amount=amount, concept="Invoice 42", recipient_name="Empresa Demo")
         terms = Terms(
@@ -101,16 +101,16 @@ class Office:
             rail="mock",
             mode="sandbox",
             principal="ana",
-            payer=self.offered.payer,
+            payer=self.rail.payer,
             payee=Payee(account, "Empresa Demo"),
             money=Money(amount, "MXN"),
             arguments={"account": account, "amount": amount},
         )
-        return PaymentRequest(terms=terms, rail=self.offered, model=model)
+        return PaymentRequest(terms=terms, rail=self.rail, model=model)
 
     async def asked(self, call: PaymentRequest) -> tuple[Challenge, str]:
         """The question, and the code that answers it."""
-        challenge, _ = await self.teller.ask(call)
+        challenge, _ = await self.engine.ask(call)
         return challenge, self.code(challenge)
 
     def code(self, challenge: Challenge) -> str:
@@ -120,7 +120,7 @@ class Office:
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def until_over(self, *, rounds: int = 200, passes: float = 5) -> list[PaymentRecord]:
@@ -133,7 +133,7 @@ class Office:
                     return found
             self.world.later(seconds=passes)
             with suppress(JournalUnavailable):
-                await self.teller.run_once()
+                await self.engine.run_once()
             await self.quiet()
         raise AssertionError(f"left in the air: {Counter(one.state for one in found)}")
 
@@ -142,12 +142,12 @@ class Office:
 async def at_work(
     world: World, journal: SqliteJournal | Path, *, url: str = "", pace: Timing | None = None
 ) -> AsyncIterator[Office]:
-    """A teller on that journal, whose rounds are made by hand; its bank is called directly, or at ``url``."""
+    """An engine on that journal, whose rounds are made by hand; its bank is called directly, or at ``url``."""
     (rail,) = rail_mock.riel_rails()
     transport = None if url else httpx.ASGITransport(world.app)
     rules = guarantees(world.behaviour)
-    offered = ActiveRail(
-        rail=replace(rail, connect=lambda settings: rail_mock.connect(settings, transport)),
+    active = ActiveRail(
+        declaration=replace(rail, connect=lambda settings: rail_mock.connect(settings, transport)),
         distribution="rail-mock",
         version="1",
         entry_point="mock",
@@ -156,17 +156,17 @@ async def at_work(
         guarantees=rules,
     )
     store = SqliteJournal.open(str(journal)) if isinstance(journal, Path) else journal
-    desk = Context(
+    context = Context(
         journal=store,
-        rails={"mock": offered},
-        clients=Clients({"mock": offered}),
+        rails={"mock": active},
+        clients=Clients({"mock": active}),
         factor=Person(),
         timing=pace
         or Timing(answer_within=50 * MOMENT, poll_interval=MOMENT, backoff=Backoff(first=timedelta(seconds=1))),
         now=world.clock,
     )
-    office = Office(world, PaymentEngine(desk), store, offered)
+    office = Office(world, PaymentEngine(context), store, active)
     try:
         yield office
     finally:
-        await office.teller.close(timedelta(seconds=PATIENCE))
+        await office.engine.close(timedelta(seconds=PATIENCE))

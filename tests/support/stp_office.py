@@ -1,4 +1,4 @@
-"""SPEI from the agent's call to STP's book, in this process: the real tools, teller, client and pretend STP.
+"""SPEI from the agent's call to STP's book, in this process: the real tools, engine, client and pretend STP.
 
 Only time is a test's: one clock for STP, and ours, which may be ``ahead`` of it.
 """
@@ -104,10 +104,10 @@ class Wire(httpx.AsyncBaseTransport):
 
 @dataclass
 class Office:
-    """One teller in front of STP, and an agent that calls its tools."""
+    """One engine in front of STP, and an agent that calls its tools."""
 
     stp: Stp
-    teller: PaymentEngine
+    engine: PaymentEngine
     journal: SqliteJournal
     tools: dict[str, ToolSpec]
 
@@ -143,14 +143,14 @@ class Office:
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def passes(self, until: datetime, *, step: timedelta = timedelta(seconds=30)) -> None:
-        """Let time pass until then, by STP's clock, while the teller looks after what is unresolved."""
+        """Let time pass until then, by STP's clock, while the engine looks after what is unresolved."""
         while self.stp.now < until:
             self.stp.now = min(self.stp.now + step, until)
-            await self.teller.run_once()
+            await self.engine.run_once()
             await self.quiet()
 
     async def the_payment(self) -> PaymentRecord:
@@ -165,12 +165,12 @@ class Office:
 
 @asynccontextmanager
 async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Office]:
-    """A teller on a journal in that folder, whose rounds are made by hand; STP is called directly, or at ``url``."""
+    """An engine on a journal in that folder, whose rounds are made by hand; STP is called directly, or at ``url``."""
     (rail,) = rail_spei.riel_rails()
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
     settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **supplied)
-    offered = ActiveRail(
-        rail=replace(rail, connect=lambda settings: opened(settings, None if url else Wire(stp), stp.clock)),
+    active = ActiveRail(
+        declaration=replace(rail, connect=lambda settings: opened(settings, None if url else Wire(stp), stp.clock)),
         distribution="rail-spei",
         version="1",
         entry_point="spei",
@@ -179,16 +179,16 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
         guarantees=GUARANTEES,
     )
     journal = SqliteJournal.open(str(folder / "journal.db"))
-    desk = Context(
+    context = Context(
         journal=journal,
-        rails={"spei": offered},
-        clients=Clients({"spei": offered}),
+        rails={"spei": active},
+        clients=Clients({"spei": active}),
         factor=Person(),
         timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
         now=stp.clock,
     )
-    teller = PaymentEngine(desk)
+    engine = PaymentEngine(context)
     try:
-        yield Office(stp, teller, journal, build_tools(teller, Redactor(), Redactor()))
+        yield Office(stp, engine, journal, build_tools(engine, Redactor(), Redactor()))
     finally:
-        await teller.close(timedelta(seconds=PATIENCE))
+        await engine.close(timedelta(seconds=PATIENCE))

@@ -23,7 +23,7 @@ class Agent:
     principal: str = "ana"
 
     async def __call__(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        tools = build_tools(self.world.teller, Redactor([SECRET]), Redactor())
+        tools = build_tools(self.world.engine, Redactor([SECRET]), Redactor())
         answer: dict[str, Any] = await tools[f"toy_{verb}"].run(arguments, self.principal)
         return answer
 

@@ -1,4 +1,4 @@
-"""A teller with everything real but the rail, the person and the time, which do what the test says."""
+"""An engine with everything real but the rail, the person and the time, which do what the test says."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -124,18 +124,18 @@ LOST = OutcomeUnknown("no whole answer")
 class World:
     """One process at work on a journal."""
 
-    teller: PaymentEngine
+    engine: PaymentEngine
     journal: SqliteJournal
     client: Scripted
     person: Person
-    offered: ActiveRail
+    rail: ActiveRail
     now: datetime = NOON
 
     def later(self, **time: float) -> None:
         """Let time pass."""
         self.now += timedelta(**time)
 
-    def call(self, amount: int = 50_000, **other: Any) -> PaymentRequest:
+    def request(self, amount: int = 50_000, **other: Any) -> PaymentRequest:
         """A payment as an agent wants it; ``other`` changes its terms."""
         account = other.pop("account", "0123456789")
         terms = Terms(
@@ -143,15 +143,15 @@ class World:
             rail="toy",
             mode="sandbox",
             principal="ana",
-            payer=self.offered.payer,
+            payer=self.rail.payer,
             payee=Payee(account, "Empresa Demo"),
             money=Money(amount, "MXN"),
             arguments={"account": account, "amount": amount},
         )
         payment = ToyPayment(account=account, amount=amount)
-        return PaymentRequest(terms=replace(terms, **other), rail=self.offered, model=payment)
+        return PaymentRequest(terms=replace(terms, **other), rail=self.rail, model=payment)
 
-    def refund_call(self, original: PaymentRecord, amount: int) -> PaymentRequest:
+    def refund_request(self, original: PaymentRecord, amount: int) -> PaymentRequest:
         """A refund as an agent wants it."""
         refund = ToyRefund(tracking_key=original.reference, reason="Sent twice")
         terms = Terms(
@@ -159,42 +159,42 @@ class World:
             rail="toy",
             mode="sandbox",
             principal=original.principal,
-            payer=self.offered.payer,
+            payer=self.rail.payer,
             payee=original.payee,
             money=Money(amount, "MXN"),
             arguments={"amount": amount},
             original=original.id,
         )
-        return PaymentRequest(terms=terms, rail=self.offered, model=refund, original=original)
+        return PaymentRequest(terms=terms, rail=self.rail, model=refund, original=original)
 
-    async def asked(self, call: PaymentRequest) -> str:
+    async def asked(self, request: PaymentRequest) -> str:
         """Ask the person, and read the code over their shoulder."""
-        challenge, _ = await self.teller.ask(call)
+        challenge, _ = await self.engine.ask(request)
         return self.person.code(challenge)
 
-    async def paid(self, call: PaymentRequest) -> PaymentRecord:
+    async def paid(self, request: PaymentRequest) -> PaymentRecord:
         """Ask, confirm, and wait for what comes of it."""
-        record = await self.teller.confirm(call, await self.asked(call))
+        record = await self.engine.confirm(request, await self.asked(request))
         await self.quiet()
         return await self.known(record)
 
-    async def refusal(self, call: PaymentRequest, code: str) -> str:
+    async def refusal(self, request: PaymentRequest, code: str) -> str:
         """The code of the error that ``call`` gets."""
         try:
-            await self.teller.confirm(call, code)
+            await self.engine.confirm(request, code)
         except NothingSent as refused:
             return refused.problem.code
         raise AssertionError("it was not refused")
 
     async def round(self) -> None:
         """Take up what is due, and wait until that is done."""
-        await self.teller.run_once()
+        await self.engine.run_once()
         await self.quiet()
 
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
-            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def known(self, record: PaymentRecord) -> PaymentRecord:
@@ -227,7 +227,7 @@ async def working(
     clean: Callable[[str], str] = str,
     **guarantees: Any,
 ) -> AsyncIterator[World]:
-    """A teller on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
+    """An engine on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
     client = Scripted(sends, refunds, finds)
 
     @asynccontextmanager
@@ -238,8 +238,8 @@ async def working(
 
     rules = replace(GUARANTEES, **guarantees)
     rail = toy(connect=connect, guarantees=rules, **declares)
-    offered = ActiveRail(
-        rail=rail,
+    active = ActiveRail(
+        declaration=rail,
         distribution="rail-toy",
         version="1",
         entry_point="toy",
@@ -249,21 +249,21 @@ async def working(
     )
     store = SqliteJournal.open(str(folder / "journal.db"))
     person = Person()
-    desk = Context(
+    context = Context(
         journal=journal(store),
-        rails={"toy": offered},
-        clients=Clients({"toy": offered}),
+        rails={"toy": active},
+        clients=Clients({"toy": active}),
         factor=person,
         guards=guards,
         timing=Timing(answer_within=ANSWER_WITHIN, backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: world.now,
         clean=clean,
     )
-    world = World(PaymentEngine(desk), store, client, person, offered, now)
+    world = World(PaymentEngine(context), store, client, person, active, now)
     try:
         yield world
     finally:
-        await world.teller.close(timedelta(seconds=PATIENCE))
+        await world.engine.close(timedelta(seconds=PATIENCE))
 
 
 class Strange(RielError):

@@ -135,17 +135,17 @@ async def agent(
 ) -> AsyncIterator[Agent]:
     """An agent before the rail ``toy``, which has these tools of its own."""
     async with working(folder, **worlds) as world:
-        desk = world.teller.context
+        context = world.engine.context
         known = {"base_url": "http://bank.invalid", "api_key": SecretStr(SECRET)}
-        offered = replace(
-            world.offered,
-            rail=replace(world.offered.rail, tools=own, **(rail or {})),
+        active = replace(
+            world.rail,
+            declaration=replace(world.rail.declaration, tools=own, **(rail or {})),
             settings=Prefixed(**(known | dict(settings or {}))),
             mode=mode,  # type: ignore[arg-type]
         )
-        desk.rails["toy"] = world.offered = offered  # type: ignore[index]
+        context.rails["toy"] = world.rail = active  # type: ignore[index]
         answers, logs = Redactor([SECRET]), Redactor([SECRET])
         if answer_within is not None:
-            world.teller = PaymentEngine(replace(desk, timing=Timing(answer_within=answer_within)))
-        tools = build_tools(world.teller, answers, logs, scopes, ask_docs)
+            world.engine = PaymentEngine(replace(context, timing=Timing(answer_within=answer_within)))
+        tools = build_tools(world.engine, answers, logs, scopes, ask_docs)
         yield Agent(world, tools, answers, logs)

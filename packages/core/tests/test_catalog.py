@@ -36,7 +36,7 @@ def test_an_installed_rail_is_declared_with_where_it_comes_from(site: Site) -> N
     site.install("zap", version="1.4", requires=["riel>=0.1,<1", "httpx"])
     found = discover(site.entry_points())
     (zap,) = found.rails
-    assert (zap.rail.name, zap.distribution, zap.version, zap.entry_point) == ("zap", "rail-zap", "1.4", "zap")
+    assert (zap.declaration.name, zap.distribution, zap.version, zap.entry_point) == ("zap", "rail-zap", "1.4", "zap")
     assert found.problems == ()
 
 
@@ -79,7 +79,7 @@ def test_a_broken_rail_is_a_problem_of_its_own_and_stops_no_other(site: Site, wh
     site.install("bad", code, version="0.3")
     site.install("good")
     found = discover(site.entry_points())
-    assert [declared.rail.name for declared in found.rails] == ["good"]
+    assert [declared.declaration.name for declared in found.rails] == ["good"]
     (problem,) = found.problems
     assert (problem.entry_point, problem.distribution, problem.version) == ("bad", "rail-bad", "0.3")
     assert problem.sentence.startswith("'bad' of rail-bad 0.3 ")
@@ -162,7 +162,7 @@ def test_metadata_that_cannot_be_read_is_a_problem(site: Site) -> None:
     site.install("good")
     (site.folder / "rail_bad-1.0.dist-info" / "METADATA").write_bytes(b"Name: caf\xe9\n")
     found = discover(site.entry_points())
-    assert [declared.rail.name for declared in found.rails] == ["good"]
+    assert [declared.declaration.name for declared in found.rails] == ["good"]
     assert "metadata that cannot be read" in found.problems[0].sentence
 
 
@@ -170,7 +170,7 @@ def test_what_is_not_on_the_allow_list_is_never_imported(site: Site) -> None:
     module = site.install("zap")
     site.install("pix")
     found = discover(site.entry_points(), only=["pix"])
-    assert [declared.rail.name for declared in found.rails] == ["pix"]
+    assert [declared.declaration.name for declared in found.rails] == ["pix"]
     assert found.problems == ()
     assert module not in sys.modules
 
@@ -185,7 +185,7 @@ def test_a_rail_on_the_allow_list_that_cannot_be_offered_stops_the_start(site: S
     assert first.startswith("'bad' of rail-bad 1.0 failed with ValueError")
     assert second.startswith("'missing' is not installed")
     shown = activate(found, lambda rail: (ToySettings(**KNOWN), "test"), insist=False)
-    assert [offered.rail.name for offered in shown.rails] == ["pix"]
+    assert [rail.declaration.name for rail in shown.rails] == ["pix"]
 
 
 def test_a_rail_that_is_on_no_list_and_broken_does_not_stop_the_start(site: Site) -> None:
@@ -200,10 +200,10 @@ def test_the_order_of_installation_changes_nothing(site: Site) -> None:
     site.install("worse", "import nothing_like_it")
     installed = site.entry_points()
     first = discover(installed)
-    assert [declared.rail.name for declared in first.rails] == ["ach", "pix", "zap"]
+    assert [declared.declaration.name for declared in first.rails] == ["ach", "pix", "zap"]
     for other in (installed[::-1], installed[2:] + installed[:2]):
         again = discover(other)
-        assert [declared.rail.name for declared in again.rails] == ["ach", "pix", "zap"]
+        assert [declared.declaration.name for declared in again.rails] == ["ach", "pix", "zap"]
         assert again.problems == first.problems
 
 
@@ -215,7 +215,7 @@ def test_what_a_rail_prints_never_reaches_stdout(site: Site, capfd: pytest.Captu
     site.install("loud", loud + HOOK + "print('five')\n    yield toy('loud')")
     found = discover(site.entry_points())
     print("ours")
-    assert [declared.rail.name for declared in found.rails] == ["loud"]
+    assert [declared.declaration.name for declared in found.rails] == ["loud"]
     said = capfd.readouterr()
     assert said.out == "ours\n"
     assert all(word in said.err for word in ("one", "two", "three", "four", "five"))
@@ -360,12 +360,12 @@ def found_with(site: Site, changes: str = "") -> Discovery:
     return found
 
 
-def test_an_offered_rail_has_its_settings_its_mode_and_its_guarantees(site: Site) -> None:
+def test_an_active_rail_has_its_settings_its_mode_and_its_guarantees(site: Site) -> None:
     settings = ToySettings(**KNOWN)
-    (offered,) = activate(found_with(site), lambda rail: (settings, "test")).rails
-    assert (offered.rail.name, offered.distribution, offered.version) == ("zap", "rail-zap", "1.0")
-    assert offered.settings is settings
-    assert (offered.mode, offered.guarantees.send_deadline) == ("test", timedelta(seconds=10))
+    (rail,) = activate(found_with(site), lambda rail: (settings, "test")).rails
+    assert (rail.declaration.name, rail.distribution, rail.version) == ("zap", "rail-zap", "1.0")
+    assert rail.settings is settings
+    assert (rail.mode, rail.guarantees.send_deadline) == ("test", timedelta(seconds=10))
 
 
 def test_guarantees_may_depend_on_the_settings(site: Site) -> None:

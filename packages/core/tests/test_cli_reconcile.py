@@ -42,8 +42,8 @@ def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     def offer(**changes: Any) -> None:
         rail = toy(**{"capabilities": Capabilities(refund=yes, partial_refund=yes, statement=yes), **changes})
-        offered = ActiveRail(
-            rail=rail,
+        rail = ActiveRail(
+            declaration=rail,
             distribution="rail-toy",
             version="1",
             entry_point="toy",
@@ -51,7 +51,7 @@ def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             mode="sandbox",
             guarantees=GUARANTEES,
         )
-        catalog = Catalog(rails=(offered,), factors=(), guards=(), problems=())
+        catalog = Catalog(rails=(rail,), factors=(), guards=(), problems=())
         monkeypatch.setattr("riel.cli.reconcile.discover", lambda only: None)
         monkeypatch.setattr("riel.cli.reconcile.activate", lambda found, resolve: catalog)
         asyncio.run(_made(tmp_path / "journal.db"))

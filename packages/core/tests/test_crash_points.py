@@ -13,11 +13,11 @@ import riel.journal.sqlite
 import riel.payments
 from riel.crash import at_crash_points, crash_point, step
 
-TELLER = Path(riel.payments.__file__).parent
+PAYMENTS = Path(riel.payments.__file__).parent
 SQLITE = Path(riel.journal.sqlite.__file__).parent
 
 RECEIVERS = {"clients": "Clients", "turn": "PrincipalAttempts"}
-"""What the teller's own objects are called where their methods are awaited. Nobody else's methods are."""
+"""What the engine's own objects are called where their methods are awaited. Nobody else's methods are."""
 
 
 # The points themselves
@@ -90,7 +90,7 @@ def read(folder: Path) -> list[Module]:
 
 
 class Awaits:
-    """Walks a package of the teller's kind and collects what is awaited without a name."""
+    """Walks a package of the engine's kind and collects what is awaited without a name."""
 
     def __init__(self, modules: list[Module], package: str) -> None:
         self.modules = modules
@@ -228,12 +228,12 @@ def _point(statement: ast.stmt) -> str:
     return ""
 
 
-def test_every_await_of_the_teller_has_a_name() -> None:
-    assert unnamed_awaits(TELLER) == []
+def test_every_await_of_the_engine_has_a_name() -> None:
+    assert unnamed_awaits(PAYMENTS) == []
 
 
 def test_every_name_stands_in_one_place() -> None:
-    assert repeated_names(TELLER) == [], "a test that kills there would not know where"
+    assert repeated_names(PAYMENTS) == [], "a test that kills there would not know where"
 
 
 def test_every_commit_stands_between_two_crash_points() -> None:
@@ -241,7 +241,7 @@ def test_every_commit_stands_between_two_crash_points() -> None:
 
 
 def test_the_lint_reads_what_it_is_about() -> None:
-    awaits = Awaits(read(TELLER), "riel.payments")
+    awaits = Awaits(read(PAYMENTS), "riel.payments")
     assert len(awaits.names) > 20
     assert {"intend", "send", "record", "claim", "count_try"} <= set(awaits.names)
     commits = [one for module in read(SQLITE) for block in _blocks(module.tree) for one in block if _commits(one)]
@@ -253,8 +253,8 @@ def test_the_lint_reads_what_it_is_about() -> None:
 SEEDS: dict[str, tuple[str, str, str]] = {
     "a bare await of the journal": (
         "challenge",
-        'await step("asked", desk.journal.mark_delivered(challenge.id, now))',
-        "await desk.journal.mark_delivered(challenge.id, now)",
+        'await step("asked", context.journal.mark_delivered(challenge.id, now))',
+        "await context.journal.mark_delivered(challenge.id, now)",
     ),
     "a bare await of the rail": (
         "recovery",
@@ -263,8 +263,8 @@ SEEDS: dict[str, tuple[str, str, str]] = {
     ),
     "a bare await of the factor": (
         "challenge",
-        'await step("ask", desk.factor.ask(confirmation_request(challenge)))',
-        "await desk.factor.ask(confirmation_request(challenge))",
+        'await step("ask", context.factor.ask(confirmation_request(challenge)))',
+        "await context.factor.ask(confirmation_request(challenge))",
     ),
     "a bare await of a journal that closes": (
         "engine",
@@ -304,13 +304,13 @@ def spoil(path: Path, before: str, after: str) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_lint_sees_an_await_without_a_name(copied: Callable[[Path], Path], seed: str) -> None:
     module, before, after = SEEDS[seed]
-    folder = copied(TELLER)
+    folder = copied(PAYMENTS)
     spoil(folder / f"{module}.py", before, after)
     assert len(unnamed_awaits(folder)) == 1
 
 
 def test_the_lint_sees_a_name_that_stands_twice(copied: Callable[[Path], Path]) -> None:
-    folder = copied(TELLER)
+    folder = copied(PAYMENTS)
     spoil(folder / "dispatch.py", 'step("send"', 'step("ask"')
     assert "ask" in repeated_names(folder)
 

@@ -55,7 +55,7 @@ def anyio_backend() -> str:
 @pytest.mark.parametrize("what", WHATEVER)
 async def test_whatever_a_send_does_the_outcome_is_unknown_until_it_is_looked_up(tmp_path: Path, what: str) -> None:
     async with working(tmp_path, sends=answers(WHATEVER[what])) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert record.state is (State.SENDING if what.startswith("a cancellation") else State.UNKNOWN)
         world.later(seconds=2)
         await world.round()
@@ -67,7 +67,7 @@ async def test_whatever_a_send_does_the_outcome_is_unknown_until_it_is_looked_up
 async def test_whatever_a_look_up_does_nothing_is_concluded_from_it(tmp_path: Path, what: str) -> None:
     finds = first(WHATEVER[what], WHATEVER[what], SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds, dedupe="no", dedupe_window=timedelta(0)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(2):
             world.later(hours=2)
             await world.round()
@@ -79,17 +79,17 @@ async def test_whatever_a_look_up_does_nothing_is_concluded_from_it(tmp_path: Pa
 
 async def test_a_send_that_takes_too_long_is_unknown(tmp_path: Path) -> None:
     async with working(tmp_path, sends=Gate(), send_deadline=timedelta(milliseconds=20)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert record.state is State.UNKNOWN
 
 
 async def test_what_never_left_is_rejected_and_may_be_paid_anew(tmp_path: Path) -> None:
     async with working(tmp_path, sends=first(NotSent("no connection"), SETTLED)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert (record.state, record.next_at) == (State.REJECTED, None)
-        challenge, _ = await world.teller.ask(world.call())
+        challenge, _ = await world.engine.ask(world.request())
         assert "SECOND" not in challenge.text
-        assert (await world.teller.confirm(world.call(), world.person.code(challenge))).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), world.person.code(challenge))).state is State.SETTLED
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_an_answer_about_something_else_goes_to_an_operator(
     wrong = replace(SETTLED, **other)
     sends = answers(wrong if asked == "send" else LOST)
     async with working(tmp_path, sends=sends, finds=answers(wrong)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(seconds=2)
         await world.round()
         assert await world.state(record) is State.REVIEW
@@ -117,7 +117,7 @@ async def test_an_answer_about_something_else_goes_to_an_operator(
 async def test_an_accepted_payment_settles_when_the_rail_says_so(tmp_path: Path) -> None:
     pending = Answer(status=Status.PENDING, provider_id="B-1")
     async with working(tmp_path, sends=answers(pending), finds=first(pending, SETTLED)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert (record.state, record.provider_id) == (State.PENDING, "B-1")
         for _ in range(2):
             world.later(seconds=30)
@@ -128,8 +128,8 @@ async def test_an_accepted_payment_settles_when_the_rail_says_so(tmp_path: Path)
 
 async def test_settled_money_that_comes_back_is_returned(tmp_path: Path) -> None:
     back = Answer(status=Status.RETURNED, provider_code="CLOSED")
-    async with working(tmp_path, finds=first(SETTLED, back), returns=timedelta(days=2)) as world:
-        record = await world.paid(world.call())
+    async with working(tmp_path, finds=first(SETTLED, back), return_window=timedelta(days=2)) as world:
+        record = await world.paid(world.request())
         for _ in range(2):
             world.later(minutes=6)
             await world.round()
@@ -142,7 +142,7 @@ async def test_settled_money_that_comes_back_is_returned(tmp_path: Path) -> None
 
 async def test_the_same_order_is_sent_once_more_where_the_rail_dedupes_and_does_not_have_it(tmp_path: Path) -> None:
     async with working(tmp_path, sends=first(LOST, SETTLED), finds=answers(None)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(seconds=2)
         await world.round()
         assert await world.state(record) is State.SETTLED
@@ -154,7 +154,7 @@ async def test_the_same_order_is_sent_once_more_where_the_rail_dedupes_and_does_
 async def test_nothing_is_sent_again_outside_the_window(tmp_path: Path) -> None:
     window = timedelta(hours=1)
     async with working(tmp_path, sends=answers(LOST), finds=answers(None), dedupe_window=window) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(minutes=59, seconds=50)  # a send and its margin would not fit any more
         await world.round()
         assert len(world.client.sent) == 1
@@ -165,7 +165,7 @@ async def test_nothing_is_ever_sent_again_where_the_rail_does_not_dedupe(tmp_pat
     async with working(
         tmp_path, sends=answers(LOST), finds=answers(None), dedupe="no", dedupe_window=timedelta(0)
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(seconds=30)
         await world.round()
         assert await world.state(record) is State.UNKNOWN
@@ -179,7 +179,7 @@ async def test_where_nothing_can_be_learned_an_operator_is_asked(tmp_path: Path)
     async with working(
         tmp_path, sends=answers(LOST), dedupe="no", dedupe_window=timedelta(0), lookup="no", absence_after=None
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(seconds=2)
         await world.round()
         assert await world.state(record) is State.REVIEW
@@ -193,7 +193,7 @@ async def test_a_rail_that_cannot_be_asked_is_sent_the_same_order_again(tmp_path
     async with working(
         tmp_path, sends=first(LOST, LOST, SETTLED), lookup="no", absence_after=None, dedupe_window=FOREVER
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(2):
             world.later(minutes=10)
             await world.round()
@@ -206,7 +206,7 @@ async def test_a_refusal_of_a_repeated_send_proves_nothing_unless_the_rail_store
     async with working(
         tmp_path, sends=first(LOST, Rejected("NO")), finds=first(None, SETTLED), refusals_stored=False
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(seconds=2)
         await world.round()
         assert await world.state(record) is State.UNKNOWN
@@ -221,7 +221,7 @@ async def test_a_rejected_payment_that_settles_after_all_is_corrected_loudly(
     async with working(
         tmp_path, sends=answers(LOST), finds=first(None, SETTLED), dedupe="no", dedupe_window=timedelta(0)
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(minutes=2)
         await world.round()
         assert await world.state(record) is State.REJECTED
@@ -236,7 +236,7 @@ async def test_a_rejected_payment_is_watched_no_longer_than_the_rail_says(tmp_pa
     async with working(
         tmp_path, sends=answers(LOST), finds=answers(None), dedupe="no", dedupe_window=timedelta(0)
     ) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(20):
             world.later(minutes=6)
             await world.round()
@@ -250,10 +250,10 @@ async def test_a_rejected_payment_is_watched_no_longer_than_the_rail_says(tmp_pa
 async def test_look_ups_grow_rarer(tmp_path: Path) -> None:
     nothing = NothingLearned("overloaded")
     async with working(tmp_path, sends=answers(LOST), finds=answers(nothing)) as world:
-        await world.paid(world.call())
+        await world.paid(world.request())
         for _ in range(1200):
             world.later(seconds=1)
-            await world.teller.run_once()
+            await world.engine.run_once()
             await world.quiet()
         assert 8 <= len(world.client.looked) <= 18
 
@@ -275,9 +275,9 @@ async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog
             return await self._journal.claim(*what, **how)
 
     async with working(tmp_path, sends=answers(LOST), journal=Failing) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(hours=1)
-        world.teller.start()
+        world.engine.start()
         async with asyncio.timeout(PATIENCE):
             while await world.state(record) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
                 await asyncio.sleep(0.01)
@@ -289,8 +289,8 @@ async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog
 
 async def test_a_refund_lives_as_a_payment_does(tmp_path: Path) -> None:
     async with working(tmp_path, refunds=first(LOST, SETTLED), finds=answers(None)) as world:
-        paid = await world.paid(world.call())
-        refund = await world.paid(world.refund_call(paid, 20_000))
+        paid = await world.paid(world.request())
+        refund = await world.paid(world.refund_request(paid, 20_000))
         assert (refund.kind, refund.refund_of, refund.state) == ("refund", paid.id, State.UNKNOWN)
         world.later(seconds=2)
         await world.round()
@@ -305,10 +305,10 @@ async def test_a_refund_lives_as_a_payment_does(tmp_path: Path) -> None:
 
 async def test_no_more_is_refunded_than_was_paid(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        paid = await world.paid(world.call(50_000))
-        calls = [world.refund_call(paid, amount) for amount in (20_000, 20_001, 20_002)]
-        codes = [await world.asked(call) for call in calls]
-        ended = await asyncio.gather(*map(world.teller.confirm, calls, codes), return_exceptions=True)
+        paid = await world.paid(world.request(50_000))
+        calls = [world.refund_request(paid, amount) for amount in (20_000, 20_001, 20_002)]
+        codes = [await world.asked(request) for request in calls]
+        ended = await asyncio.gather(*map(world.engine.confirm, calls, codes), return_exceptions=True)
         await world.quiet()
         assert sum(isinstance(one, PaymentRecord) for one in ended) == 2
         (refused,) = (one for one in ended if isinstance(one, NothingSent))
@@ -319,17 +319,17 @@ async def test_no_more_is_refunded_than_was_paid(tmp_path: Path) -> None:
 
 async def test_what_a_rejected_refund_held_is_free_again_and_what_an_unknown_one_holds_is_not(tmp_path: Path) -> None:
     async with working(tmp_path, refunds=first(Rejected("NO"), LOST, SETTLED)) as world:
-        paid = await world.paid(world.call(50_000))
-        assert (await world.paid(world.refund_call(paid, 50_000))).state is State.REJECTED
-        assert (await world.paid(world.refund_call(paid, 40_000))).state is State.UNKNOWN
-        too_much = world.refund_call(paid, 10_001)
+        paid = await world.paid(world.request(50_000))
+        assert (await world.paid(world.refund_request(paid, 50_000))).state is State.REJECTED
+        assert (await world.paid(world.refund_request(paid, 40_000))).state is State.UNKNOWN
+        too_much = world.refund_request(paid, 10_001)
         assert await world.refusal(too_much, await world.asked(too_much)) == "REFUND_EXCEEDS_PAYMENT"
-        assert (await world.paid(world.refund_call(paid, 10_000))).state is State.SETTLED
+        assert (await world.paid(world.refund_request(paid, 10_000))).state is State.SETTLED
 
 
 async def test_only_what_has_settled_is_refunded(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST)) as world:
-        paid = await world.paid(world.call())
-        refund = world.refund_call(paid, 50_000)
+        paid = await world.paid(world.request())
+        refund = world.refund_request(paid, 50_000)
         assert await world.refusal(refund, await world.asked(refund)) == "NOT_REFUNDABLE"
         assert world.client.refunded == []

@@ -32,9 +32,9 @@ def anyio_backend() -> str:
 
 async def test_the_same_call_joins_its_payment_and_pays_nothing_more(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
-        records = await asyncio.gather(*(world.teller.confirm(world.call(), code) for _ in range(50)))
-        again = await world.teller.confirm(world.call(), code)
+        code = await world.asked(world.request())
+        records = await asyncio.gather(*(world.engine.confirm(world.request(), code) for _ in range(50)))
+        again = await world.engine.confirm(world.request(), code)
         assert {record.id for record in records} == {again.id}
         assert again.state is State.SETTLED
         assert len(world.client.sent) == 1
@@ -43,28 +43,28 @@ async def test_the_same_call_joins_its_payment_and_pays_nothing_more(tmp_path: P
 async def test_a_call_is_answered_in_time_and_the_next_one_says_what_became_of_it(tmp_path: Path) -> None:
     gate = Gate()
     async with working(tmp_path, sends=gate) as world:
-        code = await world.asked(world.call())
-        assert (await world.teller.confirm(world.call(), code)).state is State.SENDING
-        assert (await world.teller.confirm(world.call(), code)).state is State.SENDING
+        code = await world.asked(world.request())
+        assert (await world.engine.confirm(world.request(), code)).state is State.SENDING
+        assert (await world.engine.confirm(world.request(), code)).state is State.SENDING
         gate.open.set()
-        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
         assert len(world.client.sent) == 1
 
 
 async def test_a_rejected_payment_stays_rejected_for_the_call_that_is_repeated(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(Rejected("NO", "not today"))) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         for _ in range(2):
-            record = await world.teller.confirm(world.call(), code)
+            record = await world.engine.confirm(world.request(), code)
             assert (record.state, record.code, record.provider_message) == (State.REJECTED, "NO", "not today")
         assert len(world.client.sent) == 1
 
 
-async def test_another_teller_on_the_same_journal_joins_too(tmp_path: Path) -> None:
+async def test_another_engine_on_the_same_journal_joins_too(tmp_path: Path) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
-        code = await one.asked(one.call())
+        code = await one.asked(one.request())
         records = await asyncio.gather(
-            *(world.teller.confirm(world.call(), code) for _ in range(20) for world in (one, other))
+            *(world.engine.confirm(world.request(), code) for _ in range(20) for world in (one, other))
         )
         assert len({record.id for record in records}) == 1
         assert len(one.client.sent) + len(other.client.sent) == 1
@@ -78,16 +78,16 @@ async def test_a_caller_that_goes_away_at_any_moment_changes_nothing(
 
         async def begin(amount: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
             """What the caller does who goes away, and what its next call finds."""
-            call = world.call(amount)
+            request = world.request(amount)
             if verb == "ask":
-                return lambda: world.teller.ask(call), lambda: world.paid(call)
-            code = await world.asked(call)
+                return lambda: world.engine.ask(request), lambda: world.paid(request)
+            code = await world.asked(request)
             if verb == "confirm":
-                return lambda: world.teller.confirm(call, code), lambda: world.teller.confirm(call, code)
-            record = await world.teller.confirm(call, code)
+                return lambda: world.engine.confirm(request, code), lambda: world.engine.confirm(request, code)
+            record = await world.engine.confirm(request, code)
             await world.quiet()
             world.later(seconds=10)
-            look = lambda: world.teller.status("toy", record.reference, "ana")  # noqa: E731
+            look = lambda: world.engine.status("toy", record.reference, "ana")  # noqa: E731
             return look, look
 
         passed = await _points(*await begin(1))
@@ -133,17 +133,17 @@ async def test_a_refusal_of_which_nobody_hears_is_not_logged_as_a_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with working(tmp_path) as world:
-        await world.asked(world.call())
-        await _goes_away_at("challenges:before", lambda: world.teller.confirm(world.call(), WRONG))
+        await world.asked(world.request())
+        await _goes_away_at("challenges:before", lambda: world.engine.confirm(world.request(), WRONG))
         await world.quiet()
     assert [one.message for one in caplog.records] == []
 
 
-async def test_what_is_being_sent_is_finished_before_the_teller_closes(tmp_path: Path) -> None:
+async def test_what_is_being_sent_is_finished_before_the_engine_closes(tmp_path: Path) -> None:
     gate = Gate()
     async with working(tmp_path, sends=gate) as world:
-        record = await world.teller.confirm(world.call(), await world.asked(world.call()))
-        closing = asyncio.create_task(world.teller.close(timedelta(seconds=PATIENCE)))
+        record = await world.engine.confirm(world.request(), await world.asked(world.request()))
+        closing = asyncio.create_task(world.engine.close(timedelta(seconds=PATIENCE)))
         await asyncio.sleep(0)
         gate.open.set()
         await closing
@@ -152,13 +152,13 @@ async def test_what_is_being_sent_is_finished_before_the_teller_closes(tmp_path:
         assert world.client.looked == []
 
 
-async def test_a_confirmation_under_way_is_carried_out_before_the_teller_closes(tmp_path: Path) -> None:
+async def test_a_confirmation_under_way_is_carried_out_before_the_engine_closes(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        call = world.call()
-        code = await world.asked(call)
-        caller = asyncio.create_task(world.teller.confirm(call, code))
+        request = world.request()
+        code = await world.asked(request)
+        caller = asyncio.create_task(world.engine.confirm(request, code))
         await asyncio.sleep(0)
-        await world.teller.close(timedelta(seconds=PATIENCE))
+        await world.engine.close(timedelta(seconds=PATIENCE))
         assert len(world.client.sent) == 1
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
@@ -167,8 +167,8 @@ async def test_a_confirmation_under_way_is_carried_out_before_the_teller_closes(
 async def test_what_cannot_be_finished_in_time_is_left_to_recovery(tmp_path: Path) -> None:
     gate = Gate()
     async with working(tmp_path, sends=gate) as world:
-        record = await world.teller.confirm(world.call(), await world.asked(world.call()))
-        await world.teller.close(timedelta(0))
+        record = await world.engine.confirm(world.request(), await world.asked(world.request()))
+        await world.engine.close(timedelta(0))
     async with working(tmp_path) as world:
         assert await world.state(record) is State.SENDING
         await world.round()
@@ -181,22 +181,22 @@ async def test_what_cannot_be_finished_in_time_is_left_to_recovery(tmp_path: Pat
 
 async def test_nobody_sees_the_payment_of_somebody_else(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        challenge, _ = await world.teller.ask(world.call(7))
-        record = await world.paid(world.call())
+        challenge, _ = await world.engine.ask(world.request(7))
+        record = await world.paid(world.request())
         for name in (record.reference, record.id, challenge.id):
-            assert await world.teller.status("toy", name, "ana")
+            assert await world.engine.status("toy", name, "ana")
             with pytest.raises(NotFound) as theirs:
-                await world.teller.status("toy", name, "berta")
+                await world.engine.status("toy", name, "berta")
             with pytest.raises(NotFound) as nobodys:
-                await world.teller.status("toy", "R000000000000", "berta")
+                await world.engine.status("toy", "R000000000000", "berta")
             assert theirs.value.problem == nobodys.value.problem
 
 
 async def test_a_status_looks_where_that_can_tell_more_and_not_too_often(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=first(NothingLearned("later"), SETTLED)) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(5):
-            assert (await world.teller.status("toy", record.reference, "ana")).state is State.UNKNOWN
+            assert (await world.engine.status("toy", record.reference, "ana")).state is State.UNKNOWN
         assert len(world.client.looked) == 1
         world.later(seconds=2)
-        assert (await world.teller.status("toy", record.reference, "ana")).state is State.SETTLED
+        assert (await world.engine.status("toy", record.reference, "ana")).state is State.SETTLED

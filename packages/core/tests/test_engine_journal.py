@@ -1,4 +1,4 @@
-"""One journal, several tellers, and a disk that fails: nothing is sent that is not written, nor by two at once."""
+"""One journal, several engines, and a disk that fails: nothing is sent that is not written, nor by two at once."""
 
 from datetime import datetime
 from pathlib import Path
@@ -23,13 +23,13 @@ def anyio_backend() -> str:
 # Who is at work on it
 
 
-async def test_what_another_living_teller_is_sending_is_left_to_it(tmp_path: Path) -> None:
+async def test_what_another_living_engine_is_sending_is_left_to_it(tmp_path: Path) -> None:
     gate = Gate()
     async with working(tmp_path, sends=gate) as owner, working(tmp_path, finds=answers(None)) as other:
-        record = await owner.teller.confirm(owner.call(), await owner.asked(owner.call()))
+        record = await owner.engine.confirm(owner.request(), await owner.asked(owner.request()))
         other.later(minutes=5)
         await other.round()
-        assert (await other.teller.status("toy", record.reference, "ana")).state is State.SENDING
+        assert (await other.engine.status("toy", record.reference, "ana")).state is State.SENDING
         assert other.client.looked == other.client.sent == []
         gate.open.set()
         await owner.quiet()
@@ -49,14 +49,14 @@ class Interrupted:
 
     async def create_payment(self, *what: Any) -> Any:
         born = await self._journal.create_payment(*what)
-        await self.world.teller.run_once()
+        await self.world.engine.run_once()
         return born
 
 
 async def test_a_round_never_takes_a_newborn_payment_for_an_orphan(tmp_path: Path) -> None:
     async with working(tmp_path, journal=Interrupted) as world:
-        world.teller.context.journal.world = world  # type: ignore[attr-defined]
-        record = await world.paid(world.call())
+        world.engine.context.journal.world = world  # type: ignore[attr-defined]
+        record = await world.paid(world.request())
         assert (record.state, record.fence, world.client.looked) == (State.SETTLED, 1, [])
 
 
@@ -99,15 +99,15 @@ async def test_nothing_is_sent_where_the_journal_fails_and_the_same_call_may_be_
         return Flawed(journal, written=written, readable=readable)
 
     async with working(tmp_path, finds=answers(None), journal=flawed) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         if written and readable:
-            assert (await world.teller.confirm(world.call(), code)).state is State.SENDING
+            assert (await world.engine.confirm(world.request(), code)).state is State.SENDING
         else:
             with pytest.raises(JournalUnavailable) as failure:
-                await world.teller.confirm(world.call(), code)
+                await world.engine.confirm(world.request(), code)
             assert readable or "Do not pay in another way" in failure.value.problem.next_action
         assert world.client.sent == []
-        record = await world.teller.confirm(world.call(), code)
+        record = await world.engine.confirm(world.request(), code)
         await world.round()
         assert await world.state(record) is State.SETTLED
         assert len(world.client.sent) == 1
@@ -135,7 +135,7 @@ async def test_a_seal_that_fails_is_not_tried_at_every_round(tmp_path: Path) -> 
         for _ in range(5):
             world.later(seconds=1)
             await world.round()
-        assert world.teller.context.journal.tries == 1  # type: ignore[attr-defined]
+        assert world.engine.context.journal.tries == 1  # type: ignore[attr-defined]
         world.later(minutes=5)
         with pytest.raises(JournalUnavailable):
             await world.round()
@@ -143,8 +143,8 @@ async def test_a_seal_that_fails_is_not_tried_at_every_round(tmp_path: Path) -> 
 
 async def test_a_question_that_was_answered_is_never_open_again(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        challenge, _ = await world.teller.ask(world.call())
-        await world.teller.confirm(world.call(), world.person.code(challenge))
+        challenge, _ = await world.engine.ask(world.request())
+        await world.engine.confirm(world.request(), world.person.code(challenge))
         known = await world.journal.challenge(challenge.id)
         assert isinstance(known, Challenge)
         assert known.state is ChallengeState.CONSUMED

@@ -94,7 +94,7 @@ async def paid(host: App, folder: Path) -> PaymentRecord:
     code = json.loads((folder / "codes.jsonl").read_text().splitlines()[-1])["code"]
     answer = await host.tools["zap_send_payment"].run(payment | {"verificationCode": code}, "ana")
     assert answer["data"]["status"] == "pending"
-    record = await host.teller.context.journal.payment(answer["data"]["paymentId"])
+    record = await host.engine.context.journal.payment(answer["data"]["paymentId"])
     assert record is not None
     return record
 
@@ -127,7 +127,7 @@ async def until_looked(looked: list[str]) -> None:
 
 
 async def state(host: App, record: PaymentRecord) -> State:
-    known = await host.teller.context.journal.payment(record.id)
+    known = await host.engine.context.journal.payment(record.id)
     assert known is not None
     return known.state
 

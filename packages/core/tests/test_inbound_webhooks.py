@@ -61,7 +61,7 @@ async def heard(
     """A world whose provider can write to it."""
     async with (
         working(folder, declares={"hear": hear}, **world) as works,
-        receive_webhooks(works.teller, "127.0.0.1", 0, Redactor([SECRET]), lives=lives, most=most) as url,
+        receive_webhooks(works.engine, "127.0.0.1", 0, Redactor([SECRET]), lives=lives, most=most) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE) as http,
     ):
         yield Provider(works, http)
@@ -73,7 +73,7 @@ async def heard(
 async def test_a_hint_moves_a_pending_payment_by_a_look_up(tmp_path: Path) -> None:
     async with heard(tmp_path, sends=answers(PENDING)) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         assert paid.state is State.PENDING
         answer = await provider.writes(paid.reference)
         assert (answer.status_code, answer.content) == (200, HEARD)
@@ -84,7 +84,7 @@ async def test_a_hint_moves_a_pending_payment_by_a_look_up(tmp_path: Path) -> No
 async def test_a_forged_settlement_moves_nothing(tmp_path: Path) -> None:
     async with heard(tmp_path, sends=answers(PENDING), finds=answers(PENDING)) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         before = await world.story(paid)
         answer = await provider.writes(paid.reference, status="settled", state="settled")
         assert answer.status_code == 200
@@ -94,14 +94,14 @@ async def test_a_forged_settlement_moves_nothing(tmp_path: Path) -> None:
 
 async def test_a_forged_return_of_a_settled_payment_moves_nothing(tmp_path: Path) -> None:
     async with heard(tmp_path) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         await provider.writes(paid.reference, status="returned")
         assert await provider.world.state(paid) is State.SETTLED
 
 
 async def test_a_forged_rejection_moves_nothing_where_the_rail_does_not_answer(tmp_path: Path) -> None:
     async with heard(tmp_path, sends=answers(PENDING), finds=answers(TimeoutError())) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         await provider.writes(paid.reference, status="rejected")
         assert await provider.world.state(paid) is State.PENDING
 
@@ -109,7 +109,7 @@ async def test_a_forged_rejection_moves_nothing_where_the_rail_does_not_answer(t
 async def test_a_return_is_found_long_after_anything_was_expected(tmp_path: Path) -> None:
     async with heard(tmp_path, finds=answers(RETURNED)) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         assert (paid.state, paid.next_at) == (State.SETTLED, None)
         world.later(days=40)
         await world.round()
@@ -121,9 +121,9 @@ async def test_a_return_is_found_long_after_anything_was_expected(tmp_path: Path
 
 @pytest.mark.parametrize("late", [SETTLED, PENDING, RETURNED])
 async def test_what_was_rejected_and_happened_after_all_is_found(tmp_path: Path, late: Answer) -> None:
-    never_watched = {"watch": timedelta(0), "sends": answers(Rejected("NO"))}
+    never_watched = {"late_arrival_window": timedelta(0), "sends": answers(Rejected("NO"))}
     async with heard(tmp_path, finds=answers(late), **never_watched) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         assert (paid.state, paid.next_at) == (State.REJECTED, None)
         await provider.writes(paid.reference)
         assert await provider.world.state(paid) is State(late.status.value)
@@ -132,7 +132,7 @@ async def test_what_was_rejected_and_happened_after_all_is_found(tmp_path: Path,
 
 async def test_a_rail_that_cannot_look_up_is_not_asked(tmp_path: Path) -> None:
     async with heard(tmp_path, sends=answers(PENDING), lookup="no", absence_after=None) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         assert (await provider.writes(paid.reference)).status_code == 200
         assert (provider.world.client.looked, await provider.world.state(paid)) == ([], State.PENDING)
 
@@ -143,7 +143,7 @@ async def test_a_rail_that_cannot_look_up_is_not_asked(tmp_path: Path) -> None:
 async def test_a_flood_of_the_same_hint_asks_the_rail_once_and_once_more_when_it_is_time(tmp_path: Path) -> None:
     async with heard(tmp_path) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         await asyncio.gather(*(provider.writes(*[paid.reference] * 50) for _ in range(20)))
         assert len(world.client.looked) == 1
         for _ in range(3):
@@ -158,7 +158,7 @@ async def test_a_flood_of_the_same_hint_asks_the_rail_once_and_once_more_when_it
 async def test_the_rail_is_asked_no_sooner_than_it_can_know_better(tmp_path: Path) -> None:
     async with heard(tmp_path, lookup_lag=timedelta(seconds=30)) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         for _ in range(20):
             await provider.writes(paid.reference)
             world.later(seconds=2)
@@ -169,10 +169,10 @@ async def test_the_rail_is_asked_no_sooner_than_it_can_know_better(tmp_path: Pat
 async def test_news_that_comes_just_after_a_look_is_not_forgotten(tmp_path: Path) -> None:
     """Nothing more is expected of it, so nobody else would ever ask again."""
     rejected = Answer(status=Status.REJECTED, provider_code="NO")
-    never_watched = {"watch": timedelta(0), "sends": answers(Rejected("NO"))}
+    never_watched = {"late_arrival_window": timedelta(0), "sends": answers(Rejected("NO"))}
     async with heard(tmp_path, finds=first(rejected, SETTLED), **never_watched) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         await provider.writes(paid.reference)
         await provider.writes(paid.reference)
         assert await world.state(paid) is State.REJECTED
@@ -185,7 +185,7 @@ async def test_news_that_comes_while_the_rail_is_asked_is_not_forgotten(tmp_path
     gate = Gate()
     async with heard(tmp_path, finds=gate) as provider:
         world = provider.world
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         body = json.dumps({"of": [paid.reference]})
         await provider.http.post("/webhooks/toy", content=body)
         await until(lambda: len(world.client.looked) == 1)
@@ -207,10 +207,10 @@ async def test_many_payments_at_once_are_asked_after_some_at_a_time(tmp_path: Pa
     gate, many = Gate(), MAX_RECOVERING + 8
     async with heard(tmp_path, finds=gate) as provider:
         world = provider.world
-        references = [(await world.paid(world.call(amount))).reference for amount in range(1, many + 1)]
+        references = [(await world.paid(world.request(amount))).reference for amount in range(1, many + 1)]
         await provider.http.post("/webhooks/toy", content=json.dumps({"of": references}))
         await until(lambda: len(world.client.looked) >= MAX_RECOVERING)
-        await world.teller.run_once()
+        await world.engine.run_once()
         assert len(world.client.looked) == MAX_RECOVERING
         gate.open.set()
         await world.quiet()
@@ -222,7 +222,7 @@ async def test_one_message_speaks_of_so_many_payments_and_no_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with heard(tmp_path) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         others = [f"R{n}" for n in range(MOST_REFERENCES)]
         assert (await provider.writes(*others, paid.reference)).status_code == 200
         assert provider.world.client.looked == []
@@ -286,7 +286,7 @@ async def test_the_rail_hears_its_settings_the_headers_in_lower_case_and_the_ver
         body = bytes(range(256))
         await provider.http.post("/webhooks/toy", content=body, headers={"X-Signature": "ABC"})
         ((settings, headers, got),) = told
-        assert settings is provider.world.offered.settings
+        assert settings is provider.world.rail.settings
         assert (headers["x-signature"], got) == ("ABC", body)
 
 
@@ -388,7 +388,7 @@ async def test_a_journal_that_cannot_be_read_now_is_said_so_that_the_provider_re
         return broken[0]
 
     async with heard(tmp_path, sends=answers(PENDING), journal=breaking) as provider:
-        paid = await provider.world.paid(provider.world.call())
+        paid = await provider.world.paid(provider.world.request())
         broken[0].fails = verb
         assert (await provider.writes(paid.reference)).status_code == 503
         broken[0].fails = ""
@@ -515,12 +515,12 @@ async def test_a_port_that_is_taken_names_the_setting(tmp_path: Path) -> None:
         port = provider.http.base_url.port
         assert port is not None
         with pytest.raises(Misconfigured, match=f"^RIEL_WEBHOOKS: port {port} cannot be used"):
-            async with receive_webhooks(provider.world.teller, "127.0.0.1", port, Redactor()):
+            async with receive_webhooks(provider.world.engine, "127.0.0.1", port, Redactor()):
                 pass
 
 
 async def test_what_fails_inside_is_not_blamed_on_the_setting(tmp_path: Path) -> None:
     async with working(tmp_path, sends=SETTLES) as world:
         with pytest.raises(Misconfigured, match=r"^Something else\.$"):
-            async with receive_webhooks(world.teller, "127.0.0.1", 0, Redactor()):
+            async with receive_webhooks(world.engine, "127.0.0.1", 0, Redactor()):
                 raise Misconfigured("Something else.")

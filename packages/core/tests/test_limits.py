@@ -29,22 +29,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def refused(world: World, call: PaymentRequest) -> dict[str, Any]:
+async def refused(world: World, request: PaymentRequest) -> dict[str, Any]:
     """What the agent is told, of whom nobody was asked, and whose payment is nowhere but in the record."""
     asked = len(world.person.asked)
     with pytest.raises(NotAllowed) as refusal:
-        await world.teller.ask(call)
+        await world.engine.ask(request)
     problem = refusal.value.problem
     assert len(world.person.asked) == asked
-    assert await world.journal.challenges(call.terms.principal, call.digest) == []
-    assert call.terms.payee.account not in json.dumps(dict(problem.details)) + problem.message + problem.next_action
+    assert await world.journal.challenges(request.terms.principal, request.digest) == []
+    assert request.terms.payee.account not in json.dumps(dict(problem.details)) + problem.message + problem.next_action
     return {"code": problem.code, "message": problem.message, "retryable": problem.retryable, **problem.details}
 
 
 async def test_one_payment_may_be_as_large_as_its_limit_and_no_larger(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits("per_payment = { MXN = 500_000 }"),)) as world:
-        await world.paid(world.call(500_000))
-        assert await refused(world, world.call(500_001)) == {
+        await world.paid(world.request(500_000))
+        assert await refused(world, world.request(500_001)) == {
             "code": "LIMIT_PER_PAYMENT",
             "message": "The limit is MXN 5,000.00 a payment. Nothing was sent.",
             "retryable": False,
@@ -58,8 +58,8 @@ async def test_one_payment_may_be_as_large_as_its_limit_and_no_larger(tmp_path: 
 async def test_a_day_has_its_limit_and_says_what_is_left_of_it_and_when_it_is_free(tmp_path: Path) -> None:
     rail = limits(f"{ZONE}[limits.rail.toy]\nper_day = {{ MXN = 2_000_000 }}")
     async with working(tmp_path, guards=(rail,), now=NOON_THERE) as world:
-        await world.paid(world.call(1_880_000))
-        assert await refused(world, world.call(120_001)) == {
+        await world.paid(world.request(1_880_000))
+        assert await refused(world, world.request(120_001)) == {
             "code": "LIMIT_PER_DAY",
             "message": "The limit is MXN 20,000.00 a day for toy, and MXN 1,200.00 of it is left today. "
             "Nothing was sent.",
@@ -70,36 +70,36 @@ async def test_a_day_has_its_limit_and_says_what_is_left_of_it_and_when_it_is_fr
             "scope": "rail toy",
             "resetsAt": "2026-03-08T06:00:00Z",
         }
-        await world.paid(world.call(120_000))
-        assert (await refused(world, world.call(1)))["left"] == 0
+        await world.paid(world.request(120_000))
+        assert (await refused(world, world.request(1)))["left"] == 0
         world.later(hours=11, minutes=59)
-        assert (await refused(world, world.call(1)))["left"] == 0
+        assert (await refused(world, world.request(1)))["left"] == 0
         world.later(minutes=1)
-        await world.paid(world.call(2_000_000))
+        await world.paid(world.request(2_000_000))
 
 
 async def test_what_is_more_than_the_whole_limit_is_not_called_possible_later(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_day = {{ MXN = 100 }}"),)) as world:
-        told = await refused(world, world.call(101))
+        told = await refused(world, world.request(101))
         assert (told["code"], told["retryable"], "resetsAt" in told) == ("LIMIT_PER_DAY", False, False)
 
 
 async def test_a_month_has_its_limit(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_month = {{ MXN = 100 }}"),), now=NOON_THERE) as world:
-        await world.paid(world.call(60))
+        await world.paid(world.request(60))
         world.later(days=24)
-        told = await refused(world, world.call(41))
+        told = await refused(world, world.request(41))
         assert (told["code"], told["left"], told["resetsAt"]) == ("LIMIT_PER_MONTH", 40, "2026-04-01T06:00:00Z")
         world.later(days=1)
-        await world.paid(world.call(100))
+        await world.paid(world.request(100))
 
 
 async def test_payments_are_counted_in_any_sixty_minutes(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits("payments_per_hour = 2"),)) as world:
-        await world.paid(world.call(1))
+        await world.paid(world.request(1))
         world.later(minutes=59)
-        await world.paid(world.call(2))
-        assert await refused(world, world.call(3)) == {
+        await world.paid(world.request(2))
+        assert await refused(world, world.request(3)) == {
             "code": "LIMIT_PER_HOUR",
             "message": "The limit is 2 payments in any 60 minutes, and 0 of them are left. Nothing was sent.",
             "retryable": True,
@@ -109,8 +109,8 @@ async def test_payments_are_counted_in_any_sixty_minutes(tmp_path: Path) -> None
             "resetsAt": "2026-03-07T14:00:00Z",
         }
         world.later(minutes=2)
-        await world.paid(world.call(3))
-        assert (await refused(world, world.call(4)))["code"] == "LIMIT_PER_HOUR"
+        await world.paid(world.request(3))
+        assert (await refused(world, world.request(4)))["code"] == "LIMIT_PER_HOUR"
 
 
 async def test_a_payee_who_was_never_paid_gets_little_until_a_payment_has_settled(tmp_path: Path) -> None:
@@ -119,22 +119,22 @@ async def test_a_payee_who_was_never_paid_gets_little_until_a_payment_has_settle
     async with working(
         tmp_path, sends=pending, finds=first(Answer(status=Status.PENDING), SETTLED), guards=(guard,)
     ) as world:
-        await world.paid(world.call(60))
-        told = await refused(world, world.call(41))
+        await world.paid(world.request(60))
+        told = await refused(world, world.request(41))
         assert (told["code"], told["left"], told["retryable"]) == ("LIMIT_FIRST_PAYMENT", 40, False)
         assert "left for ******6789" in told["message"]
-        await world.paid(world.call(100, account="9876543210"))
+        await world.paid(world.request(100, account="9876543210"))
         world.later(minutes=5)
         await world.round()
         world.later(minutes=5)
         await world.round()
-        await world.paid(world.call(1_000_000))
+        await world.paid(world.request(1_000_000))
 
 
 async def test_only_payees_that_are_allowed_are_paid(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f'allow = ["{ACCOUNT}"]'),)) as world:
-        await world.paid(world.call())
-        assert await refused(world, world.call(account="9876543210")) == {
+        await world.paid(world.request())
+        assert await refused(world, world.request(account="9876543210")) == {
             "code": "LIMIT_PAYEE",
             "message": "The payee's account ******3210 is none of those that the operator allows. Nothing was sent.",
             "retryable": False,
@@ -145,25 +145,25 @@ async def test_only_payees_that_are_allowed_are_paid(tmp_path: Path) -> None:
 
 async def test_a_payee_that_is_denied_is_not_paid_though_the_same_table_allows_them(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f'allow = ["{ACCOUNT}"]\ndeny = ["{ACCOUNT}"]'),)) as world:
-        told = await refused(world, world.call())
+        told = await refused(world, world.request())
         assert told["message"] == "The payee's account ******6789 is one that the operator denies. Nothing was sent."
 
 
 async def test_a_payee_that_is_denied_is_not_paid_whoever_allows_them(tmp_path: Path) -> None:
     guard = limits(f'allow = ["{ACCOUNT}", "9876543210"]\n[limits.principal.ana]\ndeny = ["{ACCOUNT}"]')
     async with working(tmp_path, guards=(guard,)) as world:
-        told = await refused(world, world.call())
+        told = await refused(world, world.request())
         assert (told["code"], told["scope"]) == ("LIMIT_PAYEE", "principal ana")
-        await world.paid(world.call(account="9876543210"))
-        await world.paid(world.call(principal="eva"))
+        await world.paid(world.request(account="9876543210"))
+        await world.paid(world.request(principal="eva"))
 
 
 async def test_payments_are_made_in_their_hours(tmp_path: Path) -> None:
     guard = limits(f'{ZONE}hours = "08:00-20:00"')
     async with working(tmp_path, guards=(guard,), now=NOON_THERE) as world:
-        await world.paid(world.call())
+        await world.paid(world.request())
         world.later(hours=8)
-        assert await refused(world, world.call(1)) == {
+        assert await refused(world, world.request(1)) == {
             "code": "LIMIT_HOURS",
             "message": "Payments are made at 08:00-20:00 (America/Mexico_City) and at no other time. Nothing was sent.",
             "retryable": True,
@@ -177,7 +177,7 @@ async def test_payments_are_made_in_their_hours(tmp_path: Path) -> None:
 async def test_a_limit_in_one_currency_lets_no_other_pass(tmp_path: Path) -> None:
     for name in ("per_payment", "per_day", "per_month", "first_payment"):
         async with working(tmp_path, guards=(limits(f"{ZONE}{name} = {{ MXN = 100 }}"),)) as world:
-            told = await refused(world, world.call(1, money=Money(1, "CLP")))
+            told = await refused(world, world.request(1, money=Money(1, "CLP")))
             assert told["code"] == f"LIMIT_{name.upper()}"
             assert (told["limit"], told["left"], told["currency"]) == (0, 0, "CLP")
             assert f"{name} is given in MXN, so nothing may be paid in CLP" in told["message"]
@@ -185,9 +185,9 @@ async def test_a_limit_in_one_currency_lets_no_other_pass(tmp_path: Path) -> Non
 
 async def test_each_currency_is_counted_by_itself(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_day = {{ MXN = 100, CLP = 5 }}"),)) as world:
-        await world.paid(world.call(100))
-        await world.paid(world.call(5, money=Money(5, "CLP")))
-        assert (await refused(world, world.call(1, money=Money(1, "CLP"))))["left"] == 0
+        await world.paid(world.request(100))
+        await world.paid(world.request(5, money=Money(5, "CLP")))
+        assert (await refused(world, world.request(1, money=Money(1, "CLP"))))["left"] == 0
 
 
 async def test_the_limits_of_everybody_a_rail_and_a_principal_are_all_kept(tmp_path: Path) -> None:
@@ -196,18 +196,18 @@ async def test_the_limits_of_everybody_a_rail_and_a_principal_are_all_kept(tmp_p
         [limits.rail.zap]\nper_day = {{ MXN = 1 }}
         [limits.principal.ana]\nper_day = {{ MXN = 50 }}""")
     async with working(tmp_path, guards=(guard,)) as world:
-        await world.paid(world.call(40))
-        assert (await refused(world, world.call(11)))["scope"] == "principal ana"
-        assert (await refused(world, world.call(31, principal="eva")))["scope"] == "rail toy"
-        elsewhere = [replace(world.call(n).terms, rail="other", principal="eva") for n in (60, 61)]
+        await world.paid(world.request(40))
+        assert (await refused(world, world.request(11)))["scope"] == "principal ana"
+        assert (await refused(world, world.request(31, principal="eva")))["scope"] == "rail toy"
+        elsewhere = [replace(world.request(n).terms, rail="other", principal="eva") for n in (60, 61)]
         assert [hold.amount for hold in guard.reservations(elsewhere[0], world.now)] == [60]
-        assert (await refused(world, world.call(61, rail="other", principal="eva")))["scope"] == "everybody"
+        assert (await refused(world, world.request(61, rail="other", principal="eva")))["scope"] == "everybody"
 
 
 async def test_sandbox_money_never_uses_up_a_live_limit(tmp_path: Path) -> None:
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}\nfirst_payment = {{ MXN = 100 }}\npayments_per_hour = 9")
     async with working(tmp_path, guards=(guard,)) as world:
-        terms = world.call(100).terms
+        terms = world.request(100).terms
         pretend, live = (guard.reservations(replace(terms, mode=mode), world.now) for mode in ("sandbox", "live"))
         assert len(pretend) == len(live) == 3
         assert not {hold.scope for hold in pretend} & {hold.scope for hold in live}
@@ -215,8 +215,8 @@ async def test_sandbox_money_never_uses_up_a_live_limit(tmp_path: Path) -> None:
 
 async def test_no_account_stands_in_what_is_counted(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(guard := limits("first_payment = { MXN = 100 }"),)) as world:
-        (hold,) = guard.reservations(world.call().terms, world.now)
-        (other,) = guard.reservations(world.call(account="9876543210").terms, world.now)
+        (hold,) = guard.reservations(world.request().terms, world.now)
+        (other,) = guard.reservations(world.request(account="9876543210").terms, world.now)
         assert ACCOUNT not in hold.scope
         assert hold.scope != other.scope
 
@@ -225,9 +225,9 @@ async def test_a_refund_is_never_limited(tmp_path: Path) -> None:
     guard = limits(f"""{ZONE}per_payment = {{ MXN = 100 }}\nper_day = {{ MXN = 100 }}\npayments_per_hour = 1
         hours = "11:00-13:00"\n[limits.rail.toy]\nallow = ["{ACCOUNT}"]""")
     async with working(tmp_path, guards=(guard,), now=NOON_THERE) as world:
-        record = await world.paid(world.call(100))
+        record = await world.paid(world.request(100))
         world.later(hours=2)
-        assert (await world.paid(world.refund_call(record, 100))).kind == "refund"
+        assert (await world.paid(world.refund_request(record, 100))).kind == "refund"
 
 
 # What is given back, and what is asked again
@@ -237,39 +237,39 @@ async def test_a_rejected_payment_frees_what_it_took(tmp_path: Path) -> None:
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
     sends = first(Rejected("E1", "no"), SETTLED)
     async with working(tmp_path, sends=sends, guards=(guard,), refusals=frozenset({"E1"})) as world:
-        assert (await world.paid(world.call(100))).state is State.REJECTED
-        await world.paid(world.call(99))
+        assert (await world.paid(world.request(100))).state is State.REJECTED
+        await world.paid(world.request(99))
 
 
 async def test_a_question_that_was_not_answered_frees_what_it_took_when_its_time_is_over(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_day = {{ MXN = 100 }}"),)) as world:
-        await world.asked(world.call(100))
-        await refused(world, world.call(1))
-        await world.asked(world.call(100))
+        await world.asked(world.request(100))
+        await refused(world, world.request(1))
+        await world.asked(world.request(100))
         world.later(minutes=10)
-        await world.paid(world.call(99))
+        await world.paid(world.request(99))
 
 
 async def test_a_code_that_comes_when_payments_are_closed_pays_nothing_and_burns_no_try(tmp_path: Path) -> None:
     guard = limits(f'{ZONE}hours = "08:00-20:00"')
     async with working(tmp_path, guards=(guard,), now=NOON_THERE + timedelta(hours=7, minutes=55)) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         world.later(minutes=5)
-        assert await world.refusal(world.call(), code) == "LIMIT_HOURS"
+        assert await world.refusal(world.request(), code) == "LIMIT_HOURS"
         assert world.person.compared == []
         assert world.client.sent == []
 
 
 async def test_a_code_that_comes_when_the_limit_is_full_pays_what_was_held_for_it(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_day = {{ MXN = 100 }}\npayments_per_hour = 2"),)) as world:
-        code = await world.asked(world.call(60))
-        await world.paid(world.call(40))
-        assert (await world.teller.confirm(world.call(60), code)).state is State.SETTLED
+        code = await world.asked(world.request(60))
+        await world.paid(world.request(40))
+        assert (await world.engine.confirm(world.request(60), code)).state is State.SETTLED
 
 
 async def test_a_refusal_stands_in_the_record_without_the_account(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f'deny = ["{ACCOUNT}"]'),)) as world:
-        await refused(world, world.call())
+        await refused(world, world.request())
         rows = await world.journal._writer.read(lambda db: db.execute("SELECT event, body FROM events").fetchall())
         ((event, body),) = rows
         assert (event, json.loads(body)["code"]) == ("refused", "LIMIT_PAYEE")
@@ -280,21 +280,21 @@ async def test_a_refusal_stands_in_the_record_without_the_account(tmp_path: Path
 
 
 def test_exactly_ten_of_fifty_threads_pass_a_limit_of_ten(tmp_path: Path) -> None:
-    """Each thread has a teller, a journal and an event loop of its own, as a process would."""
+    """Each thread has an engine, a journal and an event loop of its own, as a process would."""
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
     ready = threading.Barrier(50, timeout=60)
     told: Counter[str] = Counter()
 
     async def one(n: int) -> None:
         async with working(tmp_path, guards=(guard,)) as world:
-            call = world.call(10, payee=Payee(ACCOUNT, f"Empresa {n}"))
+            request = world.request(10, payee=Payee(ACCOUNT, f"Empresa {n}"))
             await asyncio.to_thread(ready.wait)
             try:
-                code = await world.asked(call)
+                code = await world.asked(request)
             except NotAllowed as refusal:
                 told[refusal.problem.code] += 1
                 return
-            record = await world.teller.confirm(call, code)
+            record = await world.engine.confirm(request, code)
             await world.quiet()
             told[await world.state(record)] += 1
 

@@ -42,7 +42,7 @@ def moved(world: World) -> tuple[int, int, int]:
 
 async def test_a_settled_payment_gets_a_case_with_what_a_person_needs(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         before = moved(world)
         told = await Agent(world).refund(paid.reference)
         assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
@@ -56,7 +56,7 @@ async def test_a_settled_payment_gets_a_case_with_what_a_person_needs(tmp_path: 
 
 async def test_a_code_is_not_needed_and_does_nothing(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         before = moved(world)
         told = await Agent(world).refund(paid.reference, verificationCode="123456")
         assert told["status"] == "refund_manual"
@@ -65,7 +65,7 @@ async def test_a_code_is_not_needed_and_does_nothing(tmp_path: Path) -> None:
 
 async def test_one_payment_has_one_case_however_often_and_in_parallel_it_is_asked_for(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world, working(tmp_path, declares=by_hand()) as other:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         agents = [Agent(world), Agent(other)] * 10
         asked = [agent.refund(paid.reference, reason=f"Reason {n}") for n, agent in enumerate(agents)]
         assert len({told["caseId"] for told in await asyncio.gather(*asked)}) == 1
@@ -81,7 +81,7 @@ async def test_one_payment_has_one_case_however_often_and_in_parallel_it_is_aske
 
 async def test_two_payments_have_two_cases(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        payments = [await world.paid(world.call(amount)) for amount in (1, 2)]
+        payments = [await world.paid(world.request(amount)) for amount in (1, 2)]
         cases = {(await Agent(world).refund(paid.reference))["caseId"] for paid in payments}
         assert (len(cases), len(await messages(world, TOPIC))) == (2, 2)
 
@@ -89,7 +89,7 @@ async def test_two_payments_have_two_cases(tmp_path: Path) -> None:
 async def test_the_reason_is_kept_without_secret_account_or_hidden_characters(tmp_path: Path) -> None:
     clean = Redactor([SECRET]).text
     async with working(tmp_path, declares=by_hand(), clean=clean) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         told = await Agent(world).refund(paid.reference, reason=f"To {ACCOUNT}, or 01234-56789, with {SECRET}")
         (message,) = await messages(world, TOPIC)
         event = next(event for event in await world.journal.events(paid.id) if event.event == OPENED)
@@ -104,7 +104,7 @@ async def test_the_reason_is_kept_without_secret_account_or_hidden_characters(tm
 async def test_what_has_not_settled_has_no_case_and_is_not_called_gone(tmp_path: Path, sends: Any) -> None:
     pending = answers(Answer(status=Status.PENDING))
     async with working(tmp_path, declares=by_hand(), sends=sends, finds=pending) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         told = await Agent(world).refund(paid.reference)
         assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
         assert "not settled yet" in told["message"]
@@ -116,7 +116,7 @@ async def test_what_has_not_settled_has_no_case_and_is_not_called_gone(tmp_path:
 
 async def test_what_never_happened_needs_no_refund(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand(), sends=answers(Rejected("NO"))) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         assert paid.state is State.REJECTED
         told = await Agent(world).refund(paid.reference)
         assert (told["status"], told["moneyMoved"]) == ("not_needed", False)
@@ -126,7 +126,7 @@ async def test_what_never_happened_needs_no_refund(tmp_path: Path) -> None:
 async def test_what_came_back_by_itself_needs_no_refund(tmp_path: Path) -> None:
     returned = first(Answer(status=Status.RETURNED))
     async with working(tmp_path, declares=by_hand(), sends=returned) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         assert paid.state is State.RETURNED
         assert (await Agent(world).refund(paid.reference))["status"] == "not_needed"
         assert OPENED not in await world.story(paid)
@@ -134,7 +134,7 @@ async def test_what_came_back_by_itself_needs_no_refund(tmp_path: Path) -> None:
 
 async def test_somebody_elses_payment_is_none(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         unknown = await Agent(world).refused("R000000000000")
         foreign = await Agent(world, "eva").refused(paid.reference)
         assert foreign == unknown
@@ -144,7 +144,7 @@ async def test_somebody_elses_payment_is_none(tmp_path: Path) -> None:
 
 async def test_a_question_is_nothing_to_be_refunded(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        challenge, _ = await world.teller.ask(world.call())
+        challenge, _ = await world.engine.ask(world.request())
         assert (await Agent(world).refused(challenge.id))["code"] == "NOT_REFUNDABLE"
 
 
@@ -155,7 +155,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("point", ["case_told:after", "case_noted:after"])
 async def test_a_crash_between_the_two_writes_is_repaired_by_asking_again(tmp_path: Path, point: str) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
 
         def kill(passed: str) -> None:
             if passed == point:
@@ -183,7 +183,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
         return fails
 
     async with working(tmp_path, declares=by_hand(says)) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         told = await Agent(world).refund(paid.reference)
         assert (told["status"], told["forThePerson"]) == ("refund_manual", {})
         assert (await world.story(paid)).count(OPENED) == 1
@@ -193,7 +193,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
 
 async def test_a_rail_without_a_way_back_says_so_and_opens_nothing(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand() | {"manual_refund": None}) as world:
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         refused = await Agent(world).refused(paid.reference)
         assert (refused["code"], refused["message"]) == ("NOT_SUPPORTED", FINAL)
         assert OPENED not in await world.story(paid)

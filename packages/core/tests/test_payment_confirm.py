@@ -35,57 +35,59 @@ async def test_a_try_is_in_the_journal_before_the_code_is_compared(tmp_path: Pat
         db.close()
 
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         world.person.listening = count
-        assert await world.refusal(world.call(), WRONG) == "2FA_MISMATCH"
-        await world.teller.confirm(world.call(), code)
+        assert await world.refusal(world.request(), WRONG) == "2FA_MISMATCH"
+        await world.engine.confirm(world.request(), code)
         assert counted == [1, 2]
 
 
 async def test_the_fifth_wrong_code_closes_the_confirmation(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         for left in (4, 3, 2, 1):
             with pytest.raises(NotConfirmed) as refused:
-                await world.teller.confirm(world.call(), WRONG)
+                await world.engine.confirm(world.request(), WRONG)
             assert refused.value.problem.details == {"triesLeft": left}
-        assert await world.refusal(world.call(), WRONG) == "2FA_LOCKED"
-        assert await world.refusal(world.call(), code) == "2FA_LOCKED"
+        assert await world.refusal(world.request(), WRONG) == "2FA_LOCKED"
+        assert await world.refusal(world.request(), code) == "2FA_LOCKED"
         assert len(world.person.compared) == 5
-        fresh = await world.asked(world.call())
+        fresh = await world.asked(world.request())
         assert fresh != code
-        assert (await world.teller.confirm(world.call(), fresh)).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), fresh)).state is State.SETTLED
 
 
 async def test_ten_wrong_codes_an_hour_whatever_they_are_for(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         for amount in (1, 2, 3):
-            await world.asked(world.call(amount))
+            await world.asked(world.request(amount))
         for tried in range(10):
-            assert await world.refusal(world.call(1 + tried % 3), WRONG) == "2FA_MISMATCH"
-        right = await world.asked(world.call(4))
-        assert await world.refusal(world.call(4), right) == "2FA_RATE_LIMITED"
-        assert await world.refusal(world.call(5), WRONG) == "2FA_RATE_LIMITED"
+            assert await world.refusal(world.request(1 + tried % 3), WRONG) == "2FA_MISMATCH"
+        right = await world.asked(world.request(4))
+        assert await world.refusal(world.request(4), right) == "2FA_RATE_LIMITED"
+        assert await world.refusal(world.request(5), WRONG) == "2FA_RATE_LIMITED"
         assert len(world.person.compared) == 10
-        somebody = world.call(principal="berta")
-        assert (await world.teller.confirm(somebody, await world.asked(somebody))).state is State.SETTLED
+        somebody = world.request(principal="berta")
+        assert (await world.engine.confirm(somebody, await world.asked(somebody))).state is State.SETTLED
         world.later(hours=1, seconds=1)
-        assert (await world.teller.confirm(world.call(4), await world.asked(world.call(4)))).state is State.SETTLED
+        assert (
+            await world.engine.confirm(world.request(4), await world.asked(world.request(4)))
+        ).state is State.SETTLED
 
 
 async def test_a_guess_at_what_was_never_asked_counts_too(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         for amount in range(1, 11):
-            assert await world.refusal(world.call(amount), WRONG) == "2FA_MISMATCH"
-        assert await world.refusal(world.call(), await world.asked(world.call())) == "2FA_RATE_LIMITED"
+            assert await world.refusal(world.request(amount), WRONG) == "2FA_MISMATCH"
+        assert await world.refusal(world.request(), await world.asked(world.request())) == "2FA_RATE_LIMITED"
         assert world.person.compared == []
 
 
 async def test_of_a_thousand_guesses_at_once_ten_are_compared_and_all_are_answered(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        calls = [world.call(amount) for amount in range(1, 21)]
-        for call in calls:
-            await world.asked(call)
+        calls = [world.request(amount) for amount in range(1, 21)]
+        for request in calls:
+            await world.asked(request)
         async with asyncio.timeout(6 * PATIENCE):
             codes = await asyncio.gather(
                 *(world.refusal(calls[number % len(calls)], f"{number:06d}") for number in range(1000))
@@ -98,20 +100,20 @@ async def test_of_a_thousand_guesses_at_once_ten_are_compared_and_all_are_answer
 
 async def test_right_codes_at_once_do_not_refuse_each_other(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        calls = [world.call(amount) for amount in range(1, 65)]
-        codes = [await world.asked(call) for call in calls]
+        calls = [world.request(amount) for amount in range(1, 65)]
+        codes = [await world.asked(request) for request in calls]
         async with asyncio.timeout(PATIENCE):
-            records = await asyncio.gather(*map(world.teller.confirm, calls, codes))
+            records = await asyncio.gather(*map(world.engine.confirm, calls, codes))
         assert len({record.reference for record in records}) == len(world.client.sent) == 64
 
 
 async def test_wrong_codes_at_once_leave_room_for_the_right_ones_that_there_is_room_for(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        calls = [world.call(amount) for amount in range(1, 41)]
-        codes = [await world.asked(call) for call in calls]
+        calls = [world.request(amount) for amount in range(1, 41)]
+        codes = [await world.asked(request) for request in calls]
         codes[:9] = [WRONG] * 9
         async with asyncio.timeout(PATIENCE):
-            ended = await asyncio.gather(*map(world.teller.confirm, calls, codes), return_exceptions=True)
+            ended = await asyncio.gather(*map(world.engine.confirm, calls, codes), return_exceptions=True)
         assert [isinstance(one, NotConfirmed) for one in ended] == [True] * 9 + [False] * 31
 
 
@@ -131,40 +133,40 @@ CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_code_confirms_nothing_that_was_changed(tmp_path: Path, change: str) -> None:
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
-        other = world.call(**CHANGES[change])
+        code = await world.asked(world.request())
+        other = world.request(**CHANGES[change])
         assert await world.refusal(other, code) == "2FA_MISMATCH"
         await world.asked(other)
         assert await world.refusal(other, code) == "2FA_MISMATCH"
         assert world.client.sent == world.client.refunded == []
-        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
 
 
 async def test_a_code_is_of_no_use_once_its_time_is_over(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         world.later(minutes=10)
-        assert await world.refusal(world.call(), code) == "2FA_EXPIRED"
-        assert await world.refusal(world.call(), code) == "2FA_EXPIRED"
+        assert await world.refusal(world.request(), code) == "2FA_EXPIRED"
+        assert await world.refusal(world.request(), code) == "2FA_EXPIRED"
         assert world.person.compared == []
-        fresh = await world.asked(world.call())
-        assert await world.refusal(world.call(), code) == "2FA_MISMATCH"
-        assert (await world.teller.confirm(world.call(), fresh)).state is State.SETTLED
+        fresh = await world.asked(world.request())
+        assert await world.refusal(world.request(), code) == "2FA_MISMATCH"
+        assert (await world.engine.confirm(world.request(), fresh)).state is State.SETTLED
 
 
 async def test_a_no_stays_a_no(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        challenge, _ = await world.teller.ask(world.call())
+        challenge, _ = await world.engine.ask(world.request())
         assert await world.journal.decline(challenge.id, "ana", world.now)
-        assert await world.refusal(world.call(), world.person.code(challenge)) == "2FA_DECLINED"
+        assert await world.refusal(world.request(), world.person.code(challenge)) == "2FA_DECLINED"
         for hours in (0, 23):
             world.later(hours=hours)
             with pytest.raises(NotConfirmed) as refused:
-                await world.teller.ask(world.call())
+                await world.engine.ask(world.request())
             assert refused.value.problem.code == "2FA_DECLINED"
         assert len(world.person.asked) == 1
         world.later(hours=2)
-        assert await world.asked(world.call())
+        assert await world.asked(world.request())
 
 
 async def test_a_question_is_repeated_after_a_pause_and_stays_the_same(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ async def test_a_question_is_repeated_after_a_pause_and_stays_the_same(tmp_path:
         ids = set()
         for seconds in (0, 29, 2):
             world.later(seconds=seconds)
-            challenge, _ = await world.teller.ask(world.call())
+            challenge, _ = await world.engine.ask(world.request())
             ids.add(challenge.id)
         assert len(ids) == 1
         assert len(world.person.asked) == 2
@@ -180,16 +182,16 @@ async def test_a_question_is_repeated_after_a_pause_and_stays_the_same(tmp_path:
 
 async def test_an_identical_payment_is_called_the_second_one(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        paid = await world.paid(world.call())
-        challenge, _ = await world.teller.ask(world.call())
+        paid = await world.paid(world.request())
+        challenge, _ = await world.engine.ask(world.request())
         assert "SECOND PAYMENT" in challenge.text
         assert paid.reference in challenge.text
-        again = await world.teller.confirm(world.call(), world.person.code(challenge))
+        again = await world.engine.confirm(world.request(), world.person.code(challenge))
         assert again.reference != paid.reference
-        challenge, _ = await world.teller.ask(world.call())
+        challenge, _ = await world.engine.ask(world.request())
         assert "PAYMENT NUMBER 3" in challenge.text
         world.later(minutes=11)
-        challenge, _ = await world.teller.ask(world.call())
+        challenge, _ = await world.engine.ask(world.request())
         assert "SECOND" not in challenge.text
         assert len(world.client.sent) == 2
 
@@ -215,19 +217,19 @@ class Closed:
 async def test_guards_are_asked_before_the_person_is_and_once_more_before_the_send(tmp_path: Path) -> None:
     guard = Closed()
     async with working(tmp_path, guards=(guard,)) as world:
-        call = world.call()
-        code = await world.asked(call)
+        request = world.request()
+        code = await world.asked(request)
         guard.closed = True
-        assert await world.refusal(call, code) == "NOT_ALLOWED"
+        assert await world.refusal(request, code) == "NOT_ALLOWED"
         with pytest.raises(NotAllowed):
-            await world.teller.ask(world.call(7))
+            await world.engine.ask(world.request(7))
         assert world.person.compared == []
         assert len(world.person.asked) == 1
         guard.closed = False
-        assert (await world.teller.confirm(call, code)).state is State.SETTLED
-        assert guard.asked == [call.terms, call.terms, world.call(7).terms, call.terms]
+        assert (await world.engine.confirm(request, code)).state is State.SETTLED
+        assert guard.asked == [request.terms, request.terms, world.request(7).terms, request.terms]
         guard.closed = True
-        assert (await world.teller.confirm(call, code)).state is State.SETTLED, "what was paid is told all the same"
+        assert (await world.engine.confirm(request, code)).state is State.SETTLED, "what was paid is told all the same"
 
 
 @pytest.mark.parametrize("failure", [Strange("no key"), OSError("no file"), SystemExit(1), asyncio.CancelledError()])
@@ -239,11 +241,11 @@ async def test_a_client_that_cannot_be_opened_burns_no_try(tmp_path: Path, failu
             raise failures.pop()
 
     async with working(tmp_path, connecting=connecting) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
         for _ in range(12):
-            assert await world.refusal(world.call(), code) in {"RAIL_MISCONFIGURED", "RAIL_BROKEN"}
+            assert await world.refusal(world.request(), code) in {"RAIL_MISCONFIGURED", "RAIL_BROKEN"}
         assert world.person.compared == []
-        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
 
 
 async def test_a_client_that_never_opens_is_given_up(tmp_path: Path) -> None:
@@ -252,13 +254,13 @@ async def test_a_client_that_never_opens_is_given_up(tmp_path: Path) -> None:
 
     async with asyncio.timeout(PATIENCE):
         async with working(tmp_path, connecting=never, send_deadline=timedelta(milliseconds=50)) as world:
-            assert await world.refusal(world.call(), await world.asked(world.call())) == "RAIL_BROKEN"
+            assert await world.refusal(world.request(), await world.asked(world.request())) == "RAIL_BROKEN"
 
 
 @pytest.mark.parametrize("prepared", [ValueError("no"), SystemExit(1), None, "R1", Prepared(reference="")])
 async def test_a_payment_that_cannot_be_prepared_burns_no_try(tmp_path: Path, prepared: Any) -> None:
     async with working(tmp_path) as world:
-        code = await world.asked(world.call())
+        code = await world.asked(world.request())
 
         def prepares(*_: object) -> Any:
             if isinstance(prepared, BaseException):
@@ -267,9 +269,9 @@ async def test_a_payment_that_cannot_be_prepared_burns_no_try(tmp_path: Path, pr
 
         world.client.prepares = prepares
         for _ in range(12):
-            assert await world.refusal(world.call(), code) == "RAIL_BROKEN"
+            assert await world.refusal(world.request(), code) == "RAIL_BROKEN"
         world.client.prepares = None
-        assert (await world.teller.confirm(world.call(), code)).state is State.SETTLED
+        assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
         assert len(world.person.compared) == 1
 
 
@@ -277,8 +279,8 @@ async def test_a_reference_is_never_used_for_two_payments(tmp_path: Path) -> Non
     async with working(tmp_path) as world:
         made = iter(["R1", "R1", "R1", "R2", "R3", "R3", "R3", "R3"])
         world.client.prepares = lambda draft, mint: Prepared(reference=next(made), body=b"{}")
-        assert (await world.paid(world.call(1))).reference == "R1"
-        assert (await world.paid(world.call(2))).reference == "R2"
-        assert (await world.paid(world.call(3))).reference == "R3"
-        assert await world.refusal(world.call(4), await world.asked(world.call(4))) == "RAIL_BROKEN"
+        assert (await world.paid(world.request(1))).reference == "R1"
+        assert (await world.paid(world.request(2))).reference == "R2"
+        assert (await world.paid(world.request(3))).reference == "R3"
+        assert await world.refusal(world.request(4), await world.asked(world.request(4))) == "RAIL_BROKEN"
         assert [order.reference for order in world.client.sent] == ["R1", "R2", "R3"]

@@ -247,7 +247,7 @@ def offering(**guarantees: Any) -> ActiveRail:
     rules = replace(GUARANTEES, **guarantees)
     rail = toy("mock", guarantees=rules)
     return ActiveRail(
-        rail=rail,
+        declaration=rail,
         distribution="rail-mock",
         version="1",
         entry_point="mock",
@@ -257,7 +257,7 @@ def offering(**guarantees: Any) -> ActiveRail:
     )
 
 
-OFFERED = offering()
+ACTIVE_RAIL = offering()
 
 
 @asynccontextmanager
@@ -270,15 +270,15 @@ async def journal_in(folder: Path) -> AsyncIterator[SqliteJournal]:
 
 
 async def paid(journal: Journal, name: str, at: datetime, state: State = S.SETTLED, **other: Any) -> PaymentRecord:
-    intent = an_intent(f"REF-{name}", payer=other.pop("payer", OFFERED.payer))
+    intent = an_intent(f"REF-{name}", payer=other.pop("payer", ACTIVE_RAIL.payer))
     record = await born(journal, name, at=at, intent=intent, **other)
     return record if state is S.SENDING else await moved(journal, record, state, at=at)
 
 
 async def differences(
-    journal: Journal, bank: Any, now: datetime = LATER, offered: ActiveRail = OFFERED
+    journal: Journal, bank: Any, now: datetime = LATER, rail: ActiveRail = ACTIVE_RAIL
 ) -> list[tuple[str, str]]:
-    found = await reconcile(journal, offered, bank, DAY, now)
+    found = await reconcile(journal, rail, bank, DAY, now)
     return [(one.kind.value, one.reference) for one in found.differences]
 
 
@@ -287,7 +287,7 @@ async def test_a_day_in_which_both_say_the_same(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         records = [await paid(journal, f"p{n}", MIDNIGHT + n * HOUR) for n in range(24)]
         bank = Bank(day2=[listed(record) for record in records])
-        found = await reconcile(journal, OFFERED, bank, DAY, LATER)  # type: ignore[arg-type]
+        found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, LATER)  # type: ignore[arg-type]
         assert (found.differences, found.at_the_rail, found.in_the_journal, found.over) == ([], 24, 24, True)
         assert bank.asked == [DAY]
 
@@ -338,7 +338,7 @@ async def test_what_changed_after_the_rail_was_asked_is_no_difference(tmp_path: 
         expected = [("missing", "REF-after"), ("state", "REF-meanwhile")]
         assert await differences(journal, Bank(day2=[pending]), now=later) == expected
         lags = offering(lookup_lag=HOUR, absence_after=2 * HOUR)
-        assert await differences(journal, Bank(day2=[pending]), now=later, offered=lags) == []
+        assert await differences(journal, Bank(day2=[pending]), now=later, rail=lags) == []
 
 
 @pytest.mark.anyio
@@ -346,7 +346,7 @@ async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_a
     async with journal_in(tmp_path) as journal:
         await paid(journal, "late", MIDNIGHT + 23.5 * HOUR)
         bank = Bank()
-        found = await reconcile(journal, OFFERED, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
+        found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
         assert not found.over
         assert bank.asked == [DAY]
 
@@ -355,7 +355,7 @@ async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_a
 async def test_refunds_are_missing_only_where_the_rail_lists_them(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         original = await paid(journal, "a", MIDNIGHT)
-        intent = an_intent("REF-r", payer=OFFERED.payer, refund_of=original.id)
+        intent = an_intent("REF-r", payer=ACTIVE_RAIL.payer, refund_of=original.id)
         refund = await born(journal, "r", at=MIDNIGHT + HOUR, intent=intent, kind="refund", money=Money(1, "MXN"))
         await moved(journal, refund, S.SETTLED, at=MIDNIGHT + HOUR)
         bank = Bank(day2=[listed(original)])

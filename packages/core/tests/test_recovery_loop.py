@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 def drawing(world: World, chance: int) -> None:
     """From now on randomness is this number, or the greatest that is asked for."""
-    world.teller.context = replace(world.teller.context, below=lambda n: min(chance, n - 1))
+    world.engine.context = replace(world.engine.context, below=lambda n: min(chance, n - 1))
 
 
 async def pause(world: World, record: PaymentRecord) -> timedelta:
@@ -54,7 +54,7 @@ async def test_pauses_double_from_a_second_whether_it_is_unknown_or_accepted(tmp
     sends, finds = (LOST, NOTHING) if what == "unknown" else (PENDING, PENDING)
     async with working(tmp_path, sends=answers(sends), finds=answers(finds)) as world:
         drawing(world, 0)
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert record.state.value == what
         assert await pause(world, record) == SECOND
         assert [await fallen_due(world, record) // SECOND for _ in range(10)] == [
@@ -74,7 +74,7 @@ async def test_pauses_double_from_a_second_whether_it_is_unknown_or_accepted(tmp
 async def test_pauses_are_drawn_so_that_what_failed_together_is_not_asked_after_together(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING)) as world:
         drawing(world, 500)
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         assert await pause(world, record) == SECOND / 2
         assert await fallen_due(world, record) == SECOND
         drawing(world, 250)
@@ -85,7 +85,7 @@ async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Pa
     finds = answers(NOTHING)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
         drawing(world, 0)
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(5):
             await fallen_due(world, record)
         now = world.now
@@ -99,7 +99,7 @@ async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Pa
 
 async def test_an_outage_that_never_ends_is_handed_to_an_operator(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING), **NOT_DEDUPED) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         world.later(days=3, seconds=-1)
         await world.round()
         assert await world.state(record) is State.UNKNOWN
@@ -111,7 +111,7 @@ async def test_an_outage_that_never_ends_is_handed_to_an_operator(tmp_path: Path
 
 async def test_an_accepted_order_on_a_rail_that_cannot_be_asked_is_handed_to_an_operator(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(PENDING), lookup="no", absence_after=None) as world:
-        record = await world.paid(world.call())
+        record = await world.paid(world.request())
         for _ in range(3):
             world.later(minutes=10)
             await world.round()
@@ -132,12 +132,12 @@ async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[World
         async def connect(settings: object, transport: object = None) -> AsyncIterator[Scripted]:
             yield other
 
-        offered = replace(world.offered, rail=replace(world.offered.rail, name="aslow", connect=connect))
-        rails = {"toy": world.offered, "aslow": offered}
-        world.teller.context = replace(
-            world.teller.context, rails=rails, clients=type(world.teller.context.clients)(rails)
+        active = replace(world.rail, declaration=replace(world.rail.declaration, name="aslow", connect=connect))
+        rails = {"toy": world.rail, "aslow": active}
+        world.engine.context = replace(
+            world.engine.context, rails=rails, clients=type(world.engine.context.clients)(rails)
         )
-        world.slow, world.slow_client = offered, other  # type: ignore[attr-defined]
+        world.slow, world.slow_client = active, other  # type: ignore[attr-defined]
         yield world
 
 
@@ -146,17 +146,17 @@ async def test_a_rail_that_hangs_holds_up_no_other_however_much_of_it_is_due(tmp
     async with two_rails(tmp_path, gate) as world:
         slow = world.slow  # type: ignore[attr-defined]
         for amount in range(1, MAX_RECOVERING + 9):
-            call = replace(world.call(amount, rail="aslow"), rail=slow)
-            await world.paid(call)
+            request = replace(world.request(amount, rail="aslow"), rail=slow)
+            await world.paid(request)
         world.later(seconds=2)
-        quick = await world.paid(world.call(999))
+        quick = await world.paid(world.request(999))
         world.client.finds = answers(SETTLED)
         world.later(seconds=2)
-        await world.teller.run_once()
+        await world.engine.run_once()
         async with asyncio.timeout(10):
             while await world.state(quick) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
                 await asyncio.sleep(0.001)
-        await world.teller.run_once()
+        await world.engine.run_once()
         assert len(world.slow_client.looked) == MAX_RECOVERING, "and not more of it at a time"  # type: ignore[attr-defined]
         gate.open.set()
         await world.quiet()
@@ -167,10 +167,10 @@ async def test_a_rail_that_hangs_holds_up_no_other_however_much_of_it_is_due(tmp
 
 async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING)) as world:
-        due = [await world.paid(world.call(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
+        due = [await world.paid(world.request(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
         world.later(seconds=2)
-        later = await world.paid(world.call(999))
-        found = await recovered(world.teller, again=False, within=NOW)
+        later = await world.paid(world.request(999))
+        found = await recovered(world.engine, again=False, within=NOW)
         assert set(found.looked) == {record.id for record in due}
         assert (found.left, found.pending) == (len(due) + 1, 0)
         assert len(world.client.looked) == len(due)
@@ -180,8 +180,8 @@ async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
 async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: Path) -> None:
     finds = first(NOTHING, SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
-        records = [await world.paid(world.call(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
-        found = await recovered(world.teller, again=True, within=NOW)
+        records = [await world.paid(world.request(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
+        found = await recovered(world.engine, again=True, within=NOW)
         assert set(found.looked) == {record.id for record in records}
         assert len(world.client.looked) == len(records)
         assert (found.left, found.pending) == (1, 0)
@@ -190,13 +190,13 @@ async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: P
 async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_path: Path) -> None:
     finds = first(NOTHING, PENDING, PENDING, SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
-        world.teller.context = replace(
-            world.teller.context,
-            timing=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
+        world.engine.context = replace(
+            world.engine.context,
+            timing=replace(world.engine.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
-        record = await world.paid(world.call())
-        found = await recovered(world.teller, again=False, within=timedelta(hours=1))
+        record = await world.paid(world.request())
+        found = await recovered(world.engine, again=False, within=timedelta(hours=1))
         before, after = found.looked[record.id]
         assert (before.state, after.state) == (State.UNKNOWN, State.SETTLED)
         assert (found.left, found.pending) == (0, 0)
@@ -205,24 +205,24 @@ async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_pat
 
 async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(PENDING)) as world:
-        world.teller.context = replace(
-            world.teller.context,
-            timing=replace(world.teller.context.timing, poll_interval=timedelta(milliseconds=1)),
+        world.engine.context = replace(
+            world.engine.context,
+            timing=replace(world.engine.context.timing, poll_interval=timedelta(milliseconds=1)),
             now=lambda: passing(world),
         )
-        await world.paid(world.call())
-        found = await recovered(world.teller, again=False, within=timedelta(minutes=1))
+        await world.paid(world.request())
+        found = await recovered(world.engine, again=False, within=timedelta(minutes=1))
         assert (found.left, found.pending) == (0, 1)
 
 
 async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(OutcomeUnknown("lost"))) as world:
-        await world.paid(world.call())
-        settings = world.offered.settings.model_copy(update={"base_url": "http://another.invalid"})
-        other = {"toy": replace(world.offered, settings=settings)}
-        world.teller.context = replace(world.teller.context, rails=other)
+        await world.paid(world.request())
+        settings = world.rail.settings.model_copy(update={"base_url": "http://another.invalid"})
+        other = {"toy": replace(world.rail, settings=settings)}
+        world.engine.context = replace(world.engine.context, rails=other)
         world.later(hours=1)
-        found = await recovered(world.teller, again=True, within=NOW)
+        found = await recovered(world.engine, again=True, within=NOW)
         assert (found.looked, found.left, world.client.looked) == ({}, 1, [])
 
 

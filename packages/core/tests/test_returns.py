@@ -61,7 +61,7 @@ def gives_back(world: World, receives: Receives = knows) -> Agent:
 async def code_for(world: World, agent: Agent, key: str, **other: Any) -> str:
     told = await agent.refund(key, **other)
     assert told["status"] == "2fa_required"
-    return next(world.person.code(c) for c in [await world.teller.find("toy", told["paymentId"], agent.principal)])
+    return next(world.person.code(c) for c in [await world.engine.find("toy", told["paymentId"], agent.principal)])
 
 
 async def test_it_is_asked_for_and_confirmed_like_a_payment(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_it_is_asked_for_and_confirmed_like_a_payment(tmp_path: Path) -> N
         told = await agent.refund("IN1")
         assert (told["status"], told["amount"], told["payee"]["account"]) == ("2fa_required", 70_000, "******3210")
         assert world.client.sent == []
-        code = world.person.code(await world.teller.find("toy", told["paymentId"], "ana"))  # type: ignore[arg-type]
+        code = world.person.code(await world.engine.find("toy", told["paymentId"], "ana"))  # type: ignore[arg-type]
         done = await agent.refund("IN1", verificationCode=code)
         assert (done["status"], done["amount"]) == ("success", 70_000)
         (order,) = world.client.sent
@@ -223,7 +223,7 @@ async def test_what_was_sent_is_never_taken_for_received(tmp_path: Path) -> None
 
     async with working(tmp_path, declares=GIVES_BACK) as world:
         agent = gives_back(world, tells)
-        paid = await world.paid(world.call())
+        paid = await world.paid(world.request())
         assert (await agent.refused(paid.reference))["code"] == "NOT_SUPPORTED"
         assert asked == []
 

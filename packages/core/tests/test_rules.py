@@ -293,9 +293,9 @@ def test_a_look_up_that_failed_changes_nothing(state: State) -> None:
     ("declared", "end"),
     [
         ({}, PATIENCE.give_up_after),
-        ({"watch": 10 * DAY}, 10 * DAY),
+        ({"late_arrival_window": 10 * DAY}, 10 * DAY),
         ({"absence_after": 5 * DAY}, 5 * DAY + DEADLINE),
-        ({"absence_after": None, "watch": timedelta(0)}, PATIENCE.give_up_after),
+        ({"absence_after": None, "late_arrival_window": timedelta(0)}, PATIENCE.give_up_after),
         ({"absence_after": FOREVER}, END - NOW),
     ],
     ids=str,
@@ -375,8 +375,8 @@ def test_an_order_says_itself_when_its_absence_is_proven_but_not_before_it_could
 
 
 def test_patience_doubles_up_to_its_end() -> None:
-    patience = Backoff(first=SECOND, longest=10 * SECOND)
-    assert [patience.pause_after(looks) // SECOND for looks in (0, 1, 2, 3, 4, 5, 10**9, -1)] == [
+    backoff = Backoff(first=SECOND, longest=10 * SECOND)
+    assert [backoff.pause_after(looks) // SECOND for looks in (0, 1, 2, 3, 4, 5, 10**9, -1)] == [
         1,
         2,
         4,
@@ -389,11 +389,11 @@ def test_patience_doubles_up_to_its_end() -> None:
 
 
 def test_pauses_are_drawn_between_half_and_whole() -> None:
-    patience = Backoff(first=SECOND, longest=10 * SECOND)
+    backoff = Backoff(first=SECOND, longest=10 * SECOND)
     for chance, part in ((0, 1000), (500, 500), (250, 750)):
-        drawn = patience.with_jitter(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
+        drawn = backoff.with_jitter(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
         assert [drawn.pause_after(looks) for looks in (0, 3, 9)] == [part * MS, 8 * part * MS, 10 * part * MS]
         assert drawn.longest_pause() == 10 * part * MS
-        assert (drawn.margin, drawn.give_up_after) == (patience.margin, patience.give_up_after), (
+        assert (drawn.margin, drawn.give_up_after) == (backoff.margin, backoff.give_up_after), (
             "windows are not narrowed"
         )

@@ -311,7 +311,9 @@ async def test_serving_leaves_the_signals_of_the_process_alone() -> None:
 
 
 def installed(*rails: Rail) -> Discovery:
-    declared = (DeclaredRail(rail=rail, distribution="rail-x", version="1", entry_point=rail.name) for rail in rails)
+    declared = (
+        DeclaredRail(declaration=rail, distribution="rail-x", version="1", entry_point=rail.name) for rail in rails
+    )
     return Discovery(rails=tuple(declared), factors=(), guards=(), problems=(), named=frozenset())
 
 
@@ -319,7 +321,7 @@ async def test_under_sandbox_every_rail_pays_its_own_bank() -> None:
     found, settings = installed(toy("pix"), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
         catalog = activate(found, settings_resolver(settings, banks))
-        assert [(offered.rail.name, offered.mode) for offered in catalog.rails] == [
+        assert [(rail.declaration.name, rail.mode) for rail in catalog.rails] == [
             ("pix", "sandbox"),
             ("zap", "sandbox"),
         ]
@@ -348,7 +350,7 @@ async def test_under_sandbox_a_rail_that_cannot_pretend_is_a_problem() -> None:
     found, settings = installed(toy("bad", sandbox=broken), toy("not", sandbox=None), toy("zap")), Settings()
     async with run_banks(found, settings) as banks:
         catalog = activate(found, settings_resolver(settings, banks))
-    assert [offered.rail.name for offered in catalog.rails] == ["zap"]
+    assert [rail.declaration.name for rail in catalog.rails] == ["zap"]
     assert [problem.sentence for problem in catalog.problems] == [
         "'bad' of rail-x 1 cannot make its pretend bank: a bank of straw",
         "RIEL_NOT_BASE_URL is missing; RIEL_NOT_API_KEY is missing",

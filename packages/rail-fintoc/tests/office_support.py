@@ -1,4 +1,4 @@
-"""The assembled rail before a pretend Fintoc, on one clock: its client, and a teller whose tools an agent calls."""
+"""The assembled rail before a pretend Fintoc, on one clock: its client, and an engine whose tools an agent calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ from riel.confirm import ConfirmationRequest, Proof, code_for
 from riel.journal import PaymentRecord
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine
-from riel.payments import Timing as TellerPace
+from riel.payments import Timing as EngineTiming
 from riel.payments.context import confirmation_request
 from riel.redaction import Redactor
 from riel.tools import Scopes, ToolSpec, build_tools
@@ -211,12 +211,12 @@ class Person:
 
 @dataclass
 class Office:
-    """A teller at work, and an agent that calls its tools."""
+    """An engine at work, and an agent that calls its tools."""
 
     bank: Bank
-    teller: PaymentEngine
+    engine: PaymentEngine
     journal: SqliteJournal
-    offered: ActiveRail
+    rail: ActiveRail
     tools: Mapping[str, ToolSpec]
     questions: list[str] = field(default_factory=list)
 
@@ -266,15 +266,15 @@ class Office:
     async def quiet(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PLENTY):
-            while self.teller.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
     async def passes(self, step: timedelta = timedelta(minutes=2), **duration: float) -> None:
-        """Let time pass, while the teller looks after what is unresolved."""
+        """Let time pass, while the engine looks after what is unresolved."""
         until = self.bank.now + timedelta(**duration)
         while self.bank.now < until:
             self.bank.now = min(until, self.bank.now + step)
-            await self.teller.run_once()
+            await self.engine.run_once()
             await self.quiet()
 
     async def record(self) -> PaymentRecord:
@@ -298,11 +298,11 @@ async def office(
     guards: tuple[Guard, ...] = (),
     **behaves: Any,
 ) -> AsyncIterator[Office]:
-    """A teller before a pretend Fintoc of that behaviour, whose rounds are made by hand."""
+    """An engine before a pretend Fintoc of that behaviour, whose rounds are made by hand."""
     bank = bank or Bank(behaviour=behaves)
     (rail,) = rail_fintoc.riel_rails()
-    offered = ActiveRail(
-        rail=replace(rail, connect=lambda settings: bank.rail()),
+    active = ActiveRail(
+        declaration=replace(rail, connect=lambda settings: bank.rail()),
         distribution="rail-fintoc",
         version="1",
         entry_point="fintoc",
@@ -311,22 +311,22 @@ async def office(
         guarantees=GUARANTEES,
     )
     journal = SqliteJournal.open(str(folder / "journal.db"))
-    desk = Context(
+    context = Context(
         journal=journal,
-        rails={"fintoc": offered},
-        clients=Clients({"fintoc": offered}),
+        rails={"fintoc": active},
+        clients=Clients({"fintoc": active}),
         factor=Person(),
         guards=guards,
-        timing=TellerPace(answer_within=timedelta(seconds=PLENTY), backoff=Backoff(first=timedelta(seconds=1))),
+        timing=EngineTiming(answer_within=timedelta(seconds=PLENTY), backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: bank.now,
     )
-    teller = PaymentEngine(desk)
+    engine = PaymentEngine(context)
     scopes = Scopes(None if granted is None else frozenset(granted), read_only)
-    tools = build_tools(teller, Redactor(), Redactor(), scopes)
+    tools = build_tools(engine, Redactor(), Redactor(), scopes)
     try:
-        yield Office(bank, teller, journal, offered, tools)
+        yield Office(bank, engine, journal, active, tools)
     finally:
-        await teller.close(timedelta(seconds=PLENTY))
+        await engine.close(timedelta(seconds=PLENTY))
 
 
 def chilean(**change: Any) -> Bank:

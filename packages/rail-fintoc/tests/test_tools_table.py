@@ -240,6 +240,6 @@ async def test_every_tool_says_what_it_does_and_no_name_is_taken_twice(tmp_path:
         for name, tool in desk.tools.items():
             assert tool.title, name
             assert len(tool.description) > 60, name
-        again = build_tools(desk.teller, Redactor(), Redactor())
+        again = build_tools(desk.engine, Redactor(), Redactor())
         assert set(again) == set(desk.tools)
-        assert replace(desk.offered).rail.payment is FintocPayment
+        assert replace(desk.rail).declaration.payment is FintocPayment

@@ -173,7 +173,7 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
             at = int(headers["fintoc-signature"].split(",")[0].removeprefix("t="))
             said = hear(bank.settings, headers, request.content, lambda at=at: at)  # type: ignore[misc]
             assert said == WebhookResult(references=(paid["reference"],))
-            assert await desk.teller.on_webhook("fintoc", paid["reference"])
+            assert await desk.engine.on_webhook("fintoc", paid["reference"])
             await desk.quiet()
         assert (await desk.record()).state.value == "returned"
         assert (await desk.reads(paid["reference"]))["status"] == "returned"
@@ -184,5 +184,5 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
 
 async def test_news_of_what_nobody_paid_moves_nothing(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        assert not await desk.teller.on_webhook("fintoc", "RIELNOBODY")
+        assert not await desk.engine.on_webhook("fintoc", "RIELNOBODY")
         assert desk.bank.left == []

@@ -11,16 +11,16 @@ from riel.journal.sqlite import challenges, payments
 from riel.journal.sqlite.store import SqliteJournal
 from riel.money import Money
 from riel.payments import confirm as confirming
-from riel.payments import context as desk
+from riel.payments import context as context_module
 from riel.rail import Payee
 
 from .registry import bug
 
-DIGEST = desk.digest
+DIGEST = context_module.digest
 
 
 def _digest_without(**less: Any) -> AbstractContextManager[Any]:
-    return patch.object(desk, "digest", lambda terms: DIGEST(replace(terms, **less)))
+    return patch.object(context_module, "digest", lambda terms: DIGEST(replace(terms, **less)))
 
 
 @bug
@@ -28,7 +28,7 @@ def a_digest_without_the_payee() -> Iterator[None]:
     def digest(terms: Any) -> bytes:
         return DIGEST(replace(terms, payee=Payee("", ""), arguments={**terms.arguments, "account": ""}))
 
-    with patch.object(desk, "digest", digest):
+    with patch.object(context_module, "digest", digest):
         yield
 
 
@@ -37,7 +37,7 @@ def a_digest_without_the_amount() -> Iterator[None]:
     def digest(terms: Any) -> bytes:
         return DIGEST(replace(terms, money=Money(1, "MXN"), arguments={**terms.arguments, "amount": 0}))
 
-    with patch.object(desk, "digest", digest):
+    with patch.object(context_module, "digest", digest):
         yield
 
 
@@ -60,8 +60,8 @@ def another_principal_may_confirm() -> Iterator[None]:
 def a_code_that_is_not_used_up() -> Iterator[None]:
     real = payments.intend
 
-    def intend(db: Any, me: str, counted: Attempt, id_: str, *rest: Any) -> Any:
-        born = real(db, me, counted, id_, *rest)
+    def intend(db: Any, me: str, attempt: Attempt, id_: str, *rest: Any) -> Any:
+        born = real(db, me, attempt, id_, *rest)
         if isinstance(born, PaymentRecord):
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
         return born
@@ -72,13 +72,13 @@ def a_code_that_is_not_used_up() -> Iterator[None]:
 
 @bug
 def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
-    async def apart(self: SqliteJournal, counted: Attempt, id_: str, *rest: Any) -> Any:
+    async def apart(self: SqliteJournal, attempt: Attempt, id_: str, *rest: Any) -> Any:
         consume = "UPDATE challenges SET state = 'consumed' WHERE id = ? AND state = 'open'"
         await self._writer.write(lambda db: db.execute(consume, (id_,)).rowcount)
 
         def unit(db: Any) -> Any:
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
-            return payments.intend(db, self._owners.me, counted, id_, *rest)
+            return payments.intend(db, self._owners.me, attempt, id_, *rest)
 
         return await self._writer.write(unit)
 
@@ -93,9 +93,9 @@ def an_expired_question_accepted() -> Iterator[None]:
     def longer(db: Any, id_: str | None) -> None:
         db.execute("UPDATE challenges SET expires_at = expires_at + 600000 WHERE id = ?", (id_,))
 
-    def intend(db: Any, me: str, counted: Attempt, id_: str, *rest: Any) -> Any:
+    def intend(db: Any, me: str, attempt: Attempt, id_: str, *rest: Any) -> Any:
         longer(db, id_)
-        return real_intend(db, me, counted, id_, *rest)
+        return real_intend(db, me, attempt, id_, *rest)
 
     def count(db: Any, id_: str | None, *rest: Any) -> Any:
         longer(db, id_)
@@ -122,10 +122,10 @@ def a_try_that_is_not_counted() -> Iterator[None]:
     real = challenges.count_try
 
     def count(db: Any, id_: str | None, *rest: Any) -> Any:
-        counted = real(db, id_, *rest)
-        if isinstance(counted, Attempt):
-            db.execute("DELETE FROM tries WHERE id = ?", (counted.id,))
-        return counted
+        attempt = real(db, id_, *rest)
+        if isinstance(attempt, Attempt):
+            db.execute("DELETE FROM tries WHERE id = ?", (attempt.id,))
+        return attempt
 
     with patch.object(challenges, "count_try", count):
         yield
@@ -135,9 +135,11 @@ def a_try_that_is_not_counted() -> Iterator[None]:
 def counted_after_it_is_compared() -> Iterator[None]:
     real = confirming._compare
 
-    async def compare(a_try: Any, prepared: Any) -> Any:
-        a_try.desk.factor.check(desk.confirmation_request(a_try.challenge), a_try.code, a_try.desk.now())
-        return await real(a_try, prepared)
+    async def compare(open_attempt: Any, prepared: Any) -> Any:
+        open_attempt.context.factor.check(
+            context_module.confirmation_request(open_attempt.challenge), open_attempt.code, open_attempt.context.now()
+        )
+        return await real(open_attempt, prepared)
 
     with patch.object(confirming, "_compare", compare):
         yield
@@ -147,11 +149,11 @@ def counted_after_it_is_compared() -> Iterator[None]:
 def five_wrong_codes_and_still_open() -> Iterator[None]:
     real = challenges.count_try
 
-    def count(db: Any, id_: str | None, principal: str, at: int, tally: Any) -> Any:
-        return real(db, id_, principal, at, replace(tally, per_challenge=50))
+    def count(db: Any, id_: str | None, principal: str, at: int, limits: Any) -> Any:
+        return real(db, id_, principal, at, replace(limits, per_challenge=50))
 
-    def wrong(db: Any, counted: Attempt, id_: str, at: int, tally: Any) -> ChallengeState:
-        db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
+    def wrong(db: Any, attempt: Attempt, id_: str, at: int, limits: Any) -> ChallengeState:
+        db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
         return ChallengeState.OPEN
 
     with patch.object(challenges, "count_try", count), patch.object(challenges, "wrong", wrong):
@@ -162,8 +164,8 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
 def a_time_step_used_twice() -> Iterator[None]:
     real = payments.intend
 
-    def intend(db: Any, me: str, counted: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
-        return real(db, me, counted, id_, None, *rest)
+    def intend(db: Any, me: str, attempt: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
+        return real(db, me, attempt, id_, None, *rest)
 
     with patch.object(payments, "intend", intend):
         yield

@@ -19,18 +19,18 @@ from .registry import bug, seen_in
 LAWFUL = payments.allowed
 
 
-def _rejected(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> Change:
-    return verdict._rejected(record, rules, "FAILED", "", now, patience)
+def _rejected(record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Any) -> Change:
+    return verdict._rejected(record, rules, "FAILED", "", now, backoff)
 
 
 @bug
 def a_timeout_taken_for_a_failure() -> Iterator[None]:
     real = carrying.after_send
 
-    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, backoff: Any) -> Change:
         if isinstance(outcome, OutcomeUnknown) and "deadline" in str(outcome):
-            return _rejected(record, rules, now, patience)
-        return real(record, rules, outcome, now, patience)
+            return _rejected(record, rules, now, backoff)
+        return real(record, rules, outcome, now, backoff)
 
     with patch.object(carrying, "after_send", after):
         yield
@@ -40,10 +40,10 @@ def a_timeout_taken_for_a_failure() -> Iterator[None]:
 def a_server_error_taken_for_a_failure() -> Iterator[None]:
     real = carrying.after_send
 
-    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, backoff: Any) -> Change:
         if isinstance(outcome, OutcomeUnknown) and "503" in str(outcome):
-            return _rejected(record, rules, now, patience)
-        return real(record, rules, outcome, now, patience)
+            return _rejected(record, rules, now, backoff)
+        return real(record, rules, outcome, now, backoff)
 
     with patch.object(carrying, "after_send", after):
         yield
@@ -53,10 +53,10 @@ def a_server_error_taken_for_a_failure() -> Iterator[None]:
 def garbage_taken_for_success() -> Iterator[None]:
     real = carrying.after_send
 
-    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, backoff: Any) -> Change:
         if isinstance(outcome, OutcomeUnknown):
             return Change(to=State.SETTLED, event="settled", settled_at=now)
-        return real(record, rules, outcome, now, patience)
+        return real(record, rules, outcome, now, backoff)
 
     with patch.object(carrying, "after_send", after):
         yield
@@ -67,10 +67,10 @@ def any_refusal_believed() -> Iterator[None]:
     """Also one after a second send, and codes that prove nothing. The watch would put it right: it is off."""
     real = carrying.after_send
 
-    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, patience: Any) -> Change:
+    def after(record: PaymentRecord, rules: Guarantees, outcome: Any, now: datetime, backoff: Any) -> Change:
         if isinstance(outcome, Rejected):
-            return replace(_rejected(record, rules, now, patience), next_at=None, watch_until=None)
-        return real(record, rules, outcome, now, patience)
+            return replace(_rejected(record, rules, now, backoff), next_at=None, watch_until=None)
+        return real(record, rules, outcome, now, backoff)
 
     with patch.object(carrying, "after_send", after):
         yield
@@ -126,7 +126,7 @@ def a_watch_forgotten() -> Iterator[None]:
 @seen_in("silence")
 @bug
 def a_watch_ended_by_a_look_that_saw_nothing() -> Iterator[None]:
-    def watched(record: PaymentRecord, found: Any, now: datetime, patience: Any) -> bool:
+    def watched(record: PaymentRecord, found: Any, now: datetime, backoff: Any) -> bool:
         return record.watch_until is not None and now >= record.watch_until
 
     with patch.object(resolving, "_still_watched", watched):

@@ -23,12 +23,14 @@ from .registry import bug, ended, seen_in
 def sent_before_it_is_written() -> Iterator[None]:
     real = confirming._create
 
-    async def bear(a_try: Any, counted: Attempt, proof: Any, prepared: Any) -> Any:
-        desk_, id_ = a_try.desk, a_try.challenge.id
-        client = await desk_.clients.of("sim")
-        record = writing.newborn(a_try.challenge, confirming._intent(desk_, a_try.call, prepared), id_, desk_.now())
+    async def bear(open_attempt: Any, attempt: Attempt, proof: Any, prepared: Any) -> Any:
+        context, id_ = open_attempt.context, open_attempt.challenge.id
+        client = await context.clients.of("sim")
+        record = writing.newborn(
+            open_attempt.challenge, confirming._intent(context, open_attempt.request, prepared), id_, context.now()
+        )
         asyncio.ensure_future(client.send(record.order())).add_done_callback(ended)
-        return await real(a_try, counted, proof, prepared)
+        return await real(open_attempt, attempt, proof, prepared)
 
     with patch.object(confirming, "_create", bear):
         yield
@@ -38,10 +40,10 @@ def sent_before_it_is_written() -> Iterator[None]:
 def sent_again_under_a_new_reference() -> Iterator[None]:
     real = resolving.dispatch
 
-    async def carry(desk_: Context, record: PaymentRecord) -> PaymentRecord:
-        new = f"R{desk_.below(10**12)}"
+    async def carry(context: Context, record: PaymentRecord) -> PaymentRecord:
+        new = f"R{context.below(10**12)}"
         body = record.body.replace(record.reference.encode(), new.encode())
-        return await real(desk_, replace(record, reference=new, body=body))
+        return await real(context, replace(record, reference=new, body=body))
 
     with patch.object(resolving, "dispatch", carry):
         yield
@@ -50,7 +52,7 @@ def sent_again_under_a_new_reference() -> Iterator[None]:
 @seen_in("stops")
 @bug
 def sent_again_after_the_window() -> Iterator[None]:
-    def may(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> bool:
+    def may(record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Any) -> bool:
         return rules.dedupe != "no"
 
     with patch.object(verdict, "may_send_again", may):
@@ -61,8 +63,8 @@ def sent_again_after_the_window() -> Iterator[None]:
 def sent_again_where_copies_are_booked() -> Iterator[None]:
     real = verdict.may_send_again
 
-    def may(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Any) -> bool:
-        return rules.dedupe == "no" or real(record, rules, now, patience)
+    def may(record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Any) -> bool:
+        return rules.dedupe == "no" or real(record, rules, now, backoff)
 
     with patch.object(verdict, "may_send_again", may):
         yield
@@ -82,15 +84,15 @@ def a_copy_not_counted() -> Iterator[None]:
 @seen_in("stops")
 @bug
 def sent_however_long_it_was_held_up() -> Iterator[None]:
-    with patch.object(carrying, "_time_left", lambda desk_, record, handed_over: 6.0):
+    with patch.object(carrying, "_time_left", lambda context, record, handed_over: 6.0):
         yield
 
 
 @bug
 def a_joined_payment_sent_again() -> Iterator[None]:
-    async def confirm(self: PaymentEngine, call: PaymentRequest, code: str) -> PaymentRecord:
-        async with self._lock(call):
-            record, _ = await confirming.confirm(self.context, call, code)
+    async def confirm(self: PaymentEngine, request: PaymentRequest, code: str) -> PaymentRecord:
+        async with self._lock(request):
+            record, _ = await confirming.confirm(self.context, request, code)
             if record.id not in self._work:
                 self._start(record, carrying.dispatch)
             return record

@@ -1,4 +1,4 @@
-"""The rooms put together: from settings and installed packages to a teller at work and its tools."""
+"""The rooms put together: from settings and installed packages to an engine at work and its tools."""
 
 import errno
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class App:
     """A riel that is open for business. ``grace`` is how long the longest send under way may still take."""
 
-    teller: PaymentEngine
+    engine: PaymentEngine
     tools: Mapping[str, ToolSpec]
     grace: timedelta
 
@@ -52,17 +52,17 @@ async def open_app(
             settings = settings.in_sandbox()
             banks = await stack.enter_async_context(run_banks(found, settings))
         catalog = activate_rails(found, settings, banks)
-        rails = {offered.rail.name: offered for offered in catalog.rails}
+        rails = {rail.declaration.name: rail for rail in catalog.rails}
         secrets = Redactor()
         for redactor in (secrets, logs):
-            redactor.learn_settings(settings, *(offered.settings for offered in catalog.rails))
+            redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
         factor = build_factor(settings, catalog, logs)
         guards = (*build_guards(settings), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)
-        grace = max(offered.guarantees.send_deadline for offered in catalog.rails) + timedelta(seconds=1)
+        grace = max(rail.guarantees.send_deadline for rail in catalog.rails) + timedelta(seconds=1)
         journal = await open_configured_journal(settings)
-        teller = PaymentEngine(
+        engine = PaymentEngine(
             Context(
                 journal=journal,
                 rails=rails,
@@ -74,21 +74,21 @@ async def open_app(
                 clean=secrets.text,
             )
         )
-        stack.push_async_callback(teller.close, grace)
+        stack.push_async_callback(engine.close, grace)
         outbox = build_outbox(settings, journal, logs)
         if outbox is not None:
             stack.push_async_callback(outbox.close)
             outbox.start()
         scopes = Scopes(None if settings.scopes is None else frozenset(settings.scopes), read_only)
-        tools = build_tools(teller, secrets, logs, scopes, ask_docs)
+        tools = build_tools(engine, secrets, logs, scopes, ask_docs)
         if settings.webhooks is not None and rounds:
-            await _receive_webhooks(stack, teller, settings.webhooks, logs)
+            await _receive_webhooks(stack, engine, settings.webhooks, logs)
         if rounds:
-            teller.start()
-        yield App(teller=teller, tools=tools, grace=grace)
+            engine.start()
+        yield App(engine=engine, tools=tools, grace=grace)
 
 
-async def _receive_webhooks(stack: AsyncExitStack, teller: PaymentEngine, where: Listen, logs: Redactor) -> None:
+async def _receive_webhooks(stack: AsyncExitStack, engine: PaymentEngine, where: Listen, logs: Redactor) -> None:
     """Hear what providers say, unless another server does: each client of an agent starts one, with one ``riel.toml``.
 
     :raises Misconfigured: nobody can listen there.
@@ -96,7 +96,7 @@ async def _receive_webhooks(stack: AsyncExitStack, teller: PaymentEngine, where:
     from riel.webhooks.inbound import receive_webhooks
 
     try:
-        url = await stack.enter_async_context(receive_webhooks(teller, *where, logs))
+        url = await stack.enter_async_context(receive_webhooks(engine, *where, logs))
     except Misconfigured as failure:
         if not (isinstance(failure.__cause__, OSError) and failure.__cause__.errno == errno.EADDRINUSE):
             raise
@@ -161,7 +161,7 @@ def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor
 
     :raises Misconfigured: it cannot be opened, or it confirms pretend payments only and a rail is not pretend.
     """
-    outside = sorted(offered.rail.name for offered in catalog.rails if offered.mode != "sandbox")
+    outside = sorted(rail.declaration.name for rail in catalog.rails if rail.mode != "sandbox")
     name = settings.factor
     if name is None:
         name = "totp" if outside else "file" if settings.factor_file else "console"

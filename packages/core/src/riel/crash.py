@@ -1,6 +1,6 @@
 """Named points at which a test may end the process: no-ops in production.
 
-Every ``await`` of the teller stands in :func:`step`, and every commit of a store between two :func:`crash_point`
+Every ``await`` of the engine stands in :func:`step`, and every commit of a store between two :func:`crash_point`
 calls, so that a test can enumerate the points and kill exactly there.
 """
 

@@ -32,7 +32,7 @@ __all__ = ["ActiveRail", "Catalog", "DeclaredRail", "Discovery", "RailProblem", 
 class DeclaredRail:
     """A rail that keeps its contract, before any setting is known."""
 
-    rail: Rail
+    declaration: Rail
     distribution: str
     version: str
     entry_point: str
@@ -101,7 +101,7 @@ def discover(
             problems.append(refused.problem)
             continue
         rails += [
-            DeclaredRail(rail=rail, distribution=claim.distribution, version=claim.version, entry_point=name)
+            DeclaredRail(declaration=rail, distribution=claim.distribution, version=claim.version, entry_point=name)
             for rail in contributions.rails
         ]
         factors += [(claim, factor) for factor in contributions.factors]
@@ -127,7 +127,7 @@ def activate(
     rails: list[ActiveRail] = []
     problems = list(discovery.problems)
     for declared in discovery.rails:
-        rail, distribution, version = declared.rail, declared.distribution, declared.version
+        rail, distribution, version = declared.declaration, declared.distribution, declared.version
         try:
             with contained(EntryPointClaim(declared.entry_point, distribution, version)):
                 settings, mode = resolve(rail)
@@ -136,7 +136,7 @@ def activate(
                     raise BrokenRail("declares no guarantees")
                 rails.append(
                     ActiveRail(
-                        rail=rail,
+                        declaration=rail,
                         distribution=distribution,
                         version=version,
                         entry_point=declared.entry_point,

@@ -31,7 +31,7 @@ def tables_of(name: str) -> typer.Typer | None:
     found = discover(only=[name])
     for trouble in found.problems:
         raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
-    rail = next((declared.rail for declared in found.rails), None)
+    rail = next((declared.declaration for declared in found.rails), None)
     if rail is None or not rail.tables:
         raise Misconfigured(f"{name!r} shows no tables. What it is: riel rails")
     app = typer.Typer(name=name, help=f"What {clean_text(rail.title)} shows.", no_args_is_help=True)

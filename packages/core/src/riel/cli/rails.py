@@ -45,13 +45,13 @@ def tools_of(rail: Rail) -> list[str]:
 def _listing(discovery: Discovery, catalog: Catalog) -> dict[str, Any]:
     modes = _modes(catalog)
     return {
-        "rails": [_rail(declared, modes.get(declared.rail.name)) for declared in discovery.rails],
+        "rails": [_rail(declared, modes.get(declared.declaration.name)) for declared in discovery.rails],
         "problems": [_problem(problem) for problem in catalog.problems],
     }
 
 
 def _rail(declared: DeclaredRail, mode: Mode | None) -> dict[str, Any]:
-    rail = declared.rail
+    rail = declared.declaration
     return {
         "name": rail.name,
         "title": rail.title,
@@ -86,7 +86,7 @@ def _problem(problem: RailProblem) -> dict[str, str]:
 
 
 def _modes(catalog: Catalog) -> dict[str, Mode]:
-    return {offered.rail.name: offered.mode for offered in catalog.rails}
+    return {rail.declaration.name: rail.mode for rail in catalog.rails}
 
 
 def _show(discovery: Discovery, catalog: Catalog) -> None:
@@ -107,7 +107,7 @@ def _show(discovery: Discovery, catalog: Catalog) -> None:
     table.add_column("version", no_wrap=True)
     table.add_column("tools", no_wrap=True)
     for declared in discovery.rails:
-        rail, mode = declared.rail, modes.get(declared.rail.name)
+        rail, mode = declared.declaration, modes.get(declared.declaration.name)
         table.add_row(
             rail.name,
             Text(clean_text(rail.title)),
@@ -122,5 +122,5 @@ def _show(discovery: Discovery, catalog: Catalog) -> None:
     for problem in catalog.problems:
         parts = (("problem: ", "bold red"), (f"{problem.sentence}.", "bold"), f" {problem.remedy}")
         console.print(Text.assemble(*parts), soft_wrap=True)
-    if any(declared.rail.sandbox and declared.rail.name not in modes for declared in discovery.rails):
+    if any(declared.declaration.sandbox and declared.declaration.name not in modes for declared in discovery.rails):
         console.print(HINT, style="dim")

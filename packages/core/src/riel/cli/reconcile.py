@@ -53,14 +53,14 @@ def reconcile(
     settings = read_settings()
     logs = Redactor(likely_secrets(settings))
     configure_log(logs, settings.log)
-    offered = _offered(settings, rail)
-    logs.learn_settings(settings, offered.settings)
+    active = _active(settings, rail)
+    logs.learn_settings(settings, active.settings)
     day = date.date()
 
     async def work(journal: Journal) -> ReconciliationReport:
-        clients = Clients({rail: offered})
+        clients = Clients({rail: active})
         try:
-            return await compare_day(journal, offered, await clients.of(rail), day, utc_now())
+            return await compare_day(journal, active, await clients.of(rail), day, utc_now())
         except JournalUnavailable:
             raise
         except (BrokenRail, NothingSent) as failure:
@@ -72,7 +72,7 @@ def reconcile(
             await clients.close(timedelta(seconds=1))
 
     found = with_journal(work)
-    told = _told(offered, day.isoformat(), found, Redactor())
+    told = _told(active, day.isoformat(), found, Redactor())
     if as_json:
         print_json(told)
     else:
@@ -83,27 +83,27 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _offered(settings: Settings, rail: str) -> ActiveRail:
+def _active(settings: Settings, rail: str) -> ActiveRail:
     """The rail, set up as a server would have it.
 
-    :raises Misconfigured: it cannot be offered, or cannot tell its list of a day.
+    :raises Misconfigured: it cannot be active, or cannot tell its list of a day.
     """
     if settings.rails is not None and rail not in settings.rails:
         raise Misconfigured(f"RIEL_RAILS does not name {clean_text(rail, most=40)!r}")
     catalog = activate(discover(only=[rail]), settings_resolver(settings))
-    for offered in catalog.rails:
-        able = offered.rail.capabilities.statement
+    for active in catalog.rails:
+        able = active.declaration.capabilities.statement
         if not able.available:
             raise Misconfigured(f"the rail {rail!r} cannot be reconciled: {clean_text(able.reason)}")
-        return offered
+        return active
     raise Misconfigured(f"{clean_text(rail, most=40)!r} brings no rail")
 
 
-def _told(offered: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
+def _told(rail: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
     """The comparison for machines."""
     return {
-        "rail": offered.rail.name,
-        "mode": offered.mode,
+        "rail": rail.declaration.name,
+        "mode": rail.mode,
         "day": day,
         "since": stamp(found.since),
         "until": stamp(found.until),

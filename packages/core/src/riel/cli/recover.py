@@ -61,7 +61,7 @@ def recover(
     async def run() -> Recovered:
         async with open_app(settings, logs, rounds=False) as host:
             with _progress() as looked:
-                return await recovered(host.teller, again=again, within=timedelta(seconds=seconds), looked=looked)
+                return await recovered(host.engine, again=again, within=timedelta(seconds=seconds), looked=looked)
 
     try:
         found = asyncio.run(run())
@@ -80,7 +80,7 @@ def recover(
 
 
 async def recovered(
-    teller: PaymentEngine, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
+    engine: PaymentEngine, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
 ) -> Recovered:
     """Resolve what is due, each payment once; with ``within``, as often as it falls due until that is over.
 
@@ -88,9 +88,9 @@ async def recovered(
     :param looked: called whenever one was looked at.
     :raises JournalUnavailable: it could not be read or written.
     """
-    found, now = Recovered(), teller.context.now
+    found, now = Recovered(), engine.context.now
     working: dict[asyncio.Task[PaymentRecord], PaymentRecord] = {}
-    pause = teller.context.timing.poll_interval.total_seconds()
+    pause = engine.context.timing.poll_interval.total_seconds()
     began = now()
 
     async def wait() -> None:
@@ -103,37 +103,37 @@ async def recovered(
             looked()
 
     if again:
-        async for record in iterate_payments(teller.context.journal, states=OPEN):
-            if (begun := await teller.claim_one(record)) is not None:
+        async for record in iterate_payments(engine.context.journal, states=OPEN):
+            if (begun := await engine.claim_one(record)) is not None:
                 working[begun[1]] = begun[0]
             while len(working) >= MAX_RECOVERING:
                 await wait()
     while not within or now() < began + within:
-        working |= {task: before for before, task in await teller.claim_due(now() if within else began)}
+        working |= {task: before for before, task in await engine.claim_due(now() if within else began)}
         if working:
             await wait()
-        elif within and await _any_open(teller):
+        elif within and await _any_open(engine):
             await asyncio.sleep(pause)
         else:
             break
     while working:
         await wait()
-    await _count(teller, found)
+    await _count(engine, found)
     return found
 
 
-async def _any_open(teller: PaymentEngine) -> bool:
-    async for record in iterate_payments(teller.context.journal, states=OPEN):
-        if record.next_at is not None and teller.context.can_ask(record):
+async def _any_open(engine: PaymentEngine) -> bool:
+    async for record in iterate_payments(engine.context.journal, states=OPEN):
+        if record.next_at is not None and engine.context.can_ask(record):
             return True
     return False
 
 
-async def _count(teller: PaymentEngine, found: Recovered) -> None:
-    async for record in iterate_payments(teller.context.journal, states=(*OPEN, State.REVIEW)):
+async def _count(engine: PaymentEngine, found: Recovered) -> None:
+    async for record in iterate_payments(engine.context.journal, states=(*OPEN, State.REVIEW)):
         if record.state is State.PENDING:
             found.pending += 1
-        elif record.state is not State.SENDING or not teller.context.can_ask(record):
+        elif record.state is not State.SENDING or not engine.context.can_ask(record):
             found.left += 1  # what is being sent by a living server right now needs nobody
 
 

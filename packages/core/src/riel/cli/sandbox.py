@@ -37,11 +37,11 @@ def sandbox(
     for declared in found.rails:
         asked = _settings(context.args)
         try:
-            bank = bank_of(declared.rail, {**configured_settings(declared.rail, settings), **asked})
+            bank = bank_of(declared.declaration, {**configured_settings(declared.declaration, settings), **asked})
         except BrokenRail as failure:
             raise Misconfigured(f"{rail!r} {failure}") from failure
         told = {**asked, **{name: value for name, value in bank.settings.items() if value in asked.values()}}
-        theirs = {name: value for name, value in told.items() if name in declared.rail.settings.model_fields}
+        theirs = {name: value for name, value in told.items() if name in declared.declaration.settings.model_fields}
         asyncio.run(_run(bank, rail, port, theirs))
         return
     raise Misconfigured(f"{rail!r} brings no rail")

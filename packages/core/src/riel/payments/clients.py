@@ -13,8 +13,8 @@ from riel.rail import Client
 class Clients:
     """Keeps each client open in a task of its own, so that it is closed by the task that opened it."""
 
-    def __init__(self, rails: Mapping[str, ActiveRail], patience: timedelta = timedelta(seconds=4)) -> None:
-        self._patience = patience
+    def __init__(self, rails: Mapping[str, ActiveRail], timeout: timedelta = timedelta(seconds=4)) -> None:
+        self._timeout = timeout
         self._rails = rails
         self._opened: dict[str, asyncio.Future[Client]] = {}
         self._keepers: dict[asyncio.Task[None], asyncio.Future[Client]] = {}
@@ -33,7 +33,7 @@ class Clients:
             keeper.add_done_callback(self._keepers.pop)
         if opened.done():
             return opened.result()
-        done, _ = await step("open_client", asyncio.wait({opened}, timeout=self._patience.total_seconds()))
+        done, _ = await step("open_client", asyncio.wait({opened}, timeout=self._timeout.total_seconds()))
         if not done:
             raise _broken(rail, "it took too long")
         try:
@@ -43,9 +43,9 @@ class Clients:
         except Exception as failure:
             raise _broken(rail, type(failure).__name__) from failure
 
-    async def _keep(self, offered: ActiveRail, opened: asyncio.Future[Client]) -> None:
+    async def _keep(self, rail: ActiveRail, opened: asyncio.Future[Client]) -> None:
         try:
-            async with offered.rail.connect(offered.settings) as client:
+            async with rail.declaration.connect(rail.settings) as client:
                 opened.set_result(client)
                 await step("keep_client", self._closing.wait())
         except (Exception, SystemExit) as failure:

@@ -61,7 +61,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The teller's desk. ``busy`` holds the ids of the payments this process is at work on."""
+    """What every step of a payment needs. ``busy`` holds the ids of the payments this process is at work on."""
 
     journal: Journal
     rails: Mapping[str, ActiveRail]
@@ -75,7 +75,7 @@ class Context:
     language: Language = "en"
     clean: Callable[[str], str] = str
     busy: set[str] = field(default_factory=set)
-    turnstile: AttemptLimiter = field(default_factory=AttemptLimiter)
+    attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
 
     def new_id(self) -> str:
         """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
@@ -83,8 +83,8 @@ class Context:
 
     def can_ask(self, record: PaymentRecord) -> bool:
         """Whether its rail is here, where its money is and of its payer: another account knows nothing of it."""
-        offered = self.rails.get(record.rail)
-        return offered is not None and (offered.mode, offered.payer) == (record.mode, record.payer)
+        rail = self.rails.get(record.rail)
+        return rail is not None and (rail.mode, rail.payer) == (record.mode, record.payer)
 
     def sanitized(self, record: PaymentRecord, change: Change) -> Change:
         """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
@@ -129,8 +129,8 @@ def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
     )
 
 
-async def original_of(desk: Context, record: PaymentRecord) -> PaymentRecord | None:
+async def original_of(context: Context, record: PaymentRecord) -> PaymentRecord | None:
     """The payment that a refund pays back."""
     if record.refund_of is None:
         return None
-    return await step("original", desk.journal.payment(record.refund_of))
+    return await step("original", context.journal.payment(record.refund_of))

@@ -13,41 +13,43 @@ from riel.rail import Order
 log = logging.getLogger(__name__)
 
 
-async def dispatch(desk: Context, record: PaymentRecord) -> PaymentRecord:
+async def dispatch(context: Context, record: PaymentRecord) -> PaymentRecord:
     """Send ``record``, which is ``sending`` and ours, and return it as it then stands in the journal.
 
     The journal was committed before this is called, and whatever happens here is written before anybody is told.
     """
-    original = await original_of(desk, record)
-    outcome = await _send(desk, record, record.order(original))
-    rules = desk.rails[record.rail].guarantees
-    change = after_send(record, rules, outcome, desk.now(), desk.timing.backoff.with_jitter(desk.below))
-    return await _record(desk, record, desk.sanitized(record, change))
+    original = await original_of(context, record)
+    outcome = await _send(context, record, record.order(original))
+    rules = context.rails[record.rail].guarantees
+    change = after_send(record, rules, outcome, context.now(), context.timing.backoff.with_jitter(context.below))
+    return await _record(context, record, context.sanitized(record, change))
 
 
-async def _record(desk: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
+async def _record(context: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
     """Write it down, however long the journal takes: what the rail said may never be said again."""
     while True:
         try:
-            written, _ = await step("record", desk.journal.record(record.id, change, desk.now()))
+            written, _ = await step("record", context.journal.record(record.id, change, context.now()))
         except JournalUnavailable:
             log.error("what the rail said of payment %s could not be written; it is tried again", record.id)  # noqa: TRY400
-            await step("record_later", asyncio.sleep(desk.timing.poll_interval.total_seconds()))
+            await step("record_later", asyncio.sleep(context.timing.poll_interval.total_seconds()))
         else:
             return written
 
 
-async def _send(desk: Context, record: PaymentRecord, order: Order) -> SendOutcome:
+async def _send(context: Context, record: PaymentRecord, order: Order) -> SendOutcome:
     handed_over = asyncio.get_running_loop().time()
     try:
-        client = await desk.clients.of(record.rail)
+        client = await context.clients.of(record.rail)
     except Exception as failure:
         return NotSent(str(failure))
     deliver = client.refund if record.kind == "refund" else client.send
     try:
-        async with asyncio.timeout(_time_left(desk, record, handed_over)):
+        async with asyncio.timeout(_time_left(context, record, handed_over)):
             crash_point("send:leaves")
-            if _time_left(desk, record, handed_over) <= 0:  # we were stopped: others may have concluded that it is gone
+            if (
+                _time_left(context, record, handed_over) <= 0
+            ):  # we were stopped: others may have concluded that it is gone
                 return NotSent("it was too late to send it")
             answer = await step("send", deliver(order))
     except (Rejected, NotSent, OutcomeUnknown) as outcome:
@@ -59,13 +61,13 @@ async def _send(desk: Context, record: PaymentRecord, order: Order) -> SendOutco
     return answer if is_answer(answer) else OutcomeUnknown("the rail's client returned no answer")
 
 
-def _time_left(desk: Context, record: PaymentRecord, handed_over: float) -> float:
+def _time_left(context: Context, record: PaymentRecord, handed_over: float) -> float:
     """For how many seconds the order may still be under way.
 
     Everybody else counts from ``sent_at``, by the clock of the day, so that is what binds. The loop's clock binds as
     well, since the other one may have been set back while this process was stopped.
     """
-    deadline = desk.rails[record.rail].guarantees.send_deadline
-    by_the_clock = (record.sent_at + deadline - desk.now()).total_seconds()
+    deadline = context.rails[record.rail].guarantees.send_deadline
+    by_the_clock = (record.sent_at + deadline - context.now()).total_seconds()
     by_the_loop = handed_over + deadline.total_seconds() - asyncio.get_running_loop().time()
     return min(by_the_clock, by_the_loop)

@@ -2,7 +2,7 @@
 
 An agent's call becomes a question to a person (``asking``); the person's code becomes a payment in the journal
 (``confirming``); the payment is carried to the rail once (``carrying``); and what is not clear is resolved by asking
-the rail (``resolving``), on the rules of ``verdict``. The work belongs to the teller and not to the caller: a call that
+the rail (``resolving``), on the rules of ``verdict``. The work belongs to the engine and not to the caller: a call that
 is cut off changes nothing about it.
 """
 
@@ -44,8 +44,8 @@ RecoveryTask = tuple[PaymentRecord, asyncio.Task[PaymentRecord]]
 class PaymentEngine:
     """Serves calls and looks after payments until it is closed."""
 
-    def __init__(self, desk: Context) -> None:
-        self.context = desk
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._paying: set[asyncio.Task[PaymentRecord]] = set()
         self._work: dict[str, asyncio.Task[PaymentRecord]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -59,26 +59,26 @@ class PaymentEngine:
         """Begin to look after what is unresolved, that of dead processes first of all."""
         self._recovery_loop = asyncio.create_task(self._run_recovery(), name="riel-rounds")
 
-    async def ask(self, call: PaymentRequest) -> Asked:
+    async def ask(self, request: PaymentRequest) -> Asked:
         """Ask the person; see :func:`riel.payments.challenge.ask`."""
-        async with self._lock(call):
-            return await open_challenge(self.context, call)
+        async with self._lock(request):
+            return await open_challenge(self.context, request)
 
-    async def confirm(self, call: PaymentRequest, code: str) -> PaymentRecord:
+    async def confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
         """Pay (or refund) what ``code`` confirms and answer within the terms, done or not.
 
         :raises NothingSent: with the reason; nothing left this machine.
         """
-        paying = asyncio.create_task(self._confirm(call, code))
+        paying = asyncio.create_task(self._confirm(request, code))
         self._paying.add(paying)
         paying.add_done_callback(self._confirmed)
         record = await step("confirm", asyncio.shield(paying))
         return await self._answer(record)
 
-    async def _confirm(self, call: PaymentRequest, code: str) -> PaymentRecord:
+    async def _confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
         """From the code to work under way, which no caller can cut in two."""
-        async with self._lock(call):
-            record, born = await confirm(self.context, call, code)
+        async with self._lock(request):
+            record, born = await confirm(self.context, request, code)
             if born:
                 self._start(record, dispatch)
             return record
@@ -123,9 +123,9 @@ class PaymentEngine:
         The work goes on behind the call, now or in a round to come: however often there is news of a payment, the rail
         is asked no more often than it can know better. What the news is counts for nothing until the rail says it.
         """
-        offered = self.context.rails[rail]
-        found = await step("news_of", self.context.journal.by_reference(rail, offered.mode, reference))
-        if found is not None and self.context.can_ask(found) and offered.guarantees.lookup != "no":
+        active = self.context.rails[rail]
+        found = await step("news_of", self.context.journal.by_reference(rail, active.mode, reference))
+        if found is not None and self.context.can_ask(found) and active.guarantees.lookup != "no":
             self._hinted[found.id] = None
             if len(self._hinted) > MAX_HINTS:
                 self._hinted.pop(next(iter(self._hinted)))
@@ -153,9 +153,9 @@ class PaymentEngine:
         """
         return await build_return(self.context, rail, refund)
 
-    async def refuse_duplicate(self, call: PaymentRequest) -> None:
+    async def refuse_duplicate(self, request: PaymentRequest) -> None:
         """Refuse what the rail makes only once and has made, before a person is asked; see ``confirming``."""
-        await refuse_duplicate(self.context, call)
+        await refuse_duplicate(self.context, request)
 
     async def close(self, grace: timedelta) -> None:
         """Finish what is being sent within ``grace`` and write it down, then seal the record.
@@ -181,8 +181,8 @@ class PaymentEngine:
         await self.context.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
         await step("journal_close", self.context.journal.close())
 
-    def _lock(self, call: PaymentRequest) -> asyncio.Lock:
-        return self._locks.setdefault(call.digest, asyncio.Lock())
+    def _lock(self, request: PaymentRequest) -> asyncio.Lock:
+        return self._locks.setdefault(request.digest, asyncio.Lock())
 
     def _start(
         self, record: PaymentRecord, work: Callable[[Context, PaymentRecord], Awaitable[PaymentRecord]]
@@ -196,8 +196,8 @@ class PaymentEngine:
                 raise
             except Exception:
                 log.exception("work on payment %s stopped; it is taken up again later", record.id)
-                patience = self.context.timing.backoff.with_jitter(self.context.below)
-                later = self.context.now() + patience.pause_after(record.lookups + record.sends)
+                backoff = self.context.timing.backoff.with_jitter(self.context.below)
+                later = self.context.now() + backoff.pause_after(record.lookups + record.sends)
                 await step("set_aside", self.context.journal.release(record.id, record.fence, later))
                 return record
 
@@ -285,9 +285,9 @@ class PaymentEngine:
         Each rail is asked for by itself, so that one with much to do, or one that hangs, holds up no other.
         """
         begun: list[RecoveryTask] = []
-        for name, offered in sorted(self.context.rails.items()):
+        for name, rail in sorted(self.context.rails.items()):
             if (room := self._free_slots(name)) > 0:
-                ours = [(name, offered.mode, offered.payer)]
+                ours = [(name, rail.mode, rail.payer)]
                 claiming = self.context.journal.claim(due, self.context.busy, most=room, rails=ours)
                 begun += [self._recover(record) for record in await step("claim", claiming) if self._is_idle(record)]
         return begun

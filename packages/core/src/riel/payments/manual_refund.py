@@ -8,15 +8,15 @@ from riel.payments.context import Context
 OPENED = "case_opened"
 
 
-async def open_refund_case(desk: Context, record: PaymentRecord, reason: str) -> str:
+async def open_refund_case(context: Context, record: PaymentRecord, reason: str) -> str:
     """The number of the case of ``record``. The first time, it is written down and the operator is told.
 
     Each of the two writes is made once however often it is tried, so whoever asks again completes a case that a crash
     cut in two.
     """
     case = f"case_{record.id.removeprefix('pay_')}"
-    told = {"case": case, "reason": desk.sanitize(reason, record)}
+    told = {"case": case, "reason": context.sanitize(reason, record)}
     notice = writing.notice(record) | told
-    await step("case_told", desk.journal.enqueue(case, Topic.REFUND_BY_HAND, notice, desk.now()))
-    await step("case_noted", desk.journal.append_event(record.id, OPENED, told, desk.now(), once=True))
+    await step("case_told", context.journal.enqueue(case, Topic.REFUND_BY_HAND, notice, context.now()))
+    await step("case_noted", context.journal.append_event(record.id, OPENED, told, context.now(), once=True))
     return case

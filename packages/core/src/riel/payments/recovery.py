@@ -16,44 +16,46 @@ from riel.rail import Answer
 log = logging.getLogger(__name__)
 
 
-async def recover(desk: Context, record: PaymentRecord) -> PaymentRecord:
+async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
     """Learn what can be learned about ``record``, whose lease this process holds, and give the lease back."""
-    rules, now = desk.rails[record.rail].guarantees, desk.now()
-    patience = desk.timing.backoff.with_jitter(desk.below)
+    rules, now = context.rails[record.rail].guarantees, context.now()
+    backoff = context.timing.backoff.with_jitter(context.below)
     found: LookupOutcome = "absent"
     if rules.lookup == "no":
-        verdict = without_lookup(record, rules, now, patience)
+        verdict = without_lookup(record, rules, now, backoff)
     else:
-        found = await look_up(desk, record)
-        now = desk.now()
-        verdict = after_lookup(record, rules, found, now, patience)
+        found = await look_up(context, record)
+        now = context.now()
+        verdict = after_lookup(record, rules, found, now, backoff)
     if verdict is Resend:
-        return await _resend(desk, record)
+        return await _resend(context, record)
     if isinstance(verdict, Change):
-        written, done = await step("record_found", desk.journal.record(record.id, desk.sanitized(record, verdict), now))
+        written, done = await step(
+            "record_found", context.journal.record(record.id, context.sanitized(record, verdict), now)
+        )
         if done:
             _log_change(written, verdict)
             return written
         record = written
-    finished = _still_watched(record, found, now, patience) or record.state in {State.RETURNED, State.REVIEW}
-    pause = patience.longest_pause() if record.state is State.SETTLED else patience.pause_after(record.lookups)
+    finished = _still_watched(record, found, now, backoff) or record.state in {State.RETURNED, State.REVIEW}
+    pause = backoff.longest_pause() if record.state is State.SETTLED else backoff.pause_after(record.lookups)
     next_at = None if finished else now + pause
-    await step("put_back", desk.journal.release(record.id, record.fence, next_at))
+    await step("put_back", context.journal.release(record.id, record.fence, next_at))
     return record
 
 
-def _still_watched(record: PaymentRecord, found: LookupOutcome, now: datetime, patience: Backoff) -> bool:
+def _still_watched(record: PaymentRecord, found: LookupOutcome, now: datetime, backoff: Backoff) -> bool:
     """Whether the time to watch it is over: not with a look that saw nothing, unless the rail stays dumb for long."""
-    seen = now - patience.give_up_after if isinstance(found, NothingLearned) else now
+    seen = now - backoff.give_up_after if isinstance(found, NothingLearned) else now
     return record.watch_until is not None and seen >= record.watch_until
 
 
-async def look_up(desk: Context, record: PaymentRecord) -> LookupOutcome:
+async def look_up(context: Context, record: PaymentRecord) -> LookupOutcome:
     """Ask the rail about ``record``; a rail that fails to answer has taught nothing."""
-    rules = desk.rails[record.rail].guarantees
-    original = await original_of(desk, record)
+    rules = context.rails[record.rail].guarantees
+    original = await original_of(context, record)
     try:
-        client = await desk.clients.of(record.rail)
+        client = await context.clients.of(record.rail)
         async with asyncio.timeout(rules.send_deadline.total_seconds()):
             found = await step("status", client.status(record.order(original)))
     except NothingLearned as nothing:
@@ -66,28 +68,28 @@ async def look_up(desk: Context, record: PaymentRecord) -> LookupOutcome:
     return found if is_answer(found) else NothingLearned("the rail's client returned no answer")
 
 
-async def lookup_unleased(desk: Context, record: PaymentRecord) -> PaymentRecord:
+async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRecord:
     """Ask after a payment that is settled, or of which nothing was expected: only positive evidence can change it."""
-    rules = desk.rails[record.rail].guarantees
-    found = await look_up(desk, record)
+    rules = context.rails[record.rail].guarantees
+    found = await look_up(context, record)
     if not isinstance(found, Answer):
         return record
-    change = from_answer(record, rules, found, desk.now(), desk.timing.backoff.with_jitter(desk.below))
+    change = from_answer(record, rules, found, context.now(), context.timing.backoff.with_jitter(context.below))
     if not allowed(record.state, change.to, leased=False):
         return record
     written, done = await step(
-        "record_news", desk.journal.record(record.id, desk.sanitized(record, change), desk.now())
+        "record_news", context.journal.record(record.id, context.sanitized(record, change), context.now())
     )
     if done:
         _log_change(written, change)
     return written
 
 
-async def _resend(desk: Context, record: PaymentRecord) -> PaymentRecord:
+async def _resend(context: Context, record: PaymentRecord) -> PaymentRecord:
     """The same reference and the same bytes once more, counted in the journal before they leave."""
-    again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=desk.now(), resend=True)
-    written, done = await step("resend", desk.journal.record(record.id, again, desk.now()))
-    return await dispatch(desk, written) if done else written
+    again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=context.now(), resend=True)
+    written, done = await step("resend", context.journal.record(record.id, again, context.now()))
+    return await dispatch(context, written) if done else written
 
 
 def _log_change(record: PaymentRecord, change: Change) -> None:

@@ -11,14 +11,14 @@ from riel.rail import Payment, Refund
 log = logging.getLogger(__name__)
 
 
-async def build_return(desk: Context, rail: str, refund: Refund) -> Payment | None:
+async def build_return(context: Context, rail: str, refund: Refund) -> Payment | None:
     """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
 
     :raises NothingSent: the rail cannot be asked, or that cannot be given back.
     """
-    client = await desk.clients.of(rail)
+    client = await context.clients.of(rail)
     try:
-        async with asyncio.timeout(desk.timing.answer_within.total_seconds()):
+        async with asyncio.timeout(context.timing.answer_within.total_seconds()):
             found = await step("received", client.build_return(refund))  # type: ignore[attr-defined]
     except NothingSent:
         raise

@@ -75,77 +75,77 @@ def is_answer(value: object) -> TypeGuard[Answer]:
 
 
 def after_send(
-    record: PaymentRecord, rules: Guarantees, outcome: SendOutcome, now: datetime, patience: Backoff
+    record: PaymentRecord, rules: Guarantees, outcome: SendOutcome, now: datetime, backoff: Backoff
 ) -> Change:
     """What to write after a send of ``record`` (already counted in ``record.sends``) ended with ``outcome``."""
     only = record.sends == 1
     match outcome:
         case Answer():
-            return from_answer(record, rules, outcome, now, patience)
+            return from_answer(record, rules, outcome, now, backoff)
         case NotSent() if only:
             why = clean_text(str(outcome)) or "no connection"
             return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why)
         case Rejected(provider_code=code, provider_message=words) if code in rules.refusals and (
             only or rules.refusals_stored
         ):
-            return _rejected(record, rules, code, words, now, patience)
+            return _rejected(record, rules, code, words, now, backoff)
         case Rejected(provider_code=code, provider_message=words):
             why = "a refusal that does not prove that nothing was booked"
-            return _unknown(record, now, patience, why, code=code, words=words)
+            return _unknown(record, now, backoff, why, code=code, words=words)
         case NotSent():
-            return _unknown(record, now, patience, "the repeated send never left; an earlier one did")
+            return _unknown(record, now, backoff, "the repeated send never left; an earlier one did")
         case OutcomeUnknown():
-            return _unknown(record, now, patience, clean_text(str(outcome)) or "no whole answer")
+            return _unknown(record, now, backoff, clean_text(str(outcome)) or "no whole answer")
 
 
 def after_lookup(
-    record: PaymentRecord, rules: Guarantees, found: LookupOutcome, now: datetime, patience: Backoff
+    record: PaymentRecord, rules: Guarantees, found: LookupOutcome, now: datetime, backoff: Backoff
 ) -> Change | type[Resend] | type[NotYet]:
     """What follows from what a look-up of ``record`` found."""
     if isinstance(found, Answer):
-        return from_answer(record, rules, found, now, patience)
+        return from_answer(record, rules, found, now, backoff)
     if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
         return NotYet
     proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.late_arrival_window)
     over = max(watched, proof or watched)
     if isinstance(found, NothingLearned):
-        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, patience.give_up_after)):
+        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, backoff.give_up_after)):
             return _review(record, "the rail never answered whether it has it")
         return NotYet
     if record.state is State.PENDING:
         return _review(record, "the rail no longer knows what it had accepted") if now >= over else NotYet
-    if may_send_again(record, rules, now, patience):
+    if may_send_again(record, rules, now, backoff):
         return Resend
     if proof is not None and now >= proof:
-        return _rejected(record, rules, ABSENT, "", now, patience, event="absent", why="the rail knows no such order")
+        return _rejected(record, rules, ABSENT, "", now, backoff, event="absent", why="the rail knows no such order")
     if proof is None and now >= watched:
         return _review(record, "the rail does not know it, and that proves nothing")
     return NotYet
 
 
 def without_lookup(
-    record: PaymentRecord, rules: Guarantees, now: datetime, patience: Backoff
+    record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Backoff
 ) -> Change | type[Resend] | type[NotYet]:
     """What follows for a rail that cannot be asked: send again where it dedupes, else a person must decide."""
     if record.state is State.PENDING and now >= _until(record.sent_at, rules.late_arrival_window):
         return _review(record, "the rail accepted it, and cannot be asked whether it settled")
     if record.state not in {State.SENDING, State.UNKNOWN}:
         return NotYet
-    if may_send_again(record, rules, now, patience):
+    if may_send_again(record, rules, now, backoff):
         return Resend
     return _review(record, "the rail can neither be asked nor does it recognise a second send")
 
 
-def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, patience: Backoff) -> bool:
+def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Backoff) -> bool:
     """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
     if rules.dedupe == "no":
         return False
-    if now + patience.margin < max(record.created_at, record.sent_at):
+    if now + backoff.margin < max(record.created_at, record.sent_at):
         return False  # the clock was set back, so nobody can say how long ago that was
     until = _until(record.created_at, rules.dedupe_window)
     if record.resend_until is not None:
         until = min(until, record.resend_until)
-    return now + rules.send_deadline + patience.margin < until
+    return now + rules.send_deadline + backoff.margin < until
 
 
 def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
@@ -161,7 +161,7 @@ def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
     return max(_until(record.sent_at + rules.send_deadline, rules.absence_after), seen)
 
 
-def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, patience: Backoff) -> Change:
+def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, backoff: Backoff) -> Change:
     """What the rail's own word about the order means. An answer about another amount or payee goes to an operator."""
     if wrong := _mismatch(record, answer):
         return _review(record, wrong)
@@ -172,7 +172,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         facts={name: clean_text(value, MAX_FACT) for name, value in answer.facts.items()},
         provider_message=clean_text(answer.provider_message, MAX_FACT),
         code=clean_text(answer.provider_code),
-        next_at=now + patience.pause_after(0),
+        next_at=now + backoff.pause_after(0),
     )
     match answer.status:
         case Status.PENDING:
@@ -185,7 +185,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                 event="settled_late" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
                 settled_at=_aware(answer.settled_at) or now,
-                next_at=now + patience.longest_pause() if rules.return_window else None,
+                next_at=now + backoff.longest_pause() if rules.return_window else None,
                 watch_until=_until(now, rules.return_window) if rules.return_window else None,
             )
         case Status.RETURNED:
@@ -198,9 +198,9 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
             )
             if record.sends > 1 and not rules.refusals_stored and now < lands:
                 return _unknown(
-                    record, now, patience, "rejected, but a repeated send may still arrive", code=answer.provider_code
+                    record, now, backoff, "rejected, but a repeated send may still arrive", code=answer.provider_code
                 )
-            return _rejected(record, rules, answer.provider_code, answer.provider_message, now, patience)
+            return _rejected(record, rules, answer.provider_code, answer.provider_message, now, backoff)
 
 
 def _mismatch(record: PaymentRecord, answer: Answer) -> str:
@@ -233,7 +233,7 @@ def _rejected(
     code: str,
     words: str,
     now: datetime,
-    patience: Backoff,
+    backoff: Backoff,
     event: str = "rejected",
     why: str = "",
 ) -> Change:
@@ -246,13 +246,13 @@ def _rejected(
         why=why,
         code=clean_text(code),
         provider_message=clean_text(words, MAX_FACT),
-        next_at=now + patience.pause_after(0) if watched else None,
+        next_at=now + backoff.pause_after(0) if watched else None,
         watch_until=_until(now, rules.late_arrival_window) if watched else None,
     )
 
 
 def _unknown(
-    record: PaymentRecord, now: datetime, patience: Backoff, why: str, *, code: str = "", words: str = ""
+    record: PaymentRecord, now: datetime, backoff: Backoff, why: str, *, code: str = "", words: str = ""
 ) -> Change:
     return Change(
         to=State.UNKNOWN,
@@ -261,7 +261,7 @@ def _unknown(
         why=why,
         code=clean_text(code),
         provider_message=clean_text(words, MAX_FACT),
-        next_at=now + patience.pause_after(record.sends - 1),
+        next_at=now + backoff.pause_after(record.sends - 1),
     )
 
 

@@ -42,28 +42,28 @@ class ReconciliationReport:
 
 
 async def reconcile(
-    journal: Journal, offered: ActiveRail, client: Client, day: date, now: datetime
+    journal: Journal, rail: ActiveRail, client: Client, day: date, now: datetime
 ) -> ReconciliationReport:
     """Compare ``day``, as the rail counts its days. The rail is asked at ``now`` and the journal after that.
 
     :raises NothingLearned: the rail did not tell its list.
     :raises BrokenRail: what it told is no list.
     """
-    told = await fetch_statement(offered, client, day)
-    comparison, name = Comparison(told.lines), offered.rail.name
+    told = await fetch_statement(rail, client, day)
+    comparison, name = Comparison(told.lines), rail.declaration.name
     found: list[Difference] = []
     count = 0
     async for record in iterate_payments(journal, rail=name, since=told.since, until=told.until):
-        if ours(offered, record) and record.kind in told.covers:
+        if ours(rail, record) and record.kind in told.covers:
             count += 1
             found += comparison.meet(record)
     for _, reference in comparison.unmet():  # born before the day, or by its clock: a copy may leave a day later
-        known = await journal.by_reference(name, offered.mode, reference)
-        if known is not None and ours(offered, known):
+        known = await journal.by_reference(name, rail.mode, reference)
+        if known is not None and ours(rail, known):
             found += [one for one in comparison.meet(known) if one.kind is not DifferenceKind.MISSING]
-    found = [one for one in found if not _fresh(offered, one, now)]
+    found = [one for one in found if not _fresh(rail, one, now)]
     missing = [one.record for one in found if one.kind is DifferenceKind.MISSING and one.record]
-    elsewhere = await _beside(offered, client, day, told, missing, now)
+    elsewhere = await _beside(rail, client, day, told, missing, now)
     found = [one for one in found if one.kind is not DifferenceKind.MISSING or one.reference not in elsewhere]
     return ReconciliationReport(
         since=told.since,
@@ -75,13 +75,13 @@ async def reconcile(
     )
 
 
-async def fetch_statement(offered: ActiveRail, client: Client | StatementClient, day: date) -> Statement:
+async def fetch_statement(rail: ActiveRail, client: Client | StatementClient, day: date) -> Statement:
     """The rail's own list of a day, whole and in form.
 
     :raises NothingLearned: whatever the rail's client did instead.
     :raises BrokenRail: what it told is no list.
     """
-    name = offered.rail.name
+    name = rail.declaration.name
     asking = getattr(client, "statement", None)
     if not callable(asking):
         raise BrokenRail(f"the rail {name!r} declares that it tells what it took on a day, but its client does not.")
@@ -98,15 +98,15 @@ async def fetch_statement(offered: ActiveRail, client: Client | StatementClient,
     return statement
 
 
-def ours(offered: ActiveRail, record: PaymentRecord) -> bool:
+def ours(rail: ActiveRail, record: PaymentRecord) -> bool:
     """Whether the rail could know of it: the same money, of the same payer."""
-    return (record.mode, record.payer) == (offered.mode, offered.payer)
+    return (record.mode, record.payer) == (rail.mode, rail.payer)
 
 
-def _fresh(offered: ActiveRail, difference: Difference, now: datetime) -> bool:
+def _fresh(rail: ActiveRail, difference: Difference, now: datetime) -> bool:
     """Whether it may differ only because it changed so shortly before the rail was asked, or since."""
     record = difference.record
-    lag = offered.guarantees.lookup_lag
+    lag = rail.guarantees.lookup_lag
     return (
         difference.kind in {DifferenceKind.MISSING, DifferenceKind.STATE}
         and record is not None
@@ -115,7 +115,7 @@ def _fresh(offered: ActiveRail, difference: Difference, now: datetime) -> bool:
 
 
 async def _beside(
-    offered: ActiveRail, client: Client, day: date, told: Statement, missing: Sequence[PaymentRecord], now: datetime
+    rail: ActiveRail, client: Client, day: date, told: Statement, missing: Sequence[PaymentRecord], now: datetime
 ) -> set[str]:
     """Of what is missing, what the rail counts to the day before or after: an order may be taken after its midnight."""
     days = set()
@@ -125,7 +125,7 @@ async def _beside(
         days.add(day + DAY)
     there: set[Key] = set()
     for other in sorted(days):
-        there |= {(entry.kind, entry.reference) for entry in (await fetch_statement(offered, client, other)).lines}
+        there |= {(entry.kind, entry.reference) for entry in (await fetch_statement(rail, client, other)).lines}
     return {record.reference for record in missing if (record.kind, record.reference) in there}
 
 

@@ -47,7 +47,7 @@ async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks
     """Run the pretend bank of every rail that has one and no address set, as ``--sandbox`` wants it."""
     banks = Banks(settings)
     async with contextlib.AsyncExitStack() as stack:
-        for rail in (declared.rail for declared in found.rails):
+        for rail in (declared.declaration for declared in found.rails):
             known = configured_settings(rail, settings)
             if rail.sandbox is None or "base_url" in known:
                 continue

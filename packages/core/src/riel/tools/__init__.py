@@ -1,4 +1,4 @@
-"""An offered rail becomes tools: named, described, with schemas, and each of them runnable.
+"""An active rail becomes tools: named, described, with schemas, and each of them runnable.
 
 Whatever happens inside, a tool answers with the envelope: no exception leaves, and no secret.
 """
@@ -54,13 +54,13 @@ class ToolSpec:
 
 
 def build_tools(
-    teller: PaymentEngine,
+    engine: PaymentEngine,
     answers: Redactor,
     logs: Redactor,
     scopes: Scopes | None = None,
     ask_docs: AskDocs | None = None,
 ) -> dict[str, ToolSpec]:
-    """The tools of every offered rail by name, sorted.
+    """The tools of every active rail by name, sorted.
 
     :param answers: knows the settings' secrets, and cleans every answer of them.
     :param logs: cleans the logs, and is told the codes and account numbers of each call.
@@ -70,13 +70,19 @@ def build_tools(
     """
     scopes = scopes or Scopes()
     tools: dict[str, ToolSpec] = {}
-    for rail, offered in sorted(teller.context.rails.items()):
-        prefix = offered.settings.rail_tool_prefix
-        for verb in _verbs(teller, offered, logs, scopes, ask_docs):
-            name = f"{rail}_{verb.name}" if isinstance(verb, PaymentTool) or prefix is None else f"{prefix}{verb.name}"
+    for rail_name, rail in sorted(engine.context.rails.items()):
+        prefix = rail.settings.rail_tool_prefix
+        for verb in _verbs(engine, rail, logs, scopes, ask_docs):
+            name = (
+                f"{rail_name}_{verb.name}"
+                if isinstance(verb, PaymentTool) or prefix is None
+                else f"{prefix}{verb.name}"
+            )
             if name in tools or not NAME.fullmatch(name):
                 why = "there is another of that name" if name in tools else "write a to z, 0 to 9 and _, 64 at most"
-                raise Misconfigured(f"{rail!r} cannot have a tool {name!r}: {why}. Give its own tools another prefix.")
+                raise Misconfigured(
+                    f"{rail_name!r} cannot have a tool {name!r}: {why}. Give its own tools another prefix."
+                )
             granted = scopes.allow(verb.scope, read_only=verb.read_only)
             run = verb.run if granted else _refusing(scopes, verb.scope)
             tools[name] = ToolSpec(
@@ -88,24 +94,24 @@ def build_tools(
                 scope=verb.scope,
                 read_only=verb.read_only,
                 granted=granted,
-                run=_safely(name, run, answers, offered.mode),
+                run=_safely(name, run, answers, rail.mode),
             )
     scopes.must_be_among({tool.scope for tool in tools.values() if tool.scope})
     return dict(sorted(tools.items()))
 
 
 def _verbs(
-    teller: PaymentEngine, offered: ActiveRail, logs: Redactor, scopes: Scopes, ask_docs: AskDocs | None
+    engine: PaymentEngine, rail: ActiveRail, logs: Redactor, scopes: Scopes, ask_docs: AskDocs | None
 ) -> Iterator[PaymentTool | RailTool]:
     """What one rail brings: the three, the search of its documentation where it has any, and its own."""
-    yield SendPayment(teller=teller, offered=offered, logs=logs)
-    yield CheckStatus(teller=teller, offered=offered, logs=logs)
-    yield RequestRefund(teller=teller, offered=offered, logs=logs)
-    if offered.rail.docs:
-        pages, url = Pages(Path(offered.rail.docs)), docs_url(offered)
-        yield SearchDocs(teller=teller, offered=offered, logs=logs, pages=pages, url=url, ask=ask_docs)
-    for tool in offered.rail.tools:
-        yield RailTool(teller=teller, offered=offered, tool=tool, scopes=scopes, logs=logs)
+    yield SendPayment(engine=engine, rail=rail, logs=logs)
+    yield CheckStatus(engine=engine, rail=rail, logs=logs)
+    yield RequestRefund(engine=engine, rail=rail, logs=logs)
+    if rail.declaration.docs:
+        pages, url = Pages(Path(rail.declaration.docs)), docs_url(rail)
+        yield SearchDocs(engine=engine, rail=rail, logs=logs, pages=pages, url=url, ask=ask_docs)
+    for tool in rail.declaration.tools:
+        yield RailTool(engine=engine, rail=rail, tool=tool, scopes=scopes, logs=logs)
 
 
 def _refusing(scopes: Scopes, scope: str) -> Run:

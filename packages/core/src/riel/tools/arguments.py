@@ -60,7 +60,7 @@ def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def check(model: type[M], arguments: Mapping[str, Any], offered: ActiveRail) -> M:
+def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
     """The arguments as ``model`` has them. Its validators find the rail's settings as the context of the validation.
 
     :raises BadInput: with a code, a sentence and the field; nothing was sent.
@@ -68,9 +68,9 @@ def check(model: type[M], arguments: Mapping[str, Any], offered: ActiveRail) -> 
     if len(arguments) > _MOST_ARGUMENTS:
         raise BadInput("There are more arguments than any tool has.", code="UNKNOWN_ARGUMENT")
     try:
-        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=offered.settings)
+        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=rail.settings)
     except ValidationError as failure:
-        raise _refusal(failure, arguments, offered.rail) from None
+        raise _refusal(failure, arguments, rail.declaration) from None
     code = getattr(checked, CODE_FIELD, None)
     if code is not None and not well_formed(code):
         raise BadInput(

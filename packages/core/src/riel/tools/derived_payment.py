@@ -40,11 +40,11 @@ async def confirm_derived_payment(
             raise
         raise _not_with_this_code(refusal) from refusal
     arguments: dict[str, Any] = {"tool": name, "arguments": plain(asked), "made": plain(payment)}
-    call = build_request(verb, payment, arguments, principal)
+    request = build_request(verb, payment, arguments, principal)
     if code is None and before_asking is not None:
-        await before_asking(call)
+        await before_asking(request)
     try:
-        return await ask_or_execute(verb, call, code)
+        return await ask_or_execute(verb, request, code)
     except NotConfirmed as refusal:
         if code is None or refusal.problem.code != NotConfirmed.code or "triesLeft" in refusal.problem.details:
             raise

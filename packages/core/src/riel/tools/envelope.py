@@ -112,27 +112,27 @@ def status_of(record: PaymentRecord) -> str:
 
 
 def manual_refund_data(
-    offered: ActiveRail, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
+    rail: ActiveRail, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """What is said where a refund was asked for and the rail takes nothing back: nothing moved.
 
     :param case: its number, where the payment has settled. :param facts: what a person needs, in the rail's own words.
     """
     if record.state in {State.RETURNED, State.REJECTED}:
-        return receipt(offered, record) | {"status": "not_needed", "moneyMoved": False}
-    told = receipt(offered, record) | {"status": "refund_manual", "moneyMoved": False}
+        return receipt(rail, record) | {"status": "not_needed", "moneyMoved": False}
+    told = receipt(rail, record) | {"status": "refund_manual", "moneyMoved": False}
     if not case:
         message = f"It has not settled yet, and cannot be called back. {told.get('message', '')}"
         return told | {"message": message.strip()}
-    reason = offered.rail.capabilities.refund.reason
+    reason = rail.declaration.capabilities.refund.reason
     message = f"Nothing was paid back: {reason} Give the person caseId and what is forThePerson; no tool can do more."
     return told | {"caseId": case, "message": message, "forThePerson": dict(facts or {})}
 
 
-def receipt(offered: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
+def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
     """What is said of a payment or refund as the journal has it."""
-    rail = offered.rail
-    field = on_the_wire(rail, rail.reference_field)
+    declaration = rail.declaration
+    field = on_the_wire(declaration, declaration.reference_field)
     known: dict[str, Any] = {
         "status": status_of(record),
         field: record.reference,
@@ -142,39 +142,39 @@ def receipt(offered: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
     }
     facts = {name: _theirs(fact, record) for name, fact in record.facts.items()}
     try:
-        filled = rail.receipt.model_validate({**facts, **known})
+        filled = declaration.receipt.model_validate({**facts, **known})
     except ValidationError:  # a bank may write what the rail never saw before: its facts are dropped, never guessed
-        filled = rail.receipt.model_validate(known)
+        filled = declaration.receipt.model_validate(known)
     data = filled.model_dump(mode="json", by_alias=True, exclude_none=True)
     words = {name: clean_text(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
     data = {name: value for name, value in data.items() if name not in words}
     if words:  # a number or a link tells nobody what to do; a sentence may try to
         data["untrusted"] = words
     data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
-    if message := _WORDS[record.state].format(kind=record.kind, rail=rail.name, field=field):
+    if message := _WORDS[record.state].format(kind=record.kind, rail=declaration.name, field=field):
         data["message"] = message
     if record.refunded:
         data["refundedAmount"] = record.refunded
     if record.state in {State.REJECTED, State.RETURNED}:
-        problem = refusal(offered, record)
+        problem = refusal(rail, record)
         data["reason"] = {"code": problem.code, "message": problem.message}
     return data
 
 
-def refusal(offered: ActiveRail, record: PaymentRecord) -> Problem:
+def refusal(rail: ActiveRail, record: PaymentRecord) -> Problem:
     """Why a payment was rejected or came back, in the words of the rail's own table."""
-    rail = offered.rail
+    declaration = rail.declaration
     details: dict[str, Any] = {
         "paymentId": record.id,
-        on_the_wire(rail, rail.reference_field): record.reference,
+        on_the_wire(declaration, declaration.reference_field): record.reference,
     }
     theirs = {
         "railSaid": record.provider_message,
-        "railCode": "" if record.code in {*rail.errors, *OURS} else record.code,
+        "railCode": "" if record.code in {*declaration.errors, *OURS} else record.code,
     }
     if untrusted := {name: clean_text(_theirs(words, record)) for name, words in theirs.items() if words}:
         details["untrusted"] = untrusted
-    if known := rail.errors.get(record.code):
+    if known := declaration.errors.get(record.code):
         return Problem(
             code=known.code,
             message=known.meaning,
@@ -193,15 +193,15 @@ def refusal(offered: ActiveRail, record: PaymentRecord) -> Problem:
     if record.code == ABSENT:
         return Problem(
             code="NEVER_ARRIVED",
-            message=f"{rail.title} never received the {record.kind}: nothing was booked.",
+            message=f"{declaration.title} never received the {record.kind}: nothing was booked.",
             retryable=True,
             next_action="Call again without verificationCode to ask the person anew.",
             details=details,
         )
     return Problem(
         code="RAIL_REJECTED",
-        message=f"{rail.title} did not carry out the {record.kind}; nothing stayed booked.",
-        next_action="Tell the person; the operator can read the rail's own code.",
+        message=f"{declaration.title} did not carry out the {record.kind}; nothing stayed booked.",
+        next_action="Tell the person; the operator can read the declaration's own code.",
         details=details,
     )
 

@@ -44,8 +44,8 @@ KEPT: dict[str, Any] = {
 class RailTool:
     """One tool that a rail declares besides the three."""
 
-    teller: PaymentEngine
-    offered: ActiveRail
+    engine: PaymentEngine
+    rail: ActiveRail
     tool: Tool
     scopes: Scopes
     logs: Redactor
@@ -84,33 +84,33 @@ class RailTool:
     def output_schema(self) -> dict[str, Any]:
         """Its answers."""
         if self.tool.output is None:
-            return output_schema(self.offered.rail) if self.tool.build_payment else enveloped(KEPT)
+            return output_schema(self.rail.declaration) if self.tool.build_payment else enveloped(KEPT)
         answer = self.tool.output.model_json_schema(by_alias=True, mode="serialization")
         return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Do it on behalf of ``principal``."""
-        asked = check(self.model, arguments, self.offered)
+        asked = check(self.model, arguments, self.rail)
         if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(asked)):
             raise self.scopes.refusal(scope)
         if self.tool.build_notice is not None:
             return await self._tell(self.tool.build_notice(asked), principal)
         if self.tool.run is not None:
             answer = await self._provider(self.tool.run, asked)
-            return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.offered.mode})
+            return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.rail.mode})
         assert self.tool.build_payment is not None  # noqa: S101 (the catalog offers no tool that does nothing)
         making = partial(self._provider, self.tool.build_payment, asked)
         return await confirm_derived_payment(self, self.tool.name, asked, principal, making)
 
     async def _provider(self, does: Callable[[Any, Any], Awaitable[T]], asked: WireModel) -> T:
         """What the rail's own code makes of ``asked``, in time, or what its provider has against it."""
-        client = await self.teller.context.clients.of(self.offered.rail.name)
+        client = await self.engine.context.clients.of(self.rail.declaration.name)
         try:
-            async with asyncio.timeout(self.teller.context.timing.answer_within.total_seconds()):
+            async with asyncio.timeout(self.engine.context.timing.answer_within.total_seconds()):
                 return await does(client, asked)
         except (NothingLearned, OutcomeUnknown, TimeoutError) as failure:
             raise NothingSent(
-                f"{self.offered.rail.title} gave no answer.",
+                f"{self.rail.declaration.title} gave no answer.",
                 code="RAIL_UNREACHABLE",
                 retryable=True,
                 next_action="Repeat exactly this call in a moment.",
@@ -120,16 +120,16 @@ class RailTool:
 
     def _refusal(self, refused: Rejected) -> NothingSent:
         """What the provider has against it, in the words of the rail's table where it stands there."""
-        rail, clean = self.offered.rail, self.teller.context.clean
-        known = rail.errors.get(refused.provider_code)
+        declaration, clean = self.rail.declaration, self.engine.context.clean
+        known = declaration.errors.get(refused.provider_code)
         theirs = {"railSaid": refused.provider_message, "railCode": "" if known else refused.provider_code}
         untrusted = {name: clean_text(clean(words)) for name, words in theirs.items() if words}
         details = {"untrusted": untrusted} if untrusted else {}
         if known is None:
             return NothingSent(
-                f"{rail.title} refused this. Nothing was done.",
+                f"{declaration.title} refused this. Nothing was done.",
                 code="RAIL_REJECTED",
-                next_action="Tell the person; the operator can read the rail's own code.",
+                next_action="Tell the person; the operator can read the declaration's own code.",
                 details=details,
             )
         return NothingSent(
@@ -138,9 +138,9 @@ class RailTool:
 
     async def _tell(self, message: Mapping[str, Any], principal: str) -> Envelope:
         """Keep it as a message: it waits in the journal until somebody receives notices."""
-        desk, rail = self.teller.context, self.offered.rail.name
-        number = f"{rail}_{self.tool.name}_{desk.new_id().removeprefix('pay_')}"
-        facts = {"rail": rail, "mode": self.offered.mode, "tool": self.tool.name, "principal": principal}
+        context, rail_name = self.engine.context, self.rail.declaration.name
+        number = f"{rail_name}_{self.tool.name}_{context.new_id().removeprefix('pay_')}"
+        facts = {"rail": rail_name, "mode": self.rail.mode, "tool": self.tool.name, "principal": principal}
         told: dict[str, Any] = self.logs.clean(message)
-        await desk.journal.enqueue(number, Topic.TOLD, {**told, **facts}, desk.now())
-        return success({"status": "kept", "messageId": number, "mode": self.offered.mode})
+        await context.journal.enqueue(number, Topic.TOLD, {**told, **facts}, context.now())
+        return success({"status": "kept", "messageId": number, "mode": self.rail.mode})

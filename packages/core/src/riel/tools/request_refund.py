@@ -35,28 +35,31 @@ class RequestRefund(PaymentTool):
     @property
     def title(self) -> str:
         """For people."""
-        return f"Request a refund by {self.rail.title}"
+        return f"Request a refund by {self.declaration.title}"
 
     @property
     def description(self) -> str:
         """For the model."""
-        able = self.rail.capabilities
+        able = self.declaration.capabilities
         part = "" if able.partial_refund.available else f" Only the whole amount: {able.partial_refund.reason}"
         if not able.refund.available:
-            return f"{self.rail.title} makes no refunds of what was sent: {able.refund.reason} {self._instead}"
+            return f"{self.declaration.title} makes no refunds of what was sent: {able.refund.reason} {self._instead}"
         return (
-            f"Ask {self.rail.title} to pay back a settled payment. It works like {self.rail.name}_send_payment: the "
-            f"first call asks a person, the second, with their verificationCode, is done once.{part}"
+            f"Ask {self.declaration.title} to pay back a settled payment. "
+            f"It works like {self.declaration.name}_send_payment: the first call asks a person, "
+            f"the second, with their verificationCode, is done once.{part}"
         )
 
     @property
     def _instead(self) -> str:
         """What the tool does where the rail takes nothing back."""
-        if not (self.rail.manual_refund or self.rail.capabilities.returns.available):
+        if not (self.declaration.manual_refund or self.declaration.capabilities.returns.available):
             return "The tool answers with that."
-        told = ["For a settled payment it opens a case and says what a person needs."] * bool(self.rail.manual_refund)
-        if self.rail.capabilities.returns.available:
-            whole = "" if self.rail.capabilities.partial_refund.available else ", whole"
+        told = ["For a settled payment it opens a case and says what a person needs."] * bool(
+            self.declaration.manual_refund
+        )
+        if self.declaration.capabilities.returns.available:
+            whole = "" if self.declaration.capabilities.partial_refund.available else ", whole"
             told.append(
                 f"A payment that was received is given back{whole}: the first call asks a person, the second, with "
                 "their verificationCode, is done once."
@@ -66,17 +69,17 @@ class RequestRefund(PaymentTool):
     @property
     def model(self) -> type[WireModel]:
         """Its arguments."""
-        return with_code(self.rail.refund)
+        return with_code(self.declaration.refund)
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask, or pay back what a code confirms; or say how the money can come back, if at all."""
-        refund = check(self.model, arguments, self.offered)
+        refund = check(self.model, arguments, self.rail)
         assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
-        able, reference = self.rail.capabilities, getattr(refund, self.rail.reference_field)
-        if not (able.refund.available or able.returns.available or self.rail.manual_refund):
+        able, reference = self.declaration.capabilities, getattr(refund, self.declaration.reference_field)
+        if not (able.refund.available or able.returns.available or self.declaration.manual_refund):
             raise _not_supported(able.refund.reason)
         try:
-            original = await self.teller.find(self.rail.name, reference, principal)
+            original = await self.engine.find(self.declaration.name, reference, principal)
         except NotFound:
             if not able.returns.available:
                 raise
@@ -85,14 +88,14 @@ class RequestRefund(PaymentTool):
             raise _not_refundable()
         if able.refund.available:
             return await self._refund(refund, original, principal)
-        if self.rail.manual_refund is None:
+        if self.declaration.manual_refund is None:
             raise _not_supported(able.refund.reason)
         return await self._by_hand(refund, original)
 
     async def _refund(self, refund: Refund, original: PaymentRecord, principal: str) -> Envelope:
         """The rail pays back."""
-        able, code = self.rail.capabilities, getattr(refund, CODE_FIELD)
-        if original.payer != self.offered.payer:
+        able, code = self.declaration.capabilities, getattr(refund, CODE_FIELD)
+        if original.payer != self.rail.payer:
             raise NothingSent(
                 "It was paid from another account than this server's.",
                 code="OTHER_ACCOUNT",
@@ -105,38 +108,40 @@ class RequestRefund(PaymentTool):
             _refundable(original, amount)
         terms = Terms(
             kind="refund",
-            rail=self.rail.name,
-            mode=self.offered.mode,
+            rail=self.declaration.name,
+            mode=self.rail.mode,
             principal=principal,
-            payer=bound_to(self.offered),
+            payer=bound_to(self.rail),
             payee=original.payee,
             money=Money(amount, original.money.currency),
             arguments=plain(refund),
             original=original.id,
         )
-        call = PaymentRequest(terms=terms, rail=self.offered, model=refund, purpose=refund.reason, original=original)
-        return await ask_or_execute(self, call, code)
+        request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
+        return await ask_or_execute(self, request, code)
 
     async def _give_back(self, refund: Refund, principal: str) -> Envelope:
         """We received it, so it is given back by a payment to whoever paid it: confirmed, limited and sent as one."""
-        making = partial(self.teller.build_return, self.rail.name, refund)
-        return await confirm_derived_payment(self, self.name, refund, principal, making, self.teller.refuse_duplicate)
+        making = partial(self.engine.build_return, self.declaration.name, refund)
+        return await confirm_derived_payment(self, self.name, refund, principal, making, self.engine.refuse_duplicate)
 
     async def _by_hand(self, refund: Refund, original: PaymentRecord) -> Envelope:
         """Nothing moves. For a settled payment a case is opened, with what a person needs to ask for the money."""
         if original.state is not State.SETTLED:
-            return success(manual_refund_data(self.offered, original))
-        case = await self.teller.open_refund_case(original, refund.reason)
-        return success(manual_refund_data(self.offered, original, case, self._for_the_person(original)))
+            return success(manual_refund_data(self.rail, original))
+        case = await self.engine.open_refund_case(original, refund.reason)
+        return success(manual_refund_data(self.rail, original, case, self._for_the_person(original)))
 
     def _for_the_person(self, original: PaymentRecord) -> dict[str, str]:
         """What the rail says a person needs, in names and words; a rail that fails at it says nothing."""
-        assert self.rail.manual_refund is not None  # noqa: S101 (run looked)
+        assert self.declaration.manual_refund is not None  # noqa: S101 (run looked)
         try:
-            told = self.rail.manual_refund(original.order())
+            told = self.declaration.manual_refund(original.order())
             return {clean_text(name): clean_text(words, MOST_WORDS) for name, words in told.items()}
         except (Exception, SystemExit) as failure:
-            log.warning("the rail %r failed to say what a person needs (%s)", self.rail.name, type(failure).__name__)
+            log.warning(
+                "the rail %r failed to say what a person needs (%s)", self.declaration.name, type(failure).__name__
+            )
             return {}
 
 

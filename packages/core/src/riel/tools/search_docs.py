@@ -90,14 +90,15 @@ class SearchDocs(PaymentTool):
     @property
     def title(self) -> str:
         """For people."""
-        return f"Search the documentation of {self.rail.title}"
+        return f"Search the documentation of {self.declaration.title}"
 
     @property
     def description(self) -> str:
         """For the model."""
         return (
-            f"Search the documentation of {self.rail.title}: how something works, what a field, a status or an error "
-            "means. Give a few words. It answers with the sections that speak of them, and says in source where they "
+            f"Search the documentation of {self.declaration.title}: how something works, "
+            "what a field, a status or an error means. Give a few words. It answers with the sections that speak of "
+            "them, and says in source where they "
             "are from. It reads, and knows nothing of any payment."
         )
 
@@ -108,9 +109,9 @@ class SearchDocs(PaymentTool):
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask the provider's server, where there is one; look into the rail's own pages, where that brings nothing."""
-        asked = check(DocsQuery, arguments, self.offered)
+        asked = check(DocsQuery, arguments, self.rail)
         if told := await self._told_there(asked):
-            return success({"source": self.url, "untrusted": {"results": told}, "mode": self.offered.mode})
+            return success({"source": self.url, "untrusted": {"results": told}, "mode": self.rail.mode})
         found = await asyncio.to_thread(self.pages.search, asked.query, asked.limit)
         results = [
             {
@@ -123,51 +124,53 @@ class SearchDocs(PaymentTool):
         ]
         words = ["Their own server of documentation gave no answer to this: these pages came with the rail."]
         message = " ".join(words * bool(self.url) + ["Nothing speaks of it: try other words."] * (not results))
-        answer: dict[str, Any] = {"source": BUNDLED, "results": results, "mode": self.offered.mode}
+        answer: dict[str, Any] = {"source": BUNDLED, "results": results, "mode": self.rail.mode}
         return success(answer | ({"message": message} if message else {}))
 
     async def _told_there(self, asked: DocsQuery) -> list[str]:
         """What the provider's server says; nothing, where it fails at it. It hears no secret and no account number."""
         if self.url is None or self.ask is None:
             return []
-        within = self.teller.context.timing.answer_within * PATIENCE
+        within = self.engine.context.timing.answer_within * PATIENCE
         try:
             told = await self.ask(self.url, clean_text(self.logs.text(asked.query), 300), within)
         except Exception as failure:
-            log.info("the documentation server of %r gave no answer (%s)", self.rail.name, type(failure).__name__)
+            log.info(
+                "the documentation server of %r gave no answer (%s)", self.declaration.name, type(failure).__name__
+            )
             return []
         told = [text for text in told if clean_text(text)][: asked.limit]
         return [clean_text(text, MOST_REMOTE // len(told)) for text in told]
 
 
-def docs_url(offered: ActiveRail) -> str | None:
+def docs_url(rail: ActiveRail) -> str | None:
     """Where the rail's provider answers questions about its documentation, if it does and may be asked.
 
     A pretend bank's server speaks to nobody outside of this machine.
 
     :raises Misconfigured: what is asked there could be read or answered by others.
     """
-    url = _named(offered)
+    url = _named(rail)
     if not url or is_loopback(url):
         return url or None
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or not url.isascii():
         raise Misconfigured(
-            f"the documentation server of {offered.rail.name!r} must be https://host/path, without a user or a "
+            f"the documentation server of {rail.declaration.name!r} must be https://host/path, without a user or a "
             "password, unless it is on this machine"
         )
-    return None if offered.mode == "sandbox" else url
+    return None if rail.mode == "sandbox" else url
 
 
-def _named(offered: ActiveRail) -> str | None:
+def _named(rail: ActiveRail) -> str | None:
     """What the rail says; one that fails at it has no such server."""
-    rail = offered.rail
+    declaration = rail.declaration
     try:
-        url = None if rail.docs_server is None else rail.docs_server(offered.settings)
+        url = None if declaration.docs_server is None else declaration.docs_server(rail.settings)
         if isinstance(url, str | None):
             return url
         failed = f"it is {type(url).__name__}"
     except (Exception, SystemExit) as failure:
         failed = type(failure).__name__
-    log.warning("the rail %r failed to name its documentation server (%s)", rail.name, failed)
+    log.warning("the rail %r failed to name its documentation server (%s)", declaration.name, failed)
     return None

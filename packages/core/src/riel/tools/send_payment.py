@@ -28,19 +28,19 @@ class PaymentTool(ABC):
     scope: ClassVar[str]
     read_only: ClassVar[bool]
 
-    teller: PaymentEngine
-    offered: ActiveRail
+    engine: PaymentEngine
+    rail: ActiveRail
     logs: Redactor
 
     @property
-    def rail(self) -> Rail:
+    def declaration(self) -> Rail:
         """The rail."""
-        return self.offered.rail
+        return self.rail.declaration
 
     @property
     def output_schema(self) -> dict[str, Any]:
         """Its answers."""
-        return output_schema(self.rail)
+        return output_schema(self.declaration)
 
     @property
     @abstractmethod
@@ -66,9 +66,9 @@ class ConfirmingTool(Protocol):
     """A tool that asks a person, and pays: one of the three, or a rail's own."""
 
     @property
-    def teller(self) -> PaymentEngine: ...
+    def engine(self) -> PaymentEngine: ...
     @property
-    def offered(self) -> ActiveRail: ...
+    def rail(self) -> ActiveRail: ...
     @property
     def logs(self) -> Redactor: ...
 
@@ -81,12 +81,12 @@ class SendPayment(PaymentTool):
     @property
     def title(self) -> str:
         """For people."""
-        return f"Send a payment by {self.rail.title}"
+        return f"Send a payment by {self.declaration.title}"
 
     @property
     def description(self) -> str:
         """For the model: the only specification it sees."""
-        rail, money = self.rail, Money(50000, self.rail.currencies[0])
+        rail, money = self.declaration, Money(50000, self.declaration.currencies[0])
         return (
             f"Send money by {rail.title} ({', '.join(rail.currencies)}). Amounts are minor units: 50000 is {money}. "
             "The first call, without verificationCode, moves nothing: a person is asked for exactly this and gets "
@@ -97,11 +97,11 @@ class SendPayment(PaymentTool):
     @property
     def model(self) -> type[WireModel]:
         """Its arguments."""
-        return with_code(self.rail.payment)
+        return with_code(self.declaration.payment)
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Ask, or pay what a code confirms."""
-        payment = check(self.model, arguments, self.offered)
+        payment = check(self.model, arguments, self.rail)
         assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
         return await confirm_or_pay(self, payment, plain(payment), principal, getattr(payment, CODE_FIELD))
 
@@ -114,33 +114,34 @@ class CheckStatus(PaymentTool):
     @property
     def title(self) -> str:
         """For people."""
-        return f"Check a payment by {self.rail.title}"
+        return f"Check a payment by {self.declaration.title}"
 
     @property
     def description(self) -> str:
         """For the model."""
-        field = on_the_wire(self.rail, self.rail.reference_field)
+        field = on_the_wire(self.declaration, self.declaration.reference_field)
         return (
-            f"Where a {self.rail.title} payment or refund stands: pending, success, rejected, returned, refunded, or, "
-            f"while no code was given, 2fa_required, declined or expired. {field} is the one that send_payment gave or "
+            f"Where a {self.declaration.title} payment or refund stands: "
+            f"pending, success, rejected, returned, refunded, or, while no code was given, "
+            f"2fa_required, declined or expired. {field} is the one that send_payment gave or "
             "the paymentId of a question. It moves nothing and may be called at any time."
         )
 
     @property
     def model(self) -> type[WireModel]:
         """Its arguments."""
-        return self.rail.lookup
+        return self.declaration.lookup
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Look it up in the journal, and at the rail where that may tell more."""
-        field = on_the_wire(self.rail, self.rail.reference_field)
+        field = on_the_wire(self.declaration, self.declaration.reference_field)
         given = arguments.get(field)
         if not (isinstance(given, str) and OURS.fullmatch(given) and len(arguments) == 1):
-            given = getattr(check(self.rail.lookup, arguments, self.offered), self.rail.reference_field)
-        found = await self.teller.status(self.rail.name, given, principal)
+            given = getattr(check(self.declaration.lookup, arguments, self.rail), self.declaration.reference_field)
+        found = await self.engine.status(self.declaration.name, given, principal)
         if isinstance(found, Challenge):
-            return success(challenge_data(found, "", self.teller.context.now()))
-        return success(receipt(self.offered, found))
+            return success(challenge_data(found, "", self.engine.context.now()))
+        return success(receipt(self.rail, found))
 
 
 async def confirm_or_pay(
@@ -158,32 +159,32 @@ def build_request(
     verb.logs.remember(payee.account, mask_account(payee.account))
     terms = Terms(
         kind=payment.kind,
-        rail=verb.offered.rail.name,
-        mode=verb.offered.mode,
+        rail=verb.rail.declaration.name,
+        mode=verb.rail.mode,
         principal=principal,
-        payer=bound_to(verb.offered),
+        payer=bound_to(verb.rail),
         payee=payee,
-        money=Money(payment.amount, getattr(payment, "currency", verb.offered.rail.currencies[0])),
+        money=Money(payment.amount, getattr(payment, "currency", verb.rail.declaration.currencies[0])),
         arguments=arguments,
     )
-    return PaymentRequest(terms=terms, rail=verb.offered, model=payment, purpose=payment.purpose())
+    return PaymentRequest(terms=terms, rail=verb.rail, model=payment, purpose=payment.purpose())
 
 
-async def ask_or_execute(verb: ConfirmingTool, call: PaymentRequest, code: str | None) -> Envelope:
+async def ask_or_execute(verb: ConfirmingTool, request: PaymentRequest, code: str | None) -> Envelope:
     """The first call asks; the second, with the code, does it or says what became of it."""
     if code is None:
-        challenge, where = await verb.teller.ask(call)
-        return success(challenge_data(challenge, where, verb.teller.context.now()))
+        challenge, where = await verb.engine.ask(request)
+        return success(challenge_data(challenge, where, verb.engine.context.now()))
     verb.logs.remember(code)
-    record = await verb.teller.confirm(call, code)
+    record = await verb.engine.confirm(request, code)
     if record.state is State.REJECTED:
-        return failure(refusal(verb.offered, record), mode=record.mode)
-    return success(receipt(verb.offered, record))
+        return failure(refusal(verb.rail, record), mode=record.mode)
+    return success(receipt(verb.rail, record))
 
 
-def bound_to(offered: ActiveRail) -> str:
+def bound_to(rail: ActiveRail) -> str:
     """The payer that a confirmation is bound to: any, where each server has a pretend bank of its own."""
-    return "" if offered.mode == "sandbox" else offered.payer
+    return "" if rail.mode == "sandbox" else rail.payer
 
 
 def plain(model: WireModel) -> dict[str, Any]:

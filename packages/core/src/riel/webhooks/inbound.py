@@ -1,7 +1,7 @@
 """Messages that providers send of their own accord, at ``POST /webhooks/<rail>``.
 
 Whatever one says is a hint: it moves nothing but a question to the rail, whose answer counts. So a message that was
-forged, repeated, late or out of order does no harm, and one that never comes is made up for by the teller's rounds.
+forged, repeated, late or out of order does no harm, and one that never comes is made up for by the engine's rounds.
 """
 
 import logging
@@ -34,25 +34,23 @@ UNREADABLE = WebhookResult(status=400, body=b'{"error": "this message cannot be 
 
 @asynccontextmanager
 async def receive_webhooks(
-    teller: PaymentEngine, host: str, port: int, logs: Redactor, *, lives: float = LIVES, most: int = MOST_AT_ONCE
+    engine: PaymentEngine, host: str, port: int, logs: Redactor, *, lives: float = LIVES, most: int = MOST_AT_ONCE
 ) -> AsyncIterator[str]:
-    """Hear what the providers of the teller's rails say, and yield the URL that ``/webhooks/<rail>`` follows.
+    """Hear what the providers of the engine's rails say, and yield the URL that ``/webhooks/<rail>`` follows.
 
     :raises Misconfigured: nobody can listen there.
     """
     async with AsyncExitStack() as stack:
         try:
-            serves = serve_http(_app(teller, logs), port, host=host, lives=lives, most=most)
+            serves = serve_http(_app(engine, logs), port, host=host, lives=lives, most=most)
             url = await stack.enter_async_context(serves)
         except Misconfigured as failure:
             raise Misconfigured(f"RIEL_WEBHOOKS: {failure}") from failure.__cause__
         yield url
 
 
-def _app(teller: PaymentEngine, logs: Redactor) -> App:
-    hearing = {
-        name: offered for name, offered in teller.context.rails.items() if offered.rail.parse_webhook is not None
-    }
+def _app(engine: PaymentEngine, logs: Redactor) -> App:
+    hearing = {name: rail for name, rail in engine.context.rails.items() if rail.declaration.parse_webhook is not None}
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         heard = await _answered(scope, receive)
@@ -60,8 +58,8 @@ def _app(teller: PaymentEngine, logs: Redactor) -> App:
 
     async def _answered(scope: dict[str, Any], receive: Receive) -> WebhookResult:
         path: str = scope["path"]
-        offered = hearing.get(path.removeprefix(PATH)) if path.startswith(PATH) else None
-        if offered is None:
+        rail = hearing.get(path.removeprefix(PATH)) if path.startswith(PATH) else None
+        if rail is None:
             return WebhookResult(status=404, body=b'{"error": "no provider writes to this address"}')
         if scope["method"] != "POST":
             return WebhookResult(status=405, body=b'{"error": "providers write by POST"}')
@@ -69,9 +67,9 @@ def _app(teller: PaymentEngine, logs: Redactor) -> App:
         if len(body) > LONGEST:
             return WebhookResult(status=413, body=b'{"error": "this message is too long"}')
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        heard = _parse(offered, headers, body)
+        heard = _parse(rail, headers, body)
         try:
-            await _ask(teller, offered.rail.name, heard, logs)
+            await _ask(engine, rail.declaration.name, heard, logs)
         except JournalUnavailable:
             return WebhookResult(status=503, body=b'{"error": "not now: please repeat it"}')
         return heard
@@ -79,13 +77,15 @@ def _app(teller: PaymentEngine, logs: Redactor) -> App:
     return app
 
 
-def _parse(offered: ActiveRail, headers: dict[str, str], body: bytes) -> WebhookResult:
+def _parse(rail: ActiveRail, headers: dict[str, str], body: bytes) -> WebhookResult:
     """What the rail makes of a message; one that it cannot read, or answers with nonsense, was not heard."""
-    assert offered.rail.parse_webhook is not None  # noqa: S101 (only such rails are asked)
+    assert rail.declaration.parse_webhook is not None  # noqa: S101 (only such rails are asked)
     try:
-        heard = offered.rail.parse_webhook(offered.settings, headers, body)
+        heard = rail.declaration.parse_webhook(rail.settings, headers, body)
     except (Exception, SystemExit) as failure:
-        log.warning("the rail %r cannot read what its provider wrote (%s)", offered.rail.name, type(failure).__name__)
+        log.warning(
+            "the rail %r cannot read what its provider wrote (%s)", rail.declaration.name, type(failure).__name__
+        )
         return UNREADABLE
     if (
         isinstance(heard, WebhookResult)
@@ -95,17 +95,17 @@ def _parse(offered: ActiveRail, headers: dict[str, str], body: bytes) -> Webhook
         and isinstance(heard.body, bytes)
     ):
         return heard
-    log.warning("the rail %r answers its provider with something that is no riel.WebhookResult", offered.rail.name)
+    log.warning("the rail %r answers its provider with something that is no riel.WebhookResult", rail.declaration.name)
     return UNREADABLE
 
 
-async def _ask(teller: PaymentEngine, rail: str, heard: WebhookResult, logs: Redactor) -> None:
+async def _ask(engine: PaymentEngine, rail: str, heard: WebhookResult, logs: Redactor) -> None:
     """Ask the rail about each payment of which there is news. A reference that no rail could have made is unknown."""
     spoken_of = list(dict.fromkeys(heard.references))
     asked_about, unknown = spoken_of[:MOST_REFERENCES], []
     for reference in asked_about:
         writable = len(reference) <= LONGEST_REFERENCE and not any(map(hidden, reference))
-        if not (writable and await teller.on_webhook(rail, reference)):
+        if not (writable and await engine.on_webhook(rail, reference)):
             unknown.append(reference)
     if unknown:  # one line for a message, or whoever forges them could fill the log
         told = clean_text(logs.text(unknown[0]), 60)

@@ -47,7 +47,7 @@ def activate(
     """
     declared = rail.guarantees if isinstance(rail.guarantees, Guarantees) else rail.guarantees(settings)
     return ActiveRail(
-        rail=replace(rail, connect=connect) if connect else rail,
+        declaration=replace(rail, connect=connect) if connect else rail,
         distribution=f"rail-{rail.name}",
         version="1",
         entry_point=rail.name,
@@ -75,7 +75,7 @@ class Harness:
 
     async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool by its name, with or without the rail's prefix; the envelope ``{"data", "error"}``."""
-        name = tool if tool in self.tools else f"{self.rail.rail.name}_{tool}"
+        name = tool if tool in self.tools else f"{self.rail.declaration.name}_{tool}"
         return await self.tools[name].run(arguments, self.principal)
 
     async def data(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
@@ -178,7 +178,7 @@ async def run_harness(
         rail = activate(rail, settings, connect=connect)
     store = await open_journal(str(journal / "journal.db")) if isinstance(journal, Path) else journal
     clock, approver = clock or Clock(), approver or Approver()
-    name = rail.rail.name
+    name = rail.declaration.name
     context = Context(
         journal=store,
         rails={name: rail},
