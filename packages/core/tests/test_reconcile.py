@@ -94,7 +94,7 @@ def test_the_two_sides_differ_as_the_table_says(ours: str, theirs: str, expected
         ({"account": "9" * 18}, [D.ACCOUNT]),
         ({"account": None}, []),
         ({"account": ""}, [D.ACCOUNT]),
-        ({"rail_id": "B-1", "at": MIDNIGHT}, []),
+        ({"provider_id": "B-1", "at": MIDNIGHT}, []),
         ({"amount": 1, "account": "1", "status": Status.PENDING}, [D.MONEY, D.ACCOUNT, D.STATE]),
         ({"reference": "REF-b"}, [D.UNCONFIRMED, D.MISSING]),
         ({"reference": ""}, [D.UNCONFIRMED, D.MISSING]),

@@ -53,7 +53,7 @@ def once_each(draft: Draft, mint: ReferenceSource) -> Prepared:
 
 
 def gives_back(world: World, receives: Receives = knows) -> Agent:
-    world.client.received = receives  # type: ignore[attr-defined]
+    world.client.build_return = receives  # type: ignore[attr-defined]
     world.client.prepares = once_each
     return Agent(world)
 
