@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .support.agent import Agent
 from .support.killing import Stage

@@ -17,7 +17,7 @@ from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import Payment
 from riel.catalog import ActiveRail

@@ -17,7 +17,7 @@ from rail_fintoc.api import Pace
 from rail_fintoc.client import FintocClient, opened
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import CHILEAN_ACCOUNT
+from rail_fintoc.sandbox.seed.companies import CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import (
     Answer,

@@ -4,11 +4,11 @@ import asyncio
 import json
 from typing import Any
 
-from rail_fintoc.sandbox.asked import Asked, Reply, Way
-from rail_fintoc.sandbox.opening import fixed
-from rail_fintoc.sandbox.purse import Purse
-from rail_fintoc.sandbox.ways import WAYS
-from rail_fintoc.sandbox.world import Books
+from rail_fintoc.sandbox.http.request import Asked, Reply, Way
+from rail_fintoc.sandbox.ledger.merchant_balance import Purse
+from rail_fintoc.sandbox.ledger.organisation import Books
+from rail_fintoc.sandbox.routes import WAYS
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .sandbox_support import World
 
@@ -54,7 +54,7 @@ class Payments(World):
     async def paid(self, amount: int = 10_000, **change: Any) -> str:
         """The id of a payment that was just made."""
         session = await self.session(amount=amount, **change)
-        done = await self.post(f"/pretend/checkout_sessions/{session['id']}", {"status": "succeeded"})
+        done = await self.post(f"/_sandbox/checkout_sessions/{session['id']}", {"status": "succeeded"})
         return str(done["payment_resource"]["payment_intent"]["id"])
 
     async def hears(self, *types: str) -> list[dict[str, Any]]:

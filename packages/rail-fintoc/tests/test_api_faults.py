@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import rail_fintoc.api
 from rail_fintoc.api import Fault, Meaning, NotTold, Refused, Unresolved
-from rail_fintoc.api.faults import fault_of, loaded
-from rail_fintoc.api.table import TABLE, Proof
+from rail_fintoc.api.error_table import TABLE, Proof
+from rail_fintoc.api.errors import fault_of, loaded
 from rail_fintoc.codes import AT_THE_DOOR, ERRORS, REFUSALS
 from riel import NothingLearned, OutcomeUnknown, Rejected
 

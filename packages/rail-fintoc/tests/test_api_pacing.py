@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.api.pacing import Pace
+from rail_fintoc.api.rate_limit import Pace
 from riel import NothingLearned, NotSent
 
 from .api_support import Clock, Wire, error, said, talking_to

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.api import API, HEADER, VERSION, Fintoc, JwsKey, path_to, verified_jws
-from rail_fintoc.api.asking import SecretKey
+from rail_fintoc.api.request import SecretKey
 from riel import Misconfigured, NotSent, OutcomeUnknown
 
 from .api_support import NOW, SECRET, Clock, Wire, error, private_key, said, talking_to

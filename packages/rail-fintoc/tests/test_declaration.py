@@ -14,7 +14,7 @@ from pydantic import ValidationError
 import rail_fintoc
 import riel
 from rail_fintoc import api
-from rail_fintoc.api.table import TABLE
+from rail_fintoc.api.error_table import TABLE
 from rail_fintoc.codes import AT_THE_DOOR, CODES, DUPLICATE_SEEN, ERRORS, REFUSALS
 from rail_fintoc.models import FintocPayment
 from riel import Misconfigured, Money, Order, Rail, Sandbox

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rail_fintoc.api.table import STATUSES, TABLE, TYPES
+from rail_fintoc.api.error_table import STATUSES, TABLE, TYPES
 from rail_fintoc.fields.reasons import CHILE, MEXICO
 from rail_fintoc.fields.statuses import GIVING_BACK, OUTBOUND
 from rail_fintoc.mapping import CANCELS, REFUNDS, VERIFICATIONS

@@ -9,7 +9,7 @@ from rail_fintoc.api import NotTold
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocRefund, RefundOfPayment, Return
 from rail_fintoc.returns import cancelled, refunded, returned
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 from riel import NotAllowed, NothingLearned, Payment
 
 from .office_support import MEXICO, Bank, learned, outcome, sent, told

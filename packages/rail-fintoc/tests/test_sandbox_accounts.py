@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from rail_fintoc.sandbox.magic import check_digit, payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
 
 from .sandbox_support import World, error
 
@@ -77,7 +77,7 @@ async def test_a_new_account_is_empty_and_can_be_named(world: World) -> None:
 async def test_lists_of_accounts_and_entities_are_filtered(world: World) -> None:
     assert {row["id"] for row in await world.get("/v2/accounts")} == {ACCOUNT, CHILEAN_ACCOUNT}
     assert [row["id"] for row in await world.get(f"/v2/accounts?entity_id={fixed('ent', 'CLP')}")] == [CHILEAN_ACCOUNT]
-    await world.post(f"/pretend/accounts/{ACCOUNT}", {"status": "blocked"})
+    await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "blocked"})
     assert [row["id"] for row in await world.get("/v2/accounts?status=blocked")] == [ACCOUNT]
     assert [row["id"] for row in await world.get("/v2/entities?holder_id=077.180.653-8")] == [fixed("ent", "CLP")]
     assert len(await world.get("/v2/entities?status=operational&status=draft&is_root=true")) == 2
@@ -373,7 +373,7 @@ async def test_a_bank_changes_its_mind_where_it_is_told_to(world: World) -> None
     order = {"account_id": ACCOUNT, "amount": 100, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
     sent = await world.post("/v2/transfers", order, signed=True)
     world.later(seconds=1)
-    door = f"/pretend/transfers/{sent['id']}"
+    door = f"/_sandbox/transfers/{sent['id']}"
     told = await world.post(door, {"status": "returned", "reason": "blocked_account"})
     assert (told["status"], told["return_reason"]) == ("returned", "blocked_account")
     assert await balance(world) == before

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rail_fintoc.sandbox.magic import FATES, payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
 
 from .sandbox_support import World
 
@@ -92,7 +92,7 @@ async def take(world: World, step: Step, sent: list[tuple[str, dict[str, Any], s
             await send("/v2/account_verifications", {"account_number": payee_of("MXN", step.fate)}, "")
         case "move":
             status = sorted(GIVEN_BACK | {"succeeded"})[step.key % 4]
-            await send(f"/pretend/transfers/{found[step.fate % len(found)]}", {"status": status}, "")
+            await send(f"/_sandbox/transfers/{found[step.fate % len(found)]}", {"status": status}, "")
 
 
 async def check(world: World) -> None:

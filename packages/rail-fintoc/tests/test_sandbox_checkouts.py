@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import ACCOUNT, INVALID_VERSION, LISTENING, MISSING, NOT_NOW, OLD, Payments, refused
 
@@ -62,7 +62,7 @@ async def test_a_new_session_has_the_documented_shape(world: Payments) -> None:
 async def test_a_finished_session_is_paid_only_if_its_payment_says_so(world: Payments) -> None:
     for status in ("succeeded", "rejected"):
         session = await world.session()
-        done = await world.post(f"/pretend/checkout_sessions/{session['id']}", {"status": status})
+        done = await world.post(f"/_sandbox/checkout_sessions/{session['id']}", {"status": status})
         assert done["status"] == "finished"
         payment = done["payment_resource"]["payment_intent"]
         assert payment["status"] == status == (await world.get(f"/v2/payment_intents/{payment['id']}"))["status"]
@@ -163,7 +163,7 @@ async def test_after_its_time_a_session_is_expired_and_so_is_its_payment(world: 
 
 async def test_a_finished_session_does_not_expire(world: Payments) -> None:
     session = await world.session()
-    await world.post(f"/pretend/checkout_sessions/{session['id']}")
+    await world.post(f"/_sandbox/checkout_sessions/{session['id']}")
     world.later(days=2)
     assert (await world.get(f"{V2}/{session['id']}"))["status"] == "finished"
 
@@ -173,7 +173,7 @@ async def test_an_open_session_can_be_expired_once(world: Payments, path: str) -
     session = await world.session()
     assert (await world.post(f"{path}/{session['id']}/expire"))["status"] == "expired"
     assert await refused(world, "POST", f"{path}/{session['id']}/expire") == NOT_NOW
-    assert await refused(world, "POST", f"/pretend/checkout_sessions/{session['id']}") == NOT_NOW
+    assert await refused(world, "POST", f"/_sandbox/checkout_sessions/{session['id']}") == NOT_NOW
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,6 @@ async def test_sessions_are_listed_newest_first(world: Payments) -> None:
 async def test_the_end_of_a_session_is_told() -> None:
     world = Payments(behaviour=LISTENING)
     session = await world.session()
-    await world.post(f"/pretend/checkout_sessions/{session['id']}")
+    await world.post(f"/_sandbox/checkout_sessions/{session['id']}")
     told = await world.hears("payment_intent.succeeded", "checkout_session.finished")
     assert told[-1]["data"] == await world.get(f"{V2}/{session['id']}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import MISSING, Payments, refused
 

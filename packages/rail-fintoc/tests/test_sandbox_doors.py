@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
 
 from .sandbox_support import KEY, World, b64, error, seal
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import MISSING, PAYMENT, Payments, refused
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rail_fintoc.sandbox.events import TYPES
+from rail_fintoc.sandbox.routes.events import TYPES
 
 from .payments_support import LISTENING, PAYMENT, Payments, refused
 

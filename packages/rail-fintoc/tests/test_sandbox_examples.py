@@ -2,12 +2,12 @@
 
 import pytest
 
-from rail_fintoc.sandbox.intent import PaymentIntent
-from rail_fintoc.sandbox.opening import fixed
-from rail_fintoc.sandbox.others import PATHS
-from rail_fintoc.sandbox.payouts import NEVER_LEFT, Payout
-from rail_fintoc.sandbox.purse import Purse
-from rail_fintoc.sandbox.refund import Refund
+from rail_fintoc.sandbox.ledger.merchant_balance import Purse
+from rail_fintoc.sandbox.ledger.payment_intent import PaymentIntent
+from rail_fintoc.sandbox.ledger.refund import Refund
+from rail_fintoc.sandbox.routes.payouts import NEVER_LEFT, Payout
+from rail_fintoc.sandbox.routes.stubs import PATHS
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import MISSING, Payments, refused
 

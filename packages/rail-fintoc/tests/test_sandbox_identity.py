@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from rail_fintoc.sandbox import open_sandbox
 from rail_fintoc.sandbox.identity import SECRET_KEY, is_published, key_file, made_at, public_half, published
-from rail_fintoc.sandbox.opening import ACCOUNT
+from rail_fintoc.sandbox.seed.companies import ACCOUNT
 from riel import Misconfigured
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import (
     ACCOUNT,
@@ -75,7 +75,7 @@ async def test_a_new_payment_has_the_documented_shape_and_its_widget_token_once(
 async def test_a_payment_that_succeeds_says_who_paid_and_when(world: Payments) -> None:
     made = await start(world)
     world.later(minutes=3)
-    paid = await world.post(f"/pretend/payment_intents/{made['id']}", {"status": "succeeded"})
+    paid = await world.post(f"/_sandbox/payment_intents/{made['id']}", {"status": "succeeded"})
     assert paid["status"] == "succeeded"
     assert paid["transaction_date"] == "2026-03-04T18:03:00Z"
     assert set(paid["sender_account"]) == {"holder_id", "institution_id", "number", "type"}
@@ -86,21 +86,21 @@ async def test_money_that_goes_straight_to_the_merchant_is_not_held_by_fintoc(wo
     before = await world.balance()
     for recipient, gain in ((ACCOUNT, 0), (None, 1000)):
         made = await start(world, recipient_account=recipient)
-        await world.post(f"/pretend/payment_intents/{made['id']}", {"status": "succeeded"})
+        await world.post(f"/_sandbox/payment_intents/{made['id']}", {"status": "succeeded"})
         assert await world.balance() == before + gain
 
 
 async def test_a_payment_that_fails_says_why_and_pays_nobody(world: Payments) -> None:
     before, made = await world.balance(), await start(world, recipient_account=None)
     said = {"status": "failed", "error_reason": "mfa_locked"}
-    failed = await world.post(f"/pretend/payment_intents/{made['id']}", said)
+    failed = await world.post(f"/_sandbox/payment_intents/{made['id']}", said)
     assert (failed["status"], failed["error_reason"], failed["sender_account"]) == ("failed", "mfa_locked", None)
     assert await world.balance() == before
 
 
 async def test_a_payment_ends_once(world: Payments) -> None:
     before, made = await world.balance(), await start(world, recipient_account=None)
-    path = f"/pretend/payment_intents/{made['id']}"
+    path = f"/_sandbox/payment_intents/{made['id']}"
     await world.post(path, {"status": "pending"})
     await world.post(path, {"status": "succeeded"})
     assert await refused(world, "POST", path, {"status": "succeeded"}) == NOT_NOW
@@ -224,7 +224,7 @@ async def test_an_unknown_payment_and_one_of_the_other_mode_are_not_there(world:
 async def test_what_becomes_of_a_payment_is_told() -> None:
     world = Payments(behaviour=LISTENING)
     made = await start(world)
-    path = f"/pretend/payment_intents/{made['id']}"
+    path = f"/_sandbox/payment_intents/{made['id']}"
     for what in ("in_progress", "pending", "rejected"):
         await world.post(path, {"status": what})
     told = await world.hears("payment_intent.pending", "payment_intent.rejected")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import LISTENING, MISSING, Payments, refused
 
@@ -25,7 +25,7 @@ NO_TOKEN = (401, "invalid_exchange_token", "exchange_token")
 
 async def connected(world: Payments) -> tuple[str, str]:
     """Id and token of a link that was just made."""
-    made = await world.post("/pretend/links", {"username": "416148503"})
+    made = await world.post("/_sandbox/links", {"username": "416148503"})
     link = await world.get(f"/v1/links/exchange?exchange_token={made['exchange_token']}")
     assert link["id"] == made["id"]
     return link["id"], link["link_token"]
@@ -52,7 +52,7 @@ async def test_a_list_tells_neither_tokens_nor_accounts(world: Payments) -> None
 
 
 async def test_the_token_is_told_at_the_exchange_and_never_again(world: Payments) -> None:
-    made = await world.post("/pretend/links", {})
+    made = await world.post("/_sandbox/links", {})
     path = f"/v1/links/exchange?exchange_token={made['exchange_token']}"
     link = await world.get(path)
     assert link["link_token"].startswith(f"{made['id']}_token_")

@@ -11,7 +11,7 @@ import pytest
 from rail_fintoc.sandbox.app import pretend_fintoc
 from rail_fintoc.sandbox.behaviour import Behaviour
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
 from riel import Sandbox
 from riel.http_server import serve_http
 

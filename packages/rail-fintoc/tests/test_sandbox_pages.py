@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from rail_fintoc.sandbox.app import pretend_fintoc
-from rail_fintoc.sandbox.asked import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.holdings import Entity
-from rail_fintoc.sandbox.opening import ACCOUNT
-from rail_fintoc.sandbox.ways import WAYS
+from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
+from rail_fintoc.sandbox.ledger.accounts import Entity
+from rail_fintoc.sandbox.routes import WAYS
+from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
 from .sandbox_support import World, error
 

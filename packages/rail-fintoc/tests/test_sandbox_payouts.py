@@ -2,7 +2,7 @@
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import LISTENING, MISSING, NOT_NOW, Payments, refused
 
@@ -74,17 +74,17 @@ async def test_pages_are_numbered(world: Payments) -> None:
 @pytest.mark.parametrize(("status", "back"), [("succeeded", 0), ("canceled", 30_000), ("returned", 30_000)])
 async def test_what_does_not_reach_the_bank_is_held_again(world: Payments, status: str, back: int) -> None:
     before = await world.balance()
-    ended = await world.post(f"/pretend/payouts/{OPEN}", {"status": status})
+    ended = await world.post(f"/_sandbox/payouts/{OPEN}", {"status": status})
     assert (ended["status"], ended["succeeded_at"] is None) == (status, status != "succeeded")
     assert await world.balance() == before + back
-    assert await refused(world, "POST", f"/pretend/payouts/{OPEN}", {"status": status}) == NOT_NOW
+    assert await refused(world, "POST", f"/_sandbox/payouts/{OPEN}", {"status": status}) == NOT_NOW
     assert await world.balance() == before + back
 
 
 async def test_a_payout_can_come_back_after_it_succeeded(world: Payments) -> None:
     before = await world.balance()
     for status in ("succeeded", "returned"):
-        await world.post(f"/pretend/payouts/{OPEN}", {"status": status})
+        await world.post(f"/_sandbox/payouts/{OPEN}", {"status": status})
     assert await world.balance() == before + 30_000
 
 
@@ -99,6 +99,6 @@ async def test_nobody_asks_for_a_payout(world: Payments) -> None:
 
 async def test_the_end_of_a_payout_is_told() -> None:
     world = Payments(behaviour=LISTENING)
-    ended = await world.post(f"/pretend/payouts/{OPEN}", {"status": "succeeded"})
+    ended = await world.post(f"/_sandbox/payouts/{OPEN}", {"status": "succeeded"})
     (told,) = await world.hears("payout.succeeded")
     assert told["data"] == ended

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
-from rail_fintoc.sandbox.purse import working_days_later
+from rail_fintoc.sandbox.ledger.merchant_balance import working_days_later
 from rail_fintoc.sandbox.refund_magic import FATES, table
+from rail_fintoc.sandbox.seed.companies import fixed
 
 from .payments_support import ACCOUNT, LISTENING, MEXICAN, MISSING, PAYMENT, UNKNOWN_PAYER, Payments, refund_of, refused
 from .sandbox_support import NOON

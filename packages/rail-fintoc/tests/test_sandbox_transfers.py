@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from rail_fintoc.sandbox.magic import FATES, payee_of, table
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
 
 from .sandbox_support import World, error
 
@@ -209,8 +209,8 @@ async def test_mexico_takes_the_same_transfer_twice(world: World) -> None:
 async def test_each_check_comes_before_the_next(world: World) -> None:
     """The order of the checks, each order wrong in all that comes later too."""
     poor = {"amount": 2 * 10**12}
-    await world.post(f"/pretend/entities/{fixed('ent', 'MXN')}", {"status": "paused"})
-    await world.post(f"/pretend/accounts/{ACCOUNT}", {"status": "blocked"})
+    await world.post(f"/_sandbox/entities/{fixed('ent', 'MXN')}", {"status": "paused"})
+    await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "blocked"})
     wrong = mexican("123", amount=poor["amount"])
     signed = await world.send("POST", TRANSFERS, wrong, key="0", signed=True, api_key="sk_test_other")
     assert error(signed) == (401, "invalid_api_key")
@@ -223,11 +223,11 @@ async def test_each_check_comes_before_the_next(world: World) -> None:
     ]
     for number, (body, expected) in enumerate(steps):
         assert error(await order(world, body, f"a{number}")) == expected
-    await world.post(f"/pretend/accounts/{ACCOUNT}", {"status": "closed"})
+    await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "closed"})
     assert error(await order(world, wrong, "b")) == (403, "account_not_active")
-    await world.post(f"/pretend/accounts/{ACCOUNT}", {"status": "active"})
+    await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "active"})
     assert error(await order(world, wrong, "c")) == (403, "entity_not_operational")
-    await world.post(f"/pretend/entities/{fixed('ent', 'MXN')}", {"status": "operational"})
+    await world.post(f"/_sandbox/entities/{fixed('ent', 'MXN')}", {"status": "operational"})
     assert error(await order(world, wrong, "d")) == (400, "invalid_account_number")
     assert error(await order(world, mexican(amount=poor["amount"]), "e")) == (409, "insufficient_balance")
     assert not world.debits

@@ -13,7 +13,7 @@ import pytest
 from rail_fintoc.sandbox.behaviour import Behaviour
 from rail_fintoc.sandbox.identity import WEBHOOK_SECRET
 from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.opening import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
 
 from .sandbox_support import World
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
-from rail_fintoc.tools.listing import LISTS
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.tools.lists import LISTS
 
 from .office_support import MEXICO, Bank, Office, office
 from .test_tools_table import PERMISSIONS

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-import rail_fintoc.tools.making as making
-from rail_fintoc.sandbox.opening import ACCOUNT, CHILEAN_ACCOUNT, fixed
+import rail_fintoc.tools.create as making
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
 
 from .office_support import office
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.opening import fixed
+from rail_fintoc.sandbox.seed.companies import fixed
 from riel.guards.limits import Limits, read_limits
 
 from .office_support import MEXICO, Office, office, to

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.opening import ACCOUNT
+from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
 from .office_support import CHILE, MEXICO, Bank, Office, chilean, office, to
 

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.sandbox.opening import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
 from rail_fintoc.tools import TOOLS
 from riel.mcp import mcp_server
 from riel.redaction import Redactor

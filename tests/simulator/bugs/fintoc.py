@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from rail_fintoc import client
 from rail_fintoc.api import Fault, Fintoc
-from rail_fintoc.api import fintoc as api
+from rail_fintoc.api import fintoc_api as api
 from rail_fintoc.client import FintocClient
 from riel import Answer, Order, Status
 from riel.payments import rules as verdict

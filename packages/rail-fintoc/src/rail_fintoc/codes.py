@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from rail_fintoc.api.table import STATUSES, TABLE, TYPES, Proof
+from rail_fintoc.api.error_table import STATUSES, TABLE, TYPES, Proof
 from rail_fintoc.fields.reasons import BY_NATIVE
 from riel import ErrorCode
 

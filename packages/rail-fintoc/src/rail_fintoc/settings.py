@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from rail_fintoc.api.place import API, HERE, VERSION
+from rail_fintoc.api.constants import API, HERE, VERSION
 from rail_fintoc.codes import REFUSALS
 from riel import Guarantees, Misconfigured, Mode, RailSettings
 
@@ -49,8 +49,8 @@ class FintocSettings(RailSettings):
     @model_validator(mode="after")
     def _everything_works(self) -> "FintocSettings":
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
-        from rail_fintoc.api.asking import Address, SecretKey, checked_version
         from rail_fintoc.api.jws import JwsKey
+        from rail_fintoc.api.request import Address, SecretKey, checked_version
         from rail_fintoc.sandbox.identity import is_published
 
         Address(self.base_url)

@@ -8,26 +8,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rail_fintoc.api.asking import TIMEOUT, Params
-    from rail_fintoc.api.faults import Fault, Meaning, NotTold, Refused, Unresolved
-    from rail_fintoc.api.fintoc import Fintoc
+    from rail_fintoc.api.constants import API, VERSION
+    from rail_fintoc.api.errors import Fault, Meaning, NotTold, Refused, Unresolved
+    from rail_fintoc.api.fintoc_api import Fintoc
     from rail_fintoc.api.ids import KINDS, FintocId, Kind, checked_id, kind_of, path_to
     from rail_fintoc.api.jws import HEADER, JwsKey, fresh_nonce
-    from rail_fintoc.api.pacing import Pace
-    from rail_fintoc.api.paging import JSON, Row, Rows
-    from rail_fintoc.api.place import API, VERSION
-    from rail_fintoc.api.verifying import WINDOW, JwsFault, verified_jws
+    from rail_fintoc.api.jws_verification import WINDOW, JwsFault, verified_jws
+    from rail_fintoc.api.pagination import JSON, Row, Rows
+    from rail_fintoc.api.rate_limit import Pace
+    from rail_fintoc.api.request import TIMEOUT, Params
 else:
     _NAMES = {
-        "asking": "TIMEOUT Params",
-        "faults": "Fault Meaning NotTold Refused Unresolved",
-        "fintoc": "Fintoc",
+        "request": "TIMEOUT Params",
+        "errors": "Fault Meaning NotTold Refused Unresolved",
+        "fintoc_api": "Fintoc",
         "ids": "KINDS FintocId Kind checked_id kind_of path_to",
         "jws": "HEADER JwsKey fresh_nonce",
-        "pacing": "Pace",
-        "paging": "JSON Row Rows",
-        "place": "API VERSION",
-        "verifying": "WINDOW JwsFault verified_jws",
+        "rate_limit": "Pace",
+        "pagination": "JSON Row Rows",
+        "constants": "API VERSION",
+        "jws_verification": "WINDOW JwsFault verified_jws",
     }
     _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -23,7 +23,7 @@ from rail_fintoc.fields.payees import (
 from rail_fintoc.fields.reasons import native_reason
 from rail_fintoc.fields.rut import Rut, rut
 from rail_fintoc.fields.statuses import FILTERS, FINAL, Standing, giving_back, paying_out
-from rail_fintoc.fields.words import CLP_CAP, CURRENCIES, Comment, Metadata, ReferenceId, metadata, within_cap
+from rail_fintoc.fields.text import CLP_CAP, CURRENCIES, Comment, Metadata, ReferenceId, metadata, within_cap
 
 __all__ = [
     "CHILE",

@@ -24,7 +24,7 @@ def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     from rail_fintoc.sandbox.app import pretend_fintoc
     from rail_fintoc.sandbox.behaviour import behaviour_of
     from rail_fintoc.sandbox.identity import SECRET_KEY, WEBHOOK_SECRET, made_at, public_half
-    from rail_fintoc.sandbox.opening import ACCOUNT
+    from rail_fintoc.sandbox.seed.companies import ACCOUNT
     from rail_fintoc.settings import FintocSettings
 
     secret_key = settings.get("secret_key", SECRET_KEY)

@@ -14,20 +14,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rail_fintoc.sandbox.asked import Way
 from rail_fintoc.sandbox.behaviour import Behaviour, Clock, Sleep
-from rail_fintoc.sandbox.book import Ledger
-from rail_fintoc.sandbox.counter import Counter, refused_with
-from rail_fintoc.sandbox.doors import Doors
-from rail_fintoc.sandbox.examples import show
+from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.http.dispatcher import Counter, refused_with
+from rail_fintoc.sandbox.http.jws import Seals
+from rail_fintoc.sandbox.http.middleware import Doors
+from rail_fintoc.sandbox.http.request import Way
 from rail_fintoc.sandbox.identity import SECRET_KEY, WEBHOOK_SECRET, key_file, published
-from rail_fintoc.sandbox.opening import ACCOUNT, fixed, open_books
-from rail_fintoc.sandbox.refund import refunded
-from rail_fintoc.sandbox.refusing import Refused
-from rail_fintoc.sandbox.sealed import Seals
-from rail_fintoc.sandbox.ways import WAYS
-from rail_fintoc.sandbox.webhooks import Courier, Endpoint
-from rail_fintoc.sandbox.world import Mode, World
+from rail_fintoc.sandbox.ledger.organisation import Mode, World
+from rail_fintoc.sandbox.ledger.refund import refunded
+from rail_fintoc.sandbox.ledger.transfer_ledger import Ledger
+from rail_fintoc.sandbox.routes import WAYS
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed, open_books
+from rail_fintoc.sandbox.seed.examples import show
+from rail_fintoc.sandbox.webhooks.endpoint import Endpoint
+from rail_fintoc.sandbox.webhooks.sender import Courier
 from riel import Debit, Sandbox
 
 

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from rail_fintoc.sandbox.asked import Answering
+Delivery = Literal["whole", "slow", "cut", "garbage", "html"]
+"""What happens to an answer on its way."""
 
 Telling = Literal["in time", "before the answer", "twice", "backwards"]
 Error = Literal["", "after", "before"]
@@ -37,7 +38,7 @@ class Fate:
     where: Literal["MXN", "CLP", ""] = ""
     ends: str = "succeeded"
     reason: str | None = None
-    answer: Answering = "whole"
+    answer: Delivery = "whole"
     error: int = 0
     code: str = ""
     message: str = "Something went wrong"

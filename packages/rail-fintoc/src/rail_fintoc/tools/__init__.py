@@ -1,13 +1,13 @@
 """The 18 tools of Fintoc's own MCP server, by the names, parameters and permissions that it documents, and three more.
 
-``listing`` has those that read lists, ``fetching`` the one that finds any object by its id, ``making`` those that make
-something, and ``telling`` the one that talks to people.
+``lists`` has those that read lists, ``fetch_resource`` the one that finds any object by its id, ``create`` those that
+create something, and ``feedback`` the one that reports to the operator.
 """
 
-from rail_fintoc.tools.fetching import FETCH
-from rail_fintoc.tools.listing import LISTS
-from rail_fintoc.tools.making import MAKING
-from rail_fintoc.tools.telling import FEEDBACK
+from rail_fintoc.tools.create import MAKING
+from rail_fintoc.tools.feedback import FEEDBACK
+from rail_fintoc.tools.fetch_resource import FETCH
+from rail_fintoc.tools.lists import LISTS
 from riel import Tool
 
 __all__ = ["TOOLS"]

@@ -1,0 +1,1 @@
+"""What the pretend Fintoc keeps: one organisation's accounts, transfers, payments and refunds, and their balances."""

@@ -1,0 +1,183 @@
+"""The tools that make something: what is no money is made once per call, what moves money a person confirms."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from rail_fintoc.api import KINDS
+from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
+from rail_fintoc.models import Verification
+from rail_fintoc.returns import cancelled, refunded
+from rail_fintoc.tools.arguments import Cursor, Found, Text, inputs
+from rail_fintoc.tools.errors import answering, in_their_words, refused, shown
+from riel import MinorUnits, NotAllowed, OutcomeUnknown, Payment, SingleLine, Tool, WireModel
+
+if TYPE_CHECKING:
+    from rail_fintoc.client import FintocClient
+
+PATIENCE: Final = 3.0
+"""Seconds in which Fintoc makes something. They end before the call's own do, so that the caller learns the key."""
+
+OURS = "tool-"
+"""Stands in front of an agent's idempotency key: it must never be the reference of a payment."""
+
+Key = Annotated[
+    SingleLine,
+    Field(
+        min_length=1, max_length=250, description="Repeat the same key, and a call that was answered is not done twice."
+    ),
+]
+Options = inputs("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
+TaxId = inputs("tax_id", type=(Text,), value=(Text,))
+Address = inputs("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text)
+Number = Annotated[SingleLine, AfterValidator(chilean_account)]
+Recipient = inputs(
+    "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
+)
+
+
+async def _make(client: "FintocClient", path: str, asked: WireModel) -> Found:
+    """``POST``, once. A key that the caller gives makes a repeat harmless; without one each call is a new thing."""
+    from rail_fintoc.api import Refused, Unresolved
+
+    said = asked.model_dump(by_alias=True, exclude_none=True)
+    key = said.pop("idempotency_key", None) or str(uuid.uuid4())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            made = await client.api.write(path, json.dumps(said, ensure_ascii=False).encode(), OURS + key)
+    except Refused as failure:
+        raise refused(failure.fault) from failure
+    except (OutcomeUnknown, TimeoutError) as failure:
+        told = in_their_words(failure.fault) if isinstance(failure, Unresolved) else {}
+        raise _not_known(key, told) from failure
+    return Found(data=shown(made) if isinstance(made, dict) else {})
+
+
+def _not_known(key: str, told: Mapping[str, Any]) -> NotAllowed:
+    return NotAllowed(
+        "Whether Fintoc made it is not known.",
+        code="FINTOC_OUTCOME_UNKNOWN",
+        next_action="Read their list before you call again; or repeat this call with this idempotency_key.",
+        details={"idempotencyKey": key, **told},
+    )
+
+
+async def create_account_number(client: "FintocClient", asked: WireModel) -> Found:
+    """A new CLABE of an account."""
+    return await _make(client, "/v2/account_numbers", asked)
+
+
+async def create_customer(client: "FintocClient", asked: WireModel) -> Found:
+    """A new customer."""
+    if getattr(asked, "email", None) is None and getattr(asked, "tax_id", None) is None:
+        raise NotAllowed(
+            "A customer needs email or tax_id.", code="FINTOC_INVALID_FIELD", next_action="Add one and call again."
+        )
+    return await _make(client, "/v2/customers", asked)
+
+
+async def create_refund(client: "FintocClient", asked: Any) -> Payment | None:
+    """The refund that a person then confirms."""
+    with answering():
+        intent = await client.found(KINDS["pi"].paths, asked.resource_id)
+    if intent is None:
+        return None
+    account = asked.recipient_account.model_dump(by_alias=True, exclude_none=True) if asked.recipient_account else None
+    return refunded(intent, asked.amount, "asked for", account, asked.metadata)
+
+
+async def cancel_refund(client: "FintocClient", asked: Any) -> Payment | None:
+    """The request that a person then confirms."""
+    with answering():
+        refund = await client.found(KINDS["re"].paths, asked.id)
+    return None if refund is None else cancelled(refund)
+
+
+async def verify_account(client: "FintocClient", asked: Any) -> Payment | None:
+    """One centavo to a CLABE, which a person then confirms."""
+    return Verification(
+        amount=1, currency="MXN", account=asked.account_number, name="", about="verification of who holds the account"
+    )
+
+
+Short = Annotated[SingleLine, Field(min_length=1, max_length=40)]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+
+MAKING: Final[tuple[Tool, ...]] = (
+    Tool(
+        name="create_account_number",
+        title="Create an account number",
+        description="Create an account number (in Mexico a CLABE) that collects into an account, for one payer or "
+        "invoice. It moves no money.",
+        scope="account_number:manage",
+        read_only=False,
+        input=inputs(
+            "create_account_number",
+            account_id=(Cursor,),
+            description=Short,
+            metadata=Metadata,
+            options=Options,
+            idempotency_key=Key,
+        ),
+        output=Found,
+        run=create_account_number,
+    ),
+    Tool(
+        name="create_customer",
+        title="Create a customer",
+        description="Create a customer, with an email or a tax_id at least. It moves no money.",
+        scope="customer:create",
+        read_only=False,
+        input=inputs(
+            "create_customer",
+            email=Email,
+            name=Text,
+            phone=Phone,
+            tax_id=TaxId,
+            address=Address,
+            metadata=Metadata,
+            idempotency_key=Key,
+        ),
+        output=Found,
+        run=create_customer,
+    ),
+    Tool(
+        name="create_refund",
+        title="Refund a collected payment",
+        description="Pay a collected payment (pi_…) back, whole or in part. The first call asks a person; call again "
+        "with the same arguments and their verificationCode, and it is done once.",
+        scope="refund:manage",
+        input=inputs(
+            "create_refund",
+            resource_id=(Cursor,),
+            resource_type=(Annotated[str, StringConstraints(pattern="^payment_intent$")],),
+            amount=MinorUnits,
+            recipient_account=Recipient,
+            metadata=Metadata,
+        ),
+        build_payment=create_refund,
+    ),
+    Tool(
+        name="cancel_refund",
+        title="Cancel a refund",
+        description="Take back a refund (re_…) that is not under way yet. The first call asks a person; call again "
+        "with the same arguments and their verificationCode, and it is done once.",
+        scope="refund:manage",
+        input=inputs("cancel_refund", id=(Cursor,)),
+        build_payment=cancel_refund,
+    ),
+    Tool(
+        name="verify_account",
+        title="Verify who holds a CLABE",
+        description="Send MXN 0.01 to a CLABE, to read who holds it from the receipt, before the first payment to a "
+        "payee. It is a payment: the first call asks a person, the second, with their verificationCode, is done once. "
+        "check_status then tells holderName and holderId.",
+        scope="transfer:manage",
+        input=inputs("verify_account", account_number=(Clabe,)),
+        build_payment=verify_account,
+    ),
+)
