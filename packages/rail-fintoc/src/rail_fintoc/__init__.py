@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rail_fintoc.client import FintocClient
 
-__all__ = ["by_hand", "connect", "open_sandbox", "riel_rails"]
+__all__ = ["connect", "manual_refund", "open_sandbox", "riel_rails"]
 
 FINAL = "A transfer that has settled is final: only the payee can give it back."
 
@@ -36,12 +36,12 @@ def connect(
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend Fintoc for a client with these settings."""
-    from rail_fintoc.sandbox import open_sandbox as opened
+    from rail_fintoc import sandbox
 
-    return opened(settings)
+    return sandbox.open_sandbox(settings)
 
 
-def by_hand(order: Order) -> Mapping[str, str]:
+def manual_refund(order: Order) -> Mapping[str, str]:
     """What a person needs to ask for the money of a settled transfer, which no program can take back."""
     return {
         "reference": order.reference,
@@ -76,6 +76,6 @@ def riel_rails() -> Iterable[Rail]:
         docs=str(Path(__file__).with_name("docs")),
         docs_server=lambda settings: settings.documentation,
         sandbox=open_sandbox,
-        manual_refund=by_hand,
+        manual_refund=manual_refund,
         parse_webhook=hear,
     )
