@@ -16,7 +16,7 @@ import keyring
 import pytest
 
 from riel.errors import Misconfigured
-from riel.secrets import SERVICE, keep, kept, server_key
+from riel.secrets import SERVICE, keep, kept, read_private_file, server_key
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
 SOON = timedelta(seconds=0.05)
@@ -339,3 +339,24 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, no_ring: None) -> None:
     (tmp_path / "app.secret").write_bytes(b"\xff\xfe")
     with pytest.raises(Misconfigured, match="damaged"):
         kept("app", tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_a_rails_key_file_is_read_unless_others_can_read_it_and_the_error_names_the_setting_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "key.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(b"x" * 100_001)
+    assert read_private_file(path, "RIEL_ZAP_KEY") == b"x" * 100_000
+    path.chmod(0o640)
+    for wrong, reason in (
+        (path, "chmod 600"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no", "No such"),
+        (Path("\0"), "file"),
+    ):
+        with pytest.raises(Misconfigured, match=f"^RIEL_ZAP_KEY .*{reason}") as caught:
+            read_private_file(wrong, "RIEL_ZAP_KEY")
+        assert str(tmp_path) not in str(caught.value)
+        assert caught.value.__cause__ is None

@@ -47,6 +47,8 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
             assert {name.name.split(".")[0] for name in node.names} <= allowed, ast.unparse(node)
         elif isinstance(node, ast.ImportFrom) and node.module == "riel":
             assert {name.name for name in node.names} <= set(riel.__all__), ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom) and node.module == "riel.sandbox.kit":
+            assert "sandbox" in source.parts, ast.unparse(node)
         elif isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] in allowed, ast.unparse(node)
 

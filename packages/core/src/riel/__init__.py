@@ -36,6 +36,7 @@ from riel.rail import (
 )
 from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
 from riel.rail.statement import Statement, StatementLine
+from riel.secrets import read_private_file
 from riel.text import SingleLine, clean_text
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ __all__ = [
     "never",
     "not_yet",
     "paying",
+    "read_private_file",
     "reading",
     "yes",
 ]

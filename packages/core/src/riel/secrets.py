@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from riel.errors import Misconfigured
 
@@ -23,6 +23,7 @@ PATIENCE = timedelta(seconds=10)
 """How long a keyring may take; one that waits for somebody to unlock it, where nobody is, waits for ever."""
 
 KEY_BYTES = 32
+MAX_PRIVATE_FILE = 100_000
 
 
 def server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
@@ -148,11 +149,39 @@ def _in_time(work: Callable[[], T], patience: timedelta) -> T | None:
         return None
 
 
+def read_private_file(path: Path, setting: str) -> bytes:
+    """Read a key file that an operator's setting names: 100,000 bytes of it at most.
+
+    As ssh does, a file of our own that others may read is refused. A file of another owner is how orchestrators mount
+    secrets, and its modes are theirs to choose. The error shows neither the path nor its cause: somebody may have put
+    the key itself where its path belongs.
+
+    :param setting: the name of the setting, as it stands in the error.
+    :raises Misconfigured: the file cannot be read, or others can read it.
+    """
+    try:
+        with path.open("rb") as file:
+            if _others_can_read(file, of_any_owner=False):
+                raise Misconfigured(f"{setting} is a file that others can read: run chmod 600 on it")
+            return file.read(MAX_PRIVATE_FILE)
+    except OSError as failure:
+        raise Misconfigured(f"{setting} is not the path of a file that can be read: {failure.strerror}") from None
+    except ValueError:  # a path with a null character
+        raise Misconfigured(f"{setting} is not the path of a file that can be read") from None
+
+
+def _others_can_read(file: BinaryIO, *, of_any_owner: bool) -> bool:
+    """Ask the open file and not its name, which may stand for another file by now."""
+    if os.name != "posix":
+        return False
+    held = os.fstat(file.fileno())
+    return bool(held.st_mode & 0o077) and (of_any_owner or held.st_uid == os.getuid())
+
+
 def _read(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            # Asked of the open file and not of its name, which may stand for another file by now.
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+            if _others_can_read(file, of_any_owner=True):
                 raise Misconfigured(f"{path} can be read by others: run chmod 600 {path}")
             return file.read().decode("ascii").strip()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A pretend bank's desk: its ledger to read, and faults to order, which then happen exactly so often."""
+"""The control routes of every pretend bank: its ledger to read, and faults to order, which then happen so often."""
 
 import asyncio
 import contextlib
@@ -54,15 +54,15 @@ def wrap(sandbox: Sandbox) -> App:
         if scope["type"] != "http":
             await sandbox.app(scope, receive, send)
         elif scope["path"].startswith("/_sandbox/"):
-            await _desk(sandbox, waiting, scope, receive, send)
+            await _control(sandbox, waiting, scope, receive, send)
         else:
             fault = next_fault(money=sandbox.moves_money(scope["method"], scope["path"]))
-            await _with(fault, sandbox.app, scope, receive, send)
+            await _serve_with(fault, sandbox.app, scope, receive, send)
 
     return served
 
 
-async def _with(fault: Fault | None, app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
     kind = fault.kind if fault else None
     if kind == "down":
         return await _hang_up(scope, receive, send)
@@ -77,7 +77,7 @@ async def _with(fault: Fault | None, app: App, scope: dict[str, Any], receive: R
     if fault and fault.seconds:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(fault.seconds):
-                await _gone(receive)
+                await _disconnected(receive)
     if kind == "nonsense":
         return await answer_with(send, 200, NONSENSE)
     if kind != "lost":
@@ -95,20 +95,22 @@ async def _hang_up(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
     else:
         cut()
-        await _gone(receive)
+        await _disconnected(receive)
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """``/_sandbox/*``, for this machine only: a web page must not reach it through a name that leads here."""
+async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Serve ``/_sandbox/*``, to this machine only: a web page must not reach it through a name that leads here."""
     headers = dict(scope["headers"])
     host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin", b"").decode("latin-1")
     if not is_loopback(f"http://{host}") or (origin and not is_loopback(origin)):
         return await _refuse(send, 403, "only from this machine: the Host must be a loopback address")
+    if scope["path"].split("/")[2] in sandbox.controls:
+        return await sandbox.app(scope, receive, send)
     match scope["method"], scope["path"]:
         case "GET", "/_sandbox/debits":
             debits = [
@@ -135,7 +137,8 @@ async def _desk(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], r
         case _, "/_sandbox/debits" | "/_sandbox/faults":
             await _refuse(send, 405, "GET /_sandbox/debits, POST or DELETE /_sandbox/faults")
         case _:
-            await _refuse(send, 404, "there are /_sandbox/debits and /_sandbox/faults")
+            known = " ".join(f"/_sandbox/{name}" for name in ("debits", "faults", *sorted(sandbox.controls)))
+            await _refuse(send, 404, f"there is {known}")
     return None
 
 

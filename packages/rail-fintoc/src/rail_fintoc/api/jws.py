@@ -5,7 +5,6 @@ No error here keeps its cause or says the path: somebody may have put the key it
 """
 
 import json
-import os
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -19,14 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from riel import Misconfigured
+from riel import Misconfigured, read_private_file
 
 HEADER: Final = "Fintoc-JWS-Signature"
 FILE: Final = "RIEL_FINTOC_JWS_PRIVATE_KEY"
 
 FEWEST_BITS: Final = 2048
-LONGEST: Final = 100_000
-"""Bytes of a key file that are read: a PEM file is a tenth of that."""
 
 
 def fresh_nonce() -> str:
@@ -51,7 +48,7 @@ class JwsKey:
 
         :raises Misconfigured: in one sentence that names the setting and shows nothing of the file.
         """
-        pem = _read(path)
+        pem = read_private_file(path, FILE)
         try:
             key = load_pem_private_key(pem, None)
         except TypeError:
@@ -80,20 +77,3 @@ class JwsKey:
         first = unpadded(json.dumps(protected, separators=(",", ":")).encode())
         signed = self._key.sign(f"{first}.{unpadded(body)}".encode(), PKCS1v15(), SHA256())
         return f"{first}.{unpadded(signed)}"
-
-
-def _read(path: Path) -> bytes:
-    """What is in the file. As ssh does, one of our own that others may read is refused.
-
-    A file of another owner is how orchestrators mount secrets: who may read it is theirs to say, not ours to mend.
-    """
-    try:
-        with path.open("rb") as file:
-            held = os.fstat(file.fileno())
-            if os.name == "posix" and held.st_uid == os.getuid() and held.st_mode & 0o077:
-                raise Misconfigured(f"{FILE} is a file that others can read: run chmod 600 on it")
-            return file.read(LONGEST)
-    except OSError as failure:
-        raise Misconfigured(f"{FILE} is not the path of a file that can be read: {failure.strerror}") from None
-    except ValueError:  # a path with a null character
-        raise Misconfigured(f"{FILE} is not the path of a file that can be read") from None

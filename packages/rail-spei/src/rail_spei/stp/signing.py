@@ -4,7 +4,6 @@ STP asks for an RSA key in an encrypted PEM file, and for RSA PKCS#1 v1.5 with S
 its cause or says the path: somebody may have put the key itself where its path belongs.
 """
 
-import os
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from dataclasses import dataclass, field
@@ -16,11 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from riel import Misconfigured
+from riel import Misconfigured, read_private_file
 
 FILE, PASSPHRASE = "RIEL_SPEI_PRIVATE_KEY", "RIEL_SPEI_PRIVATE_KEY_PASSPHRASE"
 RENEW = "encrypt it again with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
-LONGEST = 100_000  # bytes: a PEM file with its certificates is a tenth of that
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +36,7 @@ class SigningKey:
 
         :raises Misconfigured: in one sentence that names the setting and shows nothing of either.
         """
-        pem = _read(path)
+        pem = read_private_file(path, FILE)
         if not passphrase:
             raise Misconfigured(f"{PASSPHRASE} is empty: set the passphrase that the private key is encrypted with")
         _must_be_encrypted(pem)
@@ -70,23 +68,6 @@ def verified(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
     except (InvalidSignature, NotBase64, ValueError):
         return False
     return b64encode(signature).decode() == firma
-
-
-def _read(path: Path) -> bytes:
-    """What is in the file. As ssh does, one of our own that others may read is refused.
-
-    A file of another owner is how orchestrators mount secrets: who may read it is theirs to say, not ours to mend.
-    """
-    try:
-        with path.open("rb") as file:
-            held = os.fstat(file.fileno())
-            if os.name == "posix" and held.st_uid == os.getuid() and held.st_mode & 0o077:
-                raise Misconfigured(f"{FILE} is a file that others can read: run chmod 600 on it")
-            return file.read(LONGEST)
-    except OSError as failure:
-        raise Misconfigured(f"{FILE} is not the path of a file that can be read: {failure.strerror}") from None
-    except ValueError:  # a path with a null character
-        raise Misconfigured(f"{FILE} is not the path of a file that can be read") from None
 
 
 def _must_be_encrypted(pem: bytes) -> None:
