@@ -314,7 +314,7 @@ def installed(*rails: Rail) -> Discovery:
     declared = (
         DeclaredRail(declaration=rail, distribution="rail-x", version="1", entry_point=rail.name) for rail in rails
     )
-    return Discovery(rails=tuple(declared), factors=(), guards=(), problems=(), named=frozenset())
+    return Discovery(rails=tuple(declared), factors=(), guards=(), problems=(), allow_list=frozenset())
 
 
 async def test_under_sandbox_every_rail_pays_its_own_bank() -> None:
@@ -379,7 +379,7 @@ async def test_why_a_bank_cannot_be_made_is_said_without_its_settings() -> None:
 def test_serving_without_sandbox_imports_no_bank_and_no_web_server() -> None:
     code = (
         "import sys, riel.catalog, riel.config\n"
-        "riel.catalog.offer(riel.catalog.discover([]), riel.config.settings_resolver(riel.config.Settings()))\n"
+        "riel.catalog.activate(riel.catalog.discover([]), riel.config.settings_resolver(riel.config.Settings()))\n"
         "heavy = ('riel.sandbox', 'uvicorn', 'starlette', 'httpx', 'mcp')\n"
         "print([name for name in sys.modules if name.startswith(heavy)])"
     )
