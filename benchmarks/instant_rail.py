@@ -25,7 +25,7 @@ from riel import (
 )
 from riel.catalog import ActiveRail
 from riel.confirm import ConfirmationRequest, FactorContext
-from riel.confirm.bound_code import OwnCodes
+from riel.confirm.bound_code import BoundCodeFactor
 from riel.journal import Journal
 from riel.payments import Clients, Context, PaymentEngine
 
@@ -111,7 +111,7 @@ RAIL = Rail(
 )
 
 
-class ComputedCodes(OwnCodes):
+class ComputedCodes(BoundCodeFactor):
     """A factor that shows nothing: the code is computed from its key."""
 
     name: ClassVar[str] = "computed"

@@ -69,7 +69,7 @@ STATUSES = {
 def settings_page() -> str:
     """Every setting of the server."""
     from riel.config import VARIABLES, Settings
-    from riel.guards.limits import Table
+    from riel.guards.limits import LimitsTable
 
     rows = []
     for variable, name in VARIABLES.items():
@@ -100,7 +100,8 @@ def settings_page() -> str:
         "`[limits.principal.<principal>]`. Amounts are minor units by currency: `{ MXN = 500_000 }`. "
         "[Set limits](../how-to/set-limits.md) shows how they work.",
         _table(
-            ("key", "what it decides"), [(f"`{name}`", str(f.description)) for name, f in Table.model_fields.items()]
+            ("key", "what it decides"),
+            [(f"`{name}`", str(f.description)) for name, f in LimitsTable.model_fields.items()],
         ),
     )
 

@@ -11,8 +11,8 @@ import pyotp
 from riel import Capabilities, Lookup, Payee, Payment, Rail, RailSettings, Receipt, Refund, yes
 from riel.catalog import ActiveRail
 from riel.confirm import ConfirmationRequest, Proof, Terms
-from riel.confirm.bound_code import OwnCodes
-from riel.confirm.factors.totp import Totp
+from riel.confirm.bound_code import BoundCodeFactor
+from riel.confirm.factors.totp import TotpFactor
 from riel.errors import NotAllowed
 from riel.guards import Reservation
 
@@ -85,7 +85,7 @@ def activate(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRai
 
 
 @dataclass(frozen=True)
-class Person(OwnCodes):
+class Person(BoundCodeFactor):
     """The real check of our own codes, delivered to whoever holds the key: the test."""
 
     name: ClassVar[str] = "person"
@@ -103,7 +103,7 @@ class Person(OwnCodes):
 
 
 @dataclass(frozen=True)
-class App(Totp):
+class App(TotpFactor):
     """The real check of an authenticator's codes, overheard."""
 
     listening: Callable[[ConfirmationRequest], None] = lambda asked: None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from riel.confirm.bound_code import OwnCodes, code_for, equal, well_formed
+from riel.confirm.bound_code import BoundCodeFactor, code_for, codes_equal, is_well_formed
 from riel.confirm.factor import ConfirmationRequest, Proof
 from riel.confirm.terms import Terms, digest
 from riel.money import Money
@@ -64,7 +64,7 @@ def test_the_code_is_the_mac_that_anybody_with_the_key_computes(
 
 def test_a_small_number_keeps_its_zeros() -> None:
     codes = [code_for(KEY, replace(ASKED, payment_id=f"pay_{n}")) for n in range(200)]
-    assert all(len(code) == 6 and well_formed(code) for code in codes)
+    assert all(len(code) == 6 and is_well_formed(code) for code in codes)
     assert any(code.startswith("0") for code in codes)
 
 
@@ -87,16 +87,16 @@ NO_CODES = "|12345|1234567| 123456|123456 |123456\n|12 456|+12345|-12345|1_2345|
 
 @pytest.mark.parametrize("code", [*NO_CODES.split("|"), *OTHERS_DIGITS])
 def test_anything_but_six_ascii_digits_is_no_code(code: str) -> None:
-    assert not well_formed(code)
-    assert not equal(code, "123456")
-    assert OwnCodes(KEY).check(ASKED, code, NOW) is None
+    assert not is_well_formed(code)
+    assert not codes_equal(code, "123456")
+    assert BoundCodeFactor(KEY).check(ASKED, code, NOW) is None
 
 
 def test_the_same_digits_in_another_script_are_refused() -> None:
     right = code_for(KEY, ASKED)
     fullwidth = "".join(chr(ord(digit) - ord("0") + 0xFF10) for digit in right)
-    assert OwnCodes(KEY).check(ASKED, right, NOW) == Proof()
-    assert OwnCodes(KEY).check(ASKED, fullwidth, NOW) is None
+    assert BoundCodeFactor(KEY).check(ASKED, right, NOW) == Proof()
+    assert BoundCodeFactor(KEY).check(ASKED, fullwidth, NOW) is None
 
 
 def flipped(terms: Terms) -> Iterator[Terms]:
@@ -119,7 +119,7 @@ def flipped(terms: Terms) -> Iterator[Terms]:
 
 def test_flipping_anything_that_is_bound_makes_the_code_wrong() -> None:
     """Each of 3,900 may be right by chance once in a million; for these fixed ones none is."""
-    codes = OwnCodes(KEY)
+    codes = BoundCodeFactor(KEY)
     for n in range(300):
         terms = replace(TERMS, money=Money(n + 1, "MXN"), payee=Payee(f"{n:010d}", "Empresa Demo", "Banco Uno"))
         asked = replace(ASKED, payment_id=f"pay_{n}", nonce=hashlib.sha256(b"%d" % n).digest()[:16])
@@ -132,16 +132,16 @@ def test_flipping_anything_that_is_bound_makes_the_code_wrong() -> None:
 def test_a_code_for_one_question_answers_no_other() -> None:
     right = code_for(KEY, ASKED)
     for other in (replace(ASKED, payment_id="pay_2"), replace(ASKED, nonce=b"\1" * 16)):
-        assert OwnCodes(KEY).check(other, right, NOW) is None
-        assert not OwnCodes(KEY).is_replay(other, right, Proof())
+        assert BoundCodeFactor(KEY).check(other, right, NOW) is None
+        assert not BoundCodeFactor(KEY).is_replay(other, right, Proof())
 
 
 def test_a_repeated_code_is_known_to_be_the_same_long_afterwards() -> None:
     right = code_for(KEY, ASKED)
-    assert OwnCodes(KEY).is_replay(ASKED, right, Proof())
-    assert not OwnCodes(KEY).is_replay(ASKED, f"{(int(right) + 1) % 10**6:06d}", Proof())
+    assert BoundCodeFactor(KEY).is_replay(ASKED, right, Proof())
+    assert not BoundCodeFactor(KEY).is_replay(ASKED, f"{(int(right) + 1) % 10**6:06d}", Proof())
 
 
 def test_the_key_is_not_shown() -> None:
-    assert KEY.hex()[:8] not in repr(OwnCodes(KEY))
-    assert repr(KEY)[2:20] not in repr(OwnCodes(KEY))
+    assert KEY.hex()[:8] not in repr(BoundCodeFactor(KEY))
+    assert repr(KEY)[2:20] not in repr(BoundCodeFactor(KEY))

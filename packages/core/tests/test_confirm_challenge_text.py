@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.confirm.challenge_text import MOST_TEXT, Language, amount, render_challenge
+from riel.confirm.challenge_text import MAX_CHALLENGE_TEXT, Language, format_money, render_challenge
 from riel.confirm.terms import Terms
 from riel.money import Money
 from riel.rail import Payee
@@ -60,7 +60,7 @@ def test_a_request_says_that_it_pays_nobody() -> None:
         "(account **************5558, “Banco Uno”), for “Take back the refund re_1”."
     )
     assert ask(request, language="es").startswith("Ningún pago, sino una petición a SPEI sobre MXN 1 234.50 y “Empresa")
-    assert ask(request, earlier="REF0").startswith("SECOND REQUEST: ")
+    assert ask(request, duplicate_of="REF0").startswith("SECOND REQUEST: ")
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -101,7 +101,7 @@ def test_a_mode_that_is_not_known_never_passes_for_live() -> None:
 def test_the_second_identical_payment_says_so_first_and_loudly(
     terms: Terms, language: Any, nth: int, said: str
 ) -> None:
-    assert ask(terms, language=language, earlier="REF0", nth=nth, reference="REF9").startswith(said)
+    assert ask(terms, language=language, duplicate_of="REF0", nth=nth, reference="REF9").startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_the_second_identical_payment_says_so_first_and_loudly(
     ],
 )
 def test_an_amount_can_be_read_in_one_way_only(money: Money, english: str, spanish: str) -> None:
-    assert amount(money, "en") == english
-    assert amount(money, "es") == spanish
+    assert format_money(money, "en") == english
+    assert format_money(money, "es") == spanish
 
 
 @pytest.mark.parametrize("written", [ACCOUNT, "0140 2700 0005 5555 58", "014-027-00000555555-8", f"CLABE{ACCOUNT}!"])
@@ -155,7 +155,7 @@ anything = st.text(max_size=400)
     title=anything,
     purpose=anything,
     reference=anything,
-    earlier=anything,
+    duplicate_of=anything,
     language=st.sampled_from(["en", "es"]),
     terms=st.sampled_from([TERMS, REFUND]),
     mode=st.sampled_from(["live", "test", "sandbox"]),
@@ -165,9 +165,9 @@ def test_whatever_was_written_the_sentence_is_one_bounded_line_that_keeps_the_am
 ) -> None:
     terms = replace(terms, mode=mode, payee=Payee(account, name, institution), money=Money(2**53 - 1, "MXN"))
     said = render_challenge(terms, nth=3, **more)
-    assert len(said) <= MOST_TEXT
+    assert len(said) <= MAX_CHALLENGE_TEXT
     assert said.isprintable()
-    assert amount(terms.money, more["language"]) in said
+    assert format_money(terms.money, more["language"]) in said
     assert said.count("“") == said.count("”")
 
 
@@ -175,6 +175,8 @@ def test_the_longest_sentence_is_within_the_bound() -> None:
     long = "W" * 1000
     terms = replace(REFUND, mode="sandbox", payee=Payee(long, long, long), money=Money(2**53 - 1, "UYW"))
     for language in ("en", "es"):
-        said = ask(terms, title=long, purpose="M" * 1000, reference=long, earlier=long, nth=10**6, language=language)
-        assert len(said) <= MOST_TEXT
+        said = ask(
+            terms, title=long, purpose="M" * 1000, reference=long, duplicate_of=long, nth=10**6, language=language
+        )
+        assert len(said) <= MAX_CHALLENGE_TEXT
         assert said.endswith("…”.")

@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from riel.cli.enroll import bind
-from riel.confirm.factors.totp import Enrolment, enrolled
+from riel.confirm.factors.totp import Enrolment, read_enrolment
 from riel.errors import Misconfigured
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, tzinfo=UTC)
@@ -69,7 +69,7 @@ def the(enrolment: Enrolment | None) -> Enrolment:
 
 def test_the_right_code_enrolls(tmp_path: Path) -> None:
     kept, screen = run(tmp_path, right)
-    enrolment = the(enrolled("local", tmp_path))
+    enrolment = the(read_enrolment("local", tmp_path))
     assert kept
     assert enrolment.secret in screen
     assert enrolment.after == int(NOW.timestamp()) // 30
@@ -80,7 +80,8 @@ def test_the_drawing_is_the_address_that_apps_read(tmp_path: Path) -> None:
     import segno
 
     _, screen = run(tmp_path, right)
-    uri = f"otpauth://totp/Empresa%20Demo:local?secret={the(enrolled('local', tmp_path)).secret}&issuer=Empresa%20Demo"
+    secret = the(read_enrolment("local", tmp_path)).secret
+    uri = f"otpauth://totp/Empresa%20Demo:local?secret={secret}&issuer=Empresa%20Demo"
     drawing = io.StringIO()
     segno.make(uri, error="l", micro=False).terminal(drawing, compact=True)
     assert drawing.getvalue() in screen
@@ -107,28 +108,28 @@ def test_without_the_right_code_nothing_is_kept(tmp_path: Path, answers: list[Ca
 
 def test_an_enrolment_is_not_overwritten_and_no_new_secret_is_shown(tmp_path: Path) -> None:
     run(tmp_path, right)
-    before = enrolled("local", tmp_path)
+    before = read_enrolment("local", tmp_path)
     screen = io.StringIO()
     with pytest.raises(Misconfigured, match="--replace"):
         bind("local", tmp_path, issuer="riel", replace=False, answer=str, out=screen, now=lambda: NOW)
     assert screen.getvalue() == ""
-    assert enrolled("local", tmp_path) == before
+    assert read_enrolment("local", tmp_path) == before
 
 
 def test_a_replacement_that_fails_leaves_the_old_app_working(tmp_path: Path) -> None:
     run(tmp_path, right)
-    before = enrolled("local", tmp_path)
+    before = read_enrolment("local", tmp_path)
     assert not run(tmp_path, wrong, replace=True)[0]
-    assert enrolled("local", tmp_path) == before
+    assert read_enrolment("local", tmp_path) == before
     assert run(tmp_path, right, replace=True)[0]
-    after = enrolled("local", tmp_path)
+    after = read_enrolment("local", tmp_path)
     assert (the(after).id, the(after).secret) != (the(before).id, the(before).secret)
 
 
 def test_two_people_have_two_apps(tmp_path: Path) -> None:
     run(tmp_path, right, name="ana")
     run(tmp_path, right, name="luis")
-    assert the(enrolled("ana", tmp_path)).secret != the(enrolled("luis", tmp_path)).secret
+    assert the(read_enrolment("ana", tmp_path)).secret != the(read_enrolment("luis", tmp_path)).secret
 
 
 def test_of_two_who_enroll_at_once_the_first_stays(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_of_two_who_enroll_at_once_the_first_stays(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="enrolled already"):
         run(tmp_path, somebody_else_is_first)
-    assert enrolled("local", tmp_path) is not None
+    assert read_enrolment("local", tmp_path) is not None
 
 
 def test_a_terminal_that_cannot_draw_shows_the_key_alone(tmp_path: Path) -> None:

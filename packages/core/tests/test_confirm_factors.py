@@ -8,22 +8,22 @@ from typing import ClassVar
 import pytest
 
 from riel.confirm import FACTORS, choose_factor
-from riel.confirm.factors.console import Console
-from riel.confirm.factors.file import File
-from riel.confirm.factors.totp import Totp
+from riel.confirm.factors.console import ConsoleFactor
+from riel.confirm.factors.file import FileFactor
+from riel.confirm.factors.totp import TotpFactor
 from riel.errors import Misconfigured
 
 
-class Pigeon(Console):
+class Pigeon(ConsoleFactor):
     name: ClassVar[str] = "pigeon"
     sandbox_only: ClassVar[bool] = False
 
 
-class Impostor(Console):
+class Impostor(ConsoleFactor):
     name: ClassVar[str] = "totp"
 
 
-@pytest.mark.parametrize(("name", "factor"), [("console", Console), ("file", File), ("totp", Totp)])
+@pytest.mark.parametrize(("name", "factor"), [("console", ConsoleFactor), ("file", FileFactor), ("totp", TotpFactor)])
 def test_a_built_in_factor_is_found_by_its_name(name: str, factor: type) -> None:
     assert choose_factor(name) is factor
     assert choose_factor(name).name == name
@@ -42,7 +42,7 @@ def test_an_unknown_factor_is_one_sentence_that_names_the_setting_and_the_choice
 
 
 @pytest.mark.parametrize(("name", "installed"), [("totp", [Impostor]), ("pigeon", [Pigeon, Pigeon])])
-def test_a_name_that_is_claimed_twice_is_offered_by_nobody(name: str, installed: list[type[Console]]) -> None:
+def test_a_name_that_is_claimed_twice_is_offered_by_nobody(name: str, installed: list[type[ConsoleFactor]]) -> None:
     with pytest.raises(Misconfigured, match="uninstall all but one"):
         choose_factor(name, installed)
 

@@ -13,8 +13,8 @@ import pytest
 
 from riel.confirm.bound_code import code_for
 from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
-from riel.confirm.factors.console import Console
-from riel.confirm.factors.file import File, deliver
+from riel.confirm.factors.console import ConsoleFactor
+from riel.confirm.factors.file import FileFactor, write_whole
 from riel.errors import Misconfigured, NotConfirmed
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, 123456, tzinfo=UTC)
@@ -37,7 +37,7 @@ def setup(folder: Path, file: Path | None = None) -> FactorContext:
 
 def test_the_code_is_the_last_line_of_the_file_and_confirms(tmp_path: Path) -> None:
     file = tmp_path / "codes"
-    factor: Factor = File.open(setup(tmp_path, file))
+    factor: Factor = FileFactor.open(setup(tmp_path, file))
     told = asyncio.run(factor.ask(ASKED))
     asyncio.run(factor.ask(replace(ASKED, payment_id="pay_2")))
     first, second = [json.loads(line) for line in file.read_bytes().removesuffix(b"\n").split(b"\n")]
@@ -58,7 +58,7 @@ def test_the_code_is_the_last_line_of_the_file_and_confirms(tmp_path: Path) -> N
 def test_the_time_is_utc_wherever_it_was_taken(tmp_path: Path) -> None:
     file = tmp_path / "codes"
     mexico = timezone(timedelta(hours=-6))
-    asyncio.run(File.open(setup(tmp_path, file)).ask(replace(ASKED, created_at=NOW.astimezone(mexico))))
+    asyncio.run(FileFactor.open(setup(tmp_path, file)).ask(replace(ASKED, created_at=NOW.astimezone(mexico))))
     assert json.loads(file.read_bytes())["createdAt"] == "2026-01-26T14:57:52.123Z"
 
 
@@ -66,7 +66,7 @@ def test_the_time_is_utc_wherever_it_was_taken(tmp_path: Path) -> None:
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        File.open(setup(tmp_path, tmp_path / "codes"))
+        FileFactor.open(setup(tmp_path, tmp_path / "codes"))
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "codes").stat().st_mode) == 0o600
@@ -74,23 +74,23 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_what_stands_in_the_file_stays(tmp_path: Path) -> None:
     (tmp_path / "codes").write_text("before\n")
-    asyncio.run(File.open(setup(tmp_path, tmp_path / "codes")).ask(ASKED))
+    asyncio.run(FileFactor.open(setup(tmp_path, tmp_path / "codes")).ask(ASKED))
     assert (tmp_path / "codes").read_text("utf-8").startswith("before\n{")
 
 
 def test_a_missing_file_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="RIEL_FACTOR_FILE"):
-        File.open(setup(tmp_path))
+        FileFactor.open(setup(tmp_path))
 
 
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"^RIEL_FACTOR_FILE=.* cannot be written: No such file or directory$"):
-        File.open(setup(tmp_path, tmp_path / "nowhere" / "codes"))
+        FileFactor.open(setup(tmp_path, tmp_path / "nowhere" / "codes"))
 
 
 def test_a_code_that_could_not_be_written_means_that_nobody_was_asked(tmp_path: Path) -> None:
     file = tmp_path / "codes"
-    factor = File.open(setup(tmp_path, file))
+    factor = FileFactor.open(setup(tmp_path, file))
     file.unlink()
     file.mkdir()
     with pytest.raises(NotConfirmed) as caught:
@@ -104,7 +104,7 @@ def test_a_code_that_could_not_be_written_means_that_nobody_was_asked(tmp_path: 
 def test_a_file_that_blocks_does_not_stop_the_event_loop(tmp_path: Path) -> None:
     """A named pipe opens only once somebody reads it. Here that is done when the loop was seen going on."""
     file = tmp_path / "codes"
-    factor = File.open(setup(tmp_path, file))
+    factor = FileFactor.open(setup(tmp_path, file))
     file.unlink()
     os.mkfifo(file)
     going_on = threading.Event()
@@ -130,7 +130,7 @@ def test_a_file_that_blocks_does_not_stop_the_event_loop(tmp_path: Path) -> None
 
 def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
     file = tmp_path / "codes"
-    factors = [File.open(setup(tmp_path, file)) for _ in range(4)]
+    factors = [FileFactor.open(setup(tmp_path, file)) for _ in range(4)]
 
     async def main() -> None:
         asked = [replace(ASKED, payment_id=f"pay_{n}", text="x" * 700) for n in range(60)]
@@ -142,12 +142,12 @@ def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_half_a_character_does_not_break_the_line(tmp_path: Path) -> None:
-    asyncio.run(File.open(setup(tmp_path, tmp_path / "codes")).ask(replace(ASKED, text="\ud83d")))
+    asyncio.run(FileFactor.open(setup(tmp_path, tmp_path / "codes")).ask(replace(ASKED, text="\ud83d")))
     assert json.loads((tmp_path / "codes").read_bytes())["text"] == "\ud83d"
 
 
 def test_the_console_writes_to_stderr_and_never_to_stdout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    factor: Factor = Console.open(setup(tmp_path))
+    factor: Factor = ConsoleFactor.open(setup(tmp_path))
     told = asyncio.run(factor.ask(ASKED))
     out, err = capfd.readouterr()
     assert out == ""
@@ -167,7 +167,7 @@ def test_a_console_that_is_gone_means_that_nobody_was_asked() -> None:
     os.close(read)
     try:
         with pytest.raises(NotConfirmed):
-            deliver(write, b"x\n")
+            write_whole(write, b"x\n")
     finally:
         os.close(write)
 
@@ -178,13 +178,13 @@ def test_a_line_that_was_cut_was_not_delivered() -> None:
     try:
         os.set_blocking(write, False)
         with pytest.raises(NotConfirmed):
-            deliver(write, b"x" * 10_000_000)
+            write_whole(write, b"x" * 10_000_000)
     finally:
         os.close(read)
         os.close(write)
 
 
-@pytest.mark.parametrize("factor", [File, Console])
+@pytest.mark.parametrize("factor", [FileFactor, ConsoleFactor])
 def test_they_are_for_sandboxes_and_bound_to_the_payment(factor: type[Factor]) -> None:
     assert factor.sandbox_only
     assert factor.dynamic_linking

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from riel import secrets as vault
+from riel import secrets
 from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
-from riel.confirm.factors.totp import Enrolment, Totp, enrol, enrolled, step_of
+from riel.confirm.factors.totp import Enrolment, TotpFactor, read_enrolment, step_of, store_enrolment
 from riel.errors import Misconfigured, NotConfirmed
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -49,8 +49,8 @@ def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def factor() -> Totp:
-    return Totp("local", ENROLMENT)
+def factor() -> TotpFactor:
+    return TotpFactor("local", ENROLMENT)
 
 
 @pytest.mark.parametrize(("seconds", "eight_digits"), RFC_6238)
@@ -59,30 +59,30 @@ def test_the_codes_are_those_of_rfc_6238(seconds: int, eight_digits: str) -> Non
 
 
 @pytest.mark.parametrize(("steps", "taken"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
-def test_a_phone_may_be_one_time_step_off_and_not_two(factor: Totp, steps: int, taken: bool) -> None:
+def test_a_phone_may_be_one_time_step_off_and_not_two(factor: TotpFactor, steps: int, taken: bool) -> None:
     proof = factor.check(ASKED, CODE, NOW + steps * timedelta(seconds=30))
     assert proof == (Proof(f"totp:e1:{STEP}") if taken else None)
 
 
-def test_the_proof_names_the_step_of_the_code_and_not_of_the_clock(factor: Totp) -> None:
+def test_the_proof_names_the_step_of_the_code_and_not_of_the_clock(factor: TotpFactor) -> None:
     """So the same code, given again 30 seconds later, names the same step, and the store refuses it."""
     later = factor.check(ASKED, CODE, NOW + timedelta(seconds=30))
     assert later == factor.check(replace(ASKED, payment_id="pay_2"), CODE, NOW)
 
 
 @pytest.mark.parametrize("code", ["０８１８０４", "081804\n", " 081804", "81804", "", "0818044"])  # noqa: RUF001
-def test_only_six_ascii_digits_are_a_code(factor: Totp, code: str) -> None:
+def test_only_six_ascii_digits_are_a_code(factor: TotpFactor, code: str) -> None:
     assert factor.check(ASKED, code, NOW) is None
     assert not factor.is_replay(ASKED, code, Proof(f"totp:e1:{STEP}"))
 
 
 def test_the_code_that_enrolled_confirms_nothing() -> None:
-    enrolled_just_now = Totp("local", replace(ENROLMENT, after=STEP))
+    enrolled_just_now = TotpFactor("local", replace(ENROLMENT, after=STEP))
     assert enrolled_just_now.check(ASKED, CODE, NOW) is None
-    assert Totp("local", replace(ENROLMENT, after=STEP - 1)).check(ASKED, CODE, NOW) is not None
+    assert TotpFactor("local", replace(ENROLMENT, after=STEP - 1)).check(ASKED, CODE, NOW) is not None
 
 
-def test_a_repeated_code_is_known_by_the_step_of_its_proof(factor: Totp) -> None:
+def test_a_repeated_code_is_known_by_the_step_of_its_proof(factor: TotpFactor) -> None:
     proof = factor.check(ASKED, CODE, NOW)
     assert proof is not None
     assert factor.is_replay(ASKED, CODE, proof)
@@ -91,11 +91,11 @@ def test_a_repeated_code_is_known_by_the_step_of_its_proof(factor: Totp) -> None
     assert not factor.is_replay(ASKED, CODE, Proof())
 
 
-def test_after_a_new_enrolment_old_proofs_are_nobodys(factor: Totp) -> None:
-    assert not Totp("local", replace(ENROLMENT, id="e2")).is_replay(ASKED, CODE, Proof(f"totp:e1:{STEP}"))
+def test_after_a_new_enrolment_old_proofs_are_nobodys(factor: TotpFactor) -> None:
+    assert not TotpFactor("local", replace(ENROLMENT, id="e2")).is_replay(ASKED, CODE, Proof(f"totp:e1:{STEP}"))
 
 
-def test_one_person_cannot_confirm_for_another(factor: Totp) -> None:
+def test_one_person_cannot_confirm_for_another(factor: TotpFactor) -> None:
     other = replace(ASKED, principal="somebody else")
     assert factor.check(other, CODE, NOW) is None
     assert not factor.is_replay(other, CODE, Proof(f"totp:e1:{STEP}"))
@@ -104,57 +104,57 @@ def test_one_person_cannot_confirm_for_another(factor: Totp) -> None:
     assert caught.value.problem.code == "2FA_NOT_ENROLLED"
 
 
-def test_asking_sends_nothing_and_says_where_the_code_is(factor: Totp) -> None:
+def test_asking_sends_nothing_and_says_where_the_code_is(factor: TotpFactor) -> None:
     assert "authenticator app" in asyncio.run(factor.ask(ASKED))
 
 
-def test_before_1970_there_are_no_codes(factor: Totp) -> None:
+def test_before_1970_there_are_no_codes(factor: TotpFactor) -> None:
     assert step_of(SECRET, "755224", datetime.fromtimestamp(0, UTC)) == 0
 
 
 def test_it_may_confirm_real_money_and_is_not_bound_to_the_payment() -> None:
-    assert (Totp.name, Totp.sandbox_only, Totp.dynamic_linking) == ("totp", False, False)
+    assert (TotpFactor.name, TotpFactor.sandbox_only, TotpFactor.dynamic_linking) == ("totp", False, False)
 
 
 def test_it_opens_with_what_was_enrolled(tmp_path: Path) -> None:
-    enrol("local", tmp_path, ENROLMENT)
-    factor: Factor = Totp.open(FactorContext(key=bytes(32), principal="local", folder=tmp_path))
+    store_enrolment("local", tmp_path, ENROLMENT)
+    factor: Factor = TotpFactor.open(FactorContext(key=bytes(32), principal="local", folder=tmp_path))
     assert factor.check(ASKED, CODE, NOW) == Proof(f"totp:e1:{STEP}")
 
 
 def test_who_is_not_enrolled_is_told_to_enroll(tmp_path: Path) -> None:
-    enrol("local", tmp_path, ENROLMENT)
+    store_enrolment("local", tmp_path, ENROLMENT)
     with pytest.raises(Misconfigured, match="run riel enroll --principal 'ana maria'"):
-        Totp.open(FactorContext(key=bytes(32), principal="ana maria", folder=tmp_path))
+        TotpFactor.open(FactorContext(key=bytes(32), principal="ana maria", folder=tmp_path))
 
 
 @pytest.mark.parametrize("principal", ["local", "../../etc/passwd", "ana@example.mx", "", "ñ" * 300, "a/b", "a\\b"])
 def test_any_principal_can_enroll(tmp_path: Path, principal: str) -> None:
-    enrol(principal, tmp_path, ENROLMENT)
-    assert enrolled(principal, tmp_path) == ENROLMENT
-    assert enrolled(principal + "x", tmp_path) is None
+    store_enrolment(principal, tmp_path, ENROLMENT)
+    assert read_enrolment(principal, tmp_path) == ENROLMENT
+    assert read_enrolment(principal + "x", tmp_path) is None
     assert [path.parent for path in tmp_path.rglob("*")] == [tmp_path]
 
 
 @pytest.mark.parametrize("value", ["{}", "[1]", "nonsense", '{"id": "e", "secret": "1", "after": 0}', "5"])
 def test_a_damaged_enrolment_is_one_sentence_without_the_secret(tmp_path: Path, value: str) -> None:
-    enrol("local", tmp_path, ENROLMENT)
+    store_enrolment("local", tmp_path, ENROLMENT)
     (path,) = tmp_path.glob("*.secret")
     path.write_text(f"file:{value}")
     with pytest.raises(Misconfigured, match="run riel enroll --replace") as caught:
-        enrolled("local", tmp_path)
+        read_enrolment("local", tmp_path)
     assert caught.value.__cause__ is None
 
 
-def test_the_secret_is_not_shown(factor: Totp) -> None:
+def test_the_secret_is_not_shown(factor: TotpFactor) -> None:
     assert SECRET not in repr(factor)
 
 
 def test_an_enrolment_is_not_replaced_by_accident(tmp_path: Path) -> None:
-    enrol("local", tmp_path, ENROLMENT)
+    store_enrolment("local", tmp_path, ENROLMENT)
     with pytest.raises(FileExistsError):
-        enrol("local", tmp_path, replace(ENROLMENT, id="e2"))
-    assert enrolled("local", tmp_path) == ENROLMENT
-    assert str(tmp_path) in enrol("local", tmp_path, replace(ENROLMENT, id="e2"), replace=True)
-    assert enrolled("local", tmp_path) == replace(ENROLMENT, id="e2")
-    assert vault.kept("other", tmp_path) is None
+        store_enrolment("local", tmp_path, replace(ENROLMENT, id="e2"))
+    assert read_enrolment("local", tmp_path) == ENROLMENT
+    assert str(tmp_path) in store_enrolment("local", tmp_path, replace(ENROLMENT, id="e2"), replace=True)
+    assert read_enrolment("local", tmp_path) == replace(ENROLMENT, id="e2")
+    assert secrets.read_secret("other", tmp_path) is None

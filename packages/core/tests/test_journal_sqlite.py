@@ -12,7 +12,7 @@ import pytest
 
 from riel.confirm import Terms, digest, render_challenge
 from riel.confirm.bound_code import code_for
-from riel.confirm.factors.file import File
+from riel.confirm.factors.file import FileFactor
 from riel.errors import Misconfigured
 from riel.journal import PaymentRecord
 from riel.journal.audit.chain import canonical, link
@@ -302,7 +302,7 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
     opened = await journal.open_challenge(
         a_question(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
     )
-    factor = File(b"a key of thirty-two bytes, whole", store.path)
+    factor = FileFactor(b"a key of thirty-two bytes, whole", store.path)
     code = code_for(factor.key, confirmation_request(opened.challenge))
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     counted = await tried(journal, opened.challenge)

@@ -16,7 +16,7 @@ import keyring
 import pytest
 
 from riel.errors import Misconfigured
-from riel.secrets import SERVICE, keep, kept, read_private_file, server_key
+from riel.secrets import SERVICE, read_private_file, read_secret, server_key, store_secret
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
 SOON = timedelta(seconds=0.05)
@@ -157,7 +157,7 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="Not a directory"):
         server_key(tmp_path / "data")
     with pytest.raises(Misconfigured, match="cannot be written"):
-        keep("a", tmp_path / "data", "secret")
+        store_secret("a", tmp_path / "data", "secret")
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,34 +213,34 @@ def test_processes_that_make_it_at_once_get_the_same_key(tmp_path: Path) -> None
 
 
 def test_a_secret_comes_back_as_it_was(tmp_path: Path, no_ring: None) -> None:
-    assert kept("app", tmp_path) is None
-    assert keep("app", tmp_path, '{"a": "b:c"}') == str(tmp_path / "app.secret")
-    assert kept("app", tmp_path) == '{"a": "b:c"}'
+    assert read_secret("app", tmp_path) is None
+    assert store_secret("app", tmp_path, '{"a": "b:c"}') == str(tmp_path / "app.secret")
+    assert read_secret("app", tmp_path) == '{"a": "b:c"}'
 
 
 @posix
 def test_without_a_keyring_it_is_a_file_for_its_owner_only(tmp_path: Path, no_ring: None) -> None:
-    keep("app", tmp_path / "data", "secret")
+    store_secret("app", tmp_path / "data", "secret")
     assert mode(tmp_path / "data") == 0o700
     assert mode(tmp_path / "data" / "app.secret") == 0o600
     (tmp_path / "data" / "app.secret").chmod(0o644)
     with pytest.raises(Misconfigured, match="chmod 600"):
-        kept("app", tmp_path / "data")
+        read_secret("app", tmp_path / "data")
 
 
 def test_with_a_keyring_the_secret_is_there_and_in_no_file(tmp_path: Path, ring: Ring) -> None:
-    assert keep("app", tmp_path, "the secret") == "the system's keyring"
+    assert store_secret("app", tmp_path, "the secret") == "the system's keyring"
     assert list(ring.entries.values()) == ["the secret"]
     assert all(service == SERVICE for service, _ in ring.entries)
     assert [path.name for path in tmp_path.iterdir()] == ["app.secret"]
     assert "the secret" not in (tmp_path / "app.secret").read_text()
-    assert kept("app", tmp_path) == "the secret"
+    assert read_secret("app", tmp_path) == "the secret"
 
 
 def test_two_folders_do_not_share_a_secret(tmp_path: Path, ring: Ring) -> None:
-    keep("app", tmp_path / "one", "1")
-    keep("app", tmp_path / "two", "2")
-    assert (kept("app", tmp_path / "one"), kept("app", tmp_path / "two")) == ("1", "2")
+    store_secret("app", tmp_path / "one", "1")
+    store_secret("app", tmp_path / "two", "2")
+    assert (read_secret("app", tmp_path / "one"), read_secret("app", tmp_path / "two")) == ("1", "2")
 
 
 @pytest.mark.parametrize("broken", [NoPriority, Refuses, Forgets, Garbles, Unfit])
@@ -248,8 +248,8 @@ def test_a_keyring_that_does_not_work_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: type[Ring]
 ) -> None:
     use(monkeypatch, broken())
-    keep("app", tmp_path, "secret")
-    assert kept("app", tmp_path) == "secret"
+    store_secret("app", tmp_path, "secret")
+    assert read_secret("app", tmp_path) == "secret"
     assert (tmp_path / "app.secret").read_text().startswith("file:")
 
 
@@ -262,7 +262,7 @@ def test_the_keyrings_that_are_none_are_not_used(tmp_path: Path, monkeypatch: py
     if name == "chainer":
         monkeypatch.setattr("keyring.backend.get_all_keyring", list)
     monkeypatch.setattr(keyring, "get_keyring", backend)
-    keep("app", tmp_path, "secret")
+    store_secret("app", tmp_path, "secret")
     assert (tmp_path / "app.secret").read_text() == "file:secret\n"
 
 
@@ -271,24 +271,24 @@ def test_a_keyring_that_cannot_be_found_is_none(tmp_path: Path, monkeypatch: pyt
         raise ModuleNotFoundError("keyrings.nowhere")
 
     monkeypatch.setattr(keyring, "get_keyring", missing)
-    keep("app", tmp_path, "secret")
-    assert kept("app", tmp_path) == "secret"
+    store_secret("app", tmp_path, "secret")
+    assert read_secret("app", tmp_path) == "secret"
 
 
 def test_a_keyring_that_hangs_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: Ring) -> None:
     use(monkeypatch, hangs)
-    assert keep("app", tmp_path, "secret", patience=SOON) == str(tmp_path / "app.secret")
-    assert kept("app", tmp_path, patience=SOON) == "secret"
+    assert store_secret("app", tmp_path, "secret", patience=SOON) == str(tmp_path / "app.secret")
+    assert read_secret("app", tmp_path, patience=SOON) == "secret"
 
 
 @pytest.mark.parametrize("fault", ["gone", "empty", "hangs"])
 def test_a_secret_whose_keyring_is_out_of_reach_is_not_taken_for_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ring: Ring, hangs: Ring, fault: str
 ) -> None:
-    keep("app", tmp_path, "secret")
+    store_secret("app", tmp_path, "secret")
     use(monkeypatch, {"gone": NoPriority(), "empty": Ring(), "hangs": hangs}[fault])
     with pytest.raises(Misconfigured, match="keyring, which does not hand it over") as caught:
-        kept("app", tmp_path, patience=SOON)
+        read_secret("app", tmp_path, patience=SOON)
     assert "secret that" in str(caught.value)
 
 
@@ -297,12 +297,12 @@ def test_a_secret_is_replaced_only_where_that_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_ring: bool
 ) -> None:
     ring = use(monkeypatch, Ring() if with_ring else NoPriority())
-    keep("app", tmp_path, "first")
+    store_secret("app", tmp_path, "first")
     with pytest.raises(FileExistsError):
-        keep("app", tmp_path, "second")
-    assert kept("app", tmp_path) == "first"
-    keep("app", tmp_path, "third", replace=True)
-    assert kept("app", tmp_path) == "third"
+        store_secret("app", tmp_path, "second")
+    assert read_secret("app", tmp_path) == "first"
+    store_secret("app", tmp_path, "third", replace=True)
+    assert read_secret("app", tmp_path) == "third"
     assert list(ring.entries.values()) == (["third"] if with_ring else [])
 
 
@@ -323,22 +323,22 @@ def test_of_two_who_keep_it_at_once_one_wins_and_the_other_knows(
 
     def attempt(n: int) -> str | None:
         try:
-            keep("app", tmp_path, f"secret {n}")
+            store_secret("app", tmp_path, f"secret {n}")
         except FileExistsError:
             return None
         return f"secret {n}"
 
     with ThreadPoolExecutor(6) as pool:
         won = [value for value in pool.map(attempt, range(6)) if value]
-    assert won == [kept("app", tmp_path)]
+    assert won == [read_secret("app", tmp_path)]
     assert list(ring.entries.values()) == (won if with_ring else [])
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, no_ring: None) -> None:
-    keep("app", tmp_path, "secret")
+    store_secret("app", tmp_path, "secret")
     (tmp_path / "app.secret").write_bytes(b"\xff\xfe")
     with pytest.raises(Misconfigured, match="damaged"):
-        kept("app", tmp_path)
+        read_secret("app", tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")

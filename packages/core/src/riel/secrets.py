@@ -1,6 +1,6 @@
-"""Where secrets are kept: a file that only its owner can read, or the system's keyring with such a file to point at it.
+"""Secrets: in a file that only its owner can read, or in the system's keyring with such a file that points at it.
 
-Several processes may make the same secret at once, and end up with the same one.
+Several processes may create the same secret at once; all of them end up with the same one.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 SERVICE = "riel"
 PATIENCE = timedelta(seconds=10)
-"""How long a keyring may take; one that waits for somebody to unlock it, where nobody is, waits for ever."""
+"""How long a keyring may take. A locked keyring waits until somebody unlocks it."""
 
 KEY_BYTES = 32
 MAX_PRIVATE_FILE = 100_000
@@ -47,17 +47,17 @@ def server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes)
 
 
 def fingerprint(key: bytes) -> str:
-    """By which two servers can tell that they have the same key. It tells nothing of the key."""
+    """A hash by which two servers can compare their keys. It reveals nothing of the key."""
     return hashlib.sha256(b"riel server key\0" + key).hexdigest()[:32]
 
 
-def keep(name: str, folder: Path, value: str, *, replace: bool = False, patience: timedelta = PATIENCE) -> str:
-    """Keep ``value``, in the keyring where there is one that works, and say where it is, for a person.
+def store_secret(name: str, folder: Path, value: str, *, replace: bool = False, patience: timedelta = PATIENCE) -> str:
+    """Store ``value``, in the keyring if there is a working one, and say where it is.
 
-    The file decides which of two that are kept at once is the one: each has an entry of its own in the keyring.
+    Each value has an entry of its own in the keyring; the file decides which of two concurrent values counts.
 
     :param name: of letters, digits and hyphens; it becomes a file's name.
-    :raises FileExistsError: there is one, and it is not to be replaced.
+    :raises FileExistsError: a value is stored, and ``replace`` is false.
     :raises Misconfigured: the folder cannot be written.
     """
     path = folder / f"{name}.secret"
@@ -65,22 +65,22 @@ def keep(name: str, folder: Path, value: str, *, replace: bool = False, patience
         raise FileExistsError(path)
     before = _entry(path) if replace else None
     entry = f"{name}-{secrets.token_hex(8)}"
-    in_keyring = _in_time(lambda: _entrust(entry, value), patience) is True
+    in_keyring = _within(lambda: _store_in_keyring(entry, value), patience) is True
     try:
         _write(path, f"keyring:{entry}" if in_keyring else f"file:{value}", replace=replace)
     except BaseException:
         if in_keyring:
-            _in_time(lambda: _ring().delete_password(SERVICE, entry), patience)
+            _within(lambda: _keyring().delete_password(SERVICE, entry), patience)
         raise
     if before is not None:
-        _in_time(lambda: _ring().delete_password(SERVICE, before), patience)
+        _within(lambda: _keyring().delete_password(SERVICE, before), patience)
     return "the system's keyring" if in_keyring else str(path)
 
 
-def kept(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | None:
-    """The value that was kept, or ``None`` where none was.
+def read_secret(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | None:
+    """The stored value, or ``None``.
 
-    :raises Misconfigured: there is one, and others can read it, or the keyring that has it does not hand it over.
+    :raises Misconfigured: others can read the file, or the keyring does not hand the value over.
     """
     path = folder / f"{name}.secret"
     text = _read(path)
@@ -89,7 +89,7 @@ def kept(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | No
     where, _, rest = text.partition(":")
     if where == "file":
         return rest
-    value = _in_time(lambda: _ring().get_password(SERVICE, rest), patience) if where == "keyring" else None
+    value = _within(lambda: _keyring().get_password(SERVICE, rest), patience) if where == "keyring" else None
     if value is None:
         raise Misconfigured(
             f"the secret that {path} stands for is in the system's keyring, which does not hand it over: "
@@ -98,7 +98,7 @@ def kept(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | No
     return value
 
 
-class _Ring(Protocol):
+class _Keyring(Protocol):
     @property
     def priority(self) -> float: ...
 
@@ -109,15 +109,15 @@ class _Ring(Protocol):
     def delete_password(self, service: str, username: str) -> None: ...
 
 
-def _ring() -> _Ring:
+def _keyring() -> _Keyring:
     import keyring
 
     return keyring.get_keyring()
 
 
-def _entrust(entry: str, value: str) -> bool:
-    """Whether the keyring took ``value`` and gives it back. Those that are none have no priority: fail, null, empty."""
-    ring = _ring()
+def _store_in_keyring(entry: str, value: str) -> bool:
+    """Whether the keyring stores ``value`` and returns it. The backends fail, null and empty have no priority."""
+    ring = _keyring()
     if ring.priority <= 0:
         return False
     ring.set_password(SERVICE, entry, value)
@@ -132,8 +132,8 @@ def _entry(path: Path) -> str | None:
     return None
 
 
-def _in_time(work: Callable[[], T], patience: timedelta) -> T | None:
-    """What ``work`` returned, or ``None`` where it failed or took too long: its thread does not keep us from ending."""
+def _within(work: Callable[[], T], patience: timedelta) -> T | None:
+    """The result of ``work``, or ``None`` if it failed or took too long. Its daemon thread does not delay the exit."""
     answers: SimpleQueue[T | None] = SimpleQueue()
 
     def run() -> None:
@@ -193,7 +193,7 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str, *, replace: bool) -> None:
-    """Put ``text`` at ``path``, whole and on the disk or not at all: a link cannot be made where a file is."""
+    """Write ``text`` to ``path`` durably and whole, or not at all. A hard link cannot replace an existing file."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,10 +52,10 @@ def bind(
     """
     from base64 import b32encode
 
-    from riel.confirm.factors.totp import Enrolment, enrol, enrolled
+    from riel.confirm.factors.totp import Enrolment, read_enrolment, store_enrolment
 
     answer, out = answer or sys.stdin.readline, out or sys.stdout
-    if not replace and enrolled(principal, folder) is not None:
+    if not replace and read_enrolment(principal, folder) is not None:
         raise _already(principal)
     secret = b32encode(random_bytes(20)).decode("ascii")
     _show(secret, principal, issuer, out)
@@ -65,7 +65,7 @@ def bind(
         return False
     enrolment = Enrolment(id=random_bytes(8).hex(), secret=secret, after=step)
     try:
-        where = enrol(principal, folder, enrolment, replace=replace)
+        where = store_enrolment(principal, folder, enrolment, replace=replace)
     except FileExistsError:
         raise _already(principal) from None
     out.write(f"Enrolled {principal!r}; the secret is kept in {where}.\n")

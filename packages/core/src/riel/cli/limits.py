@@ -8,7 +8,7 @@ from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import with_journal
 from riel.clock import utc_now
 from riel.config import read_settings
-from riel.guards.limits import Limits, Quota, Table, read_limits
+from riel.guards.limits import Limits, LimitsTable, Quota, read_limits
 from riel.journal import Journal
 from riel.money import Money, mask_account
 from riel.rail import Mode
@@ -43,7 +43,7 @@ def limits(as_json: AsJson = False) -> None:
         _show(told)
 
 
-def _alone(scope: str, table: Table) -> Iterator[Told]:
+def _alone(scope: str, table: LimitsTable) -> Iterator[Told]:
     """What is looked at for each payment by itself."""
     for name, amounts in table.amounts:
         if name in {"per_payment", "first_payment"}:
@@ -68,11 +68,11 @@ async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
 
     told = []
     for mode in get_args(Mode):
-        used = await journal.reserved_total(quota.stored(mode), quota.since)
+        used = await journal.reserved_total(quota.journal_scope(mode), quota.since)
         if used or mode == ALWAYS:
-            left = max(0, quota.most - used)
+            left = max(0, quota.limit - used)
             counted = {"mode": mode, "used": plain(used), "left": plain(left)}
-            told.append({"scope": quota.scope.name, "limit": quota.name, "most": plain(quota.most), **counted})
+            told.append({"scope": quota.scope.name, "limit": quota.name, "most": plain(quota.limit), **counted})
     return told
 
 

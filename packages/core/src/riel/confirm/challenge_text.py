@@ -1,6 +1,6 @@
-"""The one sentence that a person must read before they confirm: what is done, how much, to whom, by which rail.
+"""The text of a challenge, in English and Spanish: what is done, how much is paid, to whom and by which rail.
 
-What the agent or a payee wrote stands in quotation marks that it cannot contain, so it cannot pass for our words.
+Text by the agent or the payee stands in quotation marks that it cannot contain, so that it cannot pass for our words.
 """
 
 import re
@@ -15,17 +15,17 @@ from riel.text import clean_text
 
 Language = Literal["en", "es"]
 
-MOST_TEXT = 800
-"""No sentence is longer: each part has its own bound, so that no cut ever falls on an amount or a payee."""
+MAX_CHALLENGE_TEXT = 800
+"""The most characters of a text. Each part has a bound of its own, so that no cut falls on an amount or a payee."""
 
 NAME, INSTITUTION, ACCOUNT, PURPOSE, TITLE, REFERENCE = 80, 60, 34, 140, 40, 64
 
 _QUOTES = '"\u201e\u2033\u2036\u3003\u301d\u301e\u301f\uff02'
-"""What looks like a quotation mark and is not in Unicode's classes of them."""
+"""Characters that look like quotation marks and are not in Unicode's classes Pi and Pf."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Words:
+class _Phrases:
     mode: dict[Mode, str]
     pay: str
     refund: str
@@ -37,8 +37,8 @@ class _Words:
     nth: dict[str, str]
 
 
-_WORDS: dict[Language, _Words] = {
-    "en": _Words(
+_PHRASES: dict[Language, _Phrases] = {
+    "en": _Phrases(
         mode={"live": "", "test": "TEST - no real money. ", "sandbox": "SANDBOX - no real money. "},
         pay="Pay {money} to {payee} by {title}",
         refund="Take back {money} of the payment {reference} to {payee} by {title}",
@@ -57,7 +57,7 @@ _WORDS: dict[Language, _Words] = {
             "request": "REQUEST NUMBER {nth}: identical ones were made before (the last is {earlier}). ",
         },
     ),
-    "es": _Words(
+    "es": _Phrases(
         mode={"live": "", "test": "PRUEBA - sin dinero real. ", "sandbox": "PRUEBA (sandbox) - sin dinero real. "},
         pay="Pagar {money} a {payee} por {title}",
         refund="Pedir la devolución de {money} del pago {reference} a {payee} por {title}",
@@ -86,34 +86,34 @@ def render_challenge(
     purpose: str = "",
     reference: str = "",
     language: Language = "en",
-    earlier: str | None = None,
+    duplicate_of: str | None = None,
     nth: int = 2,
 ) -> str:
-    """What is being confirmed, on one line, with the account masked wherever it stands.
+    """The terms on one line, with the account masked wherever it stands.
 
-    :param title: the rail's.
-    :param purpose: what the payment is for, or the reason of the refund.
-    :param reference: of the payment that a refund pays back.
-    :param earlier: the reference of the last identical payment or refund, where there was one shortly before: this is
-        then the ``nth``.
+    :param title: the title of the rail.
+    :param purpose: the purpose of the payment, or the reason of the refund.
+    :param reference: the reference of the payment that a refund pays back.
+    :param duplicate_of: the reference of the last identical payment or refund in the duplicate window; this one is then
+        the ``nth``.
     """
-    words = _WORDS[language]
-    again = ""
-    if earlier is not None:
-        alarm = words.second if nth == 2 else words.nth
-        again = alarm[terms.kind].format(nth=nth, earlier=_shown(earlier, REFERENCE))
-    form = {"payment": words.pay, "refund": words.refund, "request": words.request}[terms.kind]
+    phrases = _PHRASES[language]
+    warning = ""
+    if duplicate_of is not None:
+        alarm = phrases.second if nth == 2 else phrases.nth
+        warning = alarm[terms.kind].format(nth=nth, earlier=_shown(duplicate_of, REFERENCE))
+    form = {"payment": phrases.pay, "refund": phrases.refund, "request": phrases.request}[terms.kind]
     what = form.format(
-        money=amount(terms.money, language),
-        payee=_payee(terms, words),
+        money=format_money(terms.money, language),
+        payee=_payee(terms, phrases),
         title=_shown(title, TITLE),
         reference=_shown(reference, REFERENCE),
     )
-    why = words.purpose.format(purpose=_quoted(purpose, PURPOSE, terms)) if purpose.strip() else ""
-    return " ".join(f"{again}{words.mode[terms.mode]}{what}{why}.".split())
+    why = phrases.purpose.format(purpose=_quoted(purpose, PURPOSE, terms)) if purpose.strip() else ""
+    return " ".join(f"{warning}{phrases.mode[terms.mode]}{what}{why}.".split())
 
 
-def amount(money: Money, language: Language) -> str:
+def format_money(money: Money, language: Language) -> str:
     """``MXN 1,234.50``, in Spanish ``MXN 1 234.50``.
 
     A comma is a thousand in Mexico and a decimal in Chile; a space between thousands is read alike in both.
@@ -121,13 +121,13 @@ def amount(money: Money, language: Language) -> str:
     return str(money) if language == "en" else str(money).replace(",", " ")
 
 
-def _payee(terms: Terms, words: _Words) -> str:
+def _payee(terms: Terms, phrases: _Phrases) -> str:
     account = _masked(terms.payee.account)
     if terms.payee.institution.strip():
         account += f", {_quoted(terms.payee.institution, INSTITUTION, terms)}"
     if not terms.payee.name.strip():
-        return words.nameless.format(account=account)
-    return words.named.format(name=_quoted(terms.payee.name, NAME, terms), account=account)
+        return phrases.nameless.format(account=account)
+    return phrases.named.format(name=_quoted(terms.payee.name, NAME, terms), account=account)
 
 
 def _masked(account: str) -> str:
@@ -135,7 +135,7 @@ def _masked(account: str) -> str:
 
 
 def _quoted(text: str, most: int, terms: Terms) -> str:
-    """Somebody else's words in quotation marks; the account number is masked in them before they are cut."""
+    """Text by others in quotation marks. The account number is masked in it before it is cut."""
     clean = clean_text(text, most=len(text) + 1)
     characters = [re.escape(c) for c in terms.payee.account if c.isalnum()]
     if len(characters) > 6:

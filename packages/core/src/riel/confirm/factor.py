@@ -1,4 +1,4 @@
-"""What a second factor is: a way to ask a person, and to tell whether the code that came back is theirs."""
+"""The protocol of a factor: it delivers a challenge to a person, and checks the code that comes back."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +8,10 @@ from typing import ClassVar, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRequest:
-    """One question to a person: may exactly this payment be made?
+    """A challenge as a factor delivers it: may exactly this payment be made?
 
-    ``digest`` covers rail, mode, payee, amount, currency, every argument and who asks; ``nonce`` is 16 random bytes.
-    ``text`` says in words what is being confirmed, and is what the person must be shown.
+    ``digest`` covers rail, mode, payee, amount, currency, every argument and the principal. ``nonce`` is 16 random
+    bytes. ``text`` says what is confirmed; the person must be shown it.
     """
 
     payment_id: str
@@ -25,14 +25,14 @@ class ConfirmationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That a code was right. ``once`` names what must never be accepted again (a TOTP time step), if anything does."""
+    """The evidence that a code was right. ``replay_key`` names what must not be accepted twice, such as a TOTP step."""
 
     replay_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorContext:
-    """What a factor is opened with: the server's 32-byte key, who the person is, and the settings that concern it."""
+    """What a factor is opened with: the server's 32-byte key, the principal, and the settings of factors."""
 
     key: bytes
     principal: str
@@ -49,16 +49,16 @@ class Factor(Protocol):
 
     @classmethod
     def open(cls, context: FactorContext) -> "Factor":
-        """Make it ready.
+        """Open the factor.
 
         :raises Misconfigured: one sentence that names the setting.
         """
 
     async def ask(self, request: ConfirmationRequest) -> str:
-        """Put the question to the person and say, in one sentence for the agent, where the code will come from."""
+        """Deliver the challenge, and say in one sentence for the agent where the code will come from."""
 
     def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
-        """The proof that ``code`` (six ASCII digits) answers this question now, or ``None``."""
+        """The proof that ``code`` (six ASCII digits) answers ``request`` at ``now``, or ``None``."""
 
     def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
-        """Whether ``code`` is the one that gave ``proof``: a repeated call joins its payment, it pays nothing more."""
+        """Whether ``code`` is the one that gave ``proof``. A repeated call with it joins the payment."""

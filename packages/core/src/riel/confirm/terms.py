@@ -1,4 +1,4 @@
-"""What a person agrees to, as 32 bytes: change a field, or move a character into the next one, and they change."""
+"""The terms of a payment and their digest: 32 bytes that change with every field and with every field boundary."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from riel.money import Money
 from riel.rail import Kind, Mode, Payee
 
 VERSION = b"riel-terms-1"
-"""Stands in front of every preimage; it changes whenever a field is added, or written differently."""
+"""The first field of every preimage. It changes when a field is added or encoded differently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is to be confirmed.
+    """Everything that a decision is bound to.
 
     :param arguments: every checked argument as it goes over the wire (``model_dump(mode="json", by_alias=True)``).
     :param original: the id of the payment that a refund pays back; empty for a payment.
@@ -71,8 +71,8 @@ def canonical(arguments: Mapping[str, Any]) -> bytes:
 
     Not escaped to ASCII: there, two halves of a surrogate pair would be written like the character they make.
     """
-    written = json.dumps(_plain(arguments), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return written.encode()
+    text = json.dumps(_plain(arguments), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
 
 
 def _plain(value: object) -> object:

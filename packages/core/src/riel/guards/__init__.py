@@ -1,4 +1,4 @@
-"""May this happen at all? Guards are asked before a person is, and once more before the code is compared."""
+"""Guards may refuse a payment: they are asked before the approver is, and again before a code is compared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,31 +12,31 @@ __all__ = ["Guard", "QuotaGuard", "Reservation"]
 
 
 class Guard(Protocol):
-    """Something that may refuse."""
+    """May refuse a payment; a package contributes guards by the hook ``riel_guards``."""
 
     name: str
 
     def check(self, terms: Terms, now: datetime) -> None:
-        """Return where it may happen.
+        """Return if the payment is allowed.
 
-        :raises NotAllowed: with the limit that refused it, and what is left of it.
+        :raises NotAllowed: the limit that refuses it, and how much of it is left.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """What one payment takes of a limit, from when a person is asked until it ends without having moved money.
+    """The part of a limit that one payment takes, from its challenge until it ends without having moved money.
 
-    The journal takes it in the transaction that opens the question, so that no two payments take the same rest.
+    The journal makes it in the transaction that opens the challenge, so that two payments never take the same rest.
 
-    :param scope: what is counted together, and nothing else: ``day|live|rail spei|MXN``.
-    :param bucket: the period it counts in: its beginning in milliseconds since 1970, UTC.
-    :param since: the oldest bucket that still counts; earlier than ``bucket`` where a limit looks back. Later ones
-        always do, so that a clock which is behind another, or was set back, finds nothing free.
-    :param takes: minor units, or one where payments are counted.
-    :param most: what all holds of the scope may come to, from ``since`` on.
-    :param refused: what an agent is told where it does not fit, given how much is left.
-    :param until_paid: an account of the rail: once a payment to it has settled, this limit is lifted.
+    :param scope: reservations of one scope are added up: ``day|live|rail spei|MXN``.
+    :param bucket: the period that it counts in: its start in milliseconds since 1970, UTC.
+    :param since: the oldest bucket that still counts; earlier than ``bucket`` where a limit looks back. Later buckets
+        always count, so that a clock which is behind another, or was set back, finds nothing free.
+    :param amount: minor units, or one where payments are counted.
+    :param limit: the most that all reservations of the scope may add up to, from ``since`` on.
+    :param error: makes the refusal for the agent, given how much is left.
+    :param lifted_by: an account of the rail. Once a payment to it has settled, this limit no longer applies.
     """
 
     scope: str
@@ -50,7 +50,7 @@ class Reservation:
 
 @runtime_checkable
 class QuotaGuard(Protocol):
-    """A guard whose limits are shared by many payments, so that the journal must count them."""
+    """A guard with limits that many payments share, so that the journal must add them up."""
 
     def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
-        """What these terms take of each limit."""
+        """The reservations that these terms need."""

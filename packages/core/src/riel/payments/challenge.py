@@ -85,7 +85,7 @@ def _words(context: Context, request: PaymentRequest, earlier: DuplicateOf | Non
         purpose=request.purpose,
         reference=request.original.reference if request.original else "",
         language=context.language,
-        earlier=earlier.reference if earlier else None,
+        duplicate_of=earlier.reference if earlier else None,
         nth=earlier.count + 1 if earlier else 1,
     )
 

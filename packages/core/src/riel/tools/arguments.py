@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, WithJsonSchema, create_model
 from pydantic_core import ErrorDetails
 
 from riel.catalog import ActiveRail
-from riel.confirm import well_formed
+from riel.confirm import is_well_formed
 from riel.errors import BadInput
 from riel.money import MOST, mask_account
 from riel.rail import Rail, WireModel
@@ -72,7 +72,7 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
     except ValidationError as failure:
         raise _refusal(failure, arguments, rail.declaration) from None
     code = getattr(checked, CODE_FIELD, None)
-    if code is not None and not well_formed(code):
+    if code is not None and not is_well_formed(code):
         raise BadInput(
             "verificationCode is six digits.",
             next_action="Ask the person for the six digits, or leave verificationCode out to have them sent.",

@@ -1,6 +1,6 @@
-"""Codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds), each time step accepted once.
+"""The factor ``totp``: codes of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds), each step once.
 
-Such a code knows the time and not the payment, so the factor is not ``dynamic_linking``.
+Such a code depends on the time and not on the payment, so the factor has no dynamic linking.
 """
 
 import hashlib
@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import pyotp
 
-from riel import secrets as vault
-from riel.confirm.bound_code import equal
+from riel.confirm.bound_code import codes_equal
 from riel.confirm.factor import ConfirmationRequest, FactorContext, Proof
 from riel.errors import Misconfigured, NotConfirmed
+from riel.secrets import read_secret, store_secret
 
 DRIFT = (-1, 0, 1)
 """How many time steps the clock of a phone may be off."""
@@ -24,7 +24,7 @@ DRIFT = (-1, 0, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """One person's app. ``after`` is the time step that proved it worked: no code up to then confirms anything."""
+    """The app of one person. ``after`` is the step of the code that proved the app; only later steps confirm."""
 
     id: str
     secret: str = field(repr=False)
@@ -39,16 +39,16 @@ def step_of(secret: str, code: str, now: datetime) -> int | None:
     """
     app = pyotp.TOTP(secret)
     near = [step for drift in DRIFT if (step := app.timecode(now) + drift) >= 0]
-    right = [step for step in near if equal(code, app.generate_otp(step))]
+    right = [step for step in near if codes_equal(code, app.generate_otp(step))]
     return right[-1] if right else None
 
 
-def enrolled(principal: str, folder: Path) -> Enrolment | None:
-    """The enrolment of ``principal``, if there is one.
+def read_enrolment(principal: str, folder: Path) -> Enrolment | None:
+    """The enrolment of ``principal``, or ``None``.
 
-    :raises Misconfigured: there is one, and it cannot be read.
+    :raises Misconfigured: the enrolment is damaged.
     """
-    value = vault.kept(_name(principal), folder)
+    value = read_secret(_name(principal), folder)
     if value is None:
         return None
     try:
@@ -61,16 +61,16 @@ def enrolled(principal: str, folder: Path) -> Enrolment | None:
     return enrolment
 
 
-def enrol(principal: str, folder: Path, enrolment: Enrolment, *, replace: bool = False) -> str:
-    """Keep the enrolment of ``principal``, and say where.
+def store_enrolment(principal: str, folder: Path, enrolment: Enrolment, *, replace: bool = False) -> str:
+    """Store the enrolment of ``principal``, and say where.
 
-    :raises FileExistsError: there is one, and it is not to be replaced.
+    :raises FileExistsError: one is stored, and ``replace`` is false.
     """
-    return vault.keep(_name(principal), folder, json.dumps(asdict(enrolment)), replace=replace)
+    return store_secret(_name(principal), folder, json.dumps(asdict(enrolment)), replace=replace)
 
 
 @dataclass(frozen=True, slots=True)
-class Totp:
+class TotpFactor:
     """Asks for the code that the person's authenticator app shows."""
 
     name: ClassVar[str] = "totp"
@@ -81,18 +81,18 @@ class Totp:
     enrolment: Enrolment
 
     @classmethod
-    def open(cls, setup: FactorContext) -> "Totp":
+    def open(cls, context: FactorContext) -> "TotpFactor":
         """Read the enrolment."""
-        enrolment = enrolled(setup.principal, setup.folder)
+        enrolment = read_enrolment(context.principal, context.folder)
         if enrolment is None:
-            run = f"riel enroll --principal {quote(setup.principal)}"
-            raise Misconfigured(f"RIEL_FACTOR=totp, and {setup.principal!r} is not enrolled: run {run}")
-        return cls(setup.principal, enrolment)
+            run = f"riel enroll --principal {quote(context.principal)}"
+            raise Misconfigured(f"RIEL_FACTOR=totp, and {context.principal!r} is not enrolled: run {run}")
+        return cls(context.principal, enrolment)
 
     async def ask(self, request: ConfirmationRequest) -> str:
         """Nothing is sent: the app has the code already.
 
-        :raises NotConfirmed: the question is for somebody else than who is enrolled here.
+        :raises NotConfirmed: the principal of the request is not the one that is enrolled here.
         """
         if request.principal != self.principal:
             raise NotConfirmed(
@@ -114,7 +114,7 @@ class Totp:
         if request.principal != self.principal or not (proof.replay_key or "").startswith(self._prefix):
             return False
         step = int((proof.replay_key or "").removeprefix(self._prefix))
-        return equal(code, pyotp.TOTP(self.enrolment.secret).generate_otp(step))
+        return codes_equal(code, pyotp.TOTP(self.enrolment.secret).generate_otp(step))
 
     @property
     def _prefix(self) -> str:
@@ -122,5 +122,5 @@ class Totp:
 
 
 def _name(principal: str) -> str:
-    """A name for the vault, whatever characters the principal has."""
+    """The name of the secret, from any characters of the principal."""
     return f"totp-{hashlib.sha256(principal.encode()).hexdigest()[:32]}"

@@ -24,7 +24,7 @@ CODES = {
 def too_large(scope: Scope, most: Money) -> NotAllowed:
     """One payment is more than any may be."""
     return NotAllowed(
-        f"The limit is {most} a payment{scope.words}. Nothing was sent.",
+        f"The limit is {most} a payment{scope.label}. Nothing was sent.",
         code="LIMIT_PER_PAYMENT",
         details=_left(scope, most.amount, most.amount, most.currency),
     )
@@ -33,7 +33,7 @@ def too_large(scope: Scope, most: Money) -> NotAllowed:
 def other_currency(scope: Scope, name: str, named: list[str], currency: str) -> NotAllowed:
     """A limit that names currencies lets no other pass: it cannot tell what that is worth."""
     return NotAllowed(
-        f"The limit {name}{scope.words} is given in {' and '.join(named)}, so nothing may be paid in {currency}. "
+        f"The limit {name}{scope.label} is given in {' and '.join(named)}, so nothing may be paid in {currency}. "
         "Nothing was sent.",
         code=CODES[name],
         details=_left(scope, 0, 0, currency),
@@ -42,14 +42,14 @@ def other_currency(scope: Scope, name: str, named: list[str], currency: str) -> 
 
 def used_up(quota: Quota, takes: int) -> Callable[[int], NotAllowed]:
     """So much was paid in this period that there is no room for ``takes`` more."""
-    scope, most, currency = quota.scope, quota.most, quota.currency
+    scope, most, currency = quota.scope, quota.limit, quota.currency
     fits = takes <= most  # what is more than the whole limit never fits, however long one waits
-    ends = quota.window.ends if fits else None
+    ends = quota.window.end if fits else None
 
     # Each code stands beside its sentence, where the reference reads them from (docs/refusals.py).
     def by_day(left: int) -> NotAllowed:
         return NotAllowed(
-            f"The limit is {Money(most, currency)} a day{scope.words}, and {Money(left, currency)} of it is left today."
+            f"The limit is {Money(most, currency)} a day{scope.label}, and {Money(left, currency)} of it is left today."
             " Nothing was sent.",
             code="LIMIT_PER_DAY",
             retryable=fits,
@@ -59,7 +59,7 @@ def used_up(quota: Quota, takes: int) -> Callable[[int], NotAllowed]:
 
     def by_month(left: int) -> NotAllowed:
         return NotAllowed(
-            f"The limit is {Money(most, currency)} a month{scope.words}, and {Money(left, currency)} of it is left this"
+            f"The limit is {Money(most, currency)} a month{scope.label}, and {Money(left, currency)} of it is left this"
             " month. Nothing was sent.",
             code="LIMIT_PER_MONTH",
             retryable=fits,
@@ -69,7 +69,7 @@ def used_up(quota: Quota, takes: int) -> Callable[[int], NotAllowed]:
 
     def by_hour(left: int) -> NotAllowed:
         return NotAllowed(
-            f"The limit is {most} payment{'s' * (most != 1)} in any 60 minutes{scope.words}, and {left} of them "
+            f"The limit is {most} payment{'s' * (most != 1)} in any 60 minutes{scope.label}, and {left} of them "
             f"{'is' if left == 1 else 'are'} left. Nothing was sent.",
             code="LIMIT_PER_HOUR",
             retryable=fits,
@@ -85,7 +85,7 @@ def too_much_for_a_first(scope: Scope, most: Money, account: str) -> Callable[[i
 
     def refused(left: int) -> NotAllowed:
         return NotAllowed(
-            f"The limit is {most} to a payee to whom nothing has settled yet{scope.words}, and "
+            f"The limit is {most} to a payee to whom nothing has settled yet{scope.label}, and "
             f"{Money(left, most.currency)} of it is left for {mask_account(account)}. Nothing was sent.",
             code="LIMIT_FIRST_PAYMENT",
             next_action="Nothing was sent. Tell the person; once a smaller payment to this payee has settled, the "
@@ -101,7 +101,7 @@ def not_a_payee(scope: Scope, terms: Terms, *, denied: bool) -> NotAllowed:
     account = mask_account(terms.payee.account)
     why = "is one that the operator denies" if denied else "is none of those that the operator allows"
     return NotAllowed(
-        f"The payee's account {account} {why}{scope.words}. Nothing was sent.",
+        f"The payee's account {account} {why}{scope.label}. Nothing was sent.",
         code="LIMIT_PAYEE",
         next_action="Nothing was sent. Tell the person that this payee may not be paid; no tool can change it.",
         details={"scope": scope.name, "account": account},
@@ -111,7 +111,7 @@ def not_a_payee(scope: Scope, terms: Terms, *, denied: bool) -> NotAllowed:
 def closed(scope: Scope, hours: object, zone: object, opens: datetime) -> NotAllowed:
     """It is not the time of day for payments."""
     return NotAllowed(
-        f"Payments{scope.words} are made at {hours} ({zone}) and at no other time. Nothing was sent.",
+        f"Payments{scope.label} are made at {hours} ({zone}) and at no other time. Nothing was sent.",
         code="LIMIT_HOURS",
         retryable=True,
         next_action="Nothing was sent. Tell the person when payments may be made again: at resetsAt.",

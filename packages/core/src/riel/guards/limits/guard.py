@@ -1,4 +1,4 @@
-"""The guard that asks whether a payment keeps every limit that applies to it."""
+"""The guard that checks a payment against every limit that applies to it."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,12 @@ from riel.confirm.terms import Terms
 from riel.guards import Reservation
 from riel.guards.limits import errors as refusing
 from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
-from riel.guards.limits.settings import LimitsSettings, Table
+from riel.guards.limits.settings import LimitsSettings, LimitsTable
 from riel.money import Money
 
 
 class Limits:
-    """Keeps :class:`riel.guards.Guard` and :class:`riel.guards.Rationing`. Refunds bring money back and pass."""
+    """Keeps :class:`riel.guards.Guard` and :class:`riel.guards.QuotaGuard`. Refunds bring money back and pass."""
 
     name = "limits"
 
@@ -21,19 +21,19 @@ class Limits:
         self._settings = settings
 
     def check(self, terms: Terms, now: datetime) -> None:
-        """Whether it may be at all, whatever else was paid.
+        """Check the limits that do not depend on other payments.
 
-        :raises NotAllowed: with the limit that refused it.
+        :raises NotAllowed: the limit that refuses the payment.
         """
-        for scope, table in self._of(terms):
+        for scope, table in self._tables_of(terms):
             account = terms.payee.account
             if table.deny is not None and account in table.deny:
                 raise refusing.not_a_payee(scope, terms, denied=True)
             if table.allow is not None and account not in table.allow:
                 raise refusing.not_a_payee(scope, terms, denied=False)
             zone = self._zone(table)
-            if table.hours is not None and zone is not None and not table.hours.open(now, zone):
-                raise refusing.closed(scope, table.hours, zone, table.hours.opens(now, zone))
+            if table.hours is not None and zone is not None and not table.hours.contains(now, zone):
+                raise refusing.closed(scope, table.hours, zone, table.hours.next_opening(now, zone))
             for name, amounts in table.amounts:
                 if terms.money.currency not in amounts:
                     raise refusing.other_currency(scope, name, sorted(amounts), terms.money.currency)
@@ -41,51 +41,53 @@ class Limits:
                 raise refusing.too_large(scope, Money(most, terms.money.currency))
 
     def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
-        """What it takes of each limit that payments share. Ask :meth:`check` before."""
-        return [hold for scope, table in self._of(terms) for hold in self._held(scope, table, terms, now)]
+        """The reservations that the payment needs. Call :meth:`check` first."""
+        return [
+            one for scope, table in self._tables_of(terms) for one in self._reservations_of(scope, table, terms, now)
+        ]
 
     def quotas(self, now: datetime) -> Iterator[Quota]:
-        """Every limit that payments share, for those who look at what is left."""
+        """Every limit that payments share, to show how much of it is left."""
         for scope, table in self.tables():
             yield from quotas(scope, table, self._zone(table), now)
 
-    def tables(self) -> Iterator[tuple[Scope, Table]]:
-        """Every table, and whose it is."""
+    def tables(self) -> Iterator[tuple[Scope, LimitsTable]]:
+        """Every table with its scope."""
         yield EVERYBODY, self._settings
         yield from ((of_rail(name), table) for name, table in self._settings.rail.items())
         yield from ((of_principal(name), table) for name, table in self._settings.principal.items())
 
-    def _of(self, terms: Terms) -> Iterator[tuple[Scope, Table]]:
+    def _tables_of(self, terms: Terms) -> Iterator[tuple[Scope, LimitsTable]]:
         if terms.kind == "payment":
-            ours = {EVERYBODY, of_rail(terms.rail), of_principal(terms.principal)}
-            yield from ((scope, table) for scope, table in self.tables() if scope in ours)
+            scopes = {EVERYBODY, of_rail(terms.rail), of_principal(terms.principal)}
+            yield from ((scope, table) for scope, table in self.tables() if scope in scopes)
 
-    def _held(self, scope: Scope, table: Table, terms: Terms, now: datetime) -> Iterator[Reservation]:
+    def _reservations_of(self, scope: Scope, table: LimitsTable, terms: Terms, now: datetime) -> Iterator[Reservation]:
         money = terms.money
         for quota in quotas(scope, table, self._zone(table), now):
             if quota.currency in {"", money.currency}:
-                takes = money.amount if quota.currency else 1
+                amount = money.amount if quota.currency else 1
                 yield Reservation(
-                    scope=quota.stored(terms.mode),
+                    scope=quota.journal_scope(terms.mode),
                     bucket=quota.bucket,
                     since=quota.since,
-                    amount=takes,
-                    limit=quota.most,
-                    error=refusing.used_up(quota, takes),
+                    amount=amount,
+                    limit=quota.limit,
+                    error=refusing.used_up(quota, amount),
                 )
         if table.first_payment is not None:
-            most = Money(table.first_payment[money.currency], money.currency)
-            # What the journal keeps of it is read by more people than a payment is, so the account is not in it.
+            limit = Money(table.first_payment[money.currency], money.currency)
+            # More people read the journal's totals than its payments, so they hold a hash and not the account.
             payee = hashlib.sha256(f"{terms.rail}|{terms.payee.account}".encode()).hexdigest()
             yield Reservation(
                 scope="|".join(("first_payment", terms.mode, scope.name, money.currency, payee)),
                 bucket=0,
                 since=0,
                 amount=money.amount,
-                limit=most.amount,
-                error=refusing.too_much_for_a_first(scope, most, terms.payee.account),
+                limit=limit.amount,
+                error=refusing.too_much_for_a_first(scope, limit, terms.payee.account),
                 lifted_by=terms.payee.account,
             )
 
-    def _zone(self, table: Table) -> tzinfo | None:
+    def _zone(self, table: LimitsTable) -> tzinfo | None:
         return table.time_zone or self._settings.time_zone

@@ -1,22 +1,22 @@
-"""The limits that payments share, as they count at one moment: what the journal must add up, and since when."""
+"""The limits that payments share, at one moment: the scope that the journal adds up, and since when."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from riel.guards.limits import windows
-from riel.guards.limits.settings import Table
+from riel.guards.limits.settings import LimitsTable
 from riel.guards.limits.windows import EPOCH, SECOND, Window
 from riel.rail import Mode
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose payments count together: ``everybody``, ``rail spei``, ``principal ana``."""
+    """The payments that count together: ``everybody``, ``rail spei``, ``principal ana``."""
 
     name: str
-    words: str = ""
-    """As they follow in a sentence."""
+    label: str = ""
+    """The scope as it ends a sentence: `` for spei``."""
 
 
 EVERYBODY = Scope("everybody")
@@ -34,34 +34,34 @@ def of_principal(name: str) -> Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """``most`` minor units of ``currency`` (or payments, where there is none) in a window."""
+    """``limit`` minor units of ``currency`` in a window, or so many payments where ``currency`` is empty."""
 
     name: str
     scope: Scope
-    most: int
+    limit: int
     currency: str
     window: Window
 
-    def stored(self, mode: Mode) -> str:
-        """What it is counted under in the journal: pretend money never uses up a live limit."""
+    def journal_scope(self, mode: Mode) -> str:
+        """The scope of its reservations in the journal. It holds the mode: sandbox money never uses up a live limit."""
         return "|".join((self.name, mode, self.scope.name, self.currency))
 
     @property
     def bucket(self) -> int:
-        """The period in which a payment of now counts."""
-        return millis(self.window.begins)
+        """The bucket of a payment that is made now."""
+        return millis(self.window.start)
 
     @property
     def since(self) -> int:
-        """The oldest period that counts now."""
+        """The oldest bucket that counts now."""
         return millis(self.window.since)
 
 
-def quotas(scope: Scope, table: Table, zone: tzinfo | None, now: datetime) -> Iterator[Quota]:
-    """Every limit of a table that is counted over a time."""
+def quotas(scope: Scope, table: LimitsTable, zone: tzinfo | None, now: datetime) -> Iterator[Quota]:
+    """Every limit of a table that counts over a period."""
     if table.payments_per_hour is not None:
         window = windows.sixty_minutes(now)
-        yield Quota(name="payments_per_hour", scope=scope, most=table.payments_per_hour, currency="", window=window)
+        yield Quota(name="payments_per_hour", scope=scope, limit=table.payments_per_hour, currency="", window=window)
     for name, amounts, period in (
         ("per_day", table.per_day, windows.day),
         ("per_month", table.per_month, windows.month),
@@ -69,7 +69,7 @@ def quotas(scope: Scope, table: Table, zone: tzinfo | None, now: datetime) -> It
         if amounts is not None and zone is not None:
             window = period(now, zone)
             for currency, most in sorted(amounts.items()):
-                yield Quota(name=name, scope=scope, most=most, currency=currency, window=window)
+                yield Quota(name=name, scope=scope, limit=most, currency=currency, window=window)
 
 
 def millis(at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What ``[limits]`` says, read strictly: whatever is unknown, misspelt or of the wrong kind is one sentence."""
+"""Read ``[limits]`` strictly: an unknown, misspelt or wrong key is one sentence."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -38,7 +38,7 @@ Amounts = Annotated[dict[Annotated[str, AfterValidator(_currency)], Whole], Fiel
 Accounts = Annotated[frozenset[Annotated[str, Field(strict=True, pattern=r"^\S+$")]], Field(strict=False, min_length=1)]
 
 
-class Table(BaseModel):
+class LimitsTable(BaseModel):
     """The limits of one scope. A key that is missing limits nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -74,19 +74,19 @@ class Table(BaseModel):
                 yield name, amounts
 
     @property
-    def tells_the_time(self) -> bool:
+    def needs_time_zone(self) -> bool:
         """Whether it needs a time zone."""
-        return any(told is not None for told in (self.per_day, self.per_month, self.hours))
+        return any(limit is not None for limit in (self.per_day, self.per_month, self.hours))
 
 
-class LimitsSettings(Table):
-    """The limits of everybody, and beside them those of single rails and principals. All that apply must be kept."""
+class LimitsSettings(LimitsTable):
+    """The limits for everybody, and those of single rails and principals. A payment must keep all that apply."""
 
-    rail: dict[SingleLine, Table] = {}
-    principal: dict[SingleLine, Table] = {}
+    rail: dict[SingleLine, LimitsTable] = {}
+    principal: dict[SingleLine, LimitsTable] = {}
 
     @property
-    def tables(self) -> Iterator[tuple[str, Table]]:
+    def tables(self) -> Iterator[tuple[str, LimitsTable]]:
         """Every table by its heading."""
         yield "[limits]", self
         for kind, tables in (("rail", self.rail), ("principal", self.principal)):
@@ -95,30 +95,30 @@ class LimitsSettings(Table):
     @model_validator(mode="after")
     def _has_a_time_zone(self) -> "LimitsSettings":
         for heading, table in self.tables:
-            if table.tells_the_time and (table.time_zone or self.time_zone) is None:
+            if table.needs_time_zone and (table.time_zone or self.time_zone) is None:
                 raise ValueError(
                     f"{heading} speaks of days, months or hours, so it needs time_zone, there or in [limits]"
                 )
         return self
 
 
-def read_limits(told: Mapping[str, Any]) -> LimitsSettings:
-    """The limits that the file declares.
+def read_limits(table: Mapping[str, Any]) -> LimitsSettings:
+    """The limits of the file.
 
-    :raises ValueError: all that is wrong, each with its place and without its value.
+    :raises ValueError: every fault, with its place and without its value.
     """
     try:
-        return LimitsSettings.model_validate(told)
+        return LimitsSettings.model_validate(table)
     except ValidationError as failure:
-        wrong = [_sentence(error) for error in failure.errors(include_url=False, include_input=False)]
-    raise ValueError("; ".join(dict.fromkeys(wrong)))
+        errors = [_sentence(error) for error in failure.errors(include_url=False, include_input=False)]
+    raise ValueError("; ".join(dict.fromkeys(errors)))
 
 
 def _sentence(error: ErrorDetails) -> str:
     place = [str(step) if isinstance(step, str) else f"number {step + 1}" for step in error["loc"] if step != "[key]"]
-    said = error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ")
     if not place:
-        return said
+        return message
     in_table = 2 if place[0] in {"rail", "principal"} else 0
     heading = ".".join(["limits", *place[:in_table]])
     name = " ".join(place[in_table:])
@@ -126,13 +126,13 @@ def _sentence(error: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"[{heading}] has an unknown key {name!r}{did_you_mean(name, LimitsSettings.model_fields)}"
         case "model_type" | "model_attributes_type" | "dict_type":
-            said = "must be a table"
+            message = "must be a table"
         case "too_short":
-            said = "is empty: fill it, or take it out"
+            message = "is empty: fill it, or take it out"
         case "int_type":
-            said = "must be a whole number, without point or quotes (amounts are minor units)"
+            message = "must be a whole number, without point or quotes (amounts are minor units)"
         case "frozen_set_type":
-            said = "must be a list of accounts"
+            message = "must be a list of accounts"
         case "string_type" | "string_pattern_mismatch":
-            said = "must be an account in quotes, without spaces"
-    return f"[{heading}] {name}: {said[:1].lower()}{said[1:]}".replace(" : ", ": ")
+            message = "must be an account in quotes, without spaces"
+    return f"[{heading}] {name}: {message[:1].lower()}{message[1:]}".replace(" : ", ": ")

@@ -1,7 +1,7 @@
-"""Days, months and hours of a declared time zone, and any sixty minutes: since when something counts, and until when.
+"""The windows of limits: days, months and hours of a time zone, and any sixty minutes.
 
-A day is what the calendar on the wall says. Where clocks change at midnight (America/Santiago), one day of the year
-begins at 01:00, and another has its last hour twice.
+A day is a calendar day of the zone. Where clocks change at midnight (America/Santiago), one day of the year starts at
+01:00, and another has its last hour twice.
 """
 
 import re
@@ -17,21 +17,21 @@ SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The period that a payment counts in (``begins``), the oldest that counts with it, and when none of it does."""
+    """The period of a payment: its ``start``, ``since`` when others count with it, and the ``end`` of all of it."""
 
-    begins: datetime
+    start: datetime
     since: datetime
-    ends: datetime
+    end: datetime
 
 
 def day(now: datetime, zone: tzinfo) -> Window:
-    """The day on the wall."""
+    """The calendar day of ``now``."""
     today = now.astimezone(zone).date()
     return _calendar(today, today + DAY, zone)
 
 
 def month(now: datetime, zone: tzinfo) -> Window:
-    """The month on the wall."""
+    """The calendar month of ``now``."""
     first = now.astimezone(zone).date().replace(day=1)
     return _calendar(first, (first + 31 * DAY).replace(day=1), zone)
 
@@ -43,34 +43,34 @@ def sixty_minutes(now: datetime) -> Window:
     61 rows at most, however many payments there were.
     """
     begins = EPOCH + (now - EPOCH) // MINUTE * MINUTE
-    return Window(begins=begins, since=begins - HOUR, ends=begins + HOUR + MINUTE)
+    return Window(start=begins, since=begins - HOUR, end=begins + HOUR + MINUTE)
 
 
 def _calendar(first: date, after: date, zone: tzinfo) -> Window:
-    begins = arrives(datetime.combine(first, time()), zone)
-    return Window(begins=begins, since=begins, ends=arrives(datetime.combine(after, time()), zone))
+    begins = first_instant_of(datetime.combine(first, time()), zone)
+    return Window(start=begins, since=begins, end=first_instant_of(datetime.combine(after, time()), zone))
 
 
-def arrives(wall: datetime, zone: tzinfo) -> datetime:
-    """The first moment at which a clock on the wall shows ``wall``, or, where that time is skipped, later than it.
+def first_instant_of(wall: datetime, zone: tzinfo) -> datetime:
+    """The first instant at which a local clock shows ``wall``, or a later time if ``wall`` is skipped.
 
-    :param wall: a naive time; with ``fold=1`` its second coming, where clocks are set back.
+    :param wall: a naive local time; ``fold=1`` is its second occurrence where clocks are set back.
     """
     at = wall.replace(tzinfo=zone).astimezone(UTC)
-    if _on_the_wall(at, zone) == wall:
+    if _local_time(at, zone) == wall:
         return at
     early, late = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     seconds = range((late - early) // SECOND + 1)
-    return early + bisect_left(seconds, wall, key=lambda n: _on_the_wall(early + n * SECOND, zone)) * SECOND
+    return early + bisect_left(seconds, wall, key=lambda n: _local_time(early + n * SECOND, zone)) * SECOND
 
 
-def _on_the_wall(at: datetime, zone: tzinfo) -> datetime:
+def _local_time(at: datetime, zone: tzinfo) -> datetime:
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A span of the day in minutes since midnight, ``end`` not in it; over midnight where it ends before it begins."""
+    """A span of the day in minutes since midnight, without ``end``; over midnight if ``end`` is before ``start``."""
 
     start: int
     end: int
@@ -90,19 +90,19 @@ class Hours:
         return cls(start, end)
 
     def __str__(self) -> str:
-        """As it is written."""
+        """``08:00-20:00``."""
         return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (self.start, self.end))
 
-    def open(self, now: datetime, zone: tzinfo) -> bool:
-        """Whether the clock on the wall is in it."""
+    def contains(self, now: datetime, zone: tzinfo) -> bool:
+        """Whether the local time of ``now`` is in the span."""
         wall = now.astimezone(zone)
         minute = wall.hour * 60 + wall.minute
         if self.start < self.end:
             return self.start <= minute < self.end
         return minute >= self.start or minute < self.end
 
-    def opens(self, now: datetime, zone: tzinfo) -> datetime:
-        """The next moment, after a closed ``now``, at which it begins."""
+    def next_opening(self, now: datetime, zone: tzinfo) -> datetime:
+        """The next instant after ``now`` at which the span starts."""
         today = datetime.combine(now.astimezone(zone).date(), time(self.start // 60, self.start % 60))
-        comings = [arrives((today + n * DAY).replace(fold=fold), zone) for n in range(3) for fold in (0, 1)]
-        return min(at for at in comings if at > now)
+        starts = [first_instant_of((today + n * DAY).replace(fold=fold), zone) for n in range(3) for fold in (0, 1)]
+        return min(at for at in starts if at > now)
