@@ -193,7 +193,7 @@ class Topic(StrEnum):
     REQUEST_REVIEW = "request.review"
     REFUND_BY_HAND = "refund.by_hand"
     TOLD = "tool.told"
-    TEST = "notices.test"
+    TEST = "notifications.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
