@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.postgres import Postgres
 
-TABLES = ("challenges", "tries", "payments", "events", "outbox")
+TABLES = ("challenges", "attempts", "payments", "events", "outbox")
 COMMON_VALUES = {
     "created_at": "1700000000000 + k",
     "at": "1700000000000 + k",
@@ -18,9 +18,9 @@ SQLITE_ID = "printf('pay_%012x%020x', 1700000000000 + k, k)"
 SQLITE_VALUES = {
     **COMMON_VALUES,
     "id": SQLITE_ID,
-    "tries.id": "NULL",
+    "attempts.id": "NULL",
     "outbox.id": f"{SQLITE_ID} || '.3'",
-    "challenge": SQLITE_ID,
+    "challenge_id": SQLITE_ID,
     "payment_id": SQLITE_ID,
     "seq": "NULL",
     "digest": "randomblob(32)",
@@ -32,9 +32,9 @@ POSTGRES_ID = "'pay_' || lpad(to_hex(1700000000000 + k), 12, '0') || lpad(to_hex
 POSTGRES_VALUES = {
     **COMMON_VALUES,
     "id": POSTGRES_ID,
-    "tries.id": "nextval(pg_get_serial_sequence('tries', 'id'))",
+    "attempts.id": "nextval(pg_get_serial_sequence('attempts', 'id'))",
     "outbox.id": f"{POSTGRES_ID} || '.3'",
-    "challenge": POSTGRES_ID,
+    "challenge_id": POSTGRES_ID,
     "payment_id": POSTGRES_ID,
     "seq": "nextval(pg_get_serial_sequence('events', 'seq'))",
     "digest": "decode(md5(k::text) || md5('d' || k::text), 'hex')",

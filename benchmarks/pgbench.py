@@ -63,9 +63,9 @@ def script(statements: list[tuple[str, dict[int, str]]]) -> str:
     for sql, parameters in statements:
         if any(payment_id in value or PRINCIPAL in value for value in parameters.values()):
             filled = {place: replaced.get(value, value) for place, value in parameters.items()}
-            if counted := re.search(r"tries\.id = \$(\d+)", sql):
+            if counted := re.search(r"attempts\.id = \$(\d+)", sql):
                 filled[int(counted[1])] = ":counted"  # a column that the statement before it returns
-            lines.append(_filled(sql, filled) + (" \\gset" if "count_try(" in sql else ";"))
+            lines.append(_filled(sql, filled) + (" \\gset" if "count_attempt(" in sql else ";"))
     return "\n".join(lines) + "\n"
 
 

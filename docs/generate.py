@@ -37,9 +37,9 @@ SETTINGS = {
     "principal": "Whose payments these are: who confirms, and whose limits count.",
     "language": "The language of the question that the person is shown.",
     "live": "Whether rails with live credentials may move real money.",
-    "notifications_key": "The key that notifications are signed with, 16 characters at least. The receiver has it too.",
-    "notifications_url": "Where notifications of payments are sent: `https://…`, or `http://…` on this machine. "
-    "Unless it is set, they wait in the journal.",
+    "notices_key": "The key that notices are signed with, 16 characters at least. The receiver has it too.",
+    "notices_url": "Where notices of payments are sent: `https://…`, or `http://…` on this machine. Unless it is set, "
+    "they wait in the journal.",
     "webhooks": "The address and port at which providers may write to us, such as `127.0.0.1:8430`; put a proxy with "
     "TLS in front of it. Each rail's address there is `/webhooks/<rail>`.",
     "log": "How much is logged, on stderr.",
@@ -61,8 +61,8 @@ STATUSES = {
     "refunded": "All of it was paid back.",
     "declined": "The person said no.",
     "expired": "The code's time is over, or five wrong ones closed the question.",
-    "refund_manual": "Nothing moved: only a person can ask for the money. `caseId` is the number of the case.",
-    "not_needed": "Nothing moved: the payment never happened, or its money has come back already.",
+    "manual_refund_required": "Nothing moved: only a person can ask for the money. `caseId` is the number of the case.",
+    "nothing_to_refund": "Nothing moved: the payment never happened, or its money has come back already.",
 }
 
 

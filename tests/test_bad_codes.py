@@ -45,7 +45,7 @@ class TestCodes:
         with nothing_sent(bank):
             for left in (4, 3, 2):
                 refusal = refused(fresh.send(good(account, verificationCode=another(code))), "2FA_MISMATCH")
-                assert refusal["details"]["triesLeft"] == left
+                assert refusal["details"]["attemptsLeft"] == left
         assert fresh.send(good(account, verificationCode=code)).done["status"] == "success"
 
     def test_the_sixth_try_is_refused_though_it_is_right(self, fresh: Riel, bank: Bank, account: str) -> None:

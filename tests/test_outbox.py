@@ -1,4 +1,4 @@
-"""Notifications of real servers, at a receiver over real HTTP: at least once, signed, whoever was killed meanwhile."""
+"""Notices of real servers, at a receiver over real HTTP: at least once, signed, whoever was killed meanwhile."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ from .support.server import SEND, Home, serving
 pytestmark = pytest.mark.anyio
 
 KEY = "the-key-of-the-receiver-1234"
-HOOK = "/notifications/hook-that-is-secret"
+HOOK = "/notices/hook-that-is-secret"
 
 
 @dataclass
@@ -91,8 +91,8 @@ def _somewhere(door: type[http.server.BaseHTTPRequestHandler]) -> http.server.Th
 
 @pytest.fixture
 def told_home(home: Home, books: Books) -> Home:
-    """An installation that sends its notifications to the books."""
-    table = f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\nlog = "debug"\n'
+    """An installation that sends its notices to the books."""
+    table = f'notices_url = "{books.url}"\nnotices_key = "{KEY}"\nlog = "debug"\n'
     (home.folder / "riel.toml").write_text(table)
     return home
 
@@ -134,7 +134,7 @@ async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_not
 ) -> None:
     with receiving(Books()) as books:
         pass
-    (home.folder / "riel.toml").write_text(f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\n')
+    (home.folder / "riel.toml").write_text(f'notices_url = "{books.url}"\nnotices_key = "{KEY}"\n')
     agent = Agent(nursery, home, bank, module="quickly")
     try:
         for amount in (100, 200, 300):
@@ -166,7 +166,7 @@ async def test_nothing_of_it_is_left_when_the_host_is_closed(
     home: Home, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"JOURNAL": str(home.journal), "FACTOR_FILE": str(home.codes), "RAILS": "mock"}
-    for name, value in (told | {"NOTIFICATIONS_URL": books.url, "NOTIFICATIONS_KEY": KEY}).items():
+    for name, value in (told | {"NOTICES_URL": books.url, "NOTICES_KEY": KEY}).items():
         monkeypatch.setenv(f"RIEL_{name}", value)
 
     def running() -> bool:
@@ -207,7 +207,7 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
             answer = await server.call(SEND, **payment, verificationCode=wrong)
             assert answer["error"]["code"] == "2FA_MISMATCH"
             await server.call(SEND, **payment, verificationCode=code)
-        await until(lambda: len(set(books.ids)) == 2, "both notifications")
+        await until(lambda: len(set(books.ids)) == 2, "both notices")
         await server.leave()
         log = server.process.errors.read_text()
     for command in (["export", "--to", "record.jsonl"], ["verify", "record.jsonl"]):
@@ -215,8 +215,8 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
         assert await process.ended() == 0, process.errors.read_text()
     record = (told_home.folder / "record.jsonl").read_text("utf-8")
     events = [json.loads(line) for line in record.splitlines() if '"line":"event"' in line]
-    assert [event["event"] for event in events].count("wrong_code") == 2
-    assert {"settled", "rejected"} <= {event["event"] for event in events}
+    assert [event["event"] for event in events].count("attempt.failed") == 2
+    assert {"payment.settled", "payment.rejected"} <= {event["event"] for event in events}
     # A hash may hold any six digits, so codes are looked for where words are.
     words = "".join(f"{event['event']} {_without_hashes(event['body'])}\n" for event in events)
     keys = [path.read_text().strip() for path in told_home.folder.glob("*.key")]
@@ -234,7 +234,9 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
 
 def _without_hashes(body: str) -> str:
     told = json.loads(body)
-    return json.dumps({name: value for name, value in told.items() if name not in {"digest", "payload", "reference"}})
+    return json.dumps(
+        {name: value for name, value in told.items() if name not in {"digest", "payloadSha256", "reference"}}
+    )
 
 
 async def test_a_server_that_ends_lets_go_of_what_is_on_its_way(

@@ -53,20 +53,21 @@ HALVES = {
     ),
     "a birth without the try that was right": (
         "SELECT count(*) FROM payments p WHERE NOT EXISTS "
-        "(SELECT 1 FROM tries t WHERE t.challenge = p.id AND t.outcome = 'right')"
+        "(SELECT 1 FROM attempts t WHERE t.challenge_id = p.id AND t.outcome = 'right')"
     ),
     "an outcome without its notice": (
-        "SELECT (SELECT count(*) FROM events WHERE event IN ('settled', 'rejected')) <> (SELECT count(*) FROM outbox)"
+        "SELECT (SELECT count(*) FROM events WHERE event IN ('payment.settled', 'payment.rejected')) "
+        "<> (SELECT count(*) FROM outbox)"
     ),
     "a limit that counts something else than what was taken": (
-        "SELECT (SELECT coalesce(sum(used), 0) FROM limits) <> (SELECT count(*) FROM challenges c LEFT JOIN payments p "
-        "USING (id) WHERE c.holds <> '' AND (p.state IS NULL OR p.state <> 'rejected'))"
+        "SELECT (SELECT coalesce(sum(amount), 0) FROM limit_usage) <> (SELECT count(*) FROM challenges c "
+        "LEFT JOIN payments p USING (id) WHERE c.reservations <> '' AND (p.state IS NULL OR p.state <> 'rejected'))"
     ),
     "a row that belongs to nothing": "SELECT count(*) FROM pragma_foreign_key_check",
 }
 ROWS = {
     "events": "SELECT payment_id, count(*) FROM events GROUP BY 1",
-    "tries": "SELECT challenge, count(*) FROM tries GROUP BY 1",
+    "attempts": "SELECT challenge_id, count(*) FROM attempts GROUP BY 1",
     "anchors": "SELECT '', count(*) FROM anchors",
 }
 
@@ -109,7 +110,7 @@ async def a_birth(journal: SqliteJournal, tape: Tape, name: str) -> PaymentRecor
     asked = await asked_for(journal, question, holds=[hold])
     tape.told("events", question.id, 1)
     counted = await journal.count_attempt(question.id, question.principal, NOW, AttemptLimits(per_window=1_000))
-    tape.told("tries", question.id, 1)
+    tape.told("attempts", question.id, 1)
     record = await journal.create_payment(counted, asked.challenge.id, None, an_intent(f"REF-{name}"), NOW)
     tape.told("events", question.id, 2)
     assert isinstance(record, PaymentRecord)

@@ -69,7 +69,7 @@ async def test_what_an_agent_reads_of_each_story(
 
 async def test_the_whole_receipt_of_a_payment(tmp_path: Path) -> None:
     async with at_work(stp := Stp(), tmp_path) as office:
-        held = await office.call(
+        held = await office.request(
             "send_payment", clabe=AT_STP, amount=1, concept="Factura 42", recipientName="Ricardo Sánchez"
         )
         assert held["status"] == "2fa_required"
@@ -197,7 +197,7 @@ async def test_a_return_after_settlement_reaches_whoever_asks(tmp_path: Path) ->
     assert ended["status"] == "returned"
     assert ended["reason"]["code"] == "SPEI_RETURNED"
     assert ended["providerCode"] == "1"
-    assert refund["status"] == "not_needed"
+    assert refund["status"] == "nothing_to_refund"
 
 
 async def test_a_settled_payment_is_not_pulled_back(tmp_path: Path) -> None:
@@ -208,10 +208,10 @@ async def test_a_settled_payment_is_not_pulled_back(tmp_path: Path) -> None:
         await office.reads(told["trackingKey"])
         late = await office.confirmed("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
         unknown = await office.confirmed("request_refund", trackingKey="NOBODYS", reason="wrong payee")
-    assert (early["status"], early["moneyMoved"], "caseId" in early) == ("refund_manual", False, False)
-    assert (late["status"], late["moneyMoved"]) == ("refund_manual", False)
+    assert (early["status"], early["fundsMoved"], "caseId" in early) == ("manual_refund_required", False, False)
+    assert (late["status"], late["fundsMoved"]) == ("manual_refund_required", False)
     assert late["caseId"]
-    assert late["forThePerson"]["payeeInstitution"] == "BANORTE"
+    assert late["refundInstructions"]["payeeInstitution"] == "BANORTE"
     assert unknown["code"] == "NOT_FOUND"
     assert len(stp.sent) == 1
 

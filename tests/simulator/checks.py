@@ -57,7 +57,7 @@ ANNOUNCED = {"settled", "returned", "rejected", "review"}
 PAYMENTS = (
     "SELECT id, state, reference, amount, account, payer, principal, refund_of, owner FROM payments ORDER BY rowid"
 )
-CHALLENGES = "SELECT id, state, holds, kind, amount FROM challenges"
+CHALLENGES = "SELECT id, state, reservations, kind, amount FROM challenges"
 EVENTS = "SELECT seq, payment_id, n, at, event, body, hash FROM events WHERE seq > ? ORDER BY seq"
 
 
@@ -145,7 +145,7 @@ class Checks:
             if may_move and kind == "payment" and id_ not in self.late:
                 moving += amount
         if self.world.limit is not None:
-            (held,) = db.execute("SELECT coalesce(sum(used), 0) FROM limits").fetchone()
+            (held,) = db.execute("SELECT coalesce(sum(amount), 0) FROM limit_usage").fetchone()
             if held != used:
                 self.fail("limits", f"{held} is held, and {used} may move")
             if moving > self.world.limit:
@@ -170,9 +170,13 @@ class Checks:
                 self.fail("life", f"{id_} went from {known.state!r} to {to!r} ({event})")
             if "from" in told and told["from"] != known.state:
                 self.fail("life", f"{id_} is said to go from {told['from']!r}, and was {known.state!r}")
-            if event == "confirmed":
+            if event.endswith(".created"):
                 self._born(db, id_, at)
-            if to in CONCLUDED and event not in {"confirmed", "decided"} and self._owners.get(id_) != process.name:
+            if (
+                to in CONCLUDED
+                and not event.endswith((".created", ".resolved"))
+                and self._owners.get(id_) != process.name
+            ):
                 self.fail("lease", f"{process.name} writes {event} of {id_}, which is {self._owners.get(id_)}'s")
             if to == "rejected" and self.world.kind.punctual:
                 self._announced_as_rejected(db, id_)
@@ -232,7 +236,7 @@ class Checks:
             return
         self._compared[asked.payment_id] += 1
         db, compared = self.world.db, self._compared[asked.payment_id]
-        counting = "SELECT count(*) FROM tries WHERE challenge = ?"
+        counting = "SELECT count(*) FROM attempts WHERE challenge_id = ?"
         (counted,) = db.execute(counting, (asked.payment_id,)).fetchone()
         if counted < compared:
             self.fail("tries", f"{compared} codes were compared for {asked.payment_id}, and {counted} tries counted")

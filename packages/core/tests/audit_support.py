@@ -13,18 +13,18 @@ Told = tuple[str, str, dict[str, Any]]
 
 STORY: list[list[Told]] = [
     [
-        ("pay_a", "asked", {"to": "open", "amount": 50_000, "text": "Pay “Peñón”?"}),
-        ("pay_b", "asked", {"to": "open"}),
-        ("pay_a", "wrong_code", {"attempt": 1}),
+        ("pay_a", "challenge.opened", {"to": "open", "amount": 50_000, "text": "Pay “Peñón”?"}),
+        ("pay_b", "challenge.opened", {"to": "open"}),
+        ("pay_a", "attempt.failed", {"attempt": 1}),
     ],
     [
-        ("pay_c", "refused", {"to": "refused", "code": "LIMIT_PER_DAY"}),
-        ("pay_a", "confirmed", {"to": "sending", "reference": "REF-a"}),
-        ("pay_b", "declined", {"to": "declined", "by": "ana"}),
+        ("pay_c", "challenge.refused", {"to": "refused", "code": "LIMIT_PER_DAY"}),
+        ("pay_a", "payment.created", {"to": "sending", "reference": "REF-a"}),
+        ("pay_b", "challenge.declined", {"to": "declined", "by": "ana"}),
     ],
     [
-        ("pay_a", "unknown", {"from": "sending", "to": "unknown", "sends": 1}),
-        ("pay_a", "settled", {"from": "unknown", "to": "settled", "sends": 1}),
+        ("pay_a", "payment.unknown", {"from": "sending", "to": "unknown", "sends": 1}),
+        ("pay_a", "payment.settled", {"from": "unknown", "to": "settled", "sends": 1}),
     ],
 ]
 """Three payments, sealed in three anchors."""

@@ -14,13 +14,17 @@ from riel.journal.audit.chain import GENESIS, ChainBreak, ChainRow, anchor_link,
 
 LIVES = {
     "pay_a": [
-        ("asked", {"to": "open"}),
-        ("confirmed", {"to": "sending"}),
+        ("challenge.opened", {"to": "open"}),
+        ("payment.created", {"to": "sending"}),
         ("seen", {}),
-        ("settled", {"to": "settled"}),
+        ("payment.settled", {"to": "settled"}),
     ],
-    "pay_b": [("asked", {"to": "open"}), ("declined", {"to": "declined", "by": "ana"})],
-    "pay_c": [("asked", {"to": "open"}), ("confirmed", {"to": "sending"}), ("rejected", {"to": "rejected"})],
+    "pay_b": [("challenge.opened", {"to": "open"}), ("challenge.declined", {"to": "declined", "by": "ana"})],
+    "pay_c": [
+        ("challenge.opened", {"to": "open"}),
+        ("payment.created", {"to": "sending"}),
+        ("payment.rejected", {"to": "rejected"}),
+    ],
 }
 STATES = {"pay_a": "settled", "pay_b": "declined", "pay_c": "rejected"}
 
@@ -49,8 +53,11 @@ json_values = st.recursive(
 def test_the_format_of_a_hash_is_fixed() -> None:
     body = canonical({"to": "sending", "said": "niño", "amount": 50_000})
     assert body == '{"amount":50000,"said":"niño","to":"sending"}'
-    hashed = "0:" + "5:pay_a" + "1:1" + "13:1772452800000" + "5:asked" + f"{len(body)}:{body}"
-    assert link(GENESIS, "pay_a", 1, 1_772_452_800_000, "asked", body) == hashlib.sha256(hashed.encode()).hexdigest()
+    hashed = "0:" + "5:pay_a" + "1:1" + "13:1772452800000" + "16:challenge.opened" + f"{len(body)}:{body}"
+    assert (
+        link(GENESIS, "pay_a", 1, 1_772_452_800_000, "challenge.opened", body)
+        == hashlib.sha256(hashed.encode()).hexdigest()
+    )
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))

@@ -70,7 +70,7 @@ async def a_whole_life(journal: Journal) -> None:
     for _ in range(5):
         await guess(journal, locked)
     no = (await opened(journal, a_question("no"))).challenge
-    await journal.append_event(no.id, "refused", {"code": "GUARD_CLOSED", "why": "closed at night"}, NOW)
+    await journal.append_event(no.id, "attempt.refused", {"code": "GUARD_CLOSED", "reason": "closed at night"}, NOW)
     await journal.decline(no.id, "ana", NOW)
     late = (await opened(journal, a_question("expired"))).challenge
     await journal.count_attempt(late.id, late.principal, late.expires_at + SECOND, TALLY)
@@ -85,14 +85,21 @@ async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(j
     assert found.broken is None, found.broken
     events = [json.loads(line) for line in lines if b'"line":"event"' in line]
     named = Counter(event["event"] for event in events)
-    assert named["wrong_code"] == 5
-    assert named["refused"] == 2
-    assert {"locked", "declined", "expired", "decided", "confirmed", "asked"} <= set(named)
+    assert named["attempt.failed"] == 5
+    assert (named["challenge.refused"], named["attempt.refused"]) == (1, 1)
+    assert {
+        "challenge.locked",
+        "challenge.declined",
+        "challenge.expired",
+        "payment.resolved",
+        "payment.created",
+        "challenge.opened",
+    } <= set(named)
     bodies = {(event["paymentId"], event["event"]): json.loads(event["body"]) for event in events}
-    assert bodies["pay_refused", "refused"]["code"] == "LIMIT_PER_DAY"
-    assert bodies["pay_no", "refused"] == {"code": "GUARD_CLOSED", "why": "closed at night"}
-    assert bodies["pay_no", "declined"] == {"to": "declined", "by": "ana"}
-    assert bodies["pay_odd", "decided"]["evidence"] == "the statement of March"
+    assert bodies["pay_refused", "challenge.refused"]["code"] == "LIMIT_PER_DAY"
+    assert bodies["pay_no", "attempt.refused"] == {"code": "GUARD_CLOSED", "reason": "closed at night"}
+    assert bodies["pay_no", "challenge.declined"] == {"to": "declined", "by": "ana"}
+    assert bodies["pay_odd", "payment.resolved"]["evidence"] == "the statement of March"
     assert found.payments == len({event["paymentId"] for event in events})
 
 

@@ -167,7 +167,7 @@ def test_a_body_with_only_its_own_hash_made_anew_is_found_in_the_next_of_its_pay
 
 
 def test_a_rewritten_history_is_caught_by_an_anchor_that_was_noted_and_by_nothing_else() -> None:
-    forged = rewritten(STORY, "pay_a", "confirmed", amount=1)
+    forged = rewritten(STORY, "pay_a", "payment.created", amount=1)
     assert checked(forged.lines).broken is None, "everything in it fits"
     assert forged.anchors[0] == RECORD.anchors[0], "what was sealed before is the same"
     at = next(place for place, line in enumerate(forged.lines) if line == line_of(forged.anchors[1]))
@@ -212,24 +212,24 @@ def test_an_anchor_that_seals_more_than_it_names_does_not_hold_whatever_its_hash
 
 
 UNLAWFUL = {
-    "a payment without a question": [("pay_a", "confirmed", {"to": "sending"})],
+    "a payment without a question": [("pay_a", "payment.created", {"to": "sending"})],
     "a payment after a no": [
-        ("pay_a", "asked", {"to": "open"}),
-        ("pay_a", "declined", {"to": "declined"}),
-        ("pay_a", "confirmed", {"to": "sending"}),
+        ("pay_a", "challenge.opened", {"to": "open"}),
+        ("pay_a", "challenge.declined", {"to": "declined"}),
+        ("pay_a", "payment.created", {"to": "sending"}),
     ],
     "a second birth": [
-        ("pay_a", "asked", {"to": "open"}),
-        ("pay_a", "confirmed", {"to": "sending"}),
-        ("pay_a", "settled", {"from": "sending", "to": "settled"}),
-        ("pay_a", "confirmed", {"to": "sending"}),
+        ("pay_a", "challenge.opened", {"to": "open"}),
+        ("pay_a", "payment.created", {"to": "sending"}),
+        ("pay_a", "payment.settled", {"from": "sending", "to": "settled"}),
+        ("pay_a", "payment.created", {"to": "sending"}),
     ],
-    "a state that does not exist": [("pay_a", "asked", {"to": "open"}), ("pay_a", "paid", {"to": "paid"})],
-    "a state that is none": [("pay_a", "asked", {"to": "open"}), ("pay_a", "paid", {"to": ["open"]})],
+    "a state that does not exist": [("pay_a", "challenge.opened", {"to": "open"}), ("pay_a", "paid", {"to": "paid"})],
+    "a state that is none": [("pay_a", "challenge.opened", {"to": "open"}), ("pay_a", "paid", {"to": ["open"]})],
     "another state was left": [
-        ("pay_a", "asked", {"to": "open"}),
-        ("pay_a", "confirmed", {"to": "sending"}),
-        ("pay_a", "settled", {"from": "unknown", "to": "settled"}),
+        ("pay_a", "challenge.opened", {"to": "open"}),
+        ("pay_a", "payment.created", {"to": "sending"}),
+        ("pay_a", "payment.settled", {"from": "unknown", "to": "settled"}),
     ],
     "nothing was asked": [("pay_a", "seen", {})],
 }
@@ -245,7 +245,7 @@ def test_a_life_that_cannot_be_is_named(story: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "not json", "[]", '{"to": "open"}', '{"to":"open","to":"open"}', "[" * 100_000])
 def test_a_body_that_riel_never_writes_is_named_even_with_the_right_hash(text: str) -> None:
-    row = ChainRow(1, "pay_a", 1, AT, "asked", text, link("", "pay_a", 1, AT, "asked", text))
+    row = ChainRow(1, "pay_a", 1, AT, "challenge.opened", text, link("", "pay_a", 1, AT, "challenge.opened", text))
     found, sentence = broken(Record([[row]], anchored([[row]])).lines)
     assert place(found) == (2, "pay_a", 1)
     assert "nothing that riel writes" in sentence

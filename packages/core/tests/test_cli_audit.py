@@ -1,4 +1,4 @@
-"""``riel audit`` and ``riel notifications``, as an operator and an auditor use them."""
+"""``riel audit`` and ``riel notices``, as an operator and an auditor use them."""
 
 import asyncio
 import io
@@ -171,10 +171,10 @@ def test_a_record_that_does_not_hold_is_written_and_said_so(riel: Riel, journal:
     tamper(path, "UPDATE events SET at = at + 1 WHERE payment_id = 'pay_a' AND n = 2")
     code, out, err = riel("audit", "export", "--to", "record.jsonl")
     assert (code, out) == (1, "")
-    assert "it was written, but the record does not hold: line 6: event 2 of pay_a (wrong_code) was altered" in err
+    assert "it was written, but the record does not hold: line 6: event 2 of pay_a (attempt.failed) was altered" in err
     code, out, err = riel("audit", "verify", "record.jsonl")
     assert (code, out) == (1, "")
-    assert err.startswith("riel: the record does not hold: line 6: event 2 of pay_a (wrong_code) was altered")
+    assert err.startswith("riel: the record does not hold: line 6: event 2 of pay_a (attempt.failed) was altered")
 
 
 def test_progress_is_shown_where_somebody_looks(
@@ -278,12 +278,12 @@ def test_no_anchor_is_shown_where_there_is_none(riel: Riel, journal: Journalled)
     )
 
 
-# riel notifications
+# riel notices
 
 
-def test_an_operator_sees_how_many_notifications_wait_since_when_and_why(riel: Riel, journal: Journalled) -> None:
+def test_an_operator_sees_how_many_notices_wait_since_when_and_why(riel: Riel, journal: Journalled) -> None:
     journal(lambda journal: journal.payments())
-    assert riel("notifications", "status") == (0, "No notification waits.\n", "")
+    assert riel("notices", "status") == (0, "No notice waits.\n", "")
 
     async def failing(journal: Journal) -> None:
         await settled(journal, "a")
@@ -292,12 +292,12 @@ def test_an_operator_sees_how_many_notifications_wait_since_when_and_why(riel: R
         await journal.message_failed(message.id, "HTTP 503", NOW + HOUR, NOW + DAY)
 
     journal(failing)
-    code, out, err = riel("notifications", "status")
+    code, out, err = riel("notices", "status")
     assert (code, err) == (0, "")
     assert out == (
-        "2 notifications wait, since 2026-03-02T12:00:00Z.\nThe last try failed at 2026-03-02T13:00:00Z: HTTP 503\n"
+        "2 notices wait, since 2026-03-02T12:00:00Z.\nThe last try failed at 2026-03-02T13:00:00Z: HTTP 503\n"
     )
-    assert json.loads(riel("notifications", "status", "--json")[1]) == {
+    assert json.loads(riel("notices", "status", "--json")[1]) == {
         "waiting": 2,
         "since": "2026-03-02T12:00:00Z",
         "failure": "HTTP 503",
@@ -305,16 +305,16 @@ def test_an_operator_sees_how_many_notifications_wait_since_when_and_why(riel: R
     }
 
 
-def test_a_notification_to_try_the_receiver_waits_like_any_other(riel: Riel, journal: Journalled) -> None:
+def test_a_notice_to_try_the_receiver_waits_like_any_other(riel: Riel, journal: Journalled) -> None:
     journal(lambda journal: journal.payments())
-    assert json.loads(riel("notifications", "status", "--json")[1])["failure"] is None
-    code, out, _ = riel("notifications", "test")
+    assert json.loads(riel("notices", "status", "--json")[1])["failure"] is None
+    code, out, _ = riel("notices", "test")
     assert code == 0
-    assert riel("notifications", "status")[1].startswith("1 notification waits, since ")
+    assert riel("notices", "status")[1].startswith("1 notice waits, since ")
 
     async def taken(journal: Journal) -> list[Message]:
         return list(await journal.lease_messages(NOW + 10_000 * DAY, lease=MINUTE, most=10))
 
     (message,) = journal(taken)
-    assert (message.topic, message.body) == ("notifications.test", {})
+    assert (message.topic, message.body) == ("notification.test", {})
     assert out.startswith(f"{message.id} waits to be sent")

@@ -212,7 +212,11 @@ def test_a_state_that_does_not_exist_is_refused(riel: Riel, journal: Journalled)
 
 def test_what_others_wrote_has_no_power_over_the_terminal(riel: Riel, journal: Journalled, path: Path) -> None:
     journal(lambda journal: settled(journal, "a"))
-    tamper(path, "UPDATE payments SET payee = '[red]Ana' || char(27) || '[2J', said = char(27) || ']0;mine' || char(7)")
+    tamper(
+        path,
+        "UPDATE payments SET payee = '[red]Ana' || char(27) || '[2J', "
+        "provider_message = char(27) || ']0;mine' || char(7)",
+    )
     for command in (("payments", "list"), ("payments", "show", "pay_a")):
         out = riel(*command)[1]
         assert "\x1b" not in out
@@ -227,12 +231,20 @@ def test_the_whole_life_of_a_payment(riel: Riel, journal: Journalled, which: tup
     journal(three)
     code, out, _ = riel("payments", "show", *which)
     assert code == 0
-    assert [line.split()[3] for line in out.splitlines()[-4:] if line[0].isdigit()] == ["asked", "confirmed", "review"]
+    assert [line.split()[3] for line in out.splitlines()[-4:] if line[0].isdigit()] == [
+        "challenge.opened",
+        "payment.created",
+        "payment.review",
+    ]
     assert "the rail speaks of another amount" in out
     told = json.loads(riel("payments", "show", *which, "--json")[1])
     assert told["payment"]["state"] == "review"
     assert told["question"]["state"] == "consumed"
-    assert [(event["n"], event["event"]) for event in told["events"]] == [(1, "asked"), (2, "confirmed"), (3, "review")]
+    assert [(event["n"], event["event"]) for event in told["events"]] == [
+        (1, "challenge.opened"),
+        (2, "payment.created"),
+        (3, "payment.review"),
+    ]
 
 
 def test_the_life_of_a_question_that_became_no_payment(riel: Riel, journal: Journalled) -> None:
@@ -243,7 +255,7 @@ def test_the_life_of_a_question_that_became_no_payment(riel: Riel, journal: Jour
     journal(write)
     code, out, _ = riel("payments", "show", "pay_a")
     assert code == 0
-    assert "wrong_code" in out
+    assert "attempt.failed" in out
     told = json.loads(riel("payments", "show", "pay_a", "--json")[1])
     assert told["payment"] is None
     assert (told["question"]["state"], told["question"]["attempts"]) == ("open", 1)
@@ -355,7 +367,7 @@ def test_a_record_that_holds_is_counted(riel: Riel, journal: Journalled) -> None
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
-        ("UPDATE events SET body = replace(body, '50000', '5') WHERE event = 'confirmed'", "event 2 of pay_b"),
+        ("UPDATE events SET body = replace(body, '50000', '5') WHERE event = 'payment.created'", "event 2 of pay_b"),
         ("DELETE FROM events WHERE payment_id = 'pay_b' AND n = 2", "event 2 of pay_b is missing: it was removed"),
         ("UPDATE events SET n = n + 10 WHERE payment_id = 'pay_c' AND n = 1", "event 1 of pay_c is missing"),
     ],

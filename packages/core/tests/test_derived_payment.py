@@ -49,4 +49,4 @@ async def test_a_code_that_is_simply_wrong_is_said_to_be_wrong(tmp_path: Path) -
         await ana.data("toy_pay_bill", bill="rent")
         wrong = f"{(int(ana.code()) + 1) % 10**6:06d}"
         error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=wrong)
-        assert (error["code"], error["details"]["triesLeft"]) == ("2FA_MISMATCH", 4)
+        assert (error["code"], error["details"]["attemptsLeft"]) == ("2FA_MISMATCH", 4)

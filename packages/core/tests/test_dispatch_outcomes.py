@@ -148,7 +148,13 @@ async def test_the_same_order_is_sent_once_more_where_the_rail_dedupes_and_does_
         assert await world.state(record) is State.SETTLED
         one, other = world.client.sent
         assert one == other
-        assert await world.story(record) == ["asked", "confirmed", "unknown", "sent_again", "settled"]
+        assert await world.story(record) == [
+            "challenge.opened",
+            "payment.created",
+            "payment.unknown",
+            "payment.resent",
+            "payment.settled",
+        ]
 
 
 async def test_nothing_is_sent_again_outside_the_window(tmp_path: Path) -> None:
@@ -228,7 +234,7 @@ async def test_a_rejected_payment_that_settles_after_all_is_corrected_loudly(
         world.later(minutes=10)
         await world.round()
         assert await world.state(record) is State.SETTLED
-        assert (await world.story(record))[-2:] == ["absent", "settled_late"]
+        assert (await world.story(record))[-2:] == ["payment.never_arrived", "payment.late_settlement"]
     assert any("has settled after all" in one.message for one in caplog.records)
 
 

@@ -73,7 +73,7 @@ async def test_the_pragmas_that_survive_a_power_cut_are_in_force(store: SqliteFi
     tables = "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
     strict = await journal._writer.read(lambda db: {row["name"]: row["strict"] for row in db.execute(tables)})
     assert set(strict.values()) == {1}
-    assert {"challenges", "tries", "payments", "events", "anchors", "outbox"} <= set(strict)
+    assert {"challenges", "attempts", "payments", "events", "anchors", "outbox"} <= set(strict)
     await journal.close()
 
 
@@ -202,7 +202,7 @@ async def test_the_record_is_only_added_to(store: SqliteFile, table: str, statem
         "UPDATE payments SET amount = 1.5",
         "UPDATE payments SET state = 'paid'",
         "UPDATE payments SET refund_of = 'pay_a' WHERE id = 'pay_b'",
-        "UPDATE challenges SET once = 'step'",
+        "UPDATE challenges SET replay_key = 'step'",
         "UPDATE challenges SET state = 'open', digest = x'00'",
         "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '')",
         "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '')",
@@ -258,7 +258,7 @@ async def test_a_confirmation_that_was_written_anew_and_says_nothing_is_seen(sto
     record = await settled(journal, "a")
     previous, rewritten = "", []
     for event in await journal.events(record.id):
-        body = canonical({"to": "sending"} if event.event == "confirmed" else event.body)
+        body = canonical({"to": "sending"} if event.event == "payment.created" else event.body)
         previous = link(previous, record.id, event.n, millis(event.at), event.event, body)
         rewritten.append(f"UPDATE events SET body = '{body}', hash = '{previous}' WHERE seq = {event.seq}")
     store.tamper(*rewritten)
@@ -334,7 +334,7 @@ async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(sto
     record = await born(journal)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    other.execute("UPDATE payments SET said = 'not committed'")
+    other.execute("UPDATE payments SET provider_message = 'not committed'")
     assert await journal.payment(record.id) == record, "what is not committed is not read"
     other.execute("ROLLBACK")
     other.execute("BEGIN EXCLUSIVE")

@@ -272,7 +272,7 @@ async def test_a_refusal_stands_in_the_record_without_the_account(tmp_path: Path
         await refused(world, world.request())
         rows = await world.journal._writer.read(lambda db: db.execute("SELECT event, body FROM events").fetchall())
         ((event, body),) = rows
-        assert (event, json.loads(body)["code"]) == ("refused", "LIMIT_PAYEE")
+        assert (event, json.loads(body)["code"]) == ("challenge.refused", "LIMIT_PAYEE")
         assert ACCOUNT not in body
 
 

@@ -290,9 +290,9 @@ def test_a_look_at_a_limit_costs_the_same_whatever_was_paid(schema: str) -> None
         assert passes(db, guard.reservations(a_payment(1), now + n * SECOND))
     for hold in guard.reservations(a_payment(1), now + 5_000 * SECOND):
         (rows,) = db.execute(
-            "SELECT count(*) FROM limits WHERE scope = ? AND bucket >= ?", (hold.scope, hold.since)
+            "SELECT count(*) FROM limit_usage WHERE scope = ? AND bucket >= ?", (hold.scope, hold.since)
         ).fetchone()
         assert rows <= 61
         (plan,) = db.execute(f"EXPLAIN QUERY PLAN {holds.USED}", (hold.scope, hold.since)).fetchall()
-        assert "SEARCH limits USING INDEX" in plan[3]
+        assert "SEARCH limit_usage USING INDEX" in plan[3]
     db.close()

@@ -18,7 +18,7 @@ from .engine_support import LOST, World, answers, first, working
 pytestmark = pytest.mark.anyio
 
 FINAL = "A settled payment is final: only the payee can give it back."
-OPENED, TOPIC = "case_opened", "refund.by_hand"
+OPENED, TOPIC = "refund.manual", "refund.manual"
 
 
 def what_it_takes(order: Order) -> dict[str, str]:
@@ -45,9 +45,9 @@ async def test_a_settled_payment_gets_a_case_with_what_a_person_needs(tmp_path: 
         paid = await world.paid(world.request())
         before = moved(world)
         told = await Agent(world).refund(paid.reference)
-        assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
+        assert (told["status"], told["fundsMoved"]) == ("manual_refund_required", False)
         assert told["caseId"] == paid.id.replace("pay_", "case_")
-        assert told["forThePerson"] == {"trackingKey": paid.reference, "whomToAsk": "First the payee."}
+        assert told["refundInstructions"] == {"trackingKey": paid.reference, "whomToAsk": "First the payee."}
         assert FINAL in told["message"]
         assert moved(world) == before
         assert await world.known(paid) == paid
@@ -59,7 +59,7 @@ async def test_a_code_is_not_needed_and_does_nothing(tmp_path: Path) -> None:
         paid = await world.paid(world.request())
         before = moved(world)
         told = await Agent(world).refund(paid.reference, verificationCode="123456")
-        assert told["status"] == "refund_manual"
+        assert told["status"] == "manual_refund_required"
         assert (moved(world), world.person.compared[1:]) == (before, [])
 
 
@@ -106,10 +106,10 @@ async def test_what_has_not_settled_has_no_case_and_is_not_called_gone(tmp_path:
     async with working(tmp_path, declares=by_hand(), sends=sends, finds=pending) as world:
         paid = await world.paid(world.request())
         told = await Agent(world).refund(paid.reference)
-        assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
+        assert (told["status"], told["fundsMoved"]) == ("manual_refund_required", False)
         assert "not settled yet" in told["message"]
         assert "caseId" not in told
-        assert "forThePerson" not in told
+        assert "refundInstructions" not in told
         assert OPENED not in await world.story(paid)
         assert await messages(world, TOPIC) == []
 
@@ -119,7 +119,7 @@ async def test_what_never_happened_needs_no_refund(tmp_path: Path) -> None:
         paid = await world.paid(world.request())
         assert paid.state is State.REJECTED
         told = await Agent(world).refund(paid.reference)
-        assert (told["status"], told["moneyMoved"]) == ("not_needed", False)
+        assert (told["status"], told["fundsMoved"]) == ("nothing_to_refund", False)
         assert "caseId" not in told
 
 
@@ -128,7 +128,7 @@ async def test_what_came_back_by_itself_needs_no_refund(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand(), sends=returned) as world:
         paid = await world.paid(world.request())
         assert paid.state is State.RETURNED
-        assert (await Agent(world).refund(paid.reference))["status"] == "not_needed"
+        assert (await Agent(world).refund(paid.reference))["status"] == "nothing_to_refund"
         assert OPENED not in await world.story(paid)
 
 
@@ -185,7 +185,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
     async with working(tmp_path, declares=by_hand(says)) as world:
         paid = await world.paid(world.request())
         told = await Agent(world).refund(paid.reference)
-        assert (told["status"], told["forThePerson"]) == ("refund_manual", {})
+        assert (told["status"], told["refundInstructions"]) == ("manual_refund_required", {})
         assert (await world.story(paid)).count(OPENED) == 1
     assert "failed to say what a person needs" in caplog.text
     assert "sk_live_1" not in caplog.text

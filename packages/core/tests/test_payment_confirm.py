@@ -31,7 +31,7 @@ async def test_a_try_is_in_the_journal_before_the_code_is_compared(tmp_path: Pat
 
     def count() -> None:
         with sqlite3.connect(tmp_path / "journal.db") as db:
-            counted.extend(db.execute("SELECT count(*) FROM tries").fetchone())
+            counted.extend(db.execute("SELECT count(*) FROM attempts").fetchone())
         db.close()
 
     async with working(tmp_path) as world:
@@ -48,7 +48,7 @@ async def test_the_fifth_wrong_code_closes_the_confirmation(tmp_path: Path) -> N
         for left in (4, 3, 2, 1):
             with pytest.raises(NotConfirmed) as refused:
                 await world.engine.confirm(world.request(), WRONG)
-            assert refused.value.problem.details == {"triesLeft": left}
+            assert refused.value.problem.details == {"attemptsLeft": left}
         assert await world.refusal(world.request(), WRONG) == "2FA_LOCKED"
         assert await world.refusal(world.request(), code) == "2FA_LOCKED"
         assert len(world.person.compared) == 5

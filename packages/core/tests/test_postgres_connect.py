@@ -184,7 +184,7 @@ async def test_the_record_is_only_added_to(store: PostgresSchema, table: str, st
         "UPDATE payments SET amount = 0",
         "UPDATE payments SET state = 'paid'",
         "UPDATE payments SET refund_of = 'pay_a' WHERE id = 'pay_b'",
-        "UPDATE challenges SET once = 'step'",
+        "UPDATE challenges SET replay_key = 'step'",
         "UPDATE challenges SET state = 'open', digest = ''",
         "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '')",
         "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '')",
@@ -204,7 +204,7 @@ async def test_codes_of_another_key_are_noticed(store: PostgresSchema) -> None:
     answers = await asyncio.gather(*(handle.bind_key(key) for handle in (journal, other) for key in ("ours", "theirs")))
     assert sum(answers) == 2
     (key,) = [key for key in ("ours", "theirs") if await journal.bind_key(key)]
-    assert store.run("SELECT fingerprint FROM keys") == [(key,)]
+    assert store.run("SELECT fingerprint FROM code_keys") == [(key,)]
     await journal.close()
     await other.close()
 
@@ -212,6 +212,6 @@ async def test_codes_of_another_key_are_noticed(store: PostgresSchema) -> None:
 async def test_who_leaves_takes_its_row_along(store: PostgresSchema) -> None:
     journal = await store.open()
     await born(journal)
-    assert store.run("SELECT count(*) FROM owners WHERE until > now()") == [(1,)]
+    assert store.run("SELECT count(*) FROM owners WHERE lease_until > now()") == [(1,)]
     await journal.close()
     assert store.run("SELECT count(*) FROM owners") == [(0,)]

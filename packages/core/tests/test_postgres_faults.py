@@ -45,7 +45,7 @@ async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSc
     await journal.close()  # waits for what is under way, whoever asked for it
     after = await store.open()
     assert isinstance(await after.payment(asked.id), PaymentRecord)
-    assert await history(after, asked.id) == ["asked", "confirmed"]
+    assert await history(after, asked.id) == ["challenge.opened", "payment.created"]
     await after.close()
 
 
@@ -61,7 +61,7 @@ async def test_a_statement_whose_backend_is_killed_is_said_to_have_failed(store:
     await other.close()
     _, done = await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
     assert done
-    assert await history(journal, record.id) == ["asked", "confirmed", "settled"]
+    assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
     await journal.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_server_that_crashes_and_comes_back_has_lost_nothing_that_was_an
     held = {record.id for record in await other.payments(most=100_000)} - {record.id for record in answered}
     assert held <= {f"pay_{name}" for name in refused}, "what is there and was not answered was said to have failed"
     assert (await other.verify())[1] is None
-    await until(lambda: store.says("SELECT count(*) = 2 FROM owners WHERE until > now()"))
+    await until(lambda: store.says("SELECT count(*) = 2 FROM owners WHERE lease_until > now()"))
     await journal.close()
     await other.close()
 
@@ -145,5 +145,7 @@ async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: 
     await other.close()
     await journal.close()
     after = await store.open()
-    assert await history(after, record.id) == ["asked", "confirmed", "settled"], "what nobody waited for was written"
+    assert await history(after, record.id) == ["challenge.opened", "payment.created", "payment.settled"], (
+        "what nobody waited for was written"
+    )
     await after.close()

@@ -58,7 +58,7 @@ async def test_a_conclusion_under_a_lease_that_was_just_lost_is_not_written(stor
     with at("commit:before", lambda: store.run("UPDATE payments SET fence = 2, owner = 'somebody'")):
         known, done = await journal.record(record.id, Change(to=S.REJECTED, event="no", fence=1), NOW)
     assert (known.state, known.fence, known.owner, done) == (S.SENDING, 2, "somebody", False)
-    assert await history(journal, record.id) == ["asked", "confirmed"]
+    assert await history(journal, record.id) == ["challenge.opened", "payment.created"]
     await journal.close()
 
 
@@ -71,7 +71,7 @@ async def test_an_event_that_somebody_just_wrote_is_followed_and_not_replaced(st
 
     with at("commit:before", elsewhere):
         await moved(journal, record, S.SETTLED)
-    assert [(event.n, event.event) for event in await other.events(record.id)][2:] == [(3, "e"), (4, "settled")]
+    assert [(event.n, event.event) for event in await other.events(record.id)][2:] == [(3, "e"), (4, "payment.settled")]
     await journal.close()
     await other.close()
 
@@ -113,7 +113,7 @@ async def test_what_was_remembered_of_a_question_is_not_believed(store: Postgres
             await other.append_event(asked.id, "seen", {}, NOW)
         answer = await journal.create_payment(counted, asked.id, None, an_intent(f"REF-{name}"), NOW)
         assert answer == ends or (not ends and isinstance(answer, PaymentRecord))
-    assert await history(journal, "pay_c") == ["asked", "seen", "confirmed"]
+    assert await history(journal, "pay_c") == ["challenge.opened", "seen", "payment.created"]
     assert (await journal.verify())[1] is None
     await journal.close()
     await other.close()
@@ -185,7 +185,7 @@ async def test_a_lost_answer_to_a_record_is_repeated_without_harm(store: Postgre
         await journal.record(record.id, proof, NOW)
     known, done = await journal.record(record.id, proof, NOW)
     assert (known.state, done) == (S.SETTLED, False)
-    assert await history(journal, record.id) == ["asked", "confirmed", "settled"]
+    assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
     assert len(await journal.lease_messages(NOW, lease=DAY, most=10)) == 1
     await journal.close()
 
@@ -272,8 +272,8 @@ async def test_who_was_not_heard_of_for_a_lease_loses_what_it_owned(store: Postg
 
 async def test_a_lease_is_renewed_by_the_clock_of_the_database(store: PostgresSchema) -> None:
     journal = await store.leased(timedelta(seconds=1))
-    ((first,),) = store.run("SELECT until FROM owners")
-    await until(lambda: store.says(f"SELECT until > '{first.isoformat()}' FROM owners"))
+    ((first,),) = store.run("SELECT lease_until FROM owners")
+    await until(lambda: store.says(f"SELECT lease_until > '{first.isoformat()}' FROM owners"))
     await journal.close()
 
 

@@ -102,7 +102,7 @@ async def test_a_refusal_that_the_rail_knows_is_said_in_its_words(tmp_path: Path
     async with agent(tmp_path, tool, rail={"errors": {"404": known}}) as ana:
         error = await ana.refusal("toy_read_it")
         assert (error["code"], error["message"], error["nextAction"]) == ("TOY_GONE", known.meaning, known.remedy)
-        assert error["details"]["untrusted"] == {"railSaid": "nada"}
+        assert error["details"]["untrusted"] == {"providerMessage": "nada"}
 
 
 async def test_a_refusal_that_it_does_not_know_is_marked_as_somebody_elses_words(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ async def test_a_refusal_that_it_does_not_know_is_marked_as_somebody_elses_words
     async with agent(tmp_path, reading(run=raising(Rejected("weird\u0000", words)))) as ana:
         error = await ana.refusal("toy_read_it")
         told = error["details"]["untrusted"]
-        assert (error["code"], told["railCode"]) == ("RAIL_REJECTED", "weird")
-        assert len(told["railSaid"]) <= 200
-        assert "\u202e" not in told["railSaid"]
+        assert (error["code"], told["providerCode"]) == ("RAIL_REJECTED", "weird")
+        assert len(told["providerMessage"]) <= 200
+        assert "\u202e" not in told["providerMessage"]
 
 
 @pytest.mark.parametrize("failure", [RuntimeError(SECRET), SystemExit(SECRET), ExceptionGroup(SECRET, [ValueError()])])
@@ -130,7 +130,7 @@ async def test_a_secret_in_an_answer_does_not_leave(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_official_client_takes_every_answer_for_what_was_declared(tmp_path: Path, mode: str) -> None:
-    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notification=dict)
+    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notice=dict)
     async with agent(tmp_path, *tools) as ana, ana.client(mode) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         for name, reads in (("read_it", True), ("make_it", False), ("pay_bill", False), ("tell", True)):
@@ -265,7 +265,7 @@ async def test_the_account_that_is_paid_is_in_no_log(tmp_path: Path) -> None:
 async def test_what_is_told_is_kept_once_for_each_call(tmp_path: Path) -> None:
     async with agent(tmp_path, feedback()) as ana:
         kept = [await ana.data("toy_feedback", name="good") for _ in range(2)]
-        assert [(told["status"], told["mode"]) for told in kept] == [("kept", "sandbox")] * 2
+        assert [(told["status"], told["mode"]) for told in kept] == [("recorded", "sandbox")] * 2
         waiting = await ana.world.journal.lease_messages(NOON, lease=timedelta(seconds=1), most=9)
         assert sorted(message.id for message in waiting) == sorted(told["messageId"] for told in kept)
         assert ana.world.client.sent == []
@@ -288,7 +288,7 @@ async def test_what_is_told_holds_no_secret_and_no_account(tmp_path: Path) -> No
         assert "0123456789" not in json.dumps(message.body)
 
 
-async def test_what_is_told_is_delivered_as_a_notification(tmp_path: Path) -> None:
+async def test_what_is_told_is_delivered_as_a_notice(tmp_path: Path) -> None:
     got = []
 
     async def take(request: httpx.Request) -> httpx.Response:
@@ -301,7 +301,7 @@ async def test_what_is_told_is_delivered_as_a_notification(tmp_path: Path) -> No
         async with open_client(receiver, wire) as http:
             await Outbox(ana.world.journal, receiver, now=lambda: NOON, transport=wire).run_once(http)
     assert [(each["id"], each["topic"], each["body"]["words"]) for each in got] == [
-        (kept["messageId"], "tool.told", "good")
+        (kept["messageId"], "tool.notice", "good")
     ]
 
 
@@ -344,11 +344,8 @@ class Listed(RootModel[list[str]]):
 
 
 WRONG = {
-    "nothing to do": (
-        {"run": None, "output": None},
-        "does not do exactly one of run, build_payment and build_notification",
-    ),
-    "two things to do": ({"build_notification": dict, "run": greet, "output": Told}, "does not do exactly one of"),
+    "nothing to do": ({"run": None, "output": None}, "does not do exactly one of run, build_payment and build_notice"),
+    "two things to do": ({"build_notice": dict, "run": greet, "output": Told}, "does not do exactly one of"),
     "no answer": ({"output": None}, "whose output is missing"),
     "an answer to a payment": (
         {"build_payment": pay_bill, "output": Told},
@@ -367,9 +364,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_tool_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
     changes, sentence = WRONG[what]
-    tool = (
-        reading(**changes) if {"build_payment", "build_notification"} & set(changes) else replace(reading(), **changes)
-    )
+    tool = reading(**changes) if {"build_payment", "build_notice"} & set(changes) else replace(reading(), **changes)
     found = validate(toy(tools=(tool,)))
     assert any(sentence in fault for fault in found), found
 

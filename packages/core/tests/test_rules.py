@@ -136,7 +136,7 @@ def test_a_time_without_a_zone_is_dropped() -> None:
 def test_what_was_rejected_and_has_settled_is_said_loudly() -> None:
     change = after_lookup(replace(RECORD, state=S.REJECTED), PLAIN, answer("settled"), NOW, PATIENCE)
     assert isinstance(change, Change)
-    assert (change.to, change.event, change.why) == (S.SETTLED, "settled_late", "the earlier rejection was wrong")
+    assert (change.to, change.event, change.why) == (S.SETTLED, "late_settlement", "the earlier rejection was wrong")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_not_found_means_what_the_table_says(rules: str, moment: str, expected: 
 def test_a_proven_absence_is_a_rejection_with_a_code_of_ours_and_stays_watched() -> None:
     change = after_lookup(RECORD, PLAIN, "absent", PROOF, PATIENCE)
     assert isinstance(change, Change)
-    assert (change.to, change.event, change.code) == (S.REJECTED, "absent", ABSENT)
+    assert (change.to, change.event, change.code) == (S.REJECTED, "never_arrived", ABSENT)
     assert (change.next_at, change.watch_until) == (PROOF + PATIENCE.first, PROOF + WATCH)
 
 

@@ -1,9 +1,13 @@
 """Which state may follow which: the whole table, said once more and in other words than the code's."""
 
+from typing import get_args
+
 import pytest
 
+from riel.journal.events import TOPICS
 from riel.journal.records import State
-from riel.journal.transitions import ANNOUNCED, BY_AN_OPERATOR, ON_EVIDENCE, WITH_THE_LEASE, allowed
+from riel.journal.transitions import BY_AN_OPERATOR, ON_EVIDENCE, WITH_THE_LEASE, allowed
+from riel.rail import Kind
 
 S = State
 
@@ -55,4 +59,6 @@ def test_an_operator_decides_what_is_in_review_and_decides_it_for_good() -> None
 
 
 def test_others_are_told_of_every_end() -> None:
-    assert set(S) - ANNOUNCED == {S.SENDING, S.UNKNOWN, S.PENDING}
+    ends = {S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW}
+    assert set(TOPICS) == {(kind, state) for kind in get_args(Kind) for state in ends}
+    assert all(topic == f"{kind}.{state}" for (kind, state), topic in TOPICS.items())

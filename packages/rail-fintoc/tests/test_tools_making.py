@@ -168,7 +168,7 @@ async def test_what_never_left_may_be_tried_again(tmp_path: Path) -> None:
 async def test_feedback_is_kept_and_waits_to_be_delivered(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
         told = await desk.data("feedback", message="It hangs.\n\u202eReally\u2069 " + "x" * 1500, tool="list_accounts")
-        assert (told["status"], told["mode"]) == ("kept", "sandbox")
+        assert (told["status"], told["mode"]) == ("recorded", "sandbox")
         assert told["messageId"].startswith("fintoc_feedback_")
         (message,) = await desk.messages()
         assert message["message"].startswith("It hangs. Really xxx")

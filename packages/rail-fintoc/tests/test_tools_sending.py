@@ -268,7 +268,7 @@ async def test_a_settled_transfer_is_final_and_a_person_is_told_whom_to_ask(tmp_
         paid = await desk.pays()
         await settled(desk, paid)
         told = await desk.data("request_refund", reference=paid["reference"], reason="Sent twice")
-        assert (told["status"], told["moneyMoved"]) == ("refund_manual", False)
-        assert told["forThePerson"]["fintocId"].startswith("tr_")
-        assert told["forThePerson"]["amount"] == "MXN 500.00"
+        assert (told["status"], told["fundsMoved"]) == ("manual_refund_required", False)
+        assert told["refundInstructions"]["fintocId"].startswith("tr_")
+        assert told["refundInstructions"]["amount"] == "MXN 500.00"
         assert len(desk.bank.sent()) == 1

@@ -124,7 +124,7 @@ def a_try_that_is_not_counted() -> Iterator[None]:
     def count(db: Any, id_: str | None, *rest: Any) -> Any:
         attempt = real(db, id_, *rest)
         if isinstance(attempt, Attempt):
-            db.execute("DELETE FROM tries WHERE id = ?", (attempt.id,))
+            db.execute("DELETE FROM attempts WHERE id = ?", (attempt.id,))
         return attempt
 
     with patch.object(challenges, "count_try", count):
@@ -153,7 +153,7 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
         return real(db, id_, principal, at, replace(limits, per_challenge=50))
 
     def wrong(db: Any, attempt: Attempt, id_: str, at: int, limits: Any) -> ChallengeState:
-        db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
+        db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
         return ChallengeState.OPEN
 
     with patch.object(challenges, "count_try", count), patch.object(challenges, "wrong", wrong):

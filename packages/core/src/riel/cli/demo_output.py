@@ -106,7 +106,7 @@ def _answer(response: Any) -> RenderableType:
 def _envelope(envelope: Mapping[str, Any]) -> Text:
     """The answer of a tool in a line: the whole of it stands in ``--json``."""
     if error := envelope["error"]:
-        left = error["details"].get("triesLeft")
+        left = error["details"].get("attemptsLeft")
         tries = "" if left is None else f" {left} tries are left."
         return Text.assemble((error["code"], "red"), f"  {clean_text(error['message'], most=LONGEST)}{tries}")
     data = envelope["data"]

@@ -155,7 +155,7 @@ def _entry(entry: StatementLine) -> dict[str, Any]:
         "currency": clean_text(entry.currency),
         "formattedAmount": str(Money(entry.amount, entry.currency)) if known else "",
         "account": clean_text(entry.account or ""),
-        "railId": clean_text(entry.provider_id),
+        "providerId": clean_text(entry.provider_id),
         "at": stamp(entry.at) if entry.at and entry.at.utcoffset() is not None else None,
     }
     return {name: value for name, value in told.items() if value not in ("", None)}

@@ -92,11 +92,11 @@ def payment_of(record: PaymentRecord) -> dict[str, Any]:
         "sentAt": stamp(record.sent_at),
         "settledAt": stamp(record.settled_at),
         "updatedAt": stamp(record.updated_at),
-        "nextLookAt": stamp(record.next_at),
+        "nextLookupAt": stamp(record.next_at),
         "watchedUntil": stamp(record.watch_until),
-        "railId": record.provider_id,
-        "railCode": record.code,
-        "railSaid": record.provider_message,
+        "providerId": record.provider_id,
+        "providerCode": record.code,
+        "providerMessage": record.provider_message,
         "facts": dict(record.facts),
         "refundOf": record.refund_of,
         "refundedAmount": record.refunded,
@@ -118,7 +118,7 @@ def question_of(challenge: Challenge) -> dict[str, Any]:
         "createdAt": stamp(challenge.created_at),
         "expiresAt": stamp(challenge.expires_at),
         "attempts": challenge.attempts,
-        "earlier": challenge.duplicate_of,
+        "duplicateOf": challenge.duplicate_of,
     }
     return _safe({name: value for name, value in told.items() if value is not None}, challenge.payee.account)
 

@@ -39,18 +39,18 @@ ROWS = {
     "principal": "asked for by",
     "factor": "asked through",
     "attempts": "codes tried",
-    "earlier": "identical one before",
+    "duplicateOf": "identical one before",
     "createdAt": "created at",
     "expiresAt": "expires at",
     "sends": "times sent",
     "sentAt": "last sent at",
     "settledAt": "settled at",
     "updatedAt": "changed at",
-    "nextLookAt": "next look at",
+    "nextLookupAt": "next look-up at",
     "watchedUntil": "watched until",
-    "railId": "rail's number",
-    "railCode": "rail's code",
-    "railSaid": "rail said",
+    "providerId": "provider id",
+    "providerCode": "provider code",
+    "providerMessage": "provider message",
 }
 """What is told of one payment, in this order, by its name in ``--json``."""
 
@@ -58,7 +58,7 @@ KNOWN = {
     "to",
     "from",
     "digest",
-    "payload",
+    "payloadSha256",
     "rail",
     "mode",
     "kind",
@@ -122,7 +122,7 @@ def looked_at(payments: Sequence[Mapping[str, Any]]) -> Table:
             payment["kind"],
             Text(payment["before"], style=STYLES[payment["before"]]),
             Text(payment["state"], style=STYLES[payment["state"]]),
-            _utc(payment.get("nextLookAt", "")),
+            _utc(payment.get("nextLookupAt", "")),
             payment["formattedAmount"],
             _plain(payment["reference"]),
         )
@@ -197,7 +197,7 @@ def bare_table() -> Table:
 
 def _side(state: str, told: Mapping[str, Any], account: str) -> Text:
     money = told.get("formattedAmount") or f"{told['amount']} {told['currency']}"
-    return Text(", ".join(_plain(part) for part in (state, money, account, told.get("railId", "")) if part))
+    return Text(", ".join(_plain(part) for part in (state, money, account, told.get("providerId", "")) if part))
 
 
 def _rail(told: Mapping[str, Any]) -> str:

@@ -40,19 +40,19 @@ def maybe_when(value: int | None) -> datetime | None:
 
 CHALLENGE = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.digest, owner.nonce, owner.factor, "
-    "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.bank, owner.created_at, "
-    "owner.expires_at, owner.state, owner.asked_at, owner.once, owner.earlier"
+    "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.institution, owner.created_at, "
+    "owner.expires_at, owner.state, owner.delivered_at, owner.replay_key, owner.duplicate_of"
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
-By place and not by name: a row looks a name up among all of its columns, which took longer than the query.
+By place and not by name: a row lookups a name up among all of its columns, which took longer than the query.
 """
 
 PAYMENT = (
     "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.reference, owner.amount, owner.currency, "
-    "owner.account, owner.payee, owner.bank, owner.body, owner.facts, owner.state, owner.fence, owner.owner, "
-    "owner.sends, owner.looks, owner.created_at, owner.sent_at, owner.updated_at, owner.next_at, owner.watch_until, "
-    "owner.resend_until, owner.absent_after, owner.settled_at, owner.rail_id, owner.code, owner.said, "
+    "owner.account, owner.payee, owner.institution, owner.body, owner.facts, owner.state, owner.fence, owner.owner, "
+    "owner.sends, owner.lookups, owner.created_at, owner.sent_at, owner.updated_at, owner.next_at, owner.watch_until, "
+    "owner.resend_until, owner.absent_after, owner.settled_at, owner.provider_id, owner.code, owner.provider_message, "
     "owner.refund_of, owner.payer"
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
@@ -60,8 +60,24 @@ PAYMENT = (
 
 def challenge_of(row: Stored) -> Challenge:
     """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
-    (id_, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, *rest) = row
-    created_at, expires_at, state, asked_at, once, earlier, attempts = rest[:7]
+    (
+        id_,
+        principal,
+        rail,
+        mode,
+        kind,
+        digest,
+        nonce,
+        factor,
+        text,
+        amount,
+        currency,
+        account,
+        payee,
+        institution,
+        *rest,
+    ) = row
+    created_at, expires_at, state, delivered_at, replay_key, duplicate_of, attempts = rest[:7]
     return Challenge(
         id=id_,
         principal=principal,
@@ -73,22 +89,24 @@ def challenge_of(row: Stored) -> Challenge:
         factor=factor,
         text=text,
         money=Money(amount, currency),
-        payee=Payee(account, payee, bank),
+        payee=Payee(account, payee, institution),
         created_at=when(created_at),
         expires_at=when(expires_at),
         state=ChallengeState(state),
         attempts=attempts,
-        delivered_at=maybe_when(asked_at),
-        replay_key=once,
-        duplicate_of=earlier,
+        delivered_at=maybe_when(delivered_at),
+        replay_key=replay_key,
+        duplicate_of=duplicate_of,
     )
 
 
 def payment_of(row: Stored) -> PaymentRecord:
     """A row that begins with the columns :data:`PAYMENT` and ``refunded``."""
-    (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, bank, body, facts, *rest) = row
-    (state, fence, owner, sends, looks, created_at, sent_at, updated_at, next_at, watch_until, *rest) = rest
-    resend_until, absent_after, settled_at, rail_id, code, said, refund_of, payer, refunded = rest[:9]
+    (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, institution, body, facts, *rest) = (
+        row
+    )
+    (state, fence, owner, sends, lookups, created_at, sent_at, updated_at, next_at, watch_until, *rest) = rest
+    resend_until, absent_after, settled_at, provider_id, code, provider_message, refund_of, payer, refunded = rest[:9]
     return PaymentRecord(
         id=id_,
         principal=principal,
@@ -97,14 +115,14 @@ def payment_of(row: Stored) -> PaymentRecord:
         kind=kind,
         reference=reference,
         money=Money(amount, currency),
-        payee=Payee(account, payee, bank),
+        payee=Payee(account, payee, institution),
         body=body,
         facts=json.loads(facts),
         state=State(state),
         fence=fence,
         owner=owner,
         sends=sends,
-        lookups=looks,
+        lookups=lookups,
         created_at=when(created_at),
         sent_at=when(sent_at),
         updated_at=when(updated_at),
@@ -113,9 +131,9 @@ def payment_of(row: Stored) -> PaymentRecord:
         resend_until=maybe_when(resend_until),
         absent_after=maybe_when(absent_after),
         settled_at=maybe_when(settled_at),
-        provider_id=rail_id,
+        provider_id=provider_id,
         code=code,
-        provider_message=said,
+        provider_message=provider_message,
         refund_of=refund_of,
         refunded=refunded,
         payer=payer,
@@ -147,8 +165,8 @@ def challenge_values(challenge: Challenge) -> tuple[Any, ...]:
 
 
 ASKED = (
-    "id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, bank, state, "
-    "earlier, created_at, expires_at"
+    "id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, institution, "
+    "state, duplicate_of, created_at, expires_at"
 )
 """The columns of a new challenge."""
 
@@ -186,8 +204,9 @@ def newborn_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:
 
 
 BORN = (
-    "id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, bank, payer, arguments, "
-    "body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, absent_after"
+    "id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, institution, payer, "
+    "arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, "
+    "absent_after"
 )
 """The columns of a new payment."""
 
@@ -212,8 +231,8 @@ def changed_values(record: PaymentRecord) -> tuple[Any, ...]:
 
 
 CHANGED = (
-    "state", "owner", "sends", "sent_at", "looks", "updated_at", "next_at", "watch_until", "settled_at", "rail_id",
-    "code", "said", "facts",
+    "state", "owner", "sends", "sent_at", "lookups", "updated_at", "next_at", "watch_until", "settled_at",
+    "provider_id", "code", "provider_message", "facts",
 )  # fmt: skip
 """The columns of a payment that a transition may change."""
 

@@ -6,11 +6,42 @@ from datetime import datetime
 from typing import Any
 
 from riel.journal.columns import millis
-from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
+from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State, Topic
 from riel.money import mask_account
+from riel.rail import Kind
 from riel.text import replace_number
 
 Body = dict[str, Any]
+
+CHALLENGE_OPENED = "challenge.opened"
+CHALLENGE_REFUSED = "challenge.refused"
+ATTEMPT_FAILED = "attempt.failed"
+
+TOPICS: dict[tuple[Kind, State], Topic] = {
+    ("payment", State.SETTLED): Topic.PAYMENT_SETTLED,
+    ("payment", State.RETURNED): Topic.PAYMENT_RETURNED,
+    ("payment", State.REJECTED): Topic.PAYMENT_REJECTED,
+    ("payment", State.REVIEW): Topic.PAYMENT_REVIEW,
+    ("refund", State.SETTLED): Topic.REFUND_SETTLED,
+    ("refund", State.RETURNED): Topic.REFUND_RETURNED,
+    ("refund", State.REJECTED): Topic.REFUND_REJECTED,
+    ("refund", State.REVIEW): Topic.REFUND_REVIEW,
+    ("request", State.SETTLED): Topic.REQUEST_SETTLED,
+    ("request", State.RETURNED): Topic.REQUEST_RETURNED,
+    ("request", State.REJECTED): Topic.REQUEST_REJECTED,
+    ("request", State.REVIEW): Topic.REQUEST_REVIEW,
+}
+"""The topic of the notification that a payment has come into a state; other states have none."""
+
+
+def payment_event(kind: Kind, name: str) -> str:
+    """The name of an event of a payment, refund or request: ``payment.settled``."""
+    return f"{kind}.{name}"
+
+
+def challenge_event(state: ChallengeState) -> str:
+    """The name of the event that ends a challenge without a payment: ``challenge.expired``."""
+    return f"challenge.{state.value}"
 
 
 def shown(text: str, account: str) -> str:
@@ -36,7 +67,7 @@ def refused(challenge: Challenge, code: str, why: str) -> Body:
         "to": ChallengeState.REFUSED,
         **_question(challenge),
         "code": code,
-        "why": why,
+        "reason": why,
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
         "payee": shown(challenge.payee.name, challenge.payee.account),
@@ -93,7 +124,7 @@ def confirmed(asked: Challenge, intent: Intent) -> Body:
         "payee": shown(asked.payee.name, asked.payee.account),
         "account": mask_account(asked.payee.account),
         "digest": asked.digest.hex(),
-        "payload": hashlib.sha256(intent.body).hexdigest(),
+        "payloadSha256": hashlib.sha256(intent.body).hexdigest(),
     }
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
 
@@ -121,7 +152,12 @@ def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> Paymen
 def told(known: PaymentRecord, change: Change) -> Body:
     """The event of a change."""
     body: Body = {"from": known.state, "to": change.to, "sends": known.sends + change.resend}
-    learned = {"why": change.why, "code": change.code, "said": change.provider_message, "railId": change.provider_id}
+    learned = {
+        "reason": change.why,
+        "code": change.code,
+        "providerMessage": change.provider_message,
+        "providerId": change.provider_id,
+    }
     body |= {name: value for name, value in learned.items() if value}
     if change.settled_at is not None:
         body["settledAt"] = millis(change.settled_at)

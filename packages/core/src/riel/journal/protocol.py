@@ -26,7 +26,15 @@ from riel.journal.records import (
 from riel.rail import Mode
 
 ConfirmFailure = Literal[
-    "consumed", "locked", "expired", "declined", "hourly", "used", "reference", "not_settled", "exceeds"
+    "consumed",
+    "locked",
+    "expired",
+    "declined",
+    "rate_limited",
+    "code_reused",
+    "reference_taken",
+    "not_settled",
+    "exceeds_payment",
 ]
 """Why something was not confirmed: the challenge's end, ten wrong codes an hour, a time step that was used before, a
 reference that is taken, or a refund of what has not settled or of more than is left."""

@@ -191,9 +191,9 @@ class Topic(StrEnum):
     REQUEST_RETURNED = "request.returned"
     REQUEST_REJECTED = "request.rejected"
     REQUEST_REVIEW = "request.review"
-    REFUND_BY_HAND = "refund.by_hand"
-    TOLD = "tool.told"
-    TEST = "notifications.test"
+    REFUND_MANUAL = "refund.manual"
+    TOOL_NOTICE = "tool.notice"
+    TEST = "notification.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

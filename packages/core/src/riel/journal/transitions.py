@@ -37,9 +37,6 @@ OF_A_QUESTION: dict[str, frozenset[str]] = {
 }
 """What a question may become, from nothing to the payment that it is confirmed as."""
 
-ANNOUNCED = frozenset({S.SETTLED, S.RETURNED, S.REJECTED, S.REVIEW})
-"""States whose arrival others are told of."""
-
 
 def allowed(before: State, after: State, *, leased: bool) -> bool:
     """Whether ``before`` may become ``after``, on evidence alone or also with the lease."""

@@ -14,7 +14,7 @@ from riel.payments.context import Context, PaymentRequest, confirmation_request
 from riel.payments.refusals import already_done, mismatch, not_confirmed
 from riel.rail import Draft, Payment, Prepared, ReferenceSource, Refund
 
-RIGHT_ALL_THE_SAME: tuple[ConfirmFailure, ...] = ("exceeds", "not_settled")
+RIGHT_ALL_THE_SAME: tuple[ConfirmFailure, ...] = ("exceeds_payment", "not_settled")
 """Reasons against a refund whose code was right: the journal counts no wrong try for them."""
 
 REFERENCES = 3
@@ -66,8 +66,8 @@ async def _guard(context: Context, request: PaymentRequest, challenge: Challenge
     try:
         context.guard(request.terms)
     except NotAllowed as refusal:
-        told = {"code": refusal.problem.code, "why": str(refusal)}
-        await step("note_refusal", context.journal.append_event(challenge.id, "refused", told, context.now()))
+        told = {"code": refusal.problem.code, "reason": str(refusal)}
+        await step("note_refusal", context.journal.append_event(challenge.id, "attempt.refused", told, context.now()))
         raise
 
 
@@ -82,7 +82,7 @@ async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[Payme
         rights = open_attempt.turn.successes
         counting = context.journal.count_attempt(challenge.id, challenge.principal, context.now(), limits)
         attempt = await step("count_try", counting)
-        if attempt != "hourly" or not await open_attempt.turn.wait_for_slot(rights):
+        if attempt != "rate_limited" or not await open_attempt.turn.wait_for_slot(rights):
             break
     if not isinstance(attempt, Attempt):
         return await _lost_race(open_attempt, attempt)
@@ -98,7 +98,7 @@ async def _create(
 ) -> tuple[PaymentRecord, bool]:
     """The one transaction. It is marked as ours before it is born, so that the rounds never take it for an orphan."""
     context, request, challenge_id = open_attempt.context, open_attempt.request, open_attempt.challenge.id
-    born: PaymentRecord | ConfirmFailure = "reference"
+    born: PaymentRecord | ConfirmFailure = "reference_taken"
     context.busy.add(challenge_id)
     try:
         for _ in range(REFERENCES):
@@ -109,7 +109,7 @@ async def _create(
                 open_attempt.turn.succeeded()
             if isinstance(born, PaymentRecord):
                 return born, True
-            if born != "reference":
+            if born != "reference_taken":
                 return await _lost_race(open_attempt, born)
             again = await _prepare(context, request)
             if again.reference == prepared.reference:
@@ -182,7 +182,7 @@ async def _no_open_challenge(context: Context, request: PaymentRequest, challeng
         "count_guess",
         context.journal.count_attempt(None, request.terms.principal, context.now(), context.timing.attempt_limits),
     )
-    refusal = not_confirmed("hourly") if attempt == "hourly" else mismatch()
+    refusal = not_confirmed("rate_limited") if attempt == "rate_limited" else mismatch()
     await step(
         "refuse_guess",
         context.journal.record_refusal(new_challenge(context, request), refusal.problem.code, str(refusal)),

@@ -5,7 +5,7 @@ from riel.journal import PaymentRecord, Topic
 from riel.journal import events as writing
 from riel.payments.context import Context
 
-OPENED = "case_opened"
+OPENED = "refund.manual"
 
 
 async def open_refund_case(context: Context, record: PaymentRecord, reason: str) -> str:
@@ -17,6 +17,6 @@ async def open_refund_case(context: Context, record: PaymentRecord, reason: str)
     case = f"case_{record.id.removeprefix('pay_')}"
     told = {"case": case, "reason": context.sanitize(reason, record)}
     notice = writing.notice(record) | told
-    await step("case_told", context.journal.enqueue(case, Topic.REFUND_BY_HAND, notice, context.now()))
+    await step("case_told", context.journal.enqueue(case, Topic.REFUND_MANUAL, notice, context.now()))
     await step("case_noted", context.journal.append_event(record.id, OPENED, told, context.now(), once=True))
     return case

@@ -87,13 +87,13 @@ async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRec
 
 async def _resend(context: Context, record: PaymentRecord) -> PaymentRecord:
     """The same reference and the same bytes once more, counted in the journal before they leave."""
-    again = Change(to=State.SENDING, event="sent_again", fence=record.fence, next_at=context.now(), resend=True)
+    again = Change(to=State.SENDING, event="resent", fence=record.fence, next_at=context.now(), resend=True)
     written, done = await step("resend", context.journal.record(record.id, again, context.now()))
     return await dispatch(context, written) if done else written
 
 
 def _log_change(record: PaymentRecord, change: Change) -> None:
-    if change.event == "settled_late":
+    if change.event == "late_settlement":
         log.error("payment %s was reported as rejected and has settled after all", record.id)
     if record.state is State.REVIEW:
         log.error("payment %s needs an operator: %s", record.id, change.why)

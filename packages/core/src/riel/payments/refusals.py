@@ -6,7 +6,7 @@ from riel.journal import ConfirmFailure, PaymentRecord, State
 
 def mismatch(left: int | None = None) -> NotConfirmed:
     """The code is another's, or the arguments are not the ones that were confirmed."""
-    told = {} if left is None else {"triesLeft": left}
+    told = {} if left is None else {"attemptsLeft": left}
     return NotConfirmed("The code does not belong to exactly this payment. Nothing was sent.", details=told)
 
 
@@ -46,20 +46,20 @@ def not_confirmed(why: ConfirmFailure) -> NothingSent:
                 code="2FA_DECLINED",
                 next_action="Do not ask again. Talk to the person about what they want instead.",
             )
-        case "hourly":
+        case "rate_limited":
             return NotConfirmed(
                 "Too many wrong codes within an hour. Nothing was sent.",
                 code="2FA_RATE_LIMITED",
                 retryable=True,
                 next_action="Wait an hour. Asking for a new code does not help.",
             )
-        case "used":
+        case "code_reused":
             return NotConfirmed(
                 "This code was used before. Wait for the next one. Nothing was sent.",
                 code="2FA_USED",
                 next_action=again,
             )
-        case "exceeds":
+        case "exceeds_payment":
             return NothingSent(
                 "The refund is more than what is left of the payment. Nothing was sent.",
                 code="REFUND_EXCEEDS_PAYMENT",

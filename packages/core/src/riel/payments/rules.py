@@ -117,7 +117,9 @@ def after_lookup(
     if may_send_again(record, rules, now, backoff):
         return Resend
     if proof is not None and now >= proof:
-        return _rejected(record, rules, ABSENT, "", now, backoff, event="absent", why="the rail knows no such order")
+        return _rejected(
+            record, rules, ABSENT, "", now, backoff, event="never_arrived", why="the rail knows no such order"
+        )
     if proof is None and now >= watched:
         return _review(record, "the rail does not know it, and that proves nothing")
     return NotYet
@@ -182,7 +184,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
             return replace(
                 word,
                 to=State.SETTLED,
-                event="settled_late" if late else "settled",
+                event="late_settlement" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
                 settled_at=_aware(answer.settled_at) or now,
                 next_at=now + backoff.longest_pause() if rules.return_window else None,

@@ -46,7 +46,7 @@ async def confirm_derived_payment(
     try:
         return await ask_or_execute(verb, request, code)
     except NotConfirmed as refusal:
-        if code is None or refusal.problem.code != NotConfirmed.code or "triesLeft" in refusal.problem.details:
+        if code is None or refusal.problem.code != NotConfirmed.code or "attemptsLeft" in refusal.problem.details:
             raise
         raise _not_with_this_code(refusal) from refusal
 

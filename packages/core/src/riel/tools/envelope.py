@@ -28,8 +28,8 @@ STATUSES = (
     "refunded",
     "declined",
     "expired",
-    "refund_manual",
-    "not_needed",
+    "manual_refund_required",
+    "nothing_to_refund",
 )
 
 MOST_NAME = 80
@@ -119,14 +119,16 @@ def manual_refund_data(
     :param case: its number, where the payment has settled. :param facts: what a person needs, in the rail's own words.
     """
     if record.state in {State.RETURNED, State.REJECTED}:
-        return receipt(rail, record) | {"status": "not_needed", "moneyMoved": False}
-    told = receipt(rail, record) | {"status": "refund_manual", "moneyMoved": False}
+        return receipt(rail, record) | {"status": "nothing_to_refund", "fundsMoved": False}
+    told = receipt(rail, record) | {"status": "manual_refund_required", "fundsMoved": False}
     if not case:
         message = f"It has not settled yet, and cannot be called back. {told.get('message', '')}"
         return told | {"message": message.strip()}
     reason = rail.declaration.capabilities.refund.reason
-    message = f"Nothing was paid back: {reason} Give the person caseId and what is forThePerson; no tool can do more."
-    return told | {"caseId": case, "message": message, "forThePerson": dict(facts or {})}
+    message = (
+        f"Nothing was paid back: {reason} Give the person caseId and what is refundInstructions; no tool can do more."
+    )
+    return told | {"caseId": case, "message": message, "refundInstructions": dict(facts or {})}
 
 
 def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
@@ -169,8 +171,8 @@ def refusal(rail: ActiveRail, record: PaymentRecord) -> Problem:
         on_the_wire(declaration, declaration.reference_field): record.reference,
     }
     theirs = {
-        "railSaid": record.provider_message,
-        "railCode": "" if record.code in {*declaration.errors, *OURS} else record.code,
+        "providerMessage": record.provider_message,
+        "providerCode": "" if record.code in {*declaration.errors, *OURS} else record.code,
     }
     if untrusted := {name: clean_text(_theirs(words, record)) for name, words in theirs.items() if words}:
         details["untrusted"] = untrusted
@@ -231,9 +233,9 @@ def output_schema(rail: Rail) -> dict[str, Any]:
         "mode": {"type": "string", "enum": ["live", "test", "sandbox"], "description": "Where the money is."},
         "paymentId": {"type": "string", "description": "riel's own id, from the first question on."},
         "formattedAmount": {"type": "string", "description": "The amount for people: MXN 1,234.50."},
-        "moneyMoved": {"type": "boolean", "description": "Of a refund that only a person can ask for: false."},
+        "fundsMoved": {"type": "boolean", "description": "Of a refund that only a person can ask for: false."},
         "caseId": {"type": "string", "description": "The number of the case that was opened for a person."},
-        "forThePerson": {"type": "object", "description": "What a person needs to ask for the money themselves."},
+        "refundInstructions": {"type": "object", "description": "What a person needs to ask for the money themselves."},
         "refundedAmount": {"type": "integer", "description": "What was paid back, in minor units."},
         "expiresAt": {"type": "string", "description": "When the code's time is over (ISO 8601, UTC)."},
         "payee": {"type": "object", "description": "Who is paid, the account masked."},

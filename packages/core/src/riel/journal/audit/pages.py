@@ -47,7 +47,7 @@ def altered(row: Any) -> ChainBreak | None:
             row["id"], 1, f"no event confirmed the payment {row['id']}: it was added, or its chain removed"
         )
     said = json.loads(row["said"])
-    names = ("reference", "amount", "currency", "payee", "account", "payload")
+    names = ("reference", "amount", "currency", "payee", "account", "payloadSha256")
     told = tuple(said.get(name) for name in names)
     payload = hashlib.sha256(row["payload"]).hexdigest()
     account = row["account"]

@@ -32,8 +32,8 @@ STATES = (
 ANCHOR = "SELECT n, at, upto, count, hash FROM anchors WHERE n >= $1 ORDER BY n LIMIT 1"
 CONFIRMED = (
     "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
-    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > $1 ORDER BY p.id "
-    f"LIMIT {CHAINS}"
+    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = p.kind || '.created' "
+    f"WHERE p.id > $1 ORDER BY p.id LIMIT {CHAINS}"
 )
 
 

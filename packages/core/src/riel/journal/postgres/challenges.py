@@ -14,8 +14,8 @@ from riel.journal.postgres.sessions import Overtaken, Session, Undone
 from riel.journal.records import Challenge, ChallengeState, DuplicateOf
 
 SELECT = (
-    f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD}, "
-    f"owner.holds FROM challenges owner {WITH_HEAD} WHERE "
+    f"SELECT {CHALLENGE}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = owner.id) AS attempts, {HEAD}, "
+    f"owner.reservations FROM challenges owner {WITH_HEAD} WHERE "
 )
 NEWEST = (
     SELECT + "principal = $1 AND digest = $2 AND state <> 'refused' "
@@ -33,7 +33,7 @@ TWINS = (
 )
 WIDTH = ASKED.count(",") + 1
 ASK = (
-    f"WITH asked AS (INSERT INTO challenges ({ASKED}, holds) VALUES "
+    f"WITH asked AS (INSERT INTO challenges ({ASKED}, reservations) VALUES "
     f"({', '.join(f'${place}' for place in range(1, WIDTH + 2))}) ON CONFLICT DO NOTHING RETURNING id), "
     f"held AS ({holds.counted('asked', f'${WIDTH + 2}', f'${WIDTH + 3}', f'${WIDTH + 4}')}), "
     f"told AS (INSERT INTO events (payment_id, n, at, event, body, hash) SELECT id, ${WIDTH + 5}::bigint, "
@@ -45,7 +45,7 @@ END = (
     "told AS (INSERT INTO events (payment_id, n, at, event, body, hash) SELECT id, $3::bigint, $4::bigint, $5::text, "
     f"$6::text, $7::text FROM ended), held AS ({holds.counted('ended', '$8', '$9', '$10')}) SELECT id FROM ended"
 )
-TRY = "SELECT * FROM count_try($1, $2, $3, $4, $5, $6)"
+TRY = "SELECT * FROM count_attempt($1, $2, $3, $4, $5, $6)"
 LOCK = "SELECT id FROM challenges WHERE id = $1 FOR NO KEY UPDATE"
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' || $1, 0))"
 OTHERS = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
@@ -91,7 +91,7 @@ async def open_one(
     if alone:
         await session.row(ALONE, wanted.principal)
         for row in await session.rows(OTHERS, wanted.principal, wanted.digest):
-            await end(session, row["id"], ChallengeState.EXPIRED, at, why="another payment was asked for")
+            await end(session, row["id"], ChallengeState.EXPIRED, at, reason="another payment was asked for")
     for row in await session.rows(STANDING, wanted.principal, wanted.digest, no_since):
         known = challenge_of(row)
         if known.state is ChallengeState.DECLINED:
@@ -105,7 +105,7 @@ async def open_one(
     earlier = DuplicateOf(twins["reference"], twins["count"]) if twins["count"] else None
     fresh = replace(wanted, text=words(earlier), duplicate_of=earlier.reference if earlier else None)
     held = [holds.Held(hold.scope, hold.bucket, hold.amount) for hold in wants]
-    told = Head().followed_by(fresh.id, at, "asked", writing.asked(fresh))
+    told = Head().followed_by(fresh.id, at, writing.CHALLENGE_OPENED, writing.asked(fresh))
     await _ask(session, fresh, held, *told.values)
     return OpenedChallenge(fresh, fresh=True)
 
@@ -114,7 +114,7 @@ async def refuse(session: Session, challenge: Challenge, code: str, why: str) ->
     """Nobody was asked."""
     never_asked = replace(challenge, state=ChallengeState.REFUSED)
     body = writing.refused(never_asked, code, why)
-    told = Head().followed_by(challenge.id, millis(challenge.created_at), "refused", body)
+    told = Head().followed_by(challenge.id, millis(challenge.created_at), writing.CHALLENGE_REFUSED, body)
     await _ask(session, never_asked, (), *told.values)
 
 
@@ -131,7 +131,7 @@ async def over(session: Session, at: int) -> list[str]:
 
 async def asked(session: Session, challenge_id: str, at: int) -> None:
     """The person was asked."""
-    await session.write("UPDATE challenges SET asked_at = $2 WHERE id = $1", challenge_id, at)
+    await session.write("UPDATE challenges SET delivered_at = $2 WHERE id = $1", challenge_id, at)
 
 
 async def end(
@@ -149,7 +149,7 @@ async def end(
     known = known or await get(session, challenge_id)
     if known is None or known.value.state is not ChallengeState.OPEN:
         return False
-    told = known.head.followed_by(challenge_id, at, state.value, {"to": state.value, **body})
+    told = known.head.followed_by(challenge_id, at, writing.challenge_event(state), {"to": state.value, **body})
     back = holds.arrays(holds.given_back(known.held))
     if await session.write(END, challenge_id, state.value, *told.values, *back) is None:
         raise Overtaken
@@ -166,7 +166,7 @@ async def count_try(
     if counted is not None:
         return Attempt(counted, tally.per_challenge - attempts - 1 if challenge_id else 0)
     if wrong >= tally.per_window:
-        return "hourly"
+        return "rate_limited"
     if challenge_id is None or state is None:
         return "expired"
     if state != "open":
@@ -183,11 +183,11 @@ async def count_try(
 async def wrong(session: Session, counted: Attempt, challenge_id: str, at: int, tally: AttemptLimits) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge. Within one transaction."""
     await session.row(LOCK, challenge_id)
-    await session.row("UPDATE tries SET outcome = 'wrong' WHERE id = $1", counted.id)
+    await session.row("UPDATE attempts SET outcome = 'wrong' WHERE id = $1", counted.id)
     known = await get(session, challenge_id)
     if known is None:
         raise Undone(ChallengeState.EXPIRED)
-    await append(session, challenge_id, at, "wrong_code", {"attempt": known.value.attempts})
+    await append(session, challenge_id, at, writing.ATTEMPT_FAILED, {"attempt": known.value.attempts})
     if known.value.state is ChallengeState.OPEN and known.value.attempts >= tally.per_challenge:
         await end(session, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED

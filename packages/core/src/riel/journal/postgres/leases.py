@@ -12,7 +12,7 @@ from riel.rail import Mode
 
 FREE = (
     "(p.owner IS NULL OR p.owner = $1 OR "
-    "NOT EXISTS (SELECT 1 FROM owners o WHERE o.id = p.owner AND o.until > clock_timestamp()))"
+    "NOT EXISTS (SELECT 1 FROM owners o WHERE o.id = p.owner AND o.lease_until > clock_timestamp()))"
 )
 """Nobody works on it: no owner, ourselves who forgot it, or one whose lease is over by the clock of the database."""
 DUE = f"SELECT p.id, p.fence FROM payments p WHERE p.next_at <= $2 AND p.id <> ALL($3::text[]) AND {FREE} "
@@ -21,7 +21,7 @@ FIRST = "ORDER BY p.next_at, p.id LIMIT $4"
 TAKE = (
     "WITH free AS (SELECT p.id FROM payments p JOIN unnest($2::text[], $3::text[]::bigint[]) AS w(id, fence) "
     "ON p.id = w.id AND p.fence = w.fence WHERE p.next_at <= $4 ORDER BY p.id FOR UPDATE OF p SKIP LOCKED), "
-    "taken AS (UPDATE payments p SET owner = $1, fence = p.fence + 1, looks = p.looks + 1 FROM free "
+    "taken AS (UPDATE payments p SET owner = $1, fence = p.fence + 1, lookups = p.lookups + 1 FROM free "
     f"WHERE p.id = free.id RETURNING p.*) SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r "
     "WHERE r.refund_of = owner.id AND r.state = 'settled') AS refunded FROM taken owner"
 )

@@ -6,7 +6,7 @@ from typing import Any
 from riel.journal.audit.chain import canonical
 from riel.journal.columns import backlog_of, message_of
 from riel.journal.postgres.sessions import Session
-from riel.journal.records import Backlog, Message
+from riel.journal.records import Backlog, Message, Topic
 
 POST = (
     "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING"
@@ -27,7 +27,7 @@ LAST_FAILURE = (
 )
 
 
-async def post_once(session: Session, message_id: str, topic: str, at: int, body: Mapping[str, Any]) -> None:
+async def post_once(session: Session, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
     """Put a message into the outbox, unless one with that id was there before."""
     await session.write(POST, message_id, topic, canonical(body), at)
 

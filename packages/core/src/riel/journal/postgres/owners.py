@@ -18,10 +18,10 @@ from riel.journal.postgres.sessions import FAILURES, within
 log = logging.getLogger(__name__)
 
 RENEW = (
-    "INSERT INTO owners (id, until) VALUES ($1, clock_timestamp() + $2) "
-    "ON CONFLICT (id) DO UPDATE SET until = excluded.until RETURNING clock_timestamp() AS now"
+    "INSERT INTO owners (id, lease_until) VALUES ($1, clock_timestamp() + $2) "
+    "ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until RETURNING clock_timestamp() AS now"
 )
-BURY = "DELETE FROM owners WHERE until < clock_timestamp() - interval '1 day'"
+BURY = "DELETE FROM owners WHERE lease_until < clock_timestamp() - interval '1 day'"
 LEAVE = "DELETE FROM owners WHERE id = $1"
 
 LOUD = timedelta(seconds=5)

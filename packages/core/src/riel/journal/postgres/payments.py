@@ -16,12 +16,12 @@ from riel.journal.postgres import reservations as holds
 from riel.journal.postgres.row_cache import HEAD, WITH_HEAD, Head, Known, Seen, Told, known_of
 from riel.journal.postgres.sessions import Overtaken, Session, Undone
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
-from riel.journal.transitions import ANNOUNCED, BY_AN_OPERATOR, allowed
+from riel.journal.transitions import BY_AN_OPERATOR, allowed
 
 SELECT = (
     f"SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r WHERE r.refund_of = owner.id AND "
-    f"r.state = 'settled') AS refunded, {HEAD}, (SELECT c.holds FROM challenges c WHERE c.id = owner.id) AS holds "
-    f"FROM payments owner {WITH_HEAD} "
+    f"r.state = 'settled') AS refunded, {HEAD}, (SELECT c.reservations FROM challenges c WHERE c.id = owner.id) "
+    f"AS reservations FROM payments owner {WITH_HEAD} "
 )
 NUMBERS = {"amount", "fence", "sends"}
 
@@ -34,10 +34,10 @@ def _type(column: str) -> str:
 
 TYPED = ", ".join(f"${place}::{_type(column)}" for place, column in enumerate(BORN.split(", "), 10))
 BEAR = (
-    "WITH consumed AS (UPDATE challenges SET state = 'consumed', once = $2 WHERE id = $1 AND state = 'open' AND "
+    "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2 WHERE id = $1 AND state = 'open' AND "
     "expires_at > $3 RETURNING id), "
     f"born AS (INSERT INTO payments ({BORN}) SELECT {TYPED} FROM consumed RETURNING id), "
-    "counted AS (UPDATE tries SET outcome = 'right' FROM born WHERE tries.id = $4), "
+    "counted AS (UPDATE attempts SET outcome = 'right' FROM born WHERE attempts.id = $4), "
     "told AS (INSERT INTO events (payment_id, n, at, event, body, hash) "
     "SELECT id, $5::bigint, $6::bigint, $7::text, $8::text, $9::text FROM born) SELECT id FROM born"
 )
@@ -54,7 +54,7 @@ CHANGE = (
 )
 ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 TAKEN = "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND state <> 'rejected'"
-RIGHT = "UPDATE tries SET outcome = 'right' WHERE id = $1"
+RIGHT = "UPDATE attempts SET outcome = 'right' WHERE id = $1"
 
 IN_FLIGHT = frozenset({State.SENDING, State.PENDING, State.UNKNOWN})
 """What is remembered: of these nobody can have been paid back, so all that is known of them stands in their row."""
@@ -126,15 +126,17 @@ async def intend(
     if millis(question.expires_at) <= millis(at):
         return "expired"
     record = writing.newborn(question, intent, bearer.me, at)
-    told = known.head.followed_by(challenge_id, millis(at), "confirmed", writing.confirmed(question, intent))
+    told = known.head.followed_by(
+        challenge_id, millis(at), writing.payment_event(question.kind, "created"), writing.confirmed(question, intent)
+    )
     values = newborn_values(record, canonical(intent.arguments))
     try:
         done = await session.write(BEAR, challenge_id, once, millis(at), counted.id, *told.values, *values)
     except asyncpg.UniqueViolationError as taken:
-        if taken.constraint_name == "used_once":
-            return "used"
+        if taken.constraint_name == "replay_key_used_once":
+            return "code_reused"
         if taken.constraint_name == "one_payment_per_reference":
-            return "reference"
+            return "reference_taken"
         raise
     if done is None:
         raise Overtaken
@@ -161,7 +163,7 @@ async def pay_back(
         if original is None or original["kind"] != "payment" or original["state"] != State.SETTLED:
             why = "not_settled"
         elif taken["taken"] + known.value.money.amount > original["amount"]:
-            why = "exceeds"
+            why = "exceeds_payment"
         if why is not None:
             await session.row(RIGHT, counted.id)
             return why
@@ -187,9 +189,10 @@ async def record(
     if not _may(known.value, change, me):
         return known.value, False
     changed = writing.after(known.value, change, me, at)
-    told = known.head.followed_by(payment_id, millis(at), change.event, writing.told(known.value, change))
-    topic = f"{changed.kind}.{change.to}" if change.to in ANNOUNCED else None
-    await _change(session, known, changed, told, topic)
+    told = known.head.followed_by(
+        payment_id, millis(at), writing.payment_event(changed.kind, change.event), writing.told(known.value, change)
+    )
+    await _change(session, known, changed, told)
     if changed.state in IN_FLIGHT:
         seen.keep(payment_id, Known(changed, Head(told.n, told.hash), known.held))
     return changed, True
@@ -208,15 +211,13 @@ async def decide(
         return None
     changed = writing.decided(known.value, to, at)
     body = writing.decision(known.value, to, by, evidence)
-    told = known.head.followed_by(payment_id, millis(at), "decided", body)
-    await _change(session, known, changed, told, f"{changed.kind}.{to}")
+    told = known.head.followed_by(payment_id, millis(at), writing.payment_event(changed.kind, "resolved"), body)
+    await _change(session, known, changed, told)
     return changed
 
 
-async def _change(
-    session: Session, known: Known[PaymentRecord], changed: PaymentRecord, told: Told, topic: str | None
-) -> None:
-    before = known.value
+async def _change(session: Session, known: Known[PaymentRecord], changed: PaymentRecord, told: Told) -> None:
+    before, topic = known.value, writing.TOPICS.get((changed.kind, changed.state))
     notice = canonical(writing.notice(changed)) if topic else None
     held: Sequence[list[Any]] = holds.arrays(holds.following(before, changed, known.held))
     values = (*changed_values(changed), *told.values, topic, notice, *held)

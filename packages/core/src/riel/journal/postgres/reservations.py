@@ -26,19 +26,19 @@ def counted(given: str, scopes: str, buckets: str, takes: str) -> str:
     only those of text without asking the database, which takes each new connection longer than a payment does.
     """
     return (
-        "INSERT INTO limits (scope, bucket, used) SELECT h.scope, h.bucket, sum(h.takes)::bigint "
+        "INSERT INTO limit_usage (scope, bucket, amount) SELECT h.scope, h.bucket, sum(h.takes)::bigint "
         f"FROM {given}, unnest({scopes}::text[], {buckets}::text[]::bigint[], {takes}::text[]::bigint[]) "
         "AS h(scope, bucket, takes) "
         "GROUP BY h.scope, h.bucket ORDER BY h.scope, h.bucket "
-        "ON CONFLICT (scope, bucket) DO UPDATE SET used = limits.used + excluded.used"
+        "ON CONFLICT (scope, bucket) DO UPDATE SET amount = limit_usage.amount + excluded.amount"
     )
 
 
 LOCK = "SELECT pg_advisory_xact_lock(scope) FROM unnest($1::text[]::bigint[]) AS scope"
-USED = "SELECT coalesce(sum(used), 0)::bigint AS used FROM limits WHERE scope = $1 AND bucket >= $2"
+USED = "SELECT coalesce(sum(amount), 0)::bigint AS used FROM limit_usage WHERE scope = $1 AND bucket >= $2"
 ROOM = (
-    "SELECT (SELECT coalesce(sum(l.used), 0) FROM limits l WHERE l.scope = h.scope AND l.bucket >= h.since)::bigint "
-    "AS used, h.account <> '' AND EXISTS (SELECT 1 FROM payments p WHERE p.rail = $4 AND p.mode = $5 AND "
+    "SELECT (SELECT coalesce(sum(l.amount), 0) FROM limit_usage l WHERE l.scope = h.scope AND l.bucket >= h.since) "
+    "::bigint AS used, h.account <> '' AND EXISTS (SELECT 1 FROM payments p WHERE p.rail = $4 AND p.mode = $5 AND "
     "p.account = h.account AND p.kind = 'payment' AND p.state = 'settled') AS paid "
     "FROM unnest($1::text[], $2::text[]::bigint[], $3::text[]) WITH ORDINALITY AS h(scope, since, account, place) "
     "ORDER BY h.place"
@@ -52,7 +52,7 @@ def arrays(held: Iterable[Held]) -> tuple[list[str], list[str], list[str]]:
 
 
 def held_of(text: str) -> tuple[Held, ...]:
-    """The column ``holds`` of a challenge."""
+    """The column ``reservations`` of a challenge."""
     return tuple(Held(*each) for each in json.loads(text)) if text else ()
 
 

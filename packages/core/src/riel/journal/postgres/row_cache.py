@@ -58,8 +58,8 @@ class Known(Generic[T]):
 
 
 def known_of(value: T, row: Any) -> Known[T]:
-    """From a row with the columns :data:`HEAD` and ``holds``."""
-    return Known(value, Head(row["last_n"], row["last_hash"]), held_of(row["holds"]))
+    """From a row with the columns :data:`HEAD` and ``reservations``."""
+    return Known(value, Head(row["last_n"], row["last_hash"]), held_of(row["reservations"]))
 
 
 class Seen(Generic[T]):

@@ -234,8 +234,8 @@ class PostgresJournal:
 
     async def bind_key(self, fingerprint: str) -> bool:
         async def ours(session: Session) -> bool:
-            await session.write("INSERT INTO keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING", fingerprint)
-            known: str = (await session.row("SELECT fingerprint FROM keys"))["fingerprint"]
+            await session.write("INSERT INTO code_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING", fingerprint)
+            known: str = (await session.row("SELECT fingerprint FROM code_keys"))["fingerprint"]
             return known == fingerprint
 
         return await self._sessions.write(ours)

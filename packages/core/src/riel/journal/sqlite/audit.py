@@ -7,7 +7,7 @@ from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
 from riel.journal.columns import EVENT, MESSAGE, backlog_of, message_of
-from riel.journal.records import Backlog, Message
+from riel.journal.records import Backlog, Message, Topic
 
 HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
@@ -58,12 +58,12 @@ def has(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
     )
 
 
-def post(db: sqlite3.Connection, payment_id: str, n: int, topic: str, at: int, body: Mapping[str, Any]) -> None:
+def post(db: sqlite3.Connection, payment_id: str, n: int, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
     """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
     db.execute(POST, (f"{payment_id}.{n}", topic, canonical(body), at, at))
 
 
-def post_once(db: sqlite3.Connection, message_id: str, topic: str, at: int, body: Mapping[str, Any]) -> None:
+def post_once(db: sqlite3.Connection, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
     """Put a message into the outbox, unless one with that id was there before."""
     db.execute(f"{POST} ON CONFLICT (id) DO NOTHING", (message_id, topic, canonical(body), at, at))
 

@@ -13,16 +13,16 @@ from riel.journal.sqlite import reservations as holds
 from riel.journal.sqlite.audit import HEAD, append
 
 SELECT = (
-    f"SELECT {CHALLENGE}, (SELECT count(*) FROM tries t WHERE t.challenge = owner.id) AS attempts, {HEAD} "
+    f"SELECT {CHALLENGE}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = owner.id) AS attempts, {HEAD} "
     "FROM challenges owner WHERE "
 )
 COUNT = (
-    "SELECT state, expires_at, (SELECT count(*) FROM tries t WHERE t.challenge = c.id) AS attempts, "
-    "(SELECT max(at) FROM tries t WHERE t.challenge = c.id) AS last_try FROM challenges c WHERE id = ?"
+    "SELECT state, expires_at, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id) AS attempts, "
+    "(SELECT max(at) FROM attempts t WHERE t.challenge_id = c.id) AS last_attempt_at FROM challenges c WHERE id = ?"
 )
-WRONG = "SELECT count(*) FROM tries WHERE principal = ? AND at > ? AND outcome <> 'right'"
+WRONG = "SELECT count(*) FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right'"
 INSERT = f"INSERT INTO challenges ({ASKED}) VALUES ({','.join('?' * (ASKED.count(',') + 1))})"
-TRY = "INSERT INTO tries (principal, challenge, at, outcome) VALUES (?, ?, ?, ?)"
+TRY = "INSERT INTO attempts (principal, challenge_id, at, outcome) VALUES (?, ?, ?, ?)"
 TWINS = (
     "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
     "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
@@ -65,7 +65,7 @@ def open_one(
     at = millis(wanted.created_at)
     if alone:
         for (challenge_id,) in db.execute(OTHERS, (wanted.principal, wanted.digest)).fetchall():
-            end(db, challenge_id, ChallengeState.EXPIRED, at, why="another payment was asked for")
+            end(db, challenge_id, ChallengeState.EXPIRED, at, reason="another payment was asked for")
     for known in newest(db, wanted.principal, wanted.digest):
         if known.state is ChallengeState.OPEN:
             if millis(known.expires_at) > at and known.factor == wanted.factor:
@@ -83,7 +83,7 @@ def open_one(
     fresh = replace(wanted, text=words(earlier), duplicate_of=earlier.reference if earlier else None)
     db.execute(INSERT, challenge_values(fresh))
     holds.take(db, fresh.id, wants)
-    append(db, fresh.id, at, "asked", writing.asked(fresh))
+    append(db, fresh.id, at, writing.CHALLENGE_OPENED, writing.asked(fresh))
     return OpenedChallenge(fresh, fresh=True)
 
 
@@ -91,19 +91,25 @@ def refuse(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) ->
     """Nobody was asked."""
     never_asked = replace(challenge, state=ChallengeState.REFUSED)
     db.execute(INSERT, challenge_values(never_asked))
-    append(db, challenge.id, millis(challenge.created_at), "refused", writing.refused(never_asked, code, why))
+    append(
+        db,
+        challenge.id,
+        millis(challenge.created_at),
+        writing.CHALLENGE_REFUSED,
+        writing.refused(never_asked, code, why),
+    )
 
 
 def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
     """The person was asked."""
-    db.execute("UPDATE challenges SET asked_at = ? WHERE id = ?", (at, challenge_id))
+    db.execute("UPDATE challenges SET delivered_at = ? WHERE id = ?", (at, challenge_id))
 
 
 def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
     """Close an open challenge without a payment."""
     db.execute("UPDATE challenges SET state = ? WHERE id = ? AND state = 'open'", (state, challenge_id))
     holds.give_back(db, challenge_id)
-    append(db, challenge_id, at, state.value, {"to": state.value, **body})
+    append(db, challenge_id, at, writing.challenge_event(state), {"to": state.value, **body})
 
 
 def count_try(
@@ -112,7 +118,7 @@ def count_try(
     """Count a try before it is compared; one that nobody resolved counts as wrong."""
     since = at - int(tally.window.total_seconds() * 1000)
     if db.execute(WRONG, (principal, since)).fetchone()[0] >= tally.per_window:
-        return "hourly"
+        return "rate_limited"
     left = 0
     if challenge_id is not None:
         row = db.execute(COUNT, (challenge_id,)).fetchone()
@@ -125,7 +131,7 @@ def count_try(
             end(db, challenge_id, ChallengeState.EXPIRED, at)
             return "expired"
         if row["attempts"] >= tally.per_challenge:
-            if row["last_try"] < at - UNDER_WAY:
+            if row["last_attempt_at"] < at - UNDER_WAY:
                 end(db, challenge_id, ChallengeState.LOCKED, at)
             return "locked"
         left = tally.per_challenge - row["attempts"] - 1
@@ -136,9 +142,9 @@ def count_try(
 
 def wrong(db: sqlite3.Connection, counted: Attempt, challenge_id: str, at: int, tally: AttemptLimits) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge."""
-    db.execute("UPDATE tries SET outcome = 'wrong' WHERE id = ?", (counted.id,))
+    db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (counted.id,))
     row = db.execute(COUNT, (challenge_id,)).fetchone()
-    append(db, challenge_id, at, "wrong_code", {"attempt": row["attempts"]})
+    append(db, challenge_id, at, writing.ATTEMPT_FAILED, {"attempt": row["attempts"]})
     if row["state"] == "open" and row["attempts"] >= tally.per_challenge:
         end(db, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED

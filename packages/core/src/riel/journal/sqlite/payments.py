@@ -21,7 +21,7 @@ from riel.journal.columns import (
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.sqlite import audit, challenges
 from riel.journal.sqlite import reservations as holds
-from riel.journal.transitions import ANNOUNCED, BY_AN_OPERATOR, allowed
+from riel.journal.transitions import BY_AN_OPERATOR, allowed
 from riel.rail import Mode
 
 SELECT = (
@@ -98,24 +98,26 @@ def intend(
         _was_right(db, counted)
         return refusal
     try:
-        db.execute("UPDATE challenges SET state = 'consumed', once = ? WHERE id = ?", (once, challenge_id))
+        db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (once, challenge_id))
     except sqlite3.IntegrityError:
-        return "used"
+        return "code_reused"
     record = writing.newborn(asked, intent, me, at)
     try:
         db.execute(INSERT, newborn_values(record, canonical(intent.arguments)))
     except sqlite3.IntegrityError as failure:
         if "payments.reference" not in str(failure):
             raise
-        db.execute("UPDATE challenges SET state = 'open', once = NULL WHERE id = ?", (challenge_id,))
-        return "reference"
+        db.execute("UPDATE challenges SET state = 'open', replay_key = NULL WHERE id = ?", (challenge_id,))
+        return "reference_taken"
     _was_right(db, counted)
-    audit.append(db, challenge_id, now, "confirmed", writing.confirmed(asked, intent), row)
+    audit.append(
+        db, challenge_id, now, writing.payment_event(asked.kind, "created"), writing.confirmed(asked, intent), row
+    )
     return record
 
 
 def _was_right(db: sqlite3.Connection, counted: Attempt) -> None:
-    db.execute("UPDATE tries SET outcome = 'right' WHERE id = ?", (counted.id,))
+    db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (counted.id,))
 
 
 def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:
@@ -123,7 +125,7 @@ def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFa
     row = db.execute(LEFT, (payment_id,)).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
-    return "exceeds" if row["taken"] + amount > row["amount"] else None
+    return "exceeds_payment" if row["taken"] + amount > row["amount"] else None
 
 
 def record(
@@ -141,9 +143,11 @@ def record(
     changed = writing.after(known, change, me, at)
     _write(db, changed)
     holds.follow(db, known, changed)
-    n = audit.append(db, payment_id, now, change.event, writing.told(known, change), row)
-    if change.to in ANNOUNCED:
-        audit.post(db, payment_id, n, f"{known.kind}.{change.to}", now, writing.notice(changed))
+    n = audit.append(
+        db, payment_id, now, writing.payment_event(known.kind, change.event), writing.told(known, change), row
+    )
+    if topic := writing.TOPICS.get((changed.kind, changed.state)):
+        audit.post(db, payment_id, n, topic, now, writing.notice(changed))
     return changed, True
 
 
@@ -162,8 +166,10 @@ def decide(
     changed = writing.decided(known, to, at)
     _write(db, changed)
     holds.follow(db, known, changed)
-    n = audit.append(db, payment_id, now, "decided", writing.decision(known, to, by, evidence))
-    audit.post(db, payment_id, n, f"{known.kind}.{to}", now, writing.notice(changed))
+    n = audit.append(
+        db, payment_id, now, writing.payment_event(known.kind, "resolved"), writing.decision(known, to, by, evidence)
+    )
+    audit.post(db, payment_id, n, writing.TOPICS[changed.kind, to], now, writing.notice(changed))
     return changed
 
 
@@ -207,7 +213,7 @@ def take(
     if due is not None and known.next_at > due:
         return None
     db.execute(
-        "UPDATE payments SET owner = ?, fence = fence + 1, looks = looks + 1 WHERE id = ? AND fence = ?",
+        "UPDATE payments SET owner = ?, fence = fence + 1, lookups = lookups + 1 WHERE id = ? AND fence = ?",
         (me, payment_id, known.fence),
     )
     return replace(known, owner=me, fence=known.fence + 1, lookups=known.lookups + 1)

@@ -8,16 +8,16 @@ from riel.guards import Reservation
 from riel.journal import LimitReached
 from riel.journal.records import Challenge, PaymentRecord, State
 
-USED = "SELECT coalesce(sum(used), 0) FROM limits WHERE scope = ? AND bucket >= ?"
+USED = "SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = ? AND bucket >= ?"
 COUNT = (
-    "INSERT INTO limits (scope, bucket, used) VALUES (?, ?, ?) "
-    "ON CONFLICT (scope, bucket) DO UPDATE SET used = used + excluded.used"
+    "INSERT INTO limit_usage (scope, bucket, amount) VALUES (?, ?, ?) "
+    "ON CONFLICT (scope, bucket) DO UPDATE SET amount = amount + excluded.amount"
 )
 PAID = (
     "SELECT 1 FROM payments WHERE rail = ? AND mode = ? AND account = ? AND kind = 'payment' AND state = 'settled' "
     "LIMIT 1"
 )
-TAKEN = "SELECT holds FROM challenges WHERE id = ?"
+TAKEN = "SELECT reservations FROM challenges WHERE id = ?"
 
 
 def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Reservation]) -> LimitReached | None:
@@ -43,7 +43,7 @@ def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Reservation]
         return
     taken = [(hold.scope, hold.bucket, hold.amount) for hold in holds]
     db.executemany(COUNT, taken)
-    db.execute("UPDATE challenges SET holds = ? WHERE id = ?", (json.dumps(taken), challenge_id))
+    db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (json.dumps(taken), challenge_id))
 
 
 def give_back(db: sqlite3.Connection, challenge_id: str) -> None:

@@ -261,8 +261,8 @@ class SqliteJournal:
 
     async def bind_key(self, fingerprint: str) -> bool:
         def ours(db: sqlite3.Connection) -> bool:
-            db.execute("INSERT INTO keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING", (fingerprint,))
-            known: str = db.execute("SELECT fingerprint FROM keys").fetchone()[0]
+            db.execute("INSERT INTO code_keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING", (fingerprint,))
+            known: str = db.execute("SELECT fingerprint FROM code_keys").fetchone()[0]
             return known == fingerprint
 
         return await self._writer.write(ours)

@@ -19,8 +19,8 @@ STATES = (
 )
 CONFIRMED = (
     "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
-    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = 'confirmed' WHERE p.id > ? ORDER BY p.id "
-    f"LIMIT {CHAINS}"
+    "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = p.kind || '.created' "
+    f"WHERE p.id > ? ORDER BY p.id LIMIT {CHAINS}"
 )
 UNREADABLE = (AttributeError, TypeError, ValueError)
 """What rows raise that hold what no column allows, as those of a damaged file can: SQLite does not look as it reads."""

@@ -40,7 +40,7 @@ class TryPromises(TwoHandles):
         asked = (await opened(journal, a_question())).challenge
         states = [await guess(journal, asked) for _ in range(5)]
         assert states == [ChallengeState.OPEN] * 4 + [ChallengeState.LOCKED]
-        assert await history(journal, asked.id) == ["asked", *["wrong_code"] * 5, "locked"]
+        assert await history(journal, asked.id) == ["challenge.opened", *["attempt.failed"] * 5, "challenge.locked"]
         assert [event.body.get("attempt") for event in (await journal.events(asked.id))[1:6]] == [1, 2, 3, 4, 5]
 
     async def test_a_sixth_try_is_refused_even_if_right(self, journal: Journal) -> None:
@@ -62,8 +62,8 @@ class TryPromises(TwoHandles):
             for _ in range(5):
                 await guess(journal, asked)
         third = (await opened(journal, a_question("c", expires_at=NOW + DAY))).challenge
-        assert await other.count_attempt(third.id, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
-        assert await other.count_attempt(None, "ana", NOW + HOUR - SECOND, TALLY) == "hourly"
+        assert await other.count_attempt(third.id, "ana", NOW + HOUR - SECOND, TALLY) == "rate_limited"
+        assert await other.count_attempt(None, "ana", NOW + HOUR - SECOND, TALLY) == "rate_limited"
         somebody = (await opened(journal, a_question("d", principal="bea"))).challenge
         assert (await tried(other, somebody)).left == 4
         assert (await tried(other, third, NOW + HOUR)).left == 4
@@ -74,7 +74,7 @@ class TryPromises(TwoHandles):
             for _ in range(5):
                 await tried(journal, asked)
         third = (await opened(journal, a_question("c"))).challenge
-        assert await journal.count_attempt(third.id, "ana", NOW, TALLY) == "hourly"
+        assert await journal.count_attempt(third.id, "ana", NOW, TALLY) == "rate_limited"
 
     async def test_a_right_code_does_not_count(self, journal: Journal) -> None:
         for n in range(12):
@@ -87,7 +87,7 @@ class TryPromises(TwoHandles):
     async def test_a_code_for_nothing_counts_as_wrong(self, journal: Journal) -> None:
         for _ in range(10):
             assert isinstance(await journal.count_attempt(None, "ana", NOW, TALLY), Attempt)
-        assert await journal.count_attempt(None, "ana", NOW, TALLY) == "hourly"
+        assert await journal.count_attempt(None, "ana", NOW, TALLY) == "rate_limited"
 
     async def test_an_ended_question_takes_no_more_tries(self, journal: Journal) -> None:
         await born(journal, "consumed")
@@ -107,4 +107,4 @@ class TryPromises(TwoHandles):
         known = await journal.challenge(asked.id)
         assert known is not None
         assert known.state is ChallengeState.EXPIRED
-        assert await history(journal, asked.id) == ["asked", "expired"]
+        assert await history(journal, asked.id) == ["challenge.opened", "challenge.expired"]

@@ -40,11 +40,16 @@ async def audited(journal: Journal) -> list[Event]:
 Deed = Callable[[list[Event]], Iterable[str]]
 
 OF_A = "WHERE payment_id = 'pay_a' AND n"
-EVERYWHERE = (("events", "payment_id"), ("tries", "challenge"), ("payments", "id"), ("challenges", "id"))
+EVERYWHERE = (("events", "payment_id"), ("attempts", "challenge_id"), ("payments", "id"), ("challenges", "id"))
 
 DEEDS: dict[str, tuple[Deed, str, int, str]] = {
     "an altered body": (lambda events: [f"UPDATE events SET body = '{{}}' {OF_A} = 2"], "pay_a", 2, "altered"),
-    "an altered name": (lambda events: [f"UPDATE events SET event = 'asked' {OF_A} = 3"], "pay_a", 3, "altered"),
+    "an altered name": (
+        lambda events: [f"UPDATE events SET event = 'challenge.opened' {OF_A} = 3"],
+        "pay_a",
+        3,
+        "altered",
+    ),
     "an altered time": (lambda events: [f"UPDATE events SET at = at + 1 {OF_A} = 3"], "pay_a", 3, "altered"),
     "an altered hash": (lambda events: [f"UPDATE events SET hash = 'f' {OF_A} = 1"], "pay_a", 1, "altered"),
     "an altered amount": (lambda events: ["UPDATE payments SET amount = 1 WHERE id = 'pay_a'"], "pay_a", 3, "altered"),
@@ -130,10 +135,10 @@ class AuditPromises(TwoHandles):
     async def test_each_payment_has_a_chain_of_its_own(self, journal: Journal) -> None:
         events = await audited(journal)
         assert [(event.n, event.event) for event in events] == [
-            (1, "asked"),
-            (2, "wrong_code"),
-            (3, "confirmed"),
-            (4, "unknown"),
+            (1, "challenge.opened"),
+            (2, "attempt.failed"),
+            (3, "payment.created"),
+            (4, "payment.unknown"),
         ]
         previous = ""
         for event in events:
@@ -157,7 +162,7 @@ class AuditPromises(TwoHandles):
         await asyncio.gather(*notes)
         await other.append_event("pay_a", "told", {}, NOW, once=True)
         await other.append_event("pay_a", "told", {}, NOW)
-        assert [event.event for event in await journal.events("pay_a")] == ["asked", "told", "seen", "told"]
+        assert [event.event for event in await journal.events("pay_a")] == ["challenge.opened", "told", "seen", "told"]
         assert await journal.verify() == (4, None)
 
     async def test_an_anchor_seals_what_is_new(self, journal: Journal, other: Journal) -> None:
@@ -222,7 +227,7 @@ class AuditPromises(TwoHandles):
         assert [row.seq for row in rows] == sorted({row.seq for row in rows})
         assert rows[-1].seq <= second.upto
         assert [(row.n, row.event) for row in rows if row.payment_id == "pay_a"] == [
-            (1, "asked"),
-            (2, "wrong_code"),
-            (3, "confirmed"),
+            (1, "challenge.opened"),
+            (2, "attempt.failed"),
+            (3, "payment.created"),
         ]

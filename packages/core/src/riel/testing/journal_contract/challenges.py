@@ -67,7 +67,7 @@ class QuestionPromises(TwoHandles):
         before = await journal.challenge("pay_a")
         assert before is not None
         assert before.state is ChallengeState.EXPIRED
-        assert await history(journal, "pay_a") == ["asked", "expired"]
+        assert await history(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
         found = await journal.challenges("ana", a_question().digest)
         assert [one.id for one in found] == ["pay_b", "pay_a"]
 
@@ -127,7 +127,7 @@ class QuestionPromises(TwoHandles):
             assert alone.fresh is fresh
         found = [await journal.challenge(f"pay_{name}") for name in "abcd"]
         assert [one and one.state for one in found] == ["expired", "declined", "open", "open"]
-        assert await history(journal, "pay_a") == ["asked", "expired"]
+        assert await history(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
         assert (await journal.verify())[1] is None
 
     async def test_it_is_remembered_when_the_person_was_asked(self, journal: Journal, other: Journal) -> None:

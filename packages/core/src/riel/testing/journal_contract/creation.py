@@ -45,7 +45,7 @@ class BirthPromises(TwoHandles):
         assert asked.state is ChallengeState.CONSUMED
         assert await other.payment(record.id) == record
         assert await other.by_reference("mock", "sandbox", "REF-a") == record
-        assert await history(other, record.id) == ["asked", "confirmed"]
+        assert await history(other, record.id) == ["challenge.opened", "payment.created"]
 
     async def test_a_code_is_consumed_once_by_twenty_calls_at_once(self, journal: Journal, other: Journal) -> None:
         asked = (await opened(journal, a_question())).challenge
@@ -60,7 +60,7 @@ class BirthPromises(TwoHandles):
         assert len(payments) == 1
         assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["consumed"] * 19
         assert await journal.payments() == payments
-        assert await history(journal, asked.id) == ["asked", "confirmed"]
+        assert await history(journal, asked.id) == ["challenge.opened", "payment.created"]
 
     async def test_a_time_step_is_accepted_once(self, journal: Journal, other: Journal) -> None:
         for name in ("a", "b"):
@@ -71,14 +71,14 @@ class BirthPromises(TwoHandles):
             other.create_payment(second, "pay_b", "ana:59123", an_intent("REF-b"), NOW),
         )
         assert sum(isinstance(one, PaymentRecord) for one in answers) == 1
-        assert "used" in answers
+        assert "code_reused" in answers
         (paid,) = await journal.payments()
         left = "pay_b" if paid.id == "pay_a" else "pay_a"
         asked = await journal.challenge(left)
         assert asked is not None
         assert asked.state is ChallengeState.OPEN
         counted = await tried(journal, asked)
-        assert await journal.create_payment(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "used"
+        assert await journal.create_payment(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "code_reused"
         with_the_next = await journal.create_payment(counted, left, "ana:59124", an_intent("REF-c"), NOW)
         assert isinstance(with_the_next, PaymentRecord)
 
@@ -88,10 +88,10 @@ class BirthPromises(TwoHandles):
         await born(journal, "c", intent=an_intent("SAME"), mode="test")
         asked = (await opened(journal, a_question("d"))).challenge
         counted = await tried(journal, asked)
-        assert await journal.create_payment(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference"
+        assert await journal.create_payment(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference_taken"
         assert await journal.challenge(asked.id) == replace(asked, attempts=1), "the question is open as before"
         assert await journal.payment(asked.id) is None
-        assert await history(journal, asked.id) == ["asked"]
+        assert await history(journal, asked.id) == ["challenge.opened"]
         anew = await journal.create_payment(counted, asked.id, "step", an_intent("OTHER"), NOW)
         assert isinstance(anew, PaymentRecord)
 
@@ -136,17 +136,17 @@ class RefundPromises(TwoHandles):
         calls = [paid_back((journal, other)[n % 2], f"r{n}", original, 300) for n in range(10)]
         answers = await asyncio.gather(*calls)
         assert sum(isinstance(one, PaymentRecord) for one in answers) == 3
-        assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["exceeds"] * 7
+        assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["exceeds_payment"] * 7
 
     async def test_a_refund_leaves_nothing_behind_where_it_is_too_much(self, journal: Journal) -> None:
         original = await settled(journal, amount=1000)
-        assert await paid_back(journal, "r", original, 1001) == "exceeds"
+        assert await paid_back(journal, "r", original, 1001) == "exceeds_payment"
         asked = await journal.challenge("pay_r")
         assert asked is not None
         assert asked.state is ChallengeState.OPEN
         assert await journal.payment("pay_r") is None
         assert isinstance(await paid_back(journal, "all", original, 1000), PaymentRecord)
-        assert await paid_back(journal, "more", original, 1) == "exceeds"
+        assert await paid_back(journal, "more", original, 1) == "exceeds_payment"
 
     @pytest.mark.parametrize("state", [state for state in S if state is not S.SETTLED])
     async def test_only_what_has_settled_is_paid_back(self, journal: Journal, state: State) -> None:
@@ -160,7 +160,7 @@ class RefundPromises(TwoHandles):
         assert isinstance(refund, PaymentRecord)
         assert (refund.kind, refund.refund_of) == ("refund", original.id)
         refund = await moved(journal, refund, S.UNKNOWN, next_at=NOW)
-        assert await paid_back(journal, "s", original, 600) == "exceeds"
+        assert await paid_back(journal, "s", original, 600) == "exceeds_payment"
         await moved(journal, await leased(journal, refund), S.REJECTED)
         again = await paid_back(journal, "t", original, 600)
         assert isinstance(again, PaymentRecord)

@@ -83,5 +83,5 @@ class KeepingPromises(TwoHandles):
         after = await moved(journal, record, S.REJECTED, provider_message=name, code=name, why=name)
         assert await other.payment(record.id) == after
         assert after.payee == payee
-        assert (await other.events(record.id))[-1].body["said"] == name
+        assert (await other.events(record.id))[-1].body["providerMessage"] == name
         assert (await other.verify())[1] is None

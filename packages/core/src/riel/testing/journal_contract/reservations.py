@@ -219,7 +219,7 @@ class HoldPromises(TwoHandles):
         refused = a_question("b")
         await journal.record_refusal(refused, "LIMIT_PER_DAY", "The limit is MXN 1.00 a day.")
         (event,) = await journal.events("pay_b")
-        assert (event.event, event.body["code"]) == ("refused", "LIMIT_PER_DAY")
+        assert (event.event, event.body["code"]) == ("challenge.refused", "LIMIT_PER_DAY")
         assert await journal.challenges("ana", refused.digest) == []
         assert isinstance(await asked_for(journal, replace(refused, id="pay_c"), holds=[a_hold()]), OpenedChallenge)
         assert (await journal.verify())[1] is None

@@ -39,7 +39,7 @@ class TransitionPromises(TwoHandles):
             assert done == allowed(before, after, leased=leased), f"{before} to {after}"
             assert known == await journal.payment(record.id)
             assert known.state is (after if done else before)
-            assert (await history(journal, record.id)) == told + ["moved"] * done
+            assert (await history(journal, record.id)) == told + ["payment.moved"] * done
 
         await asyncio.gather(*(step(before, after) for before, after in STEPS))
         assert (await journal.verify())[1] is None
@@ -107,10 +107,10 @@ class TransitionPromises(TwoHandles):
             "from": "sending",
             "to": "settled",
             "sends": 1,
-            "why": "it said so",
+            "reason": "it said so",
             "code": "00",
-            "said": "liquidado ✓",
-            "railId": "P-1",
+            "providerMessage": "liquidado ✓",
+            "providerId": "P-1",
             "settledAt": int((NOW - SECOND).timestamp() * 1000),
         }
         returned, _ = await journal.record(record.id, Change(to=S.RETURNED, event="returned"), NOW + DAY)
@@ -132,7 +132,7 @@ class TransitionPromises(TwoHandles):
         answers = await asyncio.gather(*((journal, other)[n % 2].record(record.id, proof, NOW) for n in range(20)))
         assert sum(done for _, done in answers) == 1
         assert {known.state for known, _ in answers} == {S.SETTLED}
-        assert await history(journal, record.id) == ["asked", "confirmed", "settled"]
+        assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
 
     async def test_a_payment_that_is_not_there_cannot_be_written(self, journal: Journal) -> None:
         with pytest.raises(JournalUnavailable):
@@ -152,6 +152,6 @@ class TransitionPromises(TwoHandles):
             assert decided.settled_at == (NOW + HOUR if to is S.SETTLED else None)
             assert await journal.payment(record.id) == decided
             last = (await journal.events(record.id))[-1]
-            assert (last.event, last.at) == ("decided", NOW + HOUR)
+            assert (last.event, last.at) == ("payment.resolved", NOW + HOUR)
             assert last.body == {"from": "review", "to": to, "by": "op@riel", "evidence": "statement of 2 March"}
         assert await journal.resolve_manually("pay_none", S.SETTLED, "op", "none", NOW) is None

@@ -1,95 +1,95 @@
 -- A person was asked whether exactly this may be done. No code and no hash of a code is stored: it is recomputed.
 CREATE TABLE challenges (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    principal  TEXT    NOT NULL,
-    rail       TEXT    NOT NULL,
-    mode       TEXT    NOT NULL,
-    kind       TEXT    NOT NULL CHECK (kind IN ('payment', 'refund', 'request')),
-    digest     BLOB    NOT NULL,
-    nonce      BLOB    NOT NULL,
-    factor     TEXT    NOT NULL,
-    text       TEXT    NOT NULL,
-    amount     INTEGER NOT NULL CHECK (amount > 0),
-    currency   TEXT    NOT NULL,
-    account    TEXT    NOT NULL,
-    payee      TEXT    NOT NULL,
-    bank       TEXT    NOT NULL,
-    state      TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined', 'refused')),
-    asked_at   INTEGER,
-    once       TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
-    earlier    TEXT,
-    holds      TEXT    NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
-    created_at INTEGER NOT NULL,  -- all times: milliseconds since 1970, UTC
-    expires_at INTEGER NOT NULL
+    id           TEXT    NOT NULL PRIMARY KEY,
+    principal    TEXT    NOT NULL,
+    rail         TEXT    NOT NULL,
+    mode         TEXT    NOT NULL,
+    kind         TEXT    NOT NULL CHECK (kind IN ('payment', 'refund', 'request')),
+    digest       BLOB    NOT NULL,
+    nonce        BLOB    NOT NULL,
+    factor       TEXT    NOT NULL,
+    text         TEXT    NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    currency     TEXT    NOT NULL,
+    account      TEXT    NOT NULL,
+    payee        TEXT    NOT NULL,
+    institution  TEXT    NOT NULL,
+    state        TEXT    NOT NULL CHECK (state IN ('open', 'consumed', 'locked', 'expired', 'declined', 'refused')),
+    delivered_at INTEGER,
+    replay_key   TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
+    duplicate_of TEXT,
+    reservations TEXT    NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
+    created_at   INTEGER NOT NULL,  -- all times: milliseconds since 1970, UTC
+    expires_at   INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX challenges_by_digest ON challenges (principal, digest, created_at);
 CREATE UNIQUE INDEX one_open_challenge ON challenges (principal, digest) WHERE state = 'open';
 
-CREATE INDEX challenges_that_wait ON challenges (expires_at) WHERE state = 'open';
+CREATE INDEX open_challenges_by_expiry ON challenges (expires_at) WHERE state = 'open';
 
 -- What all payments of a scope and period take of a limit.
-CREATE TABLE limits (
+CREATE TABLE limit_usage (
     scope  TEXT    NOT NULL,
     bucket INTEGER NOT NULL,  -- the beginning of the period
-    used   INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
     PRIMARY KEY (scope, bucket)
 ) STRICT;
 
 -- Every code that was tried, counted before it was compared. 'open' counts as wrong until it is known to be right.
-CREATE TABLE tries (
-    id        INTEGER NOT NULL PRIMARY KEY,
-    principal TEXT    NOT NULL,
-    challenge TEXT    REFERENCES challenges (id),
-    at        INTEGER NOT NULL,
-    outcome   TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
+CREATE TABLE attempts (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    principal    TEXT    NOT NULL,
+    challenge_id TEXT    REFERENCES challenges (id),
+    at           INTEGER NOT NULL,
+    outcome      TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
 ) STRICT;
 
-CREATE INDEX tries_of_challenge ON tries (challenge);
-CREATE INDEX tries_that_count ON tries (principal, at) WHERE outcome <> 'right';
+CREATE INDEX attempts_by_challenge ON attempts (challenge_id);
+CREATE INDEX attempts_by_principal ON attempts (principal, at) WHERE outcome <> 'right';
 
 -- One payment (or refund) per consumed challenge: the primary key is the challenge's. One per reference and rail.
 CREATE TABLE payments (
-    id           TEXT    NOT NULL PRIMARY KEY REFERENCES challenges (id),
-    principal    TEXT    NOT NULL,
-    rail         TEXT    NOT NULL,
-    mode         TEXT    NOT NULL,
-    kind         TEXT    NOT NULL CHECK (kind IN ('payment', 'refund', 'request')),
-    refund_of    TEXT    REFERENCES payments (id),
-    reference    TEXT    NOT NULL,
-    amount       INTEGER NOT NULL CHECK (amount > 0),
-    currency     TEXT    NOT NULL,
-    account      TEXT    NOT NULL,
-    payee        TEXT    NOT NULL,
-    bank         TEXT    NOT NULL,
-    payer        TEXT    NOT NULL,  -- whose money leaves: only that account is asked about it, or sent to again
-    arguments    TEXT    NOT NULL,  -- JSON, as the agent gave them
-    body         BLOB    NOT NULL,  -- exactly what leaves
-    facts        TEXT    NOT NULL,  -- JSON: what the rail wants to remember
-    state        TEXT    NOT NULL CHECK (state IN ('sending', 'pending', 'settled', 'returned', 'unknown', 'rejected', 'review')),
-    fence        INTEGER NOT NULL,
-    owner        TEXT,
-    sends        INTEGER NOT NULL,
-    looks        INTEGER NOT NULL DEFAULT 0,
-    rail_id      TEXT    NOT NULL DEFAULT '',
-    code         TEXT    NOT NULL DEFAULT '',
-    said         TEXT    NOT NULL DEFAULT '',
-    created_at   INTEGER NOT NULL,
-    sent_at      INTEGER NOT NULL,
-    updated_at   INTEGER NOT NULL,
-    settled_at   INTEGER,
-    next_at      INTEGER,
-    watch_until  INTEGER,
-    resend_until INTEGER,
-    absent_after INTEGER,
+    id               TEXT    NOT NULL PRIMARY KEY REFERENCES challenges (id),
+    principal        TEXT    NOT NULL,
+    rail             TEXT    NOT NULL,
+    mode             TEXT    NOT NULL,
+    kind             TEXT    NOT NULL CHECK (kind IN ('payment', 'refund', 'request')),
+    refund_of        TEXT    REFERENCES payments (id),
+    reference        TEXT    NOT NULL,
+    amount           INTEGER NOT NULL CHECK (amount > 0),
+    currency         TEXT    NOT NULL,
+    account          TEXT    NOT NULL,
+    payee            TEXT    NOT NULL,
+    institution      TEXT    NOT NULL,
+    payer            TEXT    NOT NULL,  -- whose money leaves: only that account is asked about it, or sent to again
+    arguments        TEXT    NOT NULL,  -- JSON, as the agent gave them
+    body             BLOB    NOT NULL,  -- exactly what leaves
+    facts            TEXT    NOT NULL,  -- JSON: what the rail wants to remember
+    state            TEXT    NOT NULL CHECK (state IN ('sending', 'pending', 'settled', 'returned', 'unknown', 'rejected', 'review')),
+    fence            INTEGER NOT NULL,
+    owner            TEXT,
+    sends            INTEGER NOT NULL,
+    lookups          INTEGER NOT NULL DEFAULT 0,
+    provider_id      TEXT    NOT NULL DEFAULT '',
+    code             TEXT    NOT NULL DEFAULT '',
+    provider_message TEXT    NOT NULL DEFAULT '',
+    created_at       INTEGER NOT NULL,
+    sent_at          INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    settled_at       INTEGER,
+    next_at          INTEGER,
+    watch_until      INTEGER,
+    resend_until     INTEGER,
+    absent_after     INTEGER,
     UNIQUE (rail, mode, reference),
     CHECK ((kind = 'refund') = (refund_of IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at);
-CREATE INDEX paid_accounts ON payments (rail, mode, account) WHERE state = 'settled';
-CREATE INDEX refunds ON payments (refund_of) WHERE refund_of IS NOT NULL;
+CREATE INDEX settled_payments_by_account ON payments (rail, mode, account) WHERE state = 'settled';
+CREATE INDEX refunds_by_payment ON payments (refund_of) WHERE refund_of IS NOT NULL;
 
 -- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
 CREATE TABLE events (
@@ -133,4 +133,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
 
 -- With which key the codes are made, by its fingerprint: a server with another key would find every code wrong.
-CREATE TABLE keys (fingerprint TEXT NOT NULL PRIMARY KEY, only INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (only = 1)) STRICT;
+CREATE TABLE code_keys (
+    fingerprint TEXT    NOT NULL PRIMARY KEY,
+    singleton   INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (singleton = 1)
+) STRICT;
