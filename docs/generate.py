@@ -37,9 +37,9 @@ SETTINGS = {
     "principal": "Whose payments these are: who confirms, and whose limits count.",
     "language": "The language of the question that the person is shown.",
     "live": "Whether rails with live credentials may move real money.",
-    "notices_key": "The key that notices are signed with, 16 characters at least. The receiver has it too.",
-    "notices_url": "Where notices of payments are sent: `https://…`, or `http://…` on this machine. Unless it is set, "
-    "they wait in the journal.",
+    "notifications_key": "The key that notifications are signed with, 16 characters at least. The receiver has it too.",
+    "notifications_url": "Where notifications of payments are sent: `https://…`, or `http://…` on this machine. "
+    "Unless it is set, they wait in the journal.",
     "webhooks": "The address and port at which providers may write to us, such as `127.0.0.1:8430`; put a proxy with "
     "TLS in front of it. Each rail's address there is `/webhooks/<rail>`.",
     "log": "How much is logged, on stderr.",

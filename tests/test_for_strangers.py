@@ -1,4 +1,4 @@
-"""The programs that the pages give to others do what is said of them: a receiver of notices, a check of the record."""
+"""The programs in the documents for readers outside: a receiver of notifications, and a check of the record."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ def program(page: str, name: str) -> str:
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setenv("NOTICES_KEY", KEY)
+    monkeypatch.setenv("NOTIFICATIONS_KEY", KEY)
     names: dict[str, Any] = {"__name__": "receiver"}
     exec(program("send-notifications.md", "receiver.py"), names)  # noqa: S102
     return names

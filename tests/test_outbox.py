@@ -1,4 +1,4 @@
-"""Notices of real servers, at a receiver over real HTTP: at least once, signed, whoever was killed meanwhile."""
+"""Notifications of real servers, at a receiver over real HTTP: at least once, signed, whoever was killed meanwhile."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ from .support.server import SEND, Home, serving
 pytestmark = pytest.mark.anyio
 
 KEY = "the-key-of-the-receiver-1234"
-HOOK = "/notices/hook-that-is-secret"
+HOOK = "/notifications/hook-that-is-secret"
 
 
 @dataclass
@@ -91,8 +91,8 @@ def _somewhere(door: type[http.server.BaseHTTPRequestHandler]) -> http.server.Th
 
 @pytest.fixture
 def told_home(home: Home, books: Books) -> Home:
-    """An installation that sends its notices to the books."""
-    table = f'notices_url = "{books.url}"\nnotices_key = "{KEY}"\nlog = "debug"\n'
+    """An installation that sends its notifications to the books."""
+    table = f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\nlog = "debug"\n'
     (home.folder / "riel.toml").write_text(table)
     return home
 
@@ -134,7 +134,7 @@ async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_not
 ) -> None:
     with receiving(Books()) as books:
         pass
-    (home.folder / "riel.toml").write_text(f'notices_url = "{books.url}"\nnotices_key = "{KEY}"\n')
+    (home.folder / "riel.toml").write_text(f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\n')
     agent = Agent(nursery, home, bank, module="quickly")
     try:
         for amount in (100, 200, 300):
@@ -166,7 +166,7 @@ async def test_nothing_of_it_is_left_when_the_host_is_closed(
     home: Home, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"JOURNAL": str(home.journal), "FACTOR_FILE": str(home.codes), "RAILS": "mock"}
-    for name, value in (told | {"NOTICES_URL": books.url, "NOTICES_KEY": KEY}).items():
+    for name, value in (told | {"NOTIFICATIONS_URL": books.url, "NOTIFICATIONS_KEY": KEY}).items():
         monkeypatch.setenv(f"RIEL_{name}", value)
 
     def running() -> bool:
@@ -207,7 +207,7 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
             answer = await server.call(SEND, **payment, verificationCode=wrong)
             assert answer["error"]["code"] == "2FA_MISMATCH"
             await server.call(SEND, **payment, verificationCode=code)
-        await until(lambda: len(set(books.ids)) == 2, "both notices")
+        await until(lambda: len(set(books.ids)) == 2, "both notifications")
         await server.leave()
         log = server.process.errors.read_text()
     for command in (["export", "--to", "record.jsonl"], ["verify", "record.jsonl"]):

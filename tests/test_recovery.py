@@ -121,11 +121,11 @@ async def test_a_payment_whose_server_is_merely_stopped_stays_with_it(
             serving(nursery, home, bank, answer_within=0.1, trace=tmp_path / "trace") as other,
         ):
             await until(lambda: _is_stopped(stopped.process.pid), "stopped")
-            again = await other.request(SEND, **WHAT, verificationCode=code)
+            again = await other.call(SEND, **WHAT, verificationCode=code)
             assert again["data"]["status"] == "pending"
             rounds = _rounds(tmp_path / "trace")
             await until(lambda: _rounds(tmp_path / "trace") >= rounds + 3, "three more rounds")
-            asked = await other.request(STATUS, trackingKey=again["data"]["trackingKey"])
+            asked = await other.call(STATUS, trackingKey=again["data"]["trackingKey"])
             assert asked["data"]["status"] == "pending"
             held = await only(home)
             assert (held.state, held.fence, bank.debits()) == (State.SENDING, 1, [])
@@ -150,7 +150,7 @@ async def test_a_stopped_server_that_is_killed_at_last_is_taken_over(nursery: Nu
 
 async def test_two_servers_that_are_given_one_code_at_once_pay_once(nursery: Nursery, home: Home, bank: Bank) -> None:
     async with serving(nursery, home, bank) as one, serving(nursery, home, bank) as other:
-        held = await one.request(SEND, **WHAT)
+        held = await one.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         calls = [server.call(SEND, **WHAT, verificationCode=code) for _ in range(25) for server in (one, other)]
         answers = await asyncio.gather(*calls)

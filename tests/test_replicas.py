@@ -59,7 +59,7 @@ async def test_a_payment_asked_at_one_and_confirmed_at_both_is_paid_once(
     nursery: Nursery, machine: Machine, bank: Bank
 ) -> None:
     async with serving(nursery, machine, bank) as one, serving(nursery, machine.twin(), bank) as other:
-        held = await one.request(SEND, **WHAT)
+        held = await one.call(SEND, **WHAT)
         code = machine.code(held["data"]["paymentId"])
         calls = [server.call(SEND, **WHAT, verificationCode=code) for _ in range(10) for server in (other, one)]
         answers = await asyncio.gather(*calls)
@@ -90,7 +90,7 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
                 return (await only(machine)).state is State.SETTLED
 
             await until(settled)
-            paid = await other.request(SEND, **WHAT, verificationCode=code)
+            paid = await other.call(SEND, **WHAT, verificationCode=code)
             assert paid["data"]["status"] == "success"
     assert (await only(machine)).fence > 1
     assert len(bank.debits()) == 1
@@ -120,7 +120,7 @@ async def test_a_server_that_is_stopped_for_longer_than_its_lease_pays_once_with
                 await until(concluded)
                 stopped.process.signal(signal.SIGCONT)
                 late = await call
-                early = await other.request(SEND, **WHAT, verificationCode=code)
+                early = await other.call(SEND, **WHAT, verificationCode=code)
             await stopped.leave()
         assert len(bank.debits()) == ((await only(machine)).state is State.SETTLED)
         await proven(machine, bank, [early, late])

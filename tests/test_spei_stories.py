@@ -69,7 +69,7 @@ async def test_what_an_agent_reads_of_each_story(
 
 async def test_the_whole_receipt_of_a_payment(tmp_path: Path) -> None:
     async with at_work(stp := Stp(), tmp_path) as office:
-        held = await office.request(
+        held = await office.call(
             "send_payment", clabe=AT_STP, amount=1, concept="Factura 42", recipientName="Ricardo Sánchez"
         )
         assert held["status"] == "2fa_required"

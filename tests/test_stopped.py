@@ -150,17 +150,17 @@ async def test_a_server_stopped_for_longer_than_a_send_may_take_sends_nothing_wh
         async with serving(nursery, home, bank) as other:
             async with stopped(nursery, home, bank, strike=(LEAVES, 1, signal.SIGSTOP)) as (sleeper, code, call):
                 since = time.monotonic()
-                joined = await other.request(SEND, **WHAT, verificationCode=code)
+                joined = await other.call(SEND, **WHAT, verificationCode=code)
                 assert joined["data"]["status"] == "pending"
                 another = WHAT | {"amount": 70_000}
-                held = await other.request(SEND, **another)
-                theirs = await other.request(SEND, **another, verificationCode=home.code(held["data"]["paymentId"]))
+                held = await other.call(SEND, **another)
+                theirs = await other.call(SEND, **another, verificationCode=home.code(held["data"]["paymentId"]))
                 assert theirs["data"]["status"] == "success"
                 await until(lambda: time.monotonic() > since + 1.5, "over")
                 sleeper.process.signal(signal.SIGCONT)
                 answer = await call
             assert answer["error"]["code"] == "RAIL_UNREACHABLE"
-            again = await other.request(STATUS, trackingKey=joined["data"]["trackingKey"])
+            again = await other.call(STATUS, trackingKey=joined["data"]["trackingKey"])
             assert again["data"]["status"] == "rejected"
         assert [debit["amount"] for debit in bank.debits()] == [70_000]
         await proven(home, bank, [joined, theirs, answer, again])
@@ -172,18 +172,18 @@ async def test_where_a_stopped_server_holds_the_file_the_others_refuse_until_it_
 ) -> None:
     other_payment = WHAT | {"amount": 70_000}
     async with serving(nursery, home, bank, module="impatient") as other:
-        held = await other.request(SEND, **other_payment)
+        held = await other.call(SEND, **other_payment)
         code = home.code(held["data"]["paymentId"])
         async with stopped(nursery, home, bank, module="halting") as (sleeper, ours, _):
-            refused = await other.request(SEND, **other_payment, verificationCode=code)
+            refused = await other.call(SEND, **other_payment, verificationCode=code)
             assert refused["error"]["code"] == "JOURNAL_UNAVAILABLE"
             assert bank.debits() == []
-            asked = await other.request(STATUS, trackingKey=held["data"]["paymentId"])
+            asked = await other.call(STATUS, trackingKey=held["data"]["paymentId"])
             assert asked["data"]["status"] == "2fa_required"  # reading waits for nobody
             sleeper.process.signal(end)
-            paid = await other.request(SEND, **other_payment, verificationCode=code)
+            paid = await other.call(SEND, **other_payment, verificationCode=code)
             assert paid["data"]["status"] == "success"
-            mine = await other.request(SEND, **WHAT, verificationCode=ours)
+            mine = await other.call(SEND, **WHAT, verificationCode=ours)
         await until(lambda: len(bank.debits()) == 2, "two debits")
         async with asyncio.timeout(20):
             while {record.state for record in await records(home)} != {State.SETTLED}:  # noqa: ASYNC110  # theirs

@@ -1,4 +1,4 @@
-"""A server whose notices wait for less: for tests that wait with them."""
+"""A server whose notifications wait for less: for tests that wait with them."""
 
 from datetime import timedelta
 from functools import partial

@@ -53,7 +53,9 @@ async def greet(client: Any, asked: Any) -> Told:
 
 def reading(name: str = "read_it", **declared: Any) -> Tool:
     """A tool that asks the provider, unless ``declared`` says otherwise."""
-    does: dict[str, Any] = {} if {"build_payment", "build_notice"} & set(declared) else {"run": greet, "output": Told}
+    does: dict[str, Any] = (
+        {} if {"build_payment", "build_notification"} & set(declared) else {"run": greet, "output": Told}
+    )
     told = {"title": "Read it", "description": "Reads it.", "scope": "things:read", "input": Asked}
     return Tool(name=name, **(told | does | declared))
 
@@ -82,7 +84,7 @@ def words_of(asked: Any) -> dict[str, Any]:
 
 def feedback(**declared: Any) -> Tool:
     """A tool that tells somebody."""
-    return reading("feedback", **({"build_notice": words_of, "scope": ""} | declared))
+    return reading("feedback", **({"build_notification": words_of, "scope": ""} | declared))
 
 
 @dataclass

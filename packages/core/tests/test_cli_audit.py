@@ -1,4 +1,4 @@
-"""``riel audit`` and ``riel notices``, as an operator and an auditor use them."""
+"""``riel audit`` and ``riel notifications``, as an operator and an auditor use them."""
 
 import asyncio
 import io
@@ -278,12 +278,12 @@ def test_no_anchor_is_shown_where_there_is_none(riel: Riel, journal: Journalled)
     )
 
 
-# riel notices
+# riel notifications
 
 
-def test_an_operator_sees_how_many_notices_wait_since_when_and_why(riel: Riel, journal: Journalled) -> None:
+def test_an_operator_sees_how_many_notifications_wait_since_when_and_why(riel: Riel, journal: Journalled) -> None:
     journal(lambda journal: journal.payments())
-    assert riel("notices", "status") == (0, "No notice waits.\n", "")
+    assert riel("notifications", "status") == (0, "No notification waits.\n", "")
 
     async def failing(journal: Journal) -> None:
         await settled(journal, "a")
@@ -292,12 +292,12 @@ def test_an_operator_sees_how_many_notices_wait_since_when_and_why(riel: Riel, j
         await journal.message_failed(message.id, "HTTP 503", NOW + HOUR, NOW + DAY)
 
     journal(failing)
-    code, out, err = riel("notices", "status")
+    code, out, err = riel("notifications", "status")
     assert (code, err) == (0, "")
     assert out == (
-        "2 notices wait, since 2026-03-02T12:00:00Z.\nThe last try failed at 2026-03-02T13:00:00Z: HTTP 503\n"
+        "2 notifications wait, since 2026-03-02T12:00:00Z.\nThe last try failed at 2026-03-02T13:00:00Z: HTTP 503\n"
     )
-    assert json.loads(riel("notices", "status", "--json")[1]) == {
+    assert json.loads(riel("notifications", "status", "--json")[1]) == {
         "waiting": 2,
         "since": "2026-03-02T12:00:00Z",
         "failure": "HTTP 503",
@@ -305,16 +305,16 @@ def test_an_operator_sees_how_many_notices_wait_since_when_and_why(riel: Riel, j
     }
 
 
-def test_a_notice_to_try_the_receiver_waits_like_any_other(riel: Riel, journal: Journalled) -> None:
+def test_a_notification_to_try_the_receiver_waits_like_any_other(riel: Riel, journal: Journalled) -> None:
     journal(lambda journal: journal.payments())
-    assert json.loads(riel("notices", "status", "--json")[1])["failure"] is None
-    code, out, _ = riel("notices", "test")
+    assert json.loads(riel("notifications", "status", "--json")[1])["failure"] is None
+    code, out, _ = riel("notifications", "test")
     assert code == 0
-    assert riel("notices", "status")[1].startswith("1 notice waits, since ")
+    assert riel("notifications", "status")[1].startswith("1 notification waits, since ")
 
     async def taken(journal: Journal) -> list[Message]:
         return list(await journal.lease_messages(NOW + 10_000 * DAY, lease=MINUTE, most=10))
 
     (message,) = journal(taken)
-    assert (message.topic, message.body) == ("notification.test", {})
+    assert (message.topic, message.body) == ("notifications.test", {})
     assert out.startswith(f"{message.id} waits to be sent")

@@ -81,7 +81,7 @@ async def one_round(outbox: Outbox, books: Books) -> bool:
         return await outbox.run_once(http)
 
 
-async def test_a_notice_says_what_happened_and_is_signed_over_its_time_and_its_bytes(journal: Journal) -> None:
+async def test_a_notification_says_what_happened_and_is_signed_over_its_time_and_its_bytes(journal: Journal) -> None:
     await settled(journal)
     books = Books(now=NOW + 7 * SECOND)
     await one_round(books.outbox(journal), books)
@@ -224,8 +224,8 @@ async def test_a_receiver_that_is_down_is_asked_with_one_and_is_told_all_when_it
     assert sorted(set(books.ids)) == [f"m{n:02}" for n in range(40)]
     assert await journal.backlog() == Backlog(count=0)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "16 of 16 notices were not delivered (HTTP 503): they are sent again",
-        "notices are delivered again",
+        "16 of 16 notifications were not delivered (HTTP 503): they are sent again",
+        "notifications are delivered again",
     ]
 
 
@@ -256,7 +256,7 @@ async def test_two_that_deliver_from_one_journal_send_nothing_twice(journal: Jou
     await other.close()
 
 
-async def test_one_that_dies_with_a_notice_loses_nothing(journal: Journal, store: SqliteFile) -> None:
+async def test_one_that_dies_with_a_notification_loses_nothing(journal: Journal, store: SqliteFile) -> None:
     began = asyncio.Event()
 
     async def slow(_: httpx.Request) -> httpx.Response:
@@ -312,7 +312,7 @@ async def test_it_goes_on_whatever_happens_in_a_round(
     await outbox.close()
     assert len(books.got) == 1
     assert "the journal cannot be used now" in caplog.text
-    assert "a round of notices failed (RuntimeError)" in caplog.text
+    assert "a round of notifications failed (RuntimeError)" in caplog.text
     assert KEY not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Where notices go is a setting that cannot be half set, and never said again."""
+"""Where notifications go is a setting that cannot be half set, and never said again."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, url: str | None, key: str | None = KEY) -> Settings:
-    for name, value in (("RIEL_NOTICES_URL", url), ("RIEL_NOTICES_KEY", key)):
+    for name, value in (("RIEL_NOTIFICATIONS_URL", url), ("RIEL_NOTIFICATIONS_KEY", key)):
         if value is not None:
             monkeypatch.setenv(name, value)
     return read_settings()
@@ -34,13 +34,13 @@ def settings(monkeypatch: pytest.MonkeyPatch, url: str | None, key: str | None =
     [
         "https://books.example",
         "https://books.example:8443/riel?hook=secret",
-        "http://127.0.0.1:8410/notices",
-        "http://localhost/notices",
+        "http://127.0.0.1:8410/notifications",
+        "http://localhost/notifications",
         "http://[::1]:8410/",
     ],
 )
-def test_notices_go_to_https_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    found = settings(monkeypatch, url).notices_url
+def test_notifications_go_to_https_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    found = settings(monkeypatch, url).notifications_url
     assert found is not None
     assert found.get_secret_value() == url
 
@@ -66,20 +66,20 @@ def test_any_other_address_is_refused_and_not_repeated(monkeypatch: pytest.Monke
     with pytest.raises(Misconfigured) as refused:
         settings(monkeypatch, url)
     sentence = str(refused.value)
-    assert sentence.startswith("RIEL_NOTICES_URL is wrong: ")
+    assert sentence.startswith("RIEL_NOTIFICATIONS_URL is wrong: ")
     assert words in sentence
     assert "secret" not in sentence
 
 
 def test_a_receiver_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Misconfigured, match="RIEL_NOTICES_URL is wrong: it needs RIEL_NOTICES_KEY"):
+    with pytest.raises(Misconfigured, match="RIEL_NOTIFICATIONS_URL is wrong: it needs RIEL_NOTIFICATIONS_KEY"):
         settings(monkeypatch, "https://books.example", None)
 
 
 def test_a_key_that_is_too_short_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misconfigured) as refused:
         settings(monkeypatch, "https://books.example", "canary")
-    assert str(refused.value).startswith("RIEL_NOTICES_KEY is wrong: ")
+    assert str(refused.value).startswith("RIEL_NOTIFICATIONS_KEY is wrong: ")
     assert "canary" not in str(refused.value)
     assert ";" not in str(refused.value), "one mistake is one complaint"
 
@@ -111,7 +111,7 @@ async def test_a_machine_from_which_nothing_can_be_sent_stops_the_start(
     journal = SqliteJournal.open(str(tmp_path / "journal.db"))
     outbox = build_outbox(settings(monkeypatch, "https://books.example"), journal, Redactor())
     assert outbox is not None
-    with pytest.raises(Misconfigured, match="RIEL_NOTICES_URL: nothing can be sent from here") as refused:
+    with pytest.raises(Misconfigured, match="RIEL_NOTIFICATIONS_URL: nothing can be sent from here") as refused:
         outbox.start()
     assert "secret" not in str(refused.value)
     await outbox.close()

@@ -130,7 +130,7 @@ async def test_a_secret_in_an_answer_does_not_leave(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_official_client_takes_every_answer_for_what_was_declared(tmp_path: Path, mode: str) -> None:
-    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notice=dict)
+    tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notification=dict)
     async with agent(tmp_path, *tools) as ana, ana.client(mode) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         for name, reads in (("read_it", True), ("make_it", False), ("pay_bill", False), ("tell", True)):
@@ -288,7 +288,7 @@ async def test_what_is_told_holds_no_secret_and_no_account(tmp_path: Path) -> No
         assert "0123456789" not in json.dumps(message.body)
 
 
-async def test_what_is_told_is_delivered_as_a_notice(tmp_path: Path) -> None:
+async def test_what_is_told_is_delivered_as_a_notification(tmp_path: Path) -> None:
     got = []
 
     async def take(request: httpx.Request) -> httpx.Response:
@@ -344,8 +344,11 @@ class Listed(RootModel[list[str]]):
 
 
 WRONG = {
-    "nothing to do": ({"run": None, "output": None}, "does not do exactly one of run, build_payment and build_notice"),
-    "two things to do": ({"build_notice": dict, "run": greet, "output": Told}, "does not do exactly one of"),
+    "nothing to do": (
+        {"run": None, "output": None},
+        "does not do exactly one of run, build_payment and build_notification",
+    ),
+    "two things to do": ({"build_notification": dict, "run": greet, "output": Told}, "does not do exactly one of"),
     "no answer": ({"output": None}, "whose output is missing"),
     "an answer to a payment": (
         {"build_payment": pay_bill, "output": Told},
@@ -364,7 +367,9 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_tool_that_cannot_be_served_is_refused_before_it_is_offered(what: str) -> None:
     changes, sentence = WRONG[what]
-    tool = reading(**changes) if {"build_payment", "build_notice"} & set(changes) else replace(reading(), **changes)
+    tool = (
+        reading(**changes) if {"build_payment", "build_notification"} & set(changes) else replace(reading(), **changes)
+    )
     found = validate(toy(tools=(tool,)))
     assert any(sentence in fault for fault in found), found
 

@@ -140,9 +140,9 @@ async def open_configured_journal(settings: Settings) -> Journal:
 
 def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
     """The outbox, where the settings name a receiver. Without one, messages wait in the journal."""
-    if settings.notices_url is None or settings.notices_key is None:
+    if settings.notifications_url is None or settings.notifications_key is None:
         return None
-    receiver = Receiver(settings.notices_url.get_secret_value(), settings.notices_key.get_secret_value())
+    receiver = Receiver(settings.notifications_url.get_secret_value(), settings.notifications_key.get_secret_value())
     logs.learn(*receiver.secrets)
     return Outbox(journal, receiver)
 

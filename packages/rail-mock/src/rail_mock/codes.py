@@ -1,7 +1,7 @@
 """The bank's own codes, and what each means to an agent.
 
 A code of the bank stands here under the name the bank gives it; ``invalid_account`` is also the type of the error that
-our own validator raises, so an account is refused in the same words by whoever notices first.
+our own validator raises, so an account is refused in the same words by whoever notifications first.
 """
 
 from collections.abc import Mapping

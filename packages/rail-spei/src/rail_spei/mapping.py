@@ -1,6 +1,7 @@
 """What STP tells of an order, in the core's words."""
 
-from rail_spei.cep import cep_link, names_match
+from rail_spei.cep import cep_link
+from rail_spei.name_match import names_match
 from rail_spei.stp.answers import Told
 from rail_spei.stp.states import State
 from riel import Answer, Order, StatementLine, Status

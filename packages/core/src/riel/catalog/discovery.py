@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from riel.guards import Guard
 
 NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
-RESERVED = frozenset({"answer", "factor", "notices"})
+RESERVED = frozenset({"answer", "factor", "notifications"})
 """Names whose ``RIEL_<NAME>_*`` are settings of our own."""
 
 HOOKS = ("riel_rails", "riel_factors", "riel_guards")

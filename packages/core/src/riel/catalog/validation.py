@@ -113,11 +113,11 @@ def _tools_faults(rail: Rail) -> Iterator[str]:
 
 
 def _tool_faults(tool: Tool) -> Iterator[str]:
-    does = [one for one in (tool.run, tool.build_payment, tool.build_notice) if one is not None]
+    does = [one for one in (tool.run, tool.build_payment, tool.build_notification) if one is not None]
     if len(does) != 1:
-        yield "that does not do exactly one of run, build_payment and build_notice"
+        yield "that does not do exactly one of run, build_payment and build_notification"
     if not all(callable(one) for one in (*does, *[tool.scope_of] * (tool.scope_of is not None))):
-        yield "whose run, build_payment, build_notice or scope_of cannot be called"
+        yield "whose run, build_payment, build_notification or scope_of cannot be called"
     if (tool.run is None) != (tool.output is None):
         yield "whose output is missing, or is not needed: it belongs to run"
     for name, model, kind in (("input", tool.input, WireModel), ("output", tool.output, BaseModel)):

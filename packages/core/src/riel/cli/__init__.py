@@ -27,7 +27,7 @@ COMMANDS = {
     "reconcile": ("riel.cli.reconcile", "Compare the journal with a rail's own list of a day."),
     "limits": ("riel.cli.limits", "Show each limit, what is used of it and what is left."),
     "audit": ("riel.cli.audit", "Verify that no recorded event was altered, removed or reordered, or export them."),
-    "notices": ("riel.cli.notices", "See which notices wait, or send one to try the receiver."),
+    "notifications": ("riel.cli.notifications", "See which notifications wait, or send one to try the receiver."),
     "enroll": ("riel.cli.enroll", "Set up the app that shows a person's codes."),
     "sandbox": ("riel.cli.sandbox", "Run one rail's pretend bank alone."),
 }

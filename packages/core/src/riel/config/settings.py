@@ -59,8 +59,8 @@ def _usual_database() -> str:
     return f"sqlite:///{platformdirs.user_data_path('riel') / 'journal.db'}"
 
 
-def _notices_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
-    """Where notices go. A secret too: the addresses of many receivers are enough to write to them."""
+def _notifications_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """Where notifications go. A secret too: the addresses of many receivers are enough to write to them."""
     url = value.get_secret_value()
     try:
         parts = urlsplit(url)
@@ -71,8 +71,8 @@ def _notices_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
         raise ValueError("write https://host/path, without a user, a password or a fragment")
     if parts.scheme != "https" and not is_loopback(url):
         raise ValueError("it must begin with https://, unless it is on this machine")
-    if "notices_key" in info.data and info.data["notices_key"] is None:
-        raise ValueError("it needs RIEL_NOTICES_KEY, by which the receiver knows who writes")
+    if "notifications_key" in info.data and info.data["notifications_key"] is None:
+        raise ValueError("it needs RIEL_NOTIFICATIONS_KEY, by which the receiver knows who writes")
     return value
 
 
@@ -127,8 +127,8 @@ class Settings(BaseSettings):
     principal: Annotated[SingleLine, Field(min_length=1, max_length=200)] = "local"
     language: Literal["en", "es"] = "en"
     live: bool = False
-    notices_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
-    notices_url: Annotated[SecretStr, AfterValidator(_notices_url)] | None = None
+    notifications_key: Annotated[SecretStr, Field(min_length=SHORTEST_KEY)] | None = None
+    notifications_url: Annotated[SecretStr, AfterValidator(_notifications_url)] | None = None
     webhooks: Annotated[Listen | None, NoDecode, BeforeValidator(_listen)] = None
     log: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "warning"
     rail: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)

@@ -193,7 +193,7 @@ class Topic(StrEnum):
     REQUEST_REVIEW = "request.review"
     REFUND_MANUAL = "refund.manual"
     TOOL_NOTICE = "tool.notice"
-    TEST = "notification.test"
+    TEST = "notifications.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

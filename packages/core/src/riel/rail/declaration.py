@@ -49,7 +49,7 @@ class Tool:
     :param pays: makes the payment that a person is then asked to confirm, or ``None`` where there never was anything
         to pay: ``pays(client, asked)``. It answers as ``{rail}_send_payment`` does. The second call, with the code,
         asks it again, and must get the same payment, also where it was made meanwhile.
-    :param tells: makes the message that is kept in the journal, and delivered to whoever receives notices.
+    :param tells: makes the message that is kept in the journal, and delivered to whoever receives notifications.
     :param read_only: whether ``run`` changes nothing at the provider.
     """
 
@@ -61,7 +61,7 @@ class Tool:
     output: type[BaseModel] | None = None
     run: Callable[[Any, Any], Awaitable[BaseModel]] | None = None
     build_payment: Callable[[Any, Any], Awaitable[Payment | None]] | None = None
-    build_notice: Callable[[Any], Mapping[str, Any]] | None = None
+    build_notification: Callable[[Any], Mapping[str, Any]] | None = None
     scope_of: Callable[[Any], str] | None = None
     read_only: bool = True
 

@@ -63,7 +63,7 @@ class RailTool:
     @property
     def read_only(self) -> bool:
         """Whether it changes nothing anywhere but in our own record."""
-        return self.tool.build_payment is None and (self.tool.build_notice is not None or self.tool.read_only)
+        return self.tool.build_payment is None and (self.tool.build_notification is not None or self.tool.read_only)
 
     @property
     def title(self) -> str:
@@ -93,8 +93,8 @@ class RailTool:
         asked = check(self.model, arguments, self.rail)
         if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(asked)):
             raise self.scopes.refusal(scope)
-        if self.tool.build_notice is not None:
-            return await self._tell(self.tool.build_notice(asked), principal)
+        if self.tool.build_notification is not None:
+            return await self._tell(self.tool.build_notification(asked), principal)
         if self.tool.run is not None:
             answer = await self._provider(self.tool.run, asked)
             return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.rail.mode})
@@ -137,7 +137,7 @@ class RailTool:
         )
 
     async def _tell(self, message: Mapping[str, Any], principal: str) -> Envelope:
-        """Keep it as a message: it waits in the journal until somebody receives notices."""
+        """Keep it as a message: it waits in the journal until somebody receives notifications."""
         context, rail_name = self.engine.context, self.rail.declaration.name
         number = f"{rail_name}_{self.tool.name}_{context.new_id().removeprefix('pay_')}"
         facts = {"rail": rail_name, "mode": self.rail.mode, "tool": self.tool.name, "principal": principal}

@@ -78,7 +78,7 @@ class Outbox:
             http = open_client(self._receiver, self._transport)
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
             why = f"nothing can be sent from here ({type(failure).__name__}): look at SSL_CERT_FILE and the proxies"
-            raise Misconfigured(f"RIEL_NOTICES_URL: {why}.") from failure
+            raise Misconfigured(f"RIEL_NOTIFICATIONS_URL: {why}.") from failure
         self._rounds = asyncio.create_task(self._run(http), name="riel-outbox")
 
     async def close(self) -> None:
@@ -94,9 +94,9 @@ class Outbox:
                 try:
                     more = await self.run_once(http)
                 except JournalUnavailable:
-                    log.warning("the journal cannot be used now; notices wait")
+                    log.warning("the journal cannot be used now; notifications wait")
                 except Exception as failure:
-                    log.error("a round of notices failed (%s); they wait", type(failure).__name__)  # noqa: TRY400
+                    log.error("a round of notifications failed (%s); they wait", type(failure).__name__)  # noqa: TRY400
                 if not more:
                     await asyncio.sleep(self._rhythm.poll_interval.total_seconds())
 
@@ -124,10 +124,10 @@ class Outbox:
         was_down, self._down = self._down, len(failures) == tried
         if failures and not was_down:
             log.warning(
-                "%d of %d notices were not delivered (%s): they are sent again", len(failures), tried, failures[0]
+                "%d of %d notifications were not delivered (%s): they are sent again", len(failures), tried, failures[0]
             )
         elif was_down and not self._down:
-            log.warning("notices are delivered again")
+            log.warning("notifications are delivered again")
 
     async def _deliver(self, http: httpx.AsyncClient, message: Message) -> str | None:
         """Why it could not be delivered; ``None`` where it was."""

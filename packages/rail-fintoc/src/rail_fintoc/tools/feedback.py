@@ -1,4 +1,4 @@
-"""``feedback``: what an agent ran into, kept in the journal, and delivered to whoever receives notices."""
+"""``feedback``: what an agent ran into, kept in the journal, and delivered to whoever receives notifications."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -23,8 +23,8 @@ FEEDBACK: Final = Tool(
     name="feedback",
     title="Report a problem",
     description="Report a blocker or something unexpected about these tools to the people who run them. It is kept in "
-    "the journal, and delivered where notices go. Write no secrets and no account numbers.",
+    "the journal, and delivered where notifications go. Write no secrets and no account numbers.",
     scope="",
     input=inputs("feedback", message=(Message,), tool=Text),
-    build_notice=tell,
+    build_notification=tell,
 )

@@ -1,4 +1,4 @@
-"""The pretend STP as an ASGI app: STP's addresses, those of Banxico's CEP site, and a few of its own (``/pretend``)."""
+"""The pretend STP as an ASGI app: STP's addresses and a few of its own (``/pretend``)."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rail_spei.institutions import Catalogue
 from rail_spei.operating import Holidays
 from rail_spei.sandbox.bank import Bank
-from rail_spei.sandbox.banxico import pretend_banxico
 from rail_spei.sandbox.behaviour import Behaviour, Clock, Sleep
 from rail_spei.sandbox.courier import Courier
-from rail_spei.sandbox.credits import credits_of
 from rail_spei.sandbox.doors import Doors, misunderstood
 from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file, published
 from rail_spei.sandbox.older import OlderQueries
@@ -143,7 +141,6 @@ def _app(bank: Bank, courier: Courier, clock: Clock, sleep: Sleep) -> ASGIApp:
                     "/consultaSaldoCuenta": queries.balance,
                 },
             ),
-            *pretend_banxico(lambda: credits_of(bank, clock()), clock=clock).routes,
             *_routes(
                 "/pretend",
                 {

@@ -33,7 +33,6 @@ class Fate:
     telling: Telling = "in time"
     payee: str = ""
     sealed: bool = True
-    known_to_banxico: bool = True
     hides_time: bool = False
     foreign: bool = False
     adds: int = 0
@@ -54,10 +53,9 @@ FATES: dict[int, Fate] = {
     3: Fate(what="refused: id -30, maintenance", refused=CATALOGUE[-30], stored=False),
     4: Fate(what="settles, later `D` with cause 1: DEVOLUCION after LIQUIDACION", life="returned", cause=1),
     5: Fate(what="accepted, cancelled (`CN`)", life="cancelled"),
-    6: Fate(what="accepted, never leaves `A`", life="stays"),
+    6: Fate(what="accepted, stays in state `A`", life="stays"),
     7: Fate(what="settles, and the payee's bank reports another name (`nombreCep`)", payee="OTRA PERSONA SA DE CV"),
-    8: Fate(what="settles without a seal (`sello` null); the CEP's is broken", sealed=False),
-    9: Fate(what="settles; Banxico has no CEP of it", known_to_banxico=False),
+    8: Fate(what="settles without a seal (`sello` null)", sealed=False),
     10: Fate(what="stored, answered after `slow_seconds`: a time-out", answer="slow"),
     11: Fate(what="never stored, answered 504 after `slow_seconds`: a time-out", answer="slow", stored=False),
     12: Fate(what='`{"id": 3}` without a text; not stored', refused=Refused(3, None), stored=False),
@@ -76,8 +74,8 @@ FATES: dict[int, Fate] = {
     24: Fate(what="id 0 `No se recibió respuesta del servicio`; stored", refused=CATALOGUE[0]),
     25: Fate(what="id 0 `No se recibió respuesta del servicio`; not stored", refused=CATALOGUE[0], stored=False),
     26: Fate(what="id -30 the first time, then accepted", refused=CATALOGUE[-30], stored=False, once=True),
-    27: Fate(what="an id that no catalogue has; stored", refused=Refused(-777, "Error no catalogado")),
-    28: Fate(what="an answer that is no JSON; stored", answer="garbage"),
+    27: Fate(what="an id that is in no catalogue; stored", refused=Refused(-777, "Error no catalogado")),
+    28: Fate(what="an answer that is not JSON; stored", answer="garbage"),
     29: Fate(what="stored, and the connection breaks before the answer", answer="cut"),
     30: Fate(what="504 at once, and the order arrives `late_seconds` later", answer="late", stored=False, once=True),
     31: Fate(
@@ -86,11 +84,11 @@ FATES: dict[int, Fate] = {
         stored=False,
         stored_within_stp=True,
     ),
-    32: Fate(what="settles, later `D` with a cause that no table has", life="returned", cause=99),
-    33: Fate(what="accepted, and then in a state that no table has (`ZZ`)", life="unheard of"),
+    32: Fate(what="settles, later `D` with a cause that is in no table", life="returned", cause=99),
+    33: Fate(what="accepted, and then in a state that is in no table (`ZZ`)", life="unheard of"),
     34: Fate(what="id -200 in words meant to trick an agent", refused=Refused(-200, HOSTILE), stored=False),
-    35: Fate(what="settles with one centavo more than was asked", adds=1),
-    36: Fate(what="settles, and is missing in the list of its day", listed=False),
+    35: Fate(what="settles with one centavo more than ordered", adds=1),
+    36: Fate(what="settles, and is missing from the statement of its day", listed=False),
 }
 FATES |= {
     60: _duplicate("id -2, although it is this order that STP has", -2),
@@ -101,7 +99,7 @@ FATES |= {
         refused=Refused(0, "El campo conceptoPago es obligatorio"),
         stored=False,
     ),
-    64: Fate(what="id 0 with a text that no table has; stored", refused=Refused(0, "Otros")),
+    64: Fate(what="id 0 with a text that is in no table; stored", refused=Refused(0, "Otros")),
 }
 _BY_ID = (1, 2, 3, 4, 6, 7, 8, -3, -5, -6, -7, -9, -10, -11, -12, -13, -14, -16, -17, -18, -20, -21, -22, -23, -24, -26)
 FATES |= {
@@ -113,9 +111,3 @@ FATES |= {
 def fate_of(centavos: int) -> Fate:
     """What becomes of an order for so many centavos."""
     return FATES.get(centavos % 100, ORDINARY)
-
-
-def table() -> str:
-    """The fates as a table in Markdown, for whoever reads the documentation."""
-    rows = [f"| `.{centavos:02d}` | {fate.what} |" for centavos, fate in sorted(FATES.items())]
-    return "\n".join(["| amount | what happens |", "|---|---|", *rows])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_spei.cep import names_match
+from rail_spei.name_match import names_match
 
 WORDS = ["ana", "soto", "juan", "perez", "lopez", "sanchez", "rosa", "luz"]
 

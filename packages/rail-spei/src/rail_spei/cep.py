@@ -1,4 +1,4 @@
-"""Where a person reads the CEP: the polite way, which asks nothing of Banxico's form."""
+"""The link to the CEP, Banxico's receipt for a credit, which a person reads on Banxico's own site."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""``riel notices``: what waits to be told to others, and whether their receiver takes it."""
+"""``riel notifications``: the notifications that wait, and whether the receiver takes them."""
 
 import secrets
 import sys
@@ -13,14 +13,14 @@ from riel.clock import utc_now
 if TYPE_CHECKING:
     from riel.journal import Backlog, Journal
 
-notices = typer.Typer(help="See which notices wait, or send one to try the receiver.", no_args_is_help=True)
+notifications = typer.Typer(help="See which notifications wait, or send one to try the receiver.", no_args_is_help=True)
 
 
-@notices.command()
+@notifications.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")] = False) -> None:
-    """How many notices wait, since when, and how the last try to deliver one of them failed.
+    """Show how many notifications wait, since when, and why the last delivery failed.
 
-    A running server delivers them where RIEL_NOTICES_URL is set; otherwise they stay here.
+    A running server delivers them where RIEL_NOTIFICATIONS_URL is set; otherwise they stay here.
     """
 
     async def work(journal: "Journal") -> "Backlog":
@@ -33,17 +33,17 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
         print_json({"waiting": backlog.count, "since": since, "failure": failure, "failedAt": failed_at})
         return
     if not backlog.count:
-        sys.stdout.write("No notice waits.\n")
+        sys.stdout.write("No notification waits.\n")
         return
     several = backlog.count != 1
-    sys.stdout.write(f"{backlog.count} notice{'s' * several} wait{'s' * (not several)}, since {since}.\n")
+    sys.stdout.write(f"{backlog.count} notification{'s' * several} wait{'s' * (not several)}, since {since}.\n")
     if failed_at:
         sys.stdout.write(f"The last try failed at {failed_at}: {backlog.failure}\n")
 
 
-@notices.command()
+@notifications.command()
 def test() -> None:
-    """Queue a notification of topic notification.test: a running server sends it, and nothing else happens."""
+    """Queue a notification with the topic notifications.test. A running server sends it."""
     from riel.journal import Topic
 
     message_id = f"test_{secrets.token_hex(8)}"
@@ -52,4 +52,4 @@ def test() -> None:
         await journal.enqueue(message_id, Topic.TEST, {}, utc_now())
 
     with_journal(work)
-    sys.stdout.write(f"{message_id} waits to be sent: riel notices status tells whether it still does.\n")
+    sys.stdout.write(f"{message_id} waits to be sent: riel notifications status tells whether it still does.\n")

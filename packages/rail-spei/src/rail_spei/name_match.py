@@ -5,9 +5,8 @@ and a difference is a warning and never a failure.
 """
 
 import re
+import unicodedata
 from typing import Literal, TypeAlias
-
-from rail_spei.cep.plain import plain
 
 NameMatch: TypeAlias = Literal["same", "partly", "different", "unknown"]
 """``same``: every word of the shorter name is in the longer one. ``unknown``: one of them says nothing."""
@@ -57,7 +56,7 @@ def names_match(sent: str, reported: str) -> NameMatch:
 
 def _words(name: str) -> list[str]:
     """What a name says in what SPEI carries of it: no particles, no initials, no legal form."""
-    words = plain(re.sub(r"[.'\u2019]", "", name)[:ON_THE_WIRE]).split()
+    words = _plain(re.sub(r"[.'\u2019]", "", name)[:ON_THE_WIRE]).split()
     return [CONTRACTIONS.get(w, w) for w in words if len(w) > 1 and w not in SAYS_NOTHING]
 
 
@@ -65,3 +64,10 @@ def _cut(one: str, other: str) -> bool:
     """Whether one word is the other with its end cut off."""
     short, long = sorted((one, other), key=len)
     return len(short) >= SHORTEST_CUT and long.startswith(short)
+
+
+def _plain(text: str) -> str:
+    """The words of ``text`` in ASCII letters and digits: ``"Búsqueda; Año"`` is ``"busqueda ano"``."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    return " ".join(re.findall(r"[a-z0-9]+", bare))
