@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.magic import payee_for
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .support.agent import Agent
 from .support.killing import Stage
@@ -25,7 +25,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "nonsense": {"kind": "nonsense"},
     "slow": {"kind": "slow", "seconds": 2},
 }
-FATES = {"502 of a proxy": 21, "502, and stored": 22, "cut": 23, "garbage": 24, "a stored 500": 25, "429": 28}
+SCENARIOS = {"502 of a proxy": 21, "502, and stored": 22, "cut": 23, "garbage": 24, "a stored 500": 25, "429": 28}
 """Payees of which Fintoc's first answer says nothing, or nothing true."""
 
 
@@ -51,10 +51,10 @@ async def test_a_transfer_of_which_the_connection_fails_is_made_once(stage: Stag
     await stage.play(a_payment, fault=FAULTS[fault], **AT_ONCE)
 
 
-@pytest.mark.parametrize("fate", FATES)
-async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: Stage, fate: str) -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: Stage, scenario: str) -> None:
     async def story(agent: Agent) -> None:
-        paid = await agent.pay(accountNumber=payee_of("MXN", FATES[fate]))
+        paid = await agent.pay(accountNumber=payee_for("MXN", SCENARIOS[scenario]))
         assert paid["data"]["status"] == "success"
         assert len(agent.bank.debits()) == 1
 
@@ -67,7 +67,7 @@ async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_ma
 
 
 async def a_refund(agent: Agent) -> None:
-    what = {"resource_id": fixed("pi", "CLP"), "resource_type": "payment_intent", "amount": 10}
+    what = {"resource_id": fixed_id("pi", "CLP"), "resource_type": "payment_intent", "amount": 10}
     assert (await agent.confirmed("create_refund", what))["data"]["status"] == "success"
     assert [debit["amount"] for debit in agent.bank.debits()] == [10]
 

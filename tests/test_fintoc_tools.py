@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 
 from .test_clients import Person
 from .wire_support import environment
 
 pytestmark = pytest.mark.anyio
 
-PAYMENT, REFUND = fixed("pi", "CLP"), fixed("re", "CLP")
+PAYMENT, REFUND = fixed_id("pi", "CLP"), fixed_id("re", "CLP")
 
 
 @dataclass(frozen=True)

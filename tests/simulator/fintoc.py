@@ -16,7 +16,7 @@ from rail_fintoc.api import Pace as Pacing
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
-from rail_fintoc.sandbox.magic import payee_of
+from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import Payment
@@ -130,7 +130,7 @@ class Fintoc:
         return FintocPayment(
             amount=amount,
             currency="MXN",
-            account_number=account if known is None else payee_of("MXN", known),
+            account_number=account if known is None else payee_for("MXN", known),
             recipient_name="Empresa Demo",
             comment="Factura 42",
         )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from rail_fintoc.sandbox.app import pretend_fintoc
-from rail_fintoc.sandbox.behaviour import Behaviour
-from rail_fintoc.sandbox.magic import Fate, fate_of
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
+from rail_fintoc.sandbox.magic import TransferScenario, scenario_of
 from riel import Debit, Status
 
 from .booking import Booking
@@ -41,7 +41,7 @@ class PretendFintoc(PretendBank):
         super().__init__(world, SKEW)
         draws = world.random
         self._way = draws.choice(WAYS)
-        self._behaviour = Behaviour(
+        self._behaviour = FintocBehaviour(
             settled_seconds=draws.choice((0.0, 1.0, 20.0)),
             returned_seconds=BACK,
             slow_seconds=DEADLINE * 3,
@@ -83,10 +83,10 @@ class PretendFintoc(PretendBank):
 
     def booking(self, debit: Debit) -> Booking:
         """One transfer that left the account."""
-        now, fate = self.clock(), fate_of("MXN", debit.beneficiary)
-        settles = debit.at + timedelta(seconds=self._settles_after(fate))
+        now, scenario = self.clock(), scenario_of("MXN", debit.beneficiary)
+        settles = debit.at + timedelta(seconds=self._settles_after(scenario))
         settled = settles <= now
-        returned = fate.ends == "returned" and settles + timedelta(seconds=BACK) <= now
+        returned = scenario.final_status == "returned" and settles + timedelta(seconds=BACK) <= now
         return Booking(
             reference=debit.reference,
             kind="payment",
@@ -98,5 +98,5 @@ class PretendFintoc(PretendBank):
             settled_at=(settles - self._world.begins).total_seconds() if settled else None,
         )
 
-    def _settles_after(self, fate: Fate) -> float:
-        return 0.0 if fate.telling == "before the answer" else self._behaviour.settled_seconds
+    def _settles_after(self, scenario: TransferScenario) -> float:
+        return 0.0 if scenario.webhook_order == "before the answer" else self._behaviour.settled_seconds

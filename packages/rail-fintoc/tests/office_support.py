@@ -16,7 +16,7 @@ import rail_fintoc
 from rail_fintoc.api import Pace
 from rail_fintoc.client import FintocClient, opened
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.sandbox.magic import payee_of
+from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from riel import (
@@ -68,9 +68,9 @@ CHILE: Mapping[str, Any] = {
 Meets = Callable[[httpx.Request], httpx.Response | None]
 
 
-def to(fate: int, currency: str = "MXN", **change: Any) -> dict[str, Any]:
+def to(scenario: int, currency: str = "MXN", **change: Any) -> dict[str, Any]:
     """The payment whose payee has that fate."""
-    return {**(MEXICO if currency == "MXN" else CHILE), "accountNumber": payee_of(currency, fate), **change}
+    return {**(MEXICO if currency == "MXN" else CHILE), "accountNumber": payee_for(currency, scenario), **change}
 
 
 @dataclass

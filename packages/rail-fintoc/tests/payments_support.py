@@ -4,22 +4,22 @@ import asyncio
 import json
 from typing import Any
 
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way
-from rail_fintoc.sandbox.ledger.merchant_balance import Purse
-from rail_fintoc.sandbox.ledger.organisation import Books
-from rail_fintoc.sandbox.routes import WAYS
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute
+from rail_fintoc.sandbox.ledger.merchant_balance import MerchantBalance
+from rail_fintoc.sandbox.ledger.organisation import ModeStore
+from rail_fintoc.sandbox.routes import ROUTES
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .sandbox_support import World
 
-PAYMENT, MEXICAN, UNKNOWN_PAYER = fixed("pi", "CLP"), fixed("pi", "MXN"), fixed("pi", "Cash")
+PAYMENT, MEXICAN, UNKNOWN_PAYER = fixed_id("pi", "CLP"), fixed_id("pi", "MXN"), fixed_id("pi", "Cash")
 ACCOUNT = {
     "holder_id": "41.579.263-8",
     "institution_id": "cl_banco_estado",
     "number": "123456",
     "type": "sight_account",
 }
-LISTENING = {"webhook_url": "http://127.0.0.1:9/hook", "opening": 0}
+LISTENING = {"webhook_url": "http://127.0.0.1:9/hook", "opening_balance": 0}
 """One endpoint is told of everything; no opening balance that would be news, too."""
 
 OLD = "2025-08-13"
@@ -30,22 +30,22 @@ class Payments(World):
     """A world with a window into its books."""
 
     def __post_init__(self) -> None:
-        self._books: list[Books] = []
-        self.options["ways"] = (*WAYS, Way(method="GET", path="/window", answer=self._look))
+        self._books: list[ModeStore] = []
+        self.options["routes"] = (*ROUTES, ApiRoute(method="GET", path="/window", handler=self._look))
         super().__post_init__()
 
-    def _look(self, asked: Asked) -> Reply:
-        self._books[:] = [asked.books]
-        return Reply({})
+    def _look(self, asked: ApiRequest) -> ApiResponse:
+        self._books[:] = [asked.store]
+        return ApiResponse({})
 
-    async def books(self) -> Books:
+    async def books(self) -> ModeStore:
         """All that the test mode holds now."""
         await self.get("/window")
         return self._books[0]
 
     async def balance(self, currency: str = "CLP") -> int:
         """What Fintoc holds for the merchant."""
-        return (await self.books()).the(Purse).balance(currency)
+        return (await self.books()).single(MerchantBalance).balance(currency)
 
     async def session(self, **change: Any) -> Any:
         """A checkout session that was just opened."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from rail_fintoc.sandbox.app import pretend_fintoc
-from rail_fintoc.sandbox.behaviour import Behaviour
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.identity import key_file
 from riel import Debit
 
@@ -75,7 +75,7 @@ class World:
     def __post_init__(self) -> None:
         pace = {"requests_per_second": 10**6, "transfers_per_second": 10**6}
         self.sandbox = pretend_fintoc(
-            behaviour=Behaviour.model_validate(pace | self.behaviour),
+            behaviour=FintocBehaviour.model_validate(pace | self.behaviour),
             clock=lambda: self.now,
             sleep=self._sleep,
             randomness=random.Random(7),  # noqa: S311  # it makes ids

@@ -28,8 +28,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-# The fates of a payee in Mexico: what the core hears of the send, what it learns later, and whether money moved.
-FATES: list[tuple[str, int, str, str, bool]] = [
+# The scenarios of a payee in Mexico: what the core hears of the send, what it learns later, and whether money moved.
+SCENARIOS: list[tuple[str, int, str, str, bool]] = [
     ("accepted", 2, "pending", "settled", True),
     ("stays pending", 14, "pending", "pending", True),
     ("a status of no list", 15, "pending", "pending", True),
@@ -55,13 +55,15 @@ FATES: list[tuple[str, int, str, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("fate", "heard", "later", "moved"), [row[1:] for row in FATES], ids=[row[0] for row in FATES])
+@pytest.mark.parametrize(
+    ("scenario", "heard", "later", "moved"), [row[1:] for row in SCENARIOS], ids=[row[0] for row in SCENARIOS]
+)
 async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
-    fate: int, heard: str, later: str, moved: bool
+    scenario: int, heard: str, later: str, moved: bool
 ) -> None:
     bank = Bank()
     async with bank.rail() as client:
-        said, order = await sent(client, bank.order(client, **to(fate)))
+        said, order = await sent(client, bank.order(client, **to(scenario)))
         assert said == heard
         assert len(bank.sent()) == 1, "the rail never tries again by itself"
         bank.later(minutes=2)
@@ -69,12 +71,12 @@ async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
     assert [debit.amount for debit in bank.debits] == [50_000] * moved
 
 
-@pytest.mark.parametrize("fate", [row[1] for row in FATES if row[2].startswith("rejected")])
-async def test_every_refusal_proves_that_nothing_was_booked_and_is_explained(fate: int) -> None:
+@pytest.mark.parametrize("scenario", [row[1] for row in SCENARIOS if row[2].startswith("rejected")])
+async def test_every_refusal_proves_that_nothing_was_booked_and_is_explained(scenario: int) -> None:
     bank = Bank()
     async with bank.rail() as client:
         with pytest.raises(Rejected) as refused:
-            await client.send(bank.order(client, **to(fate)))
+            await client.send(bank.order(client, **to(scenario)))
     assert refused.value.provider_code in REFUSALS
     assert ERRORS[refused.value.provider_code].code.startswith("FINTOC_")
     assert not any(ord(character) < 32 or character == "\u202e" for character in refused.value.provider_message)

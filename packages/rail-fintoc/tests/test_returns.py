@@ -9,7 +9,7 @@ from rail_fintoc.api import NotTold
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocRefund, RefundOfPayment, Return
 from rail_fintoc.returns import cancelled, refunded, returned
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 from riel import NotAllowed, NothingLearned, Payment
 
 from .office_support import MEXICO, Bank, learned, outcome, sent, told
@@ -207,7 +207,8 @@ async def test_only_what_was_collected_goes_back(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["pi_none", "tr_none", fixed("pi", "CLP", "live"), fixed("tr", "MXN", "live"), "RIELX", "cus_1", "x"]
+    "reference",
+    ["pi_none", "tr_none", fixed_id("pi", "CLP", "live"), fixed_id("tr", "MXN", "live"), "RIELX", "cus_1", "x"],
 )
 async def test_what_fintoc_does_not_have_in_this_mode_was_never_received(bank: Bank, reference: str) -> None:
     async with bank.rail() as client:

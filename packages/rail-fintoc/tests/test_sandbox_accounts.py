@@ -6,15 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.magic import check_digit, payee_of
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.magic import check_digit, payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
 from .sandbox_support import World, error
 
 pytestmark = pytest.mark.anyio
 
 NUMBERS, RECEIVE, RETURN = "/v2/account_numbers", "/v2/simulate/receive_transfer", "/v2/transfers/return"
-ROOT = fixed("acno", "MXN")
+ROOT = fixed_id("acno", "MXN")
 VERIFY = "/v2/account_verifications"
 PAYEE = "072691004495711499"
 
@@ -54,7 +54,7 @@ async def test_an_account_is_told_as_fintoc_tells_it(world: World) -> None:
         "root_account_number": "735969000000203297",
         "root_account_number_id": ROOT,
         "entity": {
-            "id": fixed("ent", "MXN"),
+            "id": fixed_id("ent", "MXN"),
             "holder_name": "Empresa Demo SA de CV",
             "holder_id": "EDE200101AB1",
             "is_root": True,
@@ -63,7 +63,7 @@ async def test_an_account_is_told_as_fintoc_tells_it(world: World) -> None:
 
 
 async def test_a_new_account_is_empty_and_can_be_named(world: World) -> None:
-    body = {"entity_id": fixed("ent", "MXN"), "description": "Nómina"}
+    body = {"entity_id": fixed_id("ent", "MXN"), "description": "Nómina"}
     answer = await world.send("POST", "/v2/accounts", body)
     made = answer.json()
     assert (answer.status_code, made["available_balance"], made["is_root"]) == (201, 0, False)
@@ -76,10 +76,12 @@ async def test_a_new_account_is_empty_and_can_be_named(world: World) -> None:
 
 async def test_lists_of_accounts_and_entities_are_filtered(world: World) -> None:
     assert {row["id"] for row in await world.get("/v2/accounts")} == {ACCOUNT, CHILEAN_ACCOUNT}
-    assert [row["id"] for row in await world.get(f"/v2/accounts?entity_id={fixed('ent', 'CLP')}")] == [CHILEAN_ACCOUNT]
+    assert [row["id"] for row in await world.get(f"/v2/accounts?entity_id={fixed_id('ent', 'CLP')}")] == [
+        CHILEAN_ACCOUNT
+    ]
     await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "blocked"})
     assert [row["id"] for row in await world.get("/v2/accounts?status=blocked")] == [ACCOUNT]
-    assert [row["id"] for row in await world.get("/v2/entities?holder_id=077.180.653-8")] == [fixed("ent", "CLP")]
+    assert [row["id"] for row in await world.get("/v2/entities?holder_id=077.180.653-8")] == [fixed_id("ent", "CLP")]
     assert len(await world.get("/v2/entities?status=operational&status=draft&is_root=true")) == 2
     assert not await world.get("/v2/entities?is_root=false")
     assert error(await world.send("GET", "/v2/entities?status=open")) == (400, "invalid_enum")
@@ -271,14 +273,14 @@ async def test_only_what_was_received_and_is_still_here_can_be_given_back(world:
     assert error(await give_back(world, "tr_none", "none")) == (404, "missing_resource")
     await give_back(world, told["id"], "once")
     assert error(await give_back(world, told["id"], "twice")) == (409, "invalid_transfer_status")
-    chilean = {"account_number_id": fixed("acno", "CLP"), "amount": 5, "currency": "CLP"}
+    chilean = {"account_number_id": fixed_id("acno", "CLP"), "amount": 5, "currency": "CLP"}
     peso = await world.post(RECEIVE, chilean)
     world.later(seconds=1)
     assert error(await give_back(world, peso["id"], "chile")) == (422, "not_supported_currency")
 
 
 async def test_what_was_spent_cannot_be_given_back() -> None:
-    world = World(behaviour={"opening": 0})
+    world = World(behaviour={"opening_balance": 0})
     told = await receive(world, 100)
     world.later(seconds=1)
     order = {"account_id": ACCOUNT, "amount": 1, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
@@ -288,7 +290,7 @@ async def test_what_was_spent_cannot_be_given_back() -> None:
 
 async def test_movements_tell_how_the_balance_came_about(world: World) -> None:
     order = {"account_id": ACCOUNT, "amount": 700, "currency": "MXN"}
-    payee = {"counterparty": {"account_number": payee_of("MXN", 4)}}
+    payee = {"counterparty": {"account_number": payee_for("MXN", 4)}}
     sent = await world.post("/v2/transfers", order | payee, signed=True)
     world.later(seconds=1)
     back, out, first = await world.get(f"/v2/accounts/{ACCOUNT}/movements")
@@ -306,7 +308,7 @@ async def test_movements_tell_how_the_balance_came_about(world: World) -> None:
 
 async def test_what_happened_has_its_own_time_however_late_somebody_looks(world: World) -> None:
     order = {"account_id": ACCOUNT, "amount": 700, "currency": "MXN"}
-    payee = {"counterparty": {"account_number": payee_of("MXN", 12)}}
+    payee = {"counterparty": {"account_number": payee_for("MXN", 12)}}
     await world.post("/v2/transfers", order | payee, signed=True)
     world.later(days=1)
     back, out = (await world.get(f"/v2/accounts/{ACCOUNT}/movements"))[:2]
@@ -347,7 +349,7 @@ async def test_a_verification_tells_who_holds_a_clabe(world: World) -> None:
 
 async def test_a_verification_of_an_account_that_is_none_fails_with_a_reason(world: World) -> None:
     before = await balance(world)
-    made = await verify(world, payee_of("MXN", 3))
+    made = await verify(world, payee_for("MXN", 3))
     world.later(seconds=1)
     told = await world.get(f"{VERIFY}/{made['id']}")
     assert (told["status"], told["reason"]) == ("failed", "non_existing_account")
@@ -356,7 +358,7 @@ async def test_a_verification_of_an_account_that_is_none_fails_with_a_reason(wor
 
 
 async def test_a_verification_can_find_another_holder(world: World) -> None:
-    made = await verify(world, payee_of("MXN", 35))
+    made = await verify(world, payee_for("MXN", 35))
     world.later(seconds=1)
     assert (await world.get(f"{VERIFY}/{made['id']}"))["counterparty"]["holder_name"] == "OTRA PERSONA"
 

@@ -9,8 +9,8 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.sandbox.magic import FATES, payee_of
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.magic import SCENARIOS, payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
 from .sandbox_support import World
 
@@ -26,7 +26,7 @@ class Step:
     act: str
     currency: str
     amount: int
-    fate: int
+    scenario: int
     key: int
     wait: float
 
@@ -36,14 +36,14 @@ STEPS = st.builds(
     act=st.sampled_from(["order", "order", "order", "receive", "return", "again", "verify", "move"]),
     currency=st.sampled_from(["MXN", "CLP"]),
     amount=st.one_of(st.integers(1, 60_000), st.just(40_400)),
-    fate=st.sampled_from([0, *FATES]),
+    scenario=st.sampled_from([0, *SCENARIOS]),
     key=st.integers(0, 5),
     wait=st.sampled_from([0, 0, 0.5, 1, 6, 61, 90_000]),
 )
 
 
 def order_of(step: Step) -> dict[str, Any]:
-    counterparty = {"account_number": payee_of(step.currency, step.fate)}
+    counterparty = {"account_number": payee_for(step.currency, step.scenario)}
     if step.currency == "CLP":
         counterparty |= {
             "holder_id": "111111111",
@@ -81,7 +81,7 @@ async def take(world: World, step: Step, sent: list[tuple[str, dict[str, Any], s
         case "order":
             await send("/v2/transfers", order_of(step), f"order {step.key}")
         case "receive":
-            number = fixed("acno", step.currency)
+            number = fixed_id("acno", step.currency)
             body = {"account_number_id": number, "amount": step.amount, "currency": step.currency}
             await send("/v2/simulate/receive_transfer", body, "")
         case "return":
@@ -89,15 +89,15 @@ async def take(world: World, step: Step, sent: list[tuple[str, dict[str, Any], s
         case "again" if sent:
             await send(*sent[step.key % len(sent)])
         case "verify":
-            await send("/v2/account_verifications", {"account_number": payee_of("MXN", step.fate)}, "")
+            await send("/v2/account_verifications", {"account_number": payee_for("MXN", step.scenario)}, "")
         case "move":
             status = sorted(GIVEN_BACK | {"succeeded"})[step.key % 4]
-            await send(f"/_sandbox/transfers/{found[step.fate % len(found)]}", {"status": status}, "")
+            await send(f"/_sandbox/transfers/{found[step.scenario % len(found)]}", {"status": status}, "")
 
 
 async def check(world: World) -> None:
     transfers = await all_of(world, "/v2/transfers?")
-    unlisted = {payee_of(currency, 34) for currency in CURRENCIES}
+    unlisted = {payee_for(currency, 34) for currency in CURRENCIES}
     for currency, account in CURRENCIES.items():
         told = await world.get(f"/v2/accounts/{account}")
         movements = await all_of(world, f"/v2/accounts/{account}/movements?")
@@ -122,7 +122,7 @@ async def check(world: World) -> None:
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[Step]) -> None:
     async def lived() -> None:
-        world, sent = World(behaviour={"opening": OPENING}), list[tuple[str, dict[str, Any], str]]()
+        world, sent = World(behaviour={"opening_balance": OPENING}), list[tuple[str, dict[str, Any], str]]()
         for step in steps:
             await take(world, step, sent)
             world.later(seconds=step.wait)
@@ -136,7 +136,7 @@ def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[
 @given(st.lists(STEPS, max_size=12))
 def test_one_key_is_never_two_debits_within_a_day(steps: list[Step]) -> None:
     async def lived() -> None:
-        world, sent = World(behaviour={"opening": 10**9}), list[tuple[str, dict[str, Any], str]]()
+        world, sent = World(behaviour={"opening_balance": 10**9}), list[tuple[str, dict[str, Any], str]]()
         for step in steps:
             await take(world, step, sent)
             world.later(seconds=min(step.wait, 90))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import ACCOUNT, INVALID_VERSION, LISTENING, MISSING, NOT_NOW, OLD, Payments, refused
 
@@ -22,7 +22,7 @@ def world() -> Payments:
 
 
 V1, V2 = "/v1/checkout_sessions", "/v2/checkout_sessions"
-OPEN = fixed("cs", "CLP")
+OPEN = fixed_id("cs", "CLP")
 
 
 def item(amount: int, quantity: int = 1, **more: Any) -> dict[str, Any]:
@@ -85,8 +85,8 @@ async def test_a_subscription_and_a_setup_have_no_payment_yet(world: Payments) -
 
 
 async def test_a_customer_is_named_or_made(world: Payments) -> None:
-    named = await world.session(customer=fixed("cus", "CLP"))
-    assert (named["customer"], named["customer_email"]) == (fixed("cus", "CLP"), "felipe@example.com")
+    named = await world.session(customer=fixed_id("cus", "CLP"))
+    assert (named["customer"], named["customer_email"]) == (fixed_id("cus", "CLP"), "felipe@example.com")
     made = await world.session(customer_data={"email": "New@example.com", "name": "New"})
     assert (await world.get(f"/v2/customers/{made['customer']}"))["email"] == "new@example.com"
 
@@ -110,7 +110,7 @@ async def test_a_customer_is_named_or_made(world: Payments) -> None:
         ({"success_url": "merchant"}, (400, "invalid_params", "success_url")),
         ({"customer": "cus_unknown"}, MISSING),
         (
-            {"customer": fixed("cus", "CLP"), "customer_data": {"email": "a@b.cl"}},
+            {"customer": fixed_id("cus", "CLP"), "customer_data": {"email": "a@b.cl"}},
             (400, "invalid_params", "customer_data"),
         ),
         ({"customer_data": {"name": "X"}}, (400, "missing_parameter", "email")),
@@ -191,7 +191,7 @@ async def test_an_older_version_has_v1(world: Payments) -> None:
     assert await refused(world, "GET", V1, version=OLD) == (405, "operation_not_allowed", None)
 
 
-@pytest.mark.parametrize("id_", ["cs_unknown", fixed("cs", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["cs_unknown", fixed_id("cs", "CLP", "live")])
 @pytest.mark.parametrize("path", [V1, V2])
 async def test_an_unknown_session_and_one_of_the_other_mode_are_not_there(world: Payments, path: str, id_: str) -> None:
     assert await refused(world, "GET", f"{path}/{id_}") == MISSING

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import MISSING, Payments, refused
 
@@ -88,7 +88,7 @@ async def test_what_is_wrong_is_named_and_nothing_is_made(
     assert await world.get("/v2/customers") == before
 
 
-@pytest.mark.parametrize("id_", ["cus_unknown", fixed("cus", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["cus_unknown", fixed_id("cus", "CLP", "live")])
 async def test_an_unknown_customer_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
     assert await refused(world, "GET", f"/v2/customers/{id_}") == MISSING
 
@@ -101,7 +101,7 @@ async def test_customers_come_newest_first_and_the_cursor_goes_through_them_all(
         seen += [row["id"] for row in answer.json()]
         link = answer.headers["link"]
         path = link.removeprefix("<http://fintoc.invalid").partition(">")[0] if link else ""
-    assert seen == [*reversed(made), fixed("cus", "MXN"), fixed("cus", "CLP")]
+    assert seen == [*reversed(made), fixed_id("cus", "MXN"), fixed_id("cus", "CLP")]
     back = await world.get(f"/v2/customers?limit=2&ending_before={seen[4]}")
     assert [row["id"] for row in back] == seen[2:4]
 

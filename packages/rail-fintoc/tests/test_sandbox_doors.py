@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
+from rail_fintoc.sandbox.magic import payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 
 from .sandbox_support import KEY, World, b64, error, seal
 
@@ -65,10 +65,10 @@ async def test_no_other_key_opens_anything_and_a_live_one_least_of_all(
 @pytest.mark.parametrize(
     "path",
     [
-        f"/v2/accounts/{fixed('acc', 'MXN', 'live')}",
-        f"/v2/accounts/{fixed('acc', 'MXN', 'live')}/movements",
-        f"/v2/account_numbers/{fixed('acno', 'MXN', 'live')}",
-        f"/v2/entities/{fixed('ent', 'CLP', 'live')}",
+        f"/v2/accounts/{fixed_id('acc', 'MXN', 'live')}",
+        f"/v2/accounts/{fixed_id('acc', 'MXN', 'live')}/movements",
+        f"/v2/account_numbers/{fixed_id('acno', 'MXN', 'live')}",
+        f"/v2/entities/{fixed_id('ent', 'CLP', 'live')}",
         "/v2/transfers/tr_nothing",
     ],
 )
@@ -77,7 +77,7 @@ async def test_what_is_in_the_other_mode_is_not_there(world: World, path: str) -
 
 
 async def test_an_account_of_the_other_mode_cannot_be_debited(world: World) -> None:
-    order = ORDER | {"account_id": fixed("acc", "MXN", "live")}
+    order = ORDER | {"account_id": fixed_id("acc", "MXN", "live")}
     assert error(await world.send("POST", TRANSFERS, order, signed=True)) == (404, "missing_resource")
 
 
@@ -110,12 +110,12 @@ async def test_older_versions_lack_the_newer_fields(world: World) -> None:
     old = await world.get(f"{TRANSFERS}/{made['id']}", version="2023-11-15")
     assert not newer & set(old)
     assert not {"options", "deleted_at", "last_transfer_at"} & set(old["account_number"])
-    entity = await world.get(f"/v2/entities/{fixed('ent', 'MXN')}", version="2023-11-15")
+    entity = await world.get(f"/v2/entities/{fixed_id('ent', 'MXN')}", version="2023-11-15")
     assert "status" not in entity
 
 
 async def test_older_versions_have_older_names_for_reasons(world: World) -> None:
-    order = ORDER | {"counterparty": {"account_number": payee_of("MXN", 3)}}
+    order = ORDER | {"counterparty": {"account_number": payee_for("MXN", 3)}}
     made = await world.post(TRANSFERS, order, signed=True)
     world.later(seconds=1)
     path = f"{TRANSFERS}/{made['id']}"
@@ -216,7 +216,7 @@ async def test_other_parameters_with_the_same_key_are_refused(world: World) -> N
 async def test_a_refusal_is_stored_too_and_stays_when_its_cause_has_gone(world: World) -> None:
     big = ORDER | {"amount": 2 * 10**12}
     assert error(await world.send("POST", TRANSFERS, big, key="one", signed=True)) == (409, "insufficient_balance")
-    number = fixed("acno", "MXN")
+    number = fixed_id("acno", "MXN")
     await world.post(
         "/v2/simulate/receive_transfer", {"account_number_id": number, "amount": 3 * 10**12, "currency": "MXN"}
     )
@@ -227,7 +227,7 @@ async def test_a_refusal_is_stored_too_and_stays_when_its_cause_has_gone(world: 
 
 @pytest.mark.parametrize(("number", "debits"), [(25, 1), (26, 0), (27, 0)])
 async def test_a_server_error_is_stored_whether_or_not_the_money_moved(world: World, number: int, debits: int) -> None:
-    order = ORDER | {"counterparty": {"account_number": payee_of("MXN", number)}}
+    order = ORDER | {"counterparty": {"account_number": payee_for("MXN", number)}}
     answers = [await world.send("POST", TRANSFERS, order, key="one", signed=True) for _ in range(3)]
     assert len({(answer.status_code, answer.content) for answer in answers}) == 1
     assert answers[0].status_code >= 500

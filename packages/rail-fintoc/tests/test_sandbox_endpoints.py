@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import MISSING, PAYMENT, Payments, refused
 
@@ -43,7 +43,7 @@ async def test_the_secret_is_in_the_creation_answer_only(world: Payments) -> Non
 async def test_an_endpoint_has_the_documented_shape(world: Payments) -> None:
     (endpoint,) = await world.get(PATH)
     assert endpoint == {
-        "id": fixed("we", "CLP"),
+        "id": fixed_id("we", "CLP"),
         "object": "webhook_endpoint",
         "mode": "test",
         "status": "enabled",
@@ -99,7 +99,7 @@ async def test_a_deleted_endpoint_leaves_the_list_and_hears_nothing_more(world: 
     made = await make(world, "refund.in_progress")
     answer = await world.send("DELETE", f"{PATH}/{made['id']}")
     assert (answer.status_code, answer.content) == (204, b"")
-    assert [row["id"] for row in await world.get(PATH)] == [fixed("we", "CLP")]
+    assert [row["id"] for row in await world.get(PATH)] == [fixed_id("we", "CLP")]
     assert await refused(world, "DELETE", f"{PATH}/{made['id']}") == MISSING
     await world.post("/v1/events/trigger", {"type": "refund.in_progress"})
     await world.hears()
@@ -142,7 +142,7 @@ async def test_endpoints_are_paged_by_number(world: Payments) -> None:
     assert 'page=2>; rel="next"' in answer.headers["link"]
 
 
-@pytest.mark.parametrize("id_", ["we_unknown", fixed("we", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["we_unknown", fixed_id("we", "CLP", "live")])
 async def test_an_unknown_endpoint_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
     for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/test")):
         assert await refused(world, method, f"{PATH}/{id_}{end}", {} if method == "PATCH" else None) == MISSING

@@ -2,12 +2,12 @@
 
 import pytest
 
-from rail_fintoc.sandbox.ledger.merchant_balance import Purse
+from rail_fintoc.sandbox.ledger.merchant_balance import MerchantBalance
 from rail_fintoc.sandbox.ledger.payment_intent import PaymentIntent
-from rail_fintoc.sandbox.ledger.refund import Refund
+from rail_fintoc.sandbox.ledger.refund import PaymentRefund
 from rail_fintoc.sandbox.routes.payouts import NEVER_LEFT, Payout
 from rail_fintoc.sandbox.routes.stubs import PATHS
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import MISSING, Payments, refused
 
@@ -69,21 +69,21 @@ async def test_every_row_of_a_list_is_found_by_its_id(world: Payments, path: str
 
 @pytest.mark.parametrize(("prefix", "path"), FETCHED.items())
 async def test_what_has_a_fixed_id_is_there_in_its_own_mode(world: Payments, prefix: str, path: str) -> None:
-    id_ = fixed(prefix, "CLP")
+    id_ = fixed_id(prefix, "CLP")
     assert (await world.get(f"{path}/{id_}"))["id"] == id_
-    assert await refused(world, "GET", f"{path}/{fixed(prefix, 'CLP', 'live')}") == MISSING
+    assert await refused(world, "GET", f"{path}/{fixed_id(prefix, 'CLP', 'live')}") == MISSING
 
 
 async def test_both_modes_begin_with_the_same_and_share_nothing(world: Payments) -> None:
     test = await world.books()
-    live = test.world.books["live"]
-    for kind in (PaymentIntent, Refund, Payout):
-        here, there = ({row.id for row in books.shelf(kind)} for books in (test, live))
+    live = test.organisation.stores["live"]
+    for kind in (PaymentIntent, PaymentRefund, Payout):
+        here, there = ({row.id for row in books.table(kind)} for books in (test, live))
         assert len(here) == len(there)
         assert not here & there
     await world.refund(amount=500)
     world.later(minutes=1)
-    assert await world.balance() == live.the(Purse).balance("CLP") - 500
+    assert await world.balance() == live.single(MerchantBalance).balance("CLP") - 500
 
 
 @pytest.mark.parametrize("currency", ["CLP", "MXN"])
@@ -91,19 +91,19 @@ async def test_what_is_held_is_what_was_collected_less_what_went_out(world: Paym
     books = await world.books()
     collected = sum(
         row.amount
-        for row in books.shelf(PaymentIntent)
+        for row in books.table(PaymentIntent)
         if row.status == "succeeded" and row.recipient_account is None and row.currency == currency
     )
     back = sum(
         row.amount
-        for row in books.shelf(Refund)
+        for row in books.table(PaymentRefund)
         if row.status in {"in_progress", "succeeded"} and row.payment.currency == currency
     )
-    out = sum(row.amount for row in books.shelf(Payout) if row.status not in NEVER_LEFT and row.currency == currency)
+    out = sum(row.amount for row in books.table(Payout) if row.status not in NEVER_LEFT and row.currency == currency)
     assert await world.balance(currency) == collected - back - out > 0
 
 
 async def test_no_example_is_a_debit_or_news(world: Payments) -> None:
     books = await world.books()
     assert world.debits == []
-    assert {event.type for event in books.untold} <= {"transfer.inbound.succeeded"}
+    assert {event.type for event in books.unsent_events} <= {"transfer.inbound.succeeded"}

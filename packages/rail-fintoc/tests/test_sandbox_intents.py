@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import (
     ACCOUNT,
@@ -32,7 +32,12 @@ def world() -> Payments:
 
 
 V1, V2 = "/v1/payment_intents", "/v2/payment_intents"
-CHARGE = {"amount": 9990, "currency": "CLP", "customer": fixed("cus", "CLP"), "payment_method": fixed("pm", "CLP")}
+CHARGE = {
+    "amount": 9990,
+    "currency": "CLP",
+    "customer": fixed_id("cus", "CLP"),
+    "payment_method": fixed_id("pm", "CLP"),
+}
 SHAPE = {
     "object": "payment_intent",
     "mode": "test",
@@ -215,7 +220,7 @@ async def test_an_organisation_that_is_pinned_to_an_older_version_has_no_v2_paym
     assert await world.get(V1)
 
 
-@pytest.mark.parametrize("id_", ["pi_unknown", fixed("pi", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["pi_unknown", fixed_id("pi", "CLP", "live")])
 @pytest.mark.parametrize("path", [V1, V2])
 async def test_an_unknown_payment_and_one_of_the_other_mode_are_not_there(world: Payments, path: str, id_: str) -> None:
     assert await refused(world, "GET", f"{path}/{id_}") == MISSING

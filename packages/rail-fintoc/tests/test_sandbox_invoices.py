@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import MISSING, NOT_NOW, Payments, refused
 
@@ -21,11 +21,11 @@ def world() -> Payments:
     return Payments()
 
 
-DRAFT = f"/v2/invoices/{fixed('inv', 'CLP')}"
+DRAFT = f"/v2/invoices/{fixed_id('inv', 'CLP')}"
 
 
 async def test_a_paid_invoice_has_the_documented_shape(world: Payments) -> None:
-    (invoice,) = await world.get(f"/v2/invoices?subscription={fixed('sub', 'CLP')}")
+    (invoice,) = await world.get(f"/v2/invoices?subscription={fixed_id('sub', 'CLP')}")
     assert invoice.pop("id").startswith("inv_")
     assert invoice["lines"][0].pop("id").startswith("il_")
     assert invoice == {
@@ -34,9 +34,9 @@ async def test_a_paid_invoice_has_the_documented_shape(world: Payments) -> None:
         "status": "paid",
         "total": 9990,
         "currency": "CLP",
-        "customer": fixed("cus", "CLP"),
-        "subscription": fixed("sub", "CLP"),
-        "default_payment_method": fixed("pm", "CLP"),
+        "customer": fixed_id("cus", "CLP"),
+        "subscription": fixed_id("sub", "CLP"),
+        "default_payment_method": fixed_id("pm", "CLP"),
         "collection_method": "charge_automatically",
         "attempt_count": 1,
         "hosted_invoice_url": None,
@@ -50,7 +50,9 @@ async def test_a_paid_invoice_has_the_documented_shape(world: Payments) -> None:
                 "period_end": "2026-03-31T18:00:00Z",
             }
         ],
-        "payments": [{"payment_intent": fixed("pi", "CLP"), "amount": 9990, "currency": "CLP", "status": "succeeded"}],
+        "payments": [
+            {"payment_intent": fixed_id("pi", "CLP"), "amount": 9990, "currency": "CLP", "status": "succeeded"}
+        ],
         "metadata": {},
         "created_at": "2026-03-01T18:00:00Z",
     }
@@ -73,7 +75,7 @@ async def test_the_total_is_always_the_sum_of_the_lines(world: Payments) -> None
 
 
 async def test_a_paid_invoice_does_not_change(world: Payments) -> None:
-    (before,) = await world.get(f"/v2/invoices?subscription={fixed('sub', 'CLP')}")
+    (before,) = await world.get(f"/v2/invoices?subscription={fixed_id('sub', 'CLP')}")
     path = f"/v2/invoices/{before['id']}"
     assert await refused(world, "POST", f"{path}/add_lines", {"lines": [{"amount": 1}]}) == NOT_NOW
     assert await refused(world, "POST", f"{path}/remove_lines", {"lines": ["il_x"]}) == NOT_NOW
@@ -100,6 +102,6 @@ async def test_what_is_wrong_is_named_and_nothing_changes(
     assert await refused(world, "PATCH", f"{DRAFT}/lines/il_unknown", {"amount": 1}) == MISSING
 
 
-@pytest.mark.parametrize("id_", ["inv_unknown", fixed("inv", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["inv_unknown", fixed_id("inv", "CLP", "live")])
 async def test_an_unknown_invoice_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
     assert await refused(world, "GET", f"/v2/invoices/{id_}") == MISSING

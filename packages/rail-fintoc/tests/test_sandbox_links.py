@@ -2,7 +2,7 @@
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import LISTENING, MISSING, Payments, refused
 
@@ -32,9 +32,9 @@ async def connected(world: Payments) -> tuple[str, str]:
 
 
 async def test_a_list_tells_neither_tokens_nor_accounts(world: Payments) -> None:
-    link = next(row for row in await world.get("/v1/links") if row["id"] == fixed("link", "CLP"))
+    link = next(row for row in await world.get("/v1/links") if row["id"] == fixed_id("link", "CLP"))
     assert link == {
-        "id": fixed("link", "CLP"),
+        "id": fixed_id("link", "CLP"),
         "object": "link",
         "mode": "test",
         "status": "active",
@@ -103,7 +103,7 @@ async def test_a_link_is_deleted_by_its_id(world: Payments) -> None:
 
 
 async def test_a_link_of_the_other_mode_is_not_there(world: Payments) -> None:
-    assert await refused(world, "DELETE", f"/v1/links/{fixed('link', 'CLP', 'live')}") == MISSING
+    assert await refused(world, "DELETE", f"/v1/links/{fixed_id('link', 'CLP', 'live')}") == MISSING
 
 
 @pytest.mark.parametrize("status", ["active", "inactive", "login_required"])

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from rail_fintoc.sandbox.app import pretend_fintoc
-from rail_fintoc.sandbox.behaviour import Behaviour
-from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
+from rail_fintoc.sandbox.magic import payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 from riel import Sandbox
 from riel.http_server import serve_http
 
@@ -62,9 +62,9 @@ async def test_a_connection_that_breaks_has_booked_the_order() -> None:
     bank = pretend_fintoc()
     async with serve_http(bank.app) as url:
         with pytest.raises(httpx.RemoteProtocolError):
-            await order(url, payee_of("MXN", 23))
+            await order(url, payee_for("MXN", 23))
         assert references(bank) == ["one"]
-        assert (await order(url, payee_of("MXN", 23))).status_code == 201
+        assert (await order(url, payee_for("MXN", 23))).status_code == 201
     assert references(bank) == ["one"]
 
 
@@ -76,7 +76,7 @@ async def test_a_slow_answer_comes_after_its_order_was_booked() -> None:
 
     bank = pretend_fintoc(sleep=sleep)
     async with serve_http(bank.app) as url, asyncio.TaskGroup() as group:
-        asked = group.create_task(order(url, payee_of("MXN", 20)))
+        asked = group.create_task(order(url, payee_for("MXN", 20)))
         async with asyncio.timeout(20):
             while not references(bank):  # noqa: ASYNC110  # it is booked behind a connection
                 await asyncio.sleep(0.01)
@@ -111,14 +111,14 @@ async def test_what_happens_later_is_told_without_a_request() -> None:
             arrived.set()
 
     async with serve_http(receiver) as hook:
-        behaviour = Behaviour(
+        behaviour = FintocBehaviour(
             webhook_url=f"{hook}/hook", settled_seconds=0.05, returned_seconds=0.05, received_seconds=3600
         )
         async with serve_http(pretend_fintoc(behaviour=behaviour).app) as url:
             async with httpx.AsyncClient(base_url=url, headers={"Authorization": KEY}, trust_env=False) as http:
-                money = {"account_number_id": fixed("acno", "MXN"), "amount": 5, "currency": "MXN"}
+                money = {"account_number_id": fixed_id("acno", "MXN"), "amount": 5, "currency": "MXN"}
                 await http.post("/v2/simulate/receive_transfer", json=money)
-            await order(url, payee_of("MXN", 12))
+            await order(url, payee_for("MXN", 12))
             async with asyncio.timeout(20):
                 await arrived.wait()
     assert [event["data"]["status"] for _, event in heard] == ["succeeded", "returned"]

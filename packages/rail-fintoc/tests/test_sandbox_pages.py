@@ -1,4 +1,4 @@
-"""Both ways of paging show every row once, newest first, and their links lead from one page to the next."""
+"""Both routes of paging show every row once, newest first, and their links lead from one page to the next."""
 
 import re
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from rail_fintoc.sandbox.app import pretend_fintoc
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
 from rail_fintoc.sandbox.ledger.accounts import Entity
-from rail_fintoc.sandbox.routes import WAYS
+from rail_fintoc.sandbox.routes import ROUTES
 from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
 from .sandbox_support import World, error
@@ -100,25 +100,34 @@ async def test_a_page_that_cannot_be_is_refused(query: str, code: str) -> None:
     assert error(await world.send("GET", f"{NUMBERS}?{query}")) == (400, code)
 
 
-def rows(asked: Asked) -> Reply:
-    return listed(asked, asked.books.shelf(Entity).newest(), lambda row: {"id": row.id})
+def rows(request: ApiRequest) -> ApiResponse:
+    return list_response(request, request.store.table(Entity).newest_first(), lambda row: {"id": row.id})
 
 
 async def of_v1(entities: int) -> World:
     world = World()
-    ways = (*WAYS, Way(method="GET", path="/v1/things", answer=rows), Way(method="POST", path="/v1/more", answer=more))
-    world.sandbox = pretend_fintoc(clock=lambda: world.now, ways=ways)
+    routes = (
+        *ROUTES,
+        ApiRoute(method="GET", path="/v1/things", handler=rows),
+        ApiRoute(method="POST", path="/v1/more", handler=more),
+    )
+    world.sandbox = pretend_fintoc(clock=lambda: world.now, routes=routes)
     for _ in range(entities - 2):
         await world.post("/v1/more")
     return world
 
 
-def more(asked: Asked) -> Reply:
+def more(request: ApiRequest) -> ApiResponse:
     made = Entity(
-        id=asked.world.id("ent"), mode=asked.mode, holder_name="x", holder_id="x", country_code="mx", is_root=False
+        id=request.organisation.id("ent"),
+        mode=request.mode,
+        holder_name="x",
+        holder_id="x",
+        country_code="mx",
+        is_root=False,
     )
-    asked.books.shelf(Entity).put(made)
-    return Reply({})
+    request.store.table(Entity).add(made)
+    return ApiResponse({})
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 300])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import LISTENING, MISSING, NOT_NOW, Payments, refused
 
@@ -19,7 +19,7 @@ def world() -> Payments:
     return Payments()
 
 
-OPEN = fixed("po", "CLP")
+OPEN = fixed_id("po", "CLP")
 
 
 async def test_a_payout_has_the_documented_shape(world: Payments) -> None:
@@ -88,7 +88,7 @@ async def test_a_payout_can_come_back_after_it_succeeded(world: Payments) -> Non
     assert await world.balance() == before + 30_000
 
 
-@pytest.mark.parametrize("id_", ["po_unknown", fixed("po", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["po_unknown", fixed_id("po", "CLP", "live")])
 async def test_an_unknown_payout_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
     assert await refused(world, "GET", f"/v1/payouts/{id_}") == MISSING
 

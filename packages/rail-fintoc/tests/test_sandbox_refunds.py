@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from rail_fintoc.sandbox.ledger.merchant_balance import working_days_later
-from rail_fintoc.sandbox.refund_magic import FATES, table
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.refund_magic import SCENARIOS, markdown_table
+from rail_fintoc.sandbox.seed.companies import fixed_id
 
 from .payments_support import ACCOUNT, LISTENING, MEXICAN, MISSING, PAYMENT, UNKNOWN_PAYER, Payments, refund_of, refused
 from .sandbox_support import NOON
@@ -193,9 +193,9 @@ async def test_the_amount_decides_how_a_refund_ends(
     assert await status(world, made["id"]) == expected
 
 
-def test_the_table_of_the_documentation_has_every_fate() -> None:
-    rows = table().splitlines()
-    assert [f"| `{amount}` | {fate.what} |" for amount, fate in sorted(FATES.items())] == rows[2:-1]
+def test_the_table_of_the_documentation_has_every_scenario() -> None:
+    rows = markdown_table().splitlines()
+    assert [f"| `{amount}` | {scenario.description} |" for amount, scenario in sorted(SCENARIOS.items())] == rows[2:-1]
 
 
 async def test_a_pending_refund_can_be_canceled_and_moves_nothing(world: Payments) -> None:
@@ -218,12 +218,12 @@ async def test_a_refund_that_was_paid_cannot_be_canceled(seconds: int) -> None:
 
 
 async def test_a_canceled_refund_cannot_be_canceled_again(world: Payments) -> None:
-    path = f"/v1/refunds/{fixed('re', 'CLP')}/cancel"
+    path = f"/v1/refunds/{fixed_id('re', 'CLP')}/cancel"
     await world.post(path)
     assert await refused(world, "POST", path) == (409, "operation_not_allowed", None)
 
 
-@pytest.mark.parametrize("id_", ["re_unknown", fixed("re", "CLP", "live")])
+@pytest.mark.parametrize("id_", ["re_unknown", fixed_id("re", "CLP", "live")])
 async def test_an_unknown_refund_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
     assert await refused(world, "GET", f"/v1/refunds/{id_}") == MISSING
     assert await refused(world, "POST", f"/v1/refunds/{id_}/cancel") == MISSING
@@ -242,7 +242,7 @@ async def test_an_unknown_refund_and_one_of_the_other_mode_are_not_there(world: 
         (refund_of(amount=350_001), (400, "invalid_amount", "amount")),
         (refund_of(metadata=[]), (400, "invalid_hash", "metadata")),
         (refund_of("pi_unknown"), MISSING),
-        (refund_of(fixed("pi", "CLP", "live")), MISSING),
+        (refund_of(fixed_id("pi", "CLP", "live")), MISSING),
         (refund_of(recipient_account={"holder_name": "X", **ACCOUNT}), (400, "invalid_params", "recipient_account")),
         (refund_of(UNKNOWN_PAYER), (400, "missing_parameter", "recipient_account")),
         (

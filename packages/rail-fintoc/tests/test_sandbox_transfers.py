@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.magic import FATES, payee_of, table
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.magic import SCENARIOS, markdown_table, payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
 from .sandbox_support import World, error
 
@@ -68,8 +68,8 @@ async def test_an_order_is_answered_as_fintoc_answers_it(world: World) -> None:
     assert answer.status_code == 201
     told = answer.json()
     assert told.pop("id").startswith("tr_")
-    assert told.pop("account_number")["id"] == fixed("acno", "MXN")
-    assert told.pop("entity")["id"] == fixed("ent", "MXN")
+    assert told.pop("account_number")["id"] == fixed_id("acno", "MXN")
+    assert told.pop("entity")["id"] == fixed_id("ent", "MXN")
     assert told.pop("tracking_key").startswith("2026030490735")
     assert told == {
         "object": "transfer",
@@ -194,7 +194,7 @@ async def test_chile_refuses_the_same_transfer_twice_on_a_day(world: World) -> N
 
 
 async def test_in_chile_what_has_failed_may_be_tried_again(world: World) -> None:
-    body = chilean(to_account_number=payee_of("CLP", 50))
+    body = chilean(to_account_number=payee_for("CLP", 50))
     await order(world, body, "one")
     assert error(await order(world, body, "two")) == (409, "invalid_duplicated_transfer")
     world.later(seconds=1)
@@ -209,7 +209,7 @@ async def test_mexico_takes_the_same_transfer_twice(world: World) -> None:
 async def test_each_check_comes_before_the_next(world: World) -> None:
     """The order of the checks, each order wrong in all that comes later too."""
     poor = {"amount": 2 * 10**12}
-    await world.post(f"/_sandbox/entities/{fixed('ent', 'MXN')}", {"status": "paused"})
+    await world.post(f"/_sandbox/entities/{fixed_id('ent', 'MXN')}", {"status": "paused"})
     await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "blocked"})
     wrong = mexican("123", amount=poor["amount"])
     signed = await world.send("POST", TRANSFERS, wrong, key="0", signed=True, api_key="sk_test_other")
@@ -227,63 +227,67 @@ async def test_each_check_comes_before_the_next(world: World) -> None:
     assert error(await order(world, wrong, "b")) == (403, "account_not_active")
     await world.post(f"/_sandbox/accounts/{ACCOUNT}", {"status": "active"})
     assert error(await order(world, wrong, "c")) == (403, "entity_not_operational")
-    await world.post(f"/_sandbox/entities/{fixed('ent', 'MXN')}", {"status": "operational"})
+    await world.post(f"/_sandbox/entities/{fixed_id('ent', 'MXN')}", {"status": "operational"})
     assert error(await order(world, wrong, "d")) == (400, "invalid_account_number")
     assert error(await order(world, mexican(amount=poor["amount"]), "e")) == (409, "insufficient_balance")
     assert not world.debits
 
 
 async def test_a_duplicate_is_seen_before_an_empty_account() -> None:
-    world = World(behaviour={"opening": 5_000})
+    world = World(behaviour={"opening_balance": 5_000})
     await order(world, chilean(), "one")
     assert error(await order(world, chilean(), "two")) == (409, "invalid_duplicated_transfer")
     assert error(await order(world, chilean(comment="x"), "three")) == (409, "insufficient_balance")
 
 
 async def test_all_of_a_balance_can_be_spent_and_no_more() -> None:
-    world = World(behaviour={"opening": 50_000})
+    world = World(behaviour={"opening_balance": 50_000})
     assert error(await order(world, mexican(amount=50_001), "one")) == (409, "insufficient_balance")
     assert (await order(world, mexican(amount=50_000), "two")).status_code == 201
     assert error(await order(world, mexican(amount=1), "three")) == (409, "insufficient_balance")
     assert await balance(world) == 0
 
 
-@pytest.mark.parametrize("number", [number for number, fate in FATES.items() if fate.where in {"", "MXN"}])
-async def test_in_mexico_every_fate_ends_as_it_says(world: World, number: int) -> None:
-    await ends_as_it_says(world, number, mexican(payee_of("MXN", number)), ACCOUNT)
+@pytest.mark.parametrize(
+    "number", [number for number, scenario in SCENARIOS.items() if scenario.currency in {"", "MXN"}]
+)
+async def test_in_mexico_every_scenario_ends_as_it_says(world: World, number: int) -> None:
+    await ends_as_it_says(world, number, mexican(payee_for("MXN", number)), ACCOUNT)
 
 
-@pytest.mark.parametrize("number", [number for number, fate in FATES.items() if fate.where in {"", "CLP"}])
-async def test_in_chile_every_fate_ends_as_it_says(world: World, number: int) -> None:
-    body = chilean(to_account_number=payee_of("CLP", number))
+@pytest.mark.parametrize(
+    "number", [number for number, scenario in SCENARIOS.items() if scenario.currency in {"", "CLP"}]
+)
+async def test_in_chile_every_scenario_ends_as_it_says(world: World, number: int) -> None:
+    body = chilean(to_account_number=payee_for("CLP", number))
     await ends_as_it_says(world, number, body, CHILEAN_ACCOUNT)
 
 
 async def ends_as_it_says(world: World, number: int, body: dict[str, Any], account: str) -> None:
-    fate, before = FATES[number], await balance(world, account)
+    scenario, before = SCENARIOS[number], await balance(world, account)
     try:
         answer = await order(world, body)
     except httpx.RemoteProtocolError:
-        assert fate.answer == "cut"
+        assert scenario.delivery == "cut"
     else:
-        expected = {"html": 502, "garbage": 200}.get(fate.answer, fate.error or 201)
+        expected = {"html": 502, "garbage": 200}.get(scenario.delivery, scenario.error or 201)
         assert answer.status_code == expected
     world.later(seconds=100)
     made = [row for row in await world.get(f"{TRANSFERS}?account_id={account}") if row["direction"] == "outbound"]
-    booked = (fate.money and not fate.lost) or fate.late
-    assert len(made) == (booked and fate.listed)
+    booked = (scenario.moves_money and not scenario.lost) or scenario.arrives_later
+    assert len(made) == (booked and scenario.listed)
     left = before - await balance(world, account)
-    paid = booked and fate.ends not in {"rejected", "failed", "returned"}
-    assert left == (body["amount"] + fate.adds if paid else 0)
-    assert len(world.debits) == (booked and fate.ends not in {"rejected", "failed"})
+    paid = booked and scenario.final_status not in {"rejected", "failed", "returned"}
+    assert left == (body["amount"] + scenario.extra_amount if paid else 0)
+    assert len(world.debits) == (booked and scenario.final_status not in {"rejected", "failed"})
     if made:
-        assert made[0]["status"] == fate.ends
+        assert made[0]["status"] == scenario.final_status
         reason = "return_reason" if body["currency"] == "MXN" else "error_reason"
-        assert made[0][reason] == fate.reason
+        assert made[0][reason] == scenario.reason
 
 
 async def test_a_lost_request_can_be_sent_again(world: World) -> None:
-    body = mexican(payee_of("MXN", 21))
+    body = mexican(payee_for("MXN", 21))
     assert (await order(world, body)).status_code == 502
     assert not world.debits
     assert (await order(world, body)).status_code == 201
@@ -291,7 +295,7 @@ async def test_a_lost_request_can_be_sent_again(world: World) -> None:
 
 
 async def test_a_late_request_and_its_copy_are_one_order(world: World) -> None:
-    body = mexican(payee_of("MXN", 29))
+    body = mexican(payee_for("MXN", 29))
     assert (await order(world, body)).status_code == 502
     assert (await order(world, body)).status_code == 201
     world.later(seconds=60)
@@ -299,18 +303,18 @@ async def test_a_late_request_and_its_copy_are_one_order(world: World) -> None:
 
 
 async def test_a_late_request_arrives_by_itself(world: World) -> None:
-    await order(world, mexican(payee_of("MXN", 29)))
+    await order(world, mexican(payee_for("MXN", 29)))
     world.later(seconds=59)
     assert not world.debits
     world.later(seconds=1)
     assert [debit.reference for debit in world.debits] == ["one"]
-    assert (await order(world, mexican(payee_of("MXN", 29)))).status_code == 201
+    assert (await order(world, mexican(payee_for("MXN", 29)))).status_code == 201
     assert len(world.debits) == 1
 
 
 @pytest.mark.parametrize("number", [22, 23, 24])
 async def test_a_damaged_answer_is_whole_when_it_is_asked_for_again(world: World, number: int) -> None:
-    body = mexican(payee_of("MXN", number))
+    body = mexican(payee_for("MXN", number))
     try:
         await order(world, body)
     except httpx.RemoteProtocolError:
@@ -321,13 +325,13 @@ async def test_a_damaged_answer_is_whole_when_it_is_asked_for_again(world: World
 
 
 async def test_a_slow_answer_comes_after_the_money_has_moved(world: World) -> None:
-    assert (await order(world, mexican(payee_of("MXN", 20)))).status_code == 201
+    assert (await order(world, mexican(payee_for("MXN", 20)))).status_code == 201
     assert world.slept == [60]
 
 
 async def test_what_comes_back_has_left_all_the_same(world: World) -> None:
     before = await balance(world)
-    made = (await order(world, mexican(payee_of("MXN", 12)))).json()
+    made = (await order(world, mexican(payee_for("MXN", 12)))).json()
     world.later(seconds=1)
     assert (await world.get(f"{TRANSFERS}/{made['id']}"))["status"] == "succeeded"
     world.later(seconds=5)
@@ -338,7 +342,7 @@ async def test_what_comes_back_has_left_all_the_same(world: World) -> None:
 
 
 async def test_a_list_is_filtered(world: World) -> None:
-    for number, payee in enumerate([PAYEE, payee_of("MXN", 3), payee_of("MXN", 14)]):
+    for number, payee in enumerate([PAYEE, payee_for("MXN", 3), payee_for("MXN", 14)]):
         await order(world, mexican(payee), str(number))
         world.later(seconds=10)
     await order(world, chilean(), "chile")
@@ -349,7 +353,7 @@ async def test_a_list_is_filtered(world: World) -> None:
     assert await found("direction=outbound") == 4
     assert await found("direction=inbound") == 2
     assert await found(f"direction=outbound&account_id={ACCOUNT}") == 3
-    assert await found(f"direction=outbound&account_number_id={fixed('acno', 'CLP')}") == 1
+    assert await found(f"direction=outbound&account_number_id={fixed_id('acno', 'CLP')}") == 1
     assert await found("status=rejected") == 1
     assert await found("status[]=rejected&status[]=pending") == 3
     assert await found("status=rejected&status=pending") == 3
@@ -371,6 +375,6 @@ async def test_a_new_transfer_is_listed_late_where_lists_lag() -> None:
 
 
 async def test_the_table_of_fates_names_every_payee() -> None:
-    shown = table()
+    shown = markdown_table()
     assert "`012969100000000013`" in shown
-    assert all(fate.what in shown for fate in FATES.values())
+    assert all(scenario.description in shown for scenario in SCENARIOS.values())

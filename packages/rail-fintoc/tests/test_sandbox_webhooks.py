@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.behaviour import Behaviour
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.identity import WEBHOOK_SECRET
-from rail_fintoc.sandbox.magic import payee_of
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
+from rail_fintoc.sandbox.magic import payee_for
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 
 from .sandbox_support import World
 
@@ -116,26 +116,26 @@ async def test_an_event_that_is_taken_comes_no_more(world: World) -> None:
 async def test_what_happens_is_told_in_the_order_that_the_payee_chooses(
     world: World, number: int, expected: list[str]
 ) -> None:
-    await order(world, payee_of("MXN", number))
+    await order(world, payee_for("MXN", number))
     await calm()
     assert told(world) == expected
 
 
 async def test_an_event_that_comes_twice_is_the_same_event(world: World) -> None:
-    await order(world, payee_of("MXN", 31))
+    await order(world, payee_for("MXN", 31))
     await calm()
     assert len({json.loads(request.content)["id"] for request in world.heard}) == 1
 
 
 async def test_a_webhook_can_come_before_the_answer(world: World) -> None:
-    made = await order(world, payee_of("MXN", 30))
+    made = await order(world, payee_for("MXN", 30))
     assert made["status"] == "pending"
     assert world.happened == ["transfer.outbound.succeeded", "answer"]
 
 
 async def test_both_sides_of_a_received_transfer_are_told(world: World) -> None:
     for amount in (500, 40_400):
-        body = {"account_number_id": fixed("acno", "MXN"), "amount": amount, "currency": "MXN"}
+        body = {"account_number_id": fixed_id("acno", "MXN"), "amount": amount, "currency": "MXN"}
         received = await world.post("/v2/simulate/receive_transfer", body)
         await calm()
         await world.post("/v2/transfers/return", {"transfer_id": received["id"]}, signed=True)
@@ -150,7 +150,7 @@ async def test_both_sides_of_a_received_transfer_are_told(world: World) -> None:
 
 
 async def test_a_verification_is_told_and_its_centavo_is_not(world: World) -> None:
-    for payee in (PAYEE, payee_of("MXN", 3)):
+    for payee in (PAYEE, payee_for("MXN", 3)):
         await world.post("/v2/account_verifications", {"account_number": payee}, signed=True)
         await calm()
     names = [json.loads(request.content)["type"] for request in world.heard]
@@ -170,7 +170,7 @@ async def test_events_follow_the_pinned_version_whatever_a_request_asks_for() ->
         "account_id": ACCOUNT,
         "amount": 500,
         "currency": "MXN",
-        "counterparty": {"account_number": payee_of("MXN", 3)},
+        "counterparty": {"account_number": payee_for("MXN", 3)},
     }
     await world.post("/v2/transfers", body, signed=True, version="2026-02-01")
     await calm()
@@ -191,4 +191,4 @@ async def test_nobody_is_woken_where_nobody_listens() -> None:
 )
 async def test_nobody_outside_this_machine_is_ever_told(url: str) -> None:
     with pytest.raises(ValueError, match="on this machine"):
-        Behaviour(webhook_url=url)
+        FintocBehaviour(webhook_url=url)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 from rail_fintoc.tools.lists import LISTS
 
 from .office_support import MEXICO, Bank, Office, office
@@ -90,7 +90,7 @@ async def test_rows_have_the_fields_that_were_asked_for(tmp_path: Path) -> None:
     ("name", "filters", "fits"),
     [
         ("list_accounts", {"status": "blocked"}, lambda row: row["status"] == "blocked"),
-        ("list_accounts", {"entity_id": fixed("ent", "CLP")}, lambda row: row["id"] == CHILEAN_ACCOUNT),
+        ("list_accounts", {"entity_id": fixed_id("ent", "CLP")}, lambda row: row["id"] == CHILEAN_ACCOUNT),
         ("list_account_numbers", {"account_id": ACCOUNT}, lambda row: row["account_id"] == ACCOUNT),
         ("list_entities", {"holder_id": "77.180.653-8"}, lambda row: row["holder_id"] == "771806538"),
         ("list_entities", {"status": ["operational", "paused"]}, lambda row: row["status"] == "operational"),
@@ -104,7 +104,7 @@ async def test_rows_have_the_fields_that_were_asked_for(tmp_path: Path) -> None:
         ("list_transfers", {"status": ["pending", "succeeded"]}, lambda row: row["status"] == "succeeded"),
         ("list_transfers", {"account_id": CHILEAN_ACCOUNT}, lambda row: row["currency"] == "CLP"),
         ("list_transfers", {"transfer_batch_id": "tb_1"}, lambda row: False),
-        ("list_invoices", {"subscription": fixed("sub", "CLP")}, lambda row: row["subscription"] is not None),
+        ("list_invoices", {"subscription": fixed_id("sub", "CLP")}, lambda row: row["subscription"] is not None),
     ],
 )
 async def test_each_filter_reaches_fintoc(name: str, filters: dict[str, Any], fits: Any, tmp_path: Path) -> None:
@@ -217,20 +217,20 @@ async def test_no_answer_is_worth_another_try_and_says_so(tmp_path: Path) -> Non
 
 KNOWN = {
     "acc": ACCOUNT,
-    "acno": fixed("acno", "MXN"),
-    "ent": fixed("ent", "CLP"),
-    "cs": fixed("cs", "CLP"),
-    "pi": fixed("pi", "CLP"),
-    "re": fixed("re", "CLP"),
-    "po": fixed("po", "CLP"),
-    "cus": fixed("cus", "CLP"),
-    "inv": fixed("inv", "CLP"),
-    "link": fixed("link", "CLP"),
-    "we": fixed("we", "CLP"),
-    "sub": fixed("sub", "CLP"),
-    "pm": fixed("pm", "CLP"),
-    "plink": fixed("plink", "CLP"),
-    "dp": fixed("dp", "CLP"),
+    "acno": fixed_id("acno", "MXN"),
+    "ent": fixed_id("ent", "CLP"),
+    "cs": fixed_id("cs", "CLP"),
+    "pi": fixed_id("pi", "CLP"),
+    "re": fixed_id("re", "CLP"),
+    "po": fixed_id("po", "CLP"),
+    "cus": fixed_id("cus", "CLP"),
+    "inv": fixed_id("inv", "CLP"),
+    "link": fixed_id("link", "CLP"),
+    "we": fixed_id("we", "CLP"),
+    "sub": fixed_id("sub", "CLP"),
+    "pm": fixed_id("pm", "CLP"),
+    "plink": fixed_id("plink", "CLP"),
+    "dp": fixed_id("dp", "CLP"),
 }
 
 
@@ -254,7 +254,7 @@ async def test_transfers_and_verifications_are_found_by_their_ids(tmp_path: Path
 async def test_an_id_of_the_other_mode_or_of_nobody_is_clearly_not_there(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
         for prefix in (*KNOWN, "tr", "ref", "accv", "pl"):
-            for known in (fixed(prefix, "CLP", "live"), f"{prefix}_none"):
+            for known in (fixed_id(prefix, "CLP", "live"), f"{prefix}_none"):
                 refused = await desk.error("fetch_resource", id=known)
                 assert refused["code"] == "FINTOC_NOT_FOUND"
                 assert "in this mode" in refused["message"]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 import rail_fintoc.tools.create as making
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
 from .office_support import office
 
@@ -108,9 +108,9 @@ async def test_what_fintoc_refuses_to_make_is_told_in_our_code(tmp_path: Path) -
         refused = await desk.error("create_account_number", account_id="acc_none")
         assert refused["code"] == "FINTOC_NOT_FOUND"
         assert refused["details"]["untrusted"]["code"] == "missing_resource"
-        assert (await desk.error("create_account_number", account_id=fixed("acc", "MXN", "live")))["code"] == refused[
+        assert (await desk.error("create_account_number", account_id=fixed_id("acc", "MXN", "live")))[
             "code"
-        ]
+        ] == refused["code"]
         assert (await desk.error("create_account_number", account_id=CHILEAN_ACCOUNT))["code"].startswith("FINTOC_")
 
 

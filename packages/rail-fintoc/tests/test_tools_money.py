@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.sandbox.seed.companies import fixed
+from rail_fintoc.sandbox.seed.companies import fixed_id
 from riel.guards.limits import Limits, read_limits
 
 from .office_support import MEXICO, Office, office, to
@@ -135,7 +135,7 @@ async def test_what_is_no_refund_asks_nobody(change: dict[str, Any], field: str,
 
 async def test_a_refund_of_nothing_is_none(tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        for known in ("pi_none", fixed("pi", "CLP", "live")):
+        for known in ("pi_none", fixed_id("pi", "CLP", "live")):
             assert (await desk.error("create_refund", **{**REFUND, "resource_id": known}))["code"] == "NOT_FOUND"
 
 

@@ -67,10 +67,10 @@ async def test_a_lost_answer_is_pending_then_resolved_with_one_debit_and_one_key
         assert len({request.content for request in desk.bank.sent()}) == 1
 
 
-@pytest.mark.parametrize("fate", [20, 21, 22, 23, 24, 25, 28, 29])
-async def test_every_fault_of_fintocs_is_one_debit(fate: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", [20, 21, 22, 23, 24, 25, 28, 29])
+async def test_every_fault_of_fintocs_is_one_debit(scenario: int, tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        paid = await desk.pays(to(fate))
+        paid = await desk.pays(to(scenario))
         assert paid["status"] == "pending"
         assert (await settled(desk, paid))["status"] == "success"
         assert len(desk.bank.debits) == 1
@@ -121,7 +121,7 @@ async def test_an_order_whose_server_slept_past_the_window_is_looked_for_and_not
         assert (await desk.reads(paid["reference"]))["status"] == "rejected"
 
 
-# Each end of a transfer: its fate, what the agent reads, and the reason.
+# Each end of a transfer: its scenario, what the agent reads, and the reason.
 ENDS: list[tuple[int, str, str, str]] = [
     (3, "MXN", "rejected", "FINTOC_PAYEE_ACCOUNT_REJECTED"),
     (7, "MXN", "rejected", "FINTOC_PAYEE_LIMIT_REACHED"),
@@ -138,12 +138,12 @@ ENDS: list[tuple[int, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fate", "currency", "status", "code"), ENDS)
+@pytest.mark.parametrize(("scenario", "currency", "status", "code"), ENDS)
 async def test_each_end_is_what_the_agent_reads(
-    fate: int, currency: str, status: str, code: str, tmp_path: Path
+    scenario: int, currency: str, status: str, code: str, tmp_path: Path
 ) -> None:
     async with office(tmp_path, bank=Bank() if currency == "MXN" else chilean()) as desk:
-        paid = await desk.pays(to(fate, currency))
+        paid = await desk.pays(to(scenario, currency))
         read = await settled(desk, paid, 15)
         assert read["status"] == status
         assert read.get("reason", {}).get("code", "") == code
@@ -167,16 +167,16 @@ async def test_a_transfer_that_succeeded_can_come_back_for_days(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("fate", "code"),
+    ("scenario", "code"),
     [
         (40, "FINTOC_PAYEE_ACCOUNT_REJECTED"),
         (41, "FINTOC_PAYEE_ACCOUNT_REJECTED"),
         (43, "FINTOC_INSUFFICIENT_BALANCE"),
     ],
 )
-async def test_a_refusal_is_told_at_once_and_nothing_was_booked(fate: int, code: str, tmp_path: Path) -> None:
+async def test_a_refusal_is_told_at_once_and_nothing_was_booked(scenario: int, code: str, tmp_path: Path) -> None:
     async with office(tmp_path) as desk:
-        refused = await desk.pays(to(fate))
+        refused = await desk.pays(to(scenario))
         assert refused["code"] == code
         assert refused["details"]["paymentId"].startswith("pay_")
         assert "\u202e" not in json.dumps(refused, ensure_ascii=False)

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed
+from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 from rail_fintoc.tools import TOOLS
 from riel.mcp import mcp_server
 from riel.redaction import Redactor
@@ -92,7 +92,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "create_account_number": {"account_id": ACCOUNT},
     "create_customer": {"email": "a@b.cl"},
     "create_refund": {"resource_id": PAYMENT, "resource_type": "payment_intent", "amount": 500},
-    "cancel_refund": {"id": fixed("re", "CLP")},
+    "cancel_refund": {"id": fixed_id("re", "CLP")},
     "fetch_resource": {"id": ACCOUNT},
     "feedback": {"message": "It works."},
     "list_movements": {"account_id": ACCOUNT},

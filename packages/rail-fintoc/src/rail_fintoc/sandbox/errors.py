@@ -1,4 +1,4 @@
-"""How the pretend Fintoc says no: its error object, with the type that belongs to the status."""
+"""Fintoc's error object, with the type that belongs to its status."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,21 +8,21 @@ DOCS = "https://fintoc.com/docs#"
 
 
 @dataclass(eq=False)
-class Refused(Exception):
-    """A request that is answered with an error. ``param`` is the parameter that is wrong, where it is one."""
+class ApiError(Exception):
+    """An error that a request is answered with. ``param`` names the wrong parameter, where there is one."""
 
     status: int
     code: str
     message: str
     param: str | None = None
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The body of the answer."""
         kind = TYPES.get(self.status, "invalid_request_error")
-        told = {"type": kind, "code": self.code, "message": self.message, "param": self.param}
-        return {"error": told | {"doc_url": f"{DOCS}{kind.replace('_', '-')}"}}
+        data = {"type": kind, "code": self.code, "message": self.message, "param": self.param}
+        return {"error": data | {"doc_url": f"{DOCS}{kind.replace('_', '-')}"}}
 
 
-def missing(kind: str, id_: str) -> Refused:
-    """There is no such object in this mode."""
-    return Refused(404, "missing_resource", f"No such {kind}: {id_[:60]}")
+def missing_resource(kind: str, id_: str) -> ApiError:
+    """The error for an id that no object of this mode has."""
+    return ApiError(404, "missing_resource", f"No such {kind}: {id_[:60]}")

@@ -1,8 +1,8 @@
-"""The amounts on which a refund of the pretend Fintoc does something else than succeed.
+"""The magic amounts: refunds that the pretend Fintoc does not simply pay.
 
 Fintoc documents the two ways in which a refund fails, and no amounts that bring them about: these are the pretend
 Fintoc's own. They are whole amounts in minor units, pesos or centavos, and not endings, so that none is met by
-accident: a refund of exactly so much has the fate, of whatever payment.
+accident: a refund of exactly that amount has the scenario, of whatever payment.
 """
 
 from dataclasses import dataclass
@@ -12,40 +12,46 @@ FailureCode = Literal["insufficient_funds", "fraud_risk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundFate:
+class RefundScenario:
     """What becomes of a refund.
 
-    ``short_for`` tries find the balance short, whatever it is. ``fails_with`` is the end of one that was paid for;
-    the money comes back.
+    The first ``short_attempts`` find the balance short, whatever it is. With a ``failure_code_at_end`` a refund that
+    was paid fails, and the money comes back.
     """
 
-    what: str
+    description: str
     starts: bool = True
-    short_for: int = 0
-    fails_with: FailureCode | None = None
+    short_attempts: int = 0
+    failure_code_at_end: FailureCode | None = None
 
 
-ORDINARY = RefundFate(what="succeeds, as soon as the balance suffices")
+ORDINARY = RefundScenario(description="succeeds, as soon as the balance suffices")
 ALWAYS = 10**6
 
-FATES: dict[int, RefundFate] = {
-    701: RefundFate(what="goes `in_progress`, then fails: `insufficient_funds`", fails_with="insufficient_funds"),
-    702: RefundFate(what="goes `in_progress`, then fails: `fraud_risk`", fails_with="fraud_risk"),
-    703: RefundFate(what="the balance is short at first: tried again a working day later, succeeds", short_for=1),
-    704: RefundFate(
-        what="the balance stays short: tried for five working days, then fails: `insufficient_funds`",
-        short_for=ALWAYS,
+SCENARIOS: dict[int, RefundScenario] = {
+    701: RefundScenario(
+        description="goes `in_progress`, then fails: `insufficient_funds`", failure_code_at_end="insufficient_funds"
     ),
-    705: RefundFate(what="stays `pending` until it is canceled", starts=False),
+    702: RefundScenario(description="goes `in_progress`, then fails: `fraud_risk`", failure_code_at_end="fraud_risk"),
+    703: RefundScenario(
+        description="the balance is short at first: tried again a working day later, succeeds", short_attempts=1
+    ),
+    704: RefundScenario(
+        description="the balance stays short: tried for five working days, then fails: `insufficient_funds`",
+        short_attempts=ALWAYS,
+    ),
+    705: RefundScenario(description="stays `pending` until it is canceled", starts=False),
 }
 
 
-def fate_of(amount: int) -> RefundFate:
+def scenario_of(amount: int) -> RefundScenario:
     """What becomes of a refund of so many minor units."""
-    return FATES.get(amount, ORDINARY)
+    return SCENARIOS.get(amount, ORDINARY)
 
 
-def table() -> str:
-    """The fates as a table in Markdown, for whoever reads the documentation."""
-    rows = [f"| `{amount}` | {fate.what} |" for amount, fate in sorted(FATES.items())]
-    return "\n".join(["| refunded | what happens |", "|---|---|", *rows, f"| any other amount | {ORDINARY.what} |"])
+def markdown_table() -> str:
+    """The scenarios as a Markdown table, for the documentation."""
+    rows = [f"| `{amount}` | {scenario.description} |" for amount, scenario in sorted(SCENARIOS.items())]
+    return "\n".join(
+        ["| refunded | what happens |", "|---|---|", *rows, f"| any other amount | {ORDINARY.description} |"]
+    )

@@ -1,4 +1,4 @@
-"""Where requests come in: through the doors, each to its way, and out again with what befalls its answer."""
+"""The path of a request: through the middleware, to its route, and out again with what happens to the answer."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -8,109 +8,111 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from rail_fintoc.sandbox.behaviour import Sleep
-from rail_fintoc.sandbox.errors import Refused
-from rail_fintoc.sandbox.http.body import LONGEST_BODY, parsed
-from rail_fintoc.sandbox.http.middleware import Doors, fingerprint
+from rail_fintoc.sandbox.errors import ApiError
+from rail_fintoc.sandbox.http.body import LONGEST_BODY, parse_body
+from rail_fintoc.sandbox.http.middleware import RequestChecks, request_digest
 from rail_fintoc.sandbox.http.query import Query
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way
-from rail_fintoc.sandbox.ledger.organisation import Books, World
-from rail_fintoc.sandbox.webhooks.sender import Courier
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute
+from rail_fintoc.sandbox.ledger.organisation import ModeStore, Organisation
+from rail_fintoc.sandbox.webhooks.sender import EventSender
 
-MARK = ("X-Pretend", "Fintoc")
-"""A header of every answer: nobody may take this for the real one."""
+MARKER_HEADER = ("X-Pretend", "Fintoc")
+"""A header of every answer, so that nobody takes it for one of the real Fintoc."""
 
 GARBAGE = b'{"object": "transfer", "id": \x00\xff'
-PROXY = b"<html><head><title>502 Bad Gateway</title></head><body>cloud</body></html>"
+GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>cloud</body></html>"
 
 
-class Counter:
-    """Takes one request after another through the doors, and gives each its answer."""
+class Dispatcher:
+    """Runs each request through the checks and its route, and sends the answer."""
 
-    def __init__(self, world: World, doors: Doors, sleep: Sleep, courier: Courier) -> None:
-        self._world = world
-        self._doors = doors
+    def __init__(self, organisation: Organisation, checks: RequestChecks, sleep: Sleep, sender: EventSender) -> None:
+        self._organisation = organisation
+        self._checks = checks
         self._sleep = sleep
-        self._courier = courier
+        self._sender = sender
 
-    def at(self, way: Way) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint of one way."""
+    def endpoint(self, route: ApiRoute) -> Callable[[Request], Awaitable[Response]]:
+        """The ASGI endpoint of one route."""
 
-        async def served(request: Request) -> Response:
-            reply = self._reply(way, request, await _body_of(request))
-            if reply.told_first:
-                await self._courier.tell_first()
-            self._courier.follow()
-            if reply.answer == "slow":
-                await self._sleep(self._world.behaviour.slow_seconds)
-            return self.written(reply)
+        async def respond(request: Request) -> Response:
+            response = self._response(route, request, await _body_of(request))
+            if response.webhooks_first:
+                await self._sender.send_and_wait()
+            self._sender.send_pending()
+            if response.delivery == "slow":
+                await self._sleep(self._organisation.behaviour.slow_seconds)
+            return self.to_http(response)
 
-        return served
+        return respond
 
-    def _reply(self, way: Way, request: Request, body: bytes) -> Reply:
-        """Everything between two awaits: nothing else happens meanwhile."""
-        self._world.catch_up()
-        doors, headers = self._doors, request.headers
+    def _response(self, route: ApiRoute, request: Request, body: bytes) -> ApiResponse:
+        """The response to a request. Nothing here awaits, so no other request runs meanwhile."""
+        self._organisation.run_due()
+        checks, headers = self._checks, request.headers
         try:
-            books = doors.books_of(headers)
-            doors.pace(way)
-            version = doors.version(headers)
-            doors.seal(way, books, headers, body)
-            key = doors.key_of(way, headers)
-        except Refused as refused:
-            return refused_with(refused)
+            store = checks.authenticate(headers)
+            checks.limit_rate(route)
+            version = checks.api_version(headers)
+            checks.verify_signature(route, store, headers, body)
+            key = checks.idempotency_key(route, headers)
+        except ApiError as error:
+            return error_response(error)
 
-        def decide() -> Reply:
-            asked = Asked(
-                world=self._world,
-                books=books,
+        def handle() -> ApiResponse:
+            api_request = ApiRequest(
+                organisation=self._organisation,
+                store=store,
                 version=version,
                 url=str(request.url.replace(query="")),
                 path=request.path_params,
                 query=Query(request.query_params.multi_items()),
-                body=parsed(body, headers.get("content-type", "")),
+                body=parse_body(body, headers.get("content-type", "")),
                 key=key,
             )
-            return way.answer(asked)
+            return route.handler(api_request)
 
-        mark = fingerprint(way.method, request.url.query, body)
-        return self._first(books, request.url.path, key, mark, decide)
+        digest = request_digest(route.method, request.url.query, body)
+        return self._first(store, request.url.path, key, digest, handle)
 
-    def _first(self, books: Books, path: str, key: str, mark: str, decide: Callable[[], Reply]) -> Reply:
-        """The answer to a request that has come through the doors: what its key was answered first, if anything."""
+    def _first(
+        self, store: ModeStore, path: str, key: str, digest: str, handle: Callable[[], ApiResponse]
+    ) -> ApiResponse:
+        """The first response to the same idempotency key, if there was one; else that of the route, which is stored."""
         try:
-            if (before := self._doors.answered(books, path, key, mark)) is not None:
-                return before
-        except Refused as refused:
-            return refused_with(refused)
+            if (stored := self._checks.stored_response(store, path, key, digest)) is not None:
+                return stored
+        except ApiError as error:
+            return error_response(error)
         try:
-            reply = decide()
-        except Refused as refused:
-            reply = refused_with(refused)
-        if reply.late:
+            response = handle()
+        except ApiError as error:
+            response = error_response(error)
+        if response.arrives_later:
 
             def arrive() -> None:
-                self._first(books, path, key, mark, decide)
+                self._first(store, path, key, digest, handle)
 
-            self._world.due(self._world.behaviour.slow_seconds, arrive)
-        if not reply.forgotten:
-            self._doors.remember(books, path, key, mark, reply)
-        return reply
+            self._organisation.schedule(self._organisation.behaviour.slow_seconds, arrive)
+        if not response.not_stored:
+            self._checks.store_response(store, path, key, digest, response)
+        return response
 
-    def written(self, reply: Reply) -> Response:
-        """The reply as it is sent, or what is left of it."""
-        headers = {**reply.headers, MARK[0]: MARK[1], "X-Request-Id": self._world.id("req")}
-        match reply.answer:
+    def to_http(self, response: ApiResponse) -> Response:
+        """The response as it is sent, or as much of it as is left."""
+        headers = {**response.headers, MARKER_HEADER[0]: MARKER_HEADER[1], "X-Request-Id": self._organisation.id("req")}
+        match response.delivery:
             case "garbage":
                 return Response(GARBAGE, 200, headers, "application/json")
             case "html":
-                return Response(PROXY, 502, headers, "text/html")
+                return Response(GATEWAY_PAGE, 502, headers, "text/html")
             case "cut":
-                return Cut()
-        content = b"" if reply.body is None else json.dumps(reply.body).encode()
-        return Response(content, reply.status, headers, "application/json")
+                return TruncatedResponse()
+        content = b"" if response.body is None else json.dumps(response.body).encode()
+        return Response(content, response.status, headers, "application/json")
 
 
-class Cut(Response):
+class TruncatedResponse(Response):
     """A connection that breaks: the head of an answer that promises a body, and then nothing."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,8 +121,8 @@ class Cut(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
-def refused_with(refused: Refused) -> Reply:
-    return Reply(refused.told(), refused.status)
+def error_response(error: ApiError) -> ApiResponse:
+    return ApiResponse(error.to_json(), error.status)
 
 
 async def _body_of(request: Request) -> bytes:
@@ -128,5 +130,5 @@ async def _body_of(request: Request) -> bytes:
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > LONGEST_BODY:
-            raise Refused(400, "invalid_request", "The body is too long")
+            raise ApiError(400, "invalid_request", "The body is too long")
     return raw

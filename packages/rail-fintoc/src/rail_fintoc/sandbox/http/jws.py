@@ -1,6 +1,6 @@
-"""Checks the JWS that orders to move money carry, as Fintoc documents it: detached, and with one dot.
+"""Verifies the JWS of requests that move money, as Fintoc documents it: detached, and with one dot.
 
-Nothing here is shared with the signer of this package: what both got wrong alike would pass.
+The signer of this package shares nothing with it: a mistake in shared code would pass unnoticed.
 """
 
 import base64
@@ -13,33 +13,33 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.errors import ApiError
 
 HEADER = "fintoc-jws-signature"
 WINDOW = timedelta(minutes=2)
 
 
-class Seals:
-    """The registered public key of one mode, and the nonces that were used."""
+class JwsVerifier:
+    """Verifies with the registered public key of one mode, and keeps the nonces that were used."""
 
     def __init__(self, key: RSAPublicKey | None) -> None:
         self._key = key
         self._used: dict[str, datetime] = {}
 
-    def check(self, header: str | None, body: bytes, now: datetime) -> None:
-        """Let a request pass that is signed, fresh and new.
+    def verify(self, header: str | None, body: bytes, now: datetime) -> None:
+        """Check that a request is signed, recent, and has an unused nonce.
 
-        :raises Refused: 401, with the code of what is wrong.
+        :raises ApiError: 401, with the code of what is wrong.
         """
         if self._key is None:
             raise _wrong("missing_active_jws_public_key", "The organisation has no active JWS public key")
         if not header:
             raise _wrong("missing_jws_signature_header", "The Fintoc-JWS-Signature header is missing")
         protected, dot, signature = header.partition(".")
-        said, signed = _object(_decoded(protected)), _decoded(signature)
-        if not dot or said is None or not signed:
+        fields, signed = _object(_decoded(protected)), _decoded(signature)
+        if not dot or fields is None or not signed:
             raise _wrong("invalid_jws_signature_header", "The header is not <protected header>.<signature>")
-        nonce = _checked(said, now)
+        nonce = _checked(fields, now)
         if nonce in self._used:
             raise _wrong("jws_nonce_already_used", "The nonce was used before")
         payload = base64.urlsafe_b64encode(body).rstrip(b"=")
@@ -50,10 +50,10 @@ class Seals:
         self._used = {old: at for old, at in self._used.items() if now - at <= 2 * WINDOW} | {nonce: now}
 
 
-def _checked(said: dict[str, Any], now: datetime) -> str:
-    """The nonce of a protected header that is in order."""
-    crit, nonce, at = said.get("crit"), said.get("nonce"), said.get("ts")
-    if said.get("alg") != "RS256":
+def _checked(fields: dict[str, Any], now: datetime) -> str:
+    """The nonce of a valid protected header."""
+    crit, nonce, at = fields.get("crit"), fields.get("nonce"), fields.get("ts")
+    if fields.get("alg") != "RS256":
         raise _wrong("invalid_jws_signature_algorithm", "alg must be RS256")
     if not isinstance(crit, list) or not {"ts", "nonce"} <= {name for name in crit if isinstance(name, str)}:
         raise _wrong("invalid_jws_signature_header", "crit must name ts and nonce")
@@ -71,7 +71,7 @@ def _checked(said: dict[str, Any], now: datetime) -> str:
 
 
 def _decoded(part: str) -> bytes:
-    """base64url without its padding; nothing where it is something else."""
+    """Decode base64url without padding; empty where it is not that."""
     try:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -81,11 +81,11 @@ def _decoded(part: str) -> bytes:
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(raw)
+        header = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) else None
+    return header if isinstance(header, dict) else None
 
 
-def _wrong(code: str, message: str) -> Refused:
-    return Refused(401, code, message)
+def _wrong(code: str, message: str) -> ApiError:
+    return ApiError(401, code, message)

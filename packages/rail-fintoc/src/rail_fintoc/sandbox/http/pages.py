@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.query import Query
-from rail_fintoc.sandbox.ledger.organisation import Kept
+from rail_fintoc.sandbox.ledger.organisation import Identified
 
 PAGE, LONGEST_PAGE = 30, 300
-T = TypeVar("T", bound=Kept)
+T = TypeVar("T", bound=Identified)
 
 
 def page_v1(query: Query, url: str, rows: Sequence[T]) -> tuple[list[T], dict[str, str]]:
@@ -32,7 +32,7 @@ def page_v2(query: Query, url: str, rows: Sequence[T]) -> tuple[list[T], dict[st
     size = _number(query, "limit", PAGE, LONGEST_PAGE)
     after, before = query.get("starting_after"), query.get("ending_before")
     if after and before:
-        raise Refused(400, "invalid_request", "starting_after and ending_before exclude each other", "starting_after")
+        raise ApiError(400, "invalid_request", "starting_after and ending_before exclude each other", "starting_after")
     begin = 0
     if after:
         begin = _place(rows, after, "starting_after") + 1
@@ -46,11 +46,11 @@ def page_v2(query: Query, url: str, rows: Sequence[T]) -> tuple[list[T], dict[st
     return some, {"Link": f'<{following}>; rel="next"'}
 
 
-def _place(rows: Sequence[Kept], id_: str, name: str) -> int:
+def _place(rows: Sequence[Identified], id_: str, name: str) -> int:
     for place, row in enumerate(rows):
         if row.id == id_:
             return place
-    raise Refused(400, "missing_cursor", f"No such cursor: {id_[:60]}", name)
+    raise ApiError(400, "missing_cursor", f"No such cursor: {id_[:60]}", name)
 
 
 def _number(query: Query, name: str, default: int, most: int) -> int:
@@ -58,9 +58,9 @@ def _number(query: Query, name: str, default: int, most: int) -> int:
     if value is None:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10 and int(value) >= 1):
-        raise Refused(400, "invalid_positive_integer", f"{name} must be a positive integer", name)
+        raise ApiError(400, "invalid_positive_integer", f"{name} must be a positive integer", name)
     if int(value) > most:
-        raise Refused(400, "invalid_params", f"{name} must be at most {most}", name)
+        raise ApiError(400, "invalid_params", f"{name} must be at most {most}", name)
     return int(value)
 
 

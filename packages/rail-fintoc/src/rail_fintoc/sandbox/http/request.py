@@ -1,11 +1,11 @@
-"""A request that has come through every door, and the answer to it: what the resources are written with.
+"""A request that has passed the middleware, and the response to it.
 
-A resource is a tuple of ways, each a path and a function that takes what was asked and gives a reply:
+A module of ``routes`` has a tuple of routes, each with a path and a function from the request to the response:
 
-    def get(asked: Asked) -> Reply:
-        return Reply(asked.books.shelf(Customer).find(asked.path["id"]).told(asked.version))
+    def get(request: ApiRequest) -> ApiResponse:
+        return ApiResponse(request.store.table(Customer).get(request.path["id"]).to_json(request.version))
 
-    WAYS = (Way(method="GET", path="/v2/customers/{id}", answer=get), ...)
+    ROUTES = (ApiRoute(method="GET", path="/v2/customers/{id}", handler=get), ...)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.body import Body
 from rail_fintoc.sandbox.http.pages import page_v1, page_v2
 from rail_fintoc.sandbox.http.query import Query
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, Mode, World
+from rail_fintoc.sandbox.ledger.organisation import Json, Mode, ModeStore, Organisation
 from rail_fintoc.sandbox.magic import Delivery
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request. ``url`` is where it went, without its query."""
+class ApiRequest:
+    """One request. ``url`` is its whole address without the query; ``key`` is its idempotency key."""
 
-    world: World
-    books: Books
+    organisation: Organisation
+    store: ModeStore
     version: str
     url: str
     path: Mapping[str, str]
@@ -36,56 +36,56 @@ class Asked:
 
     @property
     def now(self) -> datetime:
-        """When it came."""
-        return self.world.now
+        """When it arrived."""
+        return self.organisation.now
 
     @property
     def mode(self) -> Mode:
-        """The mode of the key that it came with."""
-        return self.books.mode
+        """The mode of its API key."""
+        return self.store.mode
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What is answered, and what befalls the answer; a damaged one was decided and stored all the same.
+class ApiResponse:
+    """A response, and what happens to it on its way; one that is damaged there was stored all the same.
 
-    ``told_first``: the webhooks of what it brought about arrive before it. ``forgotten``: nothing was done, so that
-    the idempotency key is as new. ``late``: the same, and the request arrives by itself, ``slow_seconds`` later.
+    ``webhooks_first``: the webhooks of the change are delivered before it. ``not_stored``: the request was not
+    processed, so its idempotency key stays unused. ``arrives_later``: as that, and the request is processed after
+    ``slow_seconds``.
     """
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    answer: Delivery = "whole"
-    told_first: bool = False
-    forgotten: bool = False
-    late: bool = False
+    delivery: Delivery = "whole"
+    webhooks_first: bool = False
+    not_stored: bool = False
+    arrives_later: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One address. ``signed`` ones need a JWS; those that ``moves_money`` are what faults are aimed at."""
+class ApiRoute:
+    """One address. A ``signed`` one needs a JWS; ordered faults are aimed at those with ``moves_money``."""
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
-    answer: Callable[[Asked], Reply]
+    handler: Callable[[ApiRequest], ApiResponse]
     signed: bool = False
     moves_money: bool = False
-    paced: bool = False
-    since: str = ""
+    transfer_limited: bool = False
 
 
-def listed(asked: Asked, rows: Sequence[Any], told: Callable[[Any], Json]) -> Reply:
-    """A page of a list that was filtered and stands newest first; v1 by number, v2 by cursor, as its path says."""
-    page = page_v1 if "/v1/" in asked.url else page_v2
-    some, headers = page(asked.query, asked.url, rows)
-    return Reply([told(row) for row in some], headers=headers)
+def list_response(request: ApiRequest, rows: Sequence[Any], to_json: Callable[[Any], Json]) -> ApiResponse:
+    """A page of filtered rows, newest first: by number in v1, by cursor in v2, as the path says."""
+    page = page_v1 if "/v1/" in request.url else page_v2
+    some, headers = page(request.query, request.url, rows)
+    return ApiResponse([to_json(row) for row in some], headers=headers)
 
 
-def only_from(version: str, asked: Asked) -> None:
+def require_version(version: str, request: ApiRequest) -> None:
     """Refuse a request of an older API version.
 
-    :raises Refused: 403 ``invalid_api_version``.
+    :raises ApiError: 403 ``invalid_api_version``.
     """
-    if asked.version < version:
-        raise Refused(403, "invalid_api_version", f"This endpoint needs Fintoc-Version {version} or later")
+    if request.version < version:
+        raise ApiError(403, "invalid_api_version", f"This endpoint needs Fintoc-Version {version} or later")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rail_fintoc.sandbox.ledger.organisation import Json, Mode, stamp
+from rail_fintoc.sandbox.ledger.organisation import Json, Mode, timestamp
 
 NEWEST = "2026-02-01"
 """The version whose objects have the fields that older examples lack."""
@@ -26,12 +26,12 @@ class Entity:
     is_root: bool = False
     status: str = "operational"
 
-    def told(self, version: str) -> Json:
+    def to_json(self, version: str) -> Json:
         """The entity as Fintoc tells it."""
         newer = {"country_code": self.country_code, "status": self.status} if version >= NEWEST else {}
-        return {"id": self.id, "object": "entity", "mode": self.mode, **self.brief(), **newer}
+        return {"id": self.id, "object": "entity", "mode": self.mode, **self.to_brief_json(), **newer}
 
-    def brief(self) -> Json:
+    def to_brief_json(self) -> Json:
         """What an account tells of its holder."""
         return {"holder_name": self.holder_name, "holder_id": self.holder_id, "is_root": self.is_root}
 
@@ -54,7 +54,7 @@ class Movement:
         """What it adds to the account."""
         return self.amount if self.direction == "inbound" else -self.amount
 
-    def told(self, mode: Mode, currency: str) -> Json:
+    def to_json(self, mode: Mode, currency: str) -> Json:
         """The movement as Fintoc tells it."""
         return {
             "id": self.id,
@@ -65,7 +65,7 @@ class Movement:
             "mode": mode,
             "amount": self.amount,
             "currency": currency,
-            "transaction_date": stamp(self.at),
+            "transaction_date": timestamp(self.at),
             "balance": self.balance,
             "return_pair_id": self.pair.id if self.pair else None,
             "account_id": self.account_id,
@@ -91,7 +91,7 @@ class Account:
         """What may be spent."""
         return self.movements[-1].balance if self.movements else 0
 
-    def book(
+    def add_movement(
         self, id_: str, transfer_id: str, direction: str, amount: int, at: datetime, pair: Movement | None = None
     ) -> Movement:
         """Write down a movement; one that undoes another is tied to it."""
@@ -111,7 +111,7 @@ class Account:
         self.movements.append(made)
         return made
 
-    def told(self, version: str) -> Json:
+    def to_json(self, version: str) -> Json:
         """The account as Fintoc tells it."""
         del version
         return {
@@ -125,7 +125,7 @@ class Account:
             "is_root": self.is_root,
             "root_account_number": self.root.number,
             "root_account_number_id": self.root.id,
-            "entity": {"id": self.entity.id, **self.entity.brief()},
+            "entity": {"id": self.entity.id, **self.entity.to_brief_json()},
         }
 
 
@@ -147,14 +147,14 @@ class AccountNumber:
     deleted_at: datetime | None = None
     last_transfer_at: datetime | None = None
 
-    def takes(self, amount: int) -> bool:
+    def accepts(self, amount: int) -> bool:
         """Whether money that arrives here is credited."""
         least, most = self.min_amount or 0, self.max_amount
         return self.status == "enabled" and least <= amount and (most is None or amount <= most)
 
-    def told(self, version: str) -> Json:
+    def to_json(self, version: str) -> Json:
         """The number as Fintoc tells it."""
-        told: Json = {
+        data: Json = {
             "id": self.id,
             "object": "account_number",
             "account_id": self.account.id,
@@ -166,9 +166,9 @@ class AccountNumber:
             "metadata": dict(self.metadata),
         }
         if version >= NEWEST:
-            told["options"] = {"min_amount": self.min_amount, "max_amount": self.max_amount}
-        told |= {"created_at": stamp(self.created_at), "updated_at": stamp(self.updated_at)}
+            data["options"] = {"min_amount": self.min_amount, "max_amount": self.max_amount}
+        data |= {"created_at": timestamp(self.created_at), "updated_at": timestamp(self.updated_at)}
         if version >= NEWEST:
-            told["deleted_at"] = stamp(self.deleted_at) if self.deleted_at else None
-            told["last_transfer_at"] = stamp(self.last_transfer_at) if self.last_transfer_at else None
-        return told
+            data["deleted_at"] = timestamp(self.deleted_at) if self.deleted_at else None
+            data["last_transfer_at"] = timestamp(self.last_transfer_at) if self.last_transfer_at else None
+        return data

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
 from rail_fintoc.sandbox.ledger.payment_intent import PaymentIntent
 
 
@@ -30,13 +30,13 @@ class CheckoutSession:
     intent: PaymentIntent | None
     status: str = "created"
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of it. That it is ``finished`` does not mean that it is paid: the payment tells."""
         intent = self.intent
         return {
             "id": self.id,
             "object": "checkout_session",
-            "mode": books.mode,
+            "mode": store.mode,
             "status": self.status,
             "flow": self.flow,
             "amount": self.amount,
@@ -54,6 +54,6 @@ class CheckoutSession:
             "payment_method_options": self.payment_method_options,
             "payment_resource": {"payment_intent": {"id": intent.id, "status": intent.status}} if intent else None,
             "metadata": self.metadata,
-            "created_at": stamp(self.created_at),
-            "expires_at": stamp(self.expires_at),
+            "created_at": timestamp(self.created_at),
+            "expires_at": timestamp(self.expires_at),
         }

@@ -9,7 +9,7 @@ DEVELOPMENT = {"006", "009", "019", "135", "166", "168"}
 """Development banks, whose codes at Banxico begin with 37; below 600 the others are commercial banks, with 40."""
 
 NAMES = {"90735": "FINTOC", "90738": "FINTOC", "40012": "BBVA MEXICO", "40002": "BANAMEX", "90646": "STP"}
-CHILEAN = (
+CHILEAN_INSTITUTIONS = (
     *("cl_banco_estado", "cl_banco_de_chile", "cl_banco_santander", "cl_banco_bci", "cl_banco_bice", "cl_banco_itau"),
     *("cl_banco_scotiabank", "cl_banco_falabella", "cl_banco_ripley", "cl_banco_security", "cl_banco_consorcio"),
     *("cl_banco_internacional", "cl_banco_coopeuch", "cl_banco_bbva", "cl_banco_hsbc", "cl_mercado_pago", "cl_mach"),
@@ -39,8 +39,10 @@ def is_clabe(number: str) -> bool:
     return digits and len(number) == 18 and check_digit(number[:17]) == number[17]
 
 
-def person(chance: random.Random) -> str:
+def random_rfc(chance: random.Random) -> str:
     """The RFC of somebody who does not exist."""
-    letters = chance.choice(CONSONANTS) + chance.choice(VOWELS) + chance.choice(CONSONANTS) + chance.choice(CONSONANTS)
+    deliveries = (
+        chance.choice(CONSONANTS) + chance.choice(VOWELS) + chance.choice(CONSONANTS) + chance.choice(CONSONANTS)
+    )
     born = f"{chance.randrange(50, 99):02d}{chance.randrange(1, 13):02d}{chance.randrange(1, 29):02d}"
-    return f"{letters}{born}{chance.choice(CONSONANTS)}{chance.choice(CONSONANTS)}{chance.randrange(10)}"
+    return f"{deliveries}{born}{chance.choice(CONSONANTS)}{chance.choice(CONSONANTS)}{chance.randrange(10)}"

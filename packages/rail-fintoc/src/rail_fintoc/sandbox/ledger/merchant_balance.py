@@ -11,7 +11,7 @@ Why = Literal["payment", "refund", "refund_failed", "payout", "payout_returned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BalanceEntry:
     """Money that came in, or went out where ``amount`` is negative, in minor units."""
 
     at: datetime
@@ -21,13 +21,13 @@ class Entry:
     resource_id: str
 
 
-class Purse:
+class MerchantBalance:
     """The merchant's balance in each currency."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[BalanceEntry] = []
 
-    def put(self, entry: Entry) -> None:
+    def add(self, entry: BalanceEntry) -> None:
         """Write it down."""
         self.entries.append(entry)
 

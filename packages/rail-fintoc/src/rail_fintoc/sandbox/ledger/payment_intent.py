@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rail_fintoc.sandbox.ledger.merchant_balance import Entry, Purse
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
+from rail_fintoc.sandbox.ledger.merchant_balance import BalanceEntry, MerchantBalance
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
 
-OPEN = ("created", "in_progress", "requires_action", "pending")
-ENDS = ("succeeded", "failed", "rejected", "expired")
-TOLD = {*ENDS, "pending"}
-PAYER: dict[str, Json] = {
+OPEN_STATUSES = ("created", "in_progress", "requires_action", "pending")
+FINAL_STATUSES = ("succeeded", "failed", "rejected", "expired")
+EVENT_STATUSES = {*FINAL_STATUSES, "pending"}
+PAYER_ACCOUNTS: dict[str, Json] = {
     "CLP": {
         "holder_id": "415792638",
         "institution_id": "cl_banco_estado",
@@ -50,12 +50,12 @@ class PaymentIntent:
     error_reason: str | None = None
     metadata: Json = field(default_factory=dict)
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of it; the token of the widget is told only in the creation answer."""
         return {
             "id": self.id,
             "object": "payment_intent",
-            "mode": books.mode,
+            "mode": store.mode,
             "status": self.status,
             "amount": self.amount,
             "currency": self.currency,
@@ -64,8 +64,8 @@ class PaymentIntent:
             "recipient_account": self.recipient_account,
             "sender_account": self.sender_account,
             "reference_id": self.reference_id,
-            "transaction_date": stamp(self.transaction_date) if self.transaction_date else None,
-            "expires_at": stamp(self.expires_at) if self.expires_at else None,
+            "transaction_date": timestamp(self.transaction_date) if self.transaction_date else None,
+            "expires_at": timestamp(self.expires_at) if self.expires_at else None,
             "customer": self.customer,
             "customer_email": self.customer_email,
             "payment_method": self.payment_method,
@@ -74,26 +74,26 @@ class PaymentIntent:
             "subscription": self.subscription,
             "error_reason": self.error_reason,
             "metadata": self.metadata,
-            "created_at": stamp(self.created_at),
+            "created_at": timestamp(self.created_at),
             "widget_token": None,
         }
 
 
-def moved(books: Books, intent: PaymentIntent, status: str, error_reason: str | None = None) -> None:
+def change_status(store: ModeStore, intent: PaymentIntent, status: str, error_reason: str | None = None) -> None:
     """Let a payment enter a state, with what belongs to it: the payer, the money, the event."""
     intent.status, intent.error_reason = status, error_reason
     if status == "succeeded":
-        paid(books, intent)
-    if status in TOLD:
-        books.tell(f"payment_intent.{status}", intent.told(books))
+        record_payment(store, intent)
+    if status in EVENT_STATUSES:
+        store.emit(f"payment_intent.{status}", intent.to_json(store))
 
 
-def paid(books: Books, intent: PaymentIntent) -> None:
+def record_payment(store: ModeStore, intent: PaymentIntent) -> None:
     """Write down that the payer has paid: what Fintoc collects itself is the merchant's from now on."""
-    now = books.world.now
+    now = store.organisation.now
     intent.status, intent.transaction_date = "succeeded", now
-    intent.reference_id = intent.reference_id or f"{90_000_000 + len(books.shelf(PaymentIntent)):08d}"
+    intent.reference_id = intent.reference_id or f"{90_000_000 + len(store.table(PaymentIntent)):08d}"
     if intent.sender_account is None and intent.payment_type == "bank_transfer":
-        intent.sender_account = dict(PAYER[intent.currency])
+        intent.sender_account = dict(PAYER_ACCOUNTS[intent.currency])
     if intent.recipient_account is None:
-        books.the(Purse).put(Entry(now, intent.amount, intent.currency, "payment", intent.id))
+        store.single(MerchantBalance).add(BalanceEntry(now, intent.amount, intent.currency, "payment", intent.id))

@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rail_fintoc.sandbox.ledger.accounts import NEWEST, Account, AccountNumber, Movement
-from rail_fintoc.sandbox.ledger.organisation import Json, Mode, stamp
-from rail_fintoc.sandbox.magic import OLD_REASONS, ORDINARY, Fate
+from rail_fintoc.sandbox.ledger.organisation import Json, Mode, timestamp
+from rail_fintoc.sandbox.magic import OLD_REASONS, ORDINARY, TransferScenario
 
 RENAMED = "2025-08-13"
 """The version from which reasons have the names of today [inferred: the versions of the renames are not published]."""
 
-HERE = {"MXN": ZoneInfo("America/Mexico_City"), "CLP": ZoneInfo("America/Santiago")}
+TIME_ZONES = {"MXN": ZoneInfo("America/Mexico_City"), "CLP": ZoneInfo("America/Santiago")}
 STATUSES = ("pending", "succeeded", "rejected", "failed", "return_pending", "returned", "reject_failed")
 NEVER_PAID = {"rejected", "failed"}
 
@@ -39,10 +39,10 @@ class Transfer:
     return_reason: str | None = None
     error_reason: str | None = None
     key: str = ""
-    fate: Fate = ORDINARY
+    scenario: TransferScenario = ORDINARY
     movement: Movement | None = None
-    given_back_with: str = ""
-    given_back_at: datetime | None = None
+    return_key: str = ""
+    return_requested_at: datetime | None = None
     for_verification: bool = False
 
     @property
@@ -58,14 +58,14 @@ class Transfer:
     @property
     def day(self) -> str:
         """The day on which it was ordered, where its bank is."""
-        return f"{self.at.astimezone(HERE[self.currency]):%Y%m%d}"
+        return f"{self.at.astimezone(TIME_ZONES[self.currency]):%Y%m%d}"
 
-    def told(self, version: str) -> Json:
+    def to_json(self, version: str) -> Json:
         """The transfer as Fintoc tells it in that version."""
         reason = self.return_reason
         if reason and version < RENAMED:
             reason = OLD_REASONS.get(reason, reason)
-        told: Json = {
+        data: Json = {
             "object": "transfer",
             "id": self.id,
             "mode": self.mode,
@@ -73,18 +73,18 @@ class Transfer:
             "currency": self.currency,
             "direction": self.direction,
             "status": self.status,
-            "transaction_date": stamp(self.at),
-            "post_date": stamp(self.post_date) if self.post_date else None,
+            "transaction_date": timestamp(self.at),
+            "post_date": timestamp(self.post_date) if self.post_date else None,
             "comment": self.comment,
             "reference_id": self.reference_id,
             "tracking_key": self.tracking_key,
             "receipt_url": self.receipt_url,
             "counterparty": dict(self.counterparty),
-            "account_number": self.number.told(version),
+            "account_number": self.number.to_json(version),
             "metadata": dict(self.metadata),
             "return_reason": reason,
         }
         if version >= NEWEST:
-            told["entity"] = {"id": self.account.entity.id, **self.account.entity.brief()}
-            told["error_reason"] = self.error_reason
-        return told
+            data["entity"] = {"id": self.account.entity.id, **self.account.entity.to_brief_json()}
+            data["error_reason"] = self.error_reason
+        return data

@@ -1,6 +1,6 @@
 """Every address of the pretend Fintoc: one module for each resource, which lists its own in ``WAYS``."""
 
-from rail_fintoc.sandbox.http.request import Way
+from rail_fintoc.sandbox.http.request import ApiRoute
 from rail_fintoc.sandbox.routes import (
     account_numbers,
     account_verifications,
@@ -20,21 +20,21 @@ from rail_fintoc.sandbox.routes import (
     webhook_endpoints,
 )
 
-WAYS: tuple[Way, ...] = (
-    *accounts.WAYS,
-    *account_numbers.WAYS,
-    *transfers.WAYS,
-    *account_verifications.WAYS,
-    *simulated_transfers.WAYS,
-    *customers.WAYS,
-    *payment_intents.WAYS,
-    *refunds.WAYS,
-    *checkout_sessions.WAYS,
-    *links.WAYS,
-    *payouts.WAYS,
-    *invoices.WAYS,
-    *stubs.WAYS,
-    *webhook_endpoints.WAYS,
-    *events.WAYS,
-    *control.WAYS,
+ROUTES: tuple[ApiRoute, ...] = (
+    *accounts.ROUTES,
+    *account_numbers.ROUTES,
+    *transfers.ROUTES,
+    *account_verifications.ROUTES,
+    *simulated_transfers.ROUTES,
+    *customers.ROUTES,
+    *payment_intents.ROUTES,
+    *refunds.ROUTES,
+    *checkout_sessions.ROUTES,
+    *links.ROUTES,
+    *payouts.ROUTES,
+    *invoices.ROUTES,
+    *stubs.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *events.ROUTES,
+    *control.ROUTES,
 )

@@ -2,12 +2,12 @@
 
 from itertools import groupby
 
-from rail_fintoc.sandbox.errors import Refused, missing
+from rail_fintoc.sandbox.errors import ApiError, missing_resource
 from rail_fintoc.sandbox.http.pages import page_v2
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
 from rail_fintoc.sandbox.ledger.accounts import Account, Entity, Movement
 from rail_fintoc.sandbox.ledger.new_accounts import open_account
-from rail_fintoc.sandbox.ledger.organisation import Json, stamp
+from rail_fintoc.sandbox.ledger.organisation import Json, timestamp
 
 ENTITY_STATUSES = (
     "draft",
@@ -23,106 +23,106 @@ ACCOUNT_STATUSES = ("active", "blocked", "closed")
 LONGEST_DESCRIPTION = 40
 
 
-def entities(asked: Asked) -> Reply:
+def entities(request: ApiRequest) -> ApiResponse:
     """``GET /v2/entities``"""
-    rows, holder = asked.books.shelf(Entity).newest(), asked.query.get("holder_id")
+    rows, holder = request.store.table(Entity).newest_first(), request.query.get("holder_id")
     if holder is not None:
         rows = [row for row in rows if _plain(row.holder_id) == _plain(holder)]
-    if statuses := chosen(asked, "status", ENTITY_STATUSES):
+    if statuses := choices(request, "status", ENTITY_STATUSES):
         rows = [row for row in rows if row.status in statuses]
-    if roots := chosen(asked, "is_root", ("true", "false")):
+    if roots := choices(request, "is_root", ("true", "false")):
         rows = [row for row in rows if row.is_root == (roots[-1] == "true")]
-    return listed(asked, rows, lambda row: row.told(asked.version))
+    return list_response(request, rows, lambda row: row.to_json(request.version))
 
 
-def entity(asked: Asked) -> Reply:
+def entity(request: ApiRequest) -> ApiResponse:
     """``GET /v2/entities/{id}``"""
-    return Reply(asked.books.shelf(Entity).find(asked.path["id"]).told(asked.version))
+    return ApiResponse(request.store.table(Entity).get(request.path["id"]).to_json(request.version))
 
 
-def accounts(asked: Asked) -> Reply:
+def accounts(request: ApiRequest) -> ApiResponse:
     """``GET /v2/accounts``: without an entity, those of the root ones."""
-    rows, of = asked.books.shelf(Account).newest(), asked.query.get("entity_id")
+    rows, of = request.store.table(Account).newest_first(), request.query.get("entity_id")
     rows = [row for row in rows if row.entity.id == of or (of is None and row.entity.is_root)]
-    if statuses := chosen(asked, "status", ACCOUNT_STATUSES):
+    if statuses := choices(request, "status", ACCOUNT_STATUSES):
         rows = [row for row in rows if row.status in statuses]
-    return listed(asked, rows, lambda row: row.told(asked.version))
+    return list_response(request, rows, lambda row: row.to_json(request.version))
 
 
-def account(asked: Asked) -> Reply:
+def account(request: ApiRequest) -> ApiResponse:
     """``GET /v2/accounts/{id}``"""
-    return Reply(_account(asked).told(asked.version))
+    return ApiResponse(_account(request).to_json(request.version))
 
 
-def open_one(asked: Asked) -> Reply:
+def create(request: ApiRequest) -> ApiResponse:
     """``POST /v2/accounts``: a new one is empty."""
-    entity_id = asked.body.needed("entity_id")
-    description = asked.body.text("description", longest=LONGEST_DESCRIPTION)
-    holder = asked.books.shelf(Entity).find(entity_id)
-    operational(holder)
-    return Reply(open_account(asked.books, holder, description).told(asked.version), 201)
+    entity_id = request.body.required_text("entity_id")
+    description = request.body.text("description", longest=LONGEST_DESCRIPTION)
+    holder = request.store.table(Entity).get(entity_id)
+    require_operational(holder)
+    return ApiResponse(open_account(request.store, holder, description).to_json(request.version), 201)
 
 
-def describe(asked: Asked) -> Reply:
+def update(request: ApiRequest) -> ApiResponse:
     """``PATCH /v2/accounts/{id}``"""
-    row = _account(asked)
-    row.description = asked.body.text("description", longest=LONGEST_DESCRIPTION)
-    return Reply(row.told(asked.version))
+    row = _account(request)
+    row.description = request.body.text("description", longest=LONGEST_DESCRIPTION)
+    return ApiResponse(row.to_json(request.version))
 
 
-def movements(asked: Asked) -> Reply:
+def movements(request: ApiRequest) -> ApiResponse:
     """``GET /v2/accounts/{id}/movements``"""
-    row = _account(asked)
-    return listed(asked, row.movements[::-1], lambda one: one.told(row.mode, row.currency))
+    row = _account(request)
+    return list_response(request, row.movements[::-1], lambda one: one.to_json(row.mode, row.currency))
 
 
-def movement(asked: Asked) -> Reply:
+def movement(request: ApiRequest) -> ApiResponse:
     """``GET /v2/accounts/{id}/movements/{movement}``"""
-    row, id_ = _account(asked), asked.path["movement"]
+    row, id_ = _account(request), request.path["movement"]
     for one in row.movements:
         if one.id == id_:
-            return Reply(one.told(row.mode, row.currency))
-    raise missing("movement", id_)
+            return ApiResponse(one.to_json(row.mode, row.currency))
+    raise missing_resource("movement", id_)
 
 
-def statements(asked: Asked) -> Reply:
+def statements(request: ApiRequest) -> ApiResponse:
     """``GET /v2/accounts/{id}/account_statements``: one for each month in which something moved, newest first."""
-    row = _account(asked)
+    row = _account(request)
     months = [list(rows) for _, rows in groupby(row.movements, lambda one: (one.at.year, one.at.month))]
-    some, headers = page_v2(asked.query, asked.url, [rows[0] for rows in reversed(months)])
+    some, headers = page_v2(request.query, request.url, [rows[0] for rows in reversed(months)])
     by_first = {rows[0].id: rows for rows in months}
-    return Reply([_statement(by_first[first.id]) for first in some], headers=headers)
+    return ApiResponse([_statement(by_first[first.id]) for first in some], headers=headers)
 
 
-def whoami(asked: Asked) -> Reply:
+def whoami(request: ApiRequest) -> ApiResponse:
     """``GET /v1/whoami``: whose key it is [the fields are not documented]."""
-    return Reply(
-        {"object": "organization", "name": "Organización Demo", "mode": asked.mode, "api_version": asked.version}
+    return ApiResponse(
+        {"object": "organization", "name": "Organización Demo", "mode": request.mode, "api_version": request.version}
     )
 
 
-def operational(holder: Entity) -> None:
+def require_operational(holder: Entity) -> None:
     """Refuse what only an operational entity can do.
 
-    :raises Refused: 403 ``entity_not_operational``.
+    :raises ApiError: 403 ``entity_not_operational``.
     """
     if holder.status != "operational":
-        raise Refused(403, "entity_not_operational", "The entity is not operational")
+        raise ApiError(403, "entity_not_operational", "The entity is not operational")
 
 
-def chosen(asked: Asked, name: str, words: tuple[str, ...]) -> list[str]:
+def choices(request: ApiRequest, name: str, words: tuple[str, ...]) -> list[str]:
     """The values of a filter that takes some words only.
 
-    :raises Refused: 400 ``invalid_enum``.
+    :raises ApiError: 400 ``invalid_enum``.
     """
-    values = asked.query.get_all(name)
+    values = request.query.get_all(name)
     if unknown := set(values) - set(words):
-        raise Refused(400, "invalid_enum", f"{name} cannot be {min(unknown)[:40]}", name)
+        raise ApiError(400, "invalid_enum", f"{name} cannot be {min(unknown)[:40]}", name)
     return values
 
 
-def _account(asked: Asked) -> Account:
-    return asked.books.shelf(Account).find(asked.path["id"])
+def _account(request: ApiRequest) -> Account:
+    return request.store.table(Account).get(request.path["id"])
 
 
 def _plain(holder_id: str) -> str:
@@ -142,21 +142,21 @@ def _statement(rows: list[Movement]) -> Json:
         "initial_balance_cents": rows[0].balance - rows[0].signed,
         "final_balance_cents": rows[-1].balance,
         "download_url": None,
-        "created_at": stamp(rows[-1].at),
+        "created_at": timestamp(rows[-1].at),
     }
 
 
 OF_ONE = "/v2/accounts/{id}"
-WAYS = (
-    Way(method="GET", path="/v2/entities", answer=entities),
-    Way(method="GET", path="/v2/entities/{id}", answer=entity),
-    Way(method="GET", path="/v2/accounts", answer=accounts),
-    Way(method="POST", path="/v2/accounts", answer=open_one),
-    Way(method="GET", path=OF_ONE, answer=account),
-    Way(method="PATCH", path=OF_ONE, answer=describe),
-    Way(method="GET", path=f"{OF_ONE}/movements", answer=movements),
-    Way(method="GET", path=f"{OF_ONE}/movements/{{movement}}", answer=movement),
-    Way(method="GET", path=f"{OF_ONE}/account_statements", answer=statements),
-    Way(method="GET", path=f"{OF_ONE}/statements", answer=statements),
-    Way(method="GET", path="/v1/whoami", answer=whoami),
+ROUTES = (
+    ApiRoute(method="GET", path="/v2/entities", handler=entities),
+    ApiRoute(method="GET", path="/v2/entities/{id}", handler=entity),
+    ApiRoute(method="GET", path="/v2/accounts", handler=accounts),
+    ApiRoute(method="POST", path="/v2/accounts", handler=create),
+    ApiRoute(method="GET", path=OF_ONE, handler=account),
+    ApiRoute(method="PATCH", path=OF_ONE, handler=update),
+    ApiRoute(method="GET", path=f"{OF_ONE}/movements", handler=movements),
+    ApiRoute(method="GET", path=f"{OF_ONE}/movements/{{movement}}", handler=movement),
+    ApiRoute(method="GET", path=f"{OF_ONE}/account_statements", handler=statements),
+    ApiRoute(method="GET", path=f"{OF_ONE}/statements", handler=statements),
+    ApiRoute(method="GET", path="/v1/whoami", handler=whoami),
 )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.body import Body
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
-from rail_fintoc.sandbox.routes.party_fields import tax_id
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
+from rail_fintoc.sandbox.routes.party_fields import read_tax_id
 
 ADDRESS = ("country", "city", "state", "line1", "line2", "postal_code")
 
@@ -27,76 +27,76 @@ class Customer:
     metadata: Json
     created_at: datetime
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of them."""
         return {
             "id": self.id,
             "object": "customer",
-            "mode": books.mode,
+            "mode": store.mode,
             "name": self.name,
             "email": self.email,
             "phone": self.phone,
             "tax_id": self.tax_id,
             "address": self.address,
             "metadata": self.metadata,
-            "created_at": stamp(self.created_at),
+            "created_at": timestamp(self.created_at),
         }
 
 
-def new_customer(books: Books, body: Body) -> Customer:
+def new_customer(store: ModeStore, body: Body) -> Customer:
     """The customer that some parameters describe; also those of ``customer_data``.
 
-    :raises Refused: 400: neither ``email`` nor ``tax_id``, or one that is wrong.
+    :raises ApiError: 400: neither ``email`` nor ``tax_id``, or one that is wrong.
     """
-    email, taxes = body.text("email", longest=254), tax_id(body)
+    email, taxes = body.text("email", longest=254), read_tax_id(body)
     if not email and taxes is None:
-        raise Refused(400, "missing_parameter", "Missing required param: email or tax_id", "email")
-    return books.shelf(Customer).put(
+        raise ApiError(400, "missing_parameter", "Missing required param: email or tax_id", "email")
+    return store.table(Customer).add(
         Customer(
-            id=books.world.id("cus"),
+            id=store.organisation.id("cus"),
             name=body.text("name", longest=254),
             email=_like(email, r"[^@\s]+@[^@\s]+\.[^@\s]+", "email", "an e-mail address").lower() if email else None,
             phone=_like(body.text("phone"), r"\+[1-9][0-9]{6,14}", "phone", "E.164, like +56912345678"),
             tax_id=taxes,
-            address=_address(body.within("address")),
+            address=_address(body.object("address")),
             metadata=body.metadata(),
-            created_at=books.world.now,
+            created_at=store.organisation.now,
         )
     )
 
 
 def _like(value: Any, pattern: str, param: str, what: str) -> Any:
     if value is not None and not re.fullmatch(pattern, value):
-        raise Refused(400, "invalid_params", f"{param} must be {what}", param)
+        raise ApiError(400, "invalid_params", f"{param} must be {what}", param)
     return value
 
 
-def _address(said: Body) -> Json | None:
-    if not said:
+def _address(fields: Body) -> Json | None:
+    if not fields:
         return None
-    told = {name: said.text(name, longest=254) for name in ADDRESS}
-    if told["country"] is not None:
-        told["country"] = _like(told["country"], "[A-Za-z]{2}", "address.country", "two letters").lower()
-    return told
+    values = {name: fields.text(name, longest=254) for name in ADDRESS}
+    if values["country"] is not None:
+        values["country"] = _like(values["country"], "[A-Za-z]{2}", "address.country", "two letters").lower()
+    return values
 
 
-def create(asked: Asked) -> Reply:
+def create(request: ApiRequest) -> ApiResponse:
     """``POST /v2/customers``"""
-    return Reply(new_customer(asked.books, asked.body).told(asked.books), 201)
+    return ApiResponse(new_customer(request.store, request.body).to_json(request.store), 201)
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v2/customers/{id}``"""
-    return Reply(asked.books.shelf(Customer).find(asked.path["id"]).told(asked.books))
+    return ApiResponse(request.store.table(Customer).get(request.path["id"]).to_json(request.store))
 
 
-def every(asked: Asked) -> Reply:
+def list_all(request: ApiRequest) -> ApiResponse:
     """``GET /v2/customers``"""
-    return listed(asked, asked.books.shelf(Customer).newest(), lambda row: row.told(asked.books))
+    return list_response(request, request.store.table(Customer).newest_first(), lambda row: row.to_json(request.store))
 
 
-WAYS = (
-    Way(method="GET", path="/v2/customers", answer=every),
-    Way(method="POST", path="/v2/customers", answer=create),
-    Way(method="GET", path="/v2/customers/{id}", answer=get),
+ROUTES = (
+    ApiRoute(method="GET", path="/v2/customers", handler=list_all),
+    ApiRoute(method="POST", path="/v2/customers", handler=create),
+    ApiRoute(method="GET", path="/v2/customers/{id}", handler=get),
 )

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute
 from rail_fintoc.sandbox.ledger.accounts import AccountNumber
 from rail_fintoc.sandbox.ledger.checkout_session import CheckoutSession
-from rail_fintoc.sandbox.ledger.organisation import Books, Json
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore
 from rail_fintoc.sandbox.ledger.payment_intent import PaymentIntent
-from rail_fintoc.sandbox.ledger.refund import Refund
+from rail_fintoc.sandbox.ledger.refund import PaymentRefund
 from rail_fintoc.sandbox.ledger.transfer import Transfer
 from rail_fintoc.sandbox.routes.account_verifications import AccountVerification
 from rail_fintoc.sandbox.routes.links import Link
@@ -33,49 +33,55 @@ FAMILIES = {
 }
 TYPES = frozenset(f"{family}.{what}" for family, all_ in FAMILIES.items() for what in all_)
 
-Told = Callable[[Any, Books, str], Json]
+ToJson = Callable[[Any, ModeStore, str], Json]
 
 
-def _by_books(row: Any, books: Books, version: str) -> Json:
-    return dict(row.told(books))
+def _by_store(row: Any, store: ModeStore, version: str) -> Json:
+    return dict(row.to_json(store))
 
 
-def _by_version(row: Any, books: Books, version: str) -> Json:
-    return dict(row.told(version))
+def _by_version(row: Any, store: ModeStore, version: str) -> Json:
+    return dict(row.to_json(version))
 
 
-SHOWN: dict[str, tuple[type[Any], Told]] = {
+JSON_OF: dict[str, tuple[type[Any], ToJson]] = {
     "transfer.inbound": (Transfer, _by_version),
     "transfer.outbound": (Transfer, _by_version),
     "account_number": (AccountNumber, _by_version),
-    "account_verification": (AccountVerification, lambda row, books, version: row.told()),
-    "payment_intent": (PaymentIntent, _by_books),
-    "checkout_session": (CheckoutSession, _by_books),
-    "charge": (Charge, _by_books),
-    "refund": (Refund, lambda row, books, version: row.told(books, version)),
-    "payout": (Payout, _by_books),
-    "subscription": (Subscription, _by_books),
-    "subscription_intent": (SubscriptionIntent, _by_books),
-    "link": (Link, _by_books),
-    "link.refresh_intent": (RefreshIntent, _by_books),
-    "account.refresh_intent": (RefreshIntent, _by_books),
+    "account_verification": (AccountVerification, lambda row, store, version: row.to_json()),
+    "payment_intent": (PaymentIntent, _by_store),
+    "checkout_session": (CheckoutSession, _by_store),
+    "charge": (Charge, _by_store),
+    "refund": (PaymentRefund, lambda row, store, version: row.to_json(store, version)),
+    "payout": (Payout, _by_store),
+    "subscription": (Subscription, _by_store),
+    "subscription_intent": (SubscriptionIntent, _by_store),
+    "link": (Link, _by_store),
+    "link.refresh_intent": (RefreshIntent, _by_store),
+    "account.refresh_intent": (RefreshIntent, _by_store),
 }
 
 
-def example(books: Books, type_: str) -> Json:
+def example(store: ModeStore, type_: str) -> Json:
     """What an event of a type could tell: the newest object of its kind, in the state that the type names."""
     family, _, what = type_.rpartition(".")
-    of, told = SHOWN[family]
-    rows = [row for row in books.shelf(of).newest() if getattr(row, "direction", "") in {"", family.rpartition(".")[2]}]
-    data = told(rows[0], books, books.world.behaviour.pinned_version) if rows else {"object": family, "id": None}
+    of, to_json = JSON_OF[family]
+    rows = [
+        row
+        for row in store.table(of).newest_first()
+        if getattr(row, "direction", "") in {"", family.rpartition(".")[2]}
+    ]
+    data = (
+        to_json(rows[0], store, store.organisation.behaviour.pinned_version) if rows else {"object": family, "id": None}
+    )
     return data | ({"status": what} if "status" in data else {})
 
 
-def trigger(asked: Asked) -> Reply:
+def trigger(request: ApiRequest) -> ApiResponse:
     """``POST /v1/events/trigger``: told to whoever asked for its type; ``overrides`` replaces fields of the object."""
-    type_ = asked.body.one_of("type", TYPES, required=True)
-    overrides = dict(asked.body.within("overrides"))
-    return Reply(asked.books.tell(type_, example(asked.books, type_) | overrides).told(), 201)
+    type_ = request.body.choice("type", TYPES, required=True)
+    overrides = dict(request.body.object("overrides"))
+    return ApiResponse(request.store.emit(type_, example(request.store, type_) | overrides).to_json(), 201)
 
 
-WAYS = (Way(method="POST", path="/v1/events/trigger", answer=trigger),)
+ROUTES = (ApiRoute(method="POST", path="/v1/events/trigger", handler=trigger),)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from rail_fintoc.sandbox.errors import Refused, missing
+from rail_fintoc.sandbox.errors import ApiError, missing_resource
 from rail_fintoc.sandbox.http.body import Body
-from rail_fintoc.sandbox.http.filters import by_word, not_now
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
+from rail_fintoc.sandbox.http.filters import filter_by_value, wrong_state
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
 
 T = TypeVar("T")
 
@@ -30,12 +30,12 @@ class Invoice:
     payments: list[Json] = field(default_factory=list)
     metadata: Json = field(default_factory=dict)
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of it."""
         return {
             "id": self.id,
             "object": "invoice",
-            "mode": books.mode,
+            "mode": store.mode,
             "status": self.status,
             "total": sum(line["amount"] for line in self.lines),
             "currency": self.currency,
@@ -48,86 +48,88 @@ class Invoice:
             "lines": [dict(line) for line in self.lines],
             "payments": [dict(payment) for payment in self.payments],
             "metadata": self.metadata,
-            "created_at": stamp(self.created_at),
+            "created_at": timestamp(self.created_at),
         }
 
 
-def line(books: Books, currency: str, amount: int, quantity: int = 1) -> Json:
+def new_line(store: ModeStore, currency: str, amount: int, quantity: int = 1) -> Json:
     """A line for the month that begins now."""
-    now = books.world.now
+    now = store.organisation.now
     return {
-        "id": books.world.id("il"),
+        "id": store.organisation.id("il"),
         "object": "line_item",
         "amount": amount,
         "currency": currency,
         "quantity": quantity,
-        "period_start": stamp(now),
-        "period_end": stamp(now + timedelta(days=30)),
+        "period_start": timestamp(now),
+        "period_end": timestamp(now + timedelta(days=30)),
     }
 
 
-def add_lines(asked: Asked) -> Reply:
+def add_lines(request: ApiRequest) -> ApiResponse:
     """``POST /v2/invoices/{id}/add_lines``: ``{lines: [{amount, quantity}]}``; Fintoc's own shape is not documented."""
-    invoice = _open(asked)
-    said: list[dict[str, Any]] = _lines(asked, dict)
-    bodies = [Body(one, f"lines[{place}]") for place, one in enumerate(said)]
-    new = [(body.whole("amount", required=True) or 0, body.whole("quantity") or 1) for body in bodies]
-    invoice.lines += [line(asked.books, invoice.currency, amount, quantity) for amount, quantity in new]
-    return Reply(invoice.told(asked.books))
+    invoice = _open(request)
+    lines: list[dict[str, Any]] = _lines(request, dict)
+    bodies = [Body(one, f"lines[{place}]") for place, one in enumerate(lines)]
+    new = [(body.integer("amount", required=True) or 0, body.integer("quantity") or 1) for body in bodies]
+    invoice.lines += [new_line(request.store, invoice.currency, amount, quantity) for amount, quantity in new]
+    return ApiResponse(invoice.to_json(request.store))
 
 
-def remove_lines(asked: Asked) -> Reply:
+def remove_lines(request: ApiRequest) -> ApiResponse:
     """``POST /v2/invoices/{id}/remove_lines``: ``{lines: [id]}``"""
-    invoice = _open(asked)
-    gone = set(_lines(asked, str))
+    invoice = _open(request)
+    gone = set(_lines(request, str))
     for id_ in sorted(gone - {line["id"] for line in invoice.lines}):
-        raise missing("line_item", id_)
+        raise missing_resource("line_item", id_)
     invoice.lines = [line for line in invoice.lines if line["id"] not in gone]
-    return Reply(invoice.told(asked.books))
+    return ApiResponse(invoice.to_json(request.store))
 
 
-def change_line(asked: Asked) -> Reply:
+def change_line(request: ApiRequest) -> ApiResponse:
     """``PATCH /v2/invoices/{id}/lines/{line_id}``: ``{amount, quantity}``"""
-    invoice = _open(asked)
-    found = next((line for line in invoice.lines if line["id"] == asked.path["line_id"]), None)
-    if found is None:
-        raise missing("line_item", asked.path["line_id"])
-    changed = {name: asked.body.whole(name) for name in ("amount", "quantity")}
-    found.update({name: value for name, value in changed.items() if value is not None})
-    return Reply(invoice.told(asked.books))
+    invoice = _open(request)
+    line_row = next((line for line in invoice.lines if line["id"] == request.path["line_id"]), None)
+    if line_row is None:
+        raise missing_resource("line_item", request.path["line_id"])
+    changed = {name: request.body.integer(name) for name in ("amount", "quantity")}
+    line_row.update({name: value for name, value in changed.items() if value is not None})
+    return ApiResponse(invoice.to_json(request.store))
 
 
-def _open(asked: Asked) -> Invoice:
-    invoice = asked.books.shelf(Invoice).find(asked.path["id"])
+def _open(request: ApiRequest) -> Invoice:
+    invoice = request.store.table(Invoice).get(request.path["id"])
     if invoice.status not in {"draft", "open"}:
-        raise not_now(f"An invoice that is {invoice.status} does not change")
+        raise wrong_state(f"An invoice that is {invoice.status} does not change")
     return invoice
 
 
-def _lines(asked: Asked, kind: type[T]) -> list[T]:
-    said = asked.body.get("lines")
-    if not said:
-        raise Refused(400, "missing_parameter", "Missing required param: lines", "lines")
-    if not isinstance(said, list) or not all(isinstance(one, kind) for one in said):
-        raise Refused(400, "invalid_array", "lines must be an array", "lines")
-    return said
+def _lines(request: ApiRequest, kind: type[T]) -> list[T]:
+    lines = request.body.get("lines")
+    if not lines:
+        raise ApiError(400, "missing_parameter", "Missing required param: lines", "lines")
+    if not isinstance(lines, list) or not all(isinstance(one, kind) for one in lines):
+        raise ApiError(400, "invalid_array", "lines must be an array", "lines")
+    return lines
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v2/invoices/{id}``"""
-    return Reply(asked.books.shelf(Invoice).find(asked.path["id"]).told(asked.books))
+    return ApiResponse(request.store.table(Invoice).get(request.path["id"]).to_json(request.store))
 
 
-def every(asked: Asked) -> Reply:
+def list_all(request: ApiRequest) -> ApiResponse:
     """``GET /v2/invoices``: those of a subscription, or all."""
-    rows = by_word(asked, asked.books.shelf(Invoice).newest(), "subscription", None, lambda row: row.subscription)
-    return listed(asked, rows, lambda row: row.told(asked.books))
+    rows = filter_by_value(
+        request, request.store.table(Invoice).newest_first(), "subscription", None, lambda row: row.subscription
+    )
+    return list_response(request, rows, lambda row: row.to_json(request.store))
 
 
-WAYS = (
-    Way(method="GET", path="/v2/invoices", answer=every),
-    Way(method="GET", path="/v2/invoices/{id}", answer=get),
-    Way(method="POST", path="/v2/invoices/{id}/add_lines", answer=add_lines),
-    Way(method="POST", path="/v2/invoices/{id}/remove_lines", answer=remove_lines),
-    Way(method="PATCH", path="/v2/invoices/{id}/lines/{line_id}", answer=change_line),
+ROUTES = (
+    ApiRoute(method="GET", path="/v2/invoices", handler=list_all),
+    ApiRoute(method="GET", path="/v2/invoices/{id}", handler=get),
+    ApiRoute(method="POST", path="/v2/invoices/{id}/add_lines", handler=add_lines),
+    ApiRoute(method="POST", path="/v2/invoices/{id}/remove_lines", handler=remove_lines),
+    ApiRoute(method="PATCH", path="/v2/invoices/{id}/lines/{line_id}", handler=change_line),
 )

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rail_fintoc.sandbox.errors import Refused
-from rail_fintoc.sandbox.http.filters import by_word
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp, stamp_v1
+from rail_fintoc.sandbox.errors import ApiError
+from rail_fintoc.sandbox.http.filters import filter_by_value
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp, timestamp_v1
 
 STATUSES = ("active", "inactive", "login_required")
 INSTITUTION = {"id": "cl_banco_de_chile", "name": "Banco de Chile", "country": "cl"}
@@ -26,12 +26,12 @@ class Link:
     holder_type: str = "individual"
     exchange_token: str = ""
 
-    def told(self, books: Books, *, accounts: bool = False, token: bool = False) -> Json:
+    def to_json(self, store: ModeStore, *, accounts: bool = False, token: bool = False) -> Json:
         """What Fintoc says of it: a list tells neither its accounts nor its token."""
         return {
             "id": self.id,
             "object": "link",
-            "mode": books.mode,
+            "mode": store.mode,
             "status": self.status,
             "active": self.status != "inactive",
             "username": self.username,
@@ -41,17 +41,17 @@ class Link:
             "link_token": self.token if token else None,
             "accounts": self.accounts if accounts else None,
             "refresh_status": "succeeded",
-            "last_time_refreshed": stamp(self.refreshed_at),
-            "created_at": stamp_v1(self.created_at),
+            "last_time_refreshed": timestamp(self.refreshed_at),
+            "created_at": timestamp_v1(self.created_at),
         }
 
 
-def connected(books: Books, username: str, *, id_: str = "") -> Link:
+def new_link(store: ModeStore, username: str, *, id_: str = "") -> Link:
     """A holder has connected a bank account through the widget."""
-    world = books.world
-    id_ = id_ or world.id("link")
+    organisation = store.organisation
+    id_ = id_ or organisation.id("link")
     account: Json = {
-        "id": world.id("acc"),
+        "id": organisation.id("acc"),
         "object": "account",
         "type": "checking_account",
         "number": "1530108000",
@@ -61,93 +61,95 @@ def connected(books: Books, username: str, *, id_: str = "") -> Link:
         "holder_id": username,
         "holder_name": "Jon Snow",
         "currency": "CLP",
-        "refreshed_at": stamp(world.now),
+        "refreshed_at": timestamp(organisation.now),
     }
-    return books.shelf(Link).put(
+    return store.table(Link).add(
         Link(
             id=id_,
-            token=world.id(f"{id_}_token"),
+            token=organisation.id(f"{id_}_token"),
             username=username,
-            created_at=world.now,
-            refreshed_at=world.now,
+            created_at=organisation.now,
+            refreshed_at=organisation.now,
             accounts=[account],
-            exchange_token=world.id("exchange"),
+            exchange_token=organisation.id("exchange"),
         )
     )
 
 
-def every(asked: Asked) -> Reply:
+def list_all(request: ApiRequest) -> ApiResponse:
     """``GET /v1/links``"""
-    rows = by_word(asked, asked.books.shelf(Link).newest(), "status", STATUSES, lambda row: row.status)
-    return listed(asked, rows, lambda row: row.told(asked.books))
+    rows = filter_by_value(
+        request, request.store.table(Link).newest_first(), "status", STATUSES, lambda row: row.status
+    )
+    return list_response(request, rows, lambda row: row.to_json(request.store))
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v1/links/{link_token}``"""
-    return Reply(_of_token(asked, asked.path["token"]).told(asked.books, accounts=True))
+    return ApiResponse(_link_with_token(request, request.path["token"]).to_json(request.store, accounts=True))
 
 
-def change(asked: Asked) -> Reply:
+def change(request: ApiRequest) -> ApiResponse:
     """``PATCH /v1/links/{link_token}``"""
-    link, active = _of_token(asked, asked.path["token"]), asked.body.get("active")
+    link, active = _link_with_token(request, request.path["token"]), request.body.get("active")
     if not isinstance(active, bool):
-        raise Refused(400, "invalid_boolean", "active must be true or false", "active")
+        raise ApiError(400, "invalid_boolean", "active must be true or false", "active")
     link.status = "active" if active else "inactive"
-    return Reply(link.told(asked.books))
+    return ApiResponse(link.to_json(request.store))
 
 
-def delete(asked: Asked) -> Reply:
+def delete(request: ApiRequest) -> ApiResponse:
     """``DELETE /v1/links/{id}``"""
-    link = asked.books.shelf(Link).find(asked.path["token"])
-    asked.books.shelf(Link).drop(link.id)
-    return Reply(status=204)
+    link = request.store.table(Link).get(request.path["token"])
+    request.store.table(Link).remove(link.id)
+    return ApiResponse(status=204)
 
 
-def exchange(asked: Asked) -> Reply:
+def exchange(request: ApiRequest) -> ApiResponse:
     """``GET /v1/links/exchange``: a token of the widget becomes the link with its own token, once."""
-    token = asked.query.get("exchange_token")
+    token = request.query.get("exchange_token")
     if not token:
-        raise Refused(400, "missing_parameter", "Missing required param: exchange_token", "exchange_token")
-    link = next((link for link in asked.books.shelf(Link) if link.exchange_token == token), None)
+        raise ApiError(400, "missing_parameter", "Missing required param: exchange_token", "exchange_token")
+    link = next((link for link in request.store.table(Link) if link.exchange_token == token), None)
     if link is None:
-        raise Refused(401, "invalid_exchange_token", "Invalid exchange token", "exchange_token")
+        raise ApiError(401, "invalid_exchange_token", "Invalid exchange token", "exchange_token")
     link.exchange_token = ""
-    return Reply(link.told(asked.books, accounts=True, token=True))
+    return ApiResponse(link.to_json(request.store, accounts=True, token=True))
 
 
-def accounts(asked: Asked) -> Reply:
+def accounts(request: ApiRequest) -> ApiResponse:
     """``GET /v1/accounts``: the bank accounts behind a link."""
-    return Reply(_named(asked).accounts)
+    return ApiResponse(_requested_link(request).accounts)
 
 
-def account(asked: Asked) -> Reply:
+def account(request: ApiRequest) -> ApiResponse:
     """``GET /v1/accounts/{id}``"""
-    for found in _named(asked).accounts:
-        if found["id"] == asked.path["id"]:
-            return Reply(found)
-    raise Refused(404, "missing_resource", "No such account")
+    for account_json in _requested_link(request).accounts:
+        if account_json["id"] == request.path["id"]:
+            return ApiResponse(account_json)
+    raise ApiError(404, "missing_resource", "No such account")
 
 
-def _named(asked: Asked) -> Link:
-    token = asked.query.get("link_token")
+def _requested_link(request: ApiRequest) -> Link:
+    token = request.query.get("link_token")
     if not token:
-        raise Refused(400, "missing_parameter", "Missing required param: link_token", "link_token")
-    return _of_token(asked, token)
+        raise ApiError(400, "missing_parameter", "Missing required param: link_token", "link_token")
+    return _link_with_token(request, token)
 
 
-def _of_token(asked: Asked, token: str) -> Link:
-    for link in asked.books.shelf(Link):
+def _link_with_token(request: ApiRequest, token: str) -> Link:
+    for link in request.store.table(Link):
         if link.token == token:
             return link
-    raise Refused(404, "missing_resource", "No such link", "link_token")
+    raise ApiError(404, "missing_resource", "No such link", "link_token")
 
 
-WAYS = (
-    Way(method="GET", path="/v1/links", answer=every),
-    Way(method="GET", path="/v1/links/exchange", answer=exchange),
-    Way(method="GET", path="/v1/links/{token}", answer=get),
-    Way(method="PATCH", path="/v1/links/{token}", answer=change),
-    Way(method="DELETE", path="/v1/links/{token}", answer=delete),
-    Way(method="GET", path="/v1/accounts", answer=accounts),
-    Way(method="GET", path="/v1/accounts/{id}", answer=account),
+ROUTES = (
+    ApiRoute(method="GET", path="/v1/links", handler=list_all),
+    ApiRoute(method="GET", path="/v1/links/exchange", handler=exchange),
+    ApiRoute(method="GET", path="/v1/links/{token}", handler=get),
+    ApiRoute(method="PATCH", path="/v1/links/{token}", handler=change),
+    ApiRoute(method="DELETE", path="/v1/links/{token}", handler=delete),
+    ApiRoute(method="GET", path="/v1/accounts", handler=accounts),
+    ApiRoute(method="GET", path="/v1/accounts/{id}", handler=account),
 )

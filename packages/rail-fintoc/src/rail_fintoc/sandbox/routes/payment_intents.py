@@ -3,110 +3,118 @@
 from datetime import datetime
 from typing import Any
 
-from rail_fintoc.sandbox.http.filters import by_time, by_word, not_now
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed, only_from
-from rail_fintoc.sandbox.ledger.payment_intent import ENDS, OPEN, PaymentIntent, moved
+from rail_fintoc.sandbox.http.filters import filter_by_time, filter_by_value, wrong_state
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response, require_version
+from rail_fintoc.sandbox.ledger.payment_intent import FINAL_STATUSES, OPEN_STATUSES, PaymentIntent, change_status
 from rail_fintoc.sandbox.routes.customers import Customer
-from rail_fintoc.sandbox.routes.party_fields import account
+from rail_fintoc.sandbox.routes.party_fields import read_account
 from rail_fintoc.sandbox.routes.stubs import PaymentMethod
 
 NEWEST = "2026-02-01"
 """The API version from which v2 has payments."""
 
-LISTED = (*ENDS, "pending")
+LISTED = (*FINAL_STATUSES, "pending")
 """What v1 can be asked for."""
 
 
-def start_v1(asked: Asked) -> Reply:
+def create_v1(request: ApiRequest) -> ApiResponse:
     """``POST /v1/payment_intents``: the payer goes on in the widget."""
-    body = asked.body
+    body = request.body
     intent = PaymentIntent(
-        id=asked.world.id("pi"),
-        amount=body.whole("amount", required=True) or 0,
+        id=request.organisation.id("pi"),
+        amount=body.integer("amount", required=True) or 0,
         currency=body.currency(),
-        created_at=asked.now,
+        created_at=request.now,
         payment_type=body.text("payment_type") or "bank_transfer",
-        recipient_account=account(body, "recipient_account"),
+        recipient_account=read_account(body, "recipient_account"),
         customer_email=body.text("customer_email"),
-        business_profile=dict(body.within("business_profile")) or None,
+        business_profile=dict(body.object("business_profile")) or None,
         metadata=body.metadata(),
     )
-    asked.books.shelf(PaymentIntent).put(intent)
-    token = asked.world.id(f"{intent.id}_sec")
-    return Reply(intent.told(asked.books) | {"widget_token": token}, 201)
+    request.store.table(PaymentIntent).add(intent)
+    token = request.organisation.id(f"{intent.id}_sec")
+    return ApiResponse(intent.to_json(request.store) | {"widget_token": token}, 201)
 
 
-def charge(asked: Asked) -> Reply:
+def charge(request: ApiRequest) -> ApiResponse:
     """``POST /v2/payment_intents``: charges a payment method that a customer has left."""
-    only_from(NEWEST, asked)
-    body, books = asked.body, asked.books
-    amount, currency = body.whole("amount", required=True) or 0, body.currency()
+    require_version(NEWEST, request)
+    body, store = request.body, request.store
+    amount, currency = body.integer("amount", required=True) or 0, body.currency()
     intent = PaymentIntent(
-        id=asked.world.id("pi"),
+        id=request.organisation.id("pi"),
         amount=amount,
         currency=currency,
-        created_at=asked.now,
+        created_at=request.now,
         status="in_progress",
-        customer=books.shelf(Customer).find(body.needed("customer")).id,
-        payment_method=books.shelf(PaymentMethod).find(body.needed("payment_method")).id,
+        customer=store.table(Customer).get(body.required_text("customer")).id,
+        payment_method=store.table(PaymentMethod).get(body.required_text("payment_method")).id,
         payment_type="card",
         metadata=body.metadata(),
     )
-    books.shelf(PaymentIntent).put(intent)
-    asked.world.due(asked.world.behaviour.settled_seconds, lambda: moved(books, intent, "succeeded"))
-    return Reply(intent.told(books), 201)
+    store.table(PaymentIntent).add(intent)
+    request.organisation.schedule(
+        request.organisation.behaviour.settled_seconds, lambda: change_status(store, intent, "succeeded")
+    )
+    return ApiResponse(intent.to_json(store), 201)
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v1/payment_intents/{id}``"""
-    return Reply(_found(asked).told(asked.books))
+    return ApiResponse(_requested(request).to_json(request.store))
 
 
-def get_v2(asked: Asked) -> Reply:
+def get_v2(request: ApiRequest) -> ApiResponse:
     """``GET /v2/payment_intents/{id}``"""
-    only_from(NEWEST, asked)
-    return get(asked)
+    require_version(NEWEST, request)
+    return get(request)
 
 
-def every_v1(asked: Asked) -> Reply:
+def list_v1(request: ApiRequest) -> ApiResponse:
     """``GET /v1/payment_intents``: by time and by state."""
-    rows = by_time(asked, asked.books.shelf(PaymentIntent).newest(), _made)
-    return listed(asked, by_word(asked, rows, "status", LISTED, lambda row: row.status), _told(asked))
+    rows = filter_by_time(request, request.store.table(PaymentIntent).newest_first(), _created_at)
+    return list_response(
+        request, filter_by_value(request, rows, "status", LISTED, lambda row: row.status), _to_json(request)
+    )
 
 
-def every_v2(asked: Asked) -> Reply:
+def list_v2(request: ApiRequest) -> ApiResponse:
     """``GET /v2/payment_intents``: by time only."""
-    only_from(NEWEST, asked)
-    return listed(asked, by_time(asked, asked.books.shelf(PaymentIntent).newest(), _made), _told(asked))
+    require_version(NEWEST, request)
+    return list_response(
+        request,
+        filter_by_time(request, request.store.table(PaymentIntent).newest_first(), _created_at),
+        _to_json(request),
+    )
 
 
-def expire(asked: Asked) -> Reply:
+def expire(request: ApiRequest) -> ApiResponse:
     """``POST /v1/payment_intents/{id}/expire``"""
-    intent = _found(asked)
-    if intent.status not in OPEN:
-        raise not_now(f"A payment intent that is {intent.status} does not expire")
-    moved(asked.books, intent, "expired")
-    return Reply(intent.told(asked.books))
+    intent = _requested(request)
+    if intent.status not in OPEN_STATUSES:
+        raise wrong_state(f"A payment intent that is {intent.status} does not expire")
+    change_status(request.store, intent, "expired")
+    return ApiResponse(intent.to_json(request.store))
 
 
-def _found(asked: Asked) -> PaymentIntent:
-    return asked.books.shelf(PaymentIntent).find(asked.path["id"])
+def _requested(request: ApiRequest) -> PaymentIntent:
+    return request.store.table(PaymentIntent).get(request.path["id"])
 
 
-def _made(row: PaymentIntent) -> datetime:
+def _created_at(row: PaymentIntent) -> datetime:
     return row.created_at
 
 
-def _told(asked: Asked) -> Any:
-    return lambda row: row.told(asked.books)
+def _to_json(request: ApiRequest) -> Any:
+    return lambda row: row.to_json(request.store)
 
 
-WAYS = (
-    Way(method="GET", path="/v1/payment_intents", answer=every_v1),
-    Way(method="POST", path="/v1/payment_intents", answer=start_v1),
-    Way(method="GET", path="/v1/payment_intents/{id}", answer=get),
-    Way(method="POST", path="/v1/payment_intents/{id}/expire", answer=expire),
-    Way(method="GET", path="/v2/payment_intents", answer=every_v2),
-    Way(method="POST", path="/v2/payment_intents", answer=charge),
-    Way(method="GET", path="/v2/payment_intents/{id}", answer=get_v2),
+ROUTES = (
+    ApiRoute(method="GET", path="/v1/payment_intents", handler=list_v1),
+    ApiRoute(method="POST", path="/v1/payment_intents", handler=create_v1),
+    ApiRoute(method="GET", path="/v1/payment_intents/{id}", handler=get),
+    ApiRoute(method="POST", path="/v1/payment_intents/{id}/expire", handler=expire),
+    ApiRoute(method="GET", path="/v2/payment_intents", handler=list_v2),
+    ApiRoute(method="POST", path="/v2/payment_intents", handler=charge),
+    ApiRoute(method="GET", path="/v2/payment_intents/{id}", handler=get_v2),
 )

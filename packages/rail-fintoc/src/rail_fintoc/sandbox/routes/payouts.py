@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rail_fintoc.sandbox.http.filters import by_time, by_word
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.merchant_balance import Entry, Purse
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
+from rail_fintoc.sandbox.http.filters import filter_by_time, filter_by_value
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.merchant_balance import BalanceEntry, MerchantBalance
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
 
 STATUSES = ("in_progress", "succeeded", "canceled", "returned")
 NEVER_LEFT = ("canceled", "returned")
@@ -33,51 +33,55 @@ class Payout:
     status: str = "in_progress"
     succeeded_at: datetime | None = None
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of it."""
         return {
             "id": self.id,
             "object": "payout",
-            "mode": books.mode,
+            "mode": store.mode,
             "status": self.status,
             "amount": self.amount,
             "currency": self.currency,
             "recipient_account": MERCHANT[self.currency],
-            "created_at": stamp(self.created_at),
-            "succeeded_at": stamp(self.succeeded_at) if self.succeeded_at else None,
-            "updated_at": stamp(self.updated_at),
+            "created_at": timestamp(self.created_at),
+            "succeeded_at": timestamp(self.succeeded_at) if self.succeeded_at else None,
+            "updated_at": timestamp(self.updated_at),
         }
 
 
-def pay_out(books: Books, payout: Payout) -> Payout:
+def create_payout(store: ModeStore, payout: Payout) -> Payout:
     """Take the money of a payout from what Fintoc holds."""
-    books.the(Purse).put(Entry(payout.created_at, -payout.amount, payout.currency, "payout", payout.id))
-    return books.shelf(Payout).put(payout)
+    store.single(MerchantBalance).add(
+        BalanceEntry(payout.created_at, -payout.amount, payout.currency, "payout", payout.id)
+    )
+    return store.table(Payout).add(payout)
 
 
-def came_to(books: Books, payout: Payout, status: str) -> None:
+def end_payout(store: ModeStore, payout: Payout, status: str) -> None:
     """Let a payout end; one that was canceled or came back is the merchant's balance again."""
-    now = books.world.now
+    now = store.organisation.now
     if status in NEVER_LEFT:
-        books.the(Purse).put(Entry(now, payout.amount, payout.currency, "payout_returned", payout.id))
+        store.single(MerchantBalance).add(
+            BalanceEntry(now, payout.amount, payout.currency, "payout_returned", payout.id)
+        )
     payout.status, payout.updated_at = status, now
     if status == "succeeded":
         payout.succeeded_at = now
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v1/payouts/{id}``"""
-    return Reply(asked.books.shelf(Payout).find(asked.path["id"]).told(asked.books))
+    return ApiResponse(request.store.table(Payout).get(request.path["id"]).to_json(request.store))
 
 
-def every(asked: Asked) -> Reply:
+def list_all(request: ApiRequest) -> ApiResponse:
     """``GET /v1/payouts``: by time and by state."""
-    rows = by_time(asked, asked.books.shelf(Payout).newest(), lambda row: row.created_at)
-    rows = by_word(asked, rows, "status", STATUSES, lambda row: row.status)
-    return listed(asked, rows, lambda row: row.told(asked.books))
+    rows = filter_by_time(request, request.store.table(Payout).newest_first(), lambda row: row.created_at)
+    rows = filter_by_value(request, rows, "status", STATUSES, lambda row: row.status)
+    return list_response(request, rows, lambda row: row.to_json(request.store))
 
 
-WAYS = (
-    Way(method="GET", path="/v1/payouts", answer=every),
-    Way(method="GET", path="/v1/payouts/{id}", answer=get),
+ROUTES = (
+    ApiRoute(method="GET", path="/v1/payouts", handler=list_all),
+    ApiRoute(method="GET", path="/v1/payouts/{id}", handler=get),
 )

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.organisation import Books, Json, stamp
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore, timestamp
 
 
 @dataclass(slots=True, kw_only=True)
-class Other:
+class Stub:
     """One of them; ``more`` is what it has beyond what each has."""
 
     kind = "other"
@@ -21,61 +21,61 @@ class Other:
     created_at: datetime
     more: Json = field(default_factory=dict)
 
-    def told(self, books: Books) -> Json:
+    def to_json(self, store: ModeStore) -> Json:
         """What Fintoc says of it."""
-        common = {"id": self.id, "object": self.kind, "mode": books.mode}
-        return common | self.more | {"created_at": stamp(self.created_at)}
+        common = {"id": self.id, "object": self.kind, "mode": store.mode}
+        return common | self.more | {"created_at": timestamp(self.created_at)}
 
 
-class Subscription(Other):
+class Subscription(Stub):
     """A payer who pays each month."""
 
     kind = "subscription"
 
 
-class SubscriptionIntent(Other):
+class SubscriptionIntent(Stub):
     """A payer who is about to."""
 
     kind = "subscription_intent"
 
 
-class PaymentMethod(Other):
+class PaymentMethod(Stub):
     """A card or an account that a customer has left."""
 
     kind = "payment_method"
 
 
-class PaymentLink(Other):
+class PaymentLink(Stub):
     """An address at which anybody can pay."""
 
     kind = "payment_link"
 
 
-class Product(Other):
+class Product(Stub):
     """What is sold."""
 
     kind = "product"
 
 
-class Charge(Other):
+class Charge(Stub):
     """A direct debit."""
 
     kind = "charge"
 
 
-class Dispute(Other):
+class Dispute(Stub):
     """A payment that its payer contests."""
 
     kind = "dispute"
 
 
-class RefreshIntent(Other):
+class RefreshIntent(Stub):
     """A linked bank account that is read again."""
 
     kind = "refresh_intent"
 
 
-PATHS: dict[str, type[Other]] = {
+PATHS: dict[str, type[Stub]] = {
     "/v1/charges": Charge,
     "/v1/disputes": Dispute,
     "/v1/payment_links": PaymentLink,
@@ -88,15 +88,15 @@ PATHS: dict[str, type[Other]] = {
 }
 
 
-def _ways(path: str, of: type[Other]) -> Iterator[Way]:
-    def every(asked: Asked) -> Reply:
-        return listed(asked, asked.books.shelf(of).newest(), lambda row: row.told(asked.books))
+def _routes(path: str, of: type[Stub]) -> Iterator[ApiRoute]:
+    def list_all(request: ApiRequest) -> ApiResponse:
+        return list_response(request, request.store.table(of).newest_first(), lambda row: row.to_json(request.store))
 
-    def get(asked: Asked) -> Reply:
-        return Reply(asked.books.shelf(of).find(asked.path["id"]).told(asked.books))
+    def get(request: ApiRequest) -> ApiResponse:
+        return ApiResponse(request.store.table(of).get(request.path["id"]).to_json(request.store))
 
-    yield Way(method="GET", path=path, answer=every)
-    yield Way(method="GET", path=f"{path}/{{id}}", answer=get)
+    yield ApiRoute(method="GET", path=path, handler=list_all)
+    yield ApiRoute(method="GET", path=f"{path}/{{id}}", handler=get)
 
 
-WAYS = tuple(way for path, of in PATHS.items() for way in _ways(path, of))
+ROUTES = tuple(route for path, of in PATHS.items() for route in _routes(path, of))

@@ -3,17 +3,17 @@
 from urllib.parse import urlsplit
 
 from rail_fintoc.sandbox.behaviour import is_here
-from rail_fintoc.sandbox.errors import Refused
+from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.body import Body
-from rail_fintoc.sandbox.http.request import Asked, Reply, Way, listed
-from rail_fintoc.sandbox.ledger.organisation import Json, stamp
+from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
+from rail_fintoc.sandbox.ledger.organisation import Json, timestamp
 from rail_fintoc.sandbox.routes.events import TYPES, example
-from rail_fintoc.sandbox.webhooks.endpoint import Endpoint
+from rail_fintoc.sandbox.webhooks.endpoint import WebhookEndpoint
 
 STATUSES = ("enabled", "disabled")
 
 
-def told(endpoint: Endpoint, *, secret: bool = False) -> Json:
+def endpoint_json(endpoint: WebhookEndpoint, *, secret: bool = False) -> Json:
     """What Fintoc says of an endpoint."""
     return {
         "id": endpoint.id,
@@ -24,95 +24,95 @@ def told(endpoint: Endpoint, *, secret: bool = False) -> Json:
         "description": endpoint.description,
         "enabled_events": list(endpoint.enabled_events),
         "secret": endpoint.secret if secret else None,
-        "created_at": stamp(endpoint.created_at),
+        "created_at": timestamp(endpoint.created_at),
     }
 
 
-def create(asked: Asked) -> Reply:
+def create(request: ApiRequest) -> ApiResponse:
     """``POST /v1/webhook_endpoints``: the only answer with the secret."""
-    body, world = asked.body, asked.world
-    endpoint = Endpoint(
-        id=world.id("we"),
-        mode=asked.mode,
-        url=_url(body.needed("url", longest=2000)),
-        secret=world.id("whsec"),
+    body, organisation = request.body, request.organisation
+    endpoint = WebhookEndpoint(
+        id=organisation.id("we"),
+        mode=request.mode,
+        url=_url(body.required_text("url", longest=2000)),
+        secret=organisation.id("whsec"),
         enabled_events=_events(body),
-        created_at=asked.now,
+        created_at=request.now,
         description=body.text("description"),
     )
-    asked.books.shelf(Endpoint).put(endpoint)
-    return Reply(told(endpoint, secret=True), 201)
+    request.store.table(WebhookEndpoint).add(endpoint)
+    return ApiResponse(endpoint_json(endpoint, secret=True), 201)
 
 
-def change(asked: Asked) -> Reply:
+def change(request: ApiRequest) -> ApiResponse:
     """``PATCH /v1/webhook_endpoints/{id}``: what is not named stays."""
-    endpoint, body = _found(asked), asked.body
-    url = _url(body.needed("url", longest=2000)) if "url" in body else endpoint.url
+    endpoint, body = _requested(request), request.body
+    url = _url(body.required_text("url", longest=2000)) if "url" in body else endpoint.url
     events = _events(body) if "enabled_events" in body else endpoint.enabled_events
-    status = body.one_of("status", STATUSES) or endpoint.status
+    status = body.choice("status", STATUSES) or endpoint.status
     if "disabled" in body:
         if not isinstance(body["disabled"], bool):
-            raise Refused(400, "invalid_boolean", "disabled must be true or false", "disabled")
+            raise ApiError(400, "invalid_boolean", "disabled must be true or false", "disabled")
         status = "disabled" if body["disabled"] else "enabled"
     description = body.text("description") if "description" in body else endpoint.description
     endpoint.url, endpoint.enabled_events, endpoint.status, endpoint.description = url, events, status, description
-    return Reply(told(endpoint))
+    return ApiResponse(endpoint_json(endpoint))
 
 
-def delete(asked: Asked) -> Reply:
+def delete(request: ApiRequest) -> ApiResponse:
     """``DELETE /v1/webhook_endpoints/{id}``: it leaves the list, and is told nothing more."""
-    asked.books.shelf(Endpoint).drop(_found(asked).id)
-    return Reply(status=204)
+    request.store.table(WebhookEndpoint).remove(_requested(request).id)
+    return ApiResponse(status=204)
 
 
-def try_out(asked: Asked) -> Reply:
+def send_test_event(request: ApiRequest) -> ApiResponse:
     """``POST /v1/webhook_endpoints/{id}/test``: an event for this one, whether it asked for its type or not."""
-    endpoint = _found(asked)
-    type_ = asked.body.one_of("type", TYPES, required=True)
-    event = asked.books.tell(type_, example(asked.books, type_), only=endpoint.id)
-    return Reply(event.told(), 201)
+    endpoint = _requested(request)
+    type_ = request.body.choice("type", TYPES, required=True)
+    event = request.store.emit(type_, example(request.store, type_), only_endpoint=endpoint.id)
+    return ApiResponse(event.to_json(), 201)
 
 
-def _url(said: str) -> str:
+def _url(url: str) -> str:
     """Where events go: https, or an address of this machine, which is all that the pretend Fintoc really tells."""
-    parts = urlsplit(said)
-    if not (parts.scheme == "https" and parts.netloc) and not is_here(said):
-        raise Refused(400, "invalid_params", "url must begin with https://", "url")
-    return said
+    parts = urlsplit(url)
+    if not (parts.scheme == "https" and parts.netloc) and not is_here(url):
+        raise ApiError(400, "invalid_params", "url must begin with https://", "url")
+    return url
 
 
 def _events(body: Body) -> list[str]:
-    said = body.get("enabled_events")
-    if not said:
-        raise Refused(400, "missing_parameter", "Missing required param: enabled_events", "enabled_events")
-    if not isinstance(said, list) or not all(isinstance(word, str) for word in said):
-        raise Refused(400, "invalid_array", "enabled_events must be an array of names", "enabled_events")
-    unknown = sorted(set(said) - TYPES)
+    types = body.get("enabled_events")
+    if not types:
+        raise ApiError(400, "missing_parameter", "Missing required param: enabled_events", "enabled_events")
+    if not isinstance(types, list) or not all(isinstance(word, str) for word in types):
+        raise ApiError(400, "invalid_array", "enabled_events must be an array of names", "enabled_events")
+    unknown = sorted(set(types) - TYPES)
     if unknown:
-        raise Refused(400, "invalid_webhook_subscription", f"There is no event {unknown[0][:60]}", "enabled_events")
-    return said
+        raise ApiError(400, "invalid_webhook_subscription", f"There is no event {unknown[0][:60]}", "enabled_events")
+    return types
 
 
-def _found(asked: Asked) -> Endpoint:
-    return asked.books.shelf(Endpoint).find(asked.path["id"])
+def _requested(request: ApiRequest) -> WebhookEndpoint:
+    return request.store.table(WebhookEndpoint).get(request.path["id"])
 
 
-def get(asked: Asked) -> Reply:
+def get(request: ApiRequest) -> ApiResponse:
     """``GET /v1/webhook_endpoints/{id}``"""
-    return Reply(told(_found(asked)))
+    return ApiResponse(endpoint_json(_requested(request)))
 
 
-def every(asked: Asked) -> Reply:
+def list_all(request: ApiRequest) -> ApiResponse:
     """``GET /v1/webhook_endpoints``"""
-    return listed(asked, asked.books.shelf(Endpoint).newest(), told)
+    return list_response(request, request.store.table(WebhookEndpoint).newest_first(), endpoint_json)
 
 
 ONE = "/v1/webhook_endpoints/{id}"
-WAYS = (
-    Way(method="GET", path="/v1/webhook_endpoints", answer=every),
-    Way(method="POST", path="/v1/webhook_endpoints", answer=create),
-    Way(method="GET", path=ONE, answer=get),
-    Way(method="PATCH", path=ONE, answer=change),
-    Way(method="DELETE", path=ONE, answer=delete),
-    Way(method="POST", path=f"{ONE}/test", answer=try_out),
+ROUTES = (
+    ApiRoute(method="GET", path="/v1/webhook_endpoints", handler=list_all),
+    ApiRoute(method="POST", path="/v1/webhook_endpoints", handler=create),
+    ApiRoute(method="GET", path=ONE, handler=get),
+    ApiRoute(method="PATCH", path=ONE, handler=change),
+    ApiRoute(method="DELETE", path=ONE, handler=delete),
+    ApiRoute(method="POST", path=f"{ONE}/test", handler=send_test_event),
 )

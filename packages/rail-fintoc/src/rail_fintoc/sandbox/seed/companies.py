@@ -9,9 +9,9 @@ from typing import NamedTuple
 from rail_fintoc.sandbox.ledger.accounts import Account, Entity
 from rail_fintoc.sandbox.ledger.institutions import institution
 from rail_fintoc.sandbox.ledger.new_accounts import open_account
-from rail_fintoc.sandbox.ledger.organisation import Books, Mode
+from rail_fintoc.sandbox.ledger.organisation import Mode, ModeStore
 from rail_fintoc.sandbox.ledger.transfer import Transfer
-from rail_fintoc.sandbox.ledger.transfer_ledger import Ledger
+from rail_fintoc.sandbox.ledger.transfer_ledger import TransferLedger
 
 
 class Company(NamedTuple):
@@ -24,47 +24,47 @@ class Company(NamedTuple):
 
 
 MEXICAN = Company("Empresa Demo SA de CV", "EDE200101AB1", "mx", "MXN")
-CHILEAN = Company("Empresa Demo SpA", "771806538", "cl", "CLP")
+CHILEAN_INSTITUTIONS = Company("Empresa Demo SpA", "771806538", "cl", "CLP")
 
 
-def fixed(prefix: str, currency: str, mode: Mode = "test") -> str:
+def fixed_id(prefix: str, currency: str, mode: Mode = "test") -> str:
     """The id of something that is there from the beginning."""
     return f"{prefix}_{f'0Pretend{mode}{currency}':0<27}"
 
 
-ACCOUNT, CHILEAN_ACCOUNT = fixed("acc", "MXN"), fixed("acc", "CLP")
+ACCOUNT, CHILEAN_ACCOUNT = fixed_id("acc", "MXN"), fixed_id("acc", "CLP")
 
 
-def open_books(books: Books, account: str = ACCOUNT) -> None:
+def seed_store(store: ModeStore, account: str = ACCOUNT) -> None:
     """Put in what a mode begins with. ``account``: the id of the Mexican account."""
-    for company in (MEXICAN, CHILEAN):
+    for company in (MEXICAN, CHILEAN_INSTITUTIONS):
         currency = company.currency
         entity = Entity(
-            id=fixed("ent", currency, books.mode),
-            mode=books.mode,
+            id=fixed_id("ent", currency, store.mode),
+            mode=store.mode,
             holder_name=company.name,
             holder_id=company.holder_id,
             country_code=company.country,
             is_root=True,
         )
-        books.shelf(Entity).put(entity)
-        own = account if currency == "MXN" and books.mode == "test" else fixed("acc", currency, books.mode)
-        opened = open_account(books, entity, "Cuenta principal", own, fixed("acno", currency, books.mode))
-        if books.world.behaviour.opening:
-            _fill(books, opened)
+        store.table(Entity).add(entity)
+        own = account if currency == "MXN" and store.mode == "test" else fixed_id("acc", currency, store.mode)
+        opened = open_account(store, entity, "Cuenta principal", own, fixed_id("acno", currency, store.mode))
+        if store.organisation.behaviour.opening_balance:
+            _fund(store, opened)
 
 
-def _fill(books: Books, account: Account) -> None:
-    world = books.world
-    somebody = {"holder_id": "ND", "holder_name": "Fondeo inicial", "account_number": "002180000000000006"}
+def _fund(store: ModeStore, account: Account) -> None:
+    organisation = store.organisation
+    simulated_sender = {"holder_id": "ND", "holder_name": "Fondeo inicial", "account_number": "002180000000000006"}
     kind = {"account_type": "clabe", "email": None, "institution": institution("40002")}
     transfer = Transfer(
-        id=world.id("tr"),
-        mode=books.mode,
+        id=organisation.id("tr"),
+        mode=store.mode,
         number=account.root,
-        amount=world.behaviour.opening,
+        amount=organisation.behaviour.opening_balance,
         direction="inbound",
-        at=world.now - timedelta(days=1),
-        counterparty=somebody | kind,
+        at=organisation.now - timedelta(days=1),
+        counterparty=simulated_sender | kind,
     )
-    Ledger(books).arrived(transfer)
+    TransferLedger(store).credit_at_once(transfer)

@@ -4,11 +4,11 @@ from rail_fintoc.sandbox.ledger.organisation import Json
 from rail_fintoc.sandbox.routes.stubs import (
     Charge,
     Dispute,
-    Other,
     PaymentLink,
     PaymentMethod,
     Product,
     RefreshIntent,
+    Stub,
     Subscription,
     SubscriptionIntent,
 )
@@ -30,7 +30,7 @@ PEOPLE: dict[str, Json] = {
     },
     "MXN": {"name": "Ana Torres", "email": "ana@example.com", "tax_id": {"type": "mx_rfc", "value": "LFHU290523OG0"}},
 }
-OTHERS: dict[str, tuple[type[Other], Json]] = {
+STUBS: dict[str, tuple[type[Stub], Json]] = {
     "pm": (PaymentMethod, {"type": "card", "status": "active"}),
     "prod": (Product, {"name": "Plan mensual", "status": "active"}),
     "sub": (Subscription, {"status": "active", "currency": "CLP"}),

@@ -8,71 +8,73 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from rail_fintoc.sandbox.ledger.checkout_session import CheckoutSession
-from rail_fintoc.sandbox.ledger.organisation import Books, Json
-from rail_fintoc.sandbox.ledger.payment_intent import PAYER, PaymentIntent, paid
-from rail_fintoc.sandbox.ledger.refund import Refund, enter
-from rail_fintoc.sandbox.refund_magic import fate_of
+from rail_fintoc.sandbox.ledger.organisation import Json, ModeStore
+from rail_fintoc.sandbox.ledger.payment_intent import PAYER_ACCOUNTS, PaymentIntent, record_payment
+from rail_fintoc.sandbox.ledger.refund import PaymentRefund, change_refund_status
+from rail_fintoc.sandbox.refund_magic import scenario_of
 from rail_fintoc.sandbox.routes.customers import Customer
-from rail_fintoc.sandbox.routes.invoices import Invoice, line
-from rail_fintoc.sandbox.routes.links import connected
-from rail_fintoc.sandbox.routes.payouts import MERCHANT, Payout, came_to, pay_out
+from rail_fintoc.sandbox.routes.invoices import Invoice, new_line
+from rail_fintoc.sandbox.routes.links import new_link
+from rail_fintoc.sandbox.routes.payouts import MERCHANT, Payout, create_payout, end_payout
 from rail_fintoc.sandbox.routes.refunds import recipient_of
-from rail_fintoc.sandbox.seed.companies import fixed
-from rail_fintoc.sandbox.seed.example_values import OTHERS, PEOPLE
-from rail_fintoc.sandbox.webhooks.endpoint import Endpoint
+from rail_fintoc.sandbox.seed.companies import fixed_id
+from rail_fintoc.sandbox.seed.example_values import PEOPLE, STUBS
+from rail_fintoc.sandbox.webhooks.endpoint import WebhookEndpoint
 
 BOTH = ("CLP", "MXN")
 
 
-def show(books: Books) -> None:
+def seed_examples(store: ModeStore) -> None:
     """Put the examples in, as if they had come about in the days before."""
-    with _ago(books, 9):
-        _people(books)
-    with _ago(books, 5):
-        _payments(books)
-        _links(books)
-    with _ago(books, 3):
-        _refunds(books)
-        _payouts(books)
-        _invoices(books)
-    with _ago(books, 1):
-        _sessions(books)
-        _endpoint(books)
+    with _days_ago(store, 9):
+        _people(store)
+    with _days_ago(store, 5):
+        _payments(store)
+        _links(store)
+    with _days_ago(store, 3):
+        _refunds(store)
+        _payouts(store)
+        _invoices(store)
+    with _days_ago(store, 1):
+        _sessions(store)
+        _endpoint(store)
 
 
 @contextmanager
-def _ago(books: Books, days: int) -> Iterator[None]:
-    now = books.world.now
-    books.world.now = now - timedelta(days=days)
+def _days_ago(store: ModeStore, days: int) -> Iterator[None]:
+    now = store.organisation.now
+    store.organisation.now = now - timedelta(days=days)
     yield
-    books.world.now = now
+    store.organisation.now = now
 
 
-def _people(books: Books) -> None:
-    now = books.world.now
+def _people(store: ModeStore) -> None:
+    now = store.organisation.now
     for currency in BOTH:
-        id_ = fixed("cus", currency, books.mode)
-        books.shelf(Customer).put(Customer(id=id_, metadata={}, created_at=now, **PEOPLE[currency]))
-    for prefix, (of, more) in OTHERS.items():
-        books.shelf(of).put(of(id=fixed(prefix, "CLP", books.mode), created_at=now, more=dict(more)))
+        id_ = fixed_id("cus", currency, store.mode)
+        store.table(Customer).add(Customer(id=id_, metadata={}, created_at=now, **PEOPLE[currency]))
+    for prefix, (of, more) in STUBS.items():
+        store.table(of).add(of(id=fixed_id(prefix, "CLP", store.mode), created_at=now, more=dict(more)))
 
 
-def _payments(books: Books) -> None:
+def _payments(store: ModeStore) -> None:
     """Those that succeeded: a transfer in each currency, one to the merchant's own bank, one of an unknown payer."""
-    chile, mexico, cash = (fixed("pi", what, books.mode) for what in ("CLP", "MXN", "Cash"))
-    _payment(books, chile, 350_000, "CLP", email="felipe@example.com")
-    _payment(books, mexico, 102_000, "MXN", email="ana@example.com")
-    _payment(books, books.world.id("pi"), 1000, "CLP", recipient=MERCHANT["CLP"])
-    _payment(books, cash, 45_000, "CLP", payment_type="cash")
-    _payment(books, books.world.id("pi"), 50_000, "MXN", payment_type="card")
-    _payment(books, books.world.id("pi"), 80_000, "CLP", status="failed", error_reason="insufficient_funds")
-    _payment(books, books.world.id("pi"), 7000, "CLP", status="rejected", error_reason="mfa_authorization_timeout")
-    _payment(books, books.world.id("pi"), 12_500, "CLP", status="pending")
-    _payment(books, books.world.id("pi"), 9900, "CLP", status="expired")
+    chile, mexico, cash = (fixed_id("pi", what, store.mode) for what in ("CLP", "MXN", "Cash"))
+    _payment(store, chile, 350_000, "CLP", email="felipe@example.com")
+    _payment(store, mexico, 102_000, "MXN", email="ana@example.com")
+    _payment(store, store.organisation.id("pi"), 1000, "CLP", recipient=MERCHANT["CLP"])
+    _payment(store, cash, 45_000, "CLP", payment_type="cash")
+    _payment(store, store.organisation.id("pi"), 50_000, "MXN", payment_type="card")
+    _payment(store, store.organisation.id("pi"), 80_000, "CLP", status="failed", error_reason="insufficient_funds")
+    _payment(
+        store, store.organisation.id("pi"), 7000, "CLP", status="rejected", error_reason="mfa_authorization_timeout"
+    )
+    _payment(store, store.organisation.id("pi"), 12_500, "CLP", status="pending")
+    _payment(store, store.organisation.id("pi"), 9900, "CLP", status="expired")
 
 
 def _payment(
-    books: Books,
+    store: ModeStore,
     id_: str,
     amount: int,
     currency: str,
@@ -87,37 +89,37 @@ def _payment(
         id=id_,
         amount=amount,
         currency=currency,
-        created_at=books.world.now,
+        created_at=store.organisation.now,
         status=status,
         payment_type=payment_type,
         customer_email=email,
         recipient_account=recipient,
-        sender_account=dict(PAYER[currency]) if status == "pending" else None,
+        sender_account=dict(PAYER_ACCOUNTS[currency]) if status == "pending" else None,
         error_reason=error_reason,
     )
-    books.shelf(PaymentIntent).put(intent)
+    store.table(PaymentIntent).add(intent)
     if status == "succeeded":
-        paid(books, intent)
+        record_payment(store, intent)
     return intent
 
 
-def _links(books: Books) -> None:
+def _links(store: ModeStore) -> None:
     for status in ("inactive", "login_required", "active"):
-        own = fixed("link", "CLP", books.mode) if status == "active" else ""
-        connected(books, "183917137", id_=own).status = status
+        own = fixed_id("link", "CLP", store.mode) if status == "active" else ""
+        new_link(store, "183917137", id_=own).status = status
 
 
-def _refunds(books: Books) -> None:
+def _refunds(store: ModeStore) -> None:
     """One of each end, and one that is pending until somebody cancels it."""
-    now, payment = books.world.now, books.shelf(PaymentIntent).find(fixed("pi", "CLP", books.mode))
+    now, payment = store.organisation.now, store.table(PaymentIntent).get(fixed_id("pi", "CLP", store.mode))
     for amount, life in (
         (500, ("in_progress", "succeeded")),
         (702, ("in_progress", "failed")),
         (1200, ("canceled",)),
         (705, ()),
     ):
-        refund = Refund(
-            id=books.world.id("re") if life else fixed("re", "CLP", books.mode),
+        refund = PaymentRefund(
+            id=store.organisation.id("re") if life else fixed_id("re", "CLP", store.mode),
             payment=payment,
             amount=amount,
             recipient_account=recipient_of(payment, None),
@@ -126,12 +128,14 @@ def _refunds(books: Books) -> None:
             updated_at=now,
             example=True,
         )
-        books.shelf(Refund).put(refund)
+        store.table(PaymentRefund).add(refund)
         for status in life:
-            enter(books, refund, status, fate_of(amount).fails_with if status == "failed" else None)
+            change_refund_status(
+                store, refund, status, scenario_of(amount).failure_code_at_end if status == "failed" else None
+            )
 
 
-def _payouts(books: Books) -> None:
+def _payouts(store: ModeStore) -> None:
     for amount, currency, ends in (
         (10_000, "CLP", "returned"),
         (5000, "CLP", "canceled"),
@@ -139,47 +143,49 @@ def _payouts(books: Books) -> None:
         (60_000, "MXN", "succeeded"),
         (30_000, "CLP", "in_progress"),
     ):
-        own = fixed("po", "CLP", books.mode) if ends == "in_progress" else books.world.id("po")
-        now = books.world.now
-        payout = pay_out(books, Payout(id=own, amount=amount, currency=currency, created_at=now, updated_at=now))
-        came_to(books, payout, ends)
+        own = fixed_id("po", "CLP", store.mode) if ends == "in_progress" else store.organisation.id("po")
+        now = store.organisation.now
+        payout = create_payout(store, Payout(id=own, amount=amount, currency=currency, created_at=now, updated_at=now))
+        end_payout(store, payout, ends)
 
 
-def _invoices(books: Books) -> None:
-    customer, subscription, payment = (fixed(prefix, "CLP", books.mode) for prefix in ("cus", "sub", "pi"))
-    for status, own in (("paid", books.world.id("inv")), ("draft", fixed("inv", "CLP", books.mode))):
+def _invoices(store: ModeStore) -> None:
+    customer, subscription, payment = (fixed_id(prefix, "CLP", store.mode) for prefix in ("cus", "sub", "pi"))
+    for status, own in (("paid", store.organisation.id("inv")), ("draft", fixed_id("inv", "CLP", store.mode))):
         done = status == "paid"
         paid_with = [{"payment_intent": payment, "amount": 9990, "currency": "CLP", "status": "succeeded"}]
-        books.shelf(Invoice).put(
+        store.table(Invoice).add(
             Invoice(
                 id=own,
                 currency="CLP",
                 customer=customer,
-                created_at=books.world.now,
+                created_at=store.organisation.now,
                 status=status,
                 subscription=subscription if done else None,
-                payment_method=fixed("pm", "CLP", books.mode),
+                payment_method=fixed_id("pm", "CLP", store.mode),
                 attempts=1 if done else 0,
-                lines=[line(books, "CLP", 9990)],
+                lines=[new_line(store, "CLP", 9990)],
                 payments=paid_with if done else [],
             )
         )
 
 
-def _sessions(books: Books) -> None:
+def _sessions(store: ModeStore) -> None:
     """One that was paid, one that was left, and one that is open for years."""
-    now, world = books.world.now, books.world
-    paid_one = books.shelf(PaymentIntent).find(fixed("pi", "CLP", books.mode))
+    now, organisation = store.organisation.now, store.organisation
+    paid_one = store.table(PaymentIntent).get(fixed_id("pi", "CLP", store.mode))
     for status in ("finished", "expired", "created"):
-        intent = paid_one if status == "finished" else _payment(books, world.id("pi"), 350_000, "CLP", status=status)
-        id_ = fixed("cs", "CLP", books.mode) if status == "created" else world.id("cs")
-        books.shelf(CheckoutSession).put(
+        intent = (
+            paid_one if status == "finished" else _payment(store, organisation.id("pi"), 350_000, "CLP", status=status)
+        )
+        id_ = fixed_id("cs", "CLP", store.mode) if status == "created" else organisation.id("cs")
+        store.table(CheckoutSession).add(
             CheckoutSession(
                 id=id_,
                 flow="payment",
                 amount=350_000,
                 currency="CLP",
-                token=world.id(f"{id_}_sec"),
+                token=organisation.id(f"{id_}_sec"),
                 success_url="https://merchant.example/ok",
                 cancel_url="https://merchant.example/no",
                 customer=None,
@@ -197,14 +203,14 @@ def _sessions(books: Books) -> None:
         )
 
 
-def _endpoint(books: Books) -> None:
-    books.shelf(Endpoint).put(
-        Endpoint(
-            id=fixed("we", "CLP", books.mode),
-            mode=books.mode,
+def _endpoint(store: ModeStore) -> None:
+    store.table(WebhookEndpoint).add(
+        WebhookEndpoint(
+            id=fixed_id("we", "CLP", store.mode),
+            mode=store.mode,
             url="https://example.com/hooks/fintoc",
-            secret=books.world.id("whsec"),
+            secret=store.organisation.id("whsec"),
             enabled_events=["transfer.outbound.succeeded"],
-            created_at=books.world.now,
+            created_at=store.organisation.now,
         )
     )

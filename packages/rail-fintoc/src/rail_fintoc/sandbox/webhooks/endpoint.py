@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rail_fintoc.sandbox.behaviour import is_here
-from rail_fintoc.sandbox.ledger.organisation import Event, Mode
+from rail_fintoc.sandbox.ledger.organisation import Mode, WebhookEvent
 
 
 @dataclass(slots=True, kw_only=True)
-class Endpoint:
-    """Somebody who wants to be told. ``enabled_events`` holds the names of events, or ``*``."""
+class WebhookEndpoint:
+    """An address that events are sent to. ``enabled_events`` holds the types of events, or ``*``."""
 
     id: str
     mode: Mode
@@ -21,8 +21,8 @@ class Endpoint:
     description: str | None = None
     status: str = "enabled"
 
-    def wants(self, event: Event) -> bool:
-        """Whether it is told of an event; nobody outside this machine ever is."""
-        asked = event.type in self.enabled_events or "*" in self.enabled_events
-        meant = event.only == self.id if event.only else asked and self.status == "enabled"
-        return meant and is_here(self.url)
+    def receives(self, event: WebhookEvent) -> bool:
+        """Whether an event is sent to it; an address outside this machine gets none."""
+        subscribed = event.type in self.enabled_events or "*" in self.enabled_events
+        receiver = event.only_endpoint == self.id if event.only_endpoint else subscribed and self.status == "enabled"
+        return receiver and is_here(self.url)
