@@ -12,10 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from refusals import SOMETHING, refusals
-
 from riel import ErrorCode
 from riel.catalog import discover
+from riel.errors import CATALOGUE
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 RAILS = ("fintoc", "mock", "spei")
@@ -108,10 +107,10 @@ def settings_page() -> str:
 
 def errors_page() -> str:
     """Every code that may stand under ``error``."""
-    rows = []
-    for refusal in refusals().values():
-        says = " / ".join(refusal.messages) or "Which argument it is, or what failed, and why."
-        rows.append((f"`{refusal.code}`", says, "yes" if refusal.retryable else "", " / ".join(refusal.advice)))
+    rows = [
+        (f"`{row.code}`", row.message, "yes" if row.retryable else "", row.remedy)
+        for row in sorted(CATALOGUE.values(), key=lambda row: row.code)
+    ]
     columns = ("code", "message", "retryable", "nextAction")
     return _page(
         "Errors",
@@ -122,7 +121,7 @@ def errors_page() -> str:
         "later, and `details` names the field, the payment, or what is left. What a bank wrote stands under "
         "`details.untrusted` and nowhere else. No code, key or whole account number is in any of them.",
         "## Of riel",
-        f"Where a sentence depends on the call, {SOMETHING} stands for the rest.",
+        "A name in braces stands for a value of the call.",
         _table(columns, rows),
         "## Of a rail",
         f"Each rail has codes of its own, with its name in front: {_links()}.",
@@ -218,7 +217,7 @@ def rail_page(name: str) -> str:
         if known.code.lower() != f"{name}_{native}":
             theirs.setdefault(known.code, []).append(f"`{native}`")
     rows = [
-        (f"`{code}`", known.meaning, "yes" if known.retryable else "", known.remedy, ", ".join(theirs.get(code, ())))
+        (f"`{code}`", known.message, "yes" if known.retryable else "", known.remedy, ", ".join(theirs.get(code, ())))
         for code, known in sorted(codes.items())
     ]
     tables = [f"`riel {name} {table}` shows the {table}." for table in rail.tables]

@@ -229,7 +229,7 @@ def riel_rails() -> Iterable[Rail]:
         receipt=ZapReceipt,
         connect=connect,
         settings=ZapSettings,
-        errors={"no": ErrorCode(code="ZAP_NO", meaning="The bank said no.", remedy="Ask the person what to do.")},
+        errors={"no": ErrorCode(code="ZAP_NO", message="The bank said no.", remedy="Ask the person what to do.")},
         capabilities=Capabilities(refund=yes, partial_refund=yes),
         guarantees=GUARANTEES,
     )

@@ -105,7 +105,7 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
 async def a_birth(journal: SqliteJournal, tape: Tape, name: str) -> PaymentRecord:
     question = a_question(name, money=Money(50_000, "MXN"), expires_at=NOW + 600 * SECOND)
     hold = Reservation(
-        scope="day|mock", bucket=0, since=0, amount=1, limit=10_000, error=lambda left: NotAllowed("too much")
+        scope="day|mock", bucket=0, since=0, amount=1, limit=10_000, error=lambda left: NotAllowed(reason="too much")
     )
     asked = await asked_for(journal, question, holds=[hold])
     tape.told("events", question.id, 1)

@@ -56,7 +56,7 @@ from riel import (
 ERRORS: Mapping[str, ErrorCode] = {
     "no_such_phone": ErrorCode(
         code="ZAP_NO_SUCH_PHONE",
-        meaning="Nobody at Zap has that phone number.",
+        message="Nobody at Zap has that phone number.",
         remedy="Ask the person for the payee's number.",
     ),
 }

@@ -30,7 +30,7 @@ Answer(status="settled")  # type: ignore[arg-type]
 Answer(Status.SETTLED)  # type: ignore[call-arg]
 Answer(status=Status.SETTLED, amount="500.00")  # type: ignore[arg-type]
 
-ErrorCode(code="ZAP_NO", meaning="No.")  # type: ignore[call-arg]
+ErrorCode(code="ZAP_NO", message="No.")  # type: ignore[call-arg]
 Capabilities(refund=True, partial_refund=False)  # type: ignore[arg-type]
 Guarantees(dedupe="by_key", dedupe_window=timedelta(days=1))  # type: ignore[call-arg]
 Rail(name="zap")  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ from riel.catalog import ActiveRail
 from riel.confirm import ConfirmationRequest, Proof, Terms
 from riel.confirm.bound_code import BoundCodeFactor
 from riel.confirm.factors.totp import TotpFactor
-from riel.errors import NotAllowed
+from riel.errors import Code, NotAllowed
 from riel.guards import Reservation
 
 from .kinds import Kind
@@ -131,7 +131,7 @@ class Ration:
 
 
 def _full(left: int) -> NotAllowed:
-    return NotAllowed(f"{left} is left.", code="LIMIT_PER_DAY")
+    return NotAllowed(Code.LIMIT_PER_DAY, limit="", scope="", left=left)
 
 
 @cache

@@ -166,7 +166,7 @@ class Fire:
                 answer = await replica.call(tool, **arguments)
             except Gone:
                 continue
-            if answer["error"] is not None and answer["error"]["code"] == "JOURNAL_UNAVAILABLE":
+            if answer["error"] is not None and answer["error"]["code"].startswith("JOURNAL_"):
                 await asyncio.sleep(0.2)
                 continue
             self.told.append(answer)

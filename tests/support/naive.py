@@ -24,7 +24,7 @@ class NaiveEngine(PaymentEngine):
         challenge = next((one for one in known if one.state is ChallengeState.OPEN), None)
         proof = challenge and context.factor.check(confirmation_request(challenge), code, context.now())
         if challenge is None or proof is None:
-            raise NotConfirmed("The code is wrong.")
+            raise NotConfirmed
         order, answer = await self._paid(request)
         counted = await step(
             "count_try", context.journal.count_attempt(challenge.id, who, context.now(), context.timing.attempt_limits)

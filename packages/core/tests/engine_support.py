@@ -183,7 +183,7 @@ class World:
         try:
             await self.engine.confirm(request, code)
         except NothingSent as refused:
-            return refused.problem.code
+            return refused.error.code
         raise AssertionError("it was not refused")
 
     async def round(self) -> None:

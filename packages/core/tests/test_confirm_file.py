@@ -95,9 +95,9 @@ def test_a_code_that_could_not_be_written_means_that_nobody_was_asked(tmp_path: 
     file.mkdir()
     with pytest.raises(NotConfirmed) as caught:
         asyncio.run(factor.ask(ASKED))
-    assert caught.value.problem.code == "2FA_NOT_DELIVERED"
-    assert caught.value.problem.retryable
-    assert code_for(KEY, ASKED) not in repr(caught.value.problem)
+    assert caught.value.error.code == "2FA_NOT_DELIVERED"
+    assert caught.value.error.retryable
+    assert code_for(KEY, ASKED) not in repr(caught.value.error)
 
 
 @posix

@@ -101,7 +101,7 @@ def test_one_person_cannot_confirm_for_another(factor: TotpFactor) -> None:
     assert not factor.is_replay(other, CODE, Proof(f"totp:e1:{STEP}"))
     with pytest.raises(NotConfirmed) as caught:
         asyncio.run(factor.ask(other))
-    assert caught.value.problem.code == "2FA_NOT_ENROLLED"
+    assert caught.value.error.code == "2FA_NOT_ENROLLED"
 
 
 def test_asking_sends_nothing_and_says_where_the_code_is(factor: TotpFactor) -> None:

@@ -96,7 +96,7 @@ class SizedRefund(Refund):
 async def test_a_rails_validator_sees_the_rails_settings(
     tmp_path: Path, verb: str, field: str, rest: dict[str, Any]
 ) -> None:
-    errors = {"toy_length": ErrorCode(code="TOY_LENGTH", meaning="Of another length.", remedy="Ask.", retryable=False)}
+    errors = {"toy_length": ErrorCode(code="TOY_LENGTH", message="Of another length.", remedy="Ask.", retryable=False)}
     declares = {"payment": SizedPayment, "lookup": SizedLookup, "refund": SizedRefund, "errors": errors}
     async with working(tmp_path, declares=declares) as world:
         refused = (await Agent(world)(verb, **{field: "1234"}, **rest))["error"]

@@ -35,7 +35,7 @@ async def test_a_code_pays_what_was_made_for_the_question_and_nothing_else_that_
         await ana.data("toy_pay_bill", bill="rent")
         made.append("tr_of_somebody_else")
         error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=ana.code())
-        assert error["code"] == "2FA_MISMATCH"
+        assert (error["code"], error["details"]["cause"]) == ("TERMS_CHANGED", "2FA_MISMATCH")
         assert "Nothing was sent" not in error["message"]
         assert "check the status of the paymentId" in error["nextAction"]
         assert ana.world.client.sent == []

@@ -318,7 +318,7 @@ async def test_no_more_is_refunded_than_was_paid(tmp_path: Path) -> None:
         await world.quiet()
         assert sum(isinstance(one, PaymentRecord) for one in ended) == 2
         (refused,) = (one for one in ended if isinstance(one, NothingSent))
-        assert refused.problem.code == "REFUND_EXCEEDS_PAYMENT"
+        assert refused.error.code == "REFUND_EXCEEDS_PAYMENT"
         assert (await world.known(paid)).refunded <= 50_000
         assert len(world.client.refunded) == 2
 

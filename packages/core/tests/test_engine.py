@@ -189,7 +189,7 @@ async def test_nobody_sees_the_payment_of_somebody_else(tmp_path: Path) -> None:
                 await world.engine.status("toy", name, "berta")
             with pytest.raises(NotFound) as nobodys:
                 await world.engine.status("toy", "R000000000000", "berta")
-            assert theirs.value.problem == nobodys.value.problem
+            assert theirs.value.error == nobodys.value.error
 
 
 async def test_a_status_looks_where_that_can_tell_more_and_not_too_often(tmp_path: Path) -> None:

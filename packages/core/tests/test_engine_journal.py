@@ -105,7 +105,7 @@ async def test_nothing_is_sent_where_the_journal_fails_and_the_same_call_may_be_
         else:
             with pytest.raises(JournalUnavailable) as failure:
                 await world.engine.confirm(world.request(), code)
-            assert readable or "Do not pay in another way" in failure.value.problem.next_action
+            assert readable or "Do not pay in another way" in failure.value.error.next_action
         assert world.client.sent == []
         record = await world.engine.confirm(world.request(), code)
         await world.round()

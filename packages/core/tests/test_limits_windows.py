@@ -272,7 +272,7 @@ def test_what_is_full_is_free_when_it_says(schema: str, now: datetime, zone: Zon
     for hold in limits(text).reservations(a_payment(1), now):
         refusal = hold.error(0)
         assert isinstance(refusal, NotAllowed)
-        free = datetime.fromisoformat(refusal.problem.details["resetsAt"])
+        free = datetime.fromisoformat(refusal.error.details["resetsAt"])
         later = next(h for h in limits(text).reservations(a_payment(1), free) if h.scope == hold.scope)
         assert later.since > hold.bucket
         assert free > now or free > now - 2 * HOUR  # as above, where midnight is set back over

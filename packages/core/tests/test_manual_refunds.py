@@ -187,7 +187,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
         told = await Agent(world).refund(paid.reference)
         assert (told["status"], told["refundInstructions"]) == ("manual_refund_required", {})
         assert (await world.story(paid)).count(OPENED) == 1
-    assert "failed to say what a person needs" in caplog.text
+    assert "failed to give the facts of a manual refund" in caplog.text
     assert "sk_live_1" not in caplog.text
 
 
@@ -195,5 +195,5 @@ async def test_a_rail_without_a_way_back_says_so_and_opens_nothing(tmp_path: Pat
     async with working(tmp_path, declares=by_hand() | {"manual_refund": None}) as world:
         paid = await world.paid(world.request())
         refused = await Agent(world).refused(paid.reference)
-        assert (refused["code"], refused["message"]) == ("NOT_SUPPORTED", FINAL)
+        assert (refused["code"], refused["message"]) == ("NOT_SUPPORTED", f"{FINAL} Nothing was sent.")
         assert OPENED not in await world.story(paid)

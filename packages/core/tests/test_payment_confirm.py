@@ -48,7 +48,7 @@ async def test_the_fifth_wrong_code_closes_the_confirmation(tmp_path: Path) -> N
         for left in (4, 3, 2, 1):
             with pytest.raises(NotConfirmed) as refused:
                 await world.engine.confirm(world.request(), WRONG)
-            assert refused.value.problem.details == {"attemptsLeft": left}
+            assert refused.value.error.details == {"attemptsLeft": left}
         assert await world.refusal(world.request(), WRONG) == "2FA_LOCKED"
         assert await world.refusal(world.request(), code) == "2FA_LOCKED"
         assert len(world.person.compared) == 5
@@ -163,7 +163,7 @@ async def test_a_no_stays_a_no(tmp_path: Path) -> None:
             world.later(hours=hours)
             with pytest.raises(NotConfirmed) as refused:
                 await world.engine.ask(world.request())
-            assert refused.value.problem.code == "2FA_DECLINED"
+            assert refused.value.error.code == "2FA_DECLINED"
         assert len(world.person.asked) == 1
         world.later(hours=2)
         assert await world.asked(world.request())
@@ -211,7 +211,7 @@ class Closed:
     def check(self, terms: Terms, now: datetime) -> None:
         self.asked.append(terms)
         if self.closed:
-            raise NotAllowed("The office is closed.")
+            raise NotAllowed(reason="the office is closed")
 
 
 async def test_guards_are_asked_before_the_person_is_and_once_more_before_the_send(tmp_path: Path) -> None:

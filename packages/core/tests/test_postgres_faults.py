@@ -141,7 +141,7 @@ async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: 
         await journal.payment(record.id)
     with pytest.raises(JournalUnavailable, match="may write it yet") as late:
         await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
-    assert "Nothing was sent" not in late.value.problem.next_action
+    assert "Nothing was sent" not in late.value.error.next_action
     await other.close()
     await journal.close()
     after = await store.open()

@@ -81,7 +81,7 @@ async def test_bad_input_never_reaches_the_rail(tmp_path: Path) -> None:
 async def test_a_silent_provider_is_said_to_be_silent(tmp_path: Path, failure: Exception) -> None:
     async with agent(tmp_path, reading(run=raising(failure))) as ana:
         error = await ana.refusal("toy_read_it")
-        assert (error["code"], error["retryable"]) == ("RAIL_UNREACHABLE", True)
+        assert (error["code"], error["retryable"]) == ("RAIL_NO_ANSWER", True)
 
 
 async def test_a_provider_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ async def test_a_provider_that_never_answers_is_given_up_in_time(tmp_path: Path)
         raise AssertionError
 
     async with agent(tmp_path, reading(run=hang), paying(build_payment=hang)) as ana:
-        assert (await ana.refusal("toy_read_it"))["code"] == "RAIL_UNREACHABLE"
-        assert (await ana.refusal("toy_pay_bill", bill="rent"))["code"] == "RAIL_UNREACHABLE"
+        assert (await ana.refusal("toy_read_it"))["code"] == "RAIL_NO_ANSWER"
+        assert (await ana.refusal("toy_pay_bill", bill="rent"))["code"] == "RAIL_NO_ANSWER"
 
 
 async def test_a_refusal_that_the_rail_knows_is_said_in_its_words(tmp_path: Path) -> None:
-    known = ErrorCode(code="TOY_GONE", meaning="There is no such thing.", remedy="Ask for another.")
+    known = ErrorCode(code="TOY_GONE", message="There is no such thing.", remedy="Ask for another.")
     tool = reading(run=raising(Rejected("404", "nada")))
     async with agent(tmp_path, tool, rail={"errors": {"404": known}}) as ana:
         error = await ana.refusal("toy_read_it")
-        assert (error["code"], error["message"], error["nextAction"]) == ("TOY_GONE", known.meaning, known.remedy)
+        assert (error["code"], error["message"], error["nextAction"]) == ("TOY_GONE", known.message, known.remedy)
         assert error["details"]["untrusted"] == {"providerMessage": "nada"}
 
 
@@ -169,7 +169,7 @@ async def test_a_code_is_for_exactly_what_the_person_saw(tmp_path: Path) -> None
     async with agent(tmp_path, paying()) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         code = ana.code()
-        assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "2FA_MISMATCH"
+        assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "TERMS_CHANGED"
         assert ana.world.client.sent == []
 
 
@@ -181,8 +181,8 @@ async def test_a_code_is_for_the_tool_and_the_arguments_that_were_asked_about(tm
     async with agent(tmp_path, paying(build_payment=always), other) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         code = ana.code()
-        assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "2FA_MISMATCH"
-        assert (await ana.refusal("toy_pay_other", bill="rent", verificationCode=code))["code"] == "2FA_MISMATCH"
+        assert (await ana.refusal("toy_pay_bill", bill="water", verificationCode=code))["code"] == "TERMS_CHANGED"
+        assert (await ana.refusal("toy_pay_other", bill="rent", verificationCode=code))["code"] == "TERMS_CHANGED"
         assert ana.world.client.sent == []
 
 
@@ -193,7 +193,7 @@ async def test_what_became_another_payment_meanwhile_is_not_paid(
         await ana.data("toy_pay_bill", bill="rent")
         monkeypatch.setitem(BILLS, "rent", 900_000)
         error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=ana.code())
-        assert error["code"] == "2FA_MISMATCH"
+        assert (error["code"], error["details"]["cause"]) == ("TERMS_CHANGED", "2FA_MISMATCH")
         assert ana.world.client.sent == []
 
 
@@ -210,7 +210,7 @@ async def test_what_vanished_after_the_question_is_not_said_to_have_never_been(
         await ana.data("toy_pay_bill", bill="rent")
         monkeypatch.delitem(BILLS, "rent")
         error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=ana.code())
-        assert error["code"] == "NOT_FOUND"
+        assert (error["code"], error["details"]["cause"]) == ("TERMS_CHANGED", "NOT_FOUND")
         assert "check the status of the paymentId" in error["nextAction"]
 
 
@@ -227,7 +227,7 @@ async def test_a_silent_provider_costs_no_try_and_the_code_stays_good(tmp_path: 
         silent = True
         for _ in range(6):
             error = await ana.refusal("toy_pay_bill", bill="rent", verificationCode=ana.code())
-            assert (error["code"], error["retryable"]) == ("RAIL_UNREACHABLE", True)
+            assert (error["code"], error["retryable"]) == ("RAIL_NO_ANSWER", True)
         silent = False
         paid = await ana.data("toy_pay_bill", bill="rent", verificationCode=ana.code())
         assert paid["status"] == "success"
@@ -327,7 +327,7 @@ async def test_a_prefix_that_no_client_takes_stops_the_start(tmp_path: Path, pre
 
 
 async def test_two_tools_of_one_name_stop_the_start(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="'toy' cannot have a tool 'toy_check_status': there is another"):
+    with pytest.raises(Misconfigured, match="'toy' cannot have a tool 'toy_check_status': another tool has that name"):
         async with agent(tmp_path, reading("status"), settings={"own": "toy_check_"}):
             pass
 

@@ -12,6 +12,7 @@ from riel import (
     Answer,
     Capabilities,
     Draft,
+    ErrorCode,
     NotAllowed,
     NothingLearned,
     Prepared,
@@ -115,7 +116,7 @@ async def test_what_was_given_back_is_not_asked_for_again(tmp_path: Path) -> Non
         done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
         questions = len(world.person.asked)
         refused = await agent.refused("IN1", reason="Another reason")
-        assert (refused["code"], refused["retryable"]) == ("MADE_BEFORE", False)
+        assert (refused["code"], refused["retryable"]) == ("ALREADY_DONE", False)
         assert refused["message"].startswith("Exactly this was made before, and the rail makes it only once.")
         assert refused["details"]["paymentId"] == done["paymentId"]
         assert "Do not try it again" in refused["nextAction"]
@@ -130,7 +131,7 @@ async def test_two_questions_for_the_same_that_are_both_confirmed_give_back_once
             *(agent("request_refund", trackingKey="IN1", reason=r, verificationCode=c) for r, c in codes.items())
         )
         errors = [answer["error"] for answer in answered if answer["error"]]
-        assert [error["code"] for error in errors] == ["MADE_BEFORE"]
+        assert [error["code"] for error in errors] == ["ALREADY_DONE"]
         assert len(world.client.sent) == 1
         assert (await world.journal.verify())[1] is None
 
@@ -140,7 +141,7 @@ async def test_whose_it_was_is_not_told_to_others(tmp_path: Path) -> None:
         agent = gives_back(world)
         done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
         refused = await Agent(world, "eva").refused("IN1")
-        assert refused["code"] == "MADE_BEFORE"
+        assert refused["code"] == "ALREADY_DONE"
         assert done["paymentId"] not in str(refused)
 
 
@@ -150,7 +151,7 @@ async def test_what_failed_once_is_not_tried_under_the_same_reference(tmp_path: 
         code = await code_for(world, agent, "IN1")
         assert (await agent.refused("IN1", verificationCode=code))["code"] == "RAIL_REJECTED"
         refused = await agent.refused("IN1")
-        assert refused["code"] == "MADE_BEFORE"
+        assert refused["code"] == "ALREADY_DONE"
         assert "tried before and did not happen" in refused["message"]
 
 
@@ -186,10 +187,13 @@ async def test_a_provider_that_is_silent_costs_nothing(tmp_path: Path, silent: R
         gives_back(world, silent)
         for given in ({}, {"verificationCode": code}):
             refused = await agent.refused("IN1", **given)
-            assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
+            assert (refused["code"], refused["retryable"]) == ("RAIL_NO_ANSWER", True)
         assert (world.client.sent, world.person.compared) == ([], [])
         gives_back(world)
         assert (await agent.refund("IN1", verificationCode=code))["status"] == "success"
+
+
+NOT_CREDITED = ErrorCode(code="TOY_NOT_CREDITED", message="It has not been credited.", remedy="Wait.")
 
 
 @pytest.mark.parametrize("wrong", [ValueError("sk_live_1"), SystemExit(1), "words", 5, Answer(status=Status.SETTLED)])
@@ -209,7 +213,7 @@ async def test_a_rail_that_tells_nonsense_is_broken_and_nothing_is_asked(
 
 async def test_what_the_rail_refuses_to_give_back_it_says_itself(tmp_path: Path) -> None:
     async def refuses(refund: ToyRefund) -> Any:
-        raise NotAllowed("It has not been credited. Nothing was sent.", code="TOY_NOT_CREDITED")
+        raise NotAllowed(NOT_CREDITED)
 
     async with working(tmp_path, declares=GIVES_BACK) as world:
         assert (await gives_back(world, refuses).refused("IN1"))["code"] == "TOY_NOT_CREDITED"

@@ -16,7 +16,7 @@ from riel.app import ask_docs
 from riel.catalog import validate
 from riel.errors import Misconfigured
 from riel.mcp.docs_client import MOST_BYTES, search_there
-from riel.tools.search_docs import MOST_REMOTE
+from riel.tools.search_docs import MAX_REMOTE
 
 from .bad_rails.toy import toy
 from .docs_support import answering, documented, says, tool
@@ -125,7 +125,7 @@ async def test_what_it_says_is_cleaned_bounded_and_no_more_than_was_asked_for(do
     results = told["untrusted"]["results"]
     assert set(told) == {"source", "untrusted", "mode"}
     assert len(results) == 3
-    assert sum(map(len, results)) <= MOST_REMOTE
+    assert sum(map(len, results)) <= MAX_REMOTE
     assert not {"\n", "\u202e", "\x00"} & set("".join(results))
 
 

@@ -141,10 +141,10 @@ def test_a_call_over_the_limit_is_a_result_that_the_agent_can_read(request_: dic
             assert body["data"] is None
             assert body["error"] == {
                 "code": "REQUEST_TOO_LARGE",
-                "message": "The request is longer than 20000 bytes, so it was not read.",
+                "message": "The request is longer than 20000 bytes and was not read. Nothing was sent.",
                 "details": {"limitBytes": LIMIT},
                 "retryable": False,
-                "nextAction": "Nothing was sent. Make the arguments shorter and call again.",
+                "nextAction": "Make the arguments shorter and call again.",
             }
         peer.say(call(8, text="still here"))
         assert peer.hear()["id"] == 8

@@ -254,7 +254,7 @@ async def test_what_cannot_be_sent_is_refused_before_anybody_is_asked(unset: dic
             ):
                 with pytest.raises(NotAllowed, match=named) as refused:
                     bank.order(client, means)
-                assert refused.value.problem.code == "FINTOC_NOT_SET_UP"
+                assert refused.value.error.code == "FINTOC_NOT_SET_UP"
     assert bank.sent() == []
 
 

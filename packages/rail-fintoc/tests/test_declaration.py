@@ -93,7 +93,7 @@ def test_every_code_is_explained_and_no_refusal_is_an_unknown_outcome() -> None:
     assert set(ERRORS) >= REFUSALS
     for code, explained in CODES.items():
         assert re.fullmatch(r"FINTOC_[A-Z_]+", code)
-        assert explained.meaning.endswith(".")
+        assert explained.message.endswith(".")
         assert explained.remedy.endswith(".")
     assert {explained.code for explained in the_rail().errors.values()} <= set(CODES)
 

@@ -132,12 +132,12 @@ def test_a_status_that_nobody_knows_is_pending_and_strange(word: str) -> None:
 def test_a_reason_of_mexico_is_the_same_under_all_its_names_and_its_number(reason: Reason) -> None:
     natives = {native_reason("returned", name, None) for name in (*reason.names, reason.number)}
     (native,) = natives
-    assert ERRORS[native].meaning == reason.meaning
+    assert ERRORS[native].message == reason.meaning
 
 
 @pytest.mark.parametrize("reason", CHILE, ids=lambda reason: reason.names[0])
 def test_a_reason_of_chile_is_explained(reason: Reason) -> None:
-    assert ERRORS[native_reason("failed", None, reason.names[0])].meaning == reason.meaning
+    assert ERRORS[native_reason("failed", None, reason.names[0])].message == reason.meaning
 
 
 def test_no_name_of_a_reason_stands_for_two() -> None:
@@ -156,7 +156,7 @@ def test_without_a_known_reason_the_status_is_explained(status: str, code: str, 
 
 def test_the_same_name_means_one_thing_in_an_error_and_another_in_a_reason() -> None:
     assert "invalid_recipient_account" in ERRORS
-    assert ERRORS["failed:invalid_recipient_account"].meaning != ERRORS["invalid_recipient_account"].meaning
+    assert ERRORS["failed:invalid_recipient_account"].message != ERRORS["invalid_recipient_account"].message
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_of_chiles_reasons_only_a_bank_that_was_away_may_be_there_later() -> Non
 def test_every_word_of_fintoc_leads_to_a_code_that_is_explained(native: str) -> None:
     known = ERRORS[native]
     assert known.code in CODES
-    for sentence in (known.meaning, known.remedy):
+    for sentence in (known.message, known.remedy):
         assert sentence.endswith(".")
         assert "|" not in sentence, "it stands in a table"
         assert sentence.isprintable()

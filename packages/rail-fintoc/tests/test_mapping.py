@@ -179,7 +179,7 @@ def test_each_reason_of_chile_is_understood(name: str, code: str) -> None:
 
 def test_every_reason_says_something_of_its_own() -> None:
     meanings = {
-        ERRORS[answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).provider_code].meaning
+        ERRORS[answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).provider_code].message
         for _, names, _ in SPEI
     }
     assert len(meanings) == len(SPEI)

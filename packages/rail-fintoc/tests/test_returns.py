@@ -35,8 +35,8 @@ async def back(client: FintocClient, reference: str, amount: int | None = None) 
 async def impossible(client: FintocClient, reference: str, amount: int | None = None) -> tuple[str, str]:
     with pytest.raises(NotAllowed) as refused:
         await back(client, reference, amount)
-    assert refused.value.problem.message.endswith("Nothing was sent.")
-    return refused.value.problem.code, refused.value.problem.message
+    assert refused.value.error.message.endswith("Nothing was sent.")
+    return refused.value.error.code, refused.value.error.message
 
 
 async def test_a_received_transfer_goes_back_whole_to_whoever_sent_it(bank: Bank) -> None:

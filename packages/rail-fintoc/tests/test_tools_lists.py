@@ -211,7 +211,7 @@ async def test_no_answer_is_worth_another_try_and_says_so(tmp_path: Path) -> Non
     async with office(tmp_path) as desk:
         desk.bank.meets = lambda request: httpx.Response(502, html="<h1>Bad Gateway</h1>")
         refused = await desk.error("list_accounts")
-        assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
+        assert (refused["code"], refused["retryable"]) == ("RAIL_NO_ANSWER", True)
         assert len(desk.bank.left) == 3
 
 

@@ -218,7 +218,7 @@ async def test_a_received_transfer_is_given_back_once_and_by_whom_it_may_concern
         assert (read["status"], read["fintocId"]) == ("success", known)
         assert [debit.amount for debit in desk.bank.debits] == [20_000]
         again = await desk.error("request_refund", **asked)
-        assert again["code"] == "MADE_BEFORE"
+        assert again["code"] == "ALREADY_DONE"
         assert len(desk.bank.sent()) == 1
 
 

@@ -56,7 +56,7 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
 def test_every_code_of_the_bank_is_explained() -> None:
     for native, explained in ERRORS.items():
         assert explained.code == f"MOCK_{native.upper()}"
-        assert explained.meaning.endswith(".")
+        assert explained.message.endswith(".")
         assert explained.remedy.endswith(".")
     assert set(ERRORS) >= REFUSALS
 

@@ -83,7 +83,7 @@ async def test_what_came_back_is_returned_with_the_cause(state: str) -> None:
         answer = await told(client, order)
     assert (answer.status, answer.facts["providerCode"]) == (Status.RETURNED, "3")
     assert ERRORS[answer.provider_code].code == "SPEI_RETURNED"
-    assert "cancelled" in ERRORS[answer.provider_code].meaning
+    assert "cancelled" in ERRORS[answer.provider_code].message
 
 
 async def test_a_return_without_a_cause_is_a_return() -> None:

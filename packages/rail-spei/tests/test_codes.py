@@ -48,7 +48,7 @@ def test_the_codes_are_the_promised_ones() -> None:
 def test_every_word_of_stp_leads_to_one_of_them(native: str) -> None:
     known = ERRORS[native]
     assert known.retryable == CODES[known.code].retryable
-    for sentence in (known.meaning, known.remedy):
+    for sentence in (known.message, known.remedy):
         assert sentence.endswith(".")
         assert "|" not in sentence, "it stands in a table"
         assert sentence.isprintable()

@@ -101,9 +101,9 @@ async def test_given_back_once_it_is_not_given_back_again() -> None:
         for state in ("XR", "RE"):
             with pytest.raises(NotAllowed, match="once only") as refused:
                 await here.back(client, KEY)
-            assert refused.value.problem.code == "SPEI_REFUND_NOT_POSSIBLE"
-            assert refused.value.problem.details == {"returnTrackingKey": first.reference}, state
-            assert first.reference in refused.value.problem.next_action
+            assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"
+            assert refused.value.error.details == {"returnTrackingKey": first.reference}, state
+            assert first.reference in refused.value.error.next_action
             assert "Nothing was sent" not in str(refused.value), "something was: the return"
             here.later(seconds=SETTLES_IN)
         assert (await outcome(client, second)).startswith(("rejected return:-1", "unknown"))
@@ -148,8 +148,8 @@ async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="not credited") as refused:
             await here.back(client, KEY)
-    assert refused.value.problem.code == "SPEI_REFUND_NOT_POSSIBLE"
-    assert refused.value.problem.details == {}
+    assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"
+    assert refused.value.error.details == {}
 
 
 @pytest.mark.parametrize("state", ["CCO", "LQ", "TLQ"])
@@ -257,4 +257,4 @@ async def test_what_came_in_on_another_account_is_not_given_back_from_here() -> 
         answering("646180157000000004")
         with pytest.raises(NotAllowed, match="another account") as refused:
             await here.back(client, KEY)
-    assert refused.value.problem.code == "SPEI_REFUND_NOT_POSSIBLE"
+    assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"

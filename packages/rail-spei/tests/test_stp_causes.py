@@ -48,7 +48,7 @@ def test_every_cause_is_said_in_two_languages_with_what_helps(number: int, words
     assert cause.advice.spanish
     assert cause_of(str(number)) == cause_of(f" {number:02d} ") == cause
     known = ERRORS[cause.native]
-    assert (known.code, known.meaning, known.retryable) == ("SPEI_RETURNED", cause.meaning.english, False)
+    assert (known.code, known.message, known.retryable) == ("SPEI_RETURNED", cause.meaning.english, False)
 
 
 def test_no_cause_is_untested() -> None:

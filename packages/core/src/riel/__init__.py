@@ -6,7 +6,16 @@ What stands in ``__all__`` is what rails are written with; everything else may c
 from typing import TYPE_CHECKING, Any
 
 from riel.confirm import ConfirmationRequest, Factor, FactorContext, Proof, Terms
-from riel.errors import Misconfigured, NotAllowed, NotConfirmed, NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.errors import (
+    ErrorCode,
+    Misconfigured,
+    NotAllowed,
+    NotConfirmed,
+    NothingLearned,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+)
 from riel.guards import Guard
 from riel.hookspecs import hookimpl
 from riel.money import MinorUnits, Money, mask_account
@@ -16,7 +25,6 @@ from riel.rail import (
     CliTable,
     Debit,
     Draft,
-    ErrorCode,
     Lookup,
     Mode,
     Order,

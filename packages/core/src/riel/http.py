@@ -40,7 +40,7 @@ async def paying(
             with attempt:
                 return await request()
     except NEVER_LEFT as failure:
-        raise NotSent("The rail could not be reached, so nothing was sent.") from failure
+        raise NotSent(type(failure).__name__) from failure
     except (httpx.HTTPError, httpx.StreamError) as failure:
         raise OutcomeUnknown(type(failure).__name__) from failure
     raise AssertionError("a retry loop either returns or raises")

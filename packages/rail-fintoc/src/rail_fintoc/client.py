@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
-from rail_fintoc.codes import DUPLICATE_SEEN
+from rail_fintoc.codes import CODES, DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
 from rail_fintoc.mapping import answer, carries, dict_of, given_up, is_about, made_at
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
@@ -67,11 +67,7 @@ class FintocClient:
         means, target = means_of(payment), target_of(payment)
         reference = f"{means}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
         if WAYS[means].signed and (setting := self._settings.lacks(account=means == TRANSFER)):
-            raise NotAllowed(
-                f"{setting} is not set, and nothing can be sent without it.",
-                code="FINTOC_NOT_SET_UP",
-                next_action="Nothing was sent. Tell the operator which setting is missing.",
-            )
+            raise NotAllowed(CODES["FINTOC_NOT_SET_UP"], setting=setting)
         body = body_of(payment, reference, self._settings.account_id or "")
         return Prepared(reference=reference, body=body, facts={"means": means, "target": target})
 

@@ -69,7 +69,7 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
     ("INVALID_ID", "That is not an id of Fintoc.", "Use the id that an earlier answer gave, letter by letter.", False),
     ("INVALID_CURSOR", "That place in the list is not one.", "Begin at the front of the list again.", False),
     ("INVALID_FIELD", "Fintoc does not accept a field of the request.", _SOFTWARE, False),
-    ("NOT_SET_UP", "This server lacks a setting without which nothing can be sent.", _OPERATOR, False),
+    ("NOT_SET_UP", "{setting} is not set, and nothing can be sent without it.", _OPERATOR, False),
     ("KEY_REFUSED", "Fintoc does not accept the API key.", _OPERATOR, False),
     ("SIGNATURE_REJECTED", "Fintoc does not accept the signature of the request.", _OPERATOR, False),
     ("PAYMENT_REQUIRED", "Fintoc's bill for this organisation is not paid.", _OPERATOR, False),
@@ -82,14 +82,14 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
     ("SOURCE_ACCOUNT_BLOCKED", "The account that pays cannot pay: it or its holder is not active.", _OPERATOR, False),
     (
         "INSUFFICIENT_BALANCE",
-        "The account that pays does not hold enough.",
-        "Nothing was booked. Tell the person; when the account is funded, ask whether to pay.",
+        "The account that pays does not hold enough. Nothing was booked.",
+        "Tell the person; when the account is funded, ask whether to pay.",
         False,
     ),
     (
         "DUPLICATE_TRANSFER",
-        "Chile refuses a second transfer of one day with the same amount, payee and comment.",
-        "Nothing was booked. Ask the person whether a second one is meant; if so, send it with another comment.",
+        "Chile refuses a second transfer of one day with the same amount, payee and comment. Nothing was booked.",
+        "Ask the person whether a second one is meant; if so, send it with another comment.",
         False,
     ),
     ("PAYEE_ACCOUNT_REJECTED", "The payee's account cannot receive this payment.", _ASK, False),
@@ -152,8 +152,8 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
     ),
     (
         "PROVIDER_UNAVAILABLE",
-        "Fintoc could not be reached, so nothing was sent.",
-        "Nothing was sent. Call again, without verificationCode, when Fintoc can be reached.",
+        "Fintoc could not be reached. Nothing was sent.",
+        "When Fintoc can be reached, call again without verificationCode.",
         True,
     ),
     (
@@ -194,8 +194,8 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
 )
 
 CODES: Final[Mapping[str, ErrorCode]] = {
-    f"FINTOC_{code}": ErrorCode(code=f"FINTOC_{code}", meaning=meaning, remedy=remedy, retryable=retryable)
-    for code, meaning, remedy, retryable in _LINES
+    f"FINTOC_{code}": ErrorCode(code=f"FINTOC_{code}", message=message, remedy=remedy, retryable=retryable)
+    for code, message, remedy, retryable in _LINES
 }
 
 DUPLICATE_SEEN: Final = "duplicate_transfer"
@@ -224,13 +224,13 @@ ERRORS: Final[Mapping[str, ErrorCode]] = {
     ),
     "jws_nonce_already_used": replace(
         CODES["FINTOC_SIGNATURE_REJECTED"],
-        meaning="Fintoc has seen this very request before: something on the way sent it twice.",
+        message="Fintoc has seen this very request before: something on the way sent it twice.",
         remedy="Do not send it again: check its status, and tell the operator.",
     ),
     **{
         native: replace(
             CODES[reason.advice.value[0]],
-            meaning=reason.meaning,
+            message=reason.meaning,
             remedy=reason.advice.value[1],
             retryable=reason.advice.value[2],
         )

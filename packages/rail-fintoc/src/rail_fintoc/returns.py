@@ -1,9 +1,11 @@
 """What can be given back: a payment that was collected, a transfer that was received, a refund not yet paid."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rail_fintoc.api import kind_of
+from rail_fintoc.codes import CODES
 from rail_fintoc.fields import institution_name
 from rail_fintoc.models import CancelRefund, FintocRefund, RefundOfPayment, Return
 from riel import NotAllowed, NothingLearned, Payment, clean_text
@@ -145,4 +147,6 @@ def _institution(told: object) -> str:
 
 
 def _impossible(why: str, code: str = "FINTOC_REFUND_NOT_POSSIBLE") -> NotAllowed:
-    return NotAllowed(f"{why} Nothing was sent.", code=code, next_action="Tell the person; read its state again.")
+    return NotAllowed(
+        replace(CODES[code], message=f"{why} Nothing was sent.", remedy="Tell the person, and read its state again.")
+    )

@@ -20,124 +20,124 @@ CODES: Mapping[str, ErrorCode] = {
     for known in (
         ErrorCode(
             code="SPEI_INVALID_CLABE",
-            meaning="The CLABE is not one: it has 18 digits, of which the last one checks the others.",
+            message="The CLABE is not one: it has 18 digits, of which the last one checks the others.",
             remedy="Ask the person for the payee's CLABE; do not guess digits.",
         ),
         ErrorCode(
             code="SPEI_UNKNOWN_INSTITUTION",
-            meaning="The CLABE is well formed, but its first three digits are not in the table of institutions.",
+            message="The CLABE is well formed, but its first three digits are not in the table of institutions.",
             remedy="Ask the person to check the CLABE. If it is right, the operator can bring the table up to date.",
         ),
         ErrorCode(
             code="SPEI_INSTITUTION_INACTIVE",
-            meaning="The payee's institution cannot be paid through SPEI: it has left, or it holds no such accounts.",
+            message="The payee's institution cannot be paid through SPEI: it has left, or it holds no such accounts.",
             remedy="Ask the person for the payee's present CLABE.",
         ),
         ErrorCode(
             code="SPEI_ACCOUNT_TYPE_NOT_SUPPORTED",
-            meaning="This kind of account cannot be paid.",
+            message="This kind of account cannot be paid.",
             remedy="Ask the person for the payee's CLABE instead of a card or a telephone number.",
         ),
         ErrorCode(
             code="SPEI_INVALID_AMOUNT",
-            meaning="The amount cannot be paid: it is no positive number of centavos, or more than is allowed.",
+            message="The amount cannot be paid: it is no positive number of centavos, or more than is allowed.",
             remedy="Check the amount with the person: it is in centavos (50000 is MXN 500.00). A limit can be raised.",
         ),
         ErrorCode(
             code="SPEI_INVALID_CONCEPT",
-            meaning="The concept cannot be carried by SPEI: it is empty without its special characters, or too long.",
+            message="The concept cannot be carried by SPEI: it is empty without its special characters, or too long.",
             remedy="Write a shorter concept of plain letters, digits and spaces, 40 at most.",
         ),
         ErrorCode(
             code="SPEI_INVALID_RECIPIENT_NAME",
-            meaning="The recipient's name cannot be carried by SPEI: it is empty without its special characters.",
+            message="The recipient's name cannot be carried by SPEI: it is empty without its special characters.",
             remedy="Ask the person for the name of the account's holder, in Latin letters.",
         ),
         ErrorCode(
             code="SPEI_INVALID_TRACKING_KEY",
-            meaning="That is no tracking key: it has 1 to 30 letters, digits, hyphens or slashes.",
+            message="That is no tracking key: it has 1 to 30 letters, digits, hyphens or slashes.",
             remedy="Use the trackingKey that an earlier answer gave, letter by letter.",
         ),
         ErrorCode(
             code="SPEI_INVALID_FIELD",
-            meaning="STP does not accept a field of the order, or the payer's data or setup behind it.",
+            message="STP does not accept a field of the order, or the payer's data or setup behind it.",
             remedy="This is a fault of the software or its configuration: tell the operator. Do not try again.",
         ),
         ErrorCode(
             code="SPEI_SAME_ACCOUNT",
-            meaning="The payee's account is the one that pays.",
+            message="The payee's account is the one that pays.",
             remedy="Ask the person which account is meant.",
         ),
         ErrorCode(
             code="SPEI_SOURCE_ACCOUNT_REJECTED",
-            meaning="STP does not let the configured account pay.",
+            message="STP does not let the configured account pay.",
             remedy=_OPERATOR,
         ),
         ErrorCode(
             code="SPEI_COMPLIANCE_REJECTED",
-            meaning="The order was refused by rules against money laundering.",
+            message="The order was refused by rules against money laundering.",
             remedy="Stop, and tell the person and the operator. Do not try again in another way.",
         ),
         ErrorCode(
             code="SPEI_DUPLICATE_TRACKING_KEY",
-            meaning="The tracking key belongs to another order of that operating day.",
+            message="The tracking key belongs to another order of that operating day.",
             remedy="Call again without verificationCode: the order gets another key, and the person is asked anew.",
         ),
         ErrorCode(
             code="SPEI_DUPLICATE_REQUEST",
-            meaning="The same payment was asked for a moment ago.",
+            message="The same payment was asked for a moment ago.",
             remedy="Check the status of the first one, and ask the person whether a second one is meant.",
         ),
         ErrorCode(
             code="SPEI_SIGNATURE_REJECTED",
-            meaning="STP does not accept the signature of the order.",
+            message="STP does not accept the signature of the order.",
             remedy=_OPERATOR,
         ),
         ErrorCode(
             code="SPEI_PROVIDER_ACCESS_DENIED",
-            meaning="STP's front end turns this machine away: it has no VPN, or an address that is not allowed.",
+            message="STP's front end turns this machine away: it has no VPN, or an address that is not allowed.",
             remedy=_OPERATOR,
         ),
         ErrorCode(
             code="SPEI_PROVIDER_MAINTENANCE",
-            meaning="STP takes no orders at the moment: maintenance, mostly between 18:00 and 20:00 in Mexico City.",
+            message="STP takes no orders at the moment: maintenance, mostly between 18:00 and 20:00 in Mexico City.",
             remedy="Nothing was sent. Wait, then ask the person whether to try again.",
             retryable=True,
         ),
         ErrorCode(
             code="SPEI_PROVIDER_UNAVAILABLE",
-            meaning="STP could not be reached, so nothing was sent.",
+            message="STP could not be reached, so nothing was sent.",
             remedy="Nothing was sent. Call again, without verificationCode, when STP can be reached.",
             retryable=True,
         ),
         ErrorCode(
             code="SPEI_OUTCOME_UNKNOWN",
-            meaning="Whether STP took the order is not known yet.",
+            message="Whether STP took the order is not known yet.",
             remedy="Do not send it again: check its status with the trackingKey.",
         ),
         ErrorCode(
             code="SPEI_RETURNED",
-            meaning="The payee's institution sent the money back.",
+            message="The payee's institution sent the money back.",
             remedy="Tell the person that the money is back and why; a new payment needs a new decision.",
         ),
         ErrorCode(
             code="SPEI_REJECTED",
-            meaning="The order was rejected before it settled.",
+            message="The order was rejected before it settled.",
             remedy="Tell the person; the operator can ask STP for the reason.",
         ),
         ErrorCode(
             code="SPEI_CANCELLED",
-            meaning="The order was cancelled before it settled.",
+            message="The order was cancelled before it settled.",
             remedy="Tell the person; the operator can ask STP for the reason.",
         ),
         ErrorCode(
             code="SPEI_NOT_FOUND",
-            meaning="STP finds no order with that tracking key.",
+            message="STP finds no order with that tracking key.",
             remedy="Check the trackingKey; the status may be asked again later.",
         ),
         ErrorCode(
             code="SPEI_REFUND_NOT_POSSIBLE",
-            meaning="Nothing of this payment can be given back in the state it is in.",
+            message="Nothing of this payment can be given back in the state it is in.",
             remedy="Check its status. A settled SPEI payment is final: only the payee can give it back.",
         ),
     )
@@ -154,14 +154,14 @@ ERRORS: Mapping[str, ErrorCode] = {
     **{_plain_name(code): known for code, known in CODES.items()},
     "invalid_taxpayer": replace(
         CODES["SPEI_INVALID_FIELD"],
-        meaning="That is neither an RFC (12 or 13 characters) nor a CURP (18), nor ND where it is not known.",
+        message="That is neither an RFC (12 or 13 characters) nor a CURP (18), nor ND where it is not known.",
         remedy="Ask the person for the RFC or CURP, or write ND.",
     ),
-    **{row.native: replace(CODES[row.code], meaning=row.meaning) for row in TABLE},
-    **{native: replace(CODES[code], meaning=meaning) for native, (code, meaning) in OTHERS.items()},
+    **{row.native: replace(CODES[row.code], message=row.meaning) for row in TABLE},
+    **{native: replace(CODES[code], message=meaning) for native, (code, meaning) in OTHERS.items()},
     **{state.native: CODES[_ENDED[state.word]] for state in STATES.values() if state.native},
     **{
-        cause.native: replace(CODES["SPEI_RETURNED"], meaning=cause.meaning.english, remedy=cause.advice.english)
+        cause.native: replace(CODES["SPEI_RETURNED"], message=cause.meaning.english, remedy=cause.advice.english)
         for cause in CAUSES.values()
     },
 }

@@ -2,8 +2,10 @@
 
 import hashlib
 import string
+from dataclasses import replace
 from datetime import datetime
 
+from rail_spei.codes import CODES
 from rail_spei.days import latest_days
 from rail_spei.models import SpeiRefund, SpeiReturn
 from rail_spei.settings import SpeiSettings
@@ -28,11 +30,12 @@ async def to_give_back(refund: SpeiRefund, stp: Stp, now: datetime, settings: Sp
     if not told.amount or told.payer_account is None or told.day is None:
         raise NothingLearned("STP does not tell who paid it, how much, or when")
     if told.payee_account not in {None, settings.account}:
-        raise NotAllowed(
-            "It was received on another account than the one that this server pays from. Nothing was sent.",
-            code="SPEI_REFUND_NOT_POSSIBLE",
-            next_action="Tell the person: whoever runs that account can give it back.",
+        other_account = replace(
+            CODES["SPEI_REFUND_NOT_POSSIBLE"],
+            message="It was received on another account than the one that this server pays from. Nothing was sent.",
+            remedy="Tell the person that the operator of that account can return it.",
         )
+        raise NotAllowed(other_account)
     bank = settings.catalogue.by_code.get(told.payer_account[:3])
     back = SpeiReturn(
         amount=told.amount,
@@ -50,17 +53,15 @@ async def to_give_back(refund: SpeiRefund, stp: Stp, now: datetime, settings: Sp
 
 def _not_there(told: Told, key: str) -> NotAllowed:
     """Why it cannot be given back now. One that is on its way back is followed by the key of its return."""
-    returning = told.state_code in RETURNING
-    return NotAllowed(
-        "It was given back already, or is on its way back; it is given back once only."
-        if returning
-        else "It is not credited, so there is nothing to give back. Nothing was sent.",
-        code="SPEI_REFUND_NOT_POSSIBLE",
-        next_action=f"Check the status of the return: its trackingKey is {key}."
-        if returning
-        else "Check it again later.",
-        details={"returnTrackingKey": key} if returning else {},
-    )
+    if told.state_code in RETURNING:
+        returning = replace(
+            CODES["SPEI_REFUND_NOT_POSSIBLE"],
+            message="It was returned already, or is being returned; a payment is returned only once.",
+            remedy=f"Check the status of the return: its trackingKey is {key}.",
+        )
+        return NotAllowed(returning, details={"returnTrackingKey": key})
+    not_credited = "It is not credited, so there is nothing to return. Nothing was sent."
+    return NotAllowed(replace(CODES["SPEI_REFUND_NOT_POSSIBLE"], message=not_credited, remedy="Check it again later."))
 
 
 async def _received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> Told | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from riel.errors import ErrorCode
 from riel.money import EXPONENTS
-from riel.rail import ErrorCode, Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, WireModel
+from riel.rail import Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, WireModel
 from riel.rail.guarantees import Capabilities, Capability, Guarantees
 
 TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from riel.demo.environment import RAIL, Stage
 from riel.demo.steps import Step, Told
+from riel.errors import Code
 
 SEND, STATUS, REFUND = f"{RAIL}_send_payment", f"{RAIL}_check_status", f"{RAIL}_request_refund"
 
@@ -77,7 +78,7 @@ async def _pay_once(told: Told) -> str:
         _calling(SEND, guess),
         refused,
         debits=0,
-        must={"a wrong code is refused": _error(refused) == "2FA_MISMATCH"},
+        must={"a wrong code is refused": _error(refused) == Code.TWO_FA_MISMATCH},
     )
     dearer = {**INVOICE, "amount": INVOICE["amount"] + 1, "verificationCode": code}  # type: ignore[operator]
     refused = await call(SEND, dearer)
@@ -86,7 +87,7 @@ async def _pay_once(told: Told) -> str:
         _calling(SEND, dearer),
         refused,
         debits=0,
-        must={"the code is bound to the amount": _error(refused) == "2FA_MISMATCH"},
+        must={"the code is bound to the amount": _error(refused) == Code.TWO_FA_MISMATCH},
     )
     confirmed = {**INVOICE, "verificationCode": code}
     paid = await call(SEND, confirmed)

@@ -4,7 +4,7 @@ import asyncio
 
 from riel.confirm import NONCE, render_challenge
 from riel.crash import step
-from riel.errors import NotAllowed, NotConfirmed, NothingSent
+from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, DuplicateOf, LimitReached
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
@@ -39,12 +39,7 @@ async def open_challenge(context: Context, request: PaymentRequest) -> tuple[Cha
     now = context.now()
     challenge = await _opened(context, request)
     if challenge.state is ChallengeState.DECLINED:
-        raise NotConfirmed(
-            "The person declined exactly this. It was not asked again, and nothing was sent.",
-            code="2FA_DECLINED",
-            next_action="Do not ask again. Talk to the person about what they want instead.",
-            details={"paymentId": challenge.id},
-        )
+        raise NotConfirmed(Code.TWO_FA_DECLINED, details={"paymentId": challenge.id})
     if challenge.delivered_at is not None and now < challenge.delivered_at + context.timing.resend_challenge_after:
         return challenge, "The code was sent a moment ago."
     where = await _delivered(context, challenge)
@@ -72,7 +67,7 @@ async def _opened(context: Context, request: PaymentRequest) -> Challenge:
         if isinstance(opened, LimitReached):
             raise opened.reservation.error(opened.left)
     except NotAllowed as refusal:
-        await step("refuse", context.journal.record_refusal(wanted, refusal.problem.code, str(refusal)))
+        await step("refuse", context.journal.record_refusal(wanted, refusal.error.code, str(refusal)))
         raise
     return opened.challenge
 
@@ -101,10 +96,4 @@ async def _delivered(context: Context, challenge: Challenge) -> str:
     except NothingSent:
         raise
     except Exception as failure:
-        raise NotConfirmed(
-            "The code could not be delivered to the person. Nothing was sent to the rail.",
-            code="2FA_NOT_DELIVERED",
-            retryable=True,
-            next_action="Call again in a moment, with the same arguments and without a code.",
-            details={"paymentId": challenge.id},
-        ) from failure
+        raise NotConfirmed(Code.TWO_FA_NOT_DELIVERED, details={"paymentId": challenge.id}) from failure

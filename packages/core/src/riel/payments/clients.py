@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from riel.catalog import ActiveRail
 from riel.crash import step
-from riel.errors import NothingSent, RielError
+from riel.errors import Code, NothingSent, RielError
 from riel.rail import Client
 
 
@@ -39,7 +39,7 @@ class Clients:
         try:
             return opened.result()
         except RielError as failure:
-            raise NothingSent(str(failure), code="RAIL_MISCONFIGURED", next_action="Tell the operator.") from failure
+            raise NothingSent(Code.RAIL_MISCONFIGURED, rail=rail, problem=str(failure).rstrip(".")) from failure
         except Exception as failure:
             raise _broken(rail, type(failure).__name__) from failure
 
@@ -71,8 +71,4 @@ class Clients:
 
 
 def _broken(rail: str, why: str) -> NothingSent:
-    return NothingSent(
-        f"The rail {rail!r} could not be opened ({why}). Nothing was sent.",
-        code="RAIL_BROKEN",
-        next_action="Tell the operator.",
-    )
+    return NothingSent(Code.RAIL_BROKEN, rail=rail, problem=f"it could not be opened ({why})")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from riel.confirm import Proof
 from riel.crash import step
-from riel.errors import JournalUnavailable, NotAllowed, NothingSent
+from riel.errors import Code, JournalUnavailable, NotAllowed, NothingSent
 from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, PaymentRecord
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
@@ -66,7 +66,7 @@ async def _guard(context: Context, request: PaymentRequest, challenge: Challenge
     try:
         context.guard(request.terms)
     except NotAllowed as refusal:
-        told = {"code": refusal.problem.code, "reason": str(refusal)}
+        told = {"code": refusal.error.code, "reason": str(refusal)}
         await step("note_refusal", context.journal.append_event(challenge.id, "attempt.refused", told, context.now()))
         raise
 
@@ -120,7 +120,7 @@ async def _create(
     finally:
         if not isinstance(born, PaymentRecord):
             context.busy.discard(challenge_id)
-    raise NothingSent(f"The rail {request.terms.rail!r} makes references that are already taken.", code="RAIL_BROKEN")
+    raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its references are already taken")
 
 
 async def refuse_duplicate(context: Context, request: PaymentRequest) -> None:
@@ -159,11 +159,7 @@ async def _reread_after_commit_error(context: Context, challenge_id: str, failur
     try:
         record = await step("read_again", context.journal.payment(challenge_id))
     except JournalUnavailable:
-        raise JournalUnavailable(
-            "The journal failed, and whether this was written down cannot be told.",
-            next_action="Repeat exactly this call with the same code: it is paid once at most. "
-            "Do not pay in another way before that was answered.",
-        ) from failure
+        raise JournalUnavailable(code=Code.JOURNAL_UNCERTAIN) from failure
     if record is None:
         raise failure
     return record
@@ -185,7 +181,7 @@ async def _no_open_challenge(context: Context, request: PaymentRequest, challeng
     refusal = not_confirmed("rate_limited") if attempt == "rate_limited" else mismatch()
     await step(
         "refuse_guess",
-        context.journal.record_refusal(new_challenge(context, request), refusal.problem.code, str(refusal)),
+        context.journal.record_refusal(new_challenge(context, request), refusal.error.code, str(refusal)),
     )
     return refusal
 
@@ -204,12 +200,10 @@ async def _prepare(context: Context, request: PaymentRequest) -> Prepared:
     except NothingSent:
         raise
     except (Exception, SystemExit) as failure:
-        what = f"could not prepare the payment ({type(failure).__name__})"
-        sentence = f"The rail {request.terms.rail!r} {what}. Nothing was sent."
-        raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.") from failure
+        problem = f"it could not prepare the payment ({type(failure).__name__})"
+        raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem=problem) from failure
     if not isinstance(prepared, Prepared) or not prepared.reference:
-        sentence = f"The rail {request.terms.rail!r} prepared no reference. Nothing was sent."
-        raise NothingSent(sentence, code="RAIL_BROKEN", next_action="Tell the operator.")
+        raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="it prepared no reference")
     return prepared
 
 

@@ -114,7 +114,7 @@ class PaymentEngine:
         found = found or await step("by_id", journal.payment(reference))
         found = found or await step("challenge", journal.challenge(reference))
         if found is None or (found.principal, found.rail, found.mode) != (principal, rail, mode):
-            raise NotFound("There is no such payment.")
+            raise NotFound()
         return found
 
     async def on_webhook(self, rail: str, reference: str) -> bool:

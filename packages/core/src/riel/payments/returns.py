@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from riel.crash import step
-from riel.errors import NothingLearned, NothingSent
+from riel.errors import Code, NothingLearned, NothingSent
 from riel.payments.context import Context
 from riel.rail import Payment, Refund
 
@@ -23,17 +23,10 @@ async def build_return(context: Context, rail: str, refund: Refund) -> Payment |
     except NothingSent:
         raise
     except (NothingLearned, TimeoutError) as failure:
-        raise NothingSent(
-            "The rail did not tell what was received.",
-            code="RAIL_UNREACHABLE",
-            retryable=True,
-            next_action="Repeat exactly this call in a moment: it is done once at most.",
-        ) from failure
+        raise NothingSent(Code.RAIL_NO_ANSWER, rail=context.rails[rail].declaration.title) from failure
     except (Exception, SystemExit) as failure:
         log.warning("the rail %r failed to tell what was received (%s)", rail, type(failure).__name__)
         found = failure
     if found is None or isinstance(found, Payment):
         return found
-    raise NothingSent(
-        f"The rail {rail!r} could not tell what was received.", code="RAIL_BROKEN", next_action="Tell the operator."
-    )
+    raise NothingSent(Code.RAIL_BROKEN, rail=rail, problem="it did not say which payment was received")

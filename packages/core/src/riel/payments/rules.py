@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeGuard
 
-from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.errors import Code, NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
 from riel.rail import Answer, Status
 from riel.rail.guarantees import Guarantees
@@ -21,8 +21,8 @@ SendOutcome = Answer | Rejected | NotSent | OutcomeUnknown
 LookupOutcome = Answer | Literal["absent"] | NothingLearned
 """How one look-up ended."""
 
-NEVER_SENT = "RAIL_UNREACHABLE"
-ABSENT = "NEVER_ARRIVED"
+NEVER_SENT = Code.RAIL_UNREACHABLE.value
+ABSENT = Code.NEVER_ARRIVED.value
 MAX_FACT = 2000
 """How long a fact of a rail may be: an address with a query is no sentence."""
 

@@ -11,7 +11,7 @@ from riel.rail.client import (
     Status,
     WebhookResult,
 )
-from riel.rail.declaration import CliTable, ErrorCode, Rail, Tool
+from riel.rail.declaration import CliTable, Rail, Tool
 from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
 from riel.rail.models import Kind, Lookup, Mode, Payee, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Debit, Sandbox
@@ -28,7 +28,6 @@ __all__ = [
     "Client",
     "Debit",
     "Draft",
-    "ErrorCode",
     "Guarantees",
     "Kind",
     "Lookup",

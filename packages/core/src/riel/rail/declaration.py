@@ -12,21 +12,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from riel.errors import ErrorCode
 from riel.rail.client import Client, Order, WebhookResult
 from riel.rail.guarantees import Capabilities, Guarantees
 from riel.rail.models import Lookup, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Sandbox
 from riel.rail.settings import RailSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorCode:
-    """One code of the rail, said for an agent: our stable code, what it means, what helps, whether a retry may."""
-
-    code: str
-    meaning: str
-    remedy: str
-    retryable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""From what an agent sent to a checked model, or to one clear refusal that never repeats the value."""
+"""Check an agent's arguments: a model, or one refusal that names the field and never repeats the value."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 
 from riel.catalog import ActiveRail
 from riel.confirm import is_well_formed
-from riel.errors import BadInput
-from riel.money import MOST, mask_account
+from riel.errors import BadInput, Code
+from riel.money import mask_account
 from riel.rail import Rail, WireModel
 from riel.redaction import Redactor
 from riel.text import clean_text
@@ -19,8 +19,8 @@ from riel.text import clean_text
 M = TypeVar("M", bound=WireModel)
 
 CODE_FIELD = "verification_code"
-_LONGEST_ECHO = 64
-_MOST_ARGUMENTS, _MOST_TOLD = 100, 10
+_MAX_ECHO = 64
+_MAX_ARGUMENTS, _MAX_PROBLEMS = 100, 10
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 VerificationCode = Annotated[
@@ -35,22 +35,22 @@ VerificationCode = Annotated[
 
 @cache
 def with_code(model: type[M]) -> type[M]:
-    """``model`` and the code that confirms it."""
+    """``model`` with the argument ``verificationCode``."""
     return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
 
 
 def input_schema(model: type[WireModel]) -> dict[str, Any]:
-    """The arguments for a client, each with its type in plain sight: what is optional is left out, never shown as null.
+    """The JSON schema of the arguments. An optional argument is shown by its type alone, without null or default.
 
-    A null is taken all the same. Many models and clients cannot read ``anyOf``, and some send every default they see.
+    A null is accepted all the same. Many models and clients cannot read ``anyOf``, and some send every default.
     """
     schema = model.model_json_schema(by_alias=True)
     schema.pop("title", None)
-    schema["properties"] = {name: _plainly(argument) for name, argument in schema.get("properties", {}).items()}
+    schema["properties"] = {name: _simplified(argument) for name, argument in schema.get("properties", {}).items()}
     return schema
 
 
-def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
+def _simplified(argument: dict[str, Any]) -> dict[str, Any]:
     noise = {"title": argument.get("title"), "default": None}
     rest = {name: value for name, value in argument.items() if name not in noise or value != noise[name]}
     kinds = [kind for kind in rest.get("anyOf", []) if kind != {"type": "null"}]
@@ -61,55 +61,42 @@ def _plainly(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
-    """The arguments as ``model`` has them. Its validators find the rail's settings as the context of the validation.
+    """Validate the arguments as ``model``, whose validators receive the rail's settings as their context.
 
-    :raises BadInput: with a code, a sentence and the field; nothing was sent.
+    :raises BadInput: an argument was refused.
     """
-    if len(arguments) > _MOST_ARGUMENTS:
-        raise BadInput("There are more arguments than any tool has.", code="UNKNOWN_ARGUMENT")
+    if len(arguments) > _MAX_ARGUMENTS:
+        raise BadInput(Code.UNKNOWN_ARGUMENT, field="arguments", problem=f"has more than {_MAX_ARGUMENTS} entries")
     try:
         checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=rail.settings)
     except ValidationError as failure:
         raise _refusal(failure, arguments, rail.declaration) from None
     code = getattr(checked, CODE_FIELD, None)
     if code is not None and not is_well_formed(code):
-        raise BadInput(
-            "verificationCode is six digits.",
-            next_action="Ask the person for the six digits, or leave verificationCode out to have them sent.",
-            details={"field": "verificationCode"},
-        )
+        problem = "must be the six digits that the person received; leave it out to request a code"
+        raise BadInput(field="verificationCode", problem=problem, details={"field": "verificationCode"})
     return checked
 
 
 def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail) -> BadInput:
-    errors = failure.errors(include_url=False, include_context=False)[:_MOST_TOLD]
-    problems = [{"field": _named(error["loc"]), "problem": _sentence(error)} for error in errors]
+    errors = failure.errors(include_url=False, include_context=False)[:_MAX_PROBLEMS]
+    problems = [{"field": _field_name(error["loc"]), "problem": _sentence(error)} for error in errors]
     first, field = errors[0]["type"], problems[0]["field"]
     details: dict[str, Any] = {"field": field, "problems": problems}
     known = rail.errors.get(first)
     if known is not None:
         value = arguments.get(field)
-        if isinstance(value, str) and len(value) <= _LONGEST_ECHO:
+        if isinstance(value, str) and len(value) <= _MAX_ECHO:
             details[field] = mask_account(clean_text(value))
-        return BadInput(
-            known.meaning, code=known.code, retryable=known.retryable, next_action=known.remedy, details=details
-        )
-    code = {"missing": "MISSING_ARGUMENT", "extra_forbidden": "UNKNOWN_ARGUMENT"}.get(first)
+        return BadInput(known, details=details)
+    code = {"missing": Code.MISSING_ARGUMENT, "extra_forbidden": Code.UNKNOWN_ARGUMENT}.get(first)
     if code is None:
-        code = "INVALID_AMOUNT" if field == "amount" else "INVALID_ARGUMENT"
-    return BadInput(f"{field} {problems[0]['problem']}.", code=code, next_action=_NEXT.get(code), details=details)
+        code = Code.INVALID_AMOUNT if field == "amount" else Code.INVALID_ARGUMENT
+    return BadInput(code, field=field, problem=problems[0]["problem"], details=details)
 
 
-_NEXT = {
-    "INVALID_AMOUNT": f"Send amount as a whole number of minor units (50000 is 500.00), from 1 to {MOST}, without "
-    "quotes, point or exponent. Nothing was sent.",
-    "UNKNOWN_ARGUMENT": "Leave out what the tool's schema does not name. Nothing was sent.",
-    "MISSING_ARGUMENT": "Add the argument and call again. Nothing was sent.",
-}
-
-
-def _named(place: tuple[int | str, ...]) -> str:
-    """Where it is wrong. A name that the agent made up is repeated only if it is one: it could be anything else."""
+def _field_name(place: tuple[int | str, ...]) -> str:
+    """The path of the field. A name that the agent invented is repeated only if it is an identifier."""
     if not place:
         return "arguments"
     if all(isinstance(part, int) or _NAME.fullmatch(part) for part in place):
@@ -128,20 +115,20 @@ def _sentence(error: ErrorDetails) -> str:
     text = clean_text(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
     if isinstance(error["input"], str):
         text = re.sub(r"\bitem(s?)\b", r"character\1", text)
-    values = Redactor()  # a rail's own validator may have repeated what it refused
+    values = Redactor()  # a rail's own validator may have repeated the value
     for value in _texts(error["input"]):
         values.remember(value, mask_account(value))
     return values.text(re.sub(r"^\w+ should ", "must ", text))
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in what an agent sent, which may be nested deeper than Python likes to call."""
-    inside = [value]
-    while inside:
-        match inside.pop():
+    """Every text in ``value``, without recursion: it may be nested deeper than the stack allows."""
+    remaining = [value]
+    while remaining:
+        match remaining.pop():
             case str() as text:
                 yield text
             case dict() as names:
-                inside += names.values()
+                remaining += names.values()
             case list() as items:
-                inside += items
+                remaining += items

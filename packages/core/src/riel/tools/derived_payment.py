@@ -1,62 +1,56 @@
-"""Payments that are made of what a provider tells: a person confirms what was made, not only what was asked for.
+"""Payments built from a provider's data: a person confirms the built payment, not only the agent's arguments.
 
-The provider is asked again when the code comes. Where it tells something else by then, or nothing, nobody may conclude
-that nothing was done: perhaps it tells so because it was.
+The payment is built again when the code comes. If the provider's data differs by then, or is gone, the answer must not
+say that nothing was done: the data may have changed because the payment was made.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from riel.errors import NotConfirmed, NotFound, NothingSent
+from riel.errors import Code, NotConfirmed, NotFound, NothingSent
 from riel.payments import PaymentRequest
 from riel.rail import Payment, WireModel
 from riel.tools.arguments import CODE_FIELD
+from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request, wire_arguments
 from riel.tools.envelope import Envelope
-from riel.tools.send_payment import ConfirmingTool, ask_or_execute, build_request, plain
 
-First = Callable[[PaymentRequest], Awaitable[None]]
+Precheck = Callable[[PaymentRequest], Awaitable[None]]
+"""Raises for a request about which no person should be asked."""
 
 
 async def confirm_derived_payment(
-    verb: ConfirmingTool,
+    tool: ConfirmingTool,
     name: str,
-    asked: WireModel,
+    arguments: WireModel,
     principal: str,
-    make: Callable[[], Awaitable[Payment | None]],
-    before_asking: First | None = None,
+    build: Callable[[], Awaitable[Payment | None]],
+    precheck: Precheck | None = None,
 ) -> Envelope:
-    """Ask whether what ``make`` makes of ``asked`` may be paid, or pay it.
+    """Ask a person to confirm the payment that ``build`` returns, or pay it with their code.
 
-    :param name: of the tool, so that a code for one is none for another that makes the same.
-    :param before_asking: refuses what need not be asked.
+    :param name: the tool's name: a code for one tool does not confirm the same payment by another.
     """
-    code: str | None = getattr(asked, CODE_FIELD)
+    code: str | None = getattr(arguments, CODE_FIELD)
     try:
-        payment = await make()
+        payment = await build()
         if payment is None:
-            raise NotFound("There is nothing of that name to pay.", next_action="Check the arguments.")
+            raise NotFound
     except NothingSent as refusal:
-        if code is None or refusal.problem.retryable:
+        if code is None or refusal.error.retryable:
             raise
-        raise _not_with_this_code(refusal) from refusal
-    arguments: dict[str, Any] = {"tool": name, "arguments": plain(asked), "made": plain(payment)}
-    request = build_request(verb, payment, arguments, principal)
-    if code is None and before_asking is not None:
-        await before_asking(request)
+        raise _changed(tool, refusal) from refusal
+    bound = {"tool": name, "arguments": wire_arguments(arguments), "payment": wire_arguments(payment)}
+    request = build_request(tool, payment, bound, principal)
+    if code is None and precheck is not None:
+        await precheck(request)
     try:
-        return await ask_or_execute(verb, request, code)
+        return await ask_or_execute(tool, request, code)
     except NotConfirmed as refusal:
-        if code is None or refusal.problem.code != NotConfirmed.code or "attemptsLeft" in refusal.problem.details:
+        if code is None or refusal.error.code != Code.TWO_FA_MISMATCH or "attemptsLeft" in refusal.error.details:
             raise
-        raise _not_with_this_code(refusal) from refusal
+        raise _changed(tool, refusal) from refusal
 
 
-def _not_with_this_code(refusal: NothingSent) -> NothingSent:
-    """What the provider tells is not what it told when the person was asked: it may be so because this was done."""
-    return NothingSent(
-        "Nothing more is done with this code: what the provider tells is not what it was when the person was asked.",
-        code=refusal.problem.code,
-        next_action="It may have been done already: check the status of the paymentId that came with the question, and "
-        "do not ask anew before that.",
-        details=refusal.problem.details,
-    )
+def _changed(tool: ConfirmingTool, refusal: NothingSent) -> NothingSent:
+    """The provider's data is not what it was when the person was asked: perhaps because this payment was made."""
+    details = {**refusal.error.details, "cause": refusal.error.code}
+    return NothingSent(Code.TERMS_CHANGED, rail=tool.rail.declaration.title, details=details)

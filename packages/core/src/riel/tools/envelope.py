@@ -1,13 +1,14 @@
-"""What an agent reads: ``{"data", "error"}``, of which exactly one is set, and the schema that says so."""
+"""The envelope of every answer, ``{"data", "error"}`` with exactly one of the two set, and its JSON schema."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from riel.catalog import ActiveRail
-from riel.errors import NotSent, Problem
+from riel.errors import Code, ErrorData
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import mask_account
 from riel.payments.rules import ABSENT, NEVER_SENT
@@ -16,8 +17,8 @@ from riel.text import clean_text, replace_number
 
 Envelope = dict[str, Any]
 
-OURS = (NEVER_SENT, ABSENT)
-"""Codes of a rejection that are not the rail's."""
+CORE_CODES = (NEVER_SENT, ABSENT)
+"""Codes of rejections by riel itself, in a payment's record."""
 
 STATUSES = (
     "2fa_required",
@@ -32,16 +33,14 @@ STATUSES = (
     "nothing_to_refund",
 )
 
-MOST_NAME = 80
-"""How much of a payee's name is told again: it may be a stranger's text, which a rail told."""
+MAX_NAME = 80
+"""The longest payee's name in an answer, in characters: it may be a stranger's text."""
 
-_UNTIL_IT_IS_CLEAR = (
-    "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
-)
-_WORDS = {
-    State.SENDING: "The {kind} is on its way to the rail. " + _UNTIL_IT_IS_CLEAR,
-    State.UNKNOWN: "The rail's answer was lost; riel is finding out what became of the {kind}. " + _UNTIL_IT_IS_CLEAR,
-    State.PENDING: "The rail has accepted the {kind}, and it has not settled yet. " + _UNTIL_IT_IS_CLEAR,
+_CHECK_STATUS = "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
+_MESSAGES = {
+    State.SENDING: "The {kind} is on its way to the rail. " + _CHECK_STATUS,
+    State.UNKNOWN: "The rail's answer was lost; riel is finding out what became of the {kind}. " + _CHECK_STATUS,
+    State.PENDING: "The rail has accepted the {kind}, and it has not settled yet. " + _CHECK_STATUS,
     State.REVIEW: "What became of the {kind} cannot be learned from the rail; an operator is asked. "
     "Do not send it again.",
     State.SETTLED: "",
@@ -51,34 +50,28 @@ _WORDS = {
 
 
 def success(data: Mapping[str, Any]) -> Envelope:
-    """An answer that is not a failure."""
+    """An envelope with ``data``."""
     return {"data": dict(data), "error": None}
 
 
-def failure(problem: Problem, **details: Any) -> Envelope:
-    """An answer that is one."""
-    return {
-        "data": None,
-        "error": {
-            "code": problem.code,
-            "message": problem.message,
-            "details": {**problem.details, **details},
-            "retryable": problem.retryable,
-            "nextAction": problem.next_action,
-        },
-    }
+def failure(error: ErrorData, **details: Any) -> Envelope:
+    """An envelope with ``error``; ``details`` are added to its own."""
+    return {"data": None, "error": replace(error, details={**error.details, **details}).wire()}
 
 
-def challenge_data(challenge: Challenge, where: str, now: datetime) -> dict[str, Any]:
-    """What is said of a question to a person: that it waits for a code, or how it ended."""
+def challenge_data(challenge: Challenge, delivery: str, now: datetime) -> dict[str, Any]:
+    """``data`` of a challenge: ``2fa_required``, ``declined`` or ``expired``.
+
+    :param delivery: how the code reached the person, in a sentence.
+    """
     state = challenge.state
     if state is ChallengeState.OPEN and now >= challenge.expires_at:
         state = ChallengeState.EXPIRED
     again = "Nothing was sent. Call again without verificationCode to ask the person anew."
-    told = f"{challenge.text} {where}".strip()
+    text = f"{challenge.text} {delivery}".strip()
     ask = "Ask them for the code and call again with the same arguments and verificationCode."
     status, message = {
-        ChallengeState.OPEN: ("2fa_required", f"A person must confirm: {told} {ask}"),
+        ChallengeState.OPEN: ("2fa_required", f"A person must confirm: {text} {ask}"),
         ChallengeState.DECLINED: ("declined", "The person declined. Nothing was sent; do not ask again."),
         ChallengeState.LOCKED: ("expired", "Too many wrong codes closed this confirmation. " + again),
     }.get(state, ("expired", "The code's time is over. " + again))
@@ -90,7 +83,7 @@ def challenge_data(challenge: Challenge, where: str, now: datetime) -> dict[str,
         "currency": challenge.money.currency,
         "formattedAmount": str(challenge.money),
         "payee": {
-            "name": clean_text(challenge.payee.name, MOST_NAME),
+            "name": clean_text(challenge.payee.name, MAX_NAME),
             "account": mask_account(challenge.payee.account),
         },
         "expiresAt": stamp(challenge.expires_at),
@@ -99,7 +92,7 @@ def challenge_data(challenge: Challenge, where: str, now: datetime) -> dict[str,
 
 
 def status_of(record: PaymentRecord) -> str:
-    """The one word for where a payment stands."""
+    """The status of a payment or refund."""
     match record.state:
         case State.SETTLED if record.kind == "payment" and record.refunded >= record.money.amount:
             return "refunded"
@@ -114,9 +107,10 @@ def status_of(record: PaymentRecord) -> str:
 def manual_refund_data(
     rail: ActiveRail, record: PaymentRecord, case: str = "", facts: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What is said where a refund was asked for and the rail takes nothing back: nothing moved.
+    """``data`` of a refund that only a person can ask for: nothing moved.
 
-    :param case: its number, where the payment has settled. :param facts: what a person needs, in the rail's own words.
+    :param case: the number of the case; empty unless the payment has settled.
+    :param facts: what the person needs, in the rail's words.
     """
     if record.state in {State.RETURNED, State.REJECTED}:
         return receipt(rail, record) | {"status": "nothing_to_refund", "fundsMoved": False}
@@ -132,7 +126,7 @@ def manual_refund_data(
 
 
 def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
-    """What is said of a payment or refund as the journal has it."""
+    """``data`` of a payment or refund as the journal has it."""
     declaration = rail.declaration
     field = on_the_wire(declaration, declaration.reference_field)
     known: dict[str, Any] = {
@@ -142,89 +136,63 @@ def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
         "currency": record.money.currency,
         "settledAt": stamp(record.settled_at) if record.settled_at else None,
     }
-    facts = {name: _theirs(fact, record) for name, fact in record.facts.items()}
+    facts = {name: _masked(fact, record) for name, fact in record.facts.items()}
     try:
-        filled = declaration.receipt.model_validate({**facts, **known})
-    except ValidationError:  # a bank may write what the rail never saw before: its facts are dropped, never guessed
-        filled = declaration.receipt.model_validate(known)
-    data = filled.model_dump(mode="json", by_alias=True, exclude_none=True)
+        model = declaration.receipt.model_validate({**facts, **known})
+    except ValidationError:  # a provider may send a fact of an unknown shape: the facts are dropped, never guessed
+        model = declaration.receipt.model_validate(known)
+    data = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     words = {name: clean_text(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
     data = {name: value for name, value in data.items() if name not in words}
-    if words:  # a number or a link tells nobody what to do; a sentence may try to
+    if words:  # a number or a link gives no instructions; a sentence may
         data["untrusted"] = words
     data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
-    if message := _WORDS[record.state].format(kind=record.kind, rail=declaration.name, field=field):
+    if message := _MESSAGES[record.state].format(kind=record.kind, rail=declaration.name, field=field):
         data["message"] = message
     if record.refunded:
         data["refundedAmount"] = record.refunded
     if record.state in {State.REJECTED, State.RETURNED}:
-        problem = refusal(rail, record)
-        data["reason"] = {"code": problem.code, "message": problem.message}
+        error = refusal(rail, record)
+        data["reason"] = {"code": error.code, "message": error.message}
     return data
 
 
-def refusal(rail: ActiveRail, record: PaymentRecord) -> Problem:
-    """Why a payment was rejected or came back, in the words of the rail's own table."""
+def refusal(rail: ActiveRail, record: PaymentRecord) -> ErrorData:
+    """Why a payment was rejected or came back, in the words of the rail's table."""
     declaration = rail.declaration
     details: dict[str, Any] = {
         "paymentId": record.id,
         on_the_wire(declaration, declaration.reference_field): record.reference,
     }
-    theirs = {
+    provider_texts = {
         "providerMessage": record.provider_message,
-        "providerCode": "" if record.code in {*declaration.errors, *OURS} else record.code,
+        "providerCode": "" if record.code in {*declaration.errors, *CORE_CODES} else record.code,
     }
-    if untrusted := {name: clean_text(_theirs(words, record)) for name, words in theirs.items() if words}:
+    if untrusted := {name: clean_text(_masked(words, record)) for name, words in provider_texts.items() if words}:
         details["untrusted"] = untrusted
     if known := declaration.errors.get(record.code):
-        return Problem(
-            code=known.code,
-            message=known.meaning,
-            retryable=known.retryable,
-            next_action=known.remedy,
-            details=details,
-        )
-    if record.code == NEVER_SENT:
-        return Problem(
-            code=NotSent.code,
-            message="The rail could not be reached, so nothing was sent.",
-            retryable=True,
-            next_action=NotSent.next_action,
-            details=details,
-        )
-    if record.code == ABSENT:
-        return Problem(
-            code="NEVER_ARRIVED",
-            message=f"{declaration.title} never received the {record.kind}: nothing was booked.",
-            retryable=True,
-            next_action="Call again without verificationCode to ask the person anew.",
-            details=details,
-        )
-    return Problem(
-        code="RAIL_REJECTED",
-        message=f"{declaration.title} did not carry out the {record.kind}; nothing stayed booked.",
-        next_action="Tell the person; the operator can read the declaration's own code.",
-        details=details,
-    )
+        return ErrorData.of(known, details=details)
+    code = Code(record.code) if record.code in CORE_CODES else Code.RAIL_REJECTED
+    return ErrorData.of(code, rail=declaration.title, kind=record.kind, details=details)
 
 
-def _theirs(words: str, record: PaymentRecord) -> str:
-    """What a bank wrote, without the account number that it may have repeated."""
+def _masked(words: str, record: PaymentRecord) -> str:
+    """A provider's text with the payee's account number masked."""
     return replace_number(words, record.payee.account, mask_account(record.payee.account))
 
 
 def on_the_wire(rail: Rail, field: str) -> str:
-    """A field of the look-up as agents write it."""
+    """The wire name of a field of the look-up."""
     return rail.lookup.model_fields[field].alias or field
 
 
 def stamp(at: datetime) -> str:
-    """A time for agents: ISO 8601 in UTC, with seconds."""
+    """A time in ISO 8601, UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def output_schema(rail: Rail) -> dict[str, Any]:
-    """The whole envelope: some clients check errors against it too, and throw them away where it does not fit."""
+    """The schema of the whole envelope: some clients validate errors too, and drop one that does not fit."""
     answer = rail.receipt.model_json_schema(by_alias=True, mode="serialization")
     properties: dict[str, Any] = {
         **answer.get("properties", {}),

@@ -1,6 +1,6 @@
-"""The tool that searches a rail's documentation: the provider's own where it can be asked, and else what came with it.
+"""The tool ``{rail}_search_docs``: search the provider's documentation server, else the pages in the rail's package.
 
-What the provider's server says is data from outside: bounded, cleaned, and marked ``untrusted``.
+A server's answer is bounded, cleaned and marked ``untrusted``.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from riel.rail import WireModel
 from riel.text import clean_text
 from riel.tools.arguments import check
 from riel.tools.envelope import Envelope, enveloped, success
-from riel.tools.send_payment import PaymentTool
+from riel.tools.payment_tool import PaymentTool
 
 log = logging.getLogger(__name__)
 
 AskDocs = Callable[[str, str, timedelta], Awaitable[Sequence[str]]]
-"""Ask the documentation server at a URL for some words, within a time: what it says, or nothing. It may fail."""
+"""``(url, query, within)``: the texts that a documentation server answers; it may raise anything."""
 
 BUNDLED = "bundled"
-"""The source of what came with the rail."""
+"""The ``source`` of pages from the rail's package."""
 
-MOST_REMOTE = 6000
-"""How many characters of a documentation server's are passed on, all in all."""
+MAX_REMOTE = 6000
+"""The most characters of a documentation server that one answer holds."""
 
-PATIENCE = 0.75
-"""How much of the time in which a call is answered may be spent on waiting for the documentation server."""
+REMOTE_SHARE = 0.75
+"""The share of the time for an answer in which the documentation server may be waited for."""
 
 ANSWER: dict[str, Any] = {
     "type": "object",
@@ -74,7 +74,7 @@ class DocsQuery(WireModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchDocs(PaymentTool):
-    """Search the documentation. ``url`` is the provider's own server of it, and ``ask`` asks one."""
+    """Search the documentation. ``url`` is the provider's documentation server, which ``ask`` queries."""
 
     name, read_only, scope = "search_docs", True, ""
 
@@ -84,35 +84,34 @@ class SearchDocs(PaymentTool):
 
     @property
     def output_schema(self) -> dict[str, Any]:
-        """Its answers."""
+        """The schema of its envelope."""
         return enveloped(ANSWER)
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The title for people."""
         return f"Search the documentation of {self.declaration.title}"
 
     @property
     def description(self) -> str:
-        """For the model."""
+        """The description for the model."""
+        title = self.declaration.title
         return (
-            f"Search the documentation of {self.declaration.title}: how something works, "
-            "what a field, a status or an error means. Give a few words. It answers with the sections that speak of "
-            "them, and says in source where they "
-            "are from. It reads, and knows nothing of any payment."
+            f"Search the documentation of {title}: how it works, what a field, a status or an error means. "
+            "Knows nothing of any payment."
         )
 
     @property
     def model(self) -> type[WireModel]:
-        """Its arguments."""
+        """The model of its arguments."""
         return DocsQuery
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
-        """Ask the provider's server, where there is one; look into the rail's own pages, where that brings nothing."""
-        asked = check(DocsQuery, arguments, self.rail)
-        if told := await self._told_there(asked):
-            return success({"source": self.url, "untrusted": {"results": told}, "mode": self.rail.mode})
-        found = await asyncio.to_thread(self.pages.search, asked.query, asked.limit)
+        """Query the provider's server if there is one; search the rail's pages if it answers nothing."""
+        query = check(DocsQuery, arguments, self.rail)
+        if texts := await self._search_remote(query):
+            return success({"source": self.url, "untrusted": {"results": texts}, "mode": self.rail.mode})
+        sections = await asyncio.to_thread(self.pages.search, query.query, query.limit)
         results = [
             {
                 "page": each.page,
@@ -120,37 +119,37 @@ class SearchDocs(PaymentTool):
                 "heading": clean_text(each.heading),
                 "excerpt": each.text,
             }
-            for each in found
+            for each in sections
         ]
         words = ["Their own server of documentation gave no answer to this: these pages came with the rail."]
         message = " ".join(words * bool(self.url) + ["Nothing speaks of it: try other words."] * (not results))
         answer: dict[str, Any] = {"source": BUNDLED, "results": results, "mode": self.rail.mode}
         return success(answer | ({"message": message} if message else {}))
 
-    async def _told_there(self, asked: DocsQuery) -> list[str]:
-        """What the provider's server says; nothing, where it fails at it. It hears no secret and no account number."""
+    async def _search_remote(self, query: DocsQuery) -> list[str]:
+        """The texts of the provider's server; empty if it fails. It receives no secret and no account number."""
         if self.url is None or self.ask is None:
             return []
-        within = self.engine.context.timing.answer_within * PATIENCE
+        within = self.engine.context.timing.answer_within * REMOTE_SHARE
         try:
-            told = await self.ask(self.url, clean_text(self.logs.text(asked.query), 300), within)
+            texts = await self.ask(self.url, clean_text(self.logs.text(query.query), 300), within)
         except Exception as failure:
             log.info(
                 "the documentation server of %r gave no answer (%s)", self.declaration.name, type(failure).__name__
             )
             return []
-        told = [text for text in told if clean_text(text)][: asked.limit]
-        return [clean_text(text, MOST_REMOTE // len(told)) for text in told]
+        texts = [text for text in texts if clean_text(text)][: query.limit]
+        return [clean_text(text, MAX_REMOTE // len(texts)) for text in texts]
 
 
 def docs_url(rail: ActiveRail) -> str | None:
-    """Where the rail's provider answers questions about its documentation, if it does and may be asked.
+    """The URL of the provider's documentation server, if it has one and it may be queried.
 
-    A pretend bank's server speaks to nobody outside of this machine.
+    In sandbox mode only a server on this machine is queried.
 
-    :raises Misconfigured: what is asked there could be read or answered by others.
+    :raises Misconfigured: the URL is not https.
     """
-    url = _named(rail)
+    url = _declared_url(rail)
     if not url or is_loopback(url):
         return url or None
     parts = urlsplit(url)
@@ -162,8 +161,8 @@ def docs_url(rail: ActiveRail) -> str | None:
     return None if rail.mode == "sandbox" else url
 
 
-def _named(rail: ActiveRail) -> str | None:
-    """What the rail says; one that fails at it has no such server."""
+def _declared_url(rail: ActiveRail) -> str | None:
+    """The URL that the rail declares; none if its function fails."""
     declaration = rail.declaration
     try:
         url = None if declaration.docs_server is None else declaration.docs_server(rail.settings)

@@ -50,7 +50,7 @@ class Pace:
         if len(self._left) == TRANSFERS:
             turn = max(turn, self._left[0] + SECOND)
         if turn - now > patience:
-            raise NotSent("Fintoc takes no more transfers at the moment, so nothing was sent.")
+            raise NotSent("Fintoc takes no more transfers at the moment")
         self._left.append(turn)
         await self._wait(turn)
 

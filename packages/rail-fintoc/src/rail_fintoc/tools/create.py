@@ -4,11 +4,13 @@ import asyncio
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from rail_fintoc.api import KINDS
+from rail_fintoc.codes import CODES
 from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
 from rail_fintoc.returns import cancelled, refunded
@@ -58,12 +60,12 @@ async def _make(client: "FintocClient", path: str, asked: WireModel) -> Found:
 
 
 def _not_known(key: str, told: Mapping[str, Any]) -> NotAllowed:
-    return NotAllowed(
-        "Whether Fintoc made it is not known.",
-        code="FINTOC_OUTCOME_UNKNOWN",
-        next_action="Read their list before you call again; or repeat this call with this idempotency_key.",
-        details={"idempotencyKey": key, **told},
+    unknown = replace(
+        CODES["FINTOC_OUTCOME_UNKNOWN"],
+        message="Whether Fintoc made it is not known.",
+        remedy="Repeat this call with this idempotency_key, or read the list before you call again.",
     )
+    return NotAllowed(unknown, details={"idempotencyKey": key, **told})
 
 
 async def create_account_number(client: "FintocClient", asked: WireModel) -> Found:
@@ -74,9 +76,8 @@ async def create_account_number(client: "FintocClient", asked: WireModel) -> Fou
 async def create_customer(client: "FintocClient", asked: WireModel) -> Found:
     """A new customer."""
     if getattr(asked, "email", None) is None and getattr(asked, "tax_id", None) is None:
-        raise NotAllowed(
-            "A customer needs email or tax_id.", code="FINTOC_INVALID_FIELD", next_action="Add one and call again."
-        )
+        missing = "A customer needs email or tax_id."
+        raise NotAllowed(replace(CODES["FINTOC_INVALID_FIELD"], message=missing, remedy="Add one and call again."))
     return await _make(client, "/v2/customers", asked)
 
 

@@ -31,13 +31,7 @@ def answering() -> Iterator[None]:
 def refused(fault: "Fault") -> NotAllowed:
     """The refusal that the agent reads. Nothing was done."""
     known = CODES.get(fault.ours) or CODES["FINTOC_PROVIDER_ERROR"]
-    return NotAllowed(
-        known.meaning,
-        code=known.code,
-        retryable=known.retryable,
-        next_action=known.remedy,
-        details=in_their_words(fault),
-    )
+    return NotAllowed(known, details=in_their_words(fault))
 
 
 def in_their_words(fault: "Fault") -> dict[str, Any]:

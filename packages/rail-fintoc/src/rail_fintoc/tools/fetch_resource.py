@@ -1,9 +1,11 @@
 """``fetch_resource``: any object by its id. The prefix says where it is, and which permission it needs."""
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rail_fintoc.api import KINDS, kind_of
+from rail_fintoc.codes import CODES
 from rail_fintoc.tools.arguments import Cursor, Found, inputs
 from rail_fintoc.tools.errors import answering, shown
 from riel import NotAllowed, Tool, WireModel
@@ -48,19 +50,16 @@ def _id(asked: WireModel) -> str:
 
 def _unknown(known: str) -> NotAllowed:
     prefixes = ", ".join(f"{prefix}_" for prefix, kind in KINDS.items() if kind.paths or kind.name == "link")
-    return NotAllowed(
-        "That id does not say what it is of, or is of something that is not read by its id alone.",
-        code="FINTOC_NOT_FOUND",
-        next_action=f"Use an id that begins with one of {prefixes}; or read the list that holds it.",
+    unreadable = replace(
+        CODES["FINTOC_NOT_FOUND"],
+        message="No object is read by an id of that kind.",
+        remedy=f"Use an id that begins with one of {prefixes}; or read the list that holds it.",
     )
+    return NotAllowed(unreadable)
 
 
 def _not_there() -> NotAllowed:
-    return NotAllowed(
-        "Fintoc has no such object in this mode (test and live are kept apart).",
-        code="FINTOC_NOT_FOUND",
-        next_action="Check the id, and which mode the server is in.",
-    )
+    return NotAllowed(CODES["FINTOC_NOT_FOUND"])
 
 
 FETCH: Final = Tool(

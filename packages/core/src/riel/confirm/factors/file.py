@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from riel.confirm.bound_code import BoundCodeFactor, code_for
 from riel.confirm.factor import ConfirmationRequest, FactorContext
-from riel.errors import Misconfigured, NotConfirmed
+from riel.errors import Code, Misconfigured, NotConfirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,4 @@ def _open(path: Path) -> int:
 
 
 def _not_delivered() -> NotConfirmed:
-    return NotConfirmed(
-        "The code could not be delivered, so nobody was request.",
-        code="2FA_NOT_DELIVERED",
-        retryable=True,
-        next_action="Nothing was sent. Tell the operator, then call again without verificationCode.",
-    )
+    return NotConfirmed(Code.TWO_FA_NOT_DELIVERED)

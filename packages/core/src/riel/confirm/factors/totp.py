@@ -15,7 +15,7 @@ import pyotp
 
 from riel.confirm.bound_code import codes_equal
 from riel.confirm.factor import ConfirmationRequest, FactorContext, Proof
-from riel.errors import Misconfigured, NotConfirmed
+from riel.errors import Code, Misconfigured, NotConfirmed
 from riel.secrets import read_secret, store_secret
 
 DRIFT = (-1, 0, 1)
@@ -95,11 +95,7 @@ class TotpFactor:
         :raises NotConfirmed: the principal of the request is not the one that is enrolled here.
         """
         if request.principal != self.principal:
-            raise NotConfirmed(
-                "This person has no authenticator app enrolled here. Nothing was sent.",
-                code="2FA_NOT_ENROLLED",
-                next_action="Tell the operator: riel enroll.",
-            )
+            raise NotConfirmed(Code.TWO_FA_NOT_ENROLLED)
         return "Show the person this text, and ask for the six digits that their authenticator app shows now."
 
     def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:

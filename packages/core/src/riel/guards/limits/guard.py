@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 
 from riel.confirm.terms import Terms
 from riel.guards import Reservation
-from riel.guards.limits import errors as refusing
+from riel.guards.limits import errors
 from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
 from riel.guards.limits.settings import LimitsSettings, LimitsTable
 from riel.money import Money
@@ -28,17 +28,17 @@ class Limits:
         for scope, table in self._tables_of(terms):
             account = terms.payee.account
             if table.deny is not None and account in table.deny:
-                raise refusing.not_a_payee(scope, terms, denied=True)
+                raise errors.not_a_payee(scope, terms, denied=True)
             if table.allow is not None and account not in table.allow:
-                raise refusing.not_a_payee(scope, terms, denied=False)
+                raise errors.not_a_payee(scope, terms, denied=False)
             zone = self._zone(table)
             if table.hours is not None and zone is not None and not table.hours.contains(now, zone):
-                raise refusing.closed(scope, table.hours, zone, table.hours.next_opening(now, zone))
+                raise errors.closed(scope, table.hours, zone, table.hours.next_opening(now, zone))
             for name, amounts in table.amounts:
                 if terms.money.currency not in amounts:
-                    raise refusing.other_currency(scope, name, sorted(amounts), terms.money.currency)
+                    raise errors.other_currency(scope, name, sorted(amounts), terms.money.currency)
             if table.per_payment is not None and terms.money.amount > (most := table.per_payment[terms.money.currency]):
-                raise refusing.too_large(scope, Money(most, terms.money.currency))
+                raise errors.too_large(scope, Money(most, terms.money.currency))
 
     def reservations(self, terms: Terms, now: datetime) -> Sequence[Reservation]:
         """The reservations that the payment needs. Call :meth:`check` first."""
@@ -73,7 +73,7 @@ class Limits:
                     since=quota.since,
                     amount=amount,
                     limit=quota.limit,
-                    error=refusing.used_up(quota, amount),
+                    error=errors.used_up(quota, amount),
                 )
         if table.first_payment is not None:
             limit = Money(table.first_payment[money.currency], money.currency)
@@ -85,7 +85,7 @@ class Limits:
                 since=0,
                 amount=money.amount,
                 limit=limit.amount,
-                error=refusing.too_much_for_a_first(scope, limit, terms.payee.account),
+                error=errors.too_much_for_a_first(scope, limit, terms.payee.account),
                 lifted_by=terms.payee.account,
             )
 

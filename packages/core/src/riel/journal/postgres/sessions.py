@@ -167,7 +167,7 @@ class Sessions:
     ) -> T:
         if self._closed:
             work.close()
-            raise JournalUnavailable("The journal is closed.")
+            raise JournalUnavailable("the journal is closed")
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._over)

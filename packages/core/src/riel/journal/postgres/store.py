@@ -165,7 +165,7 @@ class PostgresJournal:
             lambda session: payments.record(session, self._born, self._owners.me, payment_id, change, at)
         )
         if known is None:
-            raise JournalUnavailable(f"The journal has no payment {payment_id}.")
+            raise JournalUnavailable(f"the journal has no payment {payment_id}")
         return known, done
 
     async def resolve_manually(

@@ -148,7 +148,7 @@ class SqliteJournal:
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._writer.write(lambda db: payments.record(db, self._owners.me, payment_id, change, at))
         if known is None:
-            raise JournalUnavailable(f"The journal has no payment {payment_id}.")
+            raise JournalUnavailable(f"the journal has no payment {payment_id}")
         return known, done
 
     async def resolve_manually(

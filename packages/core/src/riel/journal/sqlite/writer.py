@@ -90,7 +90,7 @@ class Writer:
 
     async def _wait_for(self, unit: Callable[[sqlite3.Connection], T], *, reads: bool) -> T:
         if self._closed:
-            raise JournalUnavailable("The journal is closed.")
+            raise JournalUnavailable("the journal is closed")
         waiting = _Waiting(unit, reads)
         self._queue.put(waiting)
         result: T = await waiting.future

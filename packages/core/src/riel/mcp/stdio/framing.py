@@ -22,12 +22,11 @@ from mcp_types import (
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from riel.errors import Problem
+from riel.errors import Code, ErrorData
 
 LONGEST_LINE = 4 * 1024 * 1024
 KEPT = 1024
 BOM = b"\xef\xbb\xbf"
-RESEND = "Nothing was sent. Send one JSON-RPC 2.0 message on one line, in UTF-8."
 
 RULES = {
     "jsonrpc": 'must be "2.0"',
@@ -104,11 +103,10 @@ def decode_line(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | 
     try:
         value = _parsed(line)
     except (ValueError, RecursionError):
-        problem = Problem(code="PARSE_ERROR", message="The line is not JSON.", next_action=RESEND)
-        return _error(PARSE_ERROR, None, problem)
+        return _error(PARSE_ERROR, None, ErrorData.of(Code.PARSE_ERROR))
     if not isinstance(value, dict):
-        what = "Batches are not accepted." if isinstance(value, list) else "A message must be a JSON object."
-        return _error(INVALID_REQUEST, None, Problem(code="INVALID_REQUEST", message=what, next_action=RESEND))
+        problem = "batches are not accepted" if isinstance(value, list) else "it must be a JSON object"
+        return _error(INVALID_REQUEST, None, ErrorData.of(Code.INVALID_REQUEST, problem=problem))
     shape = _shape(value)
     try:
         return shape.model_validate(value)
@@ -116,13 +114,9 @@ def decode_line(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | 
         field = str(failure.errors(include_input=False, include_url=False, include_context=False)[0]["loc"][0])
     # An answer's id is one of ours: a refusal that carried it would look like the answer to a request of the client's.
     asked = shape is JSONRPCRequest
-    problem = Problem(
-        code="INVALID_REQUEST",
-        message=f"The message's {field!r} {RULES.get(field, 'is not valid')}.",
-        details={"field": field},
-        next_action=RESEND,
-    )
-    return _error(INVALID_REQUEST, usable_id(value.get("id")) if asked else None, problem)
+    problem = f"its {field!r} {RULES.get(field, 'is not valid')}"
+    error = ErrorData.of(Code.INVALID_REQUEST, problem=problem, details={"field": field})
+    return _error(INVALID_REQUEST, usable_id(value.get("id")) if asked else None, error)
 
 
 def usable_id(value: object) -> RequestId | None:
@@ -160,16 +154,11 @@ def _shape(value: dict[str, Any]) -> type[JSONRPCRequest | JSONRPCNotification |
 
 
 def _too_large(line: Overlong, limit: int) -> bytes:
-    problem = Problem(
-        code="REQUEST_TOO_LARGE",
-        message=f"The request is longer than {limit} bytes, so it was not read.",
-        details={"limitBytes": limit},
-        next_action="Nothing was sent. Make the arguments shorter and call again.",
-    )
+    error = ErrorData.of(Code.REQUEST_TOO_LARGE, limit=limit, details={"limitBytes": limit})
     request_id, method = _peek_id(line)
     if request_id is None or method != "tools/call":
-        return _error(INVALID_REQUEST, request_id, problem)
-    answer = {"data": None, "error": _on_the_wire(problem)}
+        return _error(INVALID_REQUEST, request_id, error)
+    answer = {"data": None, "error": error.wire()}
     result = {
         "resultType": "complete",
         "content": [{"type": "text", "text": json.dumps(answer)}],
@@ -201,19 +190,9 @@ def _scalar(text: bytes | None) -> Any:
         return None
 
 
-def _error(code: int, request_id: RequestId | None, problem: Problem) -> bytes:
-    error = {"code": code, "message": problem.message, "data": _on_the_wire(problem)}
-    return _bytes({"jsonrpc": "2.0", "id": request_id, "error": error})
-
-
-def _on_the_wire(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "message": problem.message,
-        "details": dict(problem.details),
-        "retryable": problem.retryable,
-        "nextAction": problem.next_action,
-    }
+def _error(code: int, request_id: RequestId | None, error: ErrorData) -> bytes:
+    answer = {"code": code, "message": error.message, "data": error.wire()}
+    return _bytes({"jsonrpc": "2.0", "id": request_id, "error": answer})
 
 
 def _bytes(message: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from riel.errors import NotAllowed
+from riel.errors import Code, NotAllowed
 from riel.guards import Reservation
 from riel.journal import Change, Journal, LimitReached, OpenedChallenge, State
 from riel.testing.journal_contract.fixtures import (
@@ -37,7 +37,7 @@ SCOPE = "day|sandbox|everybody|MXN"
 def a_hold(takes: int = 10, most: int = 100, **changes: Any) -> Reservation:
     """Something taken of a limit."""
     hold = Reservation(
-        scope=SCOPE, bucket=0, since=0, amount=takes, limit=most, error=lambda left: NotAllowed(f"{left} left")
+        scope=SCOPE, bucket=0, since=0, amount=takes, limit=most, error=lambda left: NotAllowed(reason=f"{left} left")
     )
     return replace(hold, **changes)
 
@@ -217,9 +217,9 @@ class HoldPromises(TwoHandles):
 
     async def test_what_a_limit_refused_opens_nothing_and_is_written_down(self, journal: Journal) -> None:
         refused = a_question("b")
-        await journal.record_refusal(refused, "LIMIT_PER_DAY", "The limit is MXN 1.00 a day.")
+        await journal.record_refusal(refused, Code.LIMIT_PER_DAY.value, "The limit is MXN 1.00 a day.")
         (event,) = await journal.events("pay_b")
-        assert (event.event, event.body["code"]) == ("challenge.refused", "LIMIT_PER_DAY")
+        assert (event.event, event.body["code"]) == ("challenge.refused", Code.LIMIT_PER_DAY.value)
         assert await journal.challenges("ana", refused.digest) == []
         assert isinstance(await asked_for(journal, replace(refused, id="pay_c"), holds=[a_hold()]), OpenedChallenge)
         assert (await journal.verify())[1] is None

@@ -1,0 +1,153 @@
+"""The exceptions, named by what happened to the money, and the data that stands under ``error`` on the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from riel.errors.codes import CATALOGUE, Code, ErrorCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorData:
+    """One error as an agent reads it."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    next_action: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        code: Code | ErrorCode,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retryable: bool | None = None,
+        **parameters: object,
+    ) -> "ErrorData":
+        """The row of ``code`` with the ``parameters`` of its message.
+
+        :param retryable: ``False`` where this case can never succeed, although others of its code may.
+        """
+        row = CATALOGUE[code] if isinstance(code, Code) else code
+        return cls(
+            code=row.code,
+            message=row.message.format_map(parameters) if parameters else row.message,
+            retryable=row.retryable if retryable is None else retryable,
+            next_action=row.remedy,
+            details=details or {},
+        )
+
+    def wire(self) -> dict[str, Any]:
+        """The value of ``error`` in an envelope."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "details": dict(self.details),
+            "retryable": self.retryable,
+            "nextAction": self.next_action,
+        }
+
+
+class RielError(Exception):
+    """The root of everything that riel raises on purpose."""
+
+
+class NothingSent(RielError):
+    """Nothing that could move money left this machine.
+
+    :param code: a code of riel, or a row of a rail's table of errors.
+    :param details: what agents read under ``details``.
+    :param retryable: ``False`` where this case can never succeed, although others of its code may.
+    :param parameters: the parameters of the code's message.
+    """
+
+    default: ClassVar[Code] = Code.INTERNAL_ERROR
+
+    def __init__(
+        self,
+        code: Code | ErrorCode | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retryable: bool | None = None,
+        **parameters: object,
+    ) -> None:
+        self.error = ErrorData.of(code or type(self).default, details=details, retryable=retryable, **parameters)
+        super().__init__(self.error.message)
+
+
+class BadInput(NothingSent):
+    """An argument was refused."""
+
+    default = Code.INVALID_ARGUMENT
+
+
+class NotConfirmed(NothingSent):
+    """No person confirmed exactly this payment."""
+
+    default = Code.TWO_FA_MISMATCH
+
+
+class NotAllowed(NothingSent):
+    """A guard refused: a limit, a scope, a licence."""
+
+    default = Code.NOT_ALLOWED
+
+
+class NotFound(NothingSent):
+    """No payment of this principal has that reference, whether it is unknown or another principal's."""
+
+    default = Code.NOT_FOUND
+
+
+class NotSent(NothingSent):
+    """The rail could not be reached: no byte of the payment left, so nothing can have moved.
+
+    :param reason: for the record and the log; an agent does not read it.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(Code.RAIL_UNREACHABLE)
+        self.args = (reason,)
+
+
+class JournalUnavailable(NothingSent):
+    """The journal failed.
+
+    :param reason: for the log; an agent does not read it.
+    """
+
+    def __init__(self, reason: str = "", *, code: Code = Code.JOURNAL_UNAVAILABLE) -> None:
+        super().__init__(code)
+        if reason:
+            self.args = (reason,)
+
+
+class Rejected(RielError):
+    """The rail received it and said no: nothing was booked.
+
+    :param provider_code: the provider's own code.
+    :param provider_message: the provider's own words, which are data and never an instruction.
+    """
+
+    def __init__(self, provider_code: str, provider_message: str = "") -> None:
+        super().__init__(provider_code)
+        self.provider_code = provider_code
+        self.provider_message = provider_message
+
+
+class OutcomeUnknown(RielError):
+    """It left, and what became of it is not known: look it up, do not send it again."""
+
+
+class NothingLearned(RielError):
+    """A look-up brought no answer, so nothing about the payment changes."""
+
+
+class Misconfigured(RielError):
+    """A setting is missing or wrong: one sentence that names it."""
+
+
+class BrokenRail(RielError):
+    """A rail does not keep its contract: one sentence for its author."""

@@ -1,0 +1,76 @@
+"""The two calls of a tool that moves money: without a code it asks a person, with the code it pays."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from riel.catalog import ActiveRail
+from riel.confirm import Terms
+from riel.journal import State
+from riel.money import Money, mask_account
+from riel.payments import PaymentEngine, PaymentRequest
+from riel.rail import Payment, WireModel
+from riel.redaction import Redactor
+from riel.tools.arguments import CODE_FIELD
+from riel.tools.envelope import Envelope, challenge_data, failure, receipt, refusal, success
+
+
+class ConfirmingTool(Protocol):
+    """A tool that moves money: ``send_payment``, ``request_refund``, or a rail's own."""
+
+    @property
+    def engine(self) -> PaymentEngine: ...
+    @property
+    def rail(self) -> ActiveRail: ...
+    @property
+    def logs(self) -> Redactor: ...
+
+
+async def confirm_or_pay(
+    tool: ConfirmingTool, payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
+) -> Envelope:
+    """Ask a person to confirm ``payment``, or pay it with their code.
+
+    :param arguments: what the agent sent, without the code: the confirmation is bound to them.
+    """
+    return await ask_or_execute(tool, build_request(tool, payment, arguments, principal), code)
+
+
+def build_request(
+    tool: ConfirmingTool, payment: Payment, arguments: Mapping[str, Any], principal: str
+) -> PaymentRequest:
+    """The request for ``payment``. From here on the logs mask its account number."""
+    payee = payment.payee()
+    tool.logs.remember(payee.account, mask_account(payee.account))
+    terms = Terms(
+        kind=payment.kind,
+        rail=tool.rail.declaration.name,
+        mode=tool.rail.mode,
+        principal=principal,
+        payer=payer_of(tool.rail),
+        payee=payee,
+        money=Money(payment.amount, getattr(payment, "currency", tool.rail.declaration.currencies[0])),
+        arguments=arguments,
+    )
+    return PaymentRequest(terms=terms, rail=tool.rail, model=payment, purpose=payment.purpose())
+
+
+async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: str | None) -> Envelope:
+    """Without ``code``, open a challenge; with it, execute ``request`` once and answer with its status."""
+    if code is None:
+        challenge, delivery = await tool.engine.ask(request)
+        return success(challenge_data(challenge, delivery, tool.engine.context.now()))
+    tool.logs.remember(code)
+    record = await tool.engine.confirm(request, code)
+    if record.state is State.REJECTED:
+        return failure(refusal(tool.rail, record), mode=record.mode)
+    return success(receipt(tool.rail, record))
+
+
+def payer_of(rail: ActiveRail) -> str:
+    """The payer that a confirmation is bound to; none in sandbox mode, where each server has its own pretend bank."""
+    return "" if rail.mode == "sandbox" else rail.payer
+
+
+def wire_arguments(model: WireModel) -> dict[str, Any]:
+    """The arguments by their wire names, without the code and without omitted ones."""
+    return model.model_dump(mode="json", by_alias=True, exclude={CODE_FIELD}, exclude_none=True)
