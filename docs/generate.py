@@ -115,8 +115,8 @@ def errors_page() -> str:
     return _page(
         "Errors",
         'A tool answers `{"data", "error"}`, of which exactly one is set, and `isError` is true exactly when it is '
-        "`error`. An `error` means that nothing was booked (but `INTERNAL_ERROR`, which does not know). What is not "
-        "known yet is no error: it is `data` with the status `pending`.",
+        "`error`. An `error` means that this call booked nothing, except `INTERNAL_ERROR`, `JOURNAL_UNCERTAIN` and "
+        "`TERMS_CHANGED`, which do not know. An unknown outcome is no error: it is `data` with the status `pending`.",
         "`message` is for a person, `nextAction` for the agent, `retryable` says whether the same call may succeed "
         "later, and `details` names the field, the payment, or what is left. What a bank wrote stands under "
         "`details.untrusted` and nowhere else. No code, key or whole account number is in any of them.",

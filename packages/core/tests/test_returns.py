@@ -85,7 +85,7 @@ async def test_a_wrong_code_gives_nothing_back(tmp_path: Path) -> None:
         agent = gives_back(world)
         code = await code_for(world, agent, "IN1")
         for other in ({"key": "IN2"}, {"key": "IN1", "reason": "Another reason"}):
-            assert (await agent.refused(**other, verificationCode=code))["code"] == "2FA_MISMATCH"
+            assert (await agent.refused(**other, verificationCode=code))["code"] == "TERMS_CHANGED"
         assert (await agent.refused("IN1", verificationCode="000000"))["code"] == "2FA_MISMATCH"
         assert world.client.sent == []
 
@@ -117,7 +117,7 @@ async def test_what_was_given_back_is_not_asked_for_again(tmp_path: Path) -> Non
         questions = len(world.person.asked)
         refused = await agent.refused("IN1", reason="Another reason")
         assert (refused["code"], refused["retryable"]) == ("ALREADY_DONE", False)
-        assert refused["message"].startswith("Exactly this was made before, and the rail makes it only once.")
+        assert refused["message"].startswith("Exactly this was done before, and the rail does it only once.")
         assert refused["details"]["paymentId"] == done["paymentId"]
         assert "Do not try it again" in refused["nextAction"]
         assert (len(world.person.asked), len(world.client.sent)) == (questions, 1)
@@ -151,8 +151,8 @@ async def test_what_failed_once_is_not_tried_under_the_same_reference(tmp_path: 
         code = await code_for(world, agent, "IN1")
         assert (await agent.refused("IN1", verificationCode=code))["code"] == "RAIL_REJECTED"
         refused = await agent.refused("IN1")
-        assert refused["code"] == "ALREADY_DONE"
-        assert "tried before and did not happen" in refused["message"]
+        assert refused["code"] == "ALREADY_REJECTED"
+        assert "was rejected before" in refused["message"]
 
 
 async def test_a_reference_that_belongs_to_another_payment_is_the_rails_fault(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ async def test_what_never_left_may_be_tried_again(tmp_path: Path) -> None:
 
         desk.bank.meets = down
         refused = await desk.error("create_customer", email="a@b.cl")
-        assert (refused["code"], refused["retryable"]) == ("RAIL_NO_ANSWER", True)
+        assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
 
 
 async def test_feedback_is_kept_and_waits_to_be_delivered(tmp_path: Path) -> None:

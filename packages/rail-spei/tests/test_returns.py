@@ -1,4 +1,4 @@
-"""A payment that we received is given back whole, to whoever paid it, and once only."""
+"""A payment that we received is given back whole, to whoever paid it, and only once."""
 
 import json
 from datetime import date, timedelta
@@ -99,7 +99,7 @@ async def test_given_back_once_it_is_not_given_back_again() -> None:
         first, second = here.order(client, payment=back), here.order(client, payment=back)
         assert await outcome(client, first) == "pending"
         for state in ("XR", "RE"):
-            with pytest.raises(NotAllowed, match="once only") as refused:
+            with pytest.raises(NotAllowed, match="only once") as refused:
                 await here.back(client, KEY)
             assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"
             assert refused.value.error.details == {"returnTrackingKey": first.reference}, state
@@ -165,7 +165,7 @@ async def test_what_goes_back_already_does_not_go_back_again(state: str) -> None
     here = await receiving()
     await here.pretend("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
-        with pytest.raises(NotAllowed, match="once only"):
+        with pytest.raises(NotAllowed, match="only once"):
             await here.back(client, KEY)
 
 

@@ -130,7 +130,7 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     ),
     Code.JOURNAL_UNCERTAIN: (
         "The journal failed, and whether it recorded this is not known yet.",
-        "Repeat exactly this call with the same code: it pays at most once. Pay in no other way before it answers.",
+        "Repeat exactly this call with its code: it pays at most once. Do not pay in another way before it answers.",
     ),
     Code.JOURNAL_UNREADABLE: (
         "The journal could not be read. Nothing was changed.",

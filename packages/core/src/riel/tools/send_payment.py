@@ -26,10 +26,10 @@ class SendPayment(PaymentTool):
         """The description for the model."""
         rail, money = self.declaration, Money(50000, self.declaration.currencies[0])
         return (
-            f"Send {' or '.join(rail.currencies)} by {rail.title}. amount is in minor units: 50000 is {money}. First call "
-            "without verificationCode: nothing moves, a person is asked and gets a code. Then call again with the same "
-            "arguments and that code: it pays once, and a repeated call pays nothing more. pending is not a failure: do "
-            f"not pay again, call {rail.name}_check_status."
+            f"Send {' or '.join(rail.currencies)} by {rail.title}. amount is in minor units: 50000 is {money}. First "
+            "call without verificationCode: nothing moves, a person is asked and gets a code. Then call again with "
+            "the same arguments and that code: it pays once, and a repeated call pays nothing more. pending is not a "
+            f"failure: do not pay again, call {rail.name}_check_status."
         )
 
     @property
