@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rail_mock.settings import Behaviour
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.errors import NotConfirmed
 from riel.journal import State
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
 JUMPS = {"an hour ahead": HOUR, "an hour back": -HOUR, "a year ahead": YEAR, "a year back": -YEAR}
-MOMENTS = ["count_try:after", "send:leaves", "send:after", "record:after"]
+MOMENTS = ["count_attempt@compare:after", "of@send:after", "send:after", "record@record:after"]
 SETTLES, ANSWER_IS_LOST, NEVER_ARRIVES = "0123456789", "4020301000", "4020302000"
 LOOKS = 5
 
@@ -69,7 +69,7 @@ async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice
             try:
                 record = await office.engine.confirm(request, code)
             except NotConfirmed:
-                assert moment == "count_try:after"  # the code is no longer valid by the time it is now
+                assert moment == "count_attempt@compare:after"  # the code is no longer valid by the time it is now
                 assert world.debits == []
                 return
             await office.quiet()
@@ -106,7 +106,7 @@ async def test_nothing_is_sent_again_by_a_clock_that_was_set_back(tmp_path: Path
     world = World(Behaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
-        with set_at(world, "record:after", -HOUR):
+        with set_at(world, "record@record:after", -HOUR):
             record = await office.engine.confirm(request, code)
             await office.quiet()
         assert await asked_about(office, record.reference) is State.UNKNOWN

@@ -74,7 +74,15 @@ async def a_payment_and_part_of_it_back(agent: Agent) -> None:
     assert gone_back(agent.bank, paid["data"]["trackingKey"]) == [20_000]
 
 
-OF_AN_AGENT = ("answer_within", "as_it_stands", "by_", "claim_one")
+OF_AN_AGENT = (
+    "by_reference@find",
+    "challenge@find",
+    "claim_one",
+    "confirm@",
+    "payment@answer",
+    "payment@find",
+    "status@",
+)
 """What a recovery passes only if the agent asks before it is over."""
 
 STORIES = {NEVER_SURE: a_payment_that_may_need_an_operator, NEVER_AGAIN: a_payment_that_may_be_rejected}
@@ -97,20 +105,22 @@ async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: Stage, 
 @pytest.mark.parametrize("bank", [bank for bank in BANKS if bank != USUAL])
 async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(stage: Stage, bank: str) -> None:
     story = STORIES.get(bank, a_payment)
-    places = await stage.places(story, "intend:before", every=True, **BANKS[bank])
+    places = await stage.places(story, "create_payment@create:before", every=True, **BANKS[bank])
     assert await stage.play_each(story, places, **BANKS[bank]) == {}
 
 
 async def test_a_payment_that_only_rounds_take_further_is_paid_once_wherever_they_are_killed(stage: Stage) -> None:
     how: dict[str, Any] = {"fault": FAULTS["lost"], "lookup": "no", "rounds": True}
     places = await stage.places(a_payment, "send:before", **how)
-    assert {"claim", "resend:before"} <= {name for ((name, _),) in places}
+    assert {"claim", "record@resend:before"} <= {name for ((name, _),) in places}
     assert await stage.play_each(a_payment, places, **how) == {}
 
 
 async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
-    refund = await stage.places(a_payment_and_part_of_it_back, "original:before", every=True, lookup="by_list")
-    places = [[("intend:after", 2)], *refund]
+    refund = await stage.places(
+        a_payment_and_part_of_it_back, "payment@original_of:before", every=True, lookup="by_list"
+    )
+    places = [[("create_payment@create:after", 2)], *refund]
     assert await stage.play_each(a_payment_and_part_of_it_back, places, lookup="by_list") == {}
 
 

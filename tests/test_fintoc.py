@@ -42,7 +42,7 @@ async def a_payment(agent: Agent) -> None:
 
 
 async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
-    places = await stage.places(a_payment, "intend:before", **AT_ONCE)
+    places = await stage.places(a_payment, "create_payment@create:before", **AT_ONCE)
     assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
 
 

@@ -62,7 +62,7 @@ async def test_what_a_killed_server_held_is_free_when_the_question_is_over(
 ) -> None:
     text = "per_day = { MXN = 100 }"
     limited(home, text)
-    strike = ("open_challenge:after", 1, signal.SIGKILL)
+    strike = ("open_challenge@open:after", 1, signal.SIGKILL)
     async with serving(nursery, home, bank, strike=strike) as server:
         with pytest.raises(Gone):
             await server.call(SEND, **payment(1, 100))

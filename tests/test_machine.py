@@ -24,7 +24,17 @@ from .simulator.agents import Agent, Operator, Question, altered, at_once, cut_o
 from .simulator.faults import FATES
 from .simulator.kinds import SKEW
 
-POINTS = ("intend", "commit:before", "commit:after", "send", "record", "claim", "resend", "status", "count_try")
+POINTS = (
+    "create_payment",
+    "commit:before",
+    "commit:after",
+    "send",
+    "record@",
+    "claim",
+    "record@resend",
+    "status",
+    "count_attempt",
+)
 PATIENCE = 12.0
 """How many virtual seconds a rule waits for what it began; what takes longer goes on behind the next rules."""
 

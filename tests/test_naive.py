@@ -56,7 +56,9 @@ async def test_whoever_enumerates_its_crash_points_finds_every_one_at_which_it_p
     (passed,) = await stage.play(one_confirmed_payment)
     steps = [point for point in passed if not point[0].startswith("commit:")]
     names = [name for name, _ in steps]
-    confirmed, left, written = map(names.index, ("challenges:before", "send:after", "intend:after"))
+    confirmed, left, written = map(
+        names.index, ("challenges@confirm:before", "send:after", "create_payment@confirm:after")
+    )
     violations = await stage.play_each(one_confirmed_payment, [[point] for point in steps[confirmed:written]])
     assert list(violations) == [named([point]) for point in steps[left:written]]
     assert all("a debit without a payment" in why for why in violations.values())

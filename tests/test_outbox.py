@@ -148,7 +148,7 @@ async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_not
 async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_again(
     nursery: Nursery, told_home: Home, bank: Bank, books: Books
 ) -> None:
-    agent = Agent(nursery, told_home, bank, deaths=[("deliver:after", 1)], module="quickly")
+    agent = Agent(nursery, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="quickly")
     try:
         await agent.pay()
         await until(lambda: agent.killed > 0 or len(books.got) > 0, "a notice")

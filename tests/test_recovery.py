@@ -59,7 +59,7 @@ async def until_settled(home: Home) -> PaymentRecord:
     return record
 
 
-@pytest.mark.parametrize("point", ["intend:after", "send:before", "send:after", "record:before"])
+@pytest.mark.parametrize("point", ["create_payment@create:after", "send:before", "send:after", "record@record:before"])
 async def test_a_payment_whose_server_was_killed_is_taken_over_by_another(
     nursery: Nursery, home: Home, bank: Bank, point: str
 ) -> None:
@@ -204,4 +204,4 @@ def _is_stopped(pid: int) -> bool:
 
 
 def _rounds(trace: Path) -> int:
-    return sum(name == "claim:after" for name, _ in points(trace))
+    return sum(name == "claim@claim_due:after" for name, _ in points(trace))

@@ -70,7 +70,7 @@ async def test_a_payment_asked_at_one_and_confirmed_at_both_is_paid_once(
     await proven(machine, bank, answers)
 
 
-@pytest.mark.parametrize("point", ["intend:after", "send:before", "send:after", "record:before"])
+@pytest.mark.parametrize("point", ["create_payment@create:after", "send:before", "send:after", "record@record:before"])
 async def test_what_a_killed_server_was_paying_is_settled_by_another(
     nursery: Nursery, machine: Machine, bank: Bank, postgres: Postgres, point: str
 ) -> None:
@@ -97,7 +97,7 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
     await proven(machine, bank, [paid])
 
 
-@pytest.mark.parametrize("point", ["intend:after", "send:leaves", "send:after"])
+@pytest.mark.parametrize("point", ["create_payment@create:after", "of@send:after", "send:after"])
 @pytest.mark.parametrize(
     "guarantees",
     [{}, {"dedupe": "no", "absence_seconds": "1", "send_deadline_seconds": "1"}],

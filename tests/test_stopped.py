@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rail_mock.settings import Behaviour
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.journal import State
 
 from .support.agent import PAYEE
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 WHAT = {**PAYEE, "amount": 50_000}
 NEVER_ARRIVES = "4020302000"
 DEADLINE = 10
-LEAVES = "send:leaves"
+LEAVES = "of@send:after"
 
 
 # In one process, with clocks that a test holds

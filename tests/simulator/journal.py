@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from riel.crash import crash_point
+from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
 from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.store import SqliteJournal

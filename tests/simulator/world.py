@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 from riel import Money
 from riel.confirm import Terms, code_for
 from riel.confirm.factors.totp import Enrolment
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.errors import RielError
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import when
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
+from riel.testing.crash_points import with_crash_points
 
 from .checks import Checks
 from .faults import Faults
@@ -46,7 +47,13 @@ PACE = Timing(
 )
 CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
 """For how long things go wrong, in virtual seconds, by the mood of a world."""
-WEAK = {"intend:after", "send:before", "resend:after", "status:after", "count_try:after"}
+WEAK = {
+    "create_payment@create:after",
+    "send:before",
+    "record@resend:after",
+    "status:after",
+    "count_attempt@compare:after",
+}
 """Points between a decision and its deed: where a world in the mood for stops stops most."""
 
 
@@ -140,7 +147,7 @@ class World:
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
         )
-        replica = Replica(process, PaymentEngine(context), {})
+        replica = Replica(process, PaymentEngine(with_crash_points(context)), {})
         process.context.run(replica.engine.start)
         self.trace(process.name, "starts")
         return replica

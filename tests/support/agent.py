@@ -125,7 +125,7 @@ async def _first_round_over(server: Server, trace: Path) -> None:
     """Wait until it has made the round of its start, or was killed in it: no call comes in between."""
 
     def over() -> bool:
-        return server.process.over() or (trace.exists() and "pause:before 1\n" in trace.read_text())
+        return server.process.over() or (trace.exists() and "anchor@run_once:after 1\n" in trace.read_text())
 
     await until(over, "the first round")
 

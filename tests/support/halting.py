@@ -2,11 +2,14 @@
 
 import signal
 
-from riel.crash import at_crash_points
+import crash_points
+
+from riel.crash_points import at_crash_points
 
 
 def install() -> None:
     """Stop in the first commit after a payment was to be born."""
+    crash_points.install()
     intending = False
 
     def watch(name: str) -> None:
@@ -14,6 +17,6 @@ def install() -> None:
         if intending and name == "commit:before":
             intending = False
             signal.raise_signal(signal.SIGSTOP)
-        intending = intending or name == "intend:before"
+        intending = intending or name == "create_payment@create:before"
 
     at_crash_points(watch)

@@ -16,7 +16,7 @@ from .server import Home
 
 AT_ONCE = 4
 
-BY_THE_CLOCK = ("answer_within", "as_it_stands", "by_reference", "claim:", "pause")
+BY_THE_CLOCK = ("by_reference@find", "claim@", "confirm@", "payment@answer", "status@")
 """What rounds and repeated calls pass when their time has come: no place to be killed at where there are rounds."""
 
 Story = Callable[[Agent], Awaitable[object]]

@@ -4,7 +4,6 @@ It stands in the real server behind the real tools, so that whoever watches the 
 """
 
 from riel import Answer, Draft, NotSent, Order, OutcomeUnknown, Payment, ReferenceSource
-from riel.crash import step
 from riel.errors import NotConfirmed
 from riel.journal import Attempt, ChallengeState, Intent, PaymentRecord
 from riel.payments import PaymentEngine, PaymentRequest
@@ -20,15 +19,13 @@ class NaiveEngine(PaymentEngine):
     async def confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
         """Pay, then write it down."""
         context, who = self.context, request.terms.principal
-        known = await step("challenges", context.journal.challenges(who, request.digest))
+        known = await context.journal.challenges(who, request.digest)
         challenge = next((one for one in known if one.state is ChallengeState.OPEN), None)
         proof = challenge and context.factor.check(confirmation_request(challenge), code, context.now())
         if challenge is None or proof is None:
             raise NotConfirmed
         order, answer = await self._paid(request)
-        counted = await step(
-            "count_try", context.journal.count_attempt(challenge.id, who, context.now(), context.timing.attempt_limits)
-        )
+        counted = await context.journal.count_attempt(challenge.id, who, context.now(), context.timing.attempt_limits)
         assert isinstance(counted, Attempt)
         intent = Intent(
             reference=order.reference,
@@ -39,15 +36,15 @@ class NaiveEngine(PaymentEngine):
             absent_after=None,
         )
         intending = context.journal.create_payment(counted, challenge.id, proof.replay_key, intent, context.now())
-        born = await step("intend", intending)
+        born = await intending
         assert isinstance(born, PaymentRecord)
         change = from_answer(born, request.rail.guarantees, answer, context.now(), context.timing.backoff)
-        written, _ = await step("record", context.journal.record(born.id, change, context.now()))
+        written, _ = await context.journal.record(born.id, change, context.now())
         return written
 
     async def _paid(self, request: PaymentRequest) -> tuple[Order, Answer]:
         """The answer of the bank, asked anew where none came."""
-        client = await step("open_client", self.context.clients.of(request.terms.rail))
+        client = await self.context.clients.of(request.terms.rail)
         assert isinstance(request.model, Payment)
         draft = Draft(kind="payment", money=request.terms.money, payment=request.model)
         for _ in range(TRIES):
@@ -62,7 +59,7 @@ class NaiveEngine(PaymentEngine):
                 created_at=self.context.now(),
             )
             try:
-                return order, await step("send", client.send(order))
+                return order, await client.send(order)
             except (NotSent, OutcomeUnknown):
                 continue
         raise NotSent("The bank cannot be reached.")

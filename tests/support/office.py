@@ -23,6 +23,7 @@ from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
+from riel.testing.crash_points import with_crash_points
 
 from .processes import PATIENCE
 
@@ -165,7 +166,7 @@ async def at_work(
         or Timing(answer_within=50 * MOMENT, poll_interval=MOMENT, backoff=Backoff(first=timedelta(seconds=1))),
         now=world.clock,
     )
-    office = Office(world, PaymentEngine(context), store, active)
+    office = Office(world, PaymentEngine(with_crash_points(context)), store, active)
     try:
         yield office
     finally:

@@ -20,6 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from riel.crash_points import at_crash_points
+
 IMPORTED = (
     "anyio._backends._asyncio",
     "concurrent.futures.thread",
@@ -41,6 +43,7 @@ IMPORTED = (
     "riel.journal.sqlite",
     "riel.sandbox",
     "riel.mcp",
+    "riel.testing.crash_points",
     "typer",
     "uvicorn.config",
     "uvicorn.protocols.http.h11_impl",
@@ -48,7 +51,16 @@ IMPORTED = (
 """Whatever a server or a bank would import for itself, sooner or later."""
 
 
-NOT_OF_A_STEP = ("answer_within", "as_it_stands", "by_", "claim:", "confirm", "pause")
+NOT_OF_A_STEP = (
+    "ask@",
+    "by_reference@find",
+    "challenge@find",
+    "claim@",
+    "confirm@",
+    "payment@answer",
+    "payment@find",
+    "status@",
+)
 """Points of a call that waits, or of a round that finds nothing due, while the work on a payment goes on."""
 
 
@@ -106,8 +118,7 @@ def _child(request: dict[str, Any], descriptors: list[int]) -> int:
     if request["with"]:
         import_module(request["with"]).install()
     if request["trace"] or request["strike"]:
-        from riel.crash import at_crash_points
-
+        import_module("crash_points").install()
         at_crash_points(_watcher(request["trace"], request["strike"]))
     from riel.cli import main as riel
 
@@ -117,8 +128,8 @@ def _child(request: dict[str, Any], descriptors: list[int]) -> int:
 def _watcher(trace: str | None, strike: list[Any] | None) -> Callable[[str], None]:
     """Write down each crash point as it is passed, and strike this process at the given one.
 
-    A commit is named with the step that it belongs to, ``commit:before@record:before``, so that a kill in it means the
-    same one in every run, however many others came before it.
+    A commit is named with the step that it belongs to, ``commit:before@record@resend:before``, so that a kill in it
+    means the same one in every run, however many others came before it.
     """
     written = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if trace else None
     passed: Counter[str] = Counter()

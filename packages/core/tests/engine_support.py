@@ -17,6 +17,7 @@ from riel.guards import Guard
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
+from riel.testing.crash_points import with_crash_points
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToyRefund, toy
 
@@ -259,7 +260,7 @@ async def working(
         now=lambda: world.now,
         clean=clean,
     )
-    world = World(PaymentEngine(context), store, client, person, active, now)
+    world = World(PaymentEngine(with_crash_points(context)), store, client, person, active, now)
     try:
         yield world
     finally:

@@ -13,7 +13,7 @@ from riel import (
     NothingLearned,
     Rejected,
 )
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.errors import NotFound
 from riel.journal import State
 
@@ -134,7 +134,7 @@ async def test_a_refusal_of_which_nobody_hears_is_not_logged_as_a_failure(
 ) -> None:
     async with working(tmp_path) as world:
         await world.asked(world.request())
-        await _goes_away_at("challenges:before", lambda: world.engine.confirm(world.request(), WRONG))
+        await _goes_away_at("challenges@challenges:before", lambda: world.engine.confirm(world.request(), WRONG))
         await world.quiet()
     assert [one.message for one in caplog.records] == []
 

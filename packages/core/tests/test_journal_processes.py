@@ -31,7 +31,7 @@ def anyio_backend() -> str:
 
 CHILD = """
 import asyncio, os, signal, sys
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.journal.open import open_journal
 from riel.testing.journal_contract import born
 

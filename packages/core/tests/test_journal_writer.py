@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal.sqlite.connect import connect
 from riel.journal.sqlite.writer import MOST_AT_ONCE, Writer

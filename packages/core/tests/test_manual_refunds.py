@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from riel import Answer, Capabilities, Order, Rejected, Status, never
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.journal import State
 from riel.redaction import Redactor
 
@@ -152,7 +152,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("point", ["case_told:after", "case_noted:after"])
+@pytest.mark.parametrize("point", ["enqueue@open_refund_case:after", "append_event@open_refund_case:after"])
 async def test_a_crash_between_the_two_writes_is_repaired_by_asking_again(tmp_path: Path, point: str) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
         paid = await world.paid(world.request())

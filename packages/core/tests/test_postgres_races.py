@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.support.postgres import Postgres, named
 
-from riel.crash import at_crash_points
+from riel.crash_points import at_crash_points
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.audit.chain import link

@@ -13,6 +13,7 @@ import pytest
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
 from riel.cli.recover import recovered
 from riel.journal import PaymentRecord, State
+from riel.payments import Clients
 from riel.payments.engine import MAX_RECOVERING
 
 from .engine_support import LOST, SETTLED, Gate, Scripted, World, answers, first, working
@@ -134,9 +135,7 @@ async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[World
 
         active = replace(world.rail, declaration=replace(world.rail.declaration, name="aslow", connect=connect))
         rails = {"toy": world.rail, "aslow": active}
-        world.engine.context = replace(
-            world.engine.context, rails=rails, clients=type(world.engine.context.clients)(rails)
-        )
+        world.engine.context = replace(world.engine.context, rails=rails, clients=Clients(rails))
         world.slow, world.slow_client = active, other  # type: ignore[attr-defined]
         yield world
 

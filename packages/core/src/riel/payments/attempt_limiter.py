@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from riel.crash import step
-
 
 class PrincipalAttempts:
     """The tries of one principal that are under way. ``rights`` counts those that made room."""
@@ -38,7 +36,7 @@ class PrincipalAttempts:
         self._waiting.append(place)
         self.leave()
         try:
-            return await step("turn", place)
+            return await place
         finally:
             if place.cancelled():  # nobody counted it in again, and its end will count it out
                 self.enter()

@@ -3,7 +3,6 @@
 import asyncio
 
 from riel.confirm import NONCE, render_challenge
-from riel.crash import step
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, DuplicateOf, LimitReached
 from riel.payments.context import Context, PaymentRequest, confirmation_request
@@ -37,17 +36,17 @@ async def open_challenge(context: Context, request: PaymentRequest) -> tuple[Cha
     :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
     """
     now = context.now()
-    challenge = await _opened(context, request)
+    challenge = await _open(context, request)
     if challenge.state is ChallengeState.DECLINED:
         raise NotConfirmed(Code.TWO_FA_DECLINED, details={"paymentId": challenge.id})
     if challenge.delivered_at is not None and now < challenge.delivered_at + context.timing.resend_challenge_after:
         return challenge, "The code was sent a moment ago."
-    where = await _delivered(context, challenge)
-    await step("asked", context.journal.mark_delivered(challenge.id, now))
+    where = await _deliver(context, challenge)
+    await context.journal.mark_delivered(challenge.id, now)
     return challenge, where
 
 
-async def _opened(context: Context, request: PaymentRequest) -> Challenge:
+async def _open(context: Context, request: PaymentRequest) -> Challenge:
     """The question that waits for a code, or the one that was declined.
 
     :raises NotAllowed: a guard refused, or a limit has no room; that stands in the record.
@@ -55,24 +54,23 @@ async def _opened(context: Context, request: PaymentRequest) -> Challenge:
     wanted = new_challenge(context, request)
     try:
         context.guard(request.terms)
-        opening = context.journal.open_challenge(
+        opened = await context.journal.open_challenge(
             wanted,
-            lambda earlier: _words(context, request, earlier),
+            lambda earlier: _text(context, request, earlier),
             close_others=not context.factor.dynamic_linking,
             duplicate_window=context.timing.duplicate_window,
             decline_ttl=context.timing.decline_ttl,
             reservations=context.reservations(request.terms),
         )
-        opened = await step("open_challenge", opening)
         if isinstance(opened, LimitReached):
             raise opened.reservation.error(opened.left)
     except NotAllowed as refusal:
-        await step("refuse", context.journal.record_refusal(wanted, refusal.error.code, str(refusal)))
+        await context.journal.record_refusal(wanted, refusal.error.code, str(refusal))
         raise
     return opened.challenge
 
 
-def _words(context: Context, request: PaymentRequest, earlier: DuplicateOf | None) -> str:
+def _text(context: Context, request: PaymentRequest, earlier: DuplicateOf | None) -> str:
     """What the person is shown."""
     return render_challenge(
         request.terms,
@@ -85,14 +83,14 @@ def _words(context: Context, request: PaymentRequest, earlier: DuplicateOf | Non
     )
 
 
-async def _delivered(context: Context, challenge: Challenge) -> str:
+async def _deliver(context: Context, challenge: Challenge) -> str:
     """Where the person finds the code.
 
     :raises NotConfirmed: it could not be delivered.
     """
     try:
         async with asyncio.timeout(context.timing.answer_within.total_seconds()):
-            return await step("ask", context.factor.ask(confirmation_request(challenge)))
+            return await context.factor.ask(confirmation_request(challenge))
     except NothingSent:
         raise
     except Exception as failure:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from riel.catalog import ActiveRail
-from riel.crash import step
 from riel.errors import Code, NothingSent, RielError
 from riel.rail import Client
 
@@ -33,7 +32,7 @@ class Clients:
             keeper.add_done_callback(self._keepers.pop)
         if opened.done():
             return opened.result()
-        done, _ = await step("open_client", asyncio.wait({opened}, timeout=self._timeout.total_seconds()))
+        done, _ = await asyncio.wait({opened}, timeout=self._timeout.total_seconds())
         if not done:
             raise _broken(rail, "it took too long")
         try:
@@ -47,7 +46,7 @@ class Clients:
         try:
             async with rail.declaration.connect(rail.settings) as client:
                 opened.set_result(client)
-                await step("keep_client", self._closing.wait())
+                await self._closing.wait()
         except (Exception, SystemExit) as failure:
             if not opened.done():
                 opened.set_exception(failure if isinstance(failure, Exception) else RuntimeError("SystemExit"))
@@ -63,11 +62,11 @@ class Clients:
             if not opened.done():
                 keeper.cancel()
         if self._keepers:
-            await step("close_clients", asyncio.wait(self._keepers, timeout=grace.total_seconds()))
+            await asyncio.wait(self._keepers, timeout=grace.total_seconds())
         left = list(self._keepers)
         for keeper in left:
             keeper.cancel()
-        await step("give_up_clients", asyncio.gather(*left, return_exceptions=True))
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def _broken(rail: str, why: str) -> NothingSent:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from riel.confirm import Proof
-from riel.crash import step
 from riel.errors import Code, JournalUnavailable, NotAllowed, NothingSent
 from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, PaymentRecord
 from riel.payments.attempt_limiter import PrincipalAttempts
@@ -57,7 +56,7 @@ async def _replay_of(context: Context, code: str, challenges: Sequence[Challenge
     for challenge in challenges:
         ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == context.factor.name
         if ours and context.factor.is_replay(confirmation_request(challenge), code, Proof(challenge.replay_key)):
-            return await step("join", context.journal.payment(challenge.id))
+            return await context.journal.payment(challenge.id)
     return None
 
 
@@ -67,7 +66,7 @@ async def _guard(context: Context, request: PaymentRequest, challenge: Challenge
         context.guard(request.terms)
     except NotAllowed as refusal:
         told = {"code": refusal.error.code, "reason": str(refusal)}
-        await step("note_refusal", context.journal.append_event(challenge.id, "attempt.refused", told, context.now()))
+        await context.journal.append_event(challenge.id, "attempt.refused", told, context.now())
         raise
 
 
@@ -80,8 +79,7 @@ async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[Payme
     )
     while True:
         rights = open_attempt.turn.successes
-        counting = context.journal.count_attempt(challenge.id, challenge.principal, context.now(), limits)
-        attempt = await step("count_try", counting)
+        attempt = await context.journal.count_attempt(challenge.id, challenge.principal, context.now(), limits)
         if attempt != "rate_limited" or not await open_attempt.turn.wait_for_slot(rights):
             break
     if not isinstance(attempt, Attempt):
@@ -89,7 +87,7 @@ async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[Payme
     proof = context.factor.check(confirmation_request(challenge), open_attempt.code, context.now())
     if proof is not None:
         return await _create(open_attempt, attempt, proof, prepared)
-    state = await step("wrong", context.journal.record_wrong_code(attempt, challenge.id, context.now(), limits))
+    state = await context.journal.record_wrong_code(attempt, challenge.id, context.now(), limits)
     raise not_confirmed("locked") if state is ChallengeState.LOCKED else mismatch(attempt.left)
 
 
@@ -103,8 +101,7 @@ async def _create(
     try:
         for _ in range(REFERENCES):
             intent = _intent(context, request, prepared)
-            intending = context.journal.create_payment(attempt, challenge_id, proof.replay_key, intent, context.now())
-            born = await step("intend", intending)
+            born = await context.journal.create_payment(attempt, challenge_id, proof.replay_key, intent, context.now())
             if isinstance(born, PaymentRecord) or born in RIGHT_ALL_THE_SAME:
                 open_attempt.turn.succeeded()
             if isinstance(born, PaymentRecord):
@@ -137,7 +134,7 @@ async def _refuse_known_reference(context: Context, request: PaymentRequest, pre
     Where it belongs to any other, the rail's references are not unique, and that is another matter.
     """
     terms = request.terms
-    known = await step("made_before", context.journal.by_reference(terms.rail, terms.mode, prepared.reference))
+    known = await context.journal.by_reference(terms.rail, terms.mode, prepared.reference)
     if known is not None and (known.money, known.payee.account) == (terms.money, terms.payee.account):
         raise already_done(known, terms.principal)
 
@@ -157,7 +154,7 @@ async def _reread_after_commit_error(context: Context, challenge_id: str, failur
     :raises JournalUnavailable: it was not written, or that cannot be told.
     """
     try:
-        record = await step("read_again", context.journal.payment(challenge_id))
+        record = await context.journal.payment(challenge_id)
     except JournalUnavailable:
         raise JournalUnavailable(code=Code.JOURNAL_UNCERTAIN) from failure
     if record is None:
@@ -166,7 +163,7 @@ async def _reread_after_commit_error(context: Context, challenge_id: str, failur
 
 
 async def _challenges(context: Context, request: PaymentRequest) -> Sequence[Challenge]:
-    return await step("challenges", context.journal.challenges(request.terms.principal, request.digest))
+    return await context.journal.challenges(request.terms.principal, request.digest)
 
 
 async def _no_open_challenge(context: Context, request: PaymentRequest, challenges: Sequence[Challenge]) -> NothingSent:
@@ -174,15 +171,11 @@ async def _no_open_challenge(context: Context, request: PaymentRequest, challeng
     ended = challenges[0].state.value if challenges else "consumed"
     if ended in {"expired", "locked", "declined"}:
         return not_confirmed(ended)  # type: ignore[arg-type]
-    attempt = await step(
-        "count_guess",
-        context.journal.count_attempt(None, request.terms.principal, context.now(), context.timing.attempt_limits),
+    attempt = await context.journal.count_attempt(
+        None, request.terms.principal, context.now(), context.timing.attempt_limits
     )
     refusal = not_confirmed("rate_limited") if attempt == "rate_limited" else mismatch()
-    await step(
-        "refuse_guess",
-        context.journal.record_refusal(new_challenge(context, request), refusal.error.code, str(refusal)),
-    )
+    await context.journal.record_refusal(new_challenge(context, request), refusal.error.code, str(refusal))
     return refusal
 
 

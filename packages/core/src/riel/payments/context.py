@@ -9,7 +9,6 @@ from functools import cached_property
 from riel.catalog import ActiveRail
 from riel.clock import utc_now
 from riel.confirm import ConfirmationRequest, Factor, Language, Terms, digest
-from riel.crash import step
 from riel.guards import Guard, QuotaGuard, Reservation
 from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
 from riel.money import mask_account
@@ -133,4 +132,4 @@ async def original_of(context: Context, record: PaymentRecord) -> PaymentRecord 
     """The payment that a refund pays back."""
     if record.refund_of is None:
         return None
-    return await step("original", context.journal.payment(record.refund_of))
+    return await context.journal.payment(record.refund_of)

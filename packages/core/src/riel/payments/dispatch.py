@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from riel.crash import crash_point, step
 from riel.errors import JournalUnavailable, NotSent, OutcomeUnknown, Rejected
 from riel.journal import Change, PaymentRecord
 from riel.payments.context import Context, original_of
@@ -29,10 +28,10 @@ async def _record(context: Context, record: PaymentRecord, change: Change) -> Pa
     """Write it down, however long the journal takes: what the rail said may never be said again."""
     while True:
         try:
-            written, _ = await step("record", context.journal.record(record.id, change, context.now()))
+            written, _ = await context.journal.record(record.id, change, context.now())
         except JournalUnavailable:
             log.error("what the rail said of payment %s could not be written; it is tried again", record.id)  # noqa: TRY400
-            await step("record_later", asyncio.sleep(context.timing.poll_interval.total_seconds()))
+            await asyncio.sleep(context.timing.poll_interval.total_seconds())
         else:
             return written
 
@@ -43,15 +42,16 @@ async def _send(context: Context, record: PaymentRecord, order: Order) -> SendOu
         client = await context.clients.of(record.rail)
     except Exception as failure:
         return NotSent(str(failure))
-    deliver = client.refund if record.kind == "refund" else client.send
     try:
         async with asyncio.timeout(_time_left(context, record, handed_over)):
-            crash_point("send:leaves")
             if (
                 _time_left(context, record, handed_over) <= 0
             ):  # we were stopped: others may have concluded that it is gone
                 return NotSent("it was too late to send it")
-            answer = await step("send", deliver(order))
+            if record.kind == "refund":
+                answer = await client.refund(order)
+            else:
+                answer = await client.send(order)
     except (Rejected, NotSent, OutcomeUnknown) as outcome:
         return outcome
     except TimeoutError:

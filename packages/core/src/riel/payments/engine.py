@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
-from riel.crash import step
 from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State
 from riel.payments.challenge import open_challenge
@@ -72,7 +71,7 @@ class PaymentEngine:
         paying = asyncio.create_task(self._confirm(request, code))
         self._paying.add(paying)
         paying.add_done_callback(self._confirmed)
-        record = await step("confirm", asyncio.shield(paying))
+        record = await asyncio.shield(paying)
         return await self._answer(record)
 
     async def _confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
@@ -110,9 +109,9 @@ class PaymentEngine:
         """The record as the journal has it; raises as :meth:`status` does."""
         journal, mode = self.context.journal, self.context.rails[rail].mode
         found: PaymentRecord | Challenge | None
-        found = await step("by_reference", journal.by_reference(rail, mode, reference))
-        found = found or await step("by_id", journal.payment(reference))
-        found = found or await step("challenge", journal.challenge(reference))
+        found = await journal.by_reference(rail, mode, reference)
+        found = found or await journal.payment(reference)
+        found = found or await journal.challenge(reference)
         if found is None or (found.principal, found.rail, found.mode) != (principal, rail, mode):
             raise NotFound()
         return found
@@ -124,7 +123,7 @@ class PaymentEngine:
         is asked no more often than it can know better. What the news is counts for nothing until the rail says it.
         """
         active = self.context.rails[rail]
-        found = await step("news_of", self.context.journal.by_reference(rail, active.mode, reference))
+        found = await self.context.journal.by_reference(rail, active.mode, reference)
         if found is not None and self.context.can_ask(found) and active.guarantees.lookup != "no":
             self._hinted[found.id] = None
             if len(self._hinted) > MAX_HINTS:
@@ -165,21 +164,21 @@ class PaymentEngine:
         until = asyncio.get_running_loop().time() + grace.total_seconds()
         if self._recovery_loop is not None:
             self._recovery_loop.cancel()
-            await step("rounds_end", asyncio.gather(self._recovery_loop, return_exceptions=True))
+            await asyncio.gather(self._recovery_loop, return_exceptions=True)
         for tasks in (self._paying, self._work.values()):
             if tasks:
                 left = max(0.0, until - asyncio.get_running_loop().time())
-                await step("finish", asyncio.wait(tasks, timeout=left))
+                await asyncio.wait(tasks, timeout=left)
         unfinished = [*self._paying, *self._work.values()]
         for task in unfinished:
             task.cancel()
-        await step("give_up", asyncio.gather(*unfinished, return_exceptions=True))
+        await asyncio.gather(*unfinished, return_exceptions=True)
         try:
-            await step("last_anchor", self.context.journal.anchor(self.context.now()))
+            await self.context.journal.anchor(self.context.now())
         except JournalUnavailable:
             log.warning("the journal could not be sealed at the end")
         await self.context.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
-        await step("journal_close", self.context.journal.close())
+        await self.context.journal.close()
 
     def _lock(self, request: PaymentRequest) -> asyncio.Lock:
         return self._locks.setdefault(request.digest, asyncio.Lock())
@@ -198,7 +197,7 @@ class PaymentEngine:
                 log.exception("work on payment %s stopped; it is taken up again later", record.id)
                 backoff = self.context.timing.backoff.with_jitter(self.context.below)
                 later = self.context.now() + backoff.pause_after(record.lookups + record.sends)
-                await step("set_aside", self.context.journal.release(record.id, record.fence, later))
+                await self.context.journal.release(record.id, record.fence, later)
                 return record
 
         task = asyncio.create_task(run(), name=f"riel-{record.id}")
@@ -224,12 +223,12 @@ class PaymentEngine:
         if task is None:
             return record
         wait = self.context.timing.answer_within.total_seconds()
-        await step("answer_within", asyncio.wait({task}, timeout=wait))
+        await asyncio.wait({task}, timeout=wait)
         if task.done() and not task.cancelled() and task.exception() is None:
             return task.result()
         try:
             async with asyncio.timeout(self.context.timing.poll_interval.total_seconds()):
-                return await step("as_it_stands", self.context.journal.payment(record.id)) or record
+                return await self.context.journal.payment(record.id) or record
         except (TimeoutError, JournalUnavailable):
             return record
 
@@ -264,20 +263,20 @@ class PaymentEngine:
                 log.warning("the journal cannot be read now; unresolved payments wait")
             except Exception as failure:
                 log.error("a round failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
-            await step("pause", asyncio.sleep(every.total_seconds()))
+            await asyncio.sleep(every.total_seconds())
 
     async def run_once(self) -> None:
         """Take up what is due now, and seal the record when it is time."""
         now = self.context.now()
         for payment_id in [*islice(self._hinted, MAX_RECOVERING)]:
-            record = await step("news_again", self.context.journal.payment(payment_id))
+            record = await self.context.journal.payment(payment_id)
             if record is not None and payment_id in self._hinted:
                 self._hinted[payment_id] = self._hinted.pop(payment_id)  # the last now, so that each has its turn
                 await self._check_hinted(record)
         await self.claim_due(now)
         if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
             self._anchored = now  # also where it fails: who is at work on the table would be asked each second
-            await step("anchor", self.context.journal.anchor(now))
+            await self.context.journal.anchor(now)
 
     async def claim_due(self, due: datetime) -> list[RecoveryTask]:
         """Begin to resolve what is due by then and has no living owner; what was begun, each with its record before.
@@ -288,17 +287,15 @@ class PaymentEngine:
         for name, rail in sorted(self.context.rails.items()):
             if (room := self._free_slots(name)) > 0:
                 ours = [(name, rail.mode, rail.payer)]
-                claiming = self.context.journal.claim(due, self.context.busy, most=room, rails=ours)
-                begun += [self._recover(record) for record in await step("claim", claiming) if self._is_idle(record)]
+                records = await self.context.journal.claim(due, self.context.busy, most=room, rails=ours)
+                begun += [self._recover(record) for record in records if self._is_idle(record)]
         return begun
 
     async def claim_one(self, record: PaymentRecord) -> RecoveryTask | None:
         """Begin to resolve this one, due or not; ``None`` where somebody is at work on it, or it is another's."""
         if not self.context.can_ask(record):
             return None
-        taken = await step(
-            "claim_one", self.context.journal.claim_one(record.id, self.context.now(), self.context.busy)
-        )
+        taken = await self.context.journal.claim_one(record.id, self.context.now(), self.context.busy)
         return self._recover(taken) if taken is not None and self._is_idle(taken) else None
 
     def _free_slots(self, rail: str) -> int:

@@ -1,6 +1,5 @@
 """A refund that the rail cannot make: a case for a person, written down once for each payment."""
 
-from riel.crash import step
 from riel.journal import PaymentRecord, Topic
 from riel.journal import events as writing
 from riel.payments.context import Context
@@ -17,6 +16,6 @@ async def open_refund_case(context: Context, record: PaymentRecord, reason: str)
     case = f"case_{record.id.removeprefix('pay_')}"
     told = {"case": case, "reason": context.sanitize(reason, record)}
     notice = writing.notice(record) | told
-    await step("case_told", context.journal.enqueue(case, Topic.REFUND_MANUAL, notice, context.now()))
-    await step("case_noted", context.journal.append_event(record.id, OPENED, told, context.now(), once=True))
+    await context.journal.enqueue(case, Topic.REFUND_MANUAL, notice, context.now())
+    await context.journal.append_event(record.id, OPENED, told, context.now(), once=True)
     return case

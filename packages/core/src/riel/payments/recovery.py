@@ -4,7 +4,6 @@ import asyncio
 import logging
 from datetime import datetime
 
-from riel.crash import step
 from riel.errors import NothingLearned
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.transitions import allowed
@@ -30,9 +29,7 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
     if verdict is Resend:
         return await _resend(context, record)
     if isinstance(verdict, Change):
-        written, done = await step(
-            "record_found", context.journal.record(record.id, context.sanitized(record, verdict), now)
-        )
+        written, done = await context.journal.record(record.id, context.sanitized(record, verdict), now)
         if done:
             _log_change(written, verdict)
             return written
@@ -40,7 +37,7 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
     finished = _still_watched(record, found, now, backoff) or record.state in {State.RETURNED, State.REVIEW}
     pause = backoff.longest_pause() if record.state is State.SETTLED else backoff.pause_after(record.lookups)
     next_at = None if finished else now + pause
-    await step("put_back", context.journal.release(record.id, record.fence, next_at))
+    await context.journal.release(record.id, record.fence, next_at)
     return record
 
 
@@ -57,7 +54,7 @@ async def look_up(context: Context, record: PaymentRecord) -> LookupOutcome:
     try:
         client = await context.clients.of(record.rail)
         async with asyncio.timeout(rules.send_deadline.total_seconds()):
-            found = await step("status", client.status(record.order(original)))
+            found = await client.status(record.order(original))
     except NothingLearned as nothing:
         return nothing
     except (Exception, SystemExit) as failure:
@@ -77,9 +74,7 @@ async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRec
     change = from_answer(record, rules, found, context.now(), context.timing.backoff.with_jitter(context.below))
     if not allowed(record.state, change.to, leased=False):
         return record
-    written, done = await step(
-        "record_news", context.journal.record(record.id, context.sanitized(record, change), context.now())
-    )
+    written, done = await context.journal.record(record.id, context.sanitized(record, change), context.now())
     if done:
         _log_change(written, change)
     return written
@@ -88,7 +83,7 @@ async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRec
 async def _resend(context: Context, record: PaymentRecord) -> PaymentRecord:
     """The same reference and the same bytes once more, counted in the journal before they leave."""
     again = Change(to=State.SENDING, event="resent", fence=record.fence, next_at=context.now(), resend=True)
-    written, done = await step("resend", context.journal.record(record.id, again, context.now()))
+    written, done = await context.journal.record(record.id, again, context.now())
     return await dispatch(context, written) if done else written
 
 

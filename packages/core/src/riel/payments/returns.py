@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from riel.crash import step
 from riel.errors import Code, NothingLearned, NothingSent
 from riel.payments.context import Context
 from riel.rail import Payment, Refund
@@ -19,7 +18,7 @@ async def build_return(context: Context, rail: str, refund: Refund) -> Payment |
     client = await context.clients.of(rail)
     try:
         async with asyncio.timeout(context.timing.answer_within.total_seconds()):
-            found = await step("received", client.build_return(refund))  # type: ignore[attr-defined]
+            found = await client.build_return(refund)  # type: ignore[attr-defined]
     except NothingSent:
         raise
     except (NothingLearned, TimeoutError) as failure:

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 import httpx
 
 from riel.clock import utc_now
-from riel.crash import step
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Journal, Message
 from riel.webhooks.outbound import Receiver, deliver, open_client
@@ -107,8 +106,7 @@ class Outbox:
         not use up their patience.
         """
         most = 1 if self._down else self._rhythm.concurrency
-        taking = self._journal.lease_messages(self._now(), lease=self._rhythm.lease, most=most)
-        messages = await step("take_messages", taking)
+        messages = await self._journal.lease_messages(self._now(), lease=self._rhythm.lease, most=most)
         if not messages:
             return False
         deliveries = (self._deliver(http, message) for message in messages)
@@ -131,12 +129,11 @@ class Outbox:
 
     async def _deliver(self, http: httpx.AsyncClient, message: Message) -> str | None:
         """Why it could not be delivered; ``None`` where it was."""
-        sending = deliver(http, self._receiver, message, self._now(), within=self._rhythm.answer_within)
-        failure = await step("deliver", sending)
+        failure = await deliver(http, self._receiver, message, self._now(), within=self._rhythm.answer_within)
         now = self._now()
         if failure is None:
-            await step("message_sent", self._journal.message_sent(message.id, now))
+            await self._journal.message_sent(message.id, now)
             return None
         later = now + self._rhythm.wait(message.attempts, self._below)
-        await step("message_failed", self._journal.message_failed(message.id, failure, now, later))
+        await self._journal.message_failed(message.id, failure, now, later)
         return failure

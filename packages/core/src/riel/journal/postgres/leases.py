@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from riel.crash import crash_point
+from riel.crash_points import crash_point
 from riel.journal.columns import PAYMENT, millis, payment_of
 from riel.journal.postgres.payments import SELECT
 from riel.journal.postgres.sessions import Overtaken, Session

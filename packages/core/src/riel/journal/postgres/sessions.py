@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
-from riel.crash import crash_point
+from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
 from riel.journal.errors import late, not_read, not_written
 from riel.journal.postgres.pool import BROKEN, Lines

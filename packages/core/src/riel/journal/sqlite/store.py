@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from riel.crash import crash_point
+from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.guards import Reservation
 from riel.journal import (

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from riel.crash import crash_point
+from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
 from riel.journal.errors import not_read, not_written
 
