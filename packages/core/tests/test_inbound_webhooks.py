@@ -60,7 +60,7 @@ async def heard(
 ) -> AsyncIterator[Provider]:
     """A world whose provider can write to it."""
     async with (
-        working(folder, declares={"hear": hear}, **world) as works,
+        working(folder, declares={"parse_webhook": hear}, **world) as works,
         receive_webhooks(works.engine, "127.0.0.1", 0, Redactor([SECRET]), lives=lives, most=most) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE) as http,
     ):
