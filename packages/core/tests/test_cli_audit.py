@@ -118,7 +118,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
     riel: Riel, journal: Journalled, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal(audited)
-    there, rename = path.parent / "there", exporting._become
+    there, rename = path.parent / "there", exporting._give_name
 
     def beaten(whole: Path, to: Path) -> None:
         there.write_text("first")

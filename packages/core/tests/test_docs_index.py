@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from riel.docs_index import Pages, Section
 from riel.docs_index.pages import EXCERPT
-from riel.docs_index.sections import sections
+from riel.docs_index.sections import split_sections
 
 REFUNDS = """# Refunds
 
@@ -59,26 +59,26 @@ def headings(pages: Pages, query: str, most: int = 5) -> list[tuple[str, str]]:
 
 
 def test_a_page_falls_apart_at_its_headings() -> None:
-    told = [(section.heading, section.text.splitlines()[0]) for section in sections("refunds.md", REFUNDS)]
+    told = [(section.heading, section.text.splitlines()[0]) for section in split_sections("refunds.md", REFUNDS)]
     assert told == [
         ("", "Money that comes back."),
         ("In part", "A part of a payment is paid back with `amount`, in minor units."),
         ("In part > Devoluciones en México", "La devolución llega en un día hábil; el límite es de 90 días."),
         ("Codes", "| code | meaning |"),
     ]
-    assert {section.title for section in sections("refunds.md", REFUNDS)} == {"Refunds"}
+    assert {section.title for section in split_sections("refunds.md", REFUNDS)} == {"Refunds"}
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~", "  ```"])
 def test_what_looks_like_a_heading_in_code_is_none(fence: str) -> None:
     inside = "``` not the end\n# no\n" if fence == "~~~~" else "# no\n"
-    (section,) = sections("page.md", f"# Title\n{fence}sh\n{inside}{fence}\n")
+    (section,) = split_sections("page.md", f"# Title\n{fence}sh\n{inside}{fence}\n")
     assert "# no" in section.text
 
 
 def test_a_page_without_a_heading_is_called_like_its_file() -> None:
-    assert list(sections("a/b.md", "words")) == [Section("a/b.md", "a/b", "", "words")]
-    assert list(sections("empty.md", "\n# Only a title\n\n## And another\n")) == []
+    assert list(split_sections("a/b.md", "words")) == [Section("a/b.md", "a/b", "", "words")]
+    assert list(split_sections("empty.md", "\n# Only a title\n\n## And another\n")) == []
 
 
 def test_the_section_is_named_by_page_and_heading(pages: Pages) -> None:

@@ -19,7 +19,7 @@ from riel.journal import State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments.engine import MAX_RECOVERING
 from riel.redaction import Redactor
-from riel.webhooks.inbound import LONGEST, MOST_REFERENCES, receive_webhooks
+from riel.webhooks.inbound import MAX_BODY, MAX_REFERENCES, receive_webhooks
 
 from .doors_support import SECRET
 from .engine_support import PATIENCE, SETTLED, SETTLES, Gate, World, answers, first, working
@@ -223,10 +223,10 @@ async def test_one_message_speaks_of_so_many_payments_and_no_more(
 ) -> None:
     async with heard(tmp_path) as provider:
         paid = await provider.world.paid(provider.world.request())
-        others = [f"R{n}" for n in range(MOST_REFERENCES)]
+        others = [f"R{n}" for n in range(MAX_REFERENCES)]
         assert (await provider.writes(*others, paid.reference)).status_code == 200
         assert provider.world.client.looked == []
-        assert f"speaks of {MOST_REFERENCES + 1} payments in one message: too many" in caplog.text
+        assert f"speaks of {MAX_REFERENCES + 1} payments in one message: too many" in caplog.text
         await provider.writes(*others[1:], paid.reference)
         assert len(provider.world.client.looked) == 1
 
@@ -329,9 +329,9 @@ async def test_a_message_may_be_so_long_and_no_longer(tmp_path: Path) -> None:
         return WebhookResult()
 
     async with heard(tmp_path, listens) as provider:
-        assert (await provider.http.post("/webhooks/toy", content=b"a" * LONGEST)).status_code == 200
-        assert (await provider.http.post("/webhooks/toy", content=b"a" * (LONGEST + 1))).status_code == 413
-        assert lengths == [LONGEST]
+        assert (await provider.http.post("/webhooks/toy", content=b"a" * MAX_BODY)).status_code == 200
+        assert (await provider.http.post("/webhooks/toy", content=b"a" * (MAX_BODY + 1))).status_code == 413
+        assert lengths == [MAX_BODY]
 
 
 @pytest.mark.parametrize(

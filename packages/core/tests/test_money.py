@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import riel
-from riel.money import EXPONENTS, MOST, MinorUnits, Money, mask_account
+from riel.money import EXPONENTS, MAX_MINOR_UNITS, MinorUnits, Money, mask_account
 
 AMOUNT: TypeAdapter[int] = TypeAdapter(MinorUnits)
 currencies = st.sampled_from(sorted(EXPONENTS))
@@ -38,7 +38,7 @@ def test_every_code_is_three_capitals_and_stands_there_once() -> None:
     assert not {"XXX", "XAU", "XTS", "BTC", "HRK", "MXP", "CUC", "ZWL"} & set(EXPONENTS), "no decimals, or no longer"
 
 
-@given(amount=st.integers(-MOST, MOST), currency=currencies)
+@given(amount=st.integers(-MAX_MINOR_UNITS, MAX_MINOR_UNITS), currency=currencies)
 def test_what_is_written_in_whole_units_is_read_back_exactly(amount: int, currency: str) -> None:
     money = Money(amount, currency)
     assert Money.of_decimal(money.decimal, currency) == money
@@ -88,7 +88,22 @@ def test_a_currency_that_is_none_is_refused(currency: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [0, -1, 500.0, 1e3, True, "500", "5e2", None, float("nan"), float("inf"), MOST + 1, 10**30, Decimal(5), [5]],
+    [
+        0,
+        -1,
+        500.0,
+        1e3,
+        True,
+        "500",
+        "5e2",
+        None,
+        float("nan"),
+        float("inf"),
+        MAX_MINOR_UNITS + 1,
+        10**30,
+        Decimal(5),
+        [5],
+    ],
 )
 def test_an_amount_from_outside_is_a_positive_integer_or_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
@@ -104,9 +119,9 @@ def test_an_amount_in_json_is_a_positive_integer_or_refused(text: str) -> None:
 
 
 def test_the_smallest_and_the_largest_amount_pass() -> None:
-    assert [AMOUNT.validate_json(str(amount)) for amount in (1, MOST)] == [1, MOST]
-    assert float(MOST) == MOST
-    assert float(MOST + 1) == float(MOST + 2), "one more, and a JSON client would round it"
+    assert [AMOUNT.validate_json(str(amount)) for amount in (1, MAX_MINOR_UNITS)] == [1, MAX_MINOR_UNITS]
+    assert float(MAX_MINOR_UNITS) == MAX_MINOR_UNITS
+    assert float(MAX_MINOR_UNITS + 1) == float(MAX_MINOR_UNITS + 2), "one more, and a JSON client would round it"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +133,7 @@ def test_the_smallest_and_the_largest_amount_pass() -> None:
         (Money(5, "KWD"), "KWD 0.005"),
         (Money(12_345, "CLF"), "CLF 1.2345"),
         (Money(-725, "USD"), "USD -7.25"),
-        (Money(MOST, "MXN"), "MXN 90,071,992,547,409.91"),
+        (Money(MAX_MINOR_UNITS, "MXN"), "MXN 90,071,992,547,409.91"),
     ],
 )
 def test_people_read_it_with_every_decimal(money: Money, text: str) -> None:

@@ -64,7 +64,7 @@ class Books:
     ) -> Outbox:
         receiver = Receiver(URL, KEY)
         wire = httpx.MockTransport(self.answer)
-        return Outbox(journal, receiver, rhythm=rhythm, now=lambda: self.now, below=below, transport=wire)
+        return Outbox(journal, receiver, timing=rhythm, now=lambda: self.now, below=below, transport=wire)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         self.got.append(request)

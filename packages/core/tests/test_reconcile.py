@@ -121,13 +121,13 @@ def test_what_the_rail_took_twice_is_told_but_not_what_it_refused_first(
     statuses: tuple[str, ...], expected: list[tuple[DifferenceKind, int]]
 ) -> None:
     found = compare([recorded()], [listed(status=Status(status)) for status in statuses])
-    assert [(one.kind, one.times) for one in found] == expected
+    assert [(one.kind, one.count) for one in found] == expected
 
 
 def test_orders_without_a_reference_are_each_nobodys() -> None:
     nameless = listed(reference="")
     found = compare([], [nameless, nameless, replace(nameless, kind="refund")])
-    assert [(one.kind, one.times) for one in found] == [(D.UNCONFIRMED, 1)] * 3
+    assert [(one.kind, one.count) for one in found] == [(D.UNCONFIRMED, 1)] * 3
 
 
 def test_the_loudest_comes_first_whatever_the_order() -> None:
@@ -224,7 +224,7 @@ def test_money_that_nobody_confirmed_is_always_told_first(records: list[PaymentR
     status = data.draw(st.sampled_from([Status.SETTLED, Status.PENDING, Status.RETURNED]))
     entries.insert(data.draw(st.integers(0, len(entries))), listed(status=status, reference="STRANGER"))
     (found,) = compare(records, entries)
-    assert (found.kind, found.entry and found.entry.reference) == (D.UNCONFIRMED, "STRANGER")
+    assert (found.kind, found.line and found.line.reference) == (D.UNCONFIRMED, "STRANGER")
 
 
 # With a journal and a rail
@@ -288,7 +288,7 @@ async def test_a_day_in_which_both_say_the_same(tmp_path: Path) -> None:
         records = [await paid(journal, f"p{n}", MIDNIGHT + n * HOUR) for n in range(24)]
         bank = Bank(day2=[listed(record) for record in records])
         found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, LATER)  # type: ignore[arg-type]
-        assert (found.differences, found.at_the_rail, found.in_the_journal, found.over) == ([], 24, 24, True)
+        assert (found.differences, found.provider_count, found.journal_count, found.is_complete) == ([], 24, 24, True)
         assert bank.asked == [DAY]
 
 
@@ -347,7 +347,7 @@ async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_a
         await paid(journal, "late", MIDNIGHT + 23.5 * HOUR)
         bank = Bank()
         found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
-        assert not found.over
+        assert not found.is_complete
         assert bank.asked == [DAY]
 
 

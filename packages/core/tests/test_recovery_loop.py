@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
-from riel.cli.recover import recovered
+from riel.cli.recover import run_recovery
 from riel.journal import PaymentRecord, State
 from riel.payments import Clients
 from riel.payments.engine import MAX_RECOVERING
@@ -169,21 +169,21 @@ async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
         due = [await world.paid(world.request(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
         world.later(seconds=2)
         later = await world.paid(world.request(999))
-        found = await recovered(world.engine, again=False, within=NOW)
-        assert set(found.looked) == {record.id for record in due}
-        assert (found.left, found.pending) == (len(due) + 1, 0)
+        found = await run_recovery(world.engine, again=False, within=NOW)
+        assert set(found.looked_up) == {record.id for record in due}
+        assert (found.unresolved, found.pending) == (len(due) + 1, 0)
         assert len(world.client.looked) == len(due)
-        assert later.id not in found.looked
+        assert later.id not in found.looked_up
 
 
 async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: Path) -> None:
     finds = first(NOTHING, SETTLED)
     async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
         records = [await world.paid(world.request(amount)) for amount in range(1, 2 * MAX_RECOVERING)]
-        found = await recovered(world.engine, again=True, within=NOW)
-        assert set(found.looked) == {record.id for record in records}
+        found = await run_recovery(world.engine, again=True, within=NOW)
+        assert set(found.looked_up) == {record.id for record in records}
         assert len(world.client.looked) == len(records)
-        assert (found.left, found.pending) == (1, 0)
+        assert (found.unresolved, found.pending) == (1, 0)
 
 
 async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ async def test_recover_goes_on_while_there_is_time_and_something_is_open(tmp_pat
             now=lambda: passing(world),
         )
         record = await world.paid(world.request())
-        found = await recovered(world.engine, again=False, within=timedelta(hours=1))
-        before, after = found.looked[record.id]
+        found = await run_recovery(world.engine, again=False, within=timedelta(hours=1))
+        before, after = found.looked_up[record.id]
         assert (before.state, after.state) == (State.UNKNOWN, State.SETTLED)
-        assert (found.left, found.pending) == (0, 0)
+        assert (found.unresolved, found.pending) == (0, 0)
         assert world.now < record.created_at + timedelta(minutes=30), "it ends as soon as nothing is open"
 
 
@@ -210,8 +210,8 @@ async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
             now=lambda: passing(world),
         )
         await world.paid(world.request())
-        found = await recovered(world.engine, again=False, within=timedelta(minutes=1))
-        assert (found.left, found.pending) == (0, 1)
+        found = await run_recovery(world.engine, again=False, within=timedelta(minutes=1))
+        assert (found.unresolved, found.pending) == (0, 1)
 
 
 async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp
         other = {"toy": replace(world.rail, settings=settings)}
         world.engine.context = replace(world.engine.context, rails=other)
         world.later(hours=1)
-        found = await recovered(world.engine, again=True, within=NOW)
-        assert (found.looked, found.left, world.client.looked) == ({}, 1, [])
+        found = await run_recovery(world.engine, again=True, within=NOW)
+        assert (found.looked_up, found.unresolved, world.client.looked) == ({}, 1, [])
 
 
 def passing(world: World) -> datetime:

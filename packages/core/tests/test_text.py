@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from riel.text import LONGEST, MAX_TEXT, SingleLine, clean_text, hidden, replace_number
+from riel.text import MAX_LINE, MAX_TEXT, SingleLine, clean_text, hidden, replace_number
 
 LINE: TypeAdapter[str] = TypeAdapter(SingleLine)
 
@@ -97,7 +97,7 @@ def test_what_a_bank_says_is_one_line_within_bounds() -> None:
 
 
 def test_a_line_of_megabytes_is_refused_before_it_is_looked_at() -> None:
-    assert LINE.validate_python("x" * LONGEST) == "x" * LONGEST
+    assert LINE.validate_python("x" * MAX_LINE) == "x" * MAX_LINE
     with pytest.raises(ValidationError, match="is far too long: 10000000 characters"):
         LINE.validate_python("\u200b" * 10_000_000)
 

@@ -1,4 +1,4 @@
-"""The rooms put together: from settings and installed packages to an engine at work and its tools."""
+"""Build a running app from settings and installed packages: the engine, its tools, webhooks and the outbox."""
 
 import errno
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A riel that is open for business. ``grace`` is how long the longest send under way may still take."""
+    """A running riel. ``grace`` is how long the longest send in progress may still take."""
 
     engine: PaymentEngine
     tools: Mapping[str, ToolSpec]
@@ -34,13 +34,13 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, logs: Redactor, *, sandbox: bool = False, rounds: bool = True, read_only: bool = False
+    settings: Settings, logs: Redactor, *, sandbox: bool = False, recovery: bool = True, read_only: bool = False
 ) -> AsyncIterator[App]:
     """Load every installed rail, open the journal, and look after its payments until the block is left.
 
-    :param sandbox: run each rail's pretend bank, and nothing else.
+    :param sandbox: run each rail's pretend bank, and pay nowhere else.
     :param read_only: whether no tool may change anything.
-    :param rounds: take up what is due by itself; whoever says no does that by hand.
+    :param recovery: run recovery in the background; the caller runs it otherwise.
     :raises Misconfigured: one sentence that names the setting.
     """
     async with AsyncExitStack() as stack:
@@ -81,17 +81,17 @@ async def open_app(
             outbox.start()
         scopes = Scopes(None if settings.scopes is None else frozenset(settings.scopes), read_only)
         tools = build_tools(engine, secrets, logs, scopes, ask_docs)
-        if settings.webhooks is not None and rounds:
+        if settings.webhooks is not None and recovery:
             await _receive_webhooks(stack, engine, settings.webhooks, logs)
-        if rounds:
+        if recovery:
             engine.start()
         yield App(engine=engine, tools=tools, grace=grace)
 
 
 async def _receive_webhooks(stack: AsyncExitStack, engine: PaymentEngine, where: Listen, logs: Redactor) -> None:
-    """Hear what providers say, unless another server does: each client of an agent starts one, with one ``riel.toml``.
+    """Receive webhooks, unless another server on this machine does: several clients may share one ``riel.toml``.
 
-    :raises Misconfigured: nobody can listen there.
+    :raises Misconfigured: the address cannot be bound.
     """
     from riel.webhooks.inbound import receive_webhooks
 
@@ -100,36 +100,36 @@ async def _receive_webhooks(stack: AsyncExitStack, engine: PaymentEngine, where:
     except Misconfigured as failure:
         if not (isinstance(failure.__cause__, OSError) and failure.__cause__.errno == errno.EADDRINUSE):
             raise
-        log.warning("%s. Another server hears the providers, if it is one of ours", failure)
+        log.warning("%s. If a server of ours holds it, that server receives the webhooks", failure)
     else:
         log.info("providers may write to %s/webhooks/<rail>", url)
 
 
 def activate_rails(found: Discovery, settings: Settings, banks: Banks | None) -> Catalog:
-    """What the installed rails come to under these settings; the problems of the others are logged.
+    """Activate the installed rails with these settings, and log the problems of the others.
 
-    :raises Misconfigured: none of them can be offered.
+    :raises Misconfigured: no rail can be used.
     """
     catalog = activate(found, settings_resolver(settings, banks))
     for problem in catalog.problems:
         log.error("%s. %s", problem.sentence, problem.remedy)
     if not catalog.rails:
-        raise Misconfigured("No rail can be offered: install one and set it up, or try riel serve --sandbox.")
+        raise Misconfigured("No rail can be used: install one and set it up, or try riel serve --sandbox.")
     return catalog
 
 
 async def open_configured_journal(settings: Settings) -> Journal:
-    """The journal, whose codes are made with our key.
+    """Open the journal and bind it to our key, which makes its codes.
 
-    :raises Misconfigured: it cannot be opened, or they are made with another.
+    :raises Misconfigured: it cannot be opened, or it is bound to another key.
     """
     journal = await open_journal(settings.journal)
     try:
-        ours = await journal.bind_key(fingerprint(server_key(settings.folder)))
+        is_bound = await journal.bind_key(fingerprint(server_key(settings.folder)))
     except BaseException:
         await journal.close()
         raise
-    if not ours:
+    if not is_bound:
         await journal.close()
         raise Misconfigured(
             f"RIEL_HOME: the codes of this journal are made with another key than {settings.folder / 'server.key'}: "
@@ -139,7 +139,7 @@ async def open_configured_journal(settings: Settings) -> Journal:
 
 
 def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
-    """The outbox, where the settings name a receiver. Without one, messages wait in the journal."""
+    """The outbox, if the settings name a receiver. Without one, messages wait in the journal."""
     if settings.notifications_url is None or settings.notifications_key is None:
         return None
     receiver = Receiver(settings.notifications_url.get_secret_value(), settings.notifications_key.get_secret_value())
@@ -148,7 +148,7 @@ def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox
 
 
 def build_guards(settings: Settings) -> Sequence[Guard]:
-    """The guard that keeps the limits of ``riel.toml``, where there are any."""
+    """The guard with the limits of ``riel.toml``, if there are any."""
     if not settings.limits:
         return ()
     from riel.guards.limits import Limits, read_limits
@@ -157,9 +157,9 @@ def build_guards(settings: Settings) -> Sequence[Guard]:
 
 
 def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
-    """The factor that the settings name, or the one that fits where the money is.
+    """The factor that the settings name, or the default for the modes of the rails.
 
-    :raises Misconfigured: it cannot be opened, or it confirms pretend payments only and a rail is not pretend.
+    :raises Misconfigured: it cannot be opened, or it is for sandboxes only and a rail is not in a sandbox.
     """
     outside = sorted(rail.declaration.name for rail in catalog.rails if rail.mode != "sandbox")
     name = settings.factor
@@ -168,18 +168,18 @@ def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor
     kind = choose_factor(name, catalog.factors)
     if kind.sandbox_only and outside:
         raise Misconfigured(
-            f"RIEL_FACTOR={name} confirms pretend payments only, and {' and '.join(outside)} would move other money: "
+            f"RIEL_FACTOR={name} confirms sandbox payments only, and {' and '.join(outside)} would move other money: "
             "choose totp, or take it off RIEL_RAILS."
         )
     folder = settings.folder
     key = server_key(folder)
     logs.learn(key.hex())
-    setup = FactorContext(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
-    return kind.open(setup)
+    context = FactorContext(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
+    return kind.open(context)
 
 
 async def ask_docs(url: str, query: str, within: timedelta) -> Sequence[str]:
-    """What the documentation server at ``url`` says, over MCP, which whoever serves tools has loaded already."""
+    """Search the documentation server at ``url`` over MCP, which a server of tools has loaded already."""
     from riel.mcp.docs_client import search_there
 
     return await search_there(url, query, within)

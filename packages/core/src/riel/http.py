@@ -18,12 +18,12 @@ from riel.errors import NothingLearned, NotSent, OutcomeUnknown
 Request = Callable[[], Awaitable[httpx.Response]]
 
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-SENDS = 3
-LOOKS = 3
+SEND_ATTEMPTS = 3
+LOOKUP_ATTEMPTS = 3
 
 
 async def paying(
-    request: Request, *, tries: int = SENDS, longest_wait: timedelta = timedelta(seconds=1)
+    request: Request, *, tries: int = SEND_ATTEMPTS, longest_wait: timedelta = timedelta(seconds=1)
 ) -> httpx.Response:
     """The answer to a request that can move money.
 
@@ -51,7 +51,7 @@ class _NoAnswer(Exception):
 
 
 async def reading(
-    request: Request, *, tries: int = LOOKS, longest_wait: timedelta = timedelta(seconds=1)
+    request: Request, *, tries: int = LOOKUP_ATTEMPTS, longest_wait: timedelta = timedelta(seconds=1)
 ) -> httpx.Response:
     """The answer to a request that moves nothing, tried again where it failed or the provider was overloaded.
 

@@ -49,7 +49,9 @@ async def serve_http(
             super().connection_made(transport)
 
             async def able(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-                with contextlib.suppress(asyncio.CancelledError, Gone):  # only the end of serving cancels a request
+                with contextlib.suppress(
+                    asyncio.CancelledError, ClientDisconnected
+                ):  # only the end of serving cancels a request
                     await app({**scope, "extensions": {HANG_UP: transport.close}}, receive, send)
 
             self.app = able
@@ -88,11 +90,11 @@ async def serve_http(
         await server.wait_closed()
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client left in the middle of its request."""
 
 
-async def body_of(receive: Receive, longest: int) -> bytes:
+async def read_body(receive: Receive, longest: int) -> bytes:
     """The body of a request, or so much of it that it cannot be what it should.
 
     :raises Gone: there is not all of it, and never will be.
@@ -101,13 +103,13 @@ async def body_of(receive: Receive, longest: int) -> bytes:
     while more and len(body) < longest:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(body[:longest])
 
 
-async def answer_with(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
+async def send_response(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
     """Answer a request with JSON.
 
     :param close: end the connection with it.

@@ -26,12 +26,14 @@ EXPONENTS: dict[str, int] = {
     code: exponent for exponent, codes in ((0, _NONE), (2, _TWO), (3, _THREE), (4, _FOUR)) for code in codes.split()
 }
 
-MOST = 2**53 - 1
+MAX_MINOR_UNITS = 2**53 - 1
 """The largest amount in minor units: what every JSON client can carry without rounding."""
 
 MinorUnits = Annotated[
     int,
-    Field(strict=True, ge=1, le=MOST, description="Amount in minor units, a positive integer (50000 = 500.00)."),
+    Field(
+        strict=True, ge=1, le=MAX_MINOR_UNITS, description="Amount in minor units, a positive integer (50000 = 500.00)."
+    ),
 ]
 """A positive integer of minor units. Floats, booleans, strings, NaN and exponents are refused."""
 

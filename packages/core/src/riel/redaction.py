@@ -1,7 +1,7 @@
-"""No secret leaves in a log, an error or an answer: known values are replaced on every way out.
+"""Redaction: replace known secrets in every log line, error and answer.
 
-By value and not by field name: a provider's error text, a traceback or a URL repeats a key under any name. What is
-not known here cannot be found, so whoever reads a secret in tells the redactor first.
+Secrets are found by value and not by field name, because an error text, a traceback or a URL may repeat a key under any
+name. Code that reads a secret must therefore tell the redactor first.
 """
 
 import json
@@ -17,20 +17,20 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-SHORTEST = 4
-"""What is shorter stands in every second sentence; replacing it would hide nothing and garble much."""
+MIN_LENGTH = 4
+"""Shorter values occur in ordinary text, so replacing them would hide nothing and garble much."""
 
-ALONE_BELOW = 10
-"""What is shorter than this (a code of six digits) is replaced only where it is not part of a longer word or number,
-so that a payment's reference which happens to hold the same digits stays whole."""
+WHOLE_WORD_BELOW = 10
+"""A shorter value (a code of six digits) is replaced only as a whole word or number, so that a payment's reference that
+happens to hold the same digits stays whole."""
 
 HIDDEN = "[hidden]"
 
 
 class Redactor:
-    """Values that must not be seen, and the texts they are taken out of. Threads may share one.
+    """Replaces known values in texts. Threads may share one.
 
-    :param remembered: how many values of single payments (codes, account numbers) are kept; the oldest go first.
+    :param remembered: the most values of single payments (codes, account numbers); the oldest are forgotten first.
     """
 
     def __init__(self, secrets: Iterable[str] = (), *, remembered: int = 1000) -> None:
@@ -45,7 +45,7 @@ class Redactor:
         with self._lock:
             for secret in secrets:
                 for part in {secret, *(line.strip() for line in secret.splitlines())}:
-                    self._secrets.update(form for form in _forms(part) if len(form) >= SHORTEST)
+                    self._secrets.update(form for form in _encodings(part) if len(form) >= MIN_LENGTH)
 
     def learn_settings(self, *settings: BaseModel) -> None:
         """Hide every ``SecretStr`` and ``SecretBytes`` that these settings hold, however deep."""
@@ -53,7 +53,7 @@ class Redactor:
 
     def remember(self, value: str, shown: str = HIDDEN) -> None:
         """Hide a value of one payment (a code, an account number), showing ``shown`` instead."""
-        if len(value) < SHORTEST:
+        if len(value) < MIN_LENGTH:
             return
         with self._lock:
             self._passing[value] = shown
@@ -67,7 +67,7 @@ class Redactor:
             found = [(secret, HIDDEN) for secret in self._secrets if secret in text]
             found += [(value, shown) for value, shown in self._passing.items() if value in text]
         for secret, shown in sorted(found, key=lambda pair: -len(pair[0])):
-            text = _replaced(text, secret, shown)
+            text = _replace(text, secret, shown)
         return text
 
     def clean(self, value: Any) -> Any:
@@ -128,11 +128,11 @@ def secrets_of(value: Any) -> Iterator[str]:
             yield from secrets_of(item)
 
 
-def _forms(secret: str) -> set[str]:
+def _encodings(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
 
 
-def _replaced(text: str, secret: str, shown: str) -> str:
-    if len(secret) >= ALONE_BELOW:
+def _replace(text: str, secret: str, shown: str) -> str:
+    if len(secret) >= WHOLE_WORD_BELOW:
         return text.replace(secret, shown)
     return re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", lambda _: shown, text)

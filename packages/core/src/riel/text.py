@@ -23,8 +23,8 @@ _BLANKS = frozenset(
 and the blank braille pattern. Whole sentences have been hidden in variation selectors."""
 
 MAX_TEXT = 200
-LONGEST = 10_000
-_LOOKED_AT = 20
+MAX_LINE = 10_000
+_SCAN_FACTOR = 20
 """How many times what is kept is looked at, where much of it may be invisible: a bank can write megabytes."""
 
 
@@ -34,7 +34,7 @@ def hidden(character: str) -> bool:
 
 
 def _one_line(value: str) -> str:
-    if len(value) > LONGEST:  # each character costs a look, and megabytes of them would stop everything else
+    if len(value) > MAX_LINE:  # each character costs a look, and megabytes of them would stop everything else
         raise PydanticCustomError("too_long", "is far too long: {length} characters", {"length": len(value)})
     for character in value:
         if hidden(character):
@@ -56,7 +56,7 @@ def clean_text(text: str, most: int = MAX_TEXT) -> str:
     """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
     if len(text) <= most and text.isascii() and text.isprintable():  # as nearly everything is
         return " ".join(text.split())
-    looked_at = text[: most * _LOOKED_AT]
+    looked_at = text[: most * _SCAN_FACTOR]
     clean = " ".join("".join(" " if hidden(c) else c for c in looked_at).split())
     if len(clean) <= most and len(looked_at) == len(text):
         return clean

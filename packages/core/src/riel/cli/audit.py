@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riel.cli.records import refused, stamp, with_journal
+from riel.cli.records import failed, stamp, with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.text import clean_text
@@ -48,10 +48,10 @@ def verify(
 
     count, broken, anchors = with_journal(work)
     if broken is not None:
-        raise refused(f"the record does not hold: {broken.sentence}")
+        raise failed(f"the record does not hold: {broken.sentence}")
     for each in noted:
         if not any(known.hash == each.hash and each.n in {None, known.n} for known in anchors):
-            raise refused("the record does not hold: an anchor that was noted is not in it: it was rewritten")
+            raise failed("the record does not hold: an anchor that was noted is not in it: it was rewritten")
     sys.stdout.write(f"{count} event{'s' * (count != 1)}: none was altered, removed or reordered.\n")
 
 
@@ -87,7 +87,7 @@ def export(
 
     written = export_record(to)
     if written.broken is not None:
-        raise refused(f"it was written, but the record does not hold: {_place(written)}")
+        raise failed(f"it was written, but the record does not hold: {_place(written)}")
     if written.newest is not None:
         sys.stderr.write(newest(written.newest))
 
@@ -109,7 +109,7 @@ def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
     except OSError as failure:
         raise Misconfigured(f"{clean_text(file)} cannot be read: {failure.strerror}") from failure
     if found.broken is not None:
-        raise refused(f"the record does not hold: {_place(found)}")
+        raise failed(f"the record does not hold: {_place(found)}")
     lives = f"{found.events} event{'s' * (found.events != 1)} of {found.payments} payment{'s' * (found.payments != 1)}"
     sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
     if found.newest is not None:

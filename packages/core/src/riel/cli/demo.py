@@ -10,7 +10,7 @@ import typer
 from riel.cli.json_output import print_json
 
 if TYPE_CHECKING:
-    from riel.demo import Step
+    from riel.demo import DemoStep
 
 
 def demo(
@@ -27,13 +27,13 @@ def demo(
 def _document() -> bool:
     """All that was asked and answered, as JSON on stdout; whether it was as told."""
     from riel import __version__
-    from riel.demo import NotAsTold, play
+    from riel.demo import UnexpectedResult, play
 
-    steps: list[Step] = []
+    steps: list[DemoStep] = []
     problem = None
     try:
         asyncio.run(play(steps.append))
-    except NotAsTold as failure:
+    except UnexpectedResult as failure:
         problem = str(failure)
     document: dict[str, Any] = {
         "riel": __version__,
@@ -48,13 +48,13 @@ def _document() -> bool:
 
 def _story() -> bool:
     """The story while it happens; whether it was as told."""
-    from riel.cli.demo_output import Telling
-    from riel.demo import NotAsTold, play
+    from riel.cli.demo_output import DemoOutput
+    from riel.demo import UnexpectedResult, play
 
-    telling = Telling(sys.stdout)
+    telling = DemoOutput(sys.stdout)
     try:
         asyncio.run(play(telling.step))
-    except NotAsTold as failure:
+    except UnexpectedResult as failure:
         telling.failed(str(failure))
         return False
     telling.end()

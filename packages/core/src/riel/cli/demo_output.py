@@ -13,25 +13,25 @@ from riel.money import Money
 from riel.text import clean_text
 
 if TYPE_CHECKING:
-    from riel.demo import Step
+    from riel.demo import DemoStep
 
 INTRODUCTION = (
     "Only the bank pretends. The server (riel serve --sandbox) and its client (the official one of MCP) are real, and "
     "the bank's own ledger is read after each step."
 )
 END = "All of it was as told. An agent of your own is next: docs/how-to/connect-a-client.md"
-WIDEST = 100
-LONGEST = 240
+MAX_WIDTH = 100
+MAX_TEXT = 240
 CODE = "verificationCode"
 STYLES = {"2fa_required": "yellow", "pending": "yellow", "success": "green"}
 
 
-class Telling:
+class DemoOutput:
     """A story on a stream. It is plain where that is no terminal, and ASCII where the stream can write nothing else."""
 
     def __init__(self, out: TextIO) -> None:
         self._console = Console(file=out, highlight=False)
-        self._console.width = min(self._console.width, WIDEST)
+        self._console.width = min(self._console.width, MAX_WIDTH)
         self._ascii = self._console.options.ascii_only
         if self._ascii and hasattr(out, "reconfigure"):
             out.reconfigure(errors="replace")
@@ -39,7 +39,7 @@ class Telling:
         self._asked: dict[str, Mapping[str, Any]] = {}
         self._console.print(Text(INTRODUCTION, style="dim"))
 
-    def step(self, step: "Step") -> None:
+    def step(self, step: "DemoStep") -> None:
         """Tell one step."""
         self._told += 1
         title = Table.grid(padding=(0, 1), expand=True)
@@ -108,7 +108,7 @@ def _envelope(envelope: Mapping[str, Any]) -> Text:
     if error := envelope["error"]:
         left = error["details"].get("attemptsLeft")
         tries = "" if left is None else f" {left} tries are left."
-        return Text.assemble((error["code"], "red"), f"  {clean_text(error['message'], most=LONGEST)}{tries}")
+        return Text.assemble((error["code"], "red"), f"  {clean_text(error['message'], most=MAX_TEXT)}{tries}")
     data = envelope["data"]
     text = Text(data["status"], style=STYLES.get(data["status"], "red"))
     if data["status"] == "2fa_required":
@@ -117,7 +117,7 @@ def _envelope(envelope: Mapping[str, Any]) -> Text:
     if back := data.get("refundedAmount"):
         text.append(f"  refunded: {Money(back, data['currency'])}", style="none")
     if message := data.get("message"):
-        text.append(f"\n{clean_text(message, most=LONGEST)}", style="none")
+        text.append(f"\n{clean_text(message, most=MAX_TEXT)}", style="none")
     return text
 
 

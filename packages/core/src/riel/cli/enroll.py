@@ -13,7 +13,7 @@ import typer
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 
 
 def enroll(
@@ -56,7 +56,7 @@ def bind(
 
     answer, out = answer or sys.stdin.readline, out or sys.stdout
     if not replace and read_enrolment(principal, folder) is not None:
-        raise _already(principal)
+        raise _already_enrolled(principal)
     secret = b32encode(random_bytes(20)).decode("ascii")
     _show(secret, principal, issuer, out)
     step = _first_code(secret, answer, out, now)
@@ -67,7 +67,7 @@ def bind(
     try:
         where = store_enrolment(principal, folder, enrolment, replace=replace)
     except FileExistsError:
-        raise _already(principal) from None
+        raise _already_enrolled(principal) from None
     out.write(f"Enrolled {principal!r}; the secret is kept in {where}.\n")
     out.write("Set RIEL_FACTOR=totp to have payments confirmed with this app, starting with its next code.\n")
     return True
@@ -102,7 +102,7 @@ def _can_write(text: str, out: TextIO) -> bool:
 def _first_code(secret: str, answer: Callable[[], str], out: TextIO, now: Callable[[], datetime]) -> int | None:
     from riel.confirm.factors.totp import step_of
 
-    for _ in range(TRIES):
+    for _ in range(MAX_ATTEMPTS):
         out.write("The six digits that the app shows now: ")
         out.flush()
         said = answer()
@@ -116,5 +116,5 @@ def _first_code(secret: str, answer: Callable[[], str], out: TextIO, now: Callab
     return None
 
 
-def _already(principal: str) -> Misconfigured:
+def _already_enrolled(principal: str) -> Misconfigured:
     return Misconfigured(f"{principal!r} is enrolled already: use --replace to take a new app in its place")

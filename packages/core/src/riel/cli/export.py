@@ -17,10 +17,10 @@ from riel.journal.audit.export import exported
 from riel.journal.audit.verify import Check, Found, Tampered
 from riel.journal.columns import millis
 
-LONG = 20_000
+MIN_EVENTS_FOR_PROGRESS = 20_000
 """How many events take longer than somebody likes to look at nothing."""
 
-TOLD_EVERY = 500
+PROGRESS_INTERVAL = 500
 """How many lines are written between two looks at the progress."""
 
 
@@ -31,7 +31,7 @@ def export_record(to: Path | None) -> Found:
     """
 
     async def work(journal: Journal) -> Found:
-        with _opened(to) as out:
+        with _open(to) as out:
             return await _write(journal, out)
 
     return with_journal(work)
@@ -50,13 +50,13 @@ async def _write(journal: Journal, out: BinaryIO) -> Found:
                     check.take(line)
                 except Tampered as tampered:
                     broken = tampered.broken
-            if not check.events % TOLD_EVERY:
+            if not check.events % PROGRESS_INTERVAL:
                 told(check.events)
     return check.found(broken)
 
 
 @contextmanager
-def _opened(to: Path | None) -> Iterator[BinaryIO]:
+def _open(to: Path | None) -> Iterator[BinaryIO]:
     """A file beside ``to`` that only its owner may read, and that becomes ``to`` once it is whole; or stdout."""
     if to is None:
         try:
@@ -76,7 +76,7 @@ def _opened(to: Path | None) -> Iterator[BinaryIO]:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-            _become(Path(name), to)
+            _give_name(Path(name), to)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(name)  # noqa: PTH108
@@ -86,7 +86,7 @@ def _opened(to: Path | None) -> Iterator[BinaryIO]:
         raise Misconfigured(f"{to} cannot be written: {failure.strerror}") from failure
 
 
-def _become(whole: Path, to: Path) -> None:
+def _give_name(whole: Path, to: Path) -> None:
     """Give the file its name, unless something has it by now."""
     try:
         to.hardlink_to(whole)
@@ -101,7 +101,7 @@ def _become(whole: Path, to: Path) -> None:
 @contextmanager
 def _progress(expected: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where somebody looks and it takes long."""
-    if expected < LONG or not sys.stderr.isatty():
+    if expected < MIN_EVENTS_FOR_PROGRESS or not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console

@@ -29,11 +29,11 @@ def limits(as_json: AsJson = False) -> None:
         return
     guard = Limits(read_limits(settings.limits))
     quotas = list(guard.quotas(utc_now()))
-    told = [one for scope, table in guard.tables() for one in _alone(scope.name, table)]
+    told = [one for scope, table in guard.tables() for one in _unshared_limits(scope.name, table)]
     if quotas:
 
         async def work(journal: Journal) -> Sequence[Told]:
-            return [one for quota in quotas for one in await _shared(journal, quota)]
+            return [one for quota in quotas for one in await _shared_limits(journal, quota)]
 
         told += with_journal(work)
     told.sort(key=lambda one: one["scope"])
@@ -43,7 +43,7 @@ def limits(as_json: AsJson = False) -> None:
         _show(told)
 
 
-def _alone(scope: str, table: LimitsTable) -> Iterator[Told]:
+def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[Told]:
     """What is looked at for each payment by itself."""
     for name, amounts in table.amounts:
         if name in {"per_payment", "first_payment"}:
@@ -60,7 +60,7 @@ def _alone(scope: str, table: LimitsTable) -> Iterator[Told]:
         yield {"scope": scope, "limit": "hours", "most": str(table.hours)}
 
 
-async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
+async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[Told]:
     """What payments share, in each mode that has used some of it."""
 
     def plain(amount: int) -> str:
@@ -77,7 +77,7 @@ async def _shared(journal: Journal, quota: Quota) -> Sequence[Told]:
 
 
 def _show(told: Sequence[Told]) -> None:
-    from riel.cli.tables import bare_table, printed
+    from riel.cli.tables import bare_table, print_parts
     from riel.text import clean_text
 
     table = bare_table()
@@ -85,4 +85,4 @@ def _show(told: Sequence[Told]) -> None:
         table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
     for one in told:
         table.add_row(*(clean_text(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
-    printed(table)
+    print_parts(table)

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import events_of, os_user, payment_of, question_of, refused, with_journal
+from riel.cli.records import challenge_data, events_data, failed, os_user, payment_data, with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
@@ -19,7 +19,7 @@ from riel.text import clean_text
 ATTENTION = (State.REVIEW, State.UNKNOWN)
 """What may need a person: an operator must decide what is in review, and what is unknown is still looked up."""
 
-LONGEST_EVIDENCE = 500
+MAX_EVIDENCE = 500
 
 payments = typer.Typer(help="List payments, or show the whole life of one.")
 
@@ -27,7 +27,7 @@ OfRail = Annotated[str | None, typer.Option("--rail", help="The rail it went by.
 Which = Annotated[str, typer.Argument(metavar="ID|REFERENCE", help="riel's own id, or the reference the rail knows.")]
 
 
-class Decision(StrEnum):
+class Resolution(StrEnum):
     """What an operator may find out."""
 
     SETTLED = "settled"
@@ -35,7 +35,7 @@ class Decision(StrEnum):
 
 
 @payments.callback(invoke_without_command=True)
-def asked(
+def list_payments(
     context: typer.Context,
     attention: Annotated[bool, typer.Option("--attention", help="The same as riel payments list --attention.")] = False,
 ) -> None:
@@ -44,14 +44,14 @@ def asked(
         if attention:
             raise Misconfigured("--attention belongs behind the command: riel payments list --attention")
     elif attention:
-        listed(attention=True)
+        _list(attention=True)
     else:
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit(2)
 
 
 @payments.command("list")
-def listed(
+def _list(
     state: Annotated[
         list[State] | None, typer.Option(metavar="STATE", help="Only those in this state; may be given again.")
     ] = None,
@@ -67,13 +67,13 @@ def listed(
         return await journal.payments(states=states, rail=rail, most=most + 1)
 
     found = with_journal(work)
-    shown = [payment_of(record) for record in found[:most]]
+    shown = [payment_data(record) for record in found[:most]]
     if as_json:
         print_json({"payments": shown, "more": len(found) > most})
         return
-    from riel.cli.tables import payments_table, printed
+    from riel.cli.tables import payments_table, print_parts
 
-    printed(payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(found) > most))
+    print_parts(payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(found) > most))
 
 
 @payments.command()
@@ -81,7 +81,7 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
     """Show one payment or refund, and everything that was ever recorded of it."""
 
     async def work(journal: Journal) -> tuple[PaymentRecord | None, Challenge | None, Sequence[Event]]:
-        record = await _found(journal, which, rail)
+        record = await _find(journal, which, rail)
         payment_id = record.id if record else which
         return record, await journal.challenge(payment_id), await journal.events(payment_id)
 
@@ -89,16 +89,16 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
     if question is None:
         raise _unknown(which)
     told = {
-        "payment": payment_of(record) if record else None,
-        "question": question_of(question),
-        "events": events_of(events, question.payee.account),
+        "payment": payment_data(record) if record else None,
+        "question": challenge_data(question),
+        "events": events_data(events, question.payee.account),
     }
     if as_json:
         print_json(told)
         return
-    from riel.cli.tables import life, printed
+    from riel.cli.tables import payment_tables, print_parts
 
-    printed(*life(told))
+    print_parts(*payment_tables(told))
 
 
 @payments.command()
@@ -115,7 +115,7 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
         raise _unknown(payment_id)
     if declined is None:
         ended = f"confirmed before, and is {record.state}" if record else f"{known.state} before"
-        raise refused(f"{payment_id} was {ended}: there is nothing left to decline")
+        raise failed(f"{payment_id} was {ended}: there is nothing left to decline")
     sys.stdout.write(f"Declined by {by}: {clean_text(declined.text, most=1000)}\n")
 
 
@@ -123,18 +123,18 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
 def decide(
     which: Which,
     outcome: Annotated[
-        Decision, typer.Argument(metavar="settled|rejected", help="What became of it, as you found out.")
+        Resolution, typer.Argument(metavar="settled|rejected", help="What became of it, as you found out.")
     ],
     evidence: Annotated[str, typer.Option(metavar="TEXT", help="How you know it: this is recorded.")],
     rail: OfRail = None,
 ) -> None:
     """Decide what became of a payment in review, which the rail could not tell."""
     by, reason = os_user(), clean_text(evidence, most=len(evidence) + 1)
-    if not 0 < len(reason) <= LONGEST_EVIDENCE:
-        raise Misconfigured(f"--evidence is 1 to {LONGEST_EVIDENCE} characters that say how you know")
+    if not 0 < len(reason) <= MAX_EVIDENCE:
+        raise Misconfigured(f"--evidence is 1 to {MAX_EVIDENCE} characters that say how you know")
 
     async def work(journal: Journal) -> tuple[PaymentRecord | None, PaymentRecord | None]:
-        record = await _found(journal, which, rail)
+        record = await _find(journal, which, rail)
         if record is None:
             return None, None
         return record, await journal.resolve_manually(record.id, State(outcome.value), by, reason, utc_now())
@@ -143,11 +143,11 @@ def decide(
     if record is None:
         raise _unknown(which)
     if decided is None:
-        raise refused(f"{record.id} is {record.state}: an operator decides only what is in review")
+        raise failed(f"{record.id} is {record.state}: an operator decides only what is in review")
     sys.stdout.write(f"{record.id} is {decided.state} now, as {by} decided.\n")
 
 
-async def _found(journal: Journal, which: str, rail: str | None) -> PaymentRecord | None:
+async def _find(journal: Journal, which: str, rail: str | None) -> PaymentRecord | None:
     """By its id, or by its reference at whatever rail is installed or named.
 
     :raises Misconfigured: several rails know that reference.
@@ -166,4 +166,4 @@ async def _found(journal: Journal, which: str, rail: str | None) -> PaymentRecor
 
 def _unknown(which: str) -> typer.Exit:
     hint = "look at riel payments list; one that went by a rail which is not installed needs --rail"
-    return refused(f"there is no payment {clean_text(which, most=80)!r} in this journal: {hint}")
+    return failed(f"there is no payment {clean_text(which, most=80)!r} in this journal: {hint}")

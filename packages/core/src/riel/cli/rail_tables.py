@@ -14,7 +14,7 @@ from riel.rail import CliTable, Rail
 from riel.redaction import Redactor, configure_log
 from riel.text import clean_text
 
-MOST_CELL = 1000
+MAX_CELL = 1000
 
 
 def tables_of(name: str) -> typer.Typer | None:
@@ -37,13 +37,13 @@ def tables_of(name: str) -> typer.Typer | None:
     app = typer.Typer(name=name, help=f"What {clean_text(rail.title)} shows.", no_args_is_help=True)
     app.callback()(lambda: None)  # so that one command is a command of its own, too
     for table in sorted(rail.tables):
-        app.command(table, help=f"Show the {table} of {clean_text(rail.title)}.")(_showing(rail, table))
+        app.command(table, help=f"Show the {table} of {clean_text(rail.title)}.")(_command(rail, table))
     return app
 
 
-def _showing(rail: Rail, name: str) -> Callable[..., None]:
+def _command(rail: Rail, name: str) -> Callable[..., None]:
     def show(as_json: AsJson = False) -> None:
-        told = _made(rail, name, configured_settings(rail, read_settings()))
+        told = _build(rail, name, configured_settings(rail, read_settings()))
         if as_json:
             print_json([dict(zip(told.columns, row, strict=True)) for row in told.rows])
         else:
@@ -52,7 +52,7 @@ def _showing(rail: Rail, name: str) -> Callable[..., None]:
     return show
 
 
-def _made(rail: Rail, name: str, known: Mapping[str, str]) -> CliTable:
+def _build(rail: Rail, name: str, known: Mapping[str, str]) -> CliTable:
     """The table, each text in it cleaned.
 
     :raises Misconfigured: a setting is wrong, or the rail is: what its exception says may hold a secret.
@@ -63,16 +63,16 @@ def _made(rail: Rail, name: str, known: Mapping[str, str]) -> CliTable:
         raise
     except (Exception, SystemExit) as failure:
         raise Misconfigured(f"the rail {rail.name!r} failed to make {name!r} ({type(failure).__name__}).") from failure
-    if not _fits(table):
+    if not _is_table(table):
         raise Misconfigured(f"the rail {rail.name!r} makes a table {name!r} whose rows do not fit its columns.")
     return CliTable(
         title=clean_text(table.title),
         columns=tuple(map(clean_text, table.columns)),
-        rows=tuple(tuple(clean_text(cell, MOST_CELL) for cell in row) for row in table.rows),
+        rows=tuple(tuple(clean_text(cell, MAX_CELL) for cell in row) for row in table.rows),
     )
 
 
-def _fits(table: object) -> bool:
+def _is_table(table: object) -> bool:
     """Whether it is a table of texts, each column of another name and each row as long as they are."""
     if not (isinstance(table, CliTable) and isinstance(table.columns, tuple) and isinstance(table.rows, tuple)):
         return False
@@ -87,7 +87,7 @@ def _fits(table: object) -> bool:
 
 
 def _print(table: CliTable) -> None:
-    from riel.cli.tables import bare_table, printed
+    from riel.cli.tables import bare_table, print_parts
 
     sys.stdout.write(f"{table.title}\n")
     shown = bare_table()
@@ -95,4 +95,4 @@ def _print(table: CliTable) -> None:
         shown.add_column(column, overflow="fold")
     for row in table.rows:
         shown.add_row(*row)
-    printed(shown)
+    print_parts(shown)

@@ -7,7 +7,7 @@ import typer
 
 from riel.catalog import ActiveRail, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import payment_of, stamp, with_journal
+from riel.cli.records import payment_data, stamp, with_journal
 from riel.clock import utc_now
 from riel.config import Settings, likely_secrets, read_settings, settings_resolver
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
@@ -72,13 +72,13 @@ def reconcile(
             await clients.close(timedelta(seconds=1))
 
     found = with_journal(work)
-    told = _told(active, day.isoformat(), found, Redactor())
+    told = _report(active, day.isoformat(), found, Redactor())
     if as_json:
         print_json(told)
     else:
-        from riel.cli.tables import day_compared, printed
+        from riel.cli.tables import print_parts, reconciliation_tables
 
-        printed(*day_compared(told))
+        print_parts(*reconciliation_tables(told))
     if found.differences:
         raise typer.Exit(1)
 
@@ -99,7 +99,7 @@ def _active(settings: Settings, rail: str) -> ActiveRail:
     raise Misconfigured(f"{clean_text(rail, most=40)!r} brings no rail")
 
 
-def _told(rail: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
+def _report(rail: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
     """The comparison for machines."""
     return {
         "rail": rail.declaration.name,
@@ -107,26 +107,26 @@ def _told(rail: ActiveRail, day: str, found: ReconciliationReport, redactor: Red
         "day": day,
         "since": stamp(found.since),
         "until": stamp(found.until),
-        "over": found.over,
-        "atTheRail": found.at_the_rail,
-        "inTheJournal": found.in_the_journal,
-        "differences": [_difference(one, redactor) for one in found.differences],
+        "over": found.is_complete,
+        "atTheRail": found.provider_count,
+        "inTheJournal": found.journal_count,
+        "differences": [_difference_data(one, redactor) for one in found.differences],
     }
 
 
-def _difference(one: Difference, redactor: Redactor) -> dict[str, Any]:
-    for account in (one.record and one.record.payee.account, one.entry and one.entry.account):
+def _difference_data(one: Difference, redactor: Redactor) -> dict[str, Any]:
+    for account in (one.record and one.record.payee.account, one.line and one.line.account):
         if account:
             redactor.remember(account, mask_account(account))
     told = {
         "kind": one.kind.value,
         "reference": clean_text(one.reference),
         "what": WHAT[one.kind].format(
-            times=one.times, state=one.record and one.record.state, status=one.entry and one.entry.status
+            times=one.count, state=one.record and one.record.state, status=one.line and one.line.status
         ),
         "remedy": REMEDY.get(one.kind) or _remedy(one.record),
-        "journal": payment_of(one.record) if one.record else None,
-        "rail": _entry(one.entry) if one.entry else None,
+        "journal": payment_data(one.record) if one.record else None,
+        "rail": _line_data(one.line) if one.line else None,
     }
     cleaned: dict[str, Any] = redactor.clean(told)
     return cleaned
@@ -145,7 +145,7 @@ def _remedy(record: PaymentRecord | None) -> str:
     return f"riel looks it up by itself at {stamp(record.next_at)}, and records what it finds."
 
 
-def _entry(entry: StatementLine) -> dict[str, Any]:
+def _line_data(entry: StatementLine) -> dict[str, Any]:
     known = entry.currency in EXPONENTS
     told = {
         "kind": entry.kind,

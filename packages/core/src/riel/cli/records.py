@@ -37,10 +37,10 @@ def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except JournalUnavailable as failure:
-        raise refused(str(failure)) from failure
+        raise failed(str(failure)) from failure
     except (ValueError, OverflowError) as failure:
         why = "something in the journal was not written by riel: riel audit verify says what"
-        raise refused(why) from failure
+        raise failed(why) from failure
 
 
 def settings_with_a_journal() -> Settings:
@@ -54,7 +54,7 @@ def settings_with_a_journal() -> Settings:
     return settings
 
 
-def refused(sentence: str) -> typer.Exit:
+def failed(sentence: str) -> typer.Exit:
     """The end of a command that could not be done, with one sentence on stderr."""
     sys.stderr.write(f"riel: {sentence}\n")
     return typer.Exit(1)
@@ -72,7 +72,7 @@ def os_user() -> str:
         return f"uid {os.getuid()}"
 
 
-def payment_of(record: PaymentRecord) -> dict[str, Any]:
+def payment_data(record: PaymentRecord) -> dict[str, Any]:
     """A payment or refund for machines; what is not known is left out."""
     payee = {"name": record.payee.name, "account": record.payee.account, "institution": record.payee.institution}
     told = {
@@ -104,7 +104,7 @@ def payment_of(record: PaymentRecord) -> dict[str, Any]:
     return _safe({name: value for name, value in told.items() if value}, record.payee.account)
 
 
-def question_of(challenge: Challenge) -> dict[str, Any]:
+def challenge_data(challenge: Challenge) -> dict[str, Any]:
     """A question to a person, for machines."""
     told = {
         "paymentId": challenge.id,
@@ -123,7 +123,7 @@ def question_of(challenge: Challenge) -> dict[str, Any]:
     return _safe({name: value for name, value in told.items() if value is not None}, challenge.payee.account)
 
 
-def events_of(events: Sequence[Event], account: str) -> list[dict[str, Any]]:
+def events_data(events: Sequence[Event], account: str) -> list[dict[str, Any]]:
     """A chain of events, for machines."""
     told = [
         {"n": e.n, "at": stamp(e.at, precise=True), "event": e.event, "body": dict(e.body), "hash": e.hash}

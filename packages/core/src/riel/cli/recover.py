@@ -12,7 +12,7 @@ import typer
 
 from riel.app import open_app
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import payment_of, refused, settings_with_a_journal
+from riel.cli.records import failed, payment_data, settings_with_a_journal
 from riel.config import likely_secrets
 from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
@@ -29,11 +29,11 @@ NONE = "Nothing was due."
 
 
 @dataclass(slots=True)
-class Recovered:
+class RecoveryReport:
     """What was looked at, each as it was and as it is now; and how many are left that need a person, or more time."""
 
-    looked: dict[str, tuple[PaymentRecord, PaymentRecord]] = field(default_factory=dict)
-    left: int = 0
+    looked_up: dict[str, tuple[PaymentRecord, PaymentRecord]] = field(default_factory=dict)
+    unresolved: int = 0
     pending: int = 0
 
 
@@ -58,37 +58,38 @@ def recover(
     logs = Redactor(likely_secrets(settings))
     configure_log(logs, settings.log)
 
-    async def run() -> Recovered:
-        async with open_app(settings, logs, rounds=False) as host:
+    async def run() -> RecoveryReport:
+        async with open_app(settings, logs, recovery=False) as app:
             with _progress() as looked:
-                return await recovered(host.engine, again=again, within=timedelta(seconds=seconds), looked=looked)
+                return await run_recovery(app.engine, again=again, within=timedelta(seconds=seconds), looked=looked)
 
     try:
         found = asyncio.run(run())
     except JournalUnavailable as failure:
-        raise refused(str(failure)) from failure
-    rows = [{"before": before.state.value, **payment_of(after)} for before, after in found.looked.values()]
+        raise failed(str(failure)) from failure
+    rows = [{"before": before.state.value, **payment_data(after)} for before, after in found.looked_up.values()]
     if as_json:
-        print_json({"looked": rows, "unresolved": found.left, "pending": found.pending})
+        print_json({"looked": rows, "unresolved": found.unresolved, "pending": found.pending})
     else:
-        from riel.cli.tables import looked_at, printed
+        from riel.cli.tables import print_parts, recovery_table
 
         waiting = f"{found.pending} accepted, and not settled yet." if found.pending else ""
-        printed(looked_at(rows) if rows else NONE, waiting)
-    if found.left:
-        raise refused(WAITS.format(count=found.left, payments="payment is" if found.left == 1 else "payments are"))
+        print_parts(recovery_table(rows) if rows else NONE, waiting)
+    if found.unresolved:
+        are = "payment is" if found.unresolved == 1 else "payments are"
+        raise failed(WAITS.format(count=found.unresolved, payments=are))
 
 
-async def recovered(
+async def run_recovery(
     engine: PaymentEngine, *, again: bool, within: timedelta, looked: Callable[[], None] = lambda: None
-) -> Recovered:
+) -> RecoveryReport:
     """Resolve what is due, each payment once; with ``within``, as often as it falls due until that is over.
 
     :param again: begin with everything that is open, due or not.
     :param looked: called whenever one was looked at.
     :raises JournalUnavailable: it could not be read or written.
     """
-    found, now = Recovered(), engine.context.now
+    found, now = RecoveryReport(), engine.context.now
     working: dict[asyncio.Task[PaymentRecord], PaymentRecord] = {}
     pause = engine.context.timing.poll_interval.total_seconds()
     began = now()
@@ -98,8 +99,8 @@ async def recovered(
         done, _ = await asyncio.wait(working, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             before = working.pop(task)
-            first, _ = found.looked.get(before.id, (before, before))
-            found.looked[before.id] = first, task.result()
+            first, _ = found.looked_up.get(before.id, (before, before))
+            found.looked_up[before.id] = first, task.result()
             looked()
 
     if again:
@@ -129,12 +130,12 @@ async def _any_open(engine: PaymentEngine) -> bool:
     return False
 
 
-async def _count(engine: PaymentEngine, found: Recovered) -> None:
+async def _count(engine: PaymentEngine, found: RecoveryReport) -> None:
     async for record in iterate_payments(engine.context.journal, states=(*OPEN, State.REVIEW)):
         if record.state is State.PENDING:
             found.pending += 1
         elif record.state is not State.SENDING or not engine.context.can_ask(record):
-            found.left += 1  # what is being sent by a living server right now needs nobody
+            found.unresolved += 1  # what is being sent by a living server right now needs nobody
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from riel.cli.records import stamp
 from riel.journal.columns import when
 from riel.text import clean_text
 
-WIDE = 160
+PIPE_WIDTH = 160
 """Columns of a table that goes into a file or a pipe."""
 
 STYLES = {
@@ -54,7 +54,7 @@ ROWS = {
 }
 """What is told of one payment, in this order, by its name in ``--json``."""
 
-KNOWN = {
+SHOWN_ELSEWHERE = {
     "to",
     "from",
     "digest",
@@ -70,19 +70,19 @@ KNOWN = {
 }
 """Fields of an event that stand in the rows above or have a column, or that only a program reads: see ``--json``."""
 
-LOUD = {"unconfirmed", "twice", "missing", "money", "account"}
+SEVERE = {"unconfirmed", "twice", "missing", "money", "account"}
 """Kinds of difference that no look-up clears away."""
 
-MOST_DIFFERENCES = 500
+MAX_DIFFERENCES = 500
 """How many differences are shown to a person."""
 
-TIMES = {"expiresAt", "settledAt"}
+TIME_FIELDS = {"expiresAt", "settledAt"}
 """Fields of an event that are milliseconds since 1970."""
 
 
-def printed(*parts: RenderableType) -> None:
+def print_parts(*parts: RenderableType) -> None:
     """Write the parts that there are to stdout."""
-    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDE)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for part in parts:
         if part:
             console.print(part)
@@ -109,7 +109,7 @@ def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def looked_at(payments: Sequence[Mapping[str, Any]]) -> Table:
+def recovery_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     """What was looked at, a line each, with what it was and what it is."""
     table = bare_table()
     for heading in ("rail", "kind", "was", "is", "looked at again"):
@@ -129,7 +129,7 @@ def looked_at(payments: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def reconciliation_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A day as the rail and the journal have it: what differs, the loudest first, and what to do about it."""
     differences = told["differences"]
     if differences:
@@ -139,17 +139,17 @@ def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
         table.add_column("in the journal")
         table.add_column("at the rail")
         table.add_column("what to do")
-        for one in differences[:MOST_DIFFERENCES]:
+        for one in differences[:MAX_DIFFERENCES]:
             ours, theirs = one["journal"], one["rail"]
             table.add_row(
-                Text(_plain(one["what"]), style="bold red" if one["kind"] in LOUD else "bold yellow"),
+                Text(_plain(one["what"]), style="bold red" if one["kind"] in SEVERE else "bold yellow"),
                 _plain(one["reference"]),
                 _side(ours["state"], ours, ours["payee"].get("account", "")) if ours else "",
                 _side(theirs["status"], theirs, theirs.get("account", "")) if theirs else "",
                 Text(_plain(one["remedy"])),
             )
         yield table
-    left = len(differences) - MOST_DIFFERENCES
+    left = len(differences) - MAX_DIFFERENCES
     yield f"And {left} more: --json shows all." if left > 0 else ""
     what = f"{len(differences)} differ" if differences else "no difference"
     sides = f"{told['atTheRail']} at the rail, {told['inTheJournal']} in the journal: {what}"
@@ -157,7 +157,7 @@ def day_compared(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield "" if told["over"] else "That day is not over: what comes later is not in it."
 
 
-def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def payment_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     """One payment, or a question that became none, and its events in order."""
     about = told["payment"] or told["question"]
     grid = Table.grid(padding=(0, 2))
@@ -184,7 +184,7 @@ def life(told: Mapping[str, Any]) -> Iterator[RenderableType]:
             _utc(event["at"]),
             Text(_plain(event["event"]), style="bold"),
             Text(_plain(became), style=STYLES.get(became, "")),
-            Text(_recorded(event["body"])),
+            Text(_event_text(event["body"])),
         )
     yield Text("\nIts events, each sealed over the one before:", style="dim")
     yield table
@@ -215,13 +215,13 @@ def _payee(payee: Mapping[str, str]) -> Text:
     return Text(", ".join(clean_text(part) for part in parts if part))
 
 
-def _recorded(body: Mapping[str, Any]) -> str:
+def _event_text(body: Mapping[str, Any]) -> str:
     """What an event says that is not said elsewhere."""
     words = []
     for name, value in body.items():
-        if name in TIMES and isinstance(value, int):
+        if name in TIME_FIELDS and isinstance(value, int):
             value = stamp(when(value))
-        if name not in KNOWN:
+        if name not in SHOWN_ELSEWHERE:
             words.append(f"{name}: {_plain(value)}")
     return "; ".join(words)
 

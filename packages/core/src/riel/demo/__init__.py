@@ -11,38 +11,38 @@ from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from riel.demo.environment import RAIL, Stage
-from riel.demo.script import tell_end, tell_story
-from riel.demo.steps import NotAsTold, Step
+from riel.demo.environment import RAIL, DemoEnvironment
+from riel.demo.script import play_audit, play_payments
+from riel.demo.steps import DemoStep, UnexpectedResult
 from riel.errors import Misconfigured
 
-__all__ = ["NotAsTold", "Step", "play"]
+__all__ = ["DemoStep", "UnexpectedResult", "play"]
 
 PATIENCE = timedelta(minutes=1)
 """How long all of it may take. It takes a few seconds."""
 
 
-async def play(tell: Callable[[Step], None], patience: timedelta = PATIENCE) -> None:
+async def play(tell: Callable[[DemoStep], None], patience: timedelta = PATIENCE) -> None:
     """Play the whole story, giving each step to ``tell``.
 
-    :raises NotAsTold: with the sentence that was not true.
+    :raises UnexpectedResult: with the sentence that was not true.
     :raises Misconfigured: there is no pretend bank to play with.
     """
     if not entry_points(group="riel", name=RAIL):
         raise Misconfigured(f"riel demo plays with rail-{RAIL}, which is not installed: pip install rail-{RAIL}")
     with tempfile.TemporaryDirectory(prefix="riel-demo-", ignore_cleanup_errors=True) as folder:
-        stage = Stage(Path(folder))
+        stage = DemoEnvironment(Path(folder))
         try:
             async with asyncio.timeout(patience.total_seconds()), stage.bank():
                 async with stage.server():
-                    await tell_story(stage, tell)
-                await tell_end(stage, tell)
+                    await play_payments(stage, tell)
+                await play_audit(stage, tell)
         except BaseException as failure:
             reason = _innermost(failure)
-            if isinstance(reason, NotAsTold) or not isinstance(reason, Exception):
+            if isinstance(reason, UnexpectedResult) or not isinstance(reason, Exception):
                 raise reason from None
             why = f"took longer than {patience}" if isinstance(reason, TimeoutError) else f"broke off ({reason!r:.200})"
-            raise NotAsTold(f"the story {why}. {stage.complaints()}".strip()) from failure
+            raise UnexpectedResult(f"the story {why}. {stage.server_log()}".strip()) from failure
 
 
 def _innermost(failure: BaseException) -> BaseException:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 RAIL = "mock"
 RIEL = (sys.executable, "-m", "riel")
-LAST_WORDS = 5
+LOG_LINES = 5
 """How many lines of the children's stderr are shown where something failed."""
 
 
-class Stage:
+class DemoEnvironment:
     """A bank, a server and a client, each to be opened in its turn, and a folder that holds all they write."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Stage:
         self._codes = folder / "codes.jsonl"
         self._stderr = folder / "stderr.txt"
         self._bank = ""
-        self._client: Client | None = None
+        self._session: Client | None = None
         self._environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("RIEL_")}
         self._environment |= {
             "RIEL_JOURNAL": str(folder / "journal.db"),
@@ -71,17 +71,17 @@ class Stage:
         command, *arguments = (*RIEL, "serve", "--sandbox")
         how = StdioServerParameters(command=command, args=arguments, env=self._environment, cwd=self._folder)
         with self._stderr.open("a", encoding="utf-8") as stderr:
-            async with Client(stdio_client(how, errlog=stderr)) as self._client:
+            async with Client(stdio_client(how, errlog=stderr)) as self._session:
                 yield
 
     async def tools(self) -> list[dict[str, Any]]:
         """What ``tools/list`` answers."""
-        listed = await self._connected.list_tools()
+        listed = await self._connected_client.list_tools()
         return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed.tools]
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the tool answers: ``{"data", "error"}``."""
-        answer = await self._connected.call_tool(tool, dict(arguments))
+        answer = await self._connected_client.call_tool(tool, dict(arguments))
         return dict(answer.structured_content or {})
 
     async def debits(self) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ class Stage:
             ledger: list[dict[str, Any]] = (await http.get(f"{self._bank}/_sandbox/debits")).raise_for_status().json()
             return ledger
 
-    def asked(self, payment_id: str) -> dict[str, str]:
+    def challenge(self, payment_id: str) -> dict[str, str]:
         """What the person was shown for that payment, and the code."""
         lines = self._codes.read_text("utf-8").splitlines()
         questions = [question for line in lines if (question := json.loads(line))["paymentId"] == payment_id]
@@ -118,13 +118,13 @@ class Stage:
         finally:
             await journal.close()
 
-    def complaints(self) -> str:
+    def server_log(self) -> str:
         """The last that bank and server wrote to stderr."""
         lines = self._stderr.read_text("utf-8", "replace").splitlines() if self._stderr.exists() else []
-        return " | ".join(lines[-LAST_WORDS:])
+        return " | ".join(lines[-LOG_LINES:])
 
     @property
-    def _connected(self) -> "Client":
-        if self._client is None:
+    def _connected_client(self) -> "Client":
+        if self._session is None:
             raise RuntimeError("the client is not connected")
-        return self._client
+        return self._session

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from riel.demo.environment import RAIL, Stage
-from riel.demo.steps import Step, Told
+from riel.demo.environment import RAIL, DemoEnvironment
+from riel.demo.steps import DemoStep, Narrator
 from riel.errors import Code
 
 SEND, STATUS, REFUND = f"{RAIL}_send_payment", f"{RAIL}_check_status", f"{RAIL}_request_refund"
@@ -22,7 +22,7 @@ PART = 20000
 AT_ONCE = 10
 
 
-def _calling(tool: str, arguments: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
+def _request(tool: str, arguments: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
     return {"tool": tool, "arguments": dict(arguments), **({"times": times} if times > 1 else {})}
 
 
@@ -34,12 +34,12 @@ def _error(answer: Mapping[str, Any]) -> Any:
     return (answer.get("error") or {}).get("code")
 
 
-async def tell_story(stage: Stage, tell: Callable[[Step], None]) -> None:
+async def play_payments(stage: DemoEnvironment, tell: Callable[[DemoStep], None]) -> None:
     """Everything that the agent does.
 
-    :raises NotAsTold: something is not as it should be.
+    :raises UnexpectedResult: something is not as it should be.
     """
-    told = Told(stage, tell)
+    told = Narrator(stage, tell)
     tools = await stage.tools()
     await told.step(
         "The agent asks which tools there are.",
@@ -53,15 +53,15 @@ async def tell_story(stage: Stage, tell: Callable[[Step], None]) -> None:
     await _refund_a_part(told, paid)
 
 
-async def _pay_once(told: Told) -> str:
+async def _pay_once(told: Narrator) -> str:
     """Held, guessed, altered, paid, repeated. Returns the payment's reference."""
     call = told.stage.call
     held = await call(SEND, INVOICE)
-    shown = told.stage.asked(str(_data(held, "paymentId")))
+    shown = told.stage.challenge(str(_data(held, "paymentId")))
     code = shown["code"]
     await told.step(
         "The agent asks to pay MXN 500.00. Nothing moves: a person is asked.",
-        _calling(SEND, INVOICE),
+        _request(SEND, INVOICE),
         held,
         debits=0,
         shown=shown,
@@ -71,11 +71,11 @@ async def _pay_once(told: Told) -> str:
             "the answer does not hold the code": bool(code) and code not in str(held),
         },
     )
-    guess = {**INVOICE, "verificationCode": _another(code)}
+    guess = {**INVOICE, "verificationCode": _other_code(code)}
     refused = await call(SEND, guess)
     await told.step(
         "The agent guesses a code. It is refused, and counted: the fifth closes the question.",
-        _calling(SEND, guess),
+        _request(SEND, guess),
         refused,
         debits=0,
         must={"a wrong code is refused": _error(refused) == Code.TWO_FA_MISMATCH},
@@ -84,7 +84,7 @@ async def _pay_once(told: Told) -> str:
     refused = await call(SEND, dearer)
     await told.step(
         "It takes the right code and adds a centavo. That is another payment, so it is refused.",
-        _calling(SEND, dearer),
+        _request(SEND, dearer),
         refused,
         debits=0,
         must={"the code is bound to the amount": _error(refused) == Code.TWO_FA_MISMATCH},
@@ -93,7 +93,7 @@ async def _pay_once(told: Told) -> str:
     paid = await call(SEND, confirmed)
     await told.step(
         "The person gives the code, and the payment is made.",
-        _calling(SEND, confirmed),
+        _request(SEND, confirmed),
         paid,
         debits=1,
         must={"it is paid": _data(paid, "status") == "success"},
@@ -101,7 +101,7 @@ async def _pay_once(told: Told) -> str:
     again = await call(SEND, confirmed)
     await told.step(
         "The agent makes the same call again: the same answer, and nothing is paid twice.",
-        _calling(SEND, confirmed),
+        _request(SEND, confirmed),
         again,
         debits=1,
         must={"the answer is the same": again == paid},
@@ -109,7 +109,7 @@ async def _pay_once(told: Told) -> str:
     many = await asyncio.gather(*(call(SEND, confirmed) for _ in range(AT_ONCE)))
     await told.step(
         f"It makes the call {AT_ONCE} times at once: {AT_ONCE} times the same answer.",
-        _calling(SEND, confirmed, AT_ONCE),
+        _request(SEND, confirmed, AT_ONCE),
         many,
         debits=1,
         must={"all the answers are the same": all(one == paid for one in many)},
@@ -117,15 +117,15 @@ async def _pay_once(told: Told) -> str:
     return str(_data(paid, "trackingKey"))
 
 
-async def _lose_an_answer(told: Told) -> None:
+async def _lose_an_answer(told: Narrator) -> None:
     call = told.stage.call
     held = await call(SEND, RENT)
-    shown = told.stage.asked(str(_data(held, "paymentId")))
+    shown = told.stage.challenge(str(_data(held, "paymentId")))
     confirmed = {**RENT, "verificationCode": shown["code"]}
     sent = await call(SEND, confirmed)
     await told.step(
         "A second payment. The bank books it, and the line breaks before it has answered.",
-        _calling(SEND, confirmed),
+        _request(SEND, confirmed),
         sent,
         debits=2,
         shown=shown,
@@ -135,21 +135,21 @@ async def _lose_an_answer(told: Told) -> None:
     found = await call(STATUS, lookup)
     await told.step(
         "The agent asks what became of it. riel has looked it up, and did not send it again.",
-        _calling(STATUS, lookup),
+        _request(STATUS, lookup),
         found,
         debits=2,
         must={"riel found out that it was paid": _data(found, "status") == "success"},
     )
 
 
-async def _refund_a_part(told: Told, reference: str) -> None:
+async def _refund_a_part(told: Narrator, reference: str) -> None:
     call = told.stage.call
     refund = {"trackingKey": reference, "reason": "Two chairs were missing", "amount": PART}
     held = await call(REFUND, refund)
-    shown = told.stage.asked(str(_data(held, "paymentId")))
+    shown = told.stage.challenge(str(_data(held, "paymentId")))
     await told.step(
         "Part of the first payment is to come back. A person is asked for that, too.",
-        _calling(REFUND, refund),
+        _request(REFUND, refund),
         held,
         debits=2,
         shown=shown,
@@ -159,7 +159,7 @@ async def _refund_a_part(told: Told, reference: str) -> None:
     refunded = await call(REFUND, confirmed)
     await told.step(
         "The person gives the code, and the bank pays MXN 200.00 back.",
-        _calling(REFUND, confirmed),
+        _request(REFUND, confirmed),
         refunded,
         debits=2,
         must={"it is paid back": _data(refunded, "status") == "success"},
@@ -168,7 +168,7 @@ async def _refund_a_part(told: Told, reference: str) -> None:
     found = await call(STATUS, lookup)
     await told.step(
         "The agent asks about the first payment once more.",
-        _calling(STATUS, lookup),
+        _request(STATUS, lookup),
         found,
         debits=2,
         must={
@@ -178,12 +178,12 @@ async def _refund_a_part(told: Told, reference: str) -> None:
     )
 
 
-async def tell_end(stage: Stage, tell: Callable[[Step], None]) -> None:
+async def play_audit(stage: DemoEnvironment, tell: Callable[[DemoStep], None]) -> None:
     """What is left when agent and server have gone: the journal, and the bank's ledger.
 
-    :raises NotAsTold: one of them does not hold.
+    :raises UnexpectedResult: one of them does not hold.
     """
-    told = Told(stage, tell)
+    told = Narrator(stage, tell)
     code, said = await stage.audit()
     sends = await stage.sends()
     await told.step(
@@ -207,6 +207,6 @@ async def tell_end(stage: Stage, tell: Callable[[Step], None]) -> None:
     )
 
 
-def _another(code: str) -> str:
+def _other_code(code: str) -> str:
     """A code that is certainly not ``code``."""
     return f"{(int(code or 0) + 1) % 10**6:06d}"

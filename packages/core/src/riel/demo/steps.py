@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from riel.demo.environment import Stage
+from riel.demo.environment import DemoEnvironment
 
 
-class NotAsTold(Exception):
+class UnexpectedResult(Exception):
     """Something was not as the story has it: one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class DemoStep:
     """One thing that happened, and how many debits the bank had booked after it.
 
     ``shown`` is what a person got to see, ``untrue`` what should be so and is not.
@@ -26,10 +26,10 @@ class Step:
     untrue: tuple[str, ...] = ()
 
 
-class Told:
+class Narrator:
     """Hands each step over, checked."""
 
-    def __init__(self, stage: Stage, tell: Callable[[Step], None]) -> None:
+    def __init__(self, stage: DemoEnvironment, tell: Callable[[DemoStep], None]) -> None:
         self.stage = stage
         self._tell = tell
 
@@ -46,13 +46,13 @@ class Told:
         """Tell one step.
 
         :param must: what has to be so, by the sentence that says it.
-        :raises NotAsTold: it is not, or the bank has booked another number of debits.
+        :raises UnexpectedResult: it is not, or the bank has booked another number of debits.
         """
         booked = len(await self.stage.debits())
         truths = {**must, f"the bank has booked {debits} debits (it has booked {booked})": booked == debits}
         untrue = tuple(sentence for sentence, true in truths.items() if not true)
         self._tell(
-            Step(title=title, request=request, response=response, debits=booked, shown=shown or {}, untrue=untrue)
+            DemoStep(title=title, request=request, response=response, debits=booked, shown=shown or {}, untrue=untrue)
         )
         if untrue:
-            raise NotAsTold(f"This should be so, and is not: {'; '.join(untrue)}.")
+            raise UnexpectedResult(f"This should be so, and is not: {'; '.join(untrue)}.")

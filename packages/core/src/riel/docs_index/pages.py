@@ -12,15 +12,15 @@ import weakref
 from dataclasses import replace
 from pathlib import Path
 
-from riel.docs_index.sections import Section, sections
+from riel.docs_index.sections import Section, split_sections
 
 WORD = re.compile(r"[^\W_]+(?:_[^\W_]+)*")
-MOST_WORDS = 24
-LONGEST_WORD = 64
-BY_ITS_BEGINNING = 4
+MAX_WORDS = 24
+MAX_WORD = 64
+MIN_PREFIX = 4
 """From how many characters on a word stands for every word that begins with it."""
 
-SAY_LITTLE = frozenset(
+STOP_WORDS = frozenset(
     WORD.findall(
         """a an and are as at be by can do does for from how i in is it my of on or that the there this to what when
         where which who why with you al como con cual cuando de del donde el en es esta este hay la las lo los me mi no
@@ -30,12 +30,12 @@ SAY_LITTLE = frozenset(
 """Words that stand in every second section, in English and in Spanish: looked for only where there are no others."""
 
 EXCERPT = 900
-BEFORE = 120
+CONTEXT = 120
 """How many characters of an excerpt may stand before what was found."""
 
-INDEX = """CREATE VIRTUAL TABLE sections USING fts5(
+CREATE_INDEX = """CREATE VIRTUAL TABLE sections USING fts5(
     title, heading, text, page UNINDEXED, tokenize = "unicode61 remove_diacritics 2")"""
-FIND = """SELECT page, title, heading, text, snippet(sections, 2, '', '', '', 64) FROM sections
+SELECT_SECTIONS = """SELECT page, title, heading, text, snippet(sections, 2, '', '', '', 64) FROM sections
     WHERE sections MATCH ? ORDER BY bm25(sections, 4.0, 6.0, 1.0), rowid LIMIT ?"""
 
 
@@ -49,43 +49,43 @@ class Pages:
 
     def search(self, query: str, most: int) -> list[Section]:
         """The sections that speak of the words of ``query``, the best first, with the part of each that does."""
-        words = words_of(query)
+        words = query_words(query)
         if not words:
             return []
         with self._lock:
             if self._index is None:
-                self._index = _indexed(self._folder)
+                self._index = _build_index(self._folder)
                 weakref.finalize(self, self._index.close)
-            rows = self._index.execute(FIND, (" OR ".join(words), most)).fetchall()
+            rows = self._index.execute(SELECT_SECTIONS, (" OR ".join(words), most)).fetchall()
         return [replace(Section(*row[:4]), text=excerpt(row[3], row[4])) for row in rows]
 
 
-def words_of(query: str) -> list[str]:
+def query_words(query: str) -> list[str]:
     """The words of a query, each once, as strings of SQLite's query language: no word is an operator there."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", query.lower()) if not unicodedata.combining(c))
-    words = dict.fromkeys(word[:LONGEST_WORD] for word in WORD.findall(plain))
-    telling = [word for word in words if word not in SAY_LITTLE] or list(words)
-    return [f'"{word}"{"*" * (len(word) >= BY_ITS_BEGINNING)}' for word in telling][:MOST_WORDS]
+    words = dict.fromkeys(word[:MAX_WORD] for word in WORD.findall(plain))
+    telling = [word for word in words if word not in STOP_WORDS] or list(words)
+    return [f'"{word}"{"*" * (len(word) >= MIN_PREFIX)}' for word in telling][:MAX_WORDS]
 
 
 def excerpt(text: str, found: str) -> str:
     """All of ``text`` where it is short, and otherwise the lines around ``found``, a piece of it."""
     if len(text) <= EXCERPT:
         return text
-    begin = max(0, min(text.find(found) - BEFORE, len(text) - EXCERPT))
+    begin = max(0, min(text.find(found) - CONTEXT, len(text) - EXCERPT))
     if begin:
-        line = text.find("\n", begin, begin + BEFORE)
-        begin = line + 1 if line >= 0 else text.find(" ", begin, begin + BEFORE) + 1 or begin
+        line = text.find("\n", begin, begin + CONTEXT)
+        begin = line + 1 if line >= 0 else text.find(" ", begin, begin + CONTEXT) + 1 or begin
     end = begin + EXCERPT
     return f"{'…' * (begin > 0)}{text[begin:end].strip()}{'…' * (end < len(text))}"
 
 
-def _indexed(folder: Path) -> sqlite3.Connection:
+def _build_index(folder: Path) -> sqlite3.Connection:
     index = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    index.execute(INDEX)
+    index.execute(CREATE_INDEX)
     for path in sorted(folder.rglob("*.md")):
         page = path.relative_to(folder).as_posix()
-        found = sections(page, path.read_text("utf-8", errors="replace"))
+        found = split_sections(page, path.read_text("utf-8", errors="replace"))
         rows = ((each.title, each.heading, each.text, each.page) for each in found)
         index.executemany("INSERT INTO sections (title, heading, text, page) VALUES (?, ?, ?, ?)", rows)
     return index

@@ -21,7 +21,7 @@ class Section:
     text: str
 
 
-def sections(page: str, markdown: str) -> Iterator[Section]:
+def split_sections(page: str, markdown: str) -> Iterator[Section]:
     """Each section of the page that says something, in order. Its title is its first heading, or else its name."""
     pieces = list(_pieces(markdown))
     title = next((words[0] for words, _ in pieces if words), page.removesuffix(".md"))

@@ -1,7 +1,7 @@
-"""Compare the journal with the rail's own list of a day: what stands on one side only, and what the two tell apart.
+"""Reconciliation: compare the journal with the provider's statement of a day.
 
-Nothing here writes. A difference that the rail's word can clear away is left to the ordinary look-up, which records it
-with its evidence (``riel recover``); every other one is for a person.
+Nothing here writes. A look-up clears a difference that the provider's answer can settle, and records the evidence
+(``riel recover``); a person settles every other one.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from riel.journal import Journal, PaymentRecord
 from riel.journal.pagination import iterate_payments
 from riel.rail import Client, Status
 from riel.rail.statement import Statement, StatementClient, StatementLine
-from riel.reconcile.comparison import Comparison, Difference, DifferenceKind, Key, compare, loudness
+from riel.reconcile.comparison import Comparison, Difference, DifferenceKind, Key, compare, severity
 
 __all__ = ["Difference", "DifferenceKind", "ReconciliationReport", "compare", "reconcile"]
 
-AROUND = timedelta(hours=1)
-"""How near to the turn of the day an order must be that the rail may have counted to the day beside it."""
+DAY_MARGIN = timedelta(hours=1)
+"""An order this close to the start or end of a day may stand in the statement of the day beside it."""
 
 DAY = timedelta(days=1)
 
@@ -31,47 +31,49 @@ LONGEST = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationReport:
-    """A day compared: how much each side has of it, and every difference, the loudest first."""
+    """A reconciled day: how many lines each side has, and every difference, the most severe first."""
 
     since: datetime
     until: datetime
-    at_the_rail: int
-    in_the_journal: int
-    over: bool
+    provider_count: int
+    journal_count: int
+    is_complete: bool
     differences: Sequence[Difference]
 
 
 async def reconcile(
     journal: Journal, rail: ActiveRail, client: Client, day: date, now: datetime
 ) -> ReconciliationReport:
-    """Compare ``day``, as the rail counts its days. The rail is asked at ``now`` and the journal after that.
+    """Compare ``day``, as the provider counts its days. The provider is asked at ``now``, the journal after that.
 
-    :raises NothingLearned: the rail did not tell its list.
-    :raises BrokenRail: what it told is no list.
+    :raises NothingLearned: the provider gave no statement.
+    :raises BrokenRail: the rail's client returned something that is no statement.
     """
-    told = await fetch_statement(rail, client, day)
-    comparison, name = Comparison(told.lines), rail.declaration.name
-    found: list[Difference] = []
+    statement = await fetch_statement(rail, client, day)
+    comparison, name = Comparison(statement.lines), rail.declaration.name
+    differences: list[Difference] = []
     count = 0
-    async for record in iterate_payments(journal, rail=name, since=told.since, until=told.until):
-        if ours(rail, record) and record.kind in told.covers:
+    async for record in iterate_payments(journal, rail=name, since=statement.since, until=statement.until):
+        if belongs_to(rail, record) and record.kind in statement.covers:
             count += 1
-            found += comparison.meet(record)
-    for _, reference in comparison.unmet():  # born before the day, or by its clock: a copy may leave a day later
+            differences += comparison.match(record)
+    for _, reference in comparison.unmatched():  # born before the day, or by its clock: a copy may leave a day later
         known = await journal.by_reference(name, rail.mode, reference)
-        if known is not None and ours(rail, known):
-            found += [one for one in comparison.meet(known) if one.kind is not DifferenceKind.MISSING]
-    found = [one for one in found if not _fresh(rail, one, now)]
-    missing = [one.record for one in found if one.kind is DifferenceKind.MISSING and one.record]
-    elsewhere = await _beside(rail, client, day, told, missing, now)
-    found = [one for one in found if one.kind is not DifferenceKind.MISSING or one.reference not in elsewhere]
+        if known is not None and belongs_to(rail, known):
+            differences += [one for one in comparison.match(known) if one.kind is not DifferenceKind.MISSING]
+    differences = [one for one in differences if not _may_be_stale(rail, one, now)]
+    missing = [one.record for one in differences if one.kind is DifferenceKind.MISSING and one.record]
+    elsewhere = await _on_adjacent_days(rail, client, day, statement, missing, now)
+    differences = [
+        one for one in differences if one.kind is not DifferenceKind.MISSING or one.reference not in elsewhere
+    ]
     return ReconciliationReport(
-        since=told.since,
-        until=told.until,
-        at_the_rail=len(told.lines),
-        in_the_journal=count,
-        over=told.until <= now,
-        differences=sorted([*found, *comparison.nobodys()], key=loudness),
+        since=statement.since,
+        until=statement.until,
+        provider_count=len(statement.lines),
+        journal_count=count,
+        is_complete=statement.until <= now,
+        differences=sorted([*differences, *comparison.unconfirmed()], key=severity),
     )
 
 
@@ -98,13 +100,13 @@ async def fetch_statement(rail: ActiveRail, client: Client | StatementClient, da
     return statement
 
 
-def ours(rail: ActiveRail, record: PaymentRecord) -> bool:
-    """Whether the rail could know of it: the same money, of the same payer."""
+def belongs_to(rail: ActiveRail, record: PaymentRecord) -> bool:
+    """Whether the provider can know of the payment: it has the same mode and payer."""
     return (record.mode, record.payer) == (rail.mode, rail.payer)
 
 
-def _fresh(rail: ActiveRail, difference: Difference, now: datetime) -> bool:
-    """Whether it may differ only because it changed so shortly before the rail was asked, or since."""
+def _may_be_stale(rail: ActiveRail, difference: Difference, now: datetime) -> bool:
+    """Whether the difference may only show that the payment changed shortly before the statement, or since."""
     record = difference.record
     lag = rail.guarantees.lookup_lag
     return (
@@ -114,14 +116,16 @@ def _fresh(rail: ActiveRail, difference: Difference, now: datetime) -> bool:
     )
 
 
-async def _beside(
-    rail: ActiveRail, client: Client, day: date, told: Statement, missing: Sequence[PaymentRecord], now: datetime
+async def _on_adjacent_days(
+    rail: ActiveRail, client: Client, day: date, statement: Statement, missing: Sequence[PaymentRecord], now: datetime
 ) -> set[str]:
-    """Of what is missing, what the rail counts to the day before or after: an order may be taken after its midnight."""
+    """The references of ``missing`` that stand in the statement of the day before or after."""
     days = set()
-    if any(record.created_at < told.since + AROUND for record in missing):
+    if any(record.created_at < statement.since + DAY_MARGIN for record in missing):
         days.add(day - DAY)
-    if now >= told.until and any(max(record.created_at, record.sent_at) >= told.until - AROUND for record in missing):
+    if now >= statement.until and any(
+        max(record.created_at, record.sent_at) >= statement.until - DAY_MARGIN for record in missing
+    ):
         days.add(day + DAY)
     there: set[Key] = set()
     for other in sorted(days):

@@ -1,4 +1,4 @@
-"""What differs between payments of the journal and entries of the rail's list: pure, so that every kind is a test."""
+"""The differences between payments of the journal and lines of a statement, as pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from riel.rail import Kind, Status
 from riel.rail.statement import StatementLine
 
 UNRESOLVED = frozenset({State.SENDING, State.UNKNOWN, State.REVIEW})
-SAME = {
+AGREEING = {
     (State.PENDING, Status.PENDING),
     (State.SETTLED, Status.SETTLED),
     (State.REJECTED, Status.REJECTED),
@@ -21,97 +21,97 @@ Key = tuple[Kind, str]
 
 
 class DifferenceKind(StrEnum):
-    """How the two sides differ, the loudest first."""
+    """How the two sides differ, the most severe first."""
 
     UNCONFIRMED = "unconfirmed"
-    """At the rail, and not in the journal: nobody confirmed it here."""
+    """In the statement and not in the journal: nobody confirmed it here."""
     TWICE = "twice"
-    """At the rail more than once under one reference."""
+    """In the statement more than once under one reference."""
     MISSING = "missing"
-    """Settled in the journal, and not at the rail."""
+    """Settled in the journal, and not in the statement."""
     MONEY = "money"
     """Another amount, or another currency."""
     ACCOUNT = "account"
     """Another payee's account."""
     STATE = "state"
-    """Both know what became of it, and not the same."""
+    """Final on both sides, with different results."""
     UNRESOLVED = "unresolved"
-    """Not resolved in the journal, and told by the rail."""
+    """Open in the journal, and final in the statement."""
 
 
-LOUDNESS = {kind: place for place, kind in enumerate(DifferenceKind)}
+SEVERITY = {kind: place for place, kind in enumerate(DifferenceKind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One difference, with what the journal and the rail have of it."""
+    """One difference, with the payment of the journal and the line of the statement."""
 
     kind: DifferenceKind
     record: PaymentRecord | None = None
-    entry: StatementLine | None = None
-    times: int = 1
+    line: StatementLine | None = None
+    count: int = 1
 
     @property
     def reference(self) -> str:
-        """What both sides call it."""
-        return self.record.reference if self.record else self.entry.reference if self.entry else ""
+        """The reference on both sides."""
+        return self.record.reference if self.record else self.line.reference if self.line else ""
 
 
 class Comparison:
-    """The rail's entries of a day, against which the journal is held payment by payment: a day may have many."""
+    """The lines of a day, matched payment by payment, since a day may have many."""
 
-    def __init__(self, entries: Iterable[StatementLine]) -> None:
-        self._entries: defaultdict[Key, list[StatementLine]] = defaultdict(list)
-        for entry in entries:
-            self._entries[entry.kind, entry.reference].append(entry)
-        self._nameless = self._entries.pop(("payment", ""), []) + self._entries.pop(("refund", ""), [])
-        self._met: set[Key] = set()
+    def __init__(self, lines: Iterable[StatementLine]) -> None:
+        self._lines: defaultdict[Key, list[StatementLine]] = defaultdict(list)
+        for line in lines:
+            self._lines[line.kind, line.reference].append(line)
+        self._without_reference = self._lines.pop(("payment", ""), []) + self._lines.pop(("refund", ""), [])
+        self._matched: set[Key] = set()
 
-    def meet(self, record: PaymentRecord) -> list[Difference]:
-        """What differs between this payment and its entry; ``MISSING`` where it should have one and has none."""
+    def match(self, record: PaymentRecord) -> list[Difference]:
+        """The differences between a payment and its line; ``MISSING`` where it should have a line and has none."""
         key: Key = (record.kind, record.reference)
-        entries = self._entries.get(key)
-        if not entries:
+        lines = self._lines.get(key)
+        if not lines:
             missing = record.state in {State.SETTLED, State.RETURNED}
             return [Difference(kind=DifferenceKind.MISSING, record=record)] if missing else []
-        self._met.add(key)
-        moved = [entry for entry in entries if entry.status is not Status.REJECTED]
-        entry = (moved or entries)[0]
-        return [Difference(kind=kind, record=record, entry=entry) for kind in _apart(record, entry)] + [
-            Difference(kind=DifferenceKind.TWICE, record=record, entry=entry, times=len(moved)) for _ in moved[1:2]
+        self._matched.add(key)
+        moved = [line for line in lines if line.status is not Status.REJECTED]
+        line = (moved or lines)[0]
+        return [Difference(kind=kind, record=record, line=line) for kind in _differences_between(record, line)] + [
+            Difference(kind=DifferenceKind.TWICE, record=record, line=line, count=len(moved)) for _ in moved[1:2]
         ]
 
-    def unmet(self) -> list[Key]:
-        """What no payment was met for so far, by its name."""
-        return [key for key in self._entries if key not in self._met]
+    def unmatched(self) -> list[Key]:
+        """The keys of the lines that no payment has matched so far."""
+        return [key for key in self._lines if key not in self._matched]
 
-    def nobodys(self) -> Iterator[Difference]:
-        """Every entry that no payment was met for and that moved money, or may: nobody confirmed it."""
-        unmet = [entry for key in self.unmet() for entry in self._entries[key]]
-        for entry in unmet + self._nameless:
-            if entry.status is not Status.REJECTED:
-                yield Difference(kind=DifferenceKind.UNCONFIRMED, entry=entry)
-
-
-def compare(records: Iterable[PaymentRecord], entries: Iterable[StatementLine]) -> list[Difference]:
-    """Every difference between these payments and these entries, the loudest first."""
-    comparison = Comparison(entries)
-    found = [difference for record in records for difference in comparison.meet(record)]
-    return sorted([*found, *comparison.nobodys()], key=loudness)
+    def unconfirmed(self) -> Iterator[Difference]:
+        """Every unmatched line that moved money or may move it."""
+        unmet = [line for key in self.unmatched() for line in self._lines[key]]
+        for line in unmet + self._without_reference:
+            if line.status is not Status.REJECTED:
+                yield Difference(kind=DifferenceKind.UNCONFIRMED, line=line)
 
 
-def _apart(record: PaymentRecord, entry: StatementLine) -> Iterator[DifferenceKind]:
-    if (entry.amount, entry.currency) != (record.money.amount, record.money.currency):
+def compare(records: Iterable[PaymentRecord], lines: Iterable[StatementLine]) -> list[Difference]:
+    """Every difference between payments and lines, the most severe first."""
+    comparison = Comparison(lines)
+    differences = [difference for record in records for difference in comparison.match(record)]
+    return sorted([*differences, *comparison.unconfirmed()], key=severity)
+
+
+def _differences_between(record: PaymentRecord, line: StatementLine) -> Iterator[DifferenceKind]:
+    if (line.amount, line.currency) != (record.money.amount, record.money.currency):
         yield DifferenceKind.MONEY
-    if entry.account is not None and entry.account != record.payee.account:
+    if line.account is not None and line.account != record.payee.account:
         yield DifferenceKind.ACCOUNT
-    if record.state in UNRESOLVED or (record.state is State.PENDING and entry.status is not Status.PENDING):
+    if record.state in UNRESOLVED or (record.state is State.PENDING and line.status is not Status.PENDING):
         yield DifferenceKind.UNRESOLVED
-    elif (record.state, entry.status) not in SAME:
+    elif (record.state, line.status) not in AGREEING:
         yield DifferenceKind.STATE
 
 
-def loudness(difference: Difference) -> tuple[int, str, str]:
-    """What differences are sorted by."""
-    entry = difference.entry
-    return LOUDNESS[difference.kind], difference.reference, entry.provider_id if entry else ""
+def severity(difference: Difference) -> tuple[int, str, str]:
+    """The sort key of a difference."""
+    line = difference.line
+    return SEVERITY[difference.kind], difference.reference, line.provider_id if line else ""

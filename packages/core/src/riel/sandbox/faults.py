@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from riel.config import describe_errors, is_loopback
-from riel.http_server import HANG_UP, App, Message, Receive, Send, answer_with, body_of
+from riel.http_server import HANG_UP, App, Message, Receive, Send, read_body, send_response
 from riel.rail import Sandbox, WireModel
 
 NONSENSE = b'{"status": "settled", "amount": \x00\xff<html>'
@@ -67,7 +67,7 @@ async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], rece
     if kind == "down":
         return await _hang_up(scope, receive, send)
     if kind == "error":
-        return await answer_with(send, 500, b'{"error": "ordered by a test"}')
+        return await send_response(send, 500, b'{"error": "ordered by a test"}')
     answer: list[Message] = []
 
     async def keep(message: Message) -> None:
@@ -79,7 +79,7 @@ async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], rece
             async with asyncio.timeout(fault.seconds):
                 await _disconnected(receive)
     if kind == "nonsense":
-        return await answer_with(send, 200, NONSENSE)
+        return await send_response(send, 200, NONSENSE)
     if kind != "lost":
         for message in answer:
             await send(message)
@@ -123,17 +123,17 @@ async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any]
                 }
                 for debit in sandbox.debits()
             ]
-            await answer_with(send, 200, json.dumps(debits).encode())
+            await send_response(send, 200, json.dumps(debits).encode())
         case "POST", "/_sandbox/faults":
             try:
-                fault = Fault.model_validate_json(await body_of(receive, LONGEST_BODY))
+                fault = Fault.model_validate_json(await read_body(receive, LONGEST_BODY))
             except ValidationError as failure:
                 return await _refuse(send, 422, describe_errors(failure, lambda name: name or "the fault"))
             waiting.append(fault)
-            await answer_with(send, 200, fault.model_dump_json(exclude_none=True).encode())
+            await send_response(send, 200, fault.model_dump_json(exclude_none=True).encode())
         case "DELETE", "/_sandbox/faults":
             waiting.clear()
-            await answer_with(send, 200, b"[]")
+            await send_response(send, 200, b"[]")
         case _, "/_sandbox/debits" | "/_sandbox/faults":
             await _refuse(send, 405, "GET /_sandbox/debits, POST or DELETE /_sandbox/faults")
         case _:
@@ -143,4 +143,4 @@ async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any]
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
-    await answer_with(send, status, json.dumps({"error": reason}).encode())
+    await send_response(send, status, json.dumps({"error": reason}).encode())

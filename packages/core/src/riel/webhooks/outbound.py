@@ -25,7 +25,7 @@ class Receiver:
         return self.key, self.url, str(httpx.URL(self.url))
 
 
-def body_of(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """The bytes that are sent, the same at every attempt."""
     created = message.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told = {"id": message.id, "topic": message.topic, "createdAt": created, "body": message.body}
@@ -54,7 +54,7 @@ async def deliver(
 
     The status decides; what else is answered is not read, for nobody knows how long it is.
     """
-    body, timestamp = body_of(message), str(int(at.timestamp()))
+    body, timestamp = encode_message(message), str(int(at.timestamp()))
     headers = {
         "Content-Type": "application/json",
         "Riel-Event-Id": message.id,

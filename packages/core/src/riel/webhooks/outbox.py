@@ -54,18 +54,18 @@ class Outbox:
         journal: Journal,
         receiver: Receiver,
         *,
-        rhythm: DeliveryTiming | None = None,
+        timing: DeliveryTiming | None = None,
         now: Callable[[], datetime] = utc_now,
         below: Callable[[int], int] = secrets.randbelow,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._journal = journal
         self._receiver = receiver
-        self._rhythm = rhythm or DeliveryTiming()
+        self._timing = timing or DeliveryTiming()
         self._now = now
         self._below = below
         self._transport = transport
-        self._rounds: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._down = False
 
     def start(self) -> None:
@@ -78,13 +78,13 @@ class Outbox:
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
             why = f"nothing can be sent from here ({type(failure).__name__}): look at SSL_CERT_FILE and the proxies"
             raise Misconfigured(f"RIEL_NOTIFICATIONS_URL: {why}.") from failure
-        self._rounds = asyncio.create_task(self._run(http), name="riel-outbox")
+        self._task = asyncio.create_task(self._run(http), name="riel-outbox")
 
     async def close(self) -> None:
         """Stop. What is on its way comes again from whoever delivers next, once its lease is over."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.gather(self._rounds, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, http: httpx.AsyncClient) -> None:
         async with http:
@@ -97,7 +97,7 @@ class Outbox:
                 except Exception as failure:
                     log.error("a round of notifications failed (%s); they wait", type(failure).__name__)  # noqa: TRY400
                 if not more:
-                    await asyncio.sleep(self._rhythm.poll_interval.total_seconds())
+                    await asyncio.sleep(self._timing.poll_interval.total_seconds())
 
     async def run_once(self, http: httpx.AsyncClient) -> bool:
         """Deliver what is due, and say whether more may be.
@@ -105,8 +105,8 @@ class Outbox:
         A receiver that answered none of the last round is asked with one message until it does, so that the others do
         not use up their patience.
         """
-        most = 1 if self._down else self._rhythm.concurrency
-        messages = await self._journal.lease_messages(self._now(), lease=self._rhythm.lease, most=most)
+        most = 1 if self._down else self._timing.concurrency
+        messages = await self._journal.lease_messages(self._now(), lease=self._timing.lease, most=most)
         if not messages:
             return False
         deliveries = (self._deliver(http, message) for message in messages)
@@ -114,11 +114,11 @@ class Outbox:
         for failed in [one for one in ended if isinstance(one, BaseException)]:
             raise failed
         failures = [failure for failure in ended if failure is not None]
-        self._tell(len(messages), failures)
+        self._log_failures(len(messages), failures)
         return not self._down and len(messages) == most
 
-    def _tell(self, tried: int, failures: Sequence[object]) -> None:
-        """Log what an operator should know, and once: a receiver may be down for a day."""
+    def _log_failures(self, tried: int, failures: Sequence[object]) -> None:
+        """Log a failure once, since a receiver may be down for a day."""
         was_down, self._down = self._down, len(failures) == tried
         if failures and not was_down:
             log.warning(
@@ -129,11 +129,11 @@ class Outbox:
 
     async def _deliver(self, http: httpx.AsyncClient, message: Message) -> str | None:
         """Why it could not be delivered; ``None`` where it was."""
-        failure = await deliver(http, self._receiver, message, self._now(), within=self._rhythm.answer_within)
+        failure = await deliver(http, self._receiver, message, self._now(), within=self._timing.answer_within)
         now = self._now()
         if failure is None:
             await self._journal.message_sent(message.id, now)
             return None
-        later = now + self._rhythm.wait(message.attempts, self._below)
+        later = now + self._timing.wait(message.attempts, self._below)
         await self._journal.message_failed(message.id, failure, now, later)
         return failure

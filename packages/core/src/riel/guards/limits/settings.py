@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from riel.guards.limits.windows import Hours
-from riel.money import EXPONENTS, MOST
+from riel.money import EXPONENTS, MAX_MINOR_UNITS
 from riel.text import SingleLine, did_you_mean
 
 
@@ -31,7 +31,7 @@ def _hours(text: object) -> Hours:
     return Hours.read(text)
 
 
-Whole = Annotated[int, Field(ge=0, le=MOST)]
+Whole = Annotated[int, Field(ge=0, le=MAX_MINOR_UNITS)]
 Amounts = Annotated[dict[Annotated[str, AfterValidator(_currency)], Whole], Field(min_length=1)]
 """Minor units by currency. A currency that is not named may not be paid at all."""
 
