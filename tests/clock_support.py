@@ -94,6 +94,6 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
         stack.push_async_callback(engine.close, timedelta(seconds=5))
         tools = build_tools(engine, Redactor(), Redactor())
         client = await stack.enter_async_context(Client(mcp_server(tools, settings.principal, "1")))
-        listed = await asyncio.wait_for(client.list_tools(), 10)
+        listed = await asyncio.wait_for(client.list_tools(), 120)
         schemas = {tool.name: dict(tool.output_schema or {}) for tool in listed.tools}
         yield Hosted(client, clock, engine, folder / "codes", banks.urls["mock"], schemas)

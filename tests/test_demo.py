@@ -14,7 +14,7 @@ import pytest
 from riel.cli import main
 from riel.demo.script import INVOICE
 
-PATIENCE = 60
+PATIENCE = 120.0
 
 HOSTILE = {
     "RIEL_JOURNAL": "/nowhere/journal.db",

@@ -218,7 +218,7 @@ async def test_damage_that_is_told_in_bytes_refuses_one_write_and_stops_nobody()
     try:
         with pytest.raises(JournalUnavailable):
             await writer.write(lambda db: None)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             assert await writer.write(lambda db: "written") == "written"
     finally:
         await writer.close()
@@ -293,7 +293,7 @@ async def test_what_the_bank_said_while_nothing_could_be_written_is_written_late
 
 
 async def until_known(server: Server, reference: str) -> Envelope:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             asked = await server.call(STATUS, trackingKey=reference)
             if asked["data"]["status"] == "success":

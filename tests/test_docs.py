@@ -196,7 +196,7 @@ def test_what_is_shown_as_json_is_json(block: Block) -> None:
 def test_the_settings_that_are_shown_are_settings(block: Block, tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "riel.toml").write_text(block.text)
     asked = [sys.executable, "-m", "riel", "rails", "--json"]
-    ran = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
@@ -218,7 +218,7 @@ def test_the_rail_that_is_explained_works(tmp_path: Path, environment: dict[str,
     }
     asked = [sys.executable, "-m", "riel", "rails", "--json"]
     ran = subprocess.run(
-        asked, cwd=tmp_path, env=environment | zap, capture_output=True, text=True, check=False, timeout=60
+        asked, cwd=tmp_path, env=environment | zap, capture_output=True, text=True, check=False, timeout=300
     )
     listed = json.loads(ran.stdout)
     assert (listed["problems"], ran.stderr) == ([], "")
@@ -226,7 +226,7 @@ def test_the_rail_that_is_explained_works(tmp_path: Path, environment: dict[str,
     assert listed["rails"][0]["mode"] == "sandbox"
     paying = _PAYING.format(environment=zap | {"RIEL_FACTOR_FILE": str(tmp_path / "codes.jsonl")})
     ran = subprocess.run(
-        [sys.executable, "-c", paying], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", paying], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert ran.stdout == "RAIL_UNREACHABLE\n", ran.stderr
 
@@ -264,7 +264,7 @@ def test_the_excerpt_of_the_demo_is_what_it_prints(tmp_path: Path, environment: 
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=300,
     )
     printed = [same(line) for line in ran.stdout.splitlines()]
     shown = [same(line) for line in excerpt.text.splitlines()]
@@ -367,7 +367,7 @@ def test_the_reference_is_what_the_code_says(environment: dict[str, Any]) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
 

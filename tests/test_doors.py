@@ -32,7 +32,7 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     return set(ran.stdout.splitlines()[-1].split())
 

@@ -104,7 +104,7 @@ def check(folder: Path, lines: list[bytes]) -> tuple[int, str, str]:
     (folder / "check.py").write_text(program("verify-the-audit-record.md", "check.py"), "utf-8")
     (folder / "record.jsonl").write_bytes(b"".join(lines))
     asked = [sys.executable, "-I", "check.py", "record.jsonl"]
-    ran = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     return ran.returncode, ran.stdout, ran.stderr
 
 

@@ -106,7 +106,7 @@ async def waiting(home: Home) -> int:
 
 
 async def until_none_waits(home: Home) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await waiting(home):  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.05)
 

@@ -46,7 +46,7 @@ class Operator:
         process.hang_up()
         with os.fdopen(process.stdout, "rb", closefd=False) as out:
             printed = await asyncio.to_thread(out.read)
-        code = await process.ended(within=60)
+        code = await process.ended(within=300)
         said = process.errors.read_text("utf-8")
         assert "Traceback" not in said, said
         return code, printed.decode(), said
@@ -79,7 +79,7 @@ class Operator:
     def ordered(self, reference: str, *, amount: int = 50_000, account: str = PAYEE["account"]) -> int:
         """Give the bank an order past riel, as anybody could who has its credentials; the status of its answer."""
         body = {**PAYEE, "account": account, "reference": reference, "amount": amount, "currency": "MXN"}
-        line = http.client.HTTPConnection(self.bank.url.removeprefix("http://"), timeout=10)
+        line = http.client.HTTPConnection(self.bank.url.removeprefix("http://"), timeout=120)
         headers = {"Idempotency-Key": reference, "Content-Type": "application/json"}
         try:
             line.request("POST", "/payments", json.dumps(body), headers)

@@ -53,7 +53,7 @@ async def only(home: Home) -> PaymentRecord:
 
 
 async def until_settled(home: Home) -> PaymentRecord:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (record := await only(home)).state is not State.SETTLED:  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.05)
     return record

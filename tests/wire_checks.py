@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that anything may take before a test gives up on it."""
 
 ENVELOPE = {"data", "error"}

@@ -49,7 +49,7 @@ class Bank:
         self._of_others += len(self.debits())
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        line = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        line = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=120)
         try:
             line.request(method, path, None if body is None else json.dumps(body))
             answer = line.getresponse()

@@ -21,7 +21,7 @@ PORT = 5432
 """It is part of the socket's name: nothing listens on any network."""
 
 NOBODY = 65534
-PATIENCE = 60.0
+PATIENCE = 120.0
 SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "400",

@@ -17,7 +17,7 @@ T = TypeVar("T")
 STUCK = "FROM pg_stat_activity WHERE application_name = 'riel' AND wait_event_type = 'Lock'"
 """Statements of the journal's that wait for somebody's lock."""
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a wait has failed."""
 
 

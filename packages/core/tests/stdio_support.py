@@ -20,7 +20,7 @@ from riel.mcp.stdio.framing import LONGEST_LINE
 from riel.mcp.stdio.streams import Incoming, Outgoing
 
 SERVER = Path(__file__).with_name("stdio_server.py")
-PATIENCE = 20.0
+PATIENCE = 120.0
 LIMIT = 20_000
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",

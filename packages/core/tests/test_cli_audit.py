@@ -217,7 +217,7 @@ def test_a_file_is_checked_without_a_journal_a_setting_or_a_rail(
         "print([m for m in ('sqlite3', 'rail_mock', 'mcp', 'riel.journal.sqlite') if m in sys.modules]); sys.exit(code)"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=elsewhere, env=env, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], cwd=elsewhere, env=env, capture_output=True, text=True, check=False, timeout=300
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "7 events of 2 payments: none was altered" in ran.stdout

@@ -70,7 +70,7 @@ def riel(site: Site) -> Riel:
             encoding="utf-8",
             env={**mine, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **variables},
             cwd=site.folder,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

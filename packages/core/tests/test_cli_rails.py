@@ -38,7 +38,7 @@ def riel(site: Site, environment: dict[str, str]) -> Riel:
         chosen = {name: value for name, value in (environment | variables).items() if value}
         command = [sys.executable, "-m", "riel", *arguments]
         return subprocess.run(
-            command, capture_output=True, text=True, env=chosen, cwd=site.folder, timeout=60, check=False
+            command, capture_output=True, text=True, env=chosen, cwd=site.folder, timeout=300, check=False
         )
 
     return run

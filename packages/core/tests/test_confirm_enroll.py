@@ -170,7 +170,7 @@ def test_the_command_works_without_a_terminal(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         cwd=tmp_path,
         env={"RIEL_JOURNAL": str(tmp_path / "data" / "riel.db"), "PATH": "", "PYTHONIOENCODING": "utf-8"},
         check=False,

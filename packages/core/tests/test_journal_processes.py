@@ -16,7 +16,7 @@ from riel.testing.journal_contract import DAY, NOW, an_intent, history
 
 from .sqlite_support import SqliteFile
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 @pytest.fixture

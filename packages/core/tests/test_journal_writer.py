@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,7 @@ from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal.sqlite.connect import connect
 from riel.journal.sqlite.writer import MOST_AT_ONCE, Writer
 
-PATIENCE = 10.0
-LOCKED = 0.3
+PATIENCE = 120.0
 
 
 class Watched(sqlite3.Connection):
@@ -303,13 +301,9 @@ async def test_the_loop_goes_on_while_another_process_holds_the_file(bench: Benc
     other.execute(lock)
     write = asyncio.create_task(bench.put("a"))
     read = asyncio.create_task(bench.writer.read(lambda db: db.execute("SELECT 1").fetchone()[0]))
-    ticks, longest, last, end = 0, 0.0, time.monotonic(), time.monotonic() + LOCKED
-    while time.monotonic() < end:
+    for _ in range(10):  # a loop that waited for the file would never come to where the file is let go
         await asyncio.sleep(0.005)
-        ticks, longest, last = ticks + 1, max(longest, time.monotonic() - last), time.monotonic()
     assert not write.done()
-    assert ticks >= 10
-    assert longest < LOCKED
     other.execute("ROLLBACK")
     other.close()
     assert await write == ["a"]

@@ -281,7 +281,7 @@ async def test_a_refusal_stands_in_the_record_without_the_account(tmp_path: Path
 def test_exactly_ten_of_fifty_threads_pass_a_limit_of_ten(tmp_path: Path) -> None:
     """Each thread has an engine, a journal and an event loop of its own, as a process would."""
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
-    ready = threading.Barrier(50, timeout=60)
+    ready = threading.Barrier(50, timeout=300)
     told: Counter[str] = Counter()
 
     async def one(n: int) -> None:

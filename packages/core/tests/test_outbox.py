@@ -268,7 +268,7 @@ async def test_one_that_dies_with_a_notification_loses_nothing(journal: Journal,
     books = Books(slow)
     dying = books.outbox(journal)
     dying.start()
-    await asyncio.wait_for(began.wait(), 10)
+    await asyncio.wait_for(began.wait(), 120)
     await dying.close()
     books.answers = taken
     other = await store.open()
@@ -306,7 +306,7 @@ async def test_it_goes_on_whatever_happens_in_a_round(
     books = Books()
     outbox = books.outbox(journal, rhythm=DeliveryTiming(poll_interval=timedelta(milliseconds=1)))
     outbox.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while (await journal.backlog()).count:  # noqa: ASYNC110  # it is written in a thread
             await asyncio.sleep(0.005)
     await outbox.close()

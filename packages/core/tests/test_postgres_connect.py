@@ -87,7 +87,7 @@ def test_without_its_library_it_is_said_what_to_install() -> None:
         "import sys, asyncio; sys.modules['asyncpg'] = None; from riel.journal.open import open_journal; "
         "asyncio.run(open_journal('postgresql://ana:hunter2@db/riel'))"
     )
-    ran = subprocess.run([sys.executable, "-c", deed], capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", deed], capture_output=True, text=True, check=False, timeout=300)
     last = ran.stderr.splitlines()[-1]
     assert "RIEL_JOURNAL: a postgresql:// journal needs asyncpg: pip install 'riel[postgres]'." in last
 

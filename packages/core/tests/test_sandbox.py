@@ -90,7 +90,7 @@ async def test_not_one_byte_answers_a_request_that_was_cut() -> None:
             await order(client, kind="lost")
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
         writer.write(b"POST /pay HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 120) == b""
         writer.close()
 
 
@@ -106,7 +106,7 @@ async def test_slow_books_for_a_client_that_does_not_wait() -> None:
     async with a_bank() as client:
         await order(client, kind="slow", seconds=60)
         with pytest.raises(httpx.ReadTimeout):
-            await client.post("/pay", timeout=0.2)
+            await client.post("/pay", timeout=httpx.Timeout(120, read=0.5))
         assert await booked(client) == 1
 
 
@@ -274,12 +274,10 @@ async def test_a_port_that_is_taken_is_one_sentence() -> None:
 
 
 async def test_a_bank_stops_at_once_and_frees_its_port(caplog: pytest.LogCaptureFixture) -> None:
-    async with serve_http(wrap(sandbox({}))) as url:
+    client = httpx.AsyncClient(trust_env=False)
+    async with asyncio.timeout(120), serve_http(wrap(sandbox({})), grace=3_600) as url:
         port = int(url.rpartition(":")[2])
-        client = httpx.AsyncClient(base_url=url, trust_env=False)
-        await client.post("/pay")
-        started = time.monotonic()
-    assert time.monotonic() - started < 0.5
+        await client.post(f"{url}/pay")
     async with serve_http(wrap(sandbox({})), port) as again:
         assert again == url
     await client.aclose()
@@ -298,7 +296,7 @@ async def test_a_bank_stops_while_somebody_waits(caplog: pytest.LogCaptureFixtur
 
         async def wait() -> None:
             with pytest.raises(httpx.ReadTimeout):
-                await client.post("/pay", timeout=0.2)
+                await client.post("/pay", timeout=httpx.Timeout(120, read=0.5))
 
         tasks.create_task(wait())
     assert caplog.records == []

@@ -133,7 +133,7 @@ def test_a_server_with_a_misspelt_scope_does_not_start(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     said = "riel: RIEL_SCOPES: no tool has the scope 'payments:sent'; did you mean payments:send?\n"

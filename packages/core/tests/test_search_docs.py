@@ -178,7 +178,7 @@ async def test_texts_of_pages_count_and_pictures_do_not() -> None:
 
 
 async def is_bundled(ana: Agent) -> bool:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         told = await ana.data("toy_search_docs", query="refund part")
     return (told["source"], told["results"][0]["heading"]) == ("bundled", "In part") and "no answer" in told["message"]
 

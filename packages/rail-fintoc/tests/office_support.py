@@ -46,7 +46,7 @@ from .payments_support import Payments
 from .sandbox_support import Wire
 
 HERE = "http://127.0.0.1:9"
-PLENTY = 30.0
+PLENTY = 120.0
 PAYEE, PESOS = "014027000005555558", "12345678"
 MEXICO: Mapping[str, Any] = {
     "amount": 50_000,

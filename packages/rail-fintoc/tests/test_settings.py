@@ -176,7 +176,7 @@ def riel(tmp_path: Path, **variables: str) -> tuple[dict[str, Any], str]:
         text=True,
         env=mine | {"RIEL_RAILS": "fintoc"} | told,
         cwd=tmp_path,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return json.loads(ran.stdout), ran.stdout + ran.stderr

@@ -86,7 +86,7 @@ class World:
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(120):
                     while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
                         await asyncio.sleep(0.01)
                 address = f"http://127.0.0.1:{listening.getsockname()[1]}"

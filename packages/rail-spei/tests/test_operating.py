@@ -127,7 +127,7 @@ def test_the_rules_of_the_zone_are_not_those_of_the_machine(tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert ran.stdout.split() == ["18", "2026-07-07"]
 

@@ -36,7 +36,7 @@ async def served(here: World, app: Any = None) -> AsyncIterator[str]:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
                     await asyncio.sleep(0.01)
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -105,7 +105,7 @@ async def test_a_webhook_reaches_a_receiver_on_this_machine() -> None:
     async with served(World(), receiver) as url:
         here = World(behaviour=Behaviour(webhook_url=f"{url}/states"), over_the_wire=True)
         await here.register(monto="1.04")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while len(heard) < 2:  # noqa: ASYNC110  # the bank has no event for a test
                 await asyncio.sleep(0.01)
     assert [message["estado"] for message in heard] == ["LIQUIDACION", "DEVOLUCION"]

@@ -25,7 +25,7 @@ def told(**change: Any) -> World:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not done():  # noqa: ASYNC110  # the bank has no event for a test
             await asyncio.sleep(0.001)
 

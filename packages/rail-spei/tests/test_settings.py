@@ -258,7 +258,7 @@ def riel(tmp_path: Path, *arguments: str, **variables: str) -> "subprocess.Compl
     mine = {name: value for name, value in os.environ.items() if not name.startswith("RIEL_")}
     command = [sys.executable, "-m", "riel", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, env=mine | variables, cwd=tmp_path, timeout=60, check=False
+        command, capture_output=True, text=True, env=mine | variables, cwd=tmp_path, timeout=300, check=False
     )
 
 

@@ -127,7 +127,7 @@ async def test_nothing_of_a_message_is_repeated_to_whoever_sent_it(settings: Spe
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not done():  # noqa: ASYNC110  # the bank has no event for a test
             await asyncio.sleep(0.001)
 
