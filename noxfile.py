@@ -52,14 +52,16 @@ os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYEN
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run every test on the Python that runs nox, and on each other one what may depend on the language.
+    """Run every test on the Python that runs nox, and on the others what may depend on the language.
 
-    That is all of ``packages`` and what is marked ``every_python`` in ``tests``, with fewer examples of each property.
+    On the oldest and the newest, that is all but what is marked ``once``, with fewer examples of each property. What
+    Python adds or removes shows at one of these two, so a version in between runs only a sample, as ``alone`` does.
     Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
     """
     _install(session, "--group=test", *_editable(PACKAGES))
-    apart = [] if session.python == RUNNING else ["-m", "not once", "--hypothesis-profile=few"]
-    session.run("pytest", *AT_ONCE, *apart, *session.posargs)
+    ends = {PYTHONS[0], PYTHONS[-1]}
+    some = ["-m", "not once" if session.python in ends else "alone or every_python", "--hypothesis-profile=few"]
+    session.run("pytest", *AT_ONCE, *([] if session.python == RUNNING else some), *session.posargs)
 
 
 @nox.session

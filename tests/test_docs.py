@@ -103,10 +103,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """A port that no outgoing connection is given, and no other process of these tests takes."""
+    for port in range(20_000 + os.getpid() % 1_000 * 10, 32_000):
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def script(page: Path) -> str:

@@ -26,7 +26,7 @@ from .support.processes import Nursery, until
 from .support.proof import proven, records
 from .support.server import SEND, Home, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("within_an_hour")]
 
 OTHER = "9876543210"
 SECOND = timedelta(seconds=1)

@@ -18,6 +18,8 @@ from riel.testing.journal_contract import ACCOUNT, PAYEE, a_question, opened
 
 from .limits_support import with_a_rail
 
+pytestmark = pytest.mark.usefixtures("within_an_hour")
+
 TEXT = f"""[limits]
 time_zone = "America/Mexico_City"
 payments_per_hour = 20

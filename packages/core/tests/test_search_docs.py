@@ -3,8 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,12 @@ async def searching(docs: Path, url: str | None = None, within: timedelta = LONG
         yield ana
 
 
-def closed_port() -> int:
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, and which nobody else can take."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+        yield taken.getsockname()[1]
 
 
 # What came with the rail.
@@ -190,8 +191,9 @@ async def test_a_server_that_has_nothing_to_say_is_made_up_for(docs: Path, answe
 
 
 async def test_a_server_that_is_not_there_is_made_up_for(docs: Path) -> None:
-    async with searching(docs, f"http://127.0.0.1:{closed_port()}/mcp") as ana:
-        assert await is_bundled(ana)
+    with closed_port() as port:
+        async with searching(docs, f"http://127.0.0.1:{port}/mcp") as ana:
+            assert await is_bundled(ana)
 
 
 async def test_a_server_that_never_answers_is_given_up(docs: Path) -> None:

@@ -68,7 +68,7 @@ def a_stored_500_taken_for_a_refusal() -> Iterator[None]:
 
 
 @of_rail("fintoc")
-@seen_in("doubt")
+@seen_in("lateness")
 @bug
 def a_429_taken_for_a_refusal() -> Iterator[None]:
     """Nobody says who answers it, nor what was done before."""
