@@ -149,7 +149,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """Run what takes an hour: every crash point, 500 kills, 25,000 power cuts, 100,000 worlds, 2,000 examples each.
+    """Run what takes an hour: every crash point, 500 kills, 25,000 power cuts, 100,000 histories, 2,000 examples each.
 
     ``nox -s long -- -k power_cut`` runs a part of it.
     """
@@ -160,7 +160,7 @@ def long(session: nox.Session) -> None:
 
 @nox.session
 def simulate(session: nox.Session) -> None:
-    """Live through made-up histories and check every promise in each: ``nox -s simulate -- --seeds=1000``."""
+    """Play made-up histories and check every promise in each: ``nox -s simulate -- --seeds=1000``."""
     _install(session, "--group=test", *_editable(PACKAGES))
     session.run("python", "-m", "tests.simulator", *(session.posargs or ["--seeds=100000", "--jobs=2"]))
 

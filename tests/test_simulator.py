@@ -1,4 +1,4 @@
-"""In two thousand worlds where everything goes wrong no promise is broken; the same seed gives the same world."""
+"""In two thousand simulations full of faults no promise is broken; the same seed gives the same simulation."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .simulator import simulate, story
+from .simulator import simulate, transcript
 from .simulator.rails import SHARE, rail_of
 
 SEEDS, CHUNKS = 2_000, 8
@@ -20,7 +20,7 @@ def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
     size = SEEDS // CHUNKS
     for seed in range(chunk * size, (chunk + 1) * size):
         outcome = simulate(seed)
-        assert outcome.broken is None, f"\n{story(outcome)}\n\nAgain: python -m tests.simulator {seed}"
+        assert outcome.broken is None, f"\n{transcript(outcome)}\n\nAgain: python -m tests.simulator {seed}"
 
 
 @pytest.mark.long
@@ -29,7 +29,7 @@ def test_in_a_hundred_thousand_worlds_no_promise_is_broken(chunk: int) -> None:
     size = MANY // MANY_CHUNKS
     for seed in range(SEEDS + chunk * size, SEEDS + (chunk + 1) * size):
         outcome = simulate(seed)
-        assert outcome.broken is None, f"\n{story(outcome)}\n\nAgain: python -m tests.simulator {seed}"
+        assert outcome.broken is None, f"\n{transcript(outcome)}\n\nAgain: python -m tests.simulator {seed}"
 
 
 def test_the_worlds_are_not_harmless() -> None:
@@ -59,8 +59,8 @@ def test_some_worlds_pay_through_fintoc_and_outlast_its_memory() -> None:
 
 @pytest.mark.parametrize("seed", [7, 31, SHARE - 1, SHARE // 2])
 def test_a_seed_tells_the_same_story_every_time(seed: int) -> None:
-    first = story(simulate(seed))
-    assert story(simulate(seed)) == first
+    first = transcript(simulate(seed))
+    assert transcript(simulate(seed)) == first
     for hashes in ("1", "2"):  # also in another process, whose sets of strings have another order
         env = {**os.environ, "PYTHONHASHSEED": hashes}
         command = [sys.executable, "-m", "tests.simulator", str(seed)]

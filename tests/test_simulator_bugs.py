@@ -1,13 +1,13 @@
-"""Every mistake one could make in the code is seen by the simulation within a few hundred worlds."""
+"""The simulation finds each seeded bug within a few hundred seeds."""
 
 import pytest
 
 from .simulator import simulate
-from .simulator.bugs import BUGS, MOODS, RAILS
+from .simulator.bugs import BUGS, PROFILES, RAILS
 from .simulator.checks import PROMISES
 
 MOST = 800
-"""How many worlds a bug may hide in. Most show in the first fifty; what the code does first moves the others about."""
+"""In how many seeds a bug may hide. Most show in the first fifty; what the code draws first moves the others."""
 
 
 def test_there_are_enough_of_them() -> None:
@@ -17,13 +17,13 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("name", sorted(BUGS))
 def test_a_bug_is_seen(name: str) -> None:
     for seed in range(MOST):
-        outcome = simulate(seed, BUGS[name], MOODS.get(name), RAILS.get(name, "sim"))
+        outcome = simulate(seed, BUGS[name], PROFILES.get(name), RAILS.get(name, "sim"))
         if outcome.broken is not None:
             promise, sentence = outcome.broken
             assert promise in PROMISES
             print(f"{name}: seed {seed} breaks {promise!r}: {sentence}")
             return
-    pytest.fail(f"{MOST} worlds did not show {name}")
+    pytest.fail(f"{MOST} simulations did not show {name}")
 
 
 def test_the_code_is_itself_again_after_a_bug() -> None:

@@ -1,4 +1,4 @@
-"""A deterministic simulation of the engine: many seeds, each a world in which everything goes wrong in its own way."""
+"""A deterministic simulation of the engine: each seed gives one history, with faults of its own."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from random import Random
 
-from .agents import Agent, Operator
-from .world import CALM_AFTER, World, living
+from .agents import SimAgent, SimOperator
+from .simulation import CALM_AFTER, Simulation, running_simulation
 
-__all__ = ["Outcome", "World", "living", "simulate", "story"]
+__all__ = ["Outcome", "Simulation", "running_simulation", "simulate", "transcript"]
 
 
 @dataclass
 class Outcome:
-    """How the world of one seed ended. ``broken`` is the promise that was broken first, and how."""
+    """The result of one seed. ``broken`` is the promise that was broken first, and the sentence that says how."""
 
     seed: int
     broken: tuple[str, str] | None
@@ -25,46 +25,52 @@ class Outcome:
 def simulate(
     seed: int,
     bug: Callable[[], AbstractContextManager[None]] = nullcontext,
-    mood: str | None = None,
+    profile: str | None = None,
     rail: str | None = None,
 ) -> Outcome:
-    """Live through the world of ``seed``, with ``bug`` in the code.
+    """Run the simulation of ``seed``, with ``bug`` in the code.
 
-    ``mood`` and ``rail`` take the place of those that it draws.
+    ``profile`` and ``rail`` take the place of those that the seed draws.
     """
-    world = World(seed, mood=mood, rail=rail)
-    with bug(), living(world):
-        _live(world)
-    (payments,) = world.db.execute("SELECT count(*) FROM payments").fetchone()
+    simulation = Simulation(seed, profile=profile, rail=rail)
+    with bug(), running_simulation(simulation):
+        _run(simulation)
+    (payments,) = simulation.db.execute("SELECT count(*) FROM payments").fetchone()
     counted = Counter(
-        {"payments": payments, "crashes": world.crashes, "pauses": world.stops, "seconds": int(world.loop.time())}
+        {
+            "payments": payments,
+            "crashes": simulation.crashes,
+            "pauses": simulation.stops,
+            "seconds": int(simulation.loop.time()),
+        }
     )
-    counted += Counter({f"fault: {name}": count for name, count in world.faults.counted.items()})
-    return Outcome(seed, world.checks.broken, world.history, counted)
+    counted += Counter({f"fault: {name}": count for name, count in simulation.faults.counted.items()})
+    return Outcome(seed, simulation.checks.broken, simulation.history, counted)
 
 
-def _live(world: World) -> None:
-    random: Random = world.random
-    world.start(random.choice((1, 2, 2, 3)))
-    agents = [Agent(world, random.choice((1, 2))) for _ in range(random.choice((1, 2, 2, 3)))]
-    lives = [world.agents.begin(agent.live()) for agent in agents]
-    world.agents.begin(Operator(world).live())
-    world.run(
-        lambda: not world.mood and all(life.done() for life in lives), CALM_AFTER[world.mood] * world.rail.stretch
+def _run(simulation: Simulation) -> None:
+    random: Random = simulation.random
+    simulation.start(random.choice((1, 2, 2, 3)))
+    agents = [SimAgent(simulation, random.choice((1, 2))) for _ in range(random.choice((1, 2, 2, 3)))]
+    tasks = [simulation.agents.begin(agent.run()) for agent in agents]
+    simulation.agents.begin(SimOperator(simulation).run())
+    simulation.run(
+        lambda: not simulation.profile and all(task.done() for task in tasks),
+        CALM_AFTER[simulation.profile] * simulation.rail.stretch,
     )
-    world.calm_down()
-    world.rest(lives)
-    for life in lives:
-        if life.done() and not life.cancelled():
-            life.result()
-    if world.checks.broken is None:
-        world.checks.at_the_end()
-    if world.checks.broken is None:
-        world.verified()
+    simulation.calm_down()
+    simulation.rest(tasks)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.result()
+    if simulation.checks.broken is None:
+        simulation.checks.at_the_end()
+    if simulation.checks.broken is None:
+        simulation.verify()
 
 
-def story(outcome: Outcome) -> str:
-    """What happened, line by line."""
+def transcript(outcome: Outcome) -> str:
+    """The history of a seed, line by line."""
     lines = [f"{at:9.3f}  {who:<10} {what}" for at, who, what in outcome.history]
     if outcome.broken is not None:
         promise, sentence = outcome.broken

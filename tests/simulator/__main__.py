@@ -1,4 +1,4 @@
-"""``python -m tests.simulator SEED`` tells the story of one seed; with ``--seeds`` it lives through many and counts."""
+"""``python -m tests.simulator SEED`` prints the history of one seed; with ``--seeds`` it runs many and counts."""
 
 import argparse
 import sys
@@ -7,17 +7,17 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 
-from . import Outcome, simulate, story
+from . import Outcome, simulate, transcript
 from .bugs import BUGS
 from .rails import RAILS
-from .world import CALM_AFTER
+from .simulation import CALM_AFTER
 
 CHUNK = 250
 Part = tuple[int, Counter[str], list[Outcome]]
 
 
 def _chunk(first: int, last: int, rail: str | None) -> Part:
-    """Live through some seeds: how many, what happened in them, and those that broke a promise."""
+    """Run some seeds: how many there were, what happened in them, and the outcomes that broke a promise."""
     counted, broken = Counter[str](), []
     for seed in range(first, last):
         outcome = simulate(seed, rail=rail)
@@ -33,8 +33,8 @@ def _many(first: int, seeds: int, jobs: int, rail: str | None) -> int:
     with ProcessPoolExecutor(jobs) as pool:
         parts = [pool.submit(_chunk, start, min(start + CHUNK, first + seeds), rail) for start in starts]
         for part in as_completed(parts):
-            lived, happened, found = part.result()
-            done, counted, broken = done + lived, counted + happened, broken + found
+            seeds_run, events, outcomes = part.result()
+            done, counted, broken = done + seeds_run, counted + events, broken + outcomes
             rate = done / (time.monotonic() - began)
             print(f"\r{done:,} of {seeds:,} seeds, {rate:.0f}/s, {len(broken)} broken ", end="", flush=True)
     print()
@@ -55,23 +55,25 @@ def _many(first: int, seeds: int, jobs: int, rail: str | None) -> int:
     for outcome in sorted(broken, key=lambda each: each.seed)[:20]:
         print(f"seed {outcome.seed}: {outcome.broken}")
     if broken:
-        print("\n" + story(min(broken, key=lambda each: len(each.history))))
+        print("\n" + transcript(min(broken, key=lambda each: len(each.history))))
     return 1 if broken else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
-    parser.add_argument("seed", type=int, nargs="?", default=0, help="the seed to tell of, or the first of many")
-    parser.add_argument("--seeds", type=int, help="live through that many, and print a table")
+    parser.add_argument("seed", type=int, nargs="?", default=0, help="the seed to print, or the first of many")
+    parser.add_argument("--seeds", type=int, help="run that many, and print a table")
     parser.add_argument("--jobs", type=int, default=1, help="in that many processes")
     parser.add_argument("--bug", choices=sorted(BUGS), help="with this mistake in the code")
-    parser.add_argument("--mood", choices=sorted(CALM_AFTER), help="in a world of that mood, whatever it draws")
-    parser.add_argument("--rail", choices=sorted(RAILS), help="with that rail, whichever it draws")
-    asked = parser.parse_args()
-    if asked.seeds:
-        return _many(asked.seed, asked.seeds, asked.jobs, asked.rail)
-    outcome = simulate(asked.seed, BUGS[asked.bug] if asked.bug else nullcontext, asked.mood, asked.rail)
-    print(story(outcome))
+    parser.add_argument(
+        "--profile", choices=sorted(CALM_AFTER), help="with that profile of faults, whichever the seed draws"
+    )
+    parser.add_argument("--rail", choices=sorted(RAILS), help="with that rail, whichever the seed draws")
+    options = parser.parse_args()
+    if options.seeds:
+        return _many(options.seed, options.seeds, options.jobs, options.rail)
+    outcome = simulate(options.seed, BUGS[options.bug] if options.bug else nullcontext, options.profile, options.rail)
+    print(transcript(outcome))
     print(", ".join(f"{count} {name}" for name, count in outcome.counted.items() if count))
     return 1 if outcome.broken else 0
 

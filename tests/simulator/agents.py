@@ -1,4 +1,4 @@
-"""Agents that hurry, repeat themselves, lie and go away; the person who confirms, and the operator who decides."""
+"""Agents that repeat calls, send wrong codes and break off; the approver who confirms; the operator who decides."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,42 +9,42 @@ from riel.errors import JournalUnavailable, NotConfirmed, NotFound, NothingSent,
 from riel.journal import Challenge, PaymentRecord, State
 from riel.payments import PaymentEngine, PaymentRequest
 
-from .world import PACE, Gone
+from .simulation import TIMING, ProcessDied
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 T = TypeVar("T")
 
 TRIES = 6
-"""How often an agent calls again that got no answer."""
-LIFE = PACE.code_ttl.total_seconds()
+"""How often an agent repeats a call that got no answer."""
+CODE_TTL = TIMING.code_ttl.total_seconds()
 
 
 @dataclass
-class Question:
-    """What a person was asked, and the code they read out."""
+class Confirmation:
+    """A request, the challenge that the approver was sent for it, and its code."""
 
     request: PaymentRequest
     challenge: Challenge
     code: str
 
 
-class Agent:
-    """One agent, and the person it pays for."""
+class SimAgent:
+    """One agent, and the approver who reads its codes."""
 
-    def __init__(self, world: "World", errands: int) -> None:
-        self.world = world
+    def __init__(self, simulation: "Simulation", errands: int) -> None:
+        self.simulation = simulation
         self.errands = errands
         self.settled: list[PaymentRecord] = []
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         """Run some errands."""
-        random = self.world.random
+        random = self.simulation.random
         for _ in range(self.errands):
-            await self.world.pause(random.random() * 8)
-            if self.world.rail.refunds and self.settled and random.random() < 0.4:
-                await self.pay_back()
+            await self.simulation.pause(random.random() * 8)
+            if self.simulation.rail.refunds and self.settled and random.random() < 0.4:
+                await self.refund_some()
             elif random.random() < 0.1:
                 await self.spend()
             else:
@@ -53,101 +53,107 @@ class Agent:
     # Errands
 
     async def pay(self) -> PaymentRecord | None:
-        """One payment, in one of the many ways in which an agent goes about it."""
-        random = self.world.random
+        """Make one payment; how it is confirmed is drawn from :data:`BEHAVIOURS`."""
+        random = self.simulation.random
         account = random.choice(("0001", "0002"))
-        request = self.world.payment(account, self.world.rail.amount(account))
-        question = await self.ask(request)
-        if question is None:
+        request = self.simulation.payment(account, self.simulation.rail.amount(account))
+        confirmation = await self.ask(request)
+        if confirmation is None:
             return None
-        way = random.choice(WAYS)
-        self.world.trace("agents", f"has the code of {question.challenge.id[-6:]}: {way.__name__}")
-        record = await way(self, question)
+        behaviour = random.choice(BEHAVIOURS)
+        self.simulation.trace("agents", f"has the code of {confirmation.challenge.id[-6:]}: {behaviour.__name__}")
+        record = await behaviour(self, confirmation)
         if record is not None:
             record = await self.follow(record)
         return record
 
-    async def pay_back(self) -> None:
-        """Refund something that was paid, whole or in parts at once."""
-        random = self.world.random
+    async def refund_some(self) -> None:
+        """Refund a settled payment, whole or in several parts at once."""
+        random = self.simulation.random
         original = random.choice(self.settled)
         whole = original.money.amount
         amounts = random.choice(([whole], [whole // 3], [whole // 3] * 4, [whole, whole], [whole // 2 + 1] * 2))
-        calls = [self.world.refund(original, amount, f"part {nth}") for nth, amount in enumerate(amounts)]
-        questions = [question for request in calls if (question := await self.ask(request))]
-        for record in await self.together([self.hurry(question) for question in questions]):
+        calls = [self.simulation.refund(original, amount, f"part {nth}") for nth, amount in enumerate(amounts)]
+        confirmations = [confirmation for request in calls if (confirmation := await self.ask(request))]
+        for record in await self.together([self.call_until_answered(confirmation) for confirmation in confirmations]):
             if record is not None:
                 await self.follow(record, most=1)
 
     async def spend(self) -> None:
-        """Ask for several payments at once, wherever, and confirm what may be."""
-        random = self.world.random
-        calls = [self.world.payment("0003", random.choice((700, 1100)) + nth) for nth in range(4)]
-        questions = [question for question in await self.together([self.ask(request) for request in calls]) if question]
-        for record in await self.together([self.hurry(question) for question in questions]):
+        """Open challenges for several payments at once on any replica, and confirm them."""
+        random = self.simulation.random
+        calls = [self.simulation.payment("0003", random.choice((700, 1100)) + nth) for nth in range(4)]
+        confirmations = [
+            confirmation
+            for confirmation in await self.together([self.ask(request) for request in calls])
+            if confirmation
+        ]
+        for record in await self.together([self.call_until_answered(confirmation) for confirmation in confirmations]):
             if record is not None:
                 await self.follow(record, most=1)
 
-    # What they are made of
+    # Calls
 
-    async def ask(self, request: PaymentRequest) -> Question | None:
-        """Have the person asked."""
+    async def ask(self, request: PaymentRequest) -> Confirmation | None:
+        """Open a challenge."""
         for _ in range(TRIES):
-            replica = self.world.alive()
+            replica = self.simulation.alive()
             try:
-                challenge, _ = await self.world.serve(replica, lambda engine: engine.ask(request))
-            except (Gone, JournalUnavailable):
-                await self.world.pause(self.world.random.random() * 4)
+                challenge, _ = await self.simulation.serve(replica, lambda engine: engine.ask(request))
+            except (ProcessDied, JournalUnavailable):
+                await self.simulation.pause(self.simulation.random.random() * 4)
                 continue
             except NothingSent:
                 return None
             original = request.original.id if request.original else ""
-            self.world.checks.asked(challenge, request.terms.payer, original, LIFE)
-            return Question(request, challenge, self.world.code(challenge, replica))
+            self.simulation.checks.shown_challenge(challenge, request.terms.payer, original, CODE_TTL)
+            return Confirmation(request, challenge, self.simulation.code(challenge, replica))
         return None
 
     async def confirm(
         self,
-        question: Question,
+        confirmation: Confirmation,
         *,
         request: PaymentRequest | None = None,
         code: str | None = None,
         cut: float | None = None,
-    ) -> PaymentRecord | RielError | Gone:
-        """Call once with a code, and see what comes back."""
-        world, wanted, given = self.world, request or question.request, code or question.code
-        before = world.db.execute("SELECT 1 FROM payments WHERE id = ?", (question.challenge.id,)).fetchone()
+    ) -> PaymentRecord | RielError | ProcessDied:
+        """Call once with a code; the record, or the failure."""
+        simulation, wanted, given = self.simulation, request or confirmation.request, code or confirmation.code
+        before = simulation.db.execute("SELECT 1 FROM payments WHERE id = ?", (confirmation.challenge.id,)).fetchone()
         try:
-            record = await world.serve(world.alive(), lambda engine: engine.confirm(wanted, given), cut)
-        except (NothingSent, Gone) as failure:
-            world.trace("agents", f"hears of {question.challenge.id[-6:]}: {failure or 'nothing'}")
+            record = await simulation.serve(simulation.alive(), lambda engine: engine.confirm(wanted, given), cut)
+        except (NothingSent, ProcessDied) as failure:
+            simulation.trace("agents", f"hears of {confirmation.challenge.id[-6:]}: {failure or 'nothing'}")
             mine = request is None and code is None
-            if mine and before is not None and isinstance(failure, NotConfirmed) and world.linked:
-                world.checks.fail("joined", f"{question.challenge.id} was paid, and its code refused: {failure}")
+            if mine and before is not None and isinstance(failure, NotConfirmed) and simulation.bound_codes:
+                simulation.checks.fail(
+                    "joined", f"{confirmation.challenge.id} was paid, and its code refused: {failure}"
+                )
             return failure
-        world.checks.told(record)
-        if record.id == question.challenge.id and (request is not None or code is not None):
-            world.checks.fail("confirmed", f"{record.id} was given to who did not confirm it")
+        simulation.checks.answered(record)
+        if record.id == confirmation.challenge.id and (request is not None or code is not None):
+            simulation.checks.fail("confirmed", f"{record.id} was answered to a call that did not confirm it")
         return record
 
-    async def hurry(self, question: Question) -> PaymentRecord | None:
-        """Call, and call again until there is an answer."""
+    async def call_until_answered(self, confirmation: Confirmation) -> PaymentRecord | None:
+        """Repeat a call until there is an answer."""
         for _ in range(TRIES):
-            answer = await self.confirm(question)
+            answer = await self.confirm(confirmation)
             if isinstance(answer, PaymentRecord):
                 return answer
-            if not isinstance(answer, Gone | JournalUnavailable):
+            if not isinstance(answer, ProcessDied | JournalUnavailable):
                 return None
-            await self.world.pause(self.world.random.random() * 3)
+            await self.simulation.pause(self.simulation.random.random() * 3)
         return None
 
     async def follow(self, record: PaymentRecord, most: int = 4) -> PaymentRecord:
-        """Ask what became of it until it is clear, or a few times."""
+        """Check the status until it is final, at most ``most`` times."""
         for _ in range(most):
-            await self.world.pause(self.world.random.random() * 8)
+            await self.simulation.pause(self.simulation.random.random() * 8)
             found = await self.call(lambda engine, r=record: engine.status(r.rail, r.reference, r.principal))
             if isinstance(found, PaymentRecord):
-                self.world.checks.told(found)
+                self.simulation.checks.answered(found)
                 record = found
                 if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
                     break
@@ -156,151 +162,154 @@ class Agent:
         return record
 
     async def call(self, work: Callable[[PaymentEngine], Awaitable[T]]) -> T | None:
-        """Any other call; nothing where it failed."""
+        """Any other call; ``None`` where it failed."""
         try:
-            return await self.world.serve(self.world.alive(), work)
+            return await self.simulation.serve(self.simulation.alive(), work)
         except NotFound as failure:
-            self.world.checks.fail("told", f"what an agent was told of is not there: {failure}")
-        except (NothingSent, Gone):
+            self.simulation.checks.fail("told", f"what an agent was told of is not there: {failure}")
+        except (NothingSent, ProcessDied):
             pass
         return None
 
     async def together(self, works: list[Awaitable[T]]) -> list[T]:
-        """All at once."""
+        """Run all at once."""
         return list(await asyncio.gather(*works))
 
 
-# Ways to confirm
+# Behaviours: how a challenge is confirmed
 
 
-async def rightly(agent: Agent, question: Question) -> PaymentRecord | None:
-    return await agent.hurry(question)
+async def confirm_once(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    return await agent.call_until_answered(confirmation)
 
 
-async def again(agent: Agent, question: Question) -> PaymentRecord | None:
-    """And once more later, as agents do."""
-    first = await agent.hurry(question)
-    await agent.world.pause(agent.world.random.random() * 20)
-    second = await agent.hurry(question)
+async def confirm_again(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Confirm, and repeat the call later."""
+    first = await agent.call_until_answered(confirmation)
+    await agent.simulation.pause(agent.simulation.random.random() * 20)
+    second = await agent.call_until_answered(confirmation)
     return second or first
 
 
-async def at_once(agent: Agent, question: Question) -> PaymentRecord | None:
-    """Several times in parallel, wherever."""
-    works = [agent.hurry(question) for _ in range(agent.world.random.choice((2, 3)))]
+async def confirm_in_parallel(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send the same code several times in parallel, to any replica."""
+    works = [agent.call_until_answered(confirmation) for _ in range(agent.simulation.random.choice((2, 3)))]
     records = [record for record in await agent.together(works) if record is not None]
     return records[0] if records else None
 
 
-async def cut_off(agent: Agent, question: Question) -> PaymentRecord | None:
-    """The call is cut off, and made again."""
-    await agent.confirm(question, cut=agent.world.random.random() * 1.5)
-    return await agent.hurry(question)
+async def confirm_after_cut(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """The connection of the call is cut, and the call repeated."""
+    await agent.confirm(confirmation, cut=agent.simulation.random.random() * 1.5)
+    return await agent.call_until_answered(confirmation)
 
 
-async def guessing(agent: Agent, question: Question) -> PaymentRecord | None:
-    """Wrong codes first, sometimes too many."""
-    wrong = "000000" if question.code != "000000" else "000001"
-    for _ in range(agent.world.random.choice((1, 2, 6))):
-        await agent.confirm(question, code=wrong)
-    return await agent.hurry(question)
+async def guess_codes(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send wrong codes first, sometimes more than the limit allows."""
+    wrong = "000000" if confirmation.code != "000000" else "000001"
+    for _ in range(agent.simulation.random.choice((1, 2, 6))):
+        await agent.confirm(confirmation, code=wrong)
+    return await agent.call_until_answered(confirmation)
 
 
-async def altered(agent: Agent, question: Question) -> PaymentRecord | None:
-    """The right code for something else: another amount, payee or payer."""
-    terms, world = question.request.terms, agent.world
-    other = world.random.choice(
+async def alter_terms(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send the right code with other terms: another amount, payee or payer."""
+    terms, simulation = confirmation.request.terms, agent.simulation
+    other = simulation.random.choice(
         (
-            lambda: world.payment("0666", terms.money.amount),
-            lambda: world.payment(terms.payee.account, terms.money.amount + 7_000_000),
-            lambda: world.payment(terms.payee.account, terms.money.amount, payer="another"),
+            lambda: simulation.payment("0666", terms.money.amount),
+            lambda: simulation.payment(terms.payee.account, terms.money.amount + 7_000_000),
+            lambda: simulation.payment(terms.payee.account, terms.money.amount, payer="another"),
         )
     )()
-    await agent.confirm(question, request=other)
-    return await agent.hurry(question)
+    await agent.confirm(confirmation, request=other)
+    return await agent.call_until_answered(confirmation)
 
 
-async def stolen(agent: Agent, question: Question) -> PaymentRecord | None:
-    """The right code, by another principal."""
-    terms = question.request.terms
-    await agent.confirm(question, request=agent.world.payment(terms.payee.account, terms.money.amount, principal="eve"))
-    return await agent.hurry(question)
+async def confirm_as_another_principal(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send the right code as another principal."""
+    terms = confirmation.request.terms
+    await agent.confirm(
+        confirmation, request=agent.simulation.payment(terms.payee.account, terms.money.amount, principal="eve")
+    )
+    return await agent.call_until_answered(confirmation)
 
 
-async def too_late(agent: Agent, question: Question) -> PaymentRecord | None:
-    """After its time."""
-    await agent.world.pause(LIFE + 5)
-    return await agent.hurry(question)
+async def confirm_after_expiry(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send the code after it has expired."""
+    await agent.simulation.pause(CODE_TTL + 5)
+    return await agent.call_until_answered(confirmation)
 
 
-async def nearly_too_late(agent: Agent, question: Question) -> PaymentRecord | None:
-    """At about the end of its time."""
-    await agent.world.pause(LIFE - 2 + agent.world.random.random() * 3)
-    return await agent.hurry(question)
+async def confirm_near_expiry(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send the code at about the time when it expires."""
+    await agent.simulation.pause(CODE_TTL - 2 + agent.simulation.random.random() * 3)
+    return await agent.call_until_answered(confirmation)
 
 
-async def declined(agent: Agent, question: Question) -> PaymentRecord | None:
-    """The person says no, perhaps while it is being confirmed."""
-    world, id_ = agent.world, question.challenge.id
-    works = [agent.hurry(question)] if world.random.random() < 0.3 else []
+async def decline_challenge(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """The approver declines, perhaps while the code is being checked."""
+    simulation, id_ = agent.simulation, confirmation.challenge.id
+    works = [agent.call_until_answered(confirmation)] if simulation.random.random() < 0.3 else []
 
     async def say_no() -> None:
         async def decline(engine: PaymentEngine) -> Challenge | None:
             return await engine.context.journal.decline(id_, "ana", engine.context.now())
 
         if await agent.call(decline) is not None:
-            world.checks.shown[id_].declined = True
+            simulation.checks.shown[id_].declined = True
 
     await agent.together([*works, say_no()])
-    return await agent.hurry(question)
+    return await agent.call_until_answered(confirmation)
 
 
-async def for_another(agent: Agent, question: Question) -> PaymentRecord | None:
-    """A code that was used, for the next question."""
-    record, terms = await agent.hurry(question), question.request.terms
-    other = await agent.ask(agent.world.payment("0004", terms.money.amount))
+async def reuse_code(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Send a used code for the next challenge."""
+    record, terms = await agent.call_until_answered(confirmation), confirmation.request.terms
+    other = await agent.ask(agent.simulation.payment("0004", terms.money.amount))
     if record is not None and other is not None:
-        await agent.confirm(other, code=question.code)
+        await agent.confirm(other, code=confirmation.code)
     return record
 
 
-async def never(agent: Agent, question: Question) -> PaymentRecord | None:
-    """It loses interest."""
+async def abandon(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Never confirm."""
     return None
 
 
-WAYS = (
-    rightly, rightly, rightly, again, at_once, at_once, cut_off, cut_off, guessing, altered, altered, stolen, too_late,
-    nearly_too_late, declined, for_another, never,
-)  # fmt: skip
+BEHAVIOURS = (
+    *(confirm_once, confirm_once, confirm_once, confirm_again, confirm_in_parallel, confirm_in_parallel),
+    *(confirm_after_cut, confirm_after_cut, guess_codes, alter_terms, alter_terms, confirm_as_another_principal),
+    *(confirm_after_expiry, confirm_near_expiry, decline_challenge, reuse_code, abandon),
+)
 
 
-class Operator:
-    """Decides what nobody else can, by what the bank's books say once nothing can be under way."""
+class SimOperator:
+    """Decides payments in review by the bank's ledger, once nothing can be in transit."""
 
-    def __init__(self, world: "World") -> None:
-        self.world = world
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
 
-    async def live(self) -> None:
-        """Look through what needs attention now and then."""
-        while not self.world.faults.calm:
-            await self.world.pause(20 + self.world.random.random() * 20)
+    async def run(self) -> None:
+        """Decide payments in review now and then."""
+        while not self.simulation.faults.calm:
+            await self.simulation.pause(20 + self.simulation.random.random() * 20)
             await self.decide()
 
     async def decide(self) -> None:
-        """One look."""
-        world = self.world
-        if world.bank.under_way:
+        """Decide those in review now."""
+        simulation = self.simulation
+        if simulation.bank.in_transit:
             return
-        replica = world.alive()
+        replica = simulation.alive()
         try:
-            waiting = await world.serve(replica, lambda t: t.context.journal.payments(states={State.REVIEW}))
+            waiting = await simulation.serve(replica, lambda t: t.context.journal.payments(states={State.REVIEW}))
             for record in waiting:
-                if world.bank.under_way:
+                if simulation.bank.in_transit:
                     return
-                to = State.SETTLED if world.bank.live(record.reference) else State.REJECTED
-                await world.serve(replica, lambda t, r=record, to=to: decision(t, r, to))
-        except (NothingSent, Gone):
+                to = State.SETTLED if simulation.bank.live(record.reference) else State.REJECTED
+                await simulation.serve(replica, lambda t, r=record, to=to: decision(t, r, to))
+        except (NothingSent, ProcessDied):
             return
 
 

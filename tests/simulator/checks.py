@@ -16,12 +16,12 @@ from riel.journal import Challenge, PaymentRecord
 from riel.journal.audit.chain import link
 from riel.journal.columns import when
 
-from .kinds import SKEW
-from .loop import PROCESS, Process
+from .bank_traits import SKEW
+from .loop import PROCESS, SimProcess
 
 if TYPE_CHECKING:
-    from .booking import Booking
-    from .world import World
+    from .bookings import SimBooking
+    from .simulation import Simulation
 
 PROMISES = {
     "once": "at most one debit for a payment and its confirmation",
@@ -38,11 +38,11 @@ PROMISES = {
     "chain": "every change is in the chain, and the chain holds",
     "outbox": "one message for each transition that is announced, in the same transaction",
     "resend": "nothing is sent again that could be booked again",
-    "resolved": "once the world is calm nothing stays unclear that can be made clear",
+    "resolved": "once the simulation is calm nothing stays unclear that can be made clear",
     "words": "a call ends with an answer, or fails in words of riel",
 }
 
-LIFE = {
+TRANSITIONS = {
     "": {"open", "refused"},
     "open": {"sending", "locked", "expired", "declined"},
     "sending": {"sending", "pending", "settled", "returned", "unknown", "rejected", "review"},
@@ -62,7 +62,7 @@ EVENTS = "SELECT seq, payment_id, n, at, event, body, hash FROM events WHERE seq
 
 
 @dataclass
-class Shown:
+class ShownTerms:
     """What a person was shown under one challenge, and what became of it."""
 
     principal: str
@@ -80,7 +80,7 @@ class Shown:
 
 
 @dataclass
-class Known:
+class ChainState:
     """What the chain of one challenge and its payment says so far."""
 
     n: int = 0
@@ -92,13 +92,13 @@ class Known:
 class Checks:
     """Sees everything that becomes true and says which promise it broke first."""
 
-    def __init__(self, world: "World") -> None:
-        self.world = world
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
         self.broken: tuple[str, str] | None = None
-        self.shown: dict[str, Shown] = {}
-        self.known: dict[str, Known] = {}
+        self.shown: dict[str, ShownTerms] = {}
+        self.known: dict[str, ChainState] = {}
         self.late: set[str] = set()
-        self._said: dict[str, list[str]] = {}
+        self._answers: dict[str, list[str]] = {}
         self._ids: dict[str, str] = {}
         self._owners: dict[str, str | None] = {}
         self._copies: Counter[str] = Counter()
@@ -110,21 +110,21 @@ class Checks:
         """Remember the first one."""
         if self.broken is None:
             self.broken = promise, sentence
-            self.world.trace("!!!", f"{promise}: {sentence}")
+            self.simulation.trace("!!!", f"{promise}: {sentence}")
 
     # The journal
 
-    def after_commit(self, process: Process) -> None:
+    def after_commit(self, process: SimProcess) -> None:
         """Everything that is in the journal now."""
-        db = self.world.db
+        db = self.simulation.db
         self._read_events(db, process)
         states = {id_: known.state for id_, known in self.known.items()}
-        used, refunds, born, rows = 0, Counter[str](), set(), list(db.execute(PAYMENTS))
+        used, refunds, created, rows = 0, Counter[str](), set(), list(db.execute(PAYMENTS))
         amounts: dict[str, tuple[int, str]] = {}
         for id_, state, reference, amount, _account, _payer, _principal, refund_of, owner in rows:
             self._ids[reference] = id_
             self._owned(id_, owner)
-            born.add(id_)
+            created.add(id_)
             amounts[id_] = amount, state
             if states.get(id_) != state:
                 self.fail("chain", f"{id_} is {state}, and its chain ends in {states.get(id_)}")
@@ -135,50 +135,50 @@ class Checks:
                 self.fail("refunds", f"{paid_back} is paid back of {amounts[original][0]} of {original}")
         moving = 0
         for id_, state, holds, kind, amount in db.execute(CHALLENGES):
-            if (state == "consumed") != (id_ in born):
-                self.fail("confirmed", f"the question {id_} is {state}, and its payment is {amounts.get(id_)}")
-            if id_ not in born and states.get(id_) != state:
-                self.fail("chain", f"the question {id_} is {state}, and its chain ends in {states.get(id_)}")
-            may_move = amounts[id_][1] != "rejected" if id_ in born else state == "open"
+            if (state == "consumed") != (id_ in created):
+                self.fail("confirmed", f"the challenge {id_} is {state}, and its payment is {amounts.get(id_)}")
+            if id_ not in created and states.get(id_) != state:
+                self.fail("chain", f"the challenge {id_} is {state}, and its chain ends in {states.get(id_)}")
+            may_move = amounts[id_][1] != "rejected" if id_ in created else state == "open"
             if may_move and holds:
                 used += sum(takes for _, _, takes in json.loads(holds))
             if may_move and kind == "payment" and id_ not in self.late:
                 moving += amount
-        if self.world.limit is not None:
+        if self.simulation.limit is not None:
             (held,) = db.execute("SELECT coalesce(sum(amount), 0) FROM limit_usage").fetchone()
             if held != used:
                 self.fail("limits", f"{held} is held, and {used} may move")
-            if moving > self.world.limit:
-                self.fail("limits", f"{moving} may move, and the limit is {self.world.limit}")
+            if moving > self.simulation.limit:
+                self.fail("limits", f"{moving} may move, and the limit is {self.simulation.limit}")
         (messages,) = db.execute("SELECT count(*) FROM outbox").fetchone()
         if messages != self._announced:
             self.fail("outbox", f"{self._announced} transitions to announce, {messages} messages")
 
-    def _read_events(self, db: sqlite3.Connection, process: Process) -> None:
+    def _read_events(self, db: sqlite3.Connection, process: SimProcess) -> None:
         for seq, id_, n, at, event, body, digest in db.execute(EVENTS, (self._seq,)).fetchall():
             self._seq = seq
-            known = self.known.setdefault(id_, Known())
+            known = self.known.setdefault(id_, ChainState())
             if n != known.n + 1 or digest != link(known.hash, id_, n, at, event, body):
                 self.fail("chain", f"event {n} of {id_} ({event}) does not follow event {known.n}")
             known.n, known.hash = n, digest
-            told = json.loads(body)
-            to = told.get("to")
-            self.world.trace(process.name, f"writes {event} of {id_[-6:]}" + (f": {to}" if to else ""))
+            fields = json.loads(body)
+            to = fields.get("to")
+            self.simulation.trace(process.name, f"writes {event} of {id_[-6:]}" + (f": {to}" if to else ""))
             if to is None:
                 continue
-            if to not in LIFE.get(known.state, ()):
+            if to not in TRANSITIONS.get(known.state, ()):
                 self.fail("life", f"{id_} went from {known.state!r} to {to!r} ({event})")
-            if "from" in told and told["from"] != known.state:
-                self.fail("life", f"{id_} is said to go from {told['from']!r}, and was {known.state!r}")
+            if "from" in fields and fields["from"] != known.state:
+                self.fail("life", f"{id_} is said to go from {fields['from']!r}, and was {known.state!r}")
             if event.endswith(".created"):
-                self._born(db, id_, at)
+                self._created(db, id_, at)
             if (
                 to in CONCLUDED
                 and not event.endswith((".created", ".resolved"))
                 and self._owners.get(id_) != process.name
             ):
                 self.fail("lease", f"{process.name} writes {event} of {id_}, which is {self._owners.get(id_)}'s")
-            if to == "rejected" and self.world.kind.punctual:
+            if to == "rejected" and self.simulation.traits.punctual:
                 self._announced_as_rejected(db, id_)
             if known.state == "rejected":
                 self.late.add(id_)
@@ -189,10 +189,10 @@ class Checks:
 
     def _announced_as_rejected(self, db: sqlite3.Connection, id_: str) -> None:
         (reference,) = db.execute("SELECT reference FROM payments WHERE id = ?", (id_,)).fetchone()
-        if self.world.bank.live(reference):
+        if self.simulation.bank.live(reference):
             self.fail("told", f"{id_} is announced as rejected, and is booked")
 
-    def _born(self, db: sqlite3.Connection, id_: str, at: int) -> None:
+    def _created(self, db: sqlite3.Connection, id_: str, at: int) -> None:
         found = "SELECT principal, account, payer, amount, currency, refund_of FROM payments WHERE id = ?"
         row = db.execute(found, (id_,)).fetchone()
         if row is None:
@@ -201,54 +201,54 @@ class Checks:
         principal, account, payer, amount, currency, refund_of = row
         is_ = principal, account, payer, Money(amount, currency), refund_of or ""
         shown = self.shown.get(id_)
-        if shown is None and not self.world.linked:  # the code is the person's, and not the question's
+        if shown is None and not self.simulation.bound_codes:  # the code is the approver's, and not the challenge's
             shown = next((replace(each, declined=False) for each in self.shown.values() if each.terms == is_), None)
         if shown is None:
-            self.fail("confirmed", f"{id_} was born, and nobody was asked")
+            self.fail("confirmed", f"{id_} was created, and nobody was asked")
             return
         self.shown[id_] = shown
         if is_ != shown.terms:
             self.fail("confirmed", f"{id_} is {is_}, and the person was shown {shown.terms}")
         if shown.declined:
-            self.fail("confirmed", f"{id_} was born after the person said no")
-        if when(at) > self.world.begins + timedelta(seconds=shown.until + 2 * SKEW):
-            self.fail("confirmed", f"{id_} was born after its time")
+            self.fail("confirmed", f"{id_} was created after the person said no")
+        if when(at) > self.simulation.begins + timedelta(seconds=shown.until + 2 * SKEW):
+            self.fail("confirmed", f"{id_} was created after its time")
 
     def _owned(self, id_: str, owner: str | None) -> None:
         """Who lives keeps what it works on; where leases expire, one that was stopped may lose it."""
         before, self._owners[id_] = self._owners.get(id_), owner
-        if before is None or owner is None or owner == before or self.world.leases_expire:
+        if before is None or owner is None or owner == before or self.simulation.leases_expire:
             return
-        if not self.world.processes[before].dead:
+        if not self.simulation.processes[before].dead:
             self.fail("lease", f"{owner} took {id_} from {before}, which lives")
 
     # The person
 
-    def asked(self, challenge: Challenge, payer: str, original: str, life: float) -> None:
+    def shown_challenge(self, challenge: Challenge, payer: str, original: str, ttl: float) -> None:
         """A person was shown this."""
-        until = self.world.loop.time() + life
-        shown = Shown(challenge.principal, challenge.payee.account, payer, challenge.money, original, until)
+        until = self.simulation.loop.time() + ttl
+        shown = ShownTerms(challenge.principal, challenge.payee.account, payer, challenge.money, original, until)
         self.shown.setdefault(challenge.id, shown)
 
-    def compared(self, asked: ConfirmationRequest) -> None:
+    def compared(self, request: ConfirmationRequest) -> None:
         """A code is about to be compared."""
         if PROCESS.get().dead:
             return
-        self._compared[asked.payment_id] += 1
-        db, compared = self.world.db, self._compared[asked.payment_id]
+        self._compared[request.payment_id] += 1
+        db, compared = self.simulation.db, self._compared[request.payment_id]
         counting = "SELECT count(*) FROM attempts WHERE challenge_id = ?"
-        (counted,) = db.execute(counting, (asked.payment_id,)).fetchone()
+        (counted,) = db.execute(counting, (request.payment_id,)).fetchone()
         if counted < compared:
-            self.fail("tries", f"{compared} codes were compared for {asked.payment_id}, and {counted} tries counted")
+            self.fail("tries", f"{compared} codes were compared for {request.payment_id}, and {counted} tries counted")
         if compared > 5:
-            self.fail("tries", f"{compared} codes were compared for {asked.payment_id}")
+            self.fail("tries", f"{compared} codes were compared for {request.payment_id}")
 
     # The bank
 
-    def leaves(self, reference: str, body: bytes, process: Process) -> None:
+    def leaves(self, reference: str, body: bytes, process: SimProcess) -> None:
         """A copy of an order leaves a process now."""
         found = "SELECT body, sends FROM payments WHERE reference = ?"
-        row = self.world.db.execute(found, (reference,)).fetchone()
+        row = self.simulation.db.execute(found, (reference,)).fetchone()
         self._copies[reference] += 1
         if row is None:
             self.fail("written first", f"{reference} leaves, and no payment has that reference")
@@ -256,12 +256,12 @@ class Checks:
             self.fail("written first", f"{reference} leaves with other bytes than were written")
         elif self._copies[reference] > row["sends"]:
             self.fail("written first", f"copy {self._copies[reference]} of {reference} was not counted")
-        if self._copies[reference] > 1 and (harm := self.world.bank.harm_of_another(reference)):
+        if self._copies[reference] > 1 and (harm := self.simulation.bank.harm_of_another(reference)):
             self.fail("resend", f"{reference} leaves again, and {harm}")
 
-    def booked(self, booking: "Booking") -> None:
+    def booked(self, booking: "SimBooking") -> None:
         """Money moved."""
-        bank = self.world.bank
+        bank = self.simulation.bank
         if len(bank.live(booking.reference)) > 1:
             self.fail("once", f"{booking.reference} was booked twice")
         id_ = self._ids.get(booking.reference)
@@ -278,7 +278,7 @@ class Checks:
             late = any(self._ids.get(each.reference) in self.late for each in bank.ledger)
             if back > paid_in and not (late or id_ in self.late or self._concluded(id_)):
                 self.fail("refunds", f"{back} was paid back of {paid_in}")
-        if self.world.kind.punctual and id_ is not None and "rejected" in self.known[id_].path:
+        if self.simulation.traits.punctual and id_ is not None and "rejected" in self.known[id_].path:
             self.fail("told", f"{id_} was announced as rejected, and is booked now")
 
     def _concluded(self, id_: str | None) -> bool:
@@ -287,30 +287,30 @@ class Checks:
 
     # The agent
 
-    def told(self, record: PaymentRecord) -> None:
+    def answered(self, record: PaymentRecord) -> None:
         """An agent has this answer."""
         state, known = record.state.value, self.known.get(record.id)
-        self.world.trace("agents", f"hears that {record.id[-6:]} is {state}")
+        self.simulation.trace("agents", f"hears that {record.id[-6:]} is {state}")
         if known is None or state not in known.path:
             self.fail("told", f"{record.id} is said to be {state}, and that was never written")
-        live = self.world.bank.live(record.reference)
+        live = self.simulation.bank.live(record.reference)
         if state == "settled" and not any(each.settled_at is not None for each in live):
             self.fail("told", f"{record.id} is said to have settled, and has not")
-        if state == "rejected" and live and self.world.kind.punctual:
+        if state == "rejected" and live and self.simulation.traits.punctual:
             self.fail("told", f"{record.id} is said to be rejected, and is booked")
-        before = self._said.setdefault(record.id, [])
+        before = self._answers.setdefault(record.id, [])
         before.append(state)
 
     # The end
 
     def at_the_end(self) -> None:
-        """The world is calm: what must be true of every payment now."""
-        db, bank = self.world.db, self.world.bank
+        """Check what must be true of every payment in a calm simulation."""
+        db, bank = self.simulation.db, self.simulation.bank
         for id_, state, reference, amount, *_ in db.execute(PAYMENTS).fetchall():
             live = bank.live(reference)
             if state in {"sending", "unknown", "pending"}:
                 self.fail("resolved", f"{id_} is still {state}")
-            if state == "review" and not self.world.unknowable(id_):
+            if state == "review" and not self.simulation.unknowable(id_):
                 self.fail("resolved", f"{id_} is in review, and could be made clear")
             if state in {"settled", "returned"} and [each.amount for each in live] != [amount]:
                 self.fail("truth", f"{id_} is {state}, and the ledger has {live}")
@@ -318,8 +318,8 @@ class Checks:
                 self.fail("truth", f"{id_} is rejected, and the ledger has {live}")
             if live and (live[0].status is Status.RETURNED) != (state == "returned") and state != "review":
                 self.fail("truth", f"{id_} is {state}, and the bank says {live[0].status}")
-            told = self._said.get(id_, [])
-            if "settled" in told and state not in {"settled", "returned"}:
+            answers = self._answers.get(id_, [])
+            if "settled" in answers and state not in {"settled", "returned"}:
                 self.fail("told", f"{id_} was told to have settled, and is {state}")
         unknown = {each.reference for each in bank.ledger if each.live} - self._ids.keys()
         if unknown:

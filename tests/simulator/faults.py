@@ -1,14 +1,14 @@
-"""What goes wrong, and how often: every answer is drawn from the world's one source of randomness, and counted."""
+"""The faults of a simulation and their frequency. Each is drawn from the simulation's one source of randomness."""
 
 from collections import Counter
 from random import Random
 
-FATES = ("lost", "late", "late", "twice", "answer lost", "answer late", "garbled", "server error", "never left")
+SEND_FAULTS = ("lost", "late", "late", "twice", "answer lost", "answer late", "garbled", "server error", "never left")
 """How one send can end besides well."""
 
 
 class Faults:
-    """Draws them. Once the world is ``calm`` nothing goes wrong any more, but what is under way still arrives."""
+    """Draws and counts faults. A ``calm`` simulation has no new ones, but what is in transit still arrives."""
 
     def __init__(self, random: Random) -> None:
         self._random = random.random
@@ -19,7 +19,7 @@ class Faults:
         self.of_the_journal = random.choice((0.0, 0.0, 0.02, 0.1))
         self.of_the_bank = random.choice((0.0, 0.15, 0.4))
         self.forced: list[str] = []
-        self.mood = ""
+        self.profile = ""
 
     def _happens(self, probability: float, name: str) -> bool:
         if self.calm or not probability or self._random() >= probability:
@@ -27,37 +27,37 @@ class Faults:
         self.counted[name] += 1
         return True
 
-    def fate(self) -> str:
+    def send_fault(self) -> str:
         """How a send ends."""
         if self.forced:
             self.counted[self.forced[-1]] += 1
             return self.forced.pop()
-        if not self.calm and self.mood in {"lateness", "doubt"} and self._random() < 0.5:
+        if not self.calm and self.profile in {"lateness", "doubt"} and self._random() < 0.5:
             self.counted["late"] += 1
             return "late"
         if self.calm or self._random() >= self.of_the_rail:
             return "well"
-        fate = self._choice(FATES)
-        self.counted[fate] += 1
-        return fate
+        fault = self._choice(SEND_FAULTS)
+        self.counted[fault] += 1
+        return fault
 
-    def look(self) -> str:
+    def lookup_fault(self) -> str:
         """How a look-up ends."""
-        if self.calm or self._random() >= (0.7 if self.mood == "silence" else self.of_the_rail):
+        if self.calm or self._random() >= (0.7 if self.profile == "silence" else self.of_the_rail):
             return "well"
-        fate = self._choice(("nothing", "hangs", "slow"))
-        self.counted[f"look-up: {fate}"] += 1
-        return fate
+        fault = self._choice(("nothing", "hangs", "slow"))
+        self.counted[f"look-up: {fault}"] += 1
+        return fault
 
-    def journal(self) -> str:
+    def journal_fault(self) -> str:
         """How a unit of work ends: well, not done at all, done and not told, or late."""
         if self.calm or not self.of_the_journal or self._random() >= self.of_the_journal:
             return ""
-        fate = self._choice(("unavailable", "answer lost", "slow"))
-        self.counted[f"journal: {fate}"] += 1
-        return fate
+        fault = self._choice(("unavailable", "answer lost", "slow"))
+        self.counted[f"journal: {fault}"] += 1
+        return fault
 
-    def glance(self) -> bool:
+    def locks_read(self) -> bool:
         """Whether a read finds a lock in its way."""
         return self._happens(self.of_the_journal, "journal: locked")
 

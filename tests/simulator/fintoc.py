@@ -1,4 +1,4 @@
-"""Fintoc in a world: the real rail and its real client, before a pretend Fintoc that stores what it answered first."""
+"""Fintoc in a simulation: the real rail and client on a pretend Fintoc that stores its first answer to a key."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,13 +23,13 @@ from riel import Payment
 from riel.catalog import ActiveRail
 from riel.payments import Timing
 
+from .bank_traits import NOON
 from .fintoc_bank import PretendFintoc
-from .kinds import NOON
 from .loop import PROCESS
-from .wires import Line
+from .network import NetworkTransport
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 ENDS = (1, 3, 9, 10, 12, 13, 30, 32, 40, 41, 42, 43)
 """Fates of a payee whose transfer is refused, rejected or returned, or settles before the answer."""
@@ -43,7 +43,7 @@ WATCH = timedelta(minutes=10)
 
 @cache
 def _key() -> JwsKey:
-    """Read once: it is checked whenever it is read, which takes longer than a world may."""
+    """Read once: it is checked whenever it is read, which takes too long for every simulation."""
     return JwsKey.load(key_file())
 
 
@@ -61,7 +61,7 @@ def _settings(payer: str) -> FintocSettings:
 
 
 @dataclass(frozen=True)
-class Kind:
+class FintocTraits:
     """Fintoc as the checks know it: it can be asked, absence is proven, and no signature outlives its two minutes."""
 
     punctual: bool = True
@@ -69,25 +69,25 @@ class Kind:
     absence: bool = True
 
 
-class Fintoc:
-    """The rail of a world. What comes back, and what is late, comes sooner than the rail itself allows for."""
+class FintocRail:
+    """Fintoc as a simulation uses it. Returns and late arrivals come sooner than the rail itself allows for."""
 
     name, refunds, takes_days, begins, stretch = "fintoc", False, True, NOON, 1.0
     gives_up = timedelta(days=9).total_seconds()
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self.kind = Kind()
-        draws = world.random.choice
+    def __init__(self, simulation: "Simulation") -> None:
+        self._simulation = simulation
+        self.traits = FintocTraits()
+        draws = simulation.random.choice
         self._payees = {"0001": draws((*ORDINARY, *ENDS, *DOUBTS)), "0002": draws((*ORDINARY, *DOUBTS)), **OTHERS}
 
     def in_doubt(self) -> None:
         """No payment just settles."""
         for account in ("0001", "0002"):
-            self._payees[account] = self._world.random.choice(DOUBTS)
+            self._payees[account] = self._simulation.random.choice(DOUBTS)
 
     def open_bank(self) -> PretendFintoc:
-        self._fintoc = PretendFintoc(self._world)
+        self._fintoc = PretendFintoc(self._simulation)
         return self._fintoc
 
     def activate(self, payer: str) -> ActiveRail:
@@ -107,21 +107,21 @@ class Fintoc:
     def _connect(self, settings: Any) -> AbstractAsyncContextManager[FintocClient]:
         @asynccontextmanager
         async def connected() -> AsyncIterator[FintocClient]:
-            world, process = self._world, PROCESS.get()
-            line = Line(world, self._fintoc, process)
-            pacing = Pacing(world.loop.time, world.pause, lambda most: int(world.random.random() * most))
-            async with httpx.AsyncClient(transport=line, trust_env=False) as http:
+            simulation, process = self._simulation, PROCESS.get()
+            transport = NetworkTransport(simulation, self._fintoc, process)
+            pacing = Pacing(simulation.loop.time, simulation.pause, lambda most: int(simulation.random.random() * most))
+            async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
                 api = Api(
                     http,
                     settings.base_url,
                     settings.secret_key.get_secret_value(),
                     settings.version,
                     _key(),
-                    lambda: world.now(process),
-                    lambda: world.random.randbytes(16).hex(),
+                    lambda: simulation.now(process),
+                    lambda: simulation.random.randbytes(16).hex(),
                     pacing,
                 )
-                yield FintocClient(settings, api, lambda: world.now(process))
+                yield FintocClient(settings, api, lambda: simulation.now(process))
 
         return connected()
 
@@ -136,7 +136,7 @@ class Fintoc:
         )
 
     def amount(self, account: str) -> int:
-        return self._world.random.choice((500, 900, 1300))
+        return self._simulation.random.choice((500, 900, 1300))
 
     def pace(self, usual: Timing) -> Timing:
         """Slower where it only costs time: a day is longer than a minute."""

@@ -1,4 +1,4 @@
-"""The pretend Fintoc in a world: its clock is the world's, and its ledger its own.
+"""The pretend Fintoc in a simulation: its clock is the simulation's, and its ledger its own.
 
 When it has forgotten a key is worked out here once more: code that is wrong must not excuse itself.
 """
@@ -15,11 +15,11 @@ from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.magic import TransferScenario, scenario_of
 from riel import Debit, Status
 
-from .booking import Booking
-from .wires import DEADLINE, STUMBLES, Heard, PretendBank, Request
+from .bookings import SimBooking
+from .network import DEADLINE, STUMBLES, NetworkRequest, NetworkResponse, PretendBank
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 SKEW = 45.0
 """How wrong Fintoc's clock may be, in seconds."""
@@ -37,9 +37,9 @@ class PretendFintoc(PretendBank):
     nonsense = (b"<html>", b"{}", b"[]", b"null", b'{"object":"transfer","id":""}', b'{"object":')
     stumbles = (*STUMBLES, 404, 429)
 
-    def __init__(self, world: "World", **contract: Any) -> None:
-        super().__init__(world, SKEW)
-        draws = world.random
+    def __init__(self, simulation: "Simulation", **contract: Any) -> None:
+        super().__init__(simulation, SKEW)
+        draws = simulation.random
         self._way = draws.choice(WAYS)
         self._behaviour = FintocBehaviour(
             settled_seconds=draws.choice((0.0, 1.0, 20.0)),
@@ -52,8 +52,8 @@ class PretendFintoc(PretendBank):
         self.sandbox = pretend_fintoc(
             behaviour=self._behaviour,
             clock=self.clock,
-            sleep=world.pause,
-            randomness=Random(world.seed),  # noqa: S311  # it must repeat itself
+            sleep=simulation.pause,
+            randomness=Random(simulation.seed),  # noqa: S311  # it must repeat itself
             **contract,
         )
 
@@ -63,7 +63,7 @@ class PretendFintoc(PretendBank):
             return request.url.path
         return str(json.loads(request.content)["metadata"]["riel_reference"])
 
-    def moves_money(self, request: Request) -> bool:
+    def moves_money(self, request: NetworkRequest) -> bool:
         """Whether it is an order."""
         return request.method == "POST"
 
@@ -71,31 +71,31 @@ class PretendFintoc(PretendBank):
         """In how many seconds, at most, an order arrives that leaves now."""
         return self._way
 
-    def found(self, heard: Heard) -> str:
+    def found(self, response: NetworkResponse) -> str:
         """The status of the transfer, or how many the list has."""
-        told = json.loads(heard.body)
-        return f"{len(told)} rows" if isinstance(told, list) else str(told.get("status", f"HTTP {heard.status}"))
+        body = json.loads(response.body)
+        return f"{len(body)} rows" if isinstance(body, list) else str(body.get("status", f"HTTP {response.status}"))
 
     def harm_of_another(self, reference: str) -> str:
         """What one more copy that leaves now could do, if anything."""
         forgotten = self.clock() - self._first_left[reference] > REMEMBERED - EXACT
         return "Fintoc may have forgotten its key" if forgotten else ""
 
-    def booking(self, debit: Debit) -> Booking:
+    def booking(self, debit: Debit) -> SimBooking:
         """One transfer that left the account."""
         now, scenario = self.clock(), scenario_of("MXN", debit.beneficiary)
         settles = debit.at + timedelta(seconds=self._settles_after(scenario))
         settled = settles <= now
         returned = scenario.final_status == "returned" and settles + timedelta(seconds=BACK) <= now
-        return Booking(
+        return SimBooking(
             reference=debit.reference,
             kind="payment",
             amount=debit.amount,
             account=debit.beneficiary,
             original="",
-            at=(debit.at - self._world.begins).total_seconds(),
+            at=(debit.at - self._simulation.begins).total_seconds(),
             status=Status.RETURNED if returned else Status.SETTLED if settled else Status.PENDING,
-            settled_at=(settles - self._world.begins).total_seconds() if settled else None,
+            settled_at=(settles - self._simulation.begins).total_seconds() if settled else None,
         )
 
     def _settles_after(self, scenario: TransferScenario) -> float:

@@ -13,16 +13,16 @@ from random import Random
 from typing import Any
 
 
-class Killed(asyncio.CancelledError):
+class ProcessKilled(asyncio.CancelledError):
     """The process it was raised in is dead: nothing of it may happen any more."""
 
 
-class Process:
+class SimProcess:
     """Something that lives, stops and dies as one. ``skew`` is how wrong its clock is, in seconds."""
 
-    def __init__(self, loop: "Loop", name: str) -> None:
+    def __init__(self, loop: "SimLoop", name: str) -> None:
         self.name = name
-        self.queue: deque[Due] = deque()
+        self.queue: deque[SimHandle] = deque()
         self.dead = False
         self.stopped_at: float | None = None
         self.skew = 0.0
@@ -53,10 +53,10 @@ class Process:
             task.cancel()
 
 
-PROCESS: ContextVar[Process] = ContextVar("process")
+PROCESS: ContextVar[SimProcess] = ContextVar("process")
 
 
-class Due:
+class SimHandle:
     """One callback that will be called, unless it is cancelled."""
 
     __slots__ = ("args", "call", "cancelled", "context")
@@ -71,15 +71,15 @@ class Due:
         self.cancelled = True
 
 
-class Loop(asyncio.AbstractEventLoop):
+class SimLoop(asyncio.AbstractEventLoop):
     """As much of an event loop as the engine needs."""
 
     def __init__(self, random: Random) -> None:
         self._random = random.random
         self._now = 0.0
-        self._timers: list[tuple[float, int, Due]] = []
+        self._timers: list[tuple[float, int, SimHandle]] = []
         self._count = 0
-        self._runnable: list[Process] = []
+        self._runnable: list[SimProcess] = []
 
     def time(self) -> float:
         return self._now
@@ -96,12 +96,12 @@ class Loop(asyncio.AbstractEventLoop):
         return task
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        due = Due(callback, args, copy_context() if context is None else context)
+        due = SimHandle(callback, args, copy_context() if context is None else context)
         self._make_ready(due)
         return due
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
-        due = Due(callback, args, copy_context() if context is None else context)
+        due = SimHandle(callback, args, copy_context() if context is None else context)
         self._count += 1
         heapq.heappush(self._timers, (when, self._count, due))
         return due
@@ -149,17 +149,17 @@ class Loop(asyncio.AbstractEventLoop):
         while self._runnable:
             self.run_one()
 
-    def idle(self, process: Process) -> None:
+    def idle(self, process: SimProcess) -> None:
         """Nothing of ``process`` is to run."""
         if process in self._runnable:
             self._runnable.remove(process)
 
-    def wake(self, process: Process) -> None:
+    def wake(self, process: SimProcess) -> None:
         """What waited in ``process`` may run."""
         if process.queue and process not in self._runnable:
             self._runnable.append(process)
 
-    def _make_ready(self, due: Due) -> None:
+    def _make_ready(self, due: SimHandle) -> None:
         process = due.context[PROCESS]
         if not process.queue and process.stopped_at is None:
             self._runnable.append(process)

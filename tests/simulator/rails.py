@@ -1,4 +1,4 @@
-"""The rails that a world can have: a simulated one of every honest kind, SPEI itself, and Fintoc itself."""
+"""The rails that a simulation can have: a simulated one with any honest guarantees, SPEI, and Fintoc."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,24 +8,24 @@ from riel import Payment
 from riel.catalog import ActiveRail
 from riel.payments import Timing
 
-from . import kinds
-from .bank import Bank, Connection
-from .booking import Booking
-from .fintoc import Fintoc
-from .kinds import NOON
-from .loop import Process
-from .people import SimPayment, activate
-from .spei import Spei
+from . import bank_traits
+from .bank_traits import NOON
+from .bookings import SimBooking
+from .factors import SimPayment, activate
+from .fintoc import FintocRail
+from .loop import SimProcess
+from .sim_bank import SimBank, SimConnection
+from .spei import SpeiRail
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 SHARE = 25
-"""One world in so many pays through SPEI, and one through Fintoc: each costs as much as some of the others together."""
+"""One seed in so many pays through SPEI, and one through Fintoc: each costs as much as several others together."""
 
 
-class Kind(Protocol):
-    """What the checks know of a bank, whichever it is; as in :class:`.kinds.Kind`."""
+class BankTraits(Protocol):
+    """What the checks know of a bank, whichever it is; as in :class:`.bank_traits.BankTraits`."""
 
     @property
     def lookup(self) -> bool: ...
@@ -35,26 +35,26 @@ class Kind(Protocol):
     def punctual(self) -> bool: ...
 
 
-class BankOfAWorld(Protocol):
-    """What the world and its checks ask a bank, whichever it is. ``under_way``: something may still arrive there."""
+class SimulatedBank(Protocol):
+    """What the simulation and its checks need of any bank. ``in_transit``: how many messages may still arrive there."""
 
-    process: Process
+    process: SimProcess
 
     @property
-    def ledger(self) -> Sequence[Booking]: ...
+    def ledger(self) -> Sequence[SimBooking]: ...
     @property
-    def under_way(self) -> int: ...
+    def in_transit(self) -> int: ...
     @property
     def quiet_until(self) -> float: ...
-    def live(self, reference: str) -> list[Booking]: ...
+    def live(self, reference: str) -> list[SimBooking]: ...
     def harm_of_another(self, reference: str) -> str: ...
 
 
-class RailOfAWorld(Protocol):
-    """The rail of a world.
+class SimulatedRail(Protocol):
+    """The rail of a simulation.
 
     ``stretch``: by how much stops, and the time in which things go wrong, are longer than usual. ``gives_up``: virtual
-    seconds after which a calm world must have come to rest.
+    seconds after which no payment may be open in a calm simulation.
     """
 
     name: str
@@ -64,50 +64,50 @@ class RailOfAWorld(Protocol):
     stretch: float
 
     @property
-    def kind(self) -> Kind: ...
+    def traits(self) -> BankTraits: ...
     @property
     def begins(self) -> datetime: ...
     def in_doubt(self) -> None: ...
-    def open_bank(self) -> BankOfAWorld: ...
+    def open_bank(self) -> SimulatedBank: ...
     def activate(self, payer: str) -> ActiveRail: ...
     def payment(self, account: str, amount: int) -> Payment: ...
     def amount(self, account: str) -> int: ...
     def pace(self, usual: Timing) -> Timing: ...
 
 
-class Sim:
-    """A rail of our own making, with a bank that keeps exactly what its kind declares."""
+class SimRail:
+    """A simulated rail, whose bank keeps exactly what its traits declare."""
 
     name, refunds, takes_days, gives_up, stretch = "sim", True, False, 600.0, 1.0
     begins = NOON
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self.kind = kinds.drawn(world.random)
+    def __init__(self, simulation: "Simulation") -> None:
+        self._simulation = simulation
+        self.traits = bank_traits.random_traits(simulation.random)
 
     def in_doubt(self) -> None:
-        self.kind = kinds.doubtful(self.kind)
+        self.traits = bank_traits.in_doubt(self.traits)
 
-    def open_bank(self) -> Bank:
-        self._bank = Bank(self._world, self.kind)
+    def open_bank(self) -> SimBank:
+        self._bank = SimBank(self._simulation, self.traits)
         return self._bank
 
     def activate(self, payer: str) -> ActiveRail:
-        return activate(self.kind, payer, lambda settings: Connection(self._world, self._bank))
+        return activate(self.traits, payer, lambda settings: SimConnection(self._simulation, self._bank))
 
     def payment(self, account: str, amount: int) -> Payment:
         return SimPayment(account=account, amount=amount)
 
     def amount(self, account: str) -> int:
-        return self._world.random.choice((500, 900, 1300))
+        return self._simulation.random.choice((500, 900, 1300))
 
     def pace(self, usual: Timing) -> Timing:
         return usual
 
 
-RAILS: dict[str, Callable[[Any], RailOfAWorld]] = {"sim": Sim, "spei": Spei, "fintoc": Fintoc}
+RAILS: dict[str, Callable[[Any], SimulatedRail]] = {"sim": SimRail, "spei": SpeiRail, "fintoc": FintocRail}
 
 
 def rail_of(seed: int) -> str:
-    """Which of them the world of a seed has."""
+    """The rail of a seed."""
     return {SHARE - 1: "spei", SHARE // 2: "fintoc"}.get(seed % SHARE, "sim")

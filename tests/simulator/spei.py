@@ -1,6 +1,6 @@
-"""SPEI in a world: the real rail and its real client, before a pretend STP whose day is about to end.
+"""SPEI in a simulation: the real rail and its real client, before a pretend STP whose day is about to end.
 
-Most worlds begin minutes before 18:00 in Mexico City, on Fridays and before holidays too, so that what was lost is
+Most simulations begin minutes before 18:00 in Mexico City, on Fridays and before holidays too, so that what was lost is
 asked after, and might be sent again, on another operating day than the one on which it left.
 """
 
@@ -30,11 +30,11 @@ from riel.catalog import ActiveRail
 from riel.payments import Timing
 
 from .loop import PROCESS
-from .stp import AROUND_THE_ROLL, WATCH, PretendStp
-from .wires import Line
+from .network import NetworkTransport
+from .stp_bank import AROUND_THE_ROLL, WATCH, PretendStp
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 WEEKS = (
     ("2026-06-09", "2026-06-10", "2026-06-11", "2026-06-12", "2026-06-15", "2026-06-16", "2026-06-17"),
@@ -50,7 +50,7 @@ MAGIC = (1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 22, 23, 24, 25, 26, 
 FROM_STP_TO_STP = 31
 
 BITS = 1024
-"""As long as a key may be that signs a dozen times for each payment of thousands of worlds."""
+"""As long as a key may be that signs a dozen times for each payment of thousands of simulations."""
 PASSPHRASE = "simulated"  # the key is worth nothing
 
 
@@ -71,7 +71,7 @@ ACCOUNTS: Mapping[str, str] = {
 
 @cache
 def _key_file() -> Path:
-    """A small key in a file of an old form, whose passphrase is not stretched: it is read in every world."""
+    """A small key in a file of an old form, whose passphrase is not stretched: it is read in every simulation."""
     folder = Path(tempfile.mkdtemp(prefix="riel-simulated-stp-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     encrypted = BestAvailableEncryption(PASSPHRASE.encode())
@@ -108,7 +108,7 @@ def _payable() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SpeiTraits:
     """SPEI as the checks know it: it can be asked, absence is proven one day, and a key is known for one day."""
 
     punctual: bool
@@ -116,16 +116,16 @@ class Kind:
     absence: bool = True
 
 
-class Spei:
-    """The rail of a world. What comes back, and what is late, comes sooner than the rail itself allows for."""
+class SpeiRail:
+    """SPEI as a simulation uses it. Returns and late arrivals come sooner than the rail itself allows for."""
 
     name, refunds, takes_days = "spei", False, True
     gives_up = timedelta(days=9).total_seconds()
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        draws = world.random
-        self.kind = Kind(punctual=draws.random() < 0.8)
+    def __init__(self, simulation: "Simulation") -> None:
+        self._simulation = simulation
+        draws = simulation.random
+        self.traits = SpeiTraits(punctual=draws.random() < 0.8)
         self._ordinary = 0.5
         self.stretch = draws.choice((1.0, 1.0, 1.0, 10.0))
         days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in draws.choice(WEEKS)]
@@ -139,9 +139,9 @@ class Spei:
 
     def open_bank(self) -> PretendStp:
         self._stp = PretendStp(
-            self._world,
+            self._simulation,
             self._closings,
-            self.kind.punctual,
+            self.traits.punctual,
             public_key=_key().public_key(),
             empresa="SIMULATED",
             accounts=[ACCOUNTS["payer"]],
@@ -167,9 +167,9 @@ class Spei:
     def _connect(self, settings: Any) -> AbstractAsyncContextManager[SpeiClient]:
         @asynccontextmanager
         async def connected() -> AsyncIterator[SpeiClient]:
-            world, process = self._world, PROCESS.get()
-            line = Line(world, self._stp, process)
-            async with opened(settings, line, lambda: world.now(process)) as client:
+            simulation, process = self._simulation, PROCESS.get()
+            transport = NetworkTransport(simulation, self._stp, process)
+            async with opened(settings, transport, lambda: simulation.now(process)) as client:
                 yield client
 
         return connected()
@@ -181,7 +181,7 @@ class Spei:
 
     def amount(self, account: str) -> int:
         """Some just settle; the others do what their centavos choose."""
-        draws = self._world.random
+        draws = self._simulation.random
         pesos = draws.choice((500, 900, 1300))
         if draws.random() < self._ordinary:
             return pesos

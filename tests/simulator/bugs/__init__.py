@@ -3,7 +3,7 @@
 A bug that a second defence hides is given with that defence taken off too, and says so.
 """
 
-from . import asking, concluding, fintoc, recording, sending, spei
-from .registry import BUGS, MOODS, RAILS
+from . import challenges, dispatch, fintoc, journal, rules, spei
+from .registry import BUGS, PROFILES, RAILS
 
-__all__ = ["BUGS", "MOODS", "RAILS", "asking", "concluding", "fintoc", "recording", "sending", "spei"]
+__all__ = ["BUGS", "PROFILES", "RAILS", "challenges", "dispatch", "fintoc", "journal", "rules", "spei"]

@@ -11,9 +11,9 @@ from rail_fintoc.api import Fault, Fintoc
 from rail_fintoc.api import fintoc_api as api
 from rail_fintoc.client import FintocClient
 from riel import Answer, Order, Status
-from riel.payments import rules as verdict
+from riel.payments import rules
 
-from .registry import bug, of_rail, seen_in
+from .registry import bug, on_rail, seen_in
 
 BELIEVED = {"status": 409, "type": "invalid_request_error", "code": "insufficient_balance"}
 """What the rail declares as a refusal: the core believes no other, and that defence is taken off too."""
@@ -33,7 +33,7 @@ def _taken_for_a_refusal(wrongly: Callable[[Fault], bool]) -> Any:
 # What it stores
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def a_new_idempotency_key_for_what_is_sent_again() -> Iterator[None]:
@@ -49,16 +49,16 @@ def a_new_idempotency_key_for_what_is_sent_again() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def a_key_believed_to_be_kept_for_ever() -> Iterator[None]:
     """The core's own limit, which stands on what is declared, is taken off too."""
-    with patch.object(verdict, "may_send_again", lambda *given: True):
+    with patch.object(rules, "may_send_again", lambda *given: True):
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def a_stored_500_taken_for_a_refusal() -> Iterator[None]:
@@ -67,7 +67,7 @@ def a_stored_500_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("lateness")
 @bug
 def a_429_taken_for_a_refusal() -> Iterator[None]:
@@ -76,7 +76,7 @@ def a_429_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def an_error_of_a_proxy_taken_for_a_refusal() -> Iterator[None]:
@@ -84,7 +84,7 @@ def an_error_of_a_proxy_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def any_success_taken_for_acceptance() -> Iterator[None]:
@@ -104,7 +104,7 @@ def any_success_taken_for_acceptance() -> Iterator[None]:
 # What its list says
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def any_transfer_of_that_time_taken_for_ours() -> Iterator[None]:
@@ -113,7 +113,7 @@ def any_transfer_of_that_time_taken_for_ours() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("doubt")
 @bug
 def a_list_read_as_if_all_clocks_were_alike() -> Iterator[None]:
@@ -122,17 +122,17 @@ def a_list_read_as_if_all_clocks_were_alike() -> Iterator[None]:
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @seen_in("lateness")
 @bug
 def absence_concluded_at_once() -> Iterator[None]:
     """What dedupes is sent again before its absence is concluded: that defence is taken off too."""
-    seen_at_once = patch.object(verdict, "proves_absence", lambda record, rules: record.sent_at)
-    with seen_at_once, patch.object(verdict, "may_send_again", lambda *given: False):
+    seen_at_once = patch.object(rules, "proves_absence", lambda record, rules: record.sent_at)
+    with seen_at_once, patch.object(rules, "may_send_again", lambda *given: False):
         yield
 
 
-@of_rail("fintoc")
+@on_rail("fintoc")
 @bug
 def a_pending_transfer_taken_for_a_settled_one() -> Iterator[None]:
     real = client.answer

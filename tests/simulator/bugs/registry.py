@@ -7,8 +7,8 @@ from typing import Any
 
 Bug = Callable[[], AbstractContextManager[None]]
 BUGS: dict[str, Bug] = {}
-MOODS: dict[str, str] = {}
-"""Which mood of a world shows a bug soonest, where any mood but that one takes many seeds."""
+PROFILES: dict[str, str] = {}
+"""Which profile of a simulation shows a bug soonest, where any profile but that one takes many seeds."""
 
 
 RAILS: dict[str, str] = {}
@@ -21,17 +21,17 @@ def bug(make: Callable[[], Iterator[None]]) -> Bug:
     return made
 
 
-def seen_in(mood: str) -> Callable[[Bug], Bug]:
-    """Say in which mood it shows."""
+def seen_in(profile: str) -> Callable[[Bug], Bug]:
+    """Say in which profile it shows."""
 
     def remember(made: Bug) -> Bug:
-        MOODS[made.__name__] = mood
+        PROFILES[made.__name__] = profile
         return made
 
     return remember
 
 
-def of_rail(name: str) -> Callable[[Bug], Bug]:
+def on_rail(name: str) -> Callable[[Bug], Bug]:
     """Say of which rail it is."""
 
     def remember(made: Bug) -> Bug:

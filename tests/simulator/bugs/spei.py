@@ -11,15 +11,14 @@ from rail_spei.stp import api
 from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
 from riel import Draft, Order, Prepared, ReferenceSource
 from riel.journal import PaymentRecord
-from riel.payments import Context
-from riel.payments import recovery as resolving
+from riel.payments import Context, recovery
 
-from .registry import bug, of_rail, seen_in
+from .registry import bug, on_rail, seen_in
 
 BELIEVED = "-200"
 """A code that the rail declares as a refusal: the core believes no other, and that defence is taken off too."""
 
-Heard = Callable[[Outcome, int], Outcome]
+Classify = Callable[[Outcome, int], Outcome]
 
 
 def _prepared(change: Callable[[Prepared, datetime], Prepared]) -> Any:
@@ -31,7 +30,7 @@ def _prepared(change: Callable[[Prepared, datetime], Prepared]) -> Any:
     return patch.object(SpeiClient, "prepare", prepare)
 
 
-def _understood(as_: Heard) -> Any:
+def _understood(as_: Classify) -> Any:
     """STP's answer to an order, taken for something else."""
     real = api.outcome
     return patch.object(api, "outcome", lambda status, headers, body: as_(real(status, headers, body), status))
@@ -44,7 +43,7 @@ def _refused(outcome: Outcome) -> Outcome:
 # The operating day
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("lateness")
 @bug
 def sent_again_whatever_the_day() -> Iterator[None]:
@@ -53,7 +52,7 @@ def sent_again_whatever_the_day() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("lateness")
 @bug
 def asked_after_on_the_running_day_only() -> Iterator[None]:
@@ -61,7 +60,7 @@ def asked_after_on_the_running_day_only() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("lateness")
 @bug
 def asked_after_on_its_own_day_only() -> Iterator[None]:
@@ -74,7 +73,7 @@ def asked_after_on_its_own_day_only() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("lateness")
 @bug
 def absence_concluded_before_the_day_has_closed() -> Iterator[None]:
@@ -82,25 +81,25 @@ def absence_concluded_before_the_day_has_closed() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("lateness")
 @bug
 def a_new_key_for_what_is_sent_again() -> Iterator[None]:
-    real = resolving.dispatch
+    real = recovery.dispatch
 
-    async def carry(desk_: Context, record: PaymentRecord) -> PaymentRecord:
-        new = f"{record.reference[:-6]}{desk_.below(900_000) + 100_000}"
+    async def redispatch(context: Context, record: PaymentRecord) -> PaymentRecord:
+        new = f"{record.reference[:-6]}{context.below(900_000) + 100_000}"
         body = record.body.replace(record.reference.encode(), new.encode())
-        return await real(desk_, replace(record, reference=new, body=body))
+        return await real(context, replace(record, reference=new, body=body))
 
-    with patch.object(resolving, "dispatch", carry):
+    with patch.object(recovery, "dispatch", redispatch):
         yield
 
 
 # What STP says
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def a_key_that_was_used_taken_for_a_refusal() -> Iterator[None]:
@@ -113,7 +112,7 @@ def a_key_that_was_used_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def any_id_taken_for_acceptance() -> Iterator[None]:
@@ -126,7 +125,7 @@ def any_id_taken_for_acceptance() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def no_reason_taken_for_a_refusal() -> Iterator[None]:
@@ -140,7 +139,7 @@ def no_reason_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def an_error_of_the_gateway_taken_for_a_refusal() -> Iterator[None]:
@@ -151,7 +150,7 @@ def an_error_of_the_gateway_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def an_id_that_no_catalogue_has_taken_for_a_refusal() -> Iterator[None]:
@@ -162,7 +161,7 @@ def an_id_that_no_catalogue_has_taken_for_a_refusal() -> Iterator[None]:
         yield
 
 
-@of_rail("spei")
+@on_rail("spei")
 @seen_in("doubt")
 @bug
 def a_refusal_between_two_accounts_of_stp_believed() -> Iterator[None]:

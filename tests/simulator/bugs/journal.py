@@ -1,4 +1,4 @@
-"""Who may write, what is written, and what is held: mistakes in the journal, and in what is told of it."""
+"""Bugs in the journal: leases, transitions, the audit chain, the outbox, reservations and answers read from it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,18 +6,14 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from riel.journal import Challenge, Change, PaymentRecord, State
-from riel.journal import events as writing
-from riel.journal.sqlite import audit, payments
-from riel.journal.sqlite import reservations as holds
+from riel.journal import Challenge, Change, PaymentRecord, State, events
+from riel.journal.sqlite import audit, payments, reservations
 from riel.journal.sqlite.store import SqliteJournal
-from riel.payments import Context, PaymentEngine
-from riel.payments import confirm as confirming
-from riel.payments import dispatch as carrying
+from riel.payments import Context, PaymentEngine, confirm, dispatch
 
 from .registry import bug, ended, seen_in
 
-LAWFUL = payments.allowed
+ALLOWED = payments.allowed
 
 
 @bug
@@ -32,7 +28,7 @@ def a_lease_without_a_fence() -> Iterator[None]:
     """Whoever was stopped and overtaken concludes all the same."""
 
     def allowed(before: State, after: State, *, leased: bool) -> bool:
-        return LAWFUL(before, after, leased=True)
+        return ALLOWED(before, after, leased=True)
 
     with patch.object(payments, "allowed", allowed):
         yield
@@ -104,13 +100,13 @@ def a_message_sent_twice() -> Iterator[None]:
 
 @bug
 def told_before_it_is_written() -> Iterator[None]:
-    real = carrying._record
+    real = dispatch._record
 
-    async def written(desk_: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
-        asyncio.ensure_future(real(desk_, record, change)).add_done_callback(ended)
-        return writing.after(record, change, "me", desk_.now())
+    async def record_later(context: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
+        asyncio.ensure_future(real(context, record, change)).add_done_callback(ended)
+        return events.after(record, change, "me", context.now())
 
-    with patch.object(carrying, "_record", written):
+    with patch.object(dispatch, "_record", record_later):
         yield
 
 
@@ -119,8 +115,8 @@ def pending_told_as_success() -> Iterator[None]:
     real = PaymentEngine._answer
 
     async def answer(self: PaymentEngine, record: PaymentRecord) -> PaymentRecord:
-        told = await real(self, record)
-        return replace(told, state=State.SETTLED) if told.state is State.PENDING else told
+        answered = await real(self, record)
+        return replace(answered, state=State.SETTLED) if answered.state is State.PENDING else answered
 
     with patch.object(PaymentEngine, "_answer", answer):
         yield
@@ -131,50 +127,53 @@ def a_code_that_joins_nothing() -> Iterator[None]:
     async def joins(*what: Any) -> None:
         return None
 
-    with patch.object(confirming, "_replay_of", joins):
+    with patch.object(confirm, "_replay_of", joins):
         yield
 
 
 @bug
 def a_limit_looked_at_before_the_transaction() -> Iterator[None]:
-    real, refusal = SqliteJournal.open_challenge, holds.refusal
+    real, refusal = SqliteJournal.open_challenge, reservations.refusal
 
     async def look_first(self: SqliteJournal, challenge: Challenge, *rest: Any, **more: Any) -> Any:
         full = await self._writer.read(lambda db: refusal(db, challenge, more["reservations"]))
         return full or await real(self, challenge, *rest, **more)
 
-    with patch.object(SqliteJournal, "open_challenge", look_first), patch.object(holds, "refusal", lambda *what: None):
+    with (
+        patch.object(SqliteJournal, "open_challenge", look_first),
+        patch.object(reservations, "refusal", lambda *what: None),
+    ):
         yield
 
 
 @bug
 def a_hold_not_given_back() -> Iterator[None]:
-    with patch.object(holds, "give_back", lambda *what: None):
+    with patch.object(reservations, "give_back", lambda *what: None):
         yield
 
 
 @bug
 def a_hold_given_back_twice() -> Iterator[None]:
-    real = holds.give_back
+    real = reservations.give_back
 
     def twice(*what: Any) -> None:
         real(*what)
         real(*what)
 
-    with patch.object(holds, "give_back", twice):
+    with patch.object(reservations, "give_back", twice):
         yield
 
 
 @seen_in("lateness")
 @bug
 def late_money_not_held_again() -> Iterator[None]:
-    real = holds.follow
+    real = reservations.follow
 
     def follow(db: Any, before: PaymentRecord, now: PaymentRecord) -> None:
         if before.state is not State.REJECTED:
             real(db, before, now)
 
-    with patch.object(holds, "follow", follow):
+    with patch.object(reservations, "follow", follow):
         yield
 
 

@@ -6,7 +6,7 @@ from riel import Status
 
 
 @dataclass
-class Booking:
+class SimBooking:
     """One line of the ledger. ``live`` as long as the money is not back."""
 
     reference: str

@@ -1,4 +1,4 @@
-"""One world: some replicas of the real engine on one journal, a bank, agents, and everything that can go wrong.
+"""One simulation: some replicas of the real engine on one journal, a bank, agents, and everything that can go wrong.
 
 Its seed decides all of it. The same seed gives the same history, to the letter.
 """
@@ -24,17 +24,17 @@ from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentReque
 from riel.payments.context import confirmation_request
 from riel.testing.crash_points import with_crash_points
 
+from .bank_traits import SKEW
 from .checks import Checks
+from .factors import KEY, SECRET, SimApprover, SimAuthenticator, SimRefund, TotalLimit, totp
 from .faults import Faults
 from .journal import empty_database, journal_of
-from .kinds import SKEW
-from .loop import PROCESS, Loop, Process
-from .people import KEY, SECRET, App, Person, Ration, SimRefund, totp
-from .rails import RAILS, Kind, RailOfAWorld, rail_of
+from .loop import PROCESS, SimLoop, SimProcess
+from .rails import RAILS, BankTraits, SimulatedRail, rail_of
 
 T = TypeVar("T")
 
-PACE = Timing(
+TIMING = Timing(
     answer_within=timedelta(seconds=2),
     code_ttl=timedelta(seconds=60),
     resend_challenge_after=timedelta(seconds=5),
@@ -46,18 +46,18 @@ PACE = Timing(
     backoff=Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=8), give_up_after=timedelta(seconds=300)),
 )
 CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
-"""For how long things go wrong, in virtual seconds, by the mood of a world."""
-WEAK = {
+"""For how many virtual seconds there are faults, by the profile of a simulation: which faults it has most."""
+STOP_POINTS = {
     "create_payment@create:after",
     "send:before",
     "record@resend:after",
     "status:after",
     "count_attempt@compare:after",
 }
-"""Points between a decision and its deed: where a world in the mood for stops stops most."""
+"""Points between a decision and its effect: where processes stop most under the profile ``stops``."""
 
 
-class Gone(Exception):
+class ProcessDied(Exception):
     """The process that was called has died: there is no answer."""
 
 
@@ -65,57 +65,57 @@ class Gone(Exception):
 class Replica:
     """One server process, and what it serves at the moment."""
 
-    process: Process
+    process: SimProcess
     engine: PaymentEngine
     serving: dict[asyncio.Future[Any], None]
 
 
-class World:
-    """Everything there is, made from ``seed``."""
+class Simulation:
+    """The replicas, agents, bank and faults that ``seed`` determines."""
 
-    def __init__(self, seed: int, *, mood: str | None = None, rail: str | None = None) -> None:
+    def __init__(self, seed: int, *, profile: str | None = None, rail: str | None = None) -> None:
         self.seed = seed
         self.random = draws = random.Random(seed)  # noqa: S311  # it must repeat itself
-        self.loop = Loop(draws)
-        self.processes: dict[str, Process] = {}
+        self.loop = SimLoop(draws)
+        self.processes: dict[str, SimProcess] = {}
         self.history: list[tuple[float, str, str]] = []
         self.db = empty_database()
         self.faults = Faults(draws)
-        self.rail: RailOfAWorld = RAILS[rail or rail_of(seed)](self)
+        self.rail: SimulatedRail = RAILS[rail or rail_of(seed)](self)
         self.references = draws.choice((40, 10**12, 10**12))
         self.leases_expire = draws.random() < 0.5
         self.limit = draws.choice((None, 3_000, 3_000, 10_000))
-        self.linked = draws.random() < 0.8
+        self.bound_codes = draws.random() < 0.8
         self.crashes, self.stops, self.payments = 0, 0, 0
         drawn = draws.choice((*[""] * 10, "stops", "silence", "lateness", "doubt"))
-        self.mood = drawn if mood is None else mood
-        self.faults.mood = self.mood
-        if self.mood == "doubt":
+        self.profile = drawn if profile is None else profile
+        self.faults.profile = self.profile
+        if self.profile == "doubt":
             self.faults.of_the_bank = 0.4
             self.rail.in_doubt()
-        self.leases_expire |= self.mood == "stops"
-        self.dying = draws.choice((0.0, 0.002, 0.01, 0.03))
+        self.leases_expire |= self.profile == "stops"
+        self.crash_rate = draws.choice((0.0, 0.002, 0.01, 0.03))
         self.agents = self.process("agents")
         self.checks = Checks(self)
         self.bank = self.rail.open_bank()
         self.active_rail = self.rail.activate("payer")
         self.replicas: list[Replica] = []
-        self.doomed: dict[str, tuple[str, str]] = {}
+        self.scheduled_faults: dict[str, tuple[str, str]] = {}
         self._waiting, self._waiting_as_of = False, -1
 
     @property
-    def kind(self) -> Kind:
-        """What the bank is like."""
-        return self.rail.kind
+    def traits(self) -> BankTraits:
+        """The traits of the bank."""
+        return self.rail.traits
 
     @property
     def begins(self) -> datetime:
-        """When this world begins."""
+        """The time at which it begins."""
         return self.rail.begins
 
-    def process(self, name: str) -> Process:
+    def process(self, name: str) -> SimProcess:
         """A process of that name."""
-        self.processes[name] = process = Process(self.loop, name)
+        self.processes[name] = process = SimProcess(self.loop, name)
         return process
 
     def trace(self, who: str, what: str) -> None:
@@ -127,22 +127,22 @@ class World:
     def start(self, replicas: int) -> None:
         """Start that many."""
         for _ in range(replicas):
-            self.replicas.append(self._born())
+            self.replicas.append(self._start_replica())
 
-    def _born(self) -> Replica:
+    def _start_replica(self) -> Replica:
         process = self.process(f"replica-{len(self.processes) - 1}")
         process.skew = SKEW * (2 * self.random.random() - 1)
         rails = {self.rail.name: self.active_rail}
-        factor: Any = Person(KEY, self.checks.compared)
-        if not self.linked:
-            factor = App("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
+        factor: Any = SimApprover(KEY, self.checks.compared)
+        if not self.bound_codes:
+            factor = SimAuthenticator("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
         context = Context(
             journal=journal_of(self, process),
             rails=rails,
             clients=Clients(rails),
             factor=factor,
-            guards=() if self.limit is None else (Ration(self.limit),),
-            timing=self.rail.pace(PACE),
+            guards=() if self.limit is None else (TotalLimit(self.limit),),
+            timing=self.rail.pace(TIMING),
             now=lambda: self.now(process),
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
@@ -152,7 +152,7 @@ class World:
         self.trace(process.name, "starts")
         return replica
 
-    def now(self, process: Process) -> datetime:
+    def now(self, process: SimProcess) -> datetime:
         """The time as that process sees it."""
         return self.begins + timedelta(milliseconds=int((self.loop.time() + process.skew) * 1000))
 
@@ -163,7 +163,7 @@ class World:
         replica.process.die()
         for waiting in list(replica.serving):
             if not waiting.done():
-                waiting.set_exception(Gone())
+                waiting.set_exception(ProcessDied())
 
     def stop(self, replica: Replica, where: str, how_long: float) -> None:
         """As SIGSTOP does, and SIGCONT later."""
@@ -181,36 +181,36 @@ class World:
     def restart(self, place: int) -> None:
         """Start it again where it is dead."""
         if self.replicas[place].process.dead:
-            self.replicas[place] = self._born()
+            self.replicas[place] = self._start_replica()
 
     def passes(self, name: str) -> None:
         """The hook of every crash point: here processes die and are stopped.
 
         It does not raise, for that would leave things unawaited: whatever a dead process reaches for is closed.
         """
-        if self.faults.calm and not self.doomed:
+        if self.faults.calm and not self.scheduled_faults:
             return
-        unlucky = self.random.random() < self.dying
-        drowsy = self.mood == "stops" and name in WEAK and self.random.random() < 0.3
-        if not (unlucky or drowsy or self.doomed):
+        crashes_here = self.random.random() < self.crash_rate
+        stops_here = self.profile == "stops" and name in STOP_POINTS and self.random.random() < 0.3
+        if not (crashes_here or stops_here or self.scheduled_faults):
             return
         process = PROCESS.get()
         replica = next((each for each in self.replicas if each.process is process), None)
         if replica is None or process.dead or process.stopped_at is not None:
             return
-        fate = self.doomed.get(process.name)
-        if fate is not None and fate[1] in name:
-            del self.doomed[process.name]
-        elif drowsy:
-            fate = "stops", name
-        elif not unlucky or self.faults.calm:
+        fault = self.scheduled_faults.get(process.name)
+        if fault is not None and fault[1] in name:
+            del self.scheduled_faults[process.name]
+        elif stops_here:
+            fault = "stops", name
+        elif not crashes_here or self.faults.calm:
             return
-        if fate[0] == "dies" if fate else self.random.random() < 0.6:
+        if fault[0] == "dies" if fault else self.random.random() < 0.6:
             self.crash(replica, name)
             place, wait = self.replicas.index(replica), 0.5 + self.random.random() * 15
             self.loop.call_later(wait, self.restart, place, context=self.bank.process.context)
             return
-        self.stop(replica, name, self.rail.stretch * (1 + self.random.random() * (80 if drowsy else 50)))
+        self.stop(replica, name, self.rail.stretch * (1 + self.random.random() * (80 if stops_here else 50)))
 
     # What agents do
 
@@ -227,11 +227,11 @@ class World:
     ) -> T:
         """Call one replica, as a request that it serves in a task of its own, which is cancelled when it is cut off.
 
-        :raises Gone: it died, or the call was cut off.
+        :raises ProcessDied: it died, or the call was cut off.
         """
         if replica.process.dead:
             await self.pause(0.5)
-            raise Gone
+            raise ProcessDied
         answer: asyncio.Future[T] = self.loop.create_future()
         replica.serving[answer] = None
 
@@ -243,12 +243,12 @@ class World:
                     answer.set_exception(failure)
             except asyncio.CancelledError:
                 if not answer.done():
-                    answer.set_exception(Gone())
+                    answer.set_exception(ProcessDied())
                 raise
             except Exception as failure:
                 self.checks.fail("words", f"a call failed with {failure!r}")
                 if not answer.done():
-                    answer.set_exception(Gone())
+                    answer.set_exception(ProcessDied())
             else:
                 if not answer.done() and not replica.process.dead:
                     answer.set_result(result)
@@ -295,8 +295,8 @@ class World:
         return PaymentRequest(terms=terms, rail=self.active_rail, model=model, original=original)
 
     def code(self, challenge: Challenge, replica: Replica) -> str:
-        """What the person reads, on paper or in the app."""
-        if self.linked:
+        """The code that the approver reads, on paper or in the app."""
+        if self.bound_codes:
             return code_for(KEY, confirmation_request(challenge))
         return totp(self.begins + timedelta(seconds=self.loop.time()))
 
@@ -304,7 +304,7 @@ class World:
 
     def unknowable(self, id_: str) -> bool:
         """Whether this bank's promises do not let it be made clear."""
-        return not self.kind.lookup or not self.kind.absence
+        return not self.traits.lookup or not self.traits.absence
 
     def run(self, until: Callable[[], bool], most: float) -> None:
         """Let things happen until ``until``, a promise is broken, or ``most`` virtual seconds are over."""
@@ -313,14 +313,14 @@ class World:
             if not loop.run_one():
                 return
 
-    def rest(self, lives: list[asyncio.Task[Any]]) -> None:
-        """A calm world, until the agents are done and nothing is expected any more, or it ought to be so."""
+    def rest(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Run a calm simulation until the agents are done and nothing is expected, or until that is overdue."""
         most = self.rail.gives_up
         if self.rail.takes_days:
-            self.run(lambda: all(life.done() for life in lives), most)
+            self.run(lambda: all(task.done() for task in tasks), most)
             self.sleep_through(most)
         else:
-            self.run(lambda: all(life.done() for life in lives) and self.quiet(), most)
+            self.run(lambda: all(task.done() for task in tasks) and self.quiet(), most)
 
     def sleep_through(self, most: float) -> None:
         """Until nothing is expected any more, or ``most``: every machine sleeps until the next thing is due.
@@ -338,7 +338,7 @@ class World:
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
-        if self.bank.under_way or any(replica.engine.context.busy for replica in self.replicas):
+        if self.bank.in_transit or any(replica.engine.context.busy for replica in self.replicas):
             return False
         if self._waiting_as_of != self.db.total_changes:
             self._waiting_as_of = self.db.total_changes
@@ -349,13 +349,13 @@ class World:
     def calm_down(self) -> None:
         """Nothing goes wrong any more: who is dead is started again, who was stopped goes on."""
         self.faults.calm = True
-        self.doomed.clear()
-        self.trace("world", "calms down")
+        self.scheduled_faults.clear()
+        self.trace("simulation", "calms down")
         for place, replica in enumerate(self.replicas):
             self.go_on(replica)
             self.restart(place)
 
-    def verified(self) -> None:
+    def verify(self) -> None:
         """The record as the real audit reads it."""
         checking = self.agents.begin(journal_of(self, self.agents).verify())
         self.run(checking.done, self.loop.time() + 60)
@@ -365,23 +365,23 @@ class World:
 
 
 @contextmanager
-def living(world: World) -> Iterator[World]:
+def running_simulation(simulation: Simulation) -> Iterator[Simulation]:
     """Run it in this thread: its loop is the running one, its hook hears of every crash point.
 
     How long ``riel.http`` waits before it tries again is drawn from the interpreter's own randomness: it is the seed's.
     """
     log, drawn_before = logging.getLogger("riel"), random.getstate()
-    random.seed(world.seed)
+    random.seed(simulation.seed)
     level = log.level
     log.setLevel(logging.CRITICAL + 1)
-    at_crash_points(world.passes)
-    _set_running_loop(world.loop)
+    at_crash_points(simulation.passes)
+    _set_running_loop(simulation.loop)
     try:
-        yield world
+        yield simulation
     finally:
-        for process in world.processes.values():
+        for process in simulation.processes.values():
             process.die()
-        world.loop.wind_up()
+        simulation.loop.wind_up()
         _set_running_loop(None)
         at_crash_points(None)
         log.setLevel(level)

@@ -1,4 +1,4 @@
-"""The pretend STP in a world: its clock is the world's, and what goes there is lost, delayed, repeated and overtaken.
+"""The pretend STP in a simulation, on the simulation's clock, behind a network that loses, delays and repeats.
 
 The ledger is STP's own. On which operating day something is booked is worked out here once more, from closings that
 are written out by hand: code that is wrong must not excuse itself.
@@ -19,11 +19,11 @@ from rail_spei.sandbox.app import pretend_stp
 from rail_spei.sandbox.behaviour import Behaviour
 from riel import Debit, Status
 
-from .booking import Booking
-from .wires import DEADLINE, Heard, PretendBank, Request
+from .bookings import SimBooking
+from .network import DEADLINE, NetworkRequest, NetworkResponse, PretendBank
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 LATE = 60.0
 """How much later than its request an order may arrive of which STP's own gateway says 504."""
@@ -48,9 +48,9 @@ class PretendStp(PretendBank):
         b'{"resultado":',
     )
 
-    def __init__(self, world: "World", closings: Sequence[datetime], punctual: bool, **contract: Any) -> None:
-        super().__init__(world, STP_SKEW)
-        draws = world.random
+    def __init__(self, simulation: "Simulation", closings: Sequence[datetime], punctual: bool, **contract: Any) -> None:
+        super().__init__(simulation, STP_SKEW)
+        draws = simulation.random
         self._closings = closings
         self._punctual = punctual
         self._behaviour = Behaviour(
@@ -60,7 +60,7 @@ class PretendStp(PretendBank):
             late_seconds=LATE,
             lookup_lag_seconds=draws.choice((0.0, 50.0)),
         )
-        self.sandbox = pretend_stp(behaviour=self._behaviour, clock=self.clock, sleep=world.pause, **contract)
+        self.sandbox = pretend_stp(behaviour=self._behaviour, clock=self.clock, sleep=simulation.pause, **contract)
 
     @property
     def lags(self) -> bool:
@@ -71,13 +71,13 @@ class PretendStp(PretendBank):
         """The tracking key that it is about."""
         return str(json.loads(request.content)["claveRastreo"])
 
-    def moves_money(self, request: Request) -> bool:
+    def moves_money(self, request: NetworkRequest) -> bool:
         """Whether it is an order."""
         return request.method == "PUT"
 
-    def found(self, heard: Heard) -> str:
+    def found(self, response: NetworkResponse) -> str:
         """The state that STP tells."""
-        return str(json.loads(heard.body).get("respuesta", {}).get("estado", "nothing"))
+        return str(json.loads(response.body).get("respuesta", {}).get("estado", "nothing"))
 
     def latest(self) -> float:
         """In how many seconds, at most, an order arrives that leaves now.
@@ -110,22 +110,22 @@ class PretendStp(PretendBank):
         return f" on day {self._day(at)}"
 
     def _day(self, at: datetime) -> int:
-        """Which operating day it is, counted from the one in which the world begins."""
+        """Which operating day it is, counted from the one in which the simulation begins."""
         return bisect_right(self._closings, at)
 
-    def booking(self, debit: Debit) -> Booking:
+    def booking(self, debit: Debit) -> SimBooking:
         """One order that STP took."""
         now = self.clock()
         settles = debit.at + timedelta(seconds=self._behaviour.settled_seconds)
         back = settles + timedelta(seconds=BACK)
         settled, returned = settles <= now, debit.amount % 100 in RETURNED and back <= now
-        return Booking(
+        return SimBooking(
             reference=debit.reference,
             kind="payment",
             amount=debit.amount,
             account=debit.beneficiary,
             original="",
-            at=(debit.at - self._world.begins).total_seconds(),
+            at=(debit.at - self._simulation.begins).total_seconds(),
             status=Status.RETURNED if returned else Status.SETTLED if settled else Status.PENDING,
-            settled_at=(settles - self._world.begins).total_seconds() if settled else None,
+            settled_at=(settles - self._simulation.begins).total_seconds() if settled else None,
         )

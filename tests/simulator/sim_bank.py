@@ -1,6 +1,6 @@
 """A pretend rail: a client, a network that loses, delays and repeats, and a strict bank with a ledger.
 
-The bank keeps exactly what its kind declares. It never checks what the core must: it books whatever arrives, and every
+The bank keeps exactly what its traits declare. It never checks what the core must: it books whatever arrives, and every
 booking is held against what the person confirmed.
 """
 
@@ -12,80 +12,80 @@ from typing import TYPE_CHECKING, Any
 from riel import Answer, Draft, NotSent, Order, OutcomeUnknown, Prepared, ReferenceSource, Rejected, Status
 from riel.errors import NothingLearned
 
-from .booking import Booking
-from .kinds import DEADLINE, REFUSALS, RETURNS, Kind
-from .loop import PROCESS, Killed, Process
+from .bank_traits import DEADLINE, REFUSALS, RETURNS, SimTraits
+from .bookings import SimBooking
+from .loop import PROCESS, ProcessKilled, SimProcess
 
 if TYPE_CHECKING:
-    from .world import World
+    from .simulation import Simulation
 
 
-class Bank:
+class SimBank:
     """The ledger, and what is remembered of every reference."""
 
-    def __init__(self, world: "World", kind: Kind) -> None:
-        self.world = world
-        self.kind = kind
-        self.process = world.process("bank")
-        self.ledger: list[Booking] = []
+    def __init__(self, simulation: "Simulation", traits: SimTraits) -> None:
+        self.simulation = simulation
+        self.traits = traits
+        self.process = simulation.process("bank")
+        self.ledger: list[SimBooking] = []
         self.first_left: dict[str, float] = {}
-        self.under_way = 0
+        self.in_transit = 0
         self._first_seen: dict[str, float] = {}
-        self._answers: dict[str, Booking | str] = {}
+        self._answers: dict[str, SimBooking | str] = {}
         self._refused: dict[str, tuple[float, str]] = {}
 
     # The network
 
     def arrive_by(self, reference: str, now: float) -> float:
-        """The last moment at which what leaves now may arrive: the promises of this kind are kept by its network."""
-        latest = now + self.kind.latest
-        if self.kind.dedupe != "no" and self.kind.window is not None:
-            latest = min(latest, self.first_left[reference] + self.kind.window - 0.2)
+        """The last moment at which what leaves now may arrive: the network keeps what the traits promise."""
+        latest = now + self.traits.latest
+        if self.traits.dedupe != "no" and self.traits.window is not None:
+            latest = min(latest, self.first_left[reference] + self.traits.window - 0.2)
         return latest
 
     def travel(self, wait: float, do: Any, *what: Any) -> None:
         """``do`` it a while later, whatever becomes of who sent it."""
-        self.under_way += 1
+        self.in_transit += 1
 
         def arrive() -> None:
-            self.under_way -= 1
+            self.in_transit -= 1
             do(*what)
 
-        self.world.loop.call_later(wait, arrive, context=self.process.context)
+        self.simulation.loop.call_later(wait, arrive, context=self.process.context)
 
     @property
     def quiet_until(self) -> float:
         """Until when nothing happens here: virtual seconds."""
-        return 0.0 if self.under_way else inf
+        return 0.0 if self.in_transit else inf
 
     def harm_of_another(self, reference: str) -> str:
         """What one more copy that leaves now could do, if anything."""
-        if self.kind.dedupe == "no":
+        if self.traits.dedupe == "no":
             return "the bank would book it again"
-        now = self.world.loop.time()
-        if self.kind.window is not None and now > self.first_left.get(reference, now) + self.kind.window:
+        now = self.simulation.loop.time()
+        if self.traits.window is not None and now > self.first_left.get(reference, now) + self.traits.window:
             return "the bank's window is over"
         return ""
 
     # The bank
 
-    def take(self, body: bytes) -> "Booking | str":
-        """Process one order: the booking, or the code of a refusal."""
+    def take(self, body: bytes) -> "SimBooking | str":
+        """SimProcess one order: the booking, or the code of a refusal."""
         order = json.loads(body)
-        reference, now = order["reference"], self.world.loop.time()
+        reference, now = order["reference"], self.simulation.loop.time()
         first = self._first_seen.setdefault(reference, now)
         known = self._answers.get(reference)
-        window = self.kind.window
+        window = self.traits.window
         if window is not None and now > first + window:
             self._first_seen[reference], known = now, None
-        if known is not None and self.kind.dedupe != "no":
-            if isinstance(known, Booking):
-                return known if self.kind.dedupe == "by_key" else "DUPLICATE"
-            if self.kind.refusals_stored:
+        if known is not None and self.traits.dedupe != "no":
+            if isinstance(known, SimBooking):
+                return known if self.traits.dedupe == "by_key" else "DUPLICATE"
+            if self.traits.refusals_stored:
                 return known
-        code = self.world.faults.refusal() or self._impossible(order)
+        code = self.simulation.faults.refusal() or self._impossible(order)
         if code:
-            self.world.trace("bank", f"refuses {reference}: {code}")
+            self.simulation.trace("bank", f"refuses {reference}: {code}")
             if code in REFUSALS:
                 self._answers[reference] = code
                 self._refused[reference] = now, code
@@ -98,9 +98,9 @@ class Bank:
         settled = [each for each in self.ledger if each.reference == order["original"]]
         return "" if settled and settled[0].status is Status.SETTLED else "CLOSED"
 
-    def _book(self, order: dict[str, Any]) -> Booking:
-        now, later = self.world.loop.time(), self.kind.settles_later
-        booking = Booking(
+    def _book(self, order: dict[str, Any]) -> SimBooking:
+        now, later = self.simulation.loop.time(), self.traits.settles_later
+        booking = SimBooking(
             reference=order["reference"],
             kind=order["kind"],
             amount=order["amount"],
@@ -113,54 +113,54 @@ class Bank:
         self.ledger.append(booking)
         self._answers[booking.reference] = booking
         self._refused.pop(booking.reference, None)
-        self.world.trace("bank", f"books {booking.kind} {booking.reference} of {booking.amount}")
-        self.world.checks.booked(booking)
+        self.simulation.trace("bank", f"books {booking.kind} {booking.reference} of {booking.amount}")
+        self.simulation.checks.booked(booking)
         if later:
-            self.travel(1 + self.world.random.random() * 20, self._settle, booking)
-        elif self.kind.returns:
+            self.travel(1 + self.simulation.random.random() * 20, self._settle, booking)
+        elif self.traits.returns:
             self._perhaps_return(booking)
         return booking
 
-    def _settle(self, booking: Booking) -> None:
-        now = self.world.loop.time()
-        if self.world.faults.rejects_later():
+    def _settle(self, booking: SimBooking) -> None:
+        now = self.simulation.loop.time()
+        if self.simulation.faults.rejects_later():
             booking.status, booking.ended_at = Status.REJECTED, now
-            if self.kind.refusals_stored:
+            if self.traits.refusals_stored:
                 self._answers[booking.reference] = "CLOSED"
             else:
                 self._answers.pop(booking.reference, None)
         else:
             booking.status, booking.settled_at = Status.SETTLED, now
-            if self.kind.returns:
+            if self.traits.returns:
                 self._perhaps_return(booking)
-        self.world.trace("bank", f"{booking.status} {booking.reference}")
+        self.simulation.trace("bank", f"{booking.status} {booking.reference}")
 
-    def _perhaps_return(self, booking: Booking) -> None:
-        if booking.kind == "payment" and self.world.faults.returns():
-            self.travel(self.world.random.random() * (RETURNS - 15), self._return, booking)
+    def _perhaps_return(self, booking: SimBooking) -> None:
+        if booking.kind == "payment" and self.simulation.faults.returns():
+            self.travel(self.simulation.random.random() * (RETURNS - 15), self._return, booking)
 
-    def _return(self, booking: Booking) -> None:
+    def _return(self, booking: SimBooking) -> None:
         paid_back = any(each.original == booking.reference and each.live for each in self.ledger)
         if not paid_back:
-            booking.status, booking.ended_at = Status.RETURNED, self.world.loop.time()
-            self.world.trace("bank", f"returns {booking.reference}")
+            booking.status, booking.ended_at = Status.RETURNED, self.simulation.loop.time()
+            self.simulation.trace("bank", f"returns {booking.reference}")
 
-    def find(self, reference: str, at: float) -> "Booking | str | None":
+    def find(self, reference: str, at: float) -> "SimBooking | str | None":
         """What is known of a reference as of ``at``."""
         found = [each for each in self.ledger if each.reference == reference and each.at <= at]
         if found:
             return next((each for each in found if each.live), found[-1])
         refused = self._refused.get(reference)
-        if refused and refused[0] <= at and self.kind.tells_refusals:
+        if refused and refused[0] <= at and self.traits.tells_refusals:
             return refused[1]
         return None
 
-    def live(self, reference: str) -> list[Booking]:
+    def live(self, reference: str) -> list[SimBooking]:
         """The bookings of a reference that moved money."""
         return [each for each in self.ledger if each.reference == reference and each.live]
 
 
-def _said(booking: Booking, at: float) -> Answer:
+def _said(booking: SimBooking, at: float) -> Answer:
     return Answer(
         status=booking.as_of(at),
         provider_id=f"B{booking.reference}",
@@ -171,16 +171,16 @@ def _said(booking: Booking, at: float) -> Answer:
     )
 
 
-class Wire:
+class SimClient:
     """The rail's client in one process."""
 
-    def __init__(self, world: "World", bank: Bank, process: Process) -> None:
-        self._world = world
+    def __init__(self, simulation: "Simulation", bank: SimBank, process: SimProcess) -> None:
+        self._simulation = simulation
         self._bank = bank
         self._process = process
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        reference = f"R{references.below(self._world.references)}"
+        reference = f"R{references.below(self._simulation.references)}"
         payee = draft.payment.payee() if draft.payment else None
         order = {
             "reference": reference,
@@ -199,61 +199,63 @@ class Wire:
 
     async def _deliver(self, order: Order) -> Any:
         if self._process.dead:
-            raise Killed
-        world, bank, now = self._world, self._bank, self._world.loop.time()
-        fate = world.faults.fate()
-        world.trace(self._process.name, f"sends {order.reference}: {fate}")
-        if fate == "never left":
+            raise ProcessKilled
+        simulation, bank, now = self._simulation, self._bank, self._simulation.loop.time()
+        fault = simulation.faults.send_fault()
+        simulation.trace(self._process.name, f"sends {order.reference}: {fault}")
+        if fault == "never left":
             raise NotSent("no connection")
-        world.checks.leaves(order.reference, order.body, self._process)
+        simulation.checks.leaves(order.reference, order.body, self._process)
         bank.first_left.setdefault(order.reference, now)
-        answer = world.loop.create_future()
-        quick = world.random.random() * 0.3
-        if fate not in {"lost", "late"}:
-            bank.travel(quick, self._arrive, order, answer, fate)
-        if fate in {"late", "twice"} and (fate == "late" or bank.kind.duplicates):
+        answer = simulation.loop.create_future()
+        quick = simulation.random.random() * 0.3
+        if fault not in {"lost", "late"}:
+            bank.travel(quick, self._arrive, order, answer, fault)
+        if fault in {"late", "twice"} and (fault == "late" or bank.traits.duplicates):
             until = bank.arrive_by(order.reference, now)
-            bank.travel(max(quick, (until - now) * world.random.random()), self._arrive, order, answer, "answer lost")
-        if fate in {"lost", "late", "answer lost"} and world.random.random() < 0.5:
-            await world.pause(world.random.random() * 2)
+            bank.travel(
+                max(quick, (until - now) * simulation.random.random()), self._arrive, order, answer, "answer lost"
+            )
+        if fault in {"lost", "late", "answer lost"} and simulation.random.random() < 0.5:
+            await simulation.pause(simulation.random.random() * 2)
             raise OutcomeUnknown("the connection broke")
         return await answer
 
-    def _arrive(self, order: Order, answer: Any, fate: str) -> None:
-        world = self._world
+    def _arrive(self, order: Order, answer: Any, fault: str) -> None:
+        simulation = self._simulation
         taken = self._bank.take(order.body)
-        if fate == "answer lost":
+        if fault == "answer lost":
             return
-        wait = DEADLINE * 2 * world.random.random() if fate == "answer late" else world.random.random() * 0.3
-        self._bank.travel(wait, self._tell, answer, taken, fate)
+        wait = DEADLINE * 2 * simulation.random.random() if fault == "answer late" else simulation.random.random() * 0.3
+        self._bank.travel(wait, self._tell, answer, taken, fault)
 
-    def _tell(self, answer: Any, taken: "Booking | str", fate: str) -> None:
+    def _tell(self, answer: Any, taken: "SimBooking | str", fault: str) -> None:
         if answer.done() or self._process.dead:
             return
-        if fate == "garbled":
+        if fault == "garbled":
             answer.set_result({"status": "settled"})
-        elif fate == "server error":
+        elif fault == "server error":
             answer.set_exception(OutcomeUnknown("HTTP 503"))
         elif isinstance(taken, str):
             answer.set_exception(Rejected(taken))
         else:
-            answer.set_result(_said(taken, self._world.loop.time()))
+            answer.set_result(_said(taken, self._simulation.loop.time()))
 
     async def status(self, order: Order) -> Answer | None:
         if self._process.dead:
-            raise Killed
-        world = self._world
-        fate = world.faults.look()
-        if fate == "nothing":
+            raise ProcessKilled
+        simulation = self._simulation
+        fault = simulation.faults.lookup_fault()
+        if fault == "nothing":
             raise NothingLearned("no answer")
-        if fate == "hangs":
-            await world.loop.create_future()
-        await world.pause(world.random.random() * 0.2)
-        as_of = world.loop.time() - self._bank.kind.lag * world.random.random()
+        if fault == "hangs":
+            await simulation.loop.create_future()
+        await simulation.pause(simulation.random.random() * 0.2)
+        as_of = simulation.loop.time() - self._bank.traits.lag * simulation.random.random()
         found = self._bank.find(order.reference, as_of)
-        await world.pause(world.random.random() * (2 if fate == "slow" else 0.2))
+        await simulation.pause(simulation.random.random() * (2 if fault == "slow" else 0.2))
         told = "nothing" if found is None else found if isinstance(found, str) else found.as_of(as_of).value
-        world.trace(self._process.name, f"looks up {order.reference}: {told}")
+        simulation.trace(self._process.name, f"looks up {order.reference}: {told}")
         if found is None:
             return None
         if isinstance(found, str):
@@ -261,15 +263,15 @@ class Wire:
         return _said(found, as_of)
 
 
-class Connection:
+class SimConnection:
     """What ``connect`` gives to one process, as an asynchronous context."""
 
-    def __init__(self, world: "World", bank: Bank) -> None:
-        self._world = world
+    def __init__(self, simulation: "Simulation", bank: SimBank) -> None:
+        self._simulation = simulation
         self._bank = bank
 
-    async def __aenter__(self) -> Wire:
-        return Wire(self._world, self._bank, PROCESS.get())
+    async def __aenter__(self) -> SimClient:
+        return SimClient(self._simulation, self._bank, PROCESS.get())
 
     async def __aexit__(self, *failure: object) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Who was asked, and what they agreed to: mistakes in confirming."""
+"""Who was asked, and what they agreed to: mistakes in confirm."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from riel.journal import Attempt, Challenge, ChallengeState, PaymentRecord
 from riel.journal.sqlite import challenges, payments
 from riel.journal.sqlite.store import SqliteJournal
 from riel.money import Money
-from riel.payments import confirm as confirming
+from riel.payments import confirm
 from riel.payments import context as context_module
 from riel.rail import Payee
 
@@ -133,7 +133,7 @@ def a_try_that_is_not_counted() -> Iterator[None]:
 
 @bug
 def counted_after_it_is_compared() -> Iterator[None]:
-    real = confirming._compare
+    real = confirm._compare
 
     async def compare(open_attempt: Any, prepared: Any) -> Any:
         open_attempt.context.factor.check(
@@ -141,7 +141,7 @@ def counted_after_it_is_compared() -> Iterator[None]:
         )
         return await real(open_attempt, prepared)
 
-    with patch.object(confirming, "_compare", compare):
+    with patch.object(confirm, "_compare", compare):
         yield
 
 

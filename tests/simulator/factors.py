@@ -1,4 +1,4 @@
-"""Who and what stands around the engine: the rail as it is declared, the persons' factors, and a guard with a limit."""
+"""The simulated rail's declaration, the approvers' factors, and a guard with one limit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from riel.confirm.factors.totp import TotpFactor
 from riel.errors import Code, NotAllowed
 from riel.guards import Reservation
 
-from .kinds import Kind
+from .bank_traits import SimTraits
 
 KEY = bytes(range(32))
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -53,7 +53,7 @@ def _settings(payer: str) -> SimSettings:
 
 
 @cache
-def _rail(kind: Kind) -> Rail:
+def _rail(traits: SimTraits) -> Rail:
     return Rail(
         name="sim",
         title="Simulated",
@@ -66,13 +66,13 @@ def _rail(kind: Kind) -> Rail:
         settings=SimSettings,
         errors={},
         capabilities=Capabilities(refund=yes, partial_refund=yes),
-        guarantees=kind.guarantees(),
+        guarantees=traits.guarantees(),
     )
 
 
-def activate(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
-    """The rail of a bank of that kind, as the catalog would offer it."""
-    rail = replace(_rail(kind), connect=connect)
+def activate(traits: SimTraits, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
+    """The rail of a bank with these traits, as the catalog would activate it."""
+    rail = replace(_rail(traits), connect=connect)
     return ActiveRail(
         declaration=rail,
         distribution="rail-sim",
@@ -80,45 +80,45 @@ def activate(kind: Kind, payer: str, connect: Callable[[Any], Any]) -> ActiveRai
         entry_point="sim",
         settings=_settings(payer),
         mode="sandbox",
-        guarantees=kind.guarantees(),
+        guarantees=traits.guarantees(),
     )
 
 
 @dataclass(frozen=True)
-class Person(BoundCodeFactor):
-    """The real check of our own codes, delivered to whoever holds the key: the test."""
+class SimApprover(BoundCodeFactor):
+    """The real check of bound codes, whose key the test has. ``on_check`` is called before a code is compared."""
 
-    name: ClassVar[str] = "person"
+    name: ClassVar[str] = "approver"
     sandbox_only: ClassVar[bool] = True
     dynamic_linking: ClassVar[bool] = True
 
-    listening: Callable[[ConfirmationRequest], None] = lambda asked: None
+    on_check: Callable[[ConfirmationRequest], None] = lambda request: None
 
-    async def ask(self, asked: ConfirmationRequest) -> str:
-        return "The person was asked."
+    async def ask(self, request: ConfirmationRequest) -> str:
+        return "The approver was asked."
 
-    def check(self, asked: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
-        self.listening(asked)
-        return super().check(asked, code, now)
-
-
-@dataclass(frozen=True)
-class App(TotpFactor):
-    """The real check of an authenticator's codes, overheard."""
-
-    listening: Callable[[ConfirmationRequest], None] = lambda asked: None
-
-    def check(self, asked: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
-        self.listening(asked)
-        return super().check(asked, code, now)
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
+        self.on_check(request)
+        return super().check(request, code, now)
 
 
 @dataclass(frozen=True)
-class Ration:
+class SimAuthenticator(TotpFactor):
+    """The real check of an authenticator's codes. ``on_check`` is called before a code is compared."""
+
+    on_check: Callable[[ConfirmationRequest], None] = lambda request: None
+
+    def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
+        self.on_check(request)
+        return super().check(request, code, now)
+
+
+@dataclass(frozen=True)
+class TotalLimit:
     """A guard with one limit on everything that is paid."""
 
     most: int
-    name: str = "ration"
+    name: str = "total_limit"
 
     def check(self, terms: Terms, now: datetime) -> None:
         return None
@@ -127,10 +127,10 @@ class Ration:
         if terms.kind == "refund":
             return ()
         takes = terms.money.amount
-        return (Reservation(scope="all", bucket=0, since=0, amount=takes, limit=self.most, error=_full),)
+        return (Reservation(scope="all", bucket=0, since=0, amount=takes, limit=self.most, error=_limit_reached),)
 
 
-def _full(left: int) -> NotAllowed:
+def _limit_reached(left: int) -> NotAllowed:
     return NotAllowed(Code.LIMIT_PER_DAY, limit="", scope="", left=left)
 
 

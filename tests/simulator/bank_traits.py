@@ -1,4 +1,4 @@
-"""Banks of every honest kind: what each declares in ``Guarantees``, and how it really is, which is never worse."""
+"""What simulated banks declare in ``Guarantees``, and how they really are, which is never worse."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from riel import Guarantees
 from riel.rail.guarantees import FOREVER
 
 NOON = datetime(2026, 3, 7, 12, tzinfo=UTC)
-"""When every world begins."""
+"""When a simulation begins."""
 SKEW = 2.0
 """How wrong a clock may be, in seconds: two of them differ by less than the margin that riel keeps."""
 
@@ -30,7 +30,7 @@ def _seconds(value: float) -> timedelta:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class SimTraits:
     """One bank. ``punctual``: nothing arrives later than its absence proves; else it may, but while it is watched."""
 
     dedupe: Literal["no", "by_key", "by_reference"]
@@ -77,13 +77,13 @@ class Kind:
         )
 
 
-def drawn(random: Random) -> Kind:
+def random_traits(random: Random) -> SimTraits:
     """One of them."""
     dedupe = random.choice(("no", "by_key", "by_key", "by_reference"))
     lookup = random.random() < 0.8
     absence = lookup and random.random() < 0.75
     punctual = not lookup or random.random() < 0.5
-    return Kind(
+    return SimTraits(
         dedupe=dedupe,
         window=random.choice((WINDOW, None)),
         refusals_stored=random.random() < 0.5,
@@ -98,10 +98,10 @@ def drawn(random: Random) -> Kind:
     )
 
 
-def doubtful(kind: Kind) -> Kind:
+def in_doubt(traits: SimTraits) -> SimTraits:
     """One that tells of a refusal, and may book the next copy all the same."""
     return replace(
-        kind,
+        traits,
         dedupe="by_key",
         window=None,
         refusals_stored=False,
