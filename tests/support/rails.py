@@ -55,9 +55,9 @@ def _fintoc() -> Mapping[str, str]:
 
 
 def _of_fintoc() -> Container[str]:
-    from rail_fintoc.sandbox.behaviour import Behaviour
+    from rail_fintoc.sandbox.behaviour import FintocBehaviour
 
-    return Behaviour.model_fields
+    return FintocBehaviour.model_fields
 
 
 MOCK = Tested("mock", {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"})
