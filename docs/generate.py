@@ -139,6 +139,7 @@ async def _tools(codes: Path) -> str:
     from riel.app import open_app
     from riel.config import read_settings
     from riel.redaction import Redactor
+    from riel.tools.envelope import payment_answer
 
     parts = [
         (
@@ -153,7 +154,7 @@ async def _tools(codes: Path) -> str:
             manner = "reads" if tool.read_only else "may move money; a repeated call pays nothing more"
             parts += [f"## `{name}`", f"*{tool.title}: {manner}.*", tool.description, _arguments(tool.input_schema)]
         send = host.tools["mock_send_payment"]
-        answer = send.output_schema["properties"]["data"]["anyOf"][0]["properties"]
+        answer = payment_answer(host.engine.context.rails["mock"].declaration)["properties"]
         held = await send.run(ASKED, "local")
         code = _last_code(codes)
         refused = await send.run({**ASKED, "verificationCode": f"{(int(code) + 1) % 10**6:06d}"}, "local")
@@ -180,7 +181,7 @@ async def _tools(codes: Path) -> str:
 
 def _searching() -> list[str]:
     """The tool that every rail with documentation has."""
-    from riel.tools.arguments import input_schema
+    from riel.tools.schema import input_schema
     from riel.tools.search_docs import ANSWER, DocsQuery
 
     rows = [(f"`{name}`", _kind(about), about.get("description", "")) for name, about in ANSWER["properties"].items()]

@@ -27,8 +27,8 @@ VerificationCode = Annotated[
     str | None,
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"}),
     Field(
-        description="The six digits that the person received for exactly this. Leave it out on the first call: the "
-        "person is then asked. On a retry repeat the same code: nothing is paid twice."
+        description="Leave out on the first call: a person is asked and receives six digits for exactly this. "
+        "Repeat them on a retry."
     ),
 ]
 
@@ -37,27 +37,6 @@ VerificationCode = Annotated[
 def with_code(model: type[M]) -> type[M]:
     """``model`` with the argument ``verificationCode``."""
     return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
-
-
-def input_schema(model: type[WireModel]) -> dict[str, Any]:
-    """The JSON schema of the arguments. An optional argument is shown by its type alone, without null or default.
-
-    A null is accepted all the same. Many models and clients cannot read ``anyOf``, and some send every default.
-    """
-    schema = model.model_json_schema(by_alias=True)
-    schema.pop("title", None)
-    schema["properties"] = {name: _simplified(argument) for name, argument in schema.get("properties", {}).items()}
-    return schema
-
-
-def _simplified(argument: dict[str, Any]) -> dict[str, Any]:
-    noise = {"title": argument.get("title"), "default": None}
-    rest = {name: value for name, value in argument.items() if name not in noise or value != noise[name]}
-    kinds = [kind for kind in rest.get("anyOf", []) if kind != {"type": "null"}]
-    if len(kinds) == 1:
-        del rest["anyOf"]
-        rest = {**kinds[0], **rest}
-    return rest
 
 
 def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:

@@ -9,7 +9,8 @@ from riel.catalog import ActiveRail
 from riel.payments import PaymentEngine
 from riel.rail import Rail, WireModel
 from riel.redaction import Redactor
-from riel.tools.envelope import Envelope, output_schema
+from riel.tools.envelope import Envelope, payment_answer
+from riel.tools.schema import Schema, enveloped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,9 @@ class PaymentTool(ABC):
         return self.rail.declaration
 
     @property
-    def output_schema(self) -> dict[str, Any]:
+    def output_schema(self) -> Schema:
         """The schema of its envelope."""
-        return output_schema(self.declaration)
+        return enveloped(payment_answer(self.declaration))
 
     @property
     @abstractmethod

@@ -15,23 +15,19 @@ from riel.redaction import Redactor
 from riel.text import clean_text
 from riel.tools.arguments import check, with_code
 from riel.tools.derived_payment import confirm_derived_payment
-from riel.tools.envelope import Envelope, enveloped, output_schema, success
+from riel.tools.envelope import MODE, Envelope, payment_answer, success
+from riel.tools.schema import Schema, answer_schema, enveloped
 from riel.tools.scopes import Scopes
 
 T = TypeVar("T")
 
-MODE: dict[str, Any] = {
-    "type": "string",
-    "enum": ["live", "test", "sandbox"],
-    "description": "Where the money is.",
-}
-NOTICE: dict[str, Any] = {
+NOTICE: Schema = {
     "type": "object",
     "properties": {
         "status": {
             "type": "string",
             "enum": ["recorded"],
-            "description": "It is written down, and is delivered if it can.",
+            "description": "It is in the journal, and is delivered when a receiver is configured.",
         },
         "messageId": {"type": "string", "description": "The number of the message."},
         "mode": MODE,
@@ -81,11 +77,11 @@ class RailTool:
         return with_code(self.tool.input) if self.tool.build_payment else self.tool.input
 
     @property
-    def output_schema(self) -> dict[str, Any]:
+    def output_schema(self) -> Schema:
         """The schema of its envelope."""
         if self.tool.output is None:
-            return output_schema(self.rail.declaration) if self.tool.build_payment else enveloped(NOTICE)
-        answer = self.tool.output.model_json_schema(by_alias=True, mode="serialization")
+            return enveloped(payment_answer(self.rail.declaration) if self.tool.build_payment else NOTICE)
+        answer = answer_schema(self.tool.output)
         return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:

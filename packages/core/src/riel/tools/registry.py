@@ -13,12 +13,12 @@ from riel.docs_index import Pages
 from riel.errors import Code, ErrorData, Misconfigured, NothingSent
 from riel.payments import PaymentEngine
 from riel.redaction import Redactor
-from riel.tools.arguments import input_schema
 from riel.tools.check_status import CheckStatus
 from riel.tools.envelope import Envelope, failure
 from riel.tools.payment_tool import PaymentTool
 from riel.tools.rail_tool import RailTool
 from riel.tools.request_refund import RequestRefund
+from riel.tools.schema import input_schema
 from riel.tools.scopes import Scopes
 from riel.tools.search_docs import AskDocs, SearchDocs, docs_url
 from riel.tools.send_payment import SendPayment

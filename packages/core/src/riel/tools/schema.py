@@ -1,0 +1,83 @@
+"""The JSON schemas of a tool as clients and models read them: short, flat, and each type in plain sight.
+
+Every conversation pays for the list of tools in tokens. Some clients cannot follow ``$ref`` and many models cannot read
+``anyOf``, so a reference is replaced by what it names, and an optional argument is shown without null.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+NULL: Schema = {"type": "null"}
+
+_DEFINITIONS = "#/$defs/"
+_CHOICES = ("anyOf", "oneOf", "allOf")
+_NOISE = {"$defs", "title", "examples"}
+_EXPLAINED = {"amount", "message", "untrusted"}
+"""Properties of an answer whose description changes what a model does with it."""
+
+
+def input_schema(model: type[BaseModel]) -> Schema:
+    """The arguments of a tool. A null is accepted for an optional one, but not shown."""
+    return _root(model.model_json_schema(by_alias=True), null=False)
+
+
+def answer_schema(model: type[BaseModel], *, null: bool = True) -> Schema:
+    """The answer of a tool with all its descriptions.
+
+    :param null: whether an empty field is null; otherwise it is left out.
+    """
+    return _root(model.model_json_schema(by_alias=True, mode="serialization"), null=null)
+
+
+def enveloped(answer: Schema) -> Schema:
+    """The schema of an envelope whose ``data`` is ``answer``, with descriptions only where they matter.
+
+    Some clients validate errors too, and drop one that does not fit, so ``error`` is any object.
+    """
+    data, error = {"anyOf": [_undescribed(answer), NULL]}, {"anyOf": [{"type": "object"}, NULL]}
+    return {"type": "object", "properties": {"data": data, "error": error}, "required": ["data", "error"]}
+
+
+def _root(schema: Schema, *, null: bool) -> Schema:
+    flat = _flat(schema, schema.get("$defs", {}), null=null)
+    flat.pop("description", None)  # the docstring of the model is for programmers
+    return flat
+
+
+def _flat(schema: Schema, definitions: Mapping[str, Schema], within: tuple[str, ...] = (), *, null: bool) -> Schema:
+    """``schema`` without references, titles and examples; ``within`` are the references that lead here."""
+    flat: Schema = {}
+    if isinstance(reference := schema.get("$ref"), str):
+        name = reference.removeprefix(_DEFINITIONS)
+        if name in within:  # a model within itself
+            return {"type": "object"}
+        flat, within = _flat(definitions[name], definitions, (*within, name), null=null), (*within, name)
+    for key, value in schema.items():
+        if key in _NOISE or key == "$ref" or (key == "default" and value is None):
+            continue
+        if key == "properties":
+            flat[key] = {name: _flat(each, definitions, within, null=null) for name, each in value.items()}
+        elif key in _CHOICES:
+            choices = [_flat(each, definitions, within, null=null) for each in value if null or each != NULL]
+            flat |= {key: choices} if len(choices) > 1 else choices[0]
+        else:
+            flat[key] = _flat(value, definitions, within, null=null) if isinstance(value, dict) else value
+    return flat
+
+
+def _undescribed(schema: Schema, name: str = "") -> Schema:
+    short: Schema = {}
+    for key, value in schema.items():
+        if key == "properties":
+            short[key] = {field: _undescribed(each, field) for field, each in value.items()}
+        elif key in _CHOICES:
+            short[key] = [_undescribed(each) for each in value]
+        elif isinstance(value, dict):
+            short[key] = _undescribed(value)
+        elif key != "description" or name in _EXPLAINED:
+            short[key] = value
+    return short
