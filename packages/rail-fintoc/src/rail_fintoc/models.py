@@ -1,6 +1,6 @@
 """What an agent writes and reads: the arguments of the three tools, the receipt, and what is paid besides."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,8 +25,14 @@ from riel import Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund, Sin
 Currency = Literal["MXN", "CLP"]
 
 Reference = Annotated[
-    SingleLine, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+    SingleLine, Field(min_length=1, max_length=100, description="The reference from an earlier answer.")
 ]
+
+
+def _one_pattern(schema: dict[str, Any]) -> None:
+    """Show the institutions of both countries as one text: many models cannot read a choice of types."""
+    del schema["anyOf"]
+    schema |= {"type": "string", "pattern": "^(cl(_[a-z0-9]+)+|2001|(37|40|90)[0-9]{3})$"}
 
 
 class FintocPayment(Payment):
@@ -52,7 +58,10 @@ class FintocPayment(Payment):
     ] = None
     institution_id: Annotated[
         ChileanInstitution | MexicanInstitution | None,
-        Field(description="Chile: cl_banco_estado and the like. Mexico: five digits, for a card or a mobile number."),
+        Field(
+            description="Chile: cl_banco_estado and the like. Mexico: five digits, for a card or a mobile number.",
+            json_schema_extra=_one_pattern,
+        ),
     ] = None
     account_type: Annotated[AccountType | None, Field(strict=False, description="Needed in Chile.")] = None
     comment: Comment
@@ -168,14 +177,14 @@ class FintocRefund(Refund):
         Field(
             min_length=1,
             max_length=100,
-            description="Fintoc's id of what was collected (pi_…) or received (tr_…); or the reference of a payment "
-            "that was sent, for what a person needs to ask for it back.",
+            description="Id of a collected payment (pi_…) or a received transfer (tr_…), or reference of a payment "
+            "that you sent.",
         ),
     ]
-    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why the money should come back.")]
     amount: Annotated[
         MinorUnits | None,
-        Field(description="Minor units to refund of what was collected, for a part; a transfer is given back whole."),
+        Field(description="Minor units to refund of a collected payment; in full if left out."),
     ] = None
 
 

@@ -30,15 +30,15 @@ Account = Annotated[
 class MockPayment(Payment):
     """Pay one account at the pretend bank. Amounts are centavos of Mexican pesos."""
 
-    amount: Annotated[MinorUnits, Field(description="Amount in centavos, a positive integer (50000 = 500.00 MXN).")]
+    amount: Annotated[MinorUnits, Field(description="Centavos, a positive integer (50000 = MXN 500.00).")]
     account: Account
     concept: Annotated[
         SingleLine,
-        Field(min_length=1, max_length=40, description="What it is for, as the payee reads it; 40 characters at most."),
+        Field(min_length=1, max_length=40, description="What it is for, as the payee reads it."),
     ]
     recipient_name: Annotated[
         SingleLine,
-        Field(min_length=1, max_length=60, description="Full name of the account's holder; 60 characters at most."),
+        Field(min_length=1, max_length=60, description="Full name of the account's holder."),
     ]
 
     def payee(self) -> Payee:
@@ -54,7 +54,7 @@ class MockLookup(Lookup):
     """Ask what became of a payment or a refund."""
 
     tracking_key: Annotated[
-        SingleLine, Field(min_length=1, max_length=100, description="The reference, as an earlier answer gave it.")
+        SingleLine, Field(min_length=1, max_length=100, description="The trackingKey from an earlier answer.")
     ]
 
 
@@ -63,14 +63,12 @@ class MockRefund(Refund):
 
     tracking_key: Annotated[
         SingleLine,
-        Field(min_length=1, max_length=100, description="The payment's reference, as an earlier answer gave it."),
+        Field(min_length=1, max_length=100, description="The trackingKey of the payment."),
     ]
-    reason: Annotated[
-        SingleLine, Field(min_length=1, max_length=140, description="Why it is refunded; 140 characters at most.")
-    ]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why the money should come back.")]
     amount: Annotated[
         MinorUnits | None,
-        Field(description="Centavos to refund, for a part; the whole payment, if left out."),
+        Field(description="Centavos to refund; in full if left out."),
     ] = None
 
 

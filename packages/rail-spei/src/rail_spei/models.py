@@ -14,7 +14,7 @@ from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
 class SpeiPayment(Payment):
     """Pay one CLABE in Mexican pesos."""
 
-    amount: Annotated[MinorUnits, Field(description="Amount in centavos, a positive integer (50000 = MXN 500.00).")]
+    amount: Annotated[MinorUnits, Field(description="Centavos, a positive integer (50000 = MXN 500.00).")]
     clabe: Clabe
     concept: Concept
     recipient_name: RecipientName
@@ -80,7 +80,7 @@ class SpeiRefund(Refund):
     """Ask for the money of a payment that was sent, or give back one that was received."""
 
     tracking_key: TrackingKey
-    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why; 140 characters at most.")]
+    reason: Annotated[SingleLine, Field(min_length=1, max_length=140, description="Why the money should come back.")]
 
 
 class SpeiReceipt(Receipt):

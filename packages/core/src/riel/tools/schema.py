@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from riel.money import MOST
+
 Schema = dict[str, Any]
 
 NULL: Schema = {"type": "null"}
@@ -16,6 +18,9 @@ NULL: Schema = {"type": "null"}
 _DEFINITIONS = "#/$defs/"
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _NOISE = {"$defs", "title", "examples"}
+_IMPLIED = (("minLength", 1), ("maximum", MOST))
+"""Bounds that tell a model nothing; the server checks them all the same."""
+
 _EXPLAINED = {"amount", "message", "untrusted"}
 """Properties of an answer whose description changes what a model does with it."""
 
@@ -58,6 +63,8 @@ def _flat(schema: Schema, definitions: Mapping[str, Schema], within: tuple[str, 
         flat, within = _flat(definitions[name], definitions, (*within, name), null=null), (*within, name)
     for key, value in schema.items():
         if key in _NOISE or key == "$ref" or (key == "default" and value is None):
+            continue
+        if (key, value) in _IMPLIED or (within and (key, value) == ("additionalProperties", False)):
             continue
         if key == "properties":
             flat[key] = {name: _flat(each, definitions, within, null=null) for name, each in value.items()}

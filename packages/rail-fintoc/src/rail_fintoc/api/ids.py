@@ -96,6 +96,6 @@ def path_to(collection: str, *segments: str) -> str:
 FintocId = Annotated[
     str,
     AfterValidator(checked_id),
-    Field(description="An id of Fintoc, as an earlier answer gave it.", json_schema_extra={"maxLength": LONGEST}),
+    Field(description="An id from an earlier answer."),
 ]
 """An id that may stand in a path."""

@@ -57,7 +57,7 @@ Clabe = Annotated[
     str,
     AfterValidator(clabe),
     Field(
-        description="A CLABE: exactly 18 digits, the last of which checks the others.",
+        description="A CLABE, exactly 18 digits.",
         json_schema_extra={"pattern": PATTERN},
     ),
 ]

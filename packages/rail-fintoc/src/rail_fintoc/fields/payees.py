@@ -103,7 +103,5 @@ ChileanAccount = Annotated[
 ]
 """An account number of Chile, in digits alone where the bank has no letters."""
 
-Phone = Annotated[
-    str, AfterValidator(_phone), Field(description="A telephone number with its country: +56912345678 (E.164).")
-]
+Phone = Annotated[str, AfterValidator(_phone), Field(description="E.164: +56912345678.")]
 """A telephone number in E.164."""

@@ -67,8 +67,8 @@ Comment = Annotated[
     SingleLine,
     AfterValidator(_comment),
     Field(
-        description="What it is for, as the payee reads it; 40 characters at most. Chile refuses a second transfer of "
-        "one day with the same amount, payee and comment.",
+        description="What it is for, as the payee reads it. Chile refuses a second transfer of one day with the same "
+        "amount, payee and comment.",
         json_schema_extra={"minLength": 1, "maxLength": MOST_COMMENT},
     ),
 ]
@@ -78,7 +78,7 @@ ReferenceId = Annotated[
     str,
     AfterValidator(_reference_id),
     Field(
-        description="SPEI's numeric reference (Mexico): 1 to 7 digits, no zero in front.",
+        description="Mexico: SPEI's numeric reference.",
         json_schema_extra={"pattern": "^[1-9][0-9]{0,6}$"},
     ),
 ]
@@ -87,6 +87,6 @@ ReferenceId = Annotated[
 Metadata = Annotated[
     dict[SingleLine, SingleLine | bool | int],
     AfterValidator(metadata),
-    Field(description="Your own facts: at most 50, each a text, a whole number or true/false."),
+    Field(description="Your own facts, 50 at most."),
 ]
 """Metadata that Fintoc takes."""

@@ -31,19 +31,17 @@ def _instant(text: str) -> str:
 
 
 Text = Annotated[SingleLine, Field(min_length=1, max_length=MOST_TEXT)]
-Day = Annotated[SingleLine, AfterValidator(_day), Field(description="A day: YYYY-MM-DD.")]
-Instant = Annotated[
-    SingleLine, AfterValidator(_instant), Field(description="A time in ISO 8601: 2026-03-01T12:00:00Z.")
-]
+Day = Annotated[SingleLine, AfterValidator(_day), Field(description="YYYY-MM-DD.")]
+Instant = Annotated[SingleLine, AfterValidator(_instant), Field(description="ISO 8601: 2026-03-01T12:00:00Z.")]
 Fields = Annotated[
     list[Annotated[SingleLine, Field(pattern=r"^[a-z_]{1,40}$")]],
-    Field(
-        max_length=60, description="Which fields of each row to answer with, such as id and status; a few, if left out."
-    ),
+    Field(max_length=60, description="Fields of each row; by default the main ones."),
 ]
-Size = Annotated[int, Field(ge=1, le=MOST, description=f"How many rows; {USUAL} unless asked, {MOST} at most.")]
-Page = Annotated[int, Field(ge=1, le=1_000_000, description="Which page, counted from 1.")]
+Size = Annotated[int, Field(ge=1, le=MOST, description=f"Rows; {USUAL} by default.")]
+Page = Annotated[int, Field(ge=1, le=1_000_000, description="From 1.")]
 Cursor = FintocId
+Place = Annotated[FintocId, Field(description="As in next.")]
+"""The id of the row at which a page begins or ends."""
 
 
 def inputs(name: str, /, **fields: Any) -> type[WireModel]:

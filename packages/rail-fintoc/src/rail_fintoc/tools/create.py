@@ -29,9 +29,7 @@ OURS = "tool-"
 
 Key = Annotated[
     SingleLine,
-    Field(
-        min_length=1, max_length=250, description="Repeat the same key, and a call that was answered is not done twice."
-    ),
+    Field(min_length=1, max_length=250, description="Repeat it on a retry: an answered call is not done twice."),
 ]
 Options = inputs("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
 TaxId = inputs("tax_id", type=(Text,), value=(Text,))
@@ -112,8 +110,8 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="create_account_number",
         title="Create an account number",
-        description="Create an account number (in Mexico a CLABE) that collects into an account, for one payer or "
-        "invoice. It moves no money.",
+        description="Create an account number (a CLABE in Mexico) that collects into an account, for one payer or "
+        "invoice. Moves no money.",
         scope="account_number:manage",
         read_only=False,
         input=inputs(
@@ -130,7 +128,7 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="create_customer",
         title="Create a customer",
-        description="Create a customer, with an email or a tax_id at least. It moves no money.",
+        description="Create a customer, with email or tax_id. Moves no money.",
         scope="customer:create",
         read_only=False,
         input=inputs(
@@ -149,8 +147,7 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="create_refund",
         title="Refund a collected payment",
-        description="Pay a collected payment (pi_…) back, whole or in part. The first call asks a person; call again "
-        "with the same arguments and their verificationCode, and it is done once.",
+        description="Refund a collected payment (pi_…), in full or in part, in two calls like fintoc_send_payment.",
         scope="refund:manage",
         input=inputs(
             "create_refund",
@@ -165,8 +162,7 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="cancel_refund",
         title="Cancel a refund",
-        description="Take back a refund (re_…) that is not under way yet. The first call asks a person; call again "
-        "with the same arguments and their verificationCode, and it is done once.",
+        description="Cancel a refund (re_…) that is not under way yet, in two calls like fintoc_send_payment.",
         scope="refund:manage",
         input=inputs("cancel_refund", id=(Cursor,)),
         build_payment=cancel_refund,
@@ -174,9 +170,8 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="verify_account",
         title="Verify who holds a CLABE",
-        description="Send MXN 0.01 to a CLABE, to read who holds it from the receipt, before the first payment to a "
-        "payee. It is a payment: the first call asks a person, the second, with their verificationCode, is done once. "
-        "check_status then tells holderName and holderId.",
+        description="Send MXN 0.01 to a CLABE to learn who holds it, before the first payment to a payee. It is a "
+        "payment, in two calls like fintoc_send_payment; then fintoc_check_status has holderName and holderId.",
         scope="transfer:manage",
         input=inputs("verify_account", account_number=(Clabe,)),
         build_payment=verify_account,

@@ -10,7 +10,7 @@ from riel import Tool, clean_text
 
 MOST: Final = 2000
 
-Message = Annotated[str, Field(min_length=1, max_length=MOST, description="What happened, and what was expected.")]
+Message = Annotated[str, Field(min_length=1, max_length=MOST, description="What happened and what you expected.")]
 
 
 def tell(asked: Any) -> Mapping[str, Any]:
@@ -22,8 +22,8 @@ def tell(asked: Any) -> Mapping[str, Any]:
 FEEDBACK: Final = Tool(
     name="feedback",
     title="Report a problem",
-    description="Report a blocker or something unexpected about these tools to the people who run them. It is kept in "
-    "the journal, and delivered where notifications go. Write no secrets and no account numbers.",
+    description="Report a blocker or unexpected behavior of these tools to the operator. Write no secrets and no "
+    "account numbers.",
     scope="",
     input=inputs("feedback", message=(Message,), tool=Text),
     build_notification=tell,

@@ -77,7 +77,7 @@ Clabe = Annotated[
     str,
     AfterValidator(clabe),
     Field(
-        description="The payee's CLABE: exactly 18 digits, the last of which checks the others.",
+        description="The payee's CLABE, exactly 18 digits.",
         json_schema_extra={"pattern": PATTERN},
     ),
 ]

@@ -49,7 +49,7 @@ TrackingKey = Annotated[
     SingleLine,
     AfterValidator(_tracking_key),
     Field(
-        description="The tracking key (clave de rastreo), as an earlier answer gave it; upper and lower case differ.",
+        description="Tracking key (clave de rastreo) from an earlier answer; case matters.",
         json_schema_extra={"pattern": f"^{_KEY}$"},
     ),
 ]

@@ -80,8 +80,7 @@ Concept = Annotated[
     SingleLine,
     AfterValidator(_concept),
     Field(
-        description="What it is for, as the payee reads it; 40 characters at most. Accents and punctuation are not "
-        "carried.",
+        description="What it is for, as the payee reads it. SPEI drops accents and punctuation.",
         json_schema_extra={"minLength": 1, "maxLength": MOST_CARRIED},
     ),
 ]
@@ -91,8 +90,7 @@ RecipientName = Annotated[
     SingleLine,
     AfterValidator(_recipient_name),
     Field(
-        description="Full name of the account's holder. SPEI carries its first 40 characters, without accents and "
-        "punctuation.",
+        description="Full name of the account's holder. SPEI carries its first 40 characters.",
         json_schema_extra={"minLength": 1, "maxLength": MOST_WRITTEN},
     ),
 ]
