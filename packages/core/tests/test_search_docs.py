@@ -97,7 +97,7 @@ async def test_the_tool_keeps_its_name_whatever_the_prefix(docs: Path) -> None:
 async def test_where_nothing_is_found_that_is_said(docs: Path) -> None:
     async with searching(docs) as ana:
         told = await ana.data("toy_search_docs", query="zeppelin")
-        assert (told["results"], told["message"]) == ([], "Nothing speaks of it: try other words.")
+        assert (told["results"], told["message"]) == ([], "Nothing matches: try other words.")
 
 
 async def test_a_query_is_bounded(docs: Path) -> None:

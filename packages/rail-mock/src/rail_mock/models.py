@@ -30,7 +30,7 @@ Account = Annotated[
 class MockPayment(Payment):
     """Pay one account at the pretend bank. Amounts are centavos of Mexican pesos."""
 
-    amount: Annotated[MinorUnits, Field(description="Centavos, a positive integer (50000 = MXN 500.00).")]
+    amount: Annotated[MinorUnits, Field(description="In centavos, a positive integer (50000 = MXN 500.00).")]
     account: Account
     concept: Annotated[
         SingleLine,

@@ -14,7 +14,7 @@ from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
 class SpeiPayment(Payment):
     """Pay one CLABE in Mexican pesos."""
 
-    amount: Annotated[MinorUnits, Field(description="Centavos, a positive integer (50000 = MXN 500.00).")]
+    amount: Annotated[MinorUnits, Field(description="In centavos, a positive integer (50000 = MXN 500.00).")]
     clabe: Clabe
     concept: Concept
     recipient_name: RecipientName

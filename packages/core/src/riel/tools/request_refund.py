@@ -42,11 +42,11 @@ class RequestRefund(PaymentTool):
     def description(self) -> str:
         """The description for the model."""
         rail, able = self.declaration, self.declaration.capabilities
-        calls = f"in two calls like {rail.name}_send_payment"
-        in_full = "" if able.partial_refund.available else " in full"
+        calls = f"in two calls like {rail.name}_send_payment: first without verificationCode, then with it"
+        in_part = able.partial_refund.available
         if able.refund.available:
-            reason = f" Only in full: {able.partial_refund.reason}" if in_full else ""
-            return f"Refund a settled {rail.title} payment, {calls}.{reason}"
+            amount, reason = ("in full or in part", "") if in_part else ("in full", f" {able.partial_refund.reason}")
+            return f"Refund a settled {rail.title} payment {amount}, {calls}.{reason}"
         sentences = [able.refund.reason]
         if rail.manual_refund:
             sentences.append(
@@ -54,7 +54,7 @@ class RequestRefund(PaymentTool):
                 "nothing moves."
             )
         if able.returns.available:
-            sentences.append(f"A payment that you received is sent back{in_full}, {calls}.")
+            sentences.append(f"A payment that you received is sent back{'' if in_part else ' in full'}, {calls}.")
         return " ".join(sentences)
 
     @property

@@ -35,7 +35,7 @@ Day = Annotated[SingleLine, AfterValidator(_day), Field(description="YYYY-MM-DD.
 Instant = Annotated[SingleLine, AfterValidator(_instant), Field(description="ISO 8601: 2026-03-01T12:00:00Z.")]
 Fields = Annotated[
     list[Annotated[SingleLine, Field(pattern=r"^[a-z_]{1,40}$")]],
-    Field(max_length=60, description="Fields of each row; by default the main ones."),
+    Field(max_length=60, description="Fields of each row."),
 ]
 Size = Annotated[int, Field(ge=1, le=MOST, description=f"Rows; {USUAL} by default.")]
 Page = Annotated[int, Field(ge=1, le=1_000_000, description="From 1.")]

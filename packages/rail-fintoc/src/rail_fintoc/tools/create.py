@@ -128,7 +128,7 @@ MAKING: Final[tuple[Tool, ...]] = (
     Tool(
         name="create_customer",
         title="Create a customer",
-        description="Create a customer, with email or tax_id. Moves no money.",
+        description="Create a customer at Fintoc, with email or tax_id. Moves no money.",
         scope="customer:create",
         read_only=False,
         input=inputs(
