@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from riel.money import MOST
+from riel.money import MAX_MINOR_UNITS
 
 Schema = dict[str, Any]
 
@@ -18,7 +18,7 @@ NULL: Schema = {"type": "null"}
 _DEFINITIONS = "#/$defs/"
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _NOISE = {"$defs", "title", "examples"}
-_IMPLIED = (("minLength", 1), ("maximum", MOST))
+_IMPLIED = (("minLength", 1), ("maximum", MAX_MINOR_UNITS))
 """Bounds that tell a model nothing; the server checks them all the same."""
 
 _EXPLAINED = {"amount", "message", "untrusted"}
