@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from riel.cli import export as exporting
+from riel.cli import export
 from riel.cli import main
 from riel.journal import Journal, Message, State
 from riel.journal.open import open_journal
@@ -118,13 +118,13 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
     riel: Riel, journal: Journalled, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal(audited)
-    there, rename = path.parent / "there", exporting._give_name
+    there, rename = path.parent / "there", export._give_name
 
     def beaten(whole: Path, to: Path) -> None:
         there.write_text("first")
         rename(whole, to)
 
-    monkeypatch.setattr(exporting, "_become", beaten)
+    monkeypatch.setattr(export, "_give_name", beaten)
     assert riel("audit", "export", "--to", "there")[0] == 2
     assert there.read_text() == "first"
     assert [each.name for each in path.parent.iterdir() if "there" in each.name] == ["there"], "nothing is left behind"
@@ -180,8 +180,8 @@ def test_a_record_that_does_not_hold_is_written_and_said_so(riel: Riel, journal:
 def test_progress_is_shown_where_somebody_looks(
     riel: Riel, journal: Journalled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "LONG", 1)
-    monkeypatch.setattr(exporting, "TOLD_EVERY", 1)
+    monkeypatch.setattr(export, "MIN_EVENTS_FOR_PROGRESS", 1)
+    monkeypatch.setattr(export, "PROGRESS_INTERVAL", 1)
     journal(audited)
     assert "events" not in riel("audit", "export", "--to", "silent")[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -44,14 +44,14 @@ async def open_app(
     :raises Misconfigured: one sentence that names the setting.
     """
     async with AsyncExitStack() as stack:
-        found = discover(only=settings.rails)
+        discovery = discover(only=settings.rails)
         banks: Banks | None = None
         if sandbox:
             from riel.sandbox import run_banks
 
             settings = settings.in_sandbox()
-            banks = await stack.enter_async_context(run_banks(found, settings))
-        catalog = activate_rails(found, settings, banks)
+            banks = await stack.enter_async_context(run_banks(discovery, settings))
+        catalog = activate_rails(discovery, settings, banks)
         rails = {rail.declaration.name: rail for rail in catalog.rails}
         secrets = Redactor()
         for redactor in (secrets, logs):
@@ -105,12 +105,12 @@ async def _receive_webhooks(stack: AsyncExitStack, engine: PaymentEngine, where:
         log.info("providers may write to %s/webhooks/<rail>", url)
 
 
-def activate_rails(found: Discovery, settings: Settings, banks: Banks | None) -> Catalog:
+def activate_rails(discovery: Discovery, settings: Settings, banks: Banks | None) -> Catalog:
     """Activate the installed rails with these settings, and log the problems of the others.
 
     :raises Misconfigured: no rail can be used.
     """
-    catalog = activate(found, settings_resolver(settings, banks))
+    catalog = activate(discovery, settings_resolver(settings, banks))
     for problem in catalog.problems:
         log.error("%s. %s", problem.sentence, problem.remedy)
     if not catalog.rails:

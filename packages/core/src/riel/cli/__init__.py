@@ -1,7 +1,7 @@
 """The command line: one module for each group of commands, imported only when it is asked for.
 
-A module named in ``COMMANDS`` has a function of the command's name, or a ``typer.Typer`` where there are several
-below it (``riel payments list``), and ``CONTEXT`` where typer must be told more. ``serve`` is apart: an agent's client
+A module named in ``COMMANDS`` has a function of the command's name, or a ``typer.Typer`` with several commands
+(``riel payments list``), and ``CONTEXT`` for typer's context settings. ``serve`` is apart: an agent's client
 waits for it, and typer takes a tenth of a second, while argparse is there anyway.
 """
 

@@ -1,4 +1,4 @@
-"""``riel audit``: whether the record still says what was written, a seal over all of it, and a copy for others."""
+"""``riel audit``: verify the record, anchor it, and export it."""
 
 import re
 import sys
@@ -38,9 +38,9 @@ def verify(
     Without FILE it is the journal that is checked. With one, no journal, setting or rail is needed. The exit code is 1
     where something does not hold, and the first such place is named.
     """
-    noted = [_noted(each) for each in anchor or ()]
+    expected_anchors = [_noted(each) for each in anchor or ()]
     if file is not None:
-        _verify_file(file, noted)
+        _verify_file(file, expected_anchors)
         return
 
     async def work(journal: "Journal") -> "tuple[int, ChainBreak | None, Sequence[Anchor]]":
@@ -49,7 +49,7 @@ def verify(
     count, broken, anchors = with_journal(work)
     if broken is not None:
         raise failed(f"the record does not hold: {broken.sentence}")
-    for each in noted:
+    for each in expected_anchors:
         if not any(known.hash == each.hash and each.n in {None, known.n} for known in anchors):
             raise failed("the record does not hold: an anchor that was noted is not in it: it was rewritten")
     sys.stdout.write(f"{count} event{'s' * (count != 1)}: none was altered, removed or reordered.\n")
@@ -97,31 +97,33 @@ def newest(anchor: "Anchor") -> str:
     return f"The newest anchor is {anchor.n}:{anchor.hash}\n"
 
 
-def _verify_file(file: str, noted: "Sequence[Noted]") -> None:
+def _verify_file(file: str, expected_anchors: "Sequence[Noted]") -> None:
     from riel.journal.audit.verify import checked, lines_in
 
     try:
         if file == "-":
-            found = checked(lines_in(sys.stdin.buffer), noted)
+            result = checked(lines_in(sys.stdin.buffer), expected_anchors)
         else:
             with Path(file).open("rb") as opened:
-                found = checked(lines_in(opened), noted)
+                result = checked(lines_in(opened), expected_anchors)
     except OSError as failure:
         raise Misconfigured(f"{clean_text(file)} cannot be read: {failure.strerror}") from failure
-    if found.broken is not None:
-        raise failed(f"the record does not hold: {_place(found)}")
-    lives = f"{found.events} event{'s' * (found.events != 1)} of {found.payments} payment{'s' * (found.payments != 1)}"
+    if result.broken is not None:
+        raise failed(f"the record does not hold: {_place(result)}")
+    lives = (
+        f"{result.events} event{'s' * (result.events != 1)} of {result.payments} payment{'s' * (result.payments != 1)}"
+    )
     sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
-    if found.newest is not None:
+    if result.newest is not None:
         from riel.journal.columns import when
 
-        sys.stdout.write(f"It was sealed last at {stamp(when(found.newest.at))}. {newest(found.newest)}")
+        sys.stdout.write(f"It was sealed last at {stamp(when(result.newest.at))}. {newest(result.newest)}")
 
 
-def _place(found: "Found") -> str:
+def _place(result: "Found") -> str:
     """Where it breaks. The words of a file are anybody's, so they are cleaned."""
-    sentence = clean_text(found.broken.sentence if found.broken else "", most=500)
-    return f"line {found.line}: {sentence}"
+    sentence = clean_text(result.broken.sentence if result.broken else "", most=500)
+    return f"line {result.line}: {sentence}"
 
 
 def _noted(text: str) -> "Noted":

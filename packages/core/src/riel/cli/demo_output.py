@@ -95,7 +95,7 @@ def _answer(response: Any) -> RenderableType:
             return _ledger(response)
         case [first, *rest]:
             return Text.assemble(f"{len(rest) + 1} x ", _envelope(first))
-        case {"said": words}:
+        case {"output": words}:
             return Text(words, style="green")
         case {"data": _, "error": _}:
             return _envelope(response)

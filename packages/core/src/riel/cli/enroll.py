@@ -105,11 +105,11 @@ def _first_code(secret: str, answer: Callable[[], str], out: TextIO, now: Callab
     for _ in range(MAX_ATTEMPTS):
         out.write("The six digits that the app shows now: ")
         out.flush()
-        said = answer()
-        if not said:
+        answered = answer()
+        if not answered:
             out.write("\n")
             return None
-        step = step_of(secret, said.strip(), now())
+        step = step_of(secret, answered.strip(), now())
         if step is not None:
             return step
         out.write("That is not its code. Are the clocks of this machine and of the phone right?\n")

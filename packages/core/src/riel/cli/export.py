@@ -1,4 +1,4 @@
-"""Writing the exported record: under another name until it is whole, and never over something that is there."""
+"""Write the exported record: under another name until it is whole, and never over an existing file."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ from riel.journal.audit.verify import Check, Found, Tampered
 from riel.journal.columns import millis
 
 MIN_EVENTS_FOR_PROGRESS = 20_000
-"""How many events take longer than somebody likes to look at nothing."""
+"""From so many events on, a progress bar is shown."""
 
 PROGRESS_INTERVAL = 500
-"""How many lines are written between two looks at the progress."""
+"""How many lines are written between two updates of the progress bar."""
 
 
 def export_record(to: Path | None) -> Found:
@@ -42,7 +42,7 @@ async def _write(journal: Journal, out: BinaryIO) -> Found:
     await journal.anchor(now)
     check, broken = Check(), None
     expected = sum(anchor.count for anchor in await journal.anchors())
-    with _progress(expected) as told:
+    with _progress(expected) as show_progress:
         async for line in exported(journal, __version__, millis(now)):
             out.write(line)
             if broken is None:
@@ -51,7 +51,7 @@ async def _write(journal: Journal, out: BinaryIO) -> Found:
                 except Tampered as tampered:
                     broken = tampered.broken
             if not check.events % PROGRESS_INTERVAL:
-                told(check.events)
+                show_progress(check.events)
     return check.found(broken)
 
 

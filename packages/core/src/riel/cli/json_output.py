@@ -1,4 +1,4 @@
-"""What a command prints for a program, and the option that asks for it."""
+"""The option ``--json``, and the output that it selects."""
 
 import json
 import sys
@@ -9,6 +9,6 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def print_json(told: Any) -> None:
-    """Write ``told`` to stdout as one JSON document, in letters as they are."""
-    sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+def print_json(document: Any) -> None:
+    """Write ``document`` to stdout as one JSON document, in letters as they are."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

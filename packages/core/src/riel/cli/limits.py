@@ -13,7 +13,7 @@ from riel.journal import Journal
 from riel.money import Money, mask_account
 from riel.rail import Mode
 
-Told = dict[str, Any]
+LimitRow = dict[str, Any]
 ALWAYS: Mode = "live"
 """The mode whose count is shown even where nothing is used; that of others, where something is."""
 
@@ -29,21 +29,21 @@ def limits(as_json: AsJson = False) -> None:
         return
     guard = Limits(read_limits(settings.limits))
     quotas = list(guard.quotas(utc_now()))
-    told = [one for scope, table in guard.tables() for one in _unshared_limits(scope.name, table)]
+    rows = [one for scope, table in guard.tables() for one in _unshared_limits(scope.name, table)]
     if quotas:
 
-        async def work(journal: Journal) -> Sequence[Told]:
+        async def work(journal: Journal) -> Sequence[LimitRow]:
             return [one for quota in quotas for one in await _shared_limits(journal, quota)]
 
-        told += with_journal(work)
-    told.sort(key=lambda one: one["scope"])
+        rows += with_journal(work)
+    rows.sort(key=lambda one: one["scope"])
     if as_json:
-        print_json(told)
+        print_json(rows)
     else:
-        _show(told)
+        _show(rows)
 
 
-def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[Told]:
+def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[LimitRow]:
     """What is looked at for each payment by itself."""
     for name, amounts in table.amounts:
         if name in {"per_payment", "first_payment"}:
@@ -60,29 +60,29 @@ def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[Told]:
         yield {"scope": scope, "limit": "hours", "most": str(table.hours)}
 
 
-async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[Told]:
+async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[LimitRow]:
     """What payments share, in each mode that has used some of it."""
 
     def plain(amount: int) -> str:
         return str(Money(amount, quota.currency)) if quota.currency else str(amount)
 
-    told = []
+    rows = []
     for mode in get_args(Mode):
         used = await journal.reserved_total(quota.journal_scope(mode), quota.since)
         if used or mode == ALWAYS:
             left = max(0, quota.limit - used)
             counted = {"mode": mode, "used": plain(used), "left": plain(left)}
-            told.append({"scope": quota.scope.name, "limit": quota.name, "most": plain(quota.limit), **counted})
-    return told
+            rows.append({"scope": quota.scope.name, "limit": quota.name, "most": plain(quota.limit), **counted})
+    return rows
 
 
-def _show(told: Sequence[Told]) -> None:
+def _show(rows: Sequence[LimitRow]) -> None:
     from riel.cli.tables import bare_table, print_parts
     from riel.text import clean_text
 
     table = bare_table()
     for heading in ("for", "limit", "most", "mode", "used", "left"):
         table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
-    for one in told:
+    for one in rows:
         table.add_row(*(clean_text(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
     print_parts(table)

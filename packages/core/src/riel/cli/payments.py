@@ -66,14 +66,16 @@ def _list(
     async def work(journal: Journal) -> Sequence[PaymentRecord]:
         return await journal.payments(states=states, rail=rail, most=most + 1)
 
-    found = with_journal(work)
-    shown = [payment_data(record) for record in found[:most]]
+    records = with_journal(work)
+    shown = [payment_data(record) for record in records[:most]]
     if as_json:
-        print_json({"payments": shown, "more": len(found) > most})
+        print_json({"payments": shown, "more": len(records) > most})
         return
     from riel.cli.tables import payments_table, print_parts
 
-    print_parts(payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(found) > most))
+    print_parts(
+        payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(records) > most)
+    )
 
 
 @payments.command()
@@ -88,17 +90,17 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
     record, question, events = with_journal(work)
     if question is None:
         raise _unknown(which)
-    told = {
+    document = {
         "payment": payment_data(record) if record else None,
         "question": challenge_data(question),
         "events": events_data(events, question.payee.account),
     }
     if as_json:
-        print_json(told)
+        print_json(document)
         return
     from riel.cli.tables import payment_tables, print_parts
 
-    print_parts(*payment_tables(told))
+    print_parts(*payment_tables(document))
 
 
 @payments.command()
@@ -123,7 +125,7 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
 def decide(
     which: Which,
     outcome: Annotated[
-        Resolution, typer.Argument(metavar="settled|rejected", help="What became of it, as you found out.")
+        Resolution, typer.Argument(metavar="settled|rejected", help="What became of it, as you records out.")
     ],
     evidence: Annotated[str, typer.Option(metavar="TEXT", help="How you know it: this is recorded.")],
     rail: OfRail = None,
@@ -157,11 +159,11 @@ async def _find(journal: Journal, which: str, rail: str | None) -> PaymentRecord
     rails = {rail} if rail else {entry_point.name for entry_point in entry_points(group="riel")}
     modes: tuple[Mode, ...] = get_args(Mode)
     looked = [await journal.by_reference(name, mode, which) for name in sorted(rails) for mode in modes]
-    found = [record for record in looked if record is not None]
-    if len(found) > 1:
-        several = ", ".join(f"{record.id} ({record.rail}, {record.mode})" for record in found)
+    records = [record for record in looked if record is not None]
+    if len(records) > 1:
+        several = ", ".join(f"{record.id} ({record.rail}, {record.mode})" for record in records)
         raise Misconfigured(f"several payments have that reference: give the id of one of them: {several}")
-    return found[0] if found else None
+    return records[0] if records else None
 
 
 def _unknown(which: str) -> typer.Exit:

@@ -28,10 +28,10 @@ def tables_of(name: str) -> typer.Typer | None:
     configure_log(Redactor(likely_secrets(settings)), settings.log)
     if settings.rails is not None and name not in settings.rails:
         raise Misconfigured(f"{name!r} is not on RIEL_RAILS, so it is not imported.")
-    found = discover(only=[name])
-    for trouble in found.problems:
-        raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
-    rail = next((declared.declaration for declared in found.rails), None)
+    discovery = discover(only=[name])
+    for problem in discovery.problems:
+        raise Misconfigured(f"{problem.sentence}. {problem.remedy}")
+    rail = next((declared.declaration for declared in discovery.rails), None)
     if rail is None or not rail.tables:
         raise Misconfigured(f"{name!r} shows no tables. What it is: riel rails")
     app = typer.Typer(name=name, help=f"What {clean_text(rail.title)} shows.", no_args_is_help=True)

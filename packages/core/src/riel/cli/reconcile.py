@@ -71,15 +71,15 @@ def reconcile(
         finally:
             await clients.close(timedelta(seconds=1))
 
-    found = with_journal(work)
-    told = _report(active, day.isoformat(), found, Redactor())
+    report = with_journal(work)
+    document = _report(active, day.isoformat(), report, Redactor())
     if as_json:
-        print_json(told)
+        print_json(document)
     else:
         from riel.cli.tables import print_parts, reconciliation_tables
 
-        print_parts(*reconciliation_tables(told))
-    if found.differences:
+        print_parts(*reconciliation_tables(document))
+    if report.differences:
         raise typer.Exit(1)
 
 
@@ -99,18 +99,18 @@ def _active(settings: Settings, rail: str) -> ActiveRail:
     raise Misconfigured(f"{clean_text(rail, most=40)!r} brings no rail")
 
 
-def _report(rail: ActiveRail, day: str, found: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
+def _report(rail: ActiveRail, day: str, report: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:
     """The comparison for machines."""
     return {
         "rail": rail.declaration.name,
         "mode": rail.mode,
         "day": day,
-        "since": stamp(found.since),
-        "until": stamp(found.until),
-        "over": found.is_complete,
-        "atTheRail": found.provider_count,
-        "inTheJournal": found.journal_count,
-        "differences": [_difference_data(one, redactor) for one in found.differences],
+        "since": stamp(report.since),
+        "until": stamp(report.until),
+        "over": report.is_complete,
+        "atTheRail": report.provider_count,
+        "inTheJournal": report.journal_count,
+        "differences": [_difference_data(one, redactor) for one in report.differences],
     }
 
 
@@ -118,7 +118,7 @@ def _difference_data(one: Difference, redactor: Redactor) -> dict[str, Any]:
     for account in (one.record and one.record.payee.account, one.line and one.line.account):
         if account:
             redactor.remember(account, mask_account(account))
-    told = {
+    document = {
         "kind": one.kind.value,
         "reference": clean_text(one.reference),
         "what": WHAT[one.kind].format(
@@ -128,7 +128,7 @@ def _difference_data(one: Difference, redactor: Redactor) -> dict[str, Any]:
         "journal": payment_data(one.record) if one.record else None,
         "rail": _line_data(one.line) if one.line else None,
     }
-    cleaned: dict[str, Any] = redactor.clean(told)
+    cleaned: dict[str, Any] = redactor.clean(document)
     return cleaned
 
 
@@ -147,7 +147,7 @@ def _remedy(record: PaymentRecord | None) -> str:
 
 def _line_data(entry: StatementLine) -> dict[str, Any]:
     known = entry.currency in EXPONENTS
-    told = {
+    document = {
         "kind": entry.kind,
         "reference": clean_text(entry.reference),
         "status": entry.status.value,
@@ -158,4 +158,4 @@ def _line_data(entry: StatementLine) -> dict[str, Any]:
         "providerId": clean_text(entry.provider_id),
         "at": stamp(entry.at) if entry.at and entry.at.utcoffset() is not None else None,
     }
-    return {name: value for name, value in told.items() if value not in ("", None)}
+    return {name: value for name, value in document.items() if value not in ("", None)}

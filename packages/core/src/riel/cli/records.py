@@ -1,4 +1,4 @@
-"""The journal as an operator reads it: a file that exists already, accounts masked, times in UTC."""
+"""Read the journal for an operator: accounts are masked, times are in UTC, and no journal is created."""
 
 import asyncio
 import os
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
-    """What ``work`` finds in the journal of ``RIEL_JOURNAL``, which is never made here.
+    """Run ``work`` on the journal of ``RIEL_JOURNAL``, which is never created here.
 
-    :raises Misconfigured: there is none.
+    :raises Misconfigured: there is no journal.
     """
 
     async def run() -> T:
@@ -44,9 +44,9 @@ def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
 
 
 def settings_with_a_journal() -> Settings:
-    """The settings of this process, where the journal that they name is there.
+    """The settings of this process, whose journal exists.
 
-    :raises Misconfigured: it is not, or a setting is wrong.
+    :raises Misconfigured: the journal does not exist, or a setting is wrong.
     """
     settings = read_settings()
     if settings.journal_file is not None and not settings.journal_file.is_file():
@@ -55,13 +55,13 @@ def settings_with_a_journal() -> Settings:
 
 
 def failed(sentence: str) -> typer.Exit:
-    """The end of a command that could not be done, with one sentence on stderr."""
+    """Write one sentence to stderr, and give the exit of a command that failed."""
     sys.stderr.write(f"riel: {sentence}\n")
     return typer.Exit(1)
 
 
 def os_user() -> str:
-    """Who runs this, as the system has it: the environment would believe whatever it is told."""
+    """The operating system's user. The environment is not read, since anybody can set it."""
     try:
         import pwd
     except ImportError:  # Windows
@@ -73,9 +73,9 @@ def os_user() -> str:
 
 
 def payment_data(record: PaymentRecord) -> dict[str, Any]:
-    """A payment or refund for machines; what is not known is left out."""
+    """A payment or refund as JSON; unknown values are left out."""
     payee = {"name": record.payee.name, "account": record.payee.account, "institution": record.payee.institution}
-    told = {
+    data = {
         "paymentId": record.id,
         "kind": record.kind,
         "rail": record.rail,
@@ -101,12 +101,12 @@ def payment_data(record: PaymentRecord) -> dict[str, Any]:
         "refundOf": record.refund_of,
         "refundedAmount": record.refunded,
     }
-    return _safe({name: value for name, value in told.items() if value}, record.payee.account)
+    return _safe({name: value for name, value in data.items() if value}, record.payee.account)
 
 
 def challenge_data(challenge: Challenge) -> dict[str, Any]:
-    """A question to a person, for machines."""
-    told = {
+    """A challenge as JSON."""
+    data = {
         "paymentId": challenge.id,
         "kind": challenge.kind,
         "rail": challenge.rail,
@@ -120,16 +120,16 @@ def challenge_data(challenge: Challenge) -> dict[str, Any]:
         "attempts": challenge.attempts,
         "duplicateOf": challenge.duplicate_of,
     }
-    return _safe({name: value for name, value in told.items() if value is not None}, challenge.payee.account)
+    return _safe({name: value for name, value in data.items() if value is not None}, challenge.payee.account)
 
 
 def events_data(events: Sequence[Event], account: str) -> list[dict[str, Any]]:
-    """A chain of events, for machines."""
-    told = [
+    """The events of a payment as JSON."""
+    data = [
         {"n": e.n, "at": stamp(e.at, precise=True), "event": e.event, "body": dict(e.body), "hash": e.hash}
         for e in events
     ]
-    return [_safe(event, account) for event in told]
+    return [_safe(event, account) for event in data]
 
 
 def stamp(at: datetime | None, *, precise: bool = False) -> str | None:
@@ -141,9 +141,9 @@ def stamp(at: datetime | None, *, precise: bool = False) -> str | None:
     return at.isoformat(timespec="milliseconds" if precise else "seconds").replace("+00:00", "Z")
 
 
-def _safe(told: dict[str, Any], account: str) -> dict[str, Any]:
-    """The account number masked wherever it stands, also in what a bank wrote."""
+def _safe(data: dict[str, Any], account: str) -> dict[str, Any]:
+    """``data`` with the account number masked everywhere, also in the provider's text."""
     redactor = Redactor()
     redactor.remember(account, mask_account(account))
-    cleaned: dict[str, Any] = redactor.clean(told)
+    cleaned: dict[str, Any] = redactor.clean(data)
     return cleaned

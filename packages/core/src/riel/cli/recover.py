@@ -1,4 +1,4 @@
-"""``riel recover``: what a server does all the time, once and now: find out what became of what is not known."""
+"""``riel recover``: run recovery once and now, as a server does all the time."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ from riel.payments.engine import MAX_RECOVERING
 from riel.redaction import Redactor, configure_log
 
 OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
-"""What may still be learned by asking."""
+"""States that a look-up may still resolve."""
 
 WAITS = "{count} {payments} not resolved: look at riel payments list --attention"
 NONE = "Nothing was due."
@@ -30,7 +30,7 @@ NONE = "Nothing was due."
 
 @dataclass(slots=True)
 class RecoveryReport:
-    """What was looked at, each as it was and as it is now; and how many are left that need a person, or more time."""
+    """The payments that were looked up, before and after, and how many stay unresolved or pending."""
 
     looked_up: dict[str, tuple[PaymentRecord, PaymentRecord]] = field(default_factory=dict)
     unresolved: int = 0
@@ -64,20 +64,20 @@ def recover(
                 return await run_recovery(app.engine, again=again, within=timedelta(seconds=seconds), looked=looked)
 
     try:
-        found = asyncio.run(run())
+        report = asyncio.run(run())
     except JournalUnavailable as failure:
         raise failed(str(failure)) from failure
-    rows = [{"before": before.state.value, **payment_data(after)} for before, after in found.looked_up.values()]
+    rows = [{"before": before.state.value, **payment_data(after)} for before, after in report.looked_up.values()]
     if as_json:
-        print_json({"looked": rows, "unresolved": found.unresolved, "pending": found.pending})
+        print_json({"looked": rows, "unresolved": report.unresolved, "pending": report.pending})
     else:
         from riel.cli.tables import print_parts, recovery_table
 
-        waiting = f"{found.pending} accepted, and not settled yet." if found.pending else ""
+        waiting = f"{report.pending} accepted, and not settled yet." if report.pending else ""
         print_parts(recovery_table(rows) if rows else NONE, waiting)
-    if found.unresolved:
-        are = "payment is" if found.unresolved == 1 else "payments are"
-        raise failed(WAITS.format(count=found.unresolved, payments=are))
+    if report.unresolved:
+        are = "payment is" if report.unresolved == 1 else "payments are"
+        raise failed(WAITS.format(count=report.unresolved, payments=are))
 
 
 async def run_recovery(
@@ -89,7 +89,7 @@ async def run_recovery(
     :param looked: called whenever one was looked at.
     :raises JournalUnavailable: it could not be read or written.
     """
-    found, now = RecoveryReport(), engine.context.now
+    report, now = RecoveryReport(), engine.context.now
     working: dict[asyncio.Task[PaymentRecord], PaymentRecord] = {}
     pause = engine.context.timing.poll_interval.total_seconds()
     began = now()
@@ -99,8 +99,8 @@ async def run_recovery(
         done, _ = await asyncio.wait(working, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             before = working.pop(task)
-            first, _ = found.looked_up.get(before.id, (before, before))
-            found.looked_up[before.id] = first, task.result()
+            first, _ = report.looked_up.get(before.id, (before, before))
+            report.looked_up[before.id] = first, task.result()
             looked()
 
     if again:
@@ -119,8 +119,8 @@ async def run_recovery(
             break
     while working:
         await wait()
-    await _count(engine, found)
-    return found
+    await _count(engine, report)
+    return report
 
 
 async def _any_open(engine: PaymentEngine) -> bool:
@@ -130,12 +130,12 @@ async def _any_open(engine: PaymentEngine) -> bool:
     return False
 
 
-async def _count(engine: PaymentEngine, found: RecoveryReport) -> None:
+async def _count(engine: PaymentEngine, report: RecoveryReport) -> None:
     async for record in iterate_payments(engine.context.journal, states=(*OPEN, State.REVIEW)):
         if record.state is State.PENDING:
-            found.pending += 1
+            report.pending += 1
         elif record.state is not State.SENDING or not engine.context.can_ask(record):
-            found.unresolved += 1  # what is being sent by a living server right now needs nobody
+            report.unresolved += 1  # what is being sent by a living server right now needs nobody
 
 
 @contextmanager

@@ -31,46 +31,51 @@ def sandbox(
 
     settings = read_settings()
     configure_log(Redactor(likely_secrets(settings)), settings.log)
-    found = discover(only=[rail])
-    for trouble in found.problems:
-        raise Misconfigured(f"{trouble.sentence}. {trouble.remedy}")
-    for declared in found.rails:
-        asked = _settings(context.args)
+    discovery = discover(only=[rail])
+    for problem in discovery.problems:
+        raise Misconfigured(f"{problem.sentence}. {problem.remedy}")
+    for declared in discovery.rails:
+        chosen = _settings(context.args)
         try:
-            bank = bank_of(declared.declaration, {**configured_settings(declared.declaration, settings), **asked})
+            bank = bank_of(declared.declaration, {**configured_settings(declared.declaration, settings), **chosen})
         except BrokenRail as failure:
             raise Misconfigured(f"{rail!r} {failure}") from failure
-        told = {**asked, **{name: value for name, value in bank.settings.items() if value in asked.values()}}
-        theirs = {name: value for name, value in told.items() if name in declared.declaration.settings.model_fields}
-        asyncio.run(_run(bank, rail, port, theirs))
+        known = {
+            **chosen,
+            **{name: value for name, value in bank.settings.items() if value in chosen.values()},
+        }
+        rail_settings = {
+            name: value for name, value in known.items() if name in declared.declaration.settings.model_fields
+        }
+        asyncio.run(_run(bank, rail, port, rail_settings))
         return
     raise Misconfigured(f"{rail!r} brings no rail")
 
 
 def _settings(options: list[str]) -> dict[str, str]:
     """``--name value`` and ``--name=value``, as they were given."""
-    asked: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     rest = iter(options)
     for option in rest:
         name, given, value = option.partition("=")
         field = name.removeprefix("--").replace("-", "_")
-        if not name.startswith("--") or not field.isidentifier() or field in asked:
+        if not name.startswith("--") or not field.isidentifier() or field in chosen:
             raise Misconfigured(
                 f"{name!r} cannot be understood here: settings of the bank are written --name value, once"
             )
         try:
-            asked[field] = value if given else next(rest)
+            chosen[field] = value if given else next(rest)
         except StopIteration:
             raise Misconfigured(f"{name} needs a value") from None
-    return asked
+    return chosen
 
 
-async def _run(bank: Sandbox, rail: str, port: int, theirs: dict[str, str]) -> None:
-    """Serve it until interrupted. ``theirs`` are the options that the rail's client is told too."""
+async def _run(bank: Sandbox, rail: str, port: int, rail_settings: dict[str, str]) -> None:
+    """Serve it until interrupted. ``rail_settings`` are the options that the rail's client is told too."""
     from riel.sandbox import serve_http, wrap
 
     async with serve_http(wrap(bank), port) as url:
-        variables = {"BASE_URL": url, **{name.upper(): value for name, value in theirs.items()}}
+        variables = {"BASE_URL": url, **{name.upper(): value for name, value in rail_settings.items()}}
         sys.stdout.write(f"{url}\n")
         sys.stdout.write(f"what it booked:   GET {url}/_sandbox/debits\n")
         sys.stdout.write(f'order a fault:    POST {url}/_sandbox/faults {{"kind": "lost"}}\n')

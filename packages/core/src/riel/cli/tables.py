@@ -1,4 +1,4 @@
-"""Payments for a terminal: a table of many, the life of one. What others wrote is shown as plain text."""
+"""Tables and details of payments for a terminal. Text by others is shown as plain text."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ ROWS = {
     "providerCode": "provider code",
     "providerMessage": "provider message",
 }
-"""What is told of one payment, in this order, by its name in ``--json``."""
+"""The rows of one payment, in this order, by their names in ``--json``."""
 
 SHOWN_ELSEWHERE = {
     "to",
@@ -129,9 +129,9 @@ def recovery_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def reconciliation_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def reconciliation_tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A day as the rail and the journal have it: what differs, the loudest first, and what to do about it."""
-    differences = told["differences"]
+    differences = document["differences"]
     if differences:
         table = bare_table()
         table.add_column("what differs")
@@ -152,14 +152,14 @@ def reconciliation_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     left = len(differences) - MAX_DIFFERENCES
     yield f"And {left} more: --json shows all." if left > 0 else ""
     what = f"{len(differences)} differ" if differences else "no difference"
-    sides = f"{told['atTheRail']} at the rail, {told['inTheJournal']} in the journal: {what}"
-    yield Text(f"{_rail(told)}, {told['since']} to {told['until']}: {sides}.")
-    yield "" if told["over"] else "That day is not over: what comes later is not in it."
+    sides = f"{document['atTheRail']} at the rail, {document['inTheJournal']} in the journal: {what}"
+    yield Text(f"{_rail(document)}, {document['since']} to {document['until']}: {sides}.")
+    yield "" if document["over"] else "That day is not over: what comes later is not in it."
 
 
-def payment_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
+def payment_tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     """One payment, or a question that became none, and its events in order."""
-    about = told["payment"] or told["question"]
+    about = document["payment"] or document["question"]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -177,7 +177,7 @@ def payment_tables(told: Mapping[str, Any]) -> Iterator[RenderableType]:
     table.add_column("event", no_wrap=True)
     table.add_column("became", no_wrap=True)
     table.add_column("what was recorded", overflow="fold")
-    for event in told["events"]:
+    for event in document["events"]:
         became = event["body"].get("to", "")
         table.add_row(
             str(event["n"]),
@@ -195,14 +195,14 @@ def bare_table() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
 
 
-def _side(state: str, told: Mapping[str, Any], account: str) -> Text:
-    money = told.get("formattedAmount") or f"{told['amount']} {told['currency']}"
-    return Text(", ".join(_plain(part) for part in (state, money, account, told.get("providerId", "")) if part))
+def _side(state: str, document: Mapping[str, Any], account: str) -> Text:
+    money = document.get("formattedAmount") or f"{document['amount']} {document['currency']}"
+    return Text(", ".join(_plain(part) for part in (state, money, account, document.get("providerId", "")) if part))
 
 
-def _rail(told: Mapping[str, Any]) -> str:
+def _rail(document: Mapping[str, Any]) -> str:
     """The rail, and where its money is unless that is real."""
-    return str(told["rail"]) if told["mode"] == "live" else f"{told['rail']} ({told['mode']})"
+    return str(document["rail"]) if document["mode"] == "live" else f"{document['rail']} ({document['mode']})"
 
 
 def _utc(stamped: str) -> str:

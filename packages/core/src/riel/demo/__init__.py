@@ -1,7 +1,7 @@
-"""A story about pretend money, played by a real client on a real server, and checked while it is told.
+"""The demo: payments with a pretend bank, by a real client and a real server, each step checked.
 
 :func:`play` starts a pretend bank and ``riel serve --sandbox`` as child processes, in a temporary folder of their own
-and with no setting of the user's, and hands over each step when it has happened. What is not as told ends the story.
+and with no setting of the user's, and hands over each step when it has happened. An unexpected result ends the demo.
 """
 
 import asyncio

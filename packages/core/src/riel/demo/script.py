@@ -39,27 +39,27 @@ async def play_payments(stage: DemoEnvironment, tell: Callable[[DemoStep], None]
 
     :raises UnexpectedResult: something is not as it should be.
     """
-    told = Narrator(stage, tell)
+    narrator = Narrator(stage, tell)
     tools = await stage.tools()
-    await told.step(
+    await narrator.step(
         "The agent asks which tools there are.",
         {"method": "tools/list"},
         tools,
         debits=0,
         must={"there are the three tools": {tool["name"] for tool in tools} == {SEND, STATUS, REFUND}},
     )
-    paid = await _pay_once(told)
-    await _lose_an_answer(told)
-    await _refund_a_part(told, paid)
+    paid = await _pay_once(narrator)
+    await _lose_an_answer(narrator)
+    await _refund_a_part(narrator, paid)
 
 
-async def _pay_once(told: Narrator) -> str:
+async def _pay_once(narrator: Narrator) -> str:
     """Held, guessed, altered, paid, repeated. Returns the payment's reference."""
-    call = told.stage.call
+    call = narrator.stage.call
     held = await call(SEND, INVOICE)
-    shown = told.stage.challenge(str(_data(held, "paymentId")))
+    shown = narrator.stage.challenge(str(_data(held, "paymentId")))
     code = shown["code"]
-    await told.step(
+    await narrator.step(
         "The agent asks to pay MXN 500.00. Nothing moves: a person is asked.",
         _request(SEND, INVOICE),
         held,
@@ -73,7 +73,7 @@ async def _pay_once(told: Narrator) -> str:
     )
     guess = {**INVOICE, "verificationCode": _other_code(code)}
     refused = await call(SEND, guess)
-    await told.step(
+    await narrator.step(
         "The agent guesses a code. It is refused, and counted: the fifth closes the question.",
         _request(SEND, guess),
         refused,
@@ -82,7 +82,7 @@ async def _pay_once(told: Narrator) -> str:
     )
     dearer = {**INVOICE, "amount": INVOICE["amount"] + 1, "verificationCode": code}  # type: ignore[operator]
     refused = await call(SEND, dearer)
-    await told.step(
+    await narrator.step(
         "It takes the right code and adds a centavo. That is another payment, so it is refused.",
         _request(SEND, dearer),
         refused,
@@ -91,7 +91,7 @@ async def _pay_once(told: Narrator) -> str:
     )
     confirmed = {**INVOICE, "verificationCode": code}
     paid = await call(SEND, confirmed)
-    await told.step(
+    await narrator.step(
         "The person gives the code, and the payment is made.",
         _request(SEND, confirmed),
         paid,
@@ -99,7 +99,7 @@ async def _pay_once(told: Narrator) -> str:
         must={"it is paid": _data(paid, "status") == "success"},
     )
     again = await call(SEND, confirmed)
-    await told.step(
+    await narrator.step(
         "The agent makes the same call again: the same answer, and nothing is paid twice.",
         _request(SEND, confirmed),
         again,
@@ -107,7 +107,7 @@ async def _pay_once(told: Narrator) -> str:
         must={"the answer is the same": again == paid},
     )
     many = await asyncio.gather(*(call(SEND, confirmed) for _ in range(AT_ONCE)))
-    await told.step(
+    await narrator.step(
         f"It makes the call {AT_ONCE} times at once: {AT_ONCE} times the same answer.",
         _request(SEND, confirmed, AT_ONCE),
         many,
@@ -117,13 +117,13 @@ async def _pay_once(told: Narrator) -> str:
     return str(_data(paid, "trackingKey"))
 
 
-async def _lose_an_answer(told: Narrator) -> None:
-    call = told.stage.call
+async def _lose_an_answer(narrator: Narrator) -> None:
+    call = narrator.stage.call
     held = await call(SEND, RENT)
-    shown = told.stage.challenge(str(_data(held, "paymentId")))
+    shown = narrator.stage.challenge(str(_data(held, "paymentId")))
     confirmed = {**RENT, "verificationCode": shown["code"]}
     sent = await call(SEND, confirmed)
-    await told.step(
+    await narrator.step(
         "A second payment. The bank books it, and the line breaks before it has answered.",
         _request(SEND, confirmed),
         sent,
@@ -132,22 +132,22 @@ async def _lose_an_answer(told: Narrator) -> None:
         must={"it is neither done nor failed": _data(sent, "status") == "pending"},
     )
     lookup = {"trackingKey": _data(sent, "trackingKey")}
-    found = await call(STATUS, lookup)
-    await told.step(
+    status = await call(STATUS, lookup)
+    await narrator.step(
         "The agent asks what became of it. riel has looked it up, and did not send it again.",
         _request(STATUS, lookup),
-        found,
+        status,
         debits=2,
-        must={"riel found out that it was paid": _data(found, "status") == "success"},
+        must={"riel found out that it was paid": _data(status, "status") == "success"},
     )
 
 
-async def _refund_a_part(told: Narrator, reference: str) -> None:
-    call = told.stage.call
+async def _refund_a_part(narrator: Narrator, reference: str) -> None:
+    call = narrator.stage.call
     refund = {"trackingKey": reference, "reason": "Two chairs were missing", "amount": PART}
     held = await call(REFUND, refund)
-    shown = told.stage.challenge(str(_data(held, "paymentId")))
-    await told.step(
+    shown = narrator.stage.challenge(str(_data(held, "paymentId")))
+    await narrator.step(
         "Part of the first payment is to come back. A person is asked for that, too.",
         _request(REFUND, refund),
         held,
@@ -157,7 +157,7 @@ async def _refund_a_part(told: Narrator, reference: str) -> None:
     )
     confirmed = {**refund, "verificationCode": shown["code"]}
     refunded = await call(REFUND, confirmed)
-    await told.step(
+    await narrator.step(
         "The person gives the code, and the bank pays MXN 200.00 back.",
         _request(REFUND, confirmed),
         refunded,
@@ -165,15 +165,15 @@ async def _refund_a_part(told: Narrator, reference: str) -> None:
         must={"it is paid back": _data(refunded, "status") == "success"},
     )
     lookup = {"trackingKey": reference}
-    found = await call(STATUS, lookup)
-    await told.step(
+    status = await call(STATUS, lookup)
+    await narrator.step(
         "The agent asks about the first payment once more.",
         _request(STATUS, lookup),
-        found,
+        status,
         debits=2,
         must={
-            "it is still paid": _data(found, "status") == "success",
-            "what came back is told": _data(found, "refundedAmount") == PART,
+            "it is still paid": _data(status, "status") == "success",
+            "what came back is told": _data(status, "refundedAmount") == PART,
         },
     )
 
@@ -183,13 +183,13 @@ async def play_audit(stage: DemoEnvironment, tell: Callable[[DemoStep], None]) -
 
     :raises UnexpectedResult: one of them does not hold.
     """
-    told = Narrator(stage, tell)
-    code, said = await stage.audit()
+    narrator = Narrator(stage, tell)
+    code, output = await stage.audit()
     sends = await stage.sends()
-    await told.step(
+    await narrator.step(
         "The server has ended. An auditor checks the record that it left.",
         {"command": "riel audit verify"},
-        {"exitCode": code, "said": said},
+        {"exitCode": code, "output": output},
         debits=2,
         must={
             "no event was altered, removed or reordered": code == 0,
@@ -198,7 +198,7 @@ async def play_audit(stage: DemoEnvironment, tell: Callable[[DemoStep], None]) -
     )
     ledger = await stage.debits()
     booked = sorted((debit["beneficiary"], debit["amount"]) for debit in ledger)
-    await told.step(
+    await narrator.step(
         "The bank's own books: two payments were confirmed, and there are two debits.",
         {"method": "GET", "path": "/_sandbox/debits"},
         ledger,

@@ -68,11 +68,11 @@ def query_words(query: str) -> list[str]:
     return [f'"{word}"{"*" * (len(word) >= MIN_PREFIX)}' for word in telling][:MAX_WORDS]
 
 
-def excerpt(text: str, found: str) -> str:
-    """All of ``text`` where it is short, and otherwise the lines around ``found``, a piece of it."""
+def excerpt(text: str, matches: str) -> str:
+    """All of ``text`` where it is short, and otherwise the lines around ``matches``, a piece of it."""
     if len(text) <= EXCERPT:
         return text
-    begin = max(0, min(text.find(found) - CONTEXT, len(text) - EXCERPT))
+    begin = max(0, min(text.find(matches) - CONTEXT, len(text) - EXCERPT))
     if begin:
         line = text.find("\n", begin, begin + CONTEXT)
         begin = line + 1 if line >= 0 else text.find(" ", begin, begin + CONTEXT) + 1 or begin
@@ -85,7 +85,7 @@ def _build_index(folder: Path) -> sqlite3.Connection:
     index.execute(CREATE_INDEX)
     for path in sorted(folder.rglob("*.md")):
         page = path.relative_to(folder).as_posix()
-        found = split_sections(page, path.read_text("utf-8", errors="replace"))
-        rows = ((each.title, each.heading, each.text, each.page) for each in found)
+        matches = split_sections(page, path.read_text("utf-8", errors="replace"))
+        rows = ((each.title, each.heading, each.text, each.page) for each in matches)
         index.executemany("INSERT INTO sections (title, heading, text, page) VALUES (?, ?, ?, ?)", rows)
     return index

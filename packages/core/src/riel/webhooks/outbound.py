@@ -28,8 +28,8 @@ class Receiver:
 def encode_message(message: Message) -> bytes:
     """The bytes that are sent, the same at every attempt."""
     created = message.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = {"id": message.id, "topic": message.topic, "createdAt": created, "body": message.body}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    document = {"id": message.id, "topic": message.topic, "createdAt": created, "body": message.body}
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:
