@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from riel.cli import export
-from riel.cli import main
+from riel.cli import export, main
 from riel.journal import Journal, Message, State
 from riel.journal.open import open_journal
 from riel.testing.journal_contract import DAY, HOUR, MINUTE, NOW, SECOND, audited, born, moved, settled

@@ -169,7 +169,9 @@ def test_a_client_that_cannot_be_opened_is_one_sentence(riel: Riel, offering: Ca
     offering(connect=connect)
     code, out, err = riel("reconcile", "toy", *DAY)
     assert (code, out) == (2, "")
-    assert err == ("riel: The rail 'toy' could not be opened (RuntimeError). Nothing was sent. Nothing was compared.\n")
+    assert err == (
+        "riel: The rail toy failed: it could not be opened (RuntimeError). Nothing was sent. Nothing was compared.\n"
+    )
 
 
 def test_attention_before_the_command_lists_too_and_before_another_command_is_refused(
