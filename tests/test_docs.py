@@ -24,6 +24,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from riel.cli import COMMANDS
+from riel.journal.records import Topic
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted({ROOT / "README.md", ROOT / "packages/core/README.md", *(ROOT / "docs").rglob("*.md")})
@@ -346,6 +347,19 @@ def test_every_place_in_the_code_map_exists() -> None:
     core, rail = ROOT / "packages/core/src/riel", ROOT / "packages/rail-spei/src/rail_spei"
     places = (ROOT, core, rail, rail.parents[1])
     assert sorted(path for path in paths if not any((place / path).exists() for place in places)) == []
+
+
+@pytest.mark.parametrize("page", LINKING, ids=page_id)
+def test_every_code_and_setting_that_is_named_is_in_the_reference(page: Path) -> None:
+    """Where ``RIEL_JOURNAL`` or ``2FA_MISMATCH`` stands in backticks, the generated pages know it."""
+    named = set(re.findall(r"`((?:[A-Z0-9]+_)+[A-Z0-9]+)`", BLOCK.sub("", page.read_text("utf-8"))))
+    reference = "".join(each.read_text("utf-8") for each in (ROOT / "docs/reference").rglob("*.md"))
+    assert sorted(name for name in named if f"`{name}`" not in reference) == []
+
+
+def test_every_topic_of_a_notification_is_explained() -> None:
+    page = (ROOT / "docs/how-to/send-notifications.md").read_text("utf-8")
+    assert [topic for topic in Topic if f"`{topic.value}`" not in page] == []
 
 
 def test_the_readme_is_short() -> None:
