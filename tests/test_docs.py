@@ -357,6 +357,16 @@ def test_every_code_and_setting_that_is_named_is_in_the_reference(page: Path) ->
     assert sorted(name for name in named if f"`{name}`" not in reference) == []
 
 
+def test_every_message_in_troubleshooting_is_one_of_the_code() -> None:
+    """A sentence in the first column, where … stands for what differs, is written in the source like that."""
+    joined = [re.sub(r"""["']\s*\n\s*f?["']""", "", path.read_text("utf-8")) for path in SOURCES]
+    first = re.findall(r"^\| ([^|]*) \|", (ROOT / "docs/how-to/troubleshooting.md").read_text("utf-8"), re.MULTILINE)
+    quoted = [quote for cell in first for quote in re.findall(r"`([^`]* [^`]*)`(?=[^`]*(?:`[^`]*`[^`]*)*$)", cell)]
+    assert len(quoted) > 10
+    parts = [part.strip() for quote in quoted for part in quote.split("…") if part.strip()]
+    assert [part for part in parts if not any(part in text for text in joined)] == []
+
+
 def test_every_topic_of_a_notification_is_explained() -> None:
     page = (ROOT / "docs/how-to/send-notifications.md").read_text("utf-8")
     assert [topic for topic in Topic if f"`{topic.value}`" not in page] == []
