@@ -15,7 +15,7 @@ from rail_fintoc.api import JwsKey
 from rail_fintoc.api import Pace as Pacing
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
-from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
+from rail_fintoc.sandbox.keys import SECRET_KEY, published_key_file
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT
 from rail_fintoc.settings import GUARANTEES, FintocSettings
@@ -44,7 +44,7 @@ WATCH = timedelta(minutes=10)
 @cache
 def _key() -> JwsKey:
     """Read once: it is checked whenever it is read, which takes too long for every simulation."""
-    return JwsKey.load(key_file())
+    return JwsKey.load(published_key_file())
 
 
 @cache
@@ -54,7 +54,7 @@ def _settings(payer: str) -> FintocSettings:
         {
             "base_url": "http://127.0.0.1:9",
             "secret_key": SECRET_KEY,
-            "jws_private_key": key_file(),
+            "jws_private_key": published_key_file(),
             "account_id": ACCOUNT if payer == "payer" else CHILEAN_ACCOUNT,
         }
     )

@@ -8,33 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import count
 from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from rail_fintoc.sandbox.app import pretend_fintoc
 from rail_fintoc.sandbox.behaviour import FintocBehaviour
-from rail_fintoc.sandbox.identity import key_file
 from riel import Debit
+from riel.sandbox.kit import published_key
 
 NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)
 """A Wednesday at noon in Mexico City."""
 
 KEY = "sk_test_riel"
 NUMBERS = count(1)
-
-
-@cache
-def private_key() -> RSAPrivateKey:
-    key = load_pem_private_key(key_file().read_bytes(), None)
-    assert isinstance(key, RSAPrivateKey)
-    return key
 
 
 def b64(raw: bytes) -> str:
@@ -46,7 +36,7 @@ def seal(body: bytes, at: datetime, **change: Any) -> str:
     nonce = f"{next(NUMBERS):032x}"
     said = {"alg": "RS256", "nonce": nonce, "ts": int(at.timestamp()), "crit": ["ts", "nonce"]} | change
     protected = b64(json.dumps({name: value for name, value in said.items() if value is not None}).encode())
-    return f"{protected}.{b64(private_key().sign(f'{protected}.{b64(body)}'.encode(), PKCS1v15(), SHA256()))}"
+    return f"{protected}.{b64(published_key().sign(f'{protected}.{b64(body)}'.encode(), PKCS1v15(), SHA256()))}"
 
 
 class Wire(httpx.ASGITransport):

@@ -13,8 +13,8 @@ from rail_fintoc.api import verified_jws
 from rail_fintoc.codes import ERRORS, REFUSALS
 from rail_fintoc.models import Return, Verification
 from rail_fintoc.orders import REFERENCE
-from rail_fintoc.sandbox.identity import published
 from riel import NotAllowed, Rejected
+from riel.sandbox.kit import published_key
 
 from .office_support import CHILE, HERE, MEXICO, PAYEE, Bank, chilean, learned, outcome, sent, to, told
 
@@ -134,7 +134,8 @@ async def test_the_same_order_again_is_the_same_key_and_bytes_under_a_fresh_sign
     assert protected(one)["nonce"] != protected(two)["nonce"]
     assert (protected(one)["ts"] + 60) == protected(two)["ts"] == int(bank.now.timestamp())
     for request, now in ((one, bank.now - timedelta(minutes=1)), (two, bank.now)):
-        nonce = verified_jws(published(), request.headers["Fintoc-JWS-Signature"], request.content, now=now)
+        header = request.headers["Fintoc-JWS-Signature"]
+        nonce = verified_jws(published_key().public_key(), header, request.content, now=now)
         assert len(nonce) == 32
     assert len(bank.debits) == 1
 
@@ -263,7 +264,7 @@ async def test_the_published_pair_is_what_the_pretend_fintoc_gives_and_nobody_an
     assert bank.settings.base_url == HERE
     assert bank.settings.jws_private_key is not None
     key = load_pem_private_key(bank.settings.jws_private_key.read_bytes(), None)
-    assert key.public_key() == published()
+    assert key.public_key() == published_key().public_key()
 
 
 async def test_an_order_that_is_in_no_list_is_found_by_the_id_that_fintoc_gave_it() -> None:

@@ -86,7 +86,7 @@ def test_it_imports_only_what_a_stranger_may(source: Path) -> None:
         else:
             assert module.split(".")[0] in ALLOWED, module
         if "sandbox" not in source.relative_to(ROOT).parts and module.startswith("rail_fintoc.sandbox"):
-            assert module in {"rail_fintoc.sandbox", "rail_fintoc.sandbox.identity"}
+            assert module == "rail_fintoc.sandbox"
 
 
 def test_every_code_is_explained_and_no_refusal_is_an_unknown_outcome() -> None:

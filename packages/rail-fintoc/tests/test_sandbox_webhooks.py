@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from rail_fintoc.sandbox.behaviour import FintocBehaviour
-from rail_fintoc.sandbox.identity import WEBHOOK_SECRET
+from rail_fintoc.sandbox.keys import WEBHOOK_SECRET
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 

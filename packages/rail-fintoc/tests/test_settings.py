@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 
-from rail_fintoc.sandbox.identity import key_file
+from rail_fintoc.sandbox.keys import published_key_file
 from rail_fintoc.settings import DOCS, GUARANTEES, FintocSettings
 from riel import Misconfigured
 
@@ -116,9 +116,9 @@ def test_no_secret_is_shown() -> None:
 
 @pytest.mark.parametrize("change", [{}, {"secret_key": LIVE}, {"base_url": API}])
 def test_the_published_key_signs_for_nobody_but_the_pretend_fintoc(change: dict[str, Any]) -> None:
-    assert made(base_url=PRETEND, jws_private_key=key_file()).pretend
+    assert made(base_url=PRETEND, jws_private_key=published_key_file()).pretend
     with pytest.raises(Misconfigured, match="published key"):
-        made(jws_private_key=key_file(), **change)
+        made(jws_private_key=published_key_file(), **change)
 
 
 def test_a_key_of_ones_own_signs_for_everybody(own: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from rail_fintoc.api.constants import API, HERE, VERSION
+from rail_fintoc.api.constants import API, HERE, PUBLISHED_KEY, VERSION
 from rail_fintoc.codes import REFUSALS
 from riel import Guarantees, Misconfigured, Mode, RailSettings
 
@@ -51,7 +51,6 @@ class FintocSettings(RailSettings):
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
         from rail_fintoc.api.jws import JwsKey
         from rail_fintoc.api.request import Address, SecretKey, checked_version
-        from rail_fintoc.sandbox.identity import is_published
 
         Address(self.base_url)
         SecretKey(self.secret_key.get_secret_value())
@@ -62,7 +61,7 @@ class FintocSettings(RailSettings):
             raise Misconfigured("RIEL_FINTOC_SECRET_KEY is a live key, and the address is that of a pretend Fintoc")
         if self.jws_private_key is not None:
             key = JwsKey.load(self.jws_private_key)
-            if is_published(key.public_key) and not self.pretend:
+            if key.fingerprint == PUBLISHED_KEY and not self.pretend:
                 raise Misconfigured("RIEL_FINTOC_JWS_PRIVATE_KEY is the published key of the pretend Fintoc")
         return self
 

@@ -9,6 +9,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from riel import Misconfigured, read_private_file
 
@@ -65,6 +66,11 @@ class JwsKey:
     def public_key(self) -> RSAPublicKey:
         """The half that Fintoc has, and verifies with."""
         return self._key.public_key()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the public half in DER (``SubjectPublicKeyInfo``), in hexadecimal digits."""
+        return sha256(self.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
     def signature(self, body: bytes, *, now: datetime, nonce: str) -> str:
         """The value of ``Fintoc-JWS-Signature`` for exactly these bytes, at that time.

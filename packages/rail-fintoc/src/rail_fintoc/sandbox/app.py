@@ -1,4 +1,4 @@
-"""The pretend Fintoc as an ASGI app: every way of ``ways`` behind the same doors."""
+"""The pretend Fintoc as an ASGI app: every route behind the same checks."""
 
 import asyncio
 import random
@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rail_fintoc.sandbox.behaviour import Clock, FintocBehaviour, Sleep
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.dispatcher import Dispatcher, error_response
 from rail_fintoc.sandbox.http.jws import JwsVerifier
 from rail_fintoc.sandbox.http.middleware import RequestChecks
 from rail_fintoc.sandbox.http.request import ApiRoute
-from rail_fintoc.sandbox.identity import SECRET_KEY, WEBHOOK_SECRET, key_file, published
+from rail_fintoc.sandbox.keys import SECRET_KEY, WEBHOOK_SECRET, published_key_file
 from rail_fintoc.sandbox.ledger.organisation import Mode, Organisation
 from rail_fintoc.sandbox.ledger.refund import refund_debits
 from rail_fintoc.sandbox.ledger.transfer_ledger import TransferLedger
@@ -30,6 +30,7 @@ from rail_fintoc.sandbox.seed.examples import seed_examples
 from rail_fintoc.sandbox.webhooks.endpoint import WebhookEndpoint
 from rail_fintoc.sandbox.webhooks.sender import EventSender
 from riel import Debit, Sandbox
+from riel.sandbox.kit import Clock, Sleep, client_gone, published_key
 
 
 def pretend_fintoc(
@@ -48,7 +49,7 @@ def pretend_fintoc(
     """Fintoc, for one organisation.
 
     :param public_key: what signatures are verified with; where there is none, the client gets the published key pair.
-    :param account_id: the id of its account in Mexico; ``opening.CHILEAN_ACCOUNT`` is the one in Chile.
+    :param account_id: the id of its account in Mexico; ``seed.companies.CHILEAN_ACCOUNT`` is the one in Chile.
     :param webhook_secret: of the endpoint that ``behaviour.webhook_url`` names.
     :param webhooks: how events are sent, in tests.
     """
@@ -58,12 +59,15 @@ def pretend_fintoc(
         seed_store(store, account_id)
         seed_examples(store)
     if behaviour.webhook_url:
-        _listen(organisation, behaviour.webhook_url, webhook_secret)
-    jws_verifiers: dict[Mode, JwsVerifier] = {"test": JwsVerifier(public_key or published()), "live": JwsVerifier(None)}
+        _add_endpoint(organisation, behaviour.webhook_url, webhook_secret)
+    jws_verifiers: dict[Mode, JwsVerifier] = {
+        "test": JwsVerifier(public_key or published_key().public_key()),
+        "live": JwsVerifier(None),
+    }
     checks = RequestChecks(organisation, {secret_key: "test"}, jws_verifiers)
     supplied = {"secret_key": secret_key, "account_id": account_id, "webhook_secret": webhook_secret}
     if public_key is None:
-        supplied["jws_private_key"] = str(key_file())
+        supplied["jws_private_key"] = str(published_key_file())
     dispatcher = Dispatcher(organisation, checks, sleep, EventSender(organisation, sleep, webhooks))
 
     def debits() -> list[Debit]:
@@ -71,17 +75,19 @@ def pretend_fintoc(
         store = organisation.stores["test"]
         return [*TransferLedger(store).debits(), *refund_debits(store)]
 
+    controls = {route.path.split("/")[2] for route in routes if route.path.startswith("/_sandbox/")}
     patterns = [re.compile(re.sub(r"\{\w+\}", "[^/]+", route.path)) for route in routes if route.moves_money]
     return Sandbox(
         app=_app(dispatcher, routes),
         debits=debits,
         settings=supplied,
         moves_money=lambda method, path: method == "POST" and any(one.fullmatch(path) for one in patterns),
+        controls=controls,
     )
 
 
-def _listen(organisation: Organisation, url: str, secret: str) -> None:
-    """Have one endpoint told of everything, from the beginning."""
+def _add_endpoint(organisation: Organisation, url: str, secret: str) -> None:
+    """Add an endpoint that gets every event."""
     store = organisation.stores["test"]
     endpoint = WebhookEndpoint(
         id=fixed_id("we", ""), mode="test", url=url, secret=secret, enabled_events=("*",), created_at=organisation.now
@@ -91,10 +97,10 @@ def _listen(organisation: Organisation, url: str, secret: str) -> None:
 
 def _app(dispatcher: Dispatcher, routes: Sequence[ApiRoute]) -> Starlette:
     async def failed(_: Request, failure: Exception) -> Response:
-        refused = failure if isinstance(failure, ApiError) else ApiError(404, "invalid_url", "Unrecognized request URL")
+        error = failure if isinstance(failure, ApiError) else ApiError(404, "invalid_url", "Unrecognized request URL")
         if isinstance(failure, HTTPException) and failure.status_code == 405:
-            refused = ApiError(405, "operation_not_allowed", "This method is not allowed here")
-        return dispatcher.to_http(error_response(refused))
+            error = ApiError(405, "operation_not_allowed", "This method is not allowed here")
+        return dispatcher.to_http(error_response(error))
 
     app = Starlette(
         routes=[Route(route.path, dispatcher.endpoint(route), methods=[route.method]) for route in routes],
@@ -102,8 +108,3 @@ def _app(dispatcher: Dispatcher, routes: Sequence[ApiRoute]) -> Starlette:
     )
     app.router.redirect_slashes = False  # a provider does not answer an order with a detour
     return app
-
-
-async def client_gone(_: Request, __: Exception) -> Response:
-    """Whoever was sending has gone before the order was whole: nothing is booked, and nobody reads this."""
-    return Response(status_code=400)

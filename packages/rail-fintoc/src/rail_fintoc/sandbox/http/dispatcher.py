@@ -5,9 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from rail_fintoc.sandbox.behaviour import Sleep
 from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.body import LONGEST_BODY, parse_body
 from rail_fintoc.sandbox.http.middleware import RequestChecks, request_digest
@@ -15,12 +13,12 @@ from rail_fintoc.sandbox.http.query import Query
 from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute
 from rail_fintoc.sandbox.ledger.organisation import ModeStore, Organisation
 from rail_fintoc.sandbox.webhooks.sender import EventSender
+from riel.sandbox.kit import CutResponse, Sleep, gateway_page
 
 MARKER_HEADER = ("X-Pretend", "Fintoc")
 """A header of every answer, so that nobody takes it for one of the real Fintoc."""
 
 GARBAGE = b'{"object": "transfer", "id": \x00\xff'
-GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>cloud</body></html>"
 
 
 class Dispatcher:
@@ -105,20 +103,13 @@ class Dispatcher:
             case "garbage":
                 return Response(GARBAGE, 200, headers, "application/json")
             case "html":
-                return Response(GATEWAY_PAGE, 502, headers, "text/html")
+                page = gateway_page(502)
+                page.headers.update(headers)
+                return page
             case "cut":
-                return TruncatedResponse()
+                return CutResponse()
         content = b"" if response.body is None else json.dumps(response.body).encode()
         return Response(content, response.status, headers, "application/json")
-
-
-class TruncatedResponse(Response):
-    """A connection that breaks: the head of an answer that promises a body, and then nothing."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the head; a server closes the connection of an app that returns before its body is whole."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"512")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 def error_response(error: ApiError) -> ApiResponse:

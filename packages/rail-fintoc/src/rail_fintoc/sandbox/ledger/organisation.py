@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
-from rail_fintoc.sandbox.behaviour import Clock, FintocBehaviour
+from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.errors import missing_resource
+from riel.sandbox.kit import Clock
 
 Mode = Literal["test", "live"]
 Json = dict[str, Any]

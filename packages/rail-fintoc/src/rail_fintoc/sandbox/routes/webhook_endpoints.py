@@ -2,13 +2,13 @@
 
 from urllib.parse import urlsplit
 
-from rail_fintoc.sandbox.behaviour import is_here
 from rail_fintoc.sandbox.errors import ApiError
 from rail_fintoc.sandbox.http.body import Body
 from rail_fintoc.sandbox.http.request import ApiRequest, ApiResponse, ApiRoute, list_response
 from rail_fintoc.sandbox.ledger.organisation import Json, timestamp
 from rail_fintoc.sandbox.routes.events import TYPES, example
 from rail_fintoc.sandbox.webhooks.endpoint import WebhookEndpoint
+from riel.sandbox.kit import is_loopback
 
 STATUSES = ("enabled", "disabled")
 
@@ -76,7 +76,7 @@ def send_test_event(request: ApiRequest) -> ApiResponse:
 def _url(url: str) -> str:
     """Where events go: https, or an address of this machine, which is all that the pretend Fintoc really tells."""
     parts = urlsplit(url)
-    if not (parts.scheme == "https" and parts.netloc) and not is_here(url):
+    if not (parts.scheme == "https" and parts.netloc) and not is_loopback(url):
         raise ApiError(400, "invalid_params", "url must begin with https://", "url")
     return url
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rail_fintoc.sandbox.behaviour import is_here
 from rail_fintoc.sandbox.ledger.organisation import Mode, WebhookEvent
+from riel.sandbox.kit import is_loopback
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,4 +25,4 @@ class WebhookEndpoint:
         """Whether an event is sent to it; an address outside this machine gets none."""
         subscribed = event.type in self.enabled_events or "*" in self.enabled_events
         receiver = event.only_endpoint == self.id if event.only_endpoint else subscribed and self.status == "enabled"
-        return receiver and is_here(self.url)
+        return receiver and is_loopback(self.url)

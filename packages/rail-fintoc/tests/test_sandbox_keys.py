@@ -13,28 +13,30 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from rail_fintoc.api import JwsKey
+from rail_fintoc.api.constants import PUBLISHED_KEY
 from rail_fintoc.sandbox import open_sandbox
-from rail_fintoc.sandbox.identity import SECRET_KEY, is_published, key_file, made_at, public_half, published
+from rail_fintoc.sandbox.keys import SECRET_KEY, create_key_pair, public_key_at, published_key_file
 from rail_fintoc.sandbox.seed.companies import ACCOUNT
 from riel import Misconfigured
+from riel.sandbox.kit import published_key
 
 
 def test_a_client_without_settings_is_given_all_that_it_needs() -> None:
     supplied = open_sandbox({}).settings
     assert supplied["secret_key"] == SECRET_KEY == "sk_test_riel"
     assert supplied["account_id"] == ACCOUNT
-    assert public_half(Path(supplied["jws_private_key"])).public_numbers() == published().public_numbers()
+    assert public_key_at(Path(supplied["jws_private_key"])) == published_key().public_key()
 
 
 def test_the_published_key_is_known_as_such_and_no_other() -> None:
-    assert published().key_size == 2048
-    assert is_published(published())
-    assert not is_published(rsa.generate_private_key(65537, 2048).public_key())
+    assert JwsKey.load(published_key_file()).fingerprint == PUBLISHED_KEY
+    assert JwsKey(rsa.generate_private_key(65537, 2048)).fingerprint != PUBLISHED_KEY
 
 
 def test_only_its_owner_can_read_a_key_that_is_written(tmp_path: Path) -> None:
-    made_at(tmp_path / "keys" / "jws.pem")
-    for path in (key_file(), tmp_path / "keys" / "jws.pem"):
+    create_key_pair(tmp_path / "keys" / "jws.pem")
+    for path in (published_key_file(), tmp_path / "keys" / "jws.pem"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -43,7 +45,7 @@ def test_a_key_pair_is_made_once_and_kept(tmp_path: Path) -> None:
     first = open_sandbox({"jws_key": str(path)}).settings["jws_private_key"]
     pem = path.read_bytes()
     assert first == str(path)
-    assert not is_published(public_half(path))
+    assert public_key_at(path) != published_key().public_key()
     open_sandbox({"jws_key": str(path)})
     assert path.read_bytes() == pem
     assert isinstance(load_pem_private_key(pem, None), rsa.RSAPrivateKey)
@@ -51,7 +53,7 @@ def test_a_key_pair_is_made_once_and_kept(tmp_path: Path) -> None:
 
 def test_the_clients_own_settings_are_those_of_the_bank(tmp_path: Path) -> None:
     path = tmp_path / "own.pem"
-    made_at(path)
+    create_key_pair(path)
     own = {
         "secret_key": "sk_test_own",
         "jws_private_key": str(path),
@@ -83,16 +85,16 @@ def test_a_file_that_holds_no_key_is_said_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text("nonsense")
     with pytest.raises(Misconfigured, match="holds no private key"):
-        public_half(path)
+        public_key_at(path)
     with pytest.raises(Misconfigured, match="cannot be read"):
-        public_half(tmp_path / "none.pem")
+        public_key_at(tmp_path / "none.pem")
     with pytest.raises(Misconfigured, match="can be written"):
-        made_at(path / "below" / "key.pem")
+        create_key_pair(path / "below" / "key.pem")
     elliptic = ec.generate_private_key(ec.SECP256R1())
     path.write_bytes(elliptic.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(Misconfigured, match="not an RSA one"):
-        public_half(path)
+        public_key_at(path)
     locked = rsa.generate_private_key(65537, 2048)
     path.write_bytes(locked.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
     with pytest.raises(Misconfigured, match="without a passphrase"):
-        public_half(path)
+        public_key_at(path)
