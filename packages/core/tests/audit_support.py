@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
 from riel.journal.audit.export import FORMAT, VERSION, Closing, Header, Said, Sums, line_of
+from riel.journal.canonical_json import canonical
 
 AT = 1_772_452_800_000
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.journal.audit.chain import GENESIS, ChainBreak, ChainRow, anchor_link, canonical, first_break, link
+from riel.journal.audit.chain import GENESIS, ChainBreak, ChainRow, anchor_link, first_break, link
+from riel.journal.canonical_json import canonical
 
 LIVES = {
     "pay_a": [

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
 from riel.journal.audit.export import LONGEST, Closing, Header, Said, line_of, said_by
 from riel.journal.audit.verify import Found, Noted, checked, lines_in
+from riel.journal.canonical_json import canonical
 
 from .audit_support import AT, STORY, Record, again_closed, altered, anchored, closed, record_of, rewritten
 

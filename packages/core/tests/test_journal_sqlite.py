@@ -15,7 +15,8 @@ from riel.confirm.bound_code import code_for
 from riel.confirm.factors.file import FileFactor
 from riel.errors import Misconfigured
 from riel.journal import PaymentRecord
-from riel.journal.audit.chain import canonical, link
+from riel.journal.audit.chain import link
+from riel.journal.canonical_json import canonical
 from riel.journal.columns import millis
 from riel.journal.open import open_journal
 from riel.journal.sqlite import SqliteJournal

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from riel.journal.audit.chain import canonical
+from riel.journal.canonical_json import canonical
 from riel.journal.records import Backlog, Challenge, ChallengeState, Event, Message, PaymentRecord, State
 from riel.money import Money
 from riel.rail import Payee

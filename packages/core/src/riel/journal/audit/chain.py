@@ -8,13 +8,6 @@ from typing import Any
 
 GENESIS = ""
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical(body: Mapping[str, Any]) -> str:
-    """JSON that is the same for the same content."""
-    return _ENCODER.encode(body)
-
 
 def link(previous: str, payment_id: str, n: int, at: int, event: str, body: str) -> str:
     """The hash of one event, over the hash of the one before: length-prefixed, so that no two events read alike."""

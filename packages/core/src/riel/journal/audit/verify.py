@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from riel.journal.audit.chain import GENESIS, Anchor, AnchorHash, ChainBreak, ChainRow, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, AnchorHash, ChainBreak, ChainRow, link
 from riel.journal.audit.export import FORMAT, LONGEST, VERSION, Closing, Header, Sums, Unreadable, said_by
+from riel.journal.canonical_json import canonical
 from riel.journal.transitions import is_valid
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from riel.journal.audit.chain import canonical
+from riel.journal.canonical_json import canonical
 from riel.journal.columns import backlog_of, message_of
 from riel.journal.postgres.sessions import Session
 from riel.journal.records import Backlog, Message, Topic

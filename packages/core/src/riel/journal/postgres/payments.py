@@ -9,7 +9,7 @@ import asyncpg
 
 from riel.journal import Attempt, ConfirmFailure
 from riel.journal import events as writing
-from riel.journal.audit.chain import canonical
+from riel.journal.canonical_json import canonical
 from riel.journal.columns import BORN, CHANGED, PAYMENT, changed_values, millis, newborn_values, payment_of
 from riel.journal.postgres import challenges
 from riel.journal.postgres import reservations as holds

@@ -4,7 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from riel.journal.audit.chain import GENESIS, canonical, link
+from riel.journal.audit.chain import GENESIS, link
+from riel.journal.canonical_json import canonical
 from riel.journal.postgres.reservations import Held, held_of
 
 T = TypeVar("T")

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
+from riel.journal.canonical_json import canonical
 from riel.journal.columns import EVENT, MESSAGE, backlog_of, message_of
 from riel.journal.records import Backlog, Message, Topic
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from riel.journal import Attempt, ConfirmFailure
 from riel.journal import events as writing
-from riel.journal.audit.chain import canonical
+from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     BORN,
     CHANGED,

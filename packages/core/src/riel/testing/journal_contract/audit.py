@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from riel.journal import ChainRow, Event, Journal
-from riel.journal.audit.chain import canonical, link
+from riel.journal.audit.chain import link
+from riel.journal.canonical_json import canonical
 from riel.rail import Payee
 from riel.testing.journal_contract.fixtures import (
     ACCOUNT,
