@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, canonical, link
+from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
 from riel.journal.audit.export import line_of
+from riel.journal.canonical_json import canonical
 
 pytestmark = pytest.mark.every_python
 

@@ -18,7 +18,7 @@ from rail_fintoc.duplicates import is_copy, likeness
 from rail_fintoc.mapping import answer, carries, dict_of, given_up, is_about, made_at
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
 from rail_fintoc.orders import TRANSFER, WAYS, body_of, means_of, path_of, target_of
-from rail_fintoc.returns import to_give_back
+from rail_fintoc.returns import build_return
 from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
 from riel import (
     Answer,
@@ -162,9 +162,9 @@ class FintocClient:
 
     async def build_return(self, refund: FintocRefund) -> Payment | None:
         """What gives back the payment intent or the received transfer of that id; ``None`` where there is none."""
-        return await to_give_back(refund, self)
+        return await build_return(refund, self.find, self.clock(), self.account_id)
 
-    async def found(self, paths: Sequence[str], known: str) -> Row | None:
+    async def find(self, paths: Sequence[str], known: str) -> Row | None:
         """An object of Fintoc's by its id, in the first list that has it; ``None`` where none does in this mode."""
         for path in paths:
             try:

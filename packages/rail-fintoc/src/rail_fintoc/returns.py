@@ -1,18 +1,15 @@
 """What can be given back: a payment that was collected, a transfer that was received, a refund not yet paid."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rail_fintoc.api import kind_of
+from rail_fintoc.api import Row, kind_of
 from rail_fintoc.codes import CODES
 from rail_fintoc.fields import institution_name
 from rail_fintoc.models import CancelRefund, FintocRefund, RefundOfPayment, Return
 from riel import NotAllowed, NothingLearned, Payment, clean_text
-
-if TYPE_CHECKING:
-    from rail_fintoc.api import Row
-    from rail_fintoc.client import FintocClient
 
 RETURNABLE = timedelta(days=90)
 """For how long Fintoc takes the return of a received transfer."""
@@ -22,23 +19,28 @@ NOBODY, UNKNOWN = "the payer", "payer"
 """Where Fintoc does not tell whose account it was (a card, a wallet)."""
 
 
-async def to_give_back(refund: FintocRefund, client: "FintocClient") -> Payment | None:
-    """The payment that gives back what ``refund`` names, or ``None`` where Fintoc has nothing of that id.
+Find = Callable[[Sequence[str], str], Awaitable[Row | None]]
+"""Reads an object by its id from the first of some lists that has it."""
 
-    :raises NotAllowed: it is there, and cannot be given back.
+
+async def build_return(refund: FintocRefund, find: Find, now: datetime, account_id: str | None) -> Payment | None:
+    """The payment that gives back what ``refund`` names, or ``None`` where Fintoc has no object with that id.
+
+    :param account_id: the account that pays; a transfer that another one received cannot be given back.
+    :raises NotAllowed: the object is there, and cannot be given back.
     """
     kind = kind_of(refund.reference)
     if kind is None or kind.name not in {"payment_intent", "transfer"}:
         return None
-    found = await client.found(kind.paths, refund.reference)
-    if found is None:
+    resource = await find(kind.paths, refund.reference)
+    if resource is None:
         return None
     if kind.name == "transfer":
-        return returned(found, refund, client.clock(), client.account_id)
-    return refunded(found, refund.amount, refund.reason)
+        return returned(resource, refund, now, account_id)
+    return refunded(resource, refund.amount, refund.reason)
 
 
-def returned(transfer: "Row", refund: FintocRefund, now: datetime, account_id: str | None = None) -> Return:
+def returned(transfer: Row, refund: FintocRefund, now: datetime, account_id: str | None = None) -> Return:
     """The return of a received transfer, whole.
 
     One that is being given back, or was, is the same return once more: whoever repeats a call gets what came of it.
@@ -71,7 +73,7 @@ def returned(transfer: "Row", refund: FintocRefund, now: datetime, account_id: s
 
 
 def refunded(
-    intent: "Row",
+    intent: Row,
     amount: int | None,
     reason: str,
     recipient: dict[str, str] | None = None,
@@ -101,7 +103,7 @@ def refunded(
     )
 
 
-def cancelled(refund: "Row") -> CancelRefund:
+def cancelled(refund: Row) -> CancelRefund:
     """Taking a refund back that has not been paid yet."""
     amount, currency, payee = _money(refund, "recipient_account")
     if refund.get("status") not in {"created", "pending", "canceled"}:
@@ -117,14 +119,14 @@ def cancelled(refund: "Row") -> CancelRefund:
     )
 
 
-def _money(row: "Row", who: str) -> tuple[int, Any, dict[str, Any]]:
+def _money(row: Row, who: str) -> tuple[int, Any, dict[str, Any]]:
     amount, currency, party = row.get("amount"), row.get("currency"), row.get(who)
     if not isinstance(amount, int) or isinstance(amount, bool) or amount < 1 or currency not in {"MXN", "CLP"}:
         raise NothingLearned("Fintoc does not tell how much it was")
     return amount, currency, party if isinstance(party, dict) else {}
 
 
-def _received_at(transfer: "Row") -> datetime:
+def _received_at(transfer: Row) -> datetime:
     try:
         at = datetime.fromisoformat(str(transfer.get("transaction_date")))
     except ValueError:

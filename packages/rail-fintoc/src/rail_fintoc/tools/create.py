@@ -82,7 +82,7 @@ async def create_customer(client: "FintocClient", asked: WireModel) -> Found:
 async def create_refund(client: "FintocClient", asked: Any) -> Payment | None:
     """The refund that a person then confirms."""
     with answering():
-        intent = await client.found(KINDS["pi"].paths, asked.resource_id)
+        intent = await client.find(KINDS["pi"].paths, asked.resource_id)
     if intent is None:
         return None
     account = asked.recipient_account.model_dump(by_alias=True, exclude_none=True) if asked.recipient_account else None
@@ -92,7 +92,7 @@ async def create_refund(client: "FintocClient", asked: Any) -> Payment | None:
 async def cancel_refund(client: "FintocClient", asked: Any) -> Payment | None:
     """The request that a person then confirms."""
     with answering():
-        refund = await client.found(KINDS["re"].paths, asked.id)
+        refund = await client.find(KINDS["re"].paths, asked.id)
     return None if refund is None else cancelled(refund)
 
 

@@ -28,7 +28,7 @@ async def run(client: "FintocClient", asked: WireModel) -> Found:
     if kind is None or not (kind.paths or kind.name == "link"):
         raise _unknown(known)
     with answering():
-        found = await (_link(client, known) if kind.name == "link" else client.found(kind.paths, known))
+        found = await (_link(client, known) if kind.name == "link" else client.find(kind.paths, known))
     if found is None:
         raise _not_there()
     return Found(data=shown(found))
