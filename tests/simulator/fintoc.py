@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 import rail_fintoc
-from rail_fintoc.api import Fintoc as Api
+from rail_fintoc.api import FintocApi as Api
 from rail_fintoc.api import JwsKey
-from rail_fintoc.api import Pace as Pacing
+from rail_fintoc.api import RateLimiter as Pacing
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.keys import SECRET_KEY, published_key_file

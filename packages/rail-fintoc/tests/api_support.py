@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-from rail_fintoc.api import API, VERSION, Fintoc, JwsKey, Pace
+from rail_fintoc.api import API, VERSION, FintocApi, JwsKey, RateLimiter
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SECRET = "sk_test_riel"
@@ -39,8 +39,8 @@ class Clock:
         self.slept.append(seconds)
         self.at += seconds
 
-    def pace(self, chance: int = 0) -> Pace:
-        return Pace(now=self, sleep=self.sleep, below=lambda _: chance)
+    def pace(self, chance: int = 0) -> RateLimiter:
+        return RateLimiter(now=self, sleep=self.sleep, random_below=lambda _: chance)
 
 
 def counted() -> Iterator[str]:
@@ -50,12 +50,12 @@ def counted() -> Iterator[str]:
 @asynccontextmanager
 async def talking_to(
     respond: Respond, *, signs: bool = True, clock: Clock | None = None, base_url: str = API
-) -> AsyncIterator[Fintoc]:
+) -> AsyncIterator[FintocApi]:
     nonces = counted()
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond), trust_env=False) as http:
         jws = JwsKey(private_key()) if signs else None
         pace = (clock or Clock()).pace()
-        yield Fintoc(http, base_url, SECRET, VERSION, jws, lambda: NOW, lambda: next(nonces), pace)
+        yield FintocApi(http, base_url, SECRET, VERSION, jws, lambda: NOW, lambda: next(nonces), pace)
 
 
 @dataclass

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import httpx
 
 import rail_fintoc
-from rail_fintoc.api import Pace
-from rail_fintoc.client import FintocClient, opened
+from rail_fintoc.api import RateLimiter
+from rail_fintoc.client import FintocClient, open_client
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import CHILEAN_ACCOUNT
@@ -96,8 +96,8 @@ class Bank(Payments):
     @asynccontextmanager
     async def rail(self) -> AsyncIterator[FintocClient]:
         """The rail's client, which calls the pretend Fintoc directly, on its clock."""
-        pace = Pace(now=lambda: self.now.timestamp(), sleep=self._passes, below=lambda _: 0)
-        async with opened(self.settings, _Watched(self), lambda: self.now, pace) as client:
+        pace = RateLimiter(now=lambda: self.now.timestamp(), sleep=self._passes, random_below=lambda _: 0)
+        async with open_client(self.settings, _Watched(self), lambda: self.now, pace) as client:
             yield client
 
     async def _passes(self, seconds: float) -> None:

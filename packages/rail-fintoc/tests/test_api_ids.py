@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from rail_fintoc.api import API, KINDS, FintocId, checked_id, kind_of, path_to
+from rail_fintoc.api import API, KINDS, FintocId, kind_of, path_to, validate_id
 
 GOOD = [
     "tr_329NGN1M4If6VvcMRALv4gjAQJx",
@@ -42,13 +42,13 @@ SECRETS = ["sk_test_riel", "sk_live_x", "whsec_abc", "link_a_token_b", "pi_a_sec
 
 @pytest.mark.parametrize("text", GOOD)
 def test_an_id_stays_as_it_is(text: str) -> None:
-    assert checked_id(text) == TypeAdapter[str](FintocId).validate_python(text) == text
+    assert validate_id(text) == TypeAdapter[str](FintocId).validate_python(text) == text
 
 
 @pytest.mark.parametrize("text", BAD + SECRETS)
 def test_what_is_no_id_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(PydanticCustomError) as refused:
-        checked_id(text)
+        validate_id(text)
     assert refused.value.type == "invalid_id"
     assert len(text) < 3 or text not in str(refused.value)
     with pytest.raises(ValidationError):

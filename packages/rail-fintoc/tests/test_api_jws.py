@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.api import JwsFault, JwsKey, fresh_nonce, verified_jws
+from rail_fintoc.api import InvalidJws, JwsKey, fresh_nonce, verified_jws
 from riel import Misconfigured
 
 from .api_support import NOW, private_key
@@ -68,7 +68,7 @@ def protected(**changes: Any) -> dict[str, Any]:
 
 
 def fault(header: str | None, body: bytes = BODY, now: datetime = NOW) -> str:
-    with pytest.raises(JwsFault) as refused:
+    with pytest.raises(InvalidJws) as refused:
         verified_jws(private_key().public_key(), header, body, now=now)
     return refused.value.code
 
@@ -104,7 +104,7 @@ def test_what_is_signed_verifies_for_these_bytes_and_for_no_others(body: bytes, 
     key = JwsKey(private_key())
     header = key.signature(body, now=NOW, nonce=nonce)
     assert verified_jws(key.public_key, header, body, now=NOW) == nonce
-    with pytest.raises(JwsFault):
+    with pytest.raises(InvalidJws):
         verified_jws(key.public_key, header, body + b" ", now=NOW)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.api import API, HEADER, VERSION, Fintoc, JwsKey, path_to, verified_jws
+from rail_fintoc.api import API, HEADER, VERSION, FintocApi, JwsKey, path_to, verified_jws
 from rail_fintoc.api.request import SecretKey
 from riel import Misconfigured, NotSent, OutcomeUnknown
 
@@ -223,8 +223,8 @@ def test_an_address_may_be_this_machine_without_tls(url: str) -> None:
     assert made(url).mode == "test"
 
 
-def made(url: str = API, key: str = SECRET, version: str = VERSION) -> Fintoc:
-    return Fintoc(httpx.AsyncClient(), url, key, version, JwsKey(private_key()), lambda: NOW)
+def made(url: str = API, key: str = SECRET, version: str = VERSION) -> FintocApi:
+    return FintocApi(httpx.AsyncClient(), url, key, version, JwsKey(private_key()), lambda: NOW)
 
 
 @pytest.mark.parametrize("version", ["", "latest", "2026-2-1", "2026-02-01\r\nX: y"])
@@ -245,9 +245,9 @@ def test_the_mode_follows_from_the_key() -> None:
     assert made(key="sk_live_riel").mode == "live"
 
 
-ASK: dict[str, Callable[[Fintoc], Awaitable[Any]]] = {
+ASK: dict[str, Callable[[FintocApi], Awaitable[Any]]] = {
     "read": lambda fintoc: fintoc.read("/v2/accounts"),
-    "pages": lambda fintoc: fintoc.pages("/v2/accounts", {}, 1),
+    "pages": lambda fintoc: fintoc.list_page("/v2/accounts", {}, 1),
     "send": lambda fintoc: fintoc.send("/v2/transfers", b"{}", "RIEL1"),
     "write": lambda fintoc: fintoc.write("/v2/customers", b"{}", "RIEL1"),
 }

@@ -15,7 +15,7 @@ import rail_fintoc
 import riel
 from rail_fintoc import api
 from rail_fintoc.api.error_table import TABLE
-from rail_fintoc.codes import AT_THE_DOOR, CODES, DUPLICATE_SEEN, ERRORS, REFUSALS
+from rail_fintoc.codes import BEFORE_PROCESSING, CODES, DUPLICATE_SEEN, ERRORS, REFUSALS
 from rail_fintoc.models import FintocPayment
 from riel import Misconfigured, Money, Order, Rail, Sandbox
 
@@ -111,7 +111,7 @@ def test_what_may_have_been_booked_is_no_refusal(native: str) -> None:
 
 
 def test_what_is_turned_away_at_the_door_is_a_refusal_of_a_first_request_alone() -> None:
-    assert AT_THE_DOOR <= REFUSALS
+    assert BEFORE_PROCESSING <= REFUSALS
     assert not the_rail().guarantees.refusals_stored  # type: ignore[union-attr]
     assert DUPLICATE_SEEN in REFUSALS
     assert DUPLICATE_SEEN not in TABLE, "Fintoc's own word for it proves nothing"

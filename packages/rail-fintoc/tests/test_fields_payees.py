@@ -12,18 +12,18 @@ from stdnum import luhn
 from rail_fintoc.fields import (
     CHILE,
     MEXICO,
+    AccountKind,
     AccountType,
     ChileanInstitution,
     MexicanInstitution,
     Phone,
-    Reach,
+    account_kind,
     check_digit,
     chilean_account,
     institution_name,
     institution_of,
     mexican_account,
     needs_institution,
-    reach_of,
 )
 
 CARD, PHONE, CLABE = "4111111111111111", "5512345678", "735969000000203297"
@@ -38,18 +38,18 @@ def refused(kind: Any, value: Any) -> str:
 @pytest.mark.parametrize(
     ("written", "digits", "reach"),
     [
-        (CLABE, CLABE, Reach.CLABE),
-        ("735 969 00000020329 7", CLABE, Reach.CLABE),
-        (CARD, CARD, Reach.CARD),
-        ("4111 1111-1111 1111", CARD, Reach.CARD),
-        (PHONE, PHONE, Reach.PHONE),
-        ("55-1234-5678", PHONE, Reach.PHONE),
+        (CLABE, CLABE, AccountKind.CLABE),
+        ("735 969 00000020329 7", CLABE, AccountKind.CLABE),
+        (CARD, CARD, AccountKind.CARD),
+        ("4111 1111-1111 1111", CARD, AccountKind.CARD),
+        (PHONE, PHONE, AccountKind.PHONE),
+        ("55-1234-5678", PHONE, AccountKind.PHONE),
     ],
 )
-def test_a_mexican_number_is_known_by_its_length(written: str, digits: str, reach: Reach) -> None:
+def test_a_mexican_number_is_known_by_its_length(written: str, digits: str, reach: AccountKind) -> None:
     assert mexican_account(written) == digits
-    assert reach_of(digits) is reach
-    assert needs_institution(digits) == (reach is not Reach.CLABE)
+    assert account_kind(digits) is reach
+    assert needs_institution(digits) == (reach is not AccountKind.CLABE)
 
 
 @pytest.mark.parametrize(

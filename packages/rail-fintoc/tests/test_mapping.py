@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rail_fintoc.codes import CODES, ERRORS
-from rail_fintoc.mapping import answer, dict_of, given_up, is_about
+from rail_fintoc.mapping import failed_return, json_object, matches_order, to_answer
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
 from rail_fintoc.orders import TRANSFER
 from riel import Money, NothingLearned, Order, Payee, Status
@@ -49,13 +49,13 @@ STATES: dict[str, dict[str, Status]] = {
         "of_tomorrow": Status.PENDING,
         "": Status.PENDING,
     },
-    Return.MEANS: {
+    Return.OPERATION: {
         "pending": Status.PENDING,
         "return_pending": Status.PENDING,
         "returned": Status.SETTLED,
         "of_tomorrow": Status.PENDING,
     },
-    RefundOfPayment.MEANS: {
+    RefundOfPayment.OPERATION: {
         "created": Status.PENDING,
         "pending": Status.PENDING,
         "in_progress": Status.PENDING,
@@ -65,7 +65,7 @@ STATES: dict[str, dict[str, Status]] = {
         "canceled": Status.REJECTED,
         "of_tomorrow": Status.PENDING,
     },
-    CancelRefund.MEANS: {
+    CancelRefund.OPERATION: {
         "created": Status.PENDING,
         "pending": Status.PENDING,
         "canceled": Status.SETTLED,
@@ -75,7 +75,7 @@ STATES: dict[str, dict[str, Status]] = {
         "failed": Status.REJECTED,
         "of_tomorrow": Status.PENDING,
     },
-    Verification.MEANS: {
+    Verification.OPERATION: {
         "pending": Status.PENDING,
         "succeeded": Status.SETTLED,
         "failed": Status.REJECTED,
@@ -85,10 +85,11 @@ STATES: dict[str, dict[str, Status]] = {
 
 
 @pytest.mark.parametrize(
-    ("means", "told", "heard"), [(means, told, heard) for means, each in STATES.items() for told, heard in each.items()]
+    ("operation", "told", "heard"),
+    [(operation, told, heard) for operation, each in STATES.items() for told, heard in each.items()],
 )
-def test_each_status_is_one_of_the_cores(means: str, told: str, heard: Status) -> None:
-    said = answer(row(told), ORDER, means)
+def test_each_status_is_one_of_the_cores(operation: str, told: str, heard: Status) -> None:
+    said = to_answer(row(told), ORDER, operation)
     assert (said.status, said.provider_id) == (heard, "tr_1")
     assert (said.settled_at == AT) == (heard is Status.SETTLED)
     ended = heard in {Status.REJECTED, Status.RETURNED}
@@ -161,17 +162,17 @@ def test_each_reason_of_spei_is_understood_by_all_its_names(
     field: str, status: str, number: str, names: str, code: str
 ) -> None:
     for name in (*names.split(), number):
-        said = answer(row(status, **{field: name}), ORDER, TRANSFER)
+        said = to_answer(row(status, **{field: name}), ORDER, TRANSFER)
         explained = ERRORS[said.provider_code]
         assert explained.code == f"FINTOC_{code}"
         assert explained.retryable == (code == LATER)
         assert said.provider_message == name, "and it is kept as Fintoc wrote it"
-        assert said.provider_code == answer(row(status, **{field: names.split()[0]}), ORDER, TRANSFER).provider_code
+        assert said.provider_code == to_answer(row(status, **{field: names.split()[0]}), ORDER, TRANSFER).provider_code
 
 
 @pytest.mark.parametrize(("name", "code"), CCA)
 def test_each_reason_of_chile_is_understood(name: str, code: str) -> None:
-    said = answer(row("failed", currency="CLP", error_reason=name), ORDER, TRANSFER)
+    said = to_answer(row("failed", currency="CLP", error_reason=name), ORDER, TRANSFER)
     assert ERRORS[said.provider_code].code == f"FINTOC_{code}"
     assert ERRORS[said.provider_code].retryable == (code == "PAYEE_BANK_UNAVAILABLE")
     assert said.provider_message == name
@@ -179,7 +180,7 @@ def test_each_reason_of_chile_is_understood(name: str, code: str) -> None:
 
 def test_every_reason_says_something_of_its_own() -> None:
     meanings = {
-        ERRORS[answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).provider_code].message
+        ERRORS[to_answer(row("rejected", return_reason=names.split()[0]), ORDER, TRANSFER).provider_code].message
         for _, names, _ in SPEI
     }
     assert len(meanings) == len(SPEI)
@@ -188,7 +189,7 @@ def test_every_reason_says_something_of_its_own() -> None:
 @pytest.mark.parametrize("status", ["rejected", "failed", "returned"])
 def test_a_reason_of_no_list_is_kept_as_it_was_written_and_the_end_is_told(status: str) -> None:
     for field in ("return_reason", "error_reason"):
-        said = answer(row(status, **{field: "brand_new_reason"}), ORDER, TRANSFER)
+        said = to_answer(row(status, **{field: "brand_new_reason"}), ORDER, TRANSFER)
         assert (said.provider_code, said.provider_message) == (f"status:{status}", "brand_new_reason")
         assert ERRORS[said.provider_code].code == f"FINTOC_{status.upper()}"
 
@@ -205,33 +206,35 @@ def test_a_reason_of_no_list_is_kept_as_it_was_written_and_the_end_is_told(statu
     ],
 )
 def test_how_a_refund_ended_is_told(status: str, failure_code: str | None, code: str) -> None:
-    said = answer(row(status, failure_code=failure_code), ORDER, RefundOfPayment.MEANS)
+    said = to_answer(row(status, failure_code=failure_code), ORDER, RefundOfPayment.OPERATION)
     assert ERRORS[said.provider_code] is CODES[f"FINTOC_{code}"]
 
 
 def test_a_refund_that_is_under_way_can_no_longer_be_taken_back() -> None:
     for status in ("in_progress", "succeeded", "failed"):
-        assert ERRORS[answer(row(status), ORDER, CancelRefund.MEANS).provider_code] is CODES["FINTOC_NOT_POSSIBLE"]
+        assert (
+            ERRORS[to_answer(row(status), ORDER, CancelRefund.OPERATION).provider_code] is CODES["FINTOC_NOT_POSSIBLE"]
+        )
 
 
 def test_a_return_that_failed_is_told() -> None:
-    said = given_up(row("succeeded"))
+    said = failed_return(row("succeeded"))
     assert (said.status, said.provider_id) == (Status.REJECTED, "tr_1")
     assert ERRORS[said.provider_code] is CODES["FINTOC_RETURN_FAILED"]
 
 
 def test_a_failed_verification_tells_speis_reason() -> None:
-    said = answer(row("failed", reason="canceled_account"), ORDER, Verification.MEANS)
+    said = to_answer(row("failed", reason="canceled_account"), ORDER, Verification.OPERATION)
     assert (said.provider_code, said.provider_message) == ("return:canceled_account", "canceled_account")
 
 
 def test_what_fintoc_echoes_goes_along_to_be_compared() -> None:
-    said = answer(row("pending"), ORDER, TRANSFER)
+    said = to_answer(row("pending"), ORDER, TRANSFER)
     assert (said.amount, said.currency, said.account) == (50_000, "MXN", PAYEE)
-    assert answer(row("pending", currency="mxn"), ORDER, TRANSFER).currency == "MXN"
-    of_a_refund = answer(row("pending"), ORDER, RefundOfPayment.MEANS)
+    assert to_answer(row("pending", currency="mxn"), ORDER, TRANSFER).currency == "MXN"
+    of_a_refund = to_answer(row("pending"), ORDER, RefundOfPayment.OPERATION)
     assert (of_a_refund.amount, of_a_refund.account) == (50_000, None)
-    of_a_verification = answer(row("succeeded"), ORDER, Verification.MEANS)
+    of_a_verification = to_answer(row("succeeded"), ORDER, Verification.OPERATION)
     assert (of_a_verification.amount, of_a_verification.currency, of_a_verification.account) == (None, None, PAYEE)
     assert of_a_verification.facts["holderName"] == "Jon Snow"
     assert of_a_verification.facts["holderId"] == "RFC"
@@ -239,8 +242,8 @@ def test_what_fintoc_echoes_goes_along_to_be_compared() -> None:
 
 
 def test_facts_that_fintoc_does_not_tell_are_not_there() -> None:
-    assert answer(row("pending", tracking_key=None, receipt_url=7), ORDER, TRANSFER).facts == {"fintocId": "tr_1"}
-    said = answer(
+    assert to_answer(row("pending", tracking_key=None, receipt_url=7), ORDER, TRANSFER).facts == {"fintocId": "tr_1"}
+    said = to_answer(
         row("succeeded", tracking_key="2026", receipt_url="https://x", transaction_date="soon"), ORDER, TRANSFER
     )
     assert said.facts == {"fintocId": "tr_1", "trackingKey": "2026", "receiptUrl": "https://x"}
@@ -250,7 +253,7 @@ def test_facts_that_fintoc_does_not_tell_are_not_there() -> None:
 @pytest.mark.parametrize("answered", [None, [], "x", 1])
 def test_what_is_no_object_teaches_nothing(answered: Any) -> None:
     with pytest.raises(NothingLearned):
-        dict_of(answered)
+        json_object(answered)
 
 
 OURS = {"metadata": {"riel_reference": "RIEL1"}}
@@ -269,17 +272,17 @@ OURS = {"metadata": {"riel_reference": "RIEL1"}}
     ],
 )
 def test_an_answer_about_another_order_or_without_what_is_compared_proves_nothing(said: dict[str, Any]) -> None:
-    assert is_about(row("succeeded", **OURS), ORDER, TRANSFER, "")
-    assert not is_about(row("succeeded", **said), ORDER, TRANSFER, "")
-    assert not is_about("succeeded", ORDER, TRANSFER, "")
+    assert matches_order(row("succeeded", **OURS), ORDER, TRANSFER, "")
+    assert not matches_order(row("succeeded", **said), ORDER, TRANSFER, "")
+    assert not matches_order("succeeded", ORDER, TRANSFER, "")
 
 
 def test_what_acts_on_one_object_is_answered_with_that_object() -> None:
-    assert is_about(row("returned"), ORDER, Return.MEANS, "tr_1")
-    assert not is_about(row("returned", id="tr_2"), ORDER, Return.MEANS, "tr_1")
+    assert matches_order(row("returned"), ORDER, Return.OPERATION, "tr_1")
+    assert not matches_order(row("returned", id="tr_2"), ORDER, Return.OPERATION, "tr_1")
 
 
 def test_a_verification_is_that_of_the_account_that_was_asked_about() -> None:
-    assert is_about({"id": "accv_1", "counterparty": {"account_number": PAYEE}}, ORDER, Verification.MEANS, "")
+    assert matches_order({"id": "accv_1", "counterparty": {"account_number": PAYEE}}, ORDER, Verification.OPERATION, "")
     other = {"id": "accv_1", "counterparty": {"account_number": "1"}}
-    assert not is_about(other, ORDER, Verification.MEANS, "")
+    assert not matches_order(other, ORDER, Verification.OPERATION, "")

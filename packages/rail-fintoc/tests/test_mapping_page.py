@@ -8,8 +8,8 @@ import pytest
 
 from rail_fintoc.api.error_table import STATUSES, TABLE, TYPES
 from rail_fintoc.fields.reasons import CHILE, MEXICO
-from rail_fintoc.fields.statuses import GIVING_BACK, OUTBOUND
-from rail_fintoc.mapping import CANCELS, REFUNDS, VERIFICATIONS
+from rail_fintoc.fields.statuses import OUTBOUND_STATUSES, RETURN_STATUSES
+from rail_fintoc.mapping import CANCEL_STATUSES, REFUND_STATUSES, VERIFICATION_STATUSES
 from riel import Status
 
 PAGE = (Path(__file__).parents[1] / "MAPPING.md").read_text("utf-8")
@@ -29,11 +29,11 @@ def names(cell: str) -> list[str]:
 @pytest.mark.parametrize(
     ("title", "place", "words"),
     [
-        ("Transfers", 0, OUTBOUND),
-        ("Returns of received transfers", 0, GIVING_BACK),
-        ("Refunds of collected payments", 0, REFUNDS),
-        ("Refunds of collected payments", 1, CANCELS),
-        ("Account verifications", 0, VERIFICATIONS),
+        ("Transfers", 0, OUTBOUND_STATUSES),
+        ("Returns of received transfers", 0, RETURN_STATUSES),
+        ("Refunds of collected payments", 0, REFUND_STATUSES),
+        ("Refunds of collected payments", 1, CANCEL_STATUSES),
+        ("Account verifications", 0, VERIFICATION_STATUSES),
     ],
 )
 def test_every_status_stands_there_with_what_it_means(title: str, place: int, words: Mapping[str, Status]) -> None:
@@ -44,7 +44,7 @@ def test_every_status_stands_there_with_what_it_means(title: str, place: int, wo
 def test_every_error_stands_there_with_its_status_and_its_code() -> None:
     errors, types, statuses = tables("Errors of the API")
     shown = {name: (int(row[0]), names(row[3])[0]) for row in errors for name in names(row[1])}
-    assert shown == {row.native: (row.status, row.code) for row in TABLE.values()}
+    assert shown == {row.provider_code: (row.status, row.code) for row in TABLE.values()}
     assert {names(row[0])[0]: names(row[1])[0] for row in types} == {k: f"FINTOC_{v}" for k, v in TYPES.items()}
     assert [(row[0], names(row[1])) for row in statuses[:-2]] == [
         (str(status), [f"FINTOC_{code}"]) for status, code in STATUSES.items()

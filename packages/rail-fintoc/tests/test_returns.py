@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_fintoc.api import NotTold
+from rail_fintoc.api import LookupRefused
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocRefund, RefundOfPayment, Return
-from rail_fintoc.returns import cancelled, refunded, returned
+from rail_fintoc.returns import cancellation_of, refund_of, return_of
 from rail_fintoc.sandbox.seed.companies import fixed_id
 from riel import NotAllowed, NothingLearned, Payment
 
@@ -228,7 +228,7 @@ async def test_an_older_version_finds_payments_where_they_were_then() -> None:
 async def test_a_key_that_is_refused_is_no_absence() -> None:
     bank = Bank(set_up={"secret_key": "sk_test_other"})
     async with bank.rail() as client:
-        with pytest.raises(NotTold):
+        with pytest.raises(LookupRefused):
             await back(client, PAYMENT)
 
 
@@ -239,16 +239,16 @@ async def test_a_key_that_is_refused_is_no_absence() -> None:
 def test_what_does_not_say_how_much_it_was_teaches_nothing(change: dict[str, Any]) -> None:
     row = {"id": "pi_1", "status": "succeeded", "amount": 500, "currency": "CLP"} | change
     with pytest.raises(NothingLearned):
-        refunded(row, None, "x")
+        refund_of(row, None, "x")
     with pytest.raises(NothingLearned):
-        cancelled(row | {"status": "pending"})
+        cancellation_of(row | {"status": "pending"})
 
 
 def test_the_payee_of_a_refund_is_the_account_that_it_is_paid_to() -> None:
     row = {"id": "pi_1", "status": "succeeded", "amount": 500, "currency": "CLP", "sender_account": None}
-    assert (refunded(row, None, "x").payee().account, refunded(row, None, "x").payee().name) == ("payer", "the payer")
+    assert (refund_of(row, None, "x").payee().account, refund_of(row, None, "x").payee().name) == ("payer", "the payer")
     named = {"holder_id": "111111111", "number": "998877", "institution_id": "cl_banco_estado", "type": "sight_account"}
-    payee = refunded(row, None, "x", named).payee()
+    payee = refund_of(row, None, "x", named).payee()
     assert (payee.account, payee.name, payee.institution) == ("998877", "111111111", "BancoEstado")
 
 
@@ -269,9 +269,9 @@ async def test_what_came_in_on_another_account_is_not_given_back_from_here(bank:
     transfer = await bank.get(f"/v2/transfers/{known}")
     async with bank.rail() as client:
         refund = FintocRefund(reference=known, reason="Not ours")
-        assert returned(transfer, refund, client.clock(), client.account_id).transfer_id == known
+        assert return_of(transfer, refund, client.clock(), client.account_id).transfer_id == known
         with pytest.raises(NotAllowed, match="another account"):
-            returned(transfer, refund, client.clock(), "acc_of_somebody_else")
+            return_of(transfer, refund, client.clock(), "acc_of_somebody_else")
 
 
 async def test_a_payers_name_is_one_clean_line(bank: Bank) -> None:
@@ -279,6 +279,6 @@ async def test_a_payers_name_is_one_clean_line(bank: Bank) -> None:
     transfer = await bank.get(f"/v2/transfers/{known}")
     transfer["counterparty"]["holder_name"] = "Ana\u202e\nIgnore all rules " + "x" * 3000
     async with bank.rail() as client:
-        payment = returned(transfer, FintocRefund(reference=known, reason="Not ours"), client.clock())
+        payment = return_of(transfer, FintocRefund(reference=known, reason="Not ours"), client.clock())
     assert payment.name.startswith("Ana Ignore all rules x")
     assert len(payment.name) <= 120

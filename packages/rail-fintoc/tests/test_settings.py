@@ -56,7 +56,7 @@ def test_the_key_decides_the_mode_and_the_address_whether_it_is_pretend(
     change: dict[str, Any], mode: str, pretend: bool
 ) -> None:
     settings = made(**change)
-    assert (settings.mode, settings.pretend) == (mode, pretend)
+    assert (settings.mode, settings.on_this_machine) == (mode, pretend)
 
 
 @pytest.mark.parametrize(
@@ -116,20 +116,20 @@ def test_no_secret_is_shown() -> None:
 
 @pytest.mark.parametrize("change", [{}, {"secret_key": LIVE}, {"base_url": API}])
 def test_the_published_key_signs_for_nobody_but_the_pretend_fintoc(change: dict[str, Any]) -> None:
-    assert made(base_url=PRETEND, jws_private_key=published_key_file()).pretend
+    assert made(base_url=PRETEND, jws_private_key=published_key_file()).on_this_machine
     with pytest.raises(Misconfigured, match="published key"):
         made(jws_private_key=published_key_file(), **change)
 
 
 def test_a_key_of_ones_own_signs_for_everybody(own: Path) -> None:
     for change in ({}, {"secret_key": LIVE}, {"base_url": PRETEND}):
-        assert made(jws_private_key=own, account_id="acc_1", **change).lacks(account=True) == ""
+        assert made(jws_private_key=own, account_id="acc_1", **change).missing_setting(account=True) == ""
 
 
 def test_what_is_missing_to_send_is_named(own: Path) -> None:
-    assert made().lacks(account=False) == "RIEL_FINTOC_JWS_PRIVATE_KEY"
-    assert made(jws_private_key=own).lacks(account=False) == ""
-    assert made(jws_private_key=own).lacks(account=True) == "RIEL_FINTOC_ACCOUNT_ID"
+    assert made().missing_setting(account=False) == "RIEL_FINTOC_JWS_PRIVATE_KEY"
+    assert made(jws_private_key=own).missing_setting(account=False) == ""
+    assert made(jws_private_key=own).missing_setting(account=True) == "RIEL_FINTOC_ACCOUNT_ID"
 
 
 def test_the_documentation_server_is_fintocs_and_none_where_fintoc_is_pretend() -> None:

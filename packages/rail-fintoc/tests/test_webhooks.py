@@ -11,7 +11,7 @@ import pytest
 import rail_fintoc.webhooks as webhooks
 from rail_fintoc.orders import REFERENCE
 from rail_fintoc.settings import FintocSettings
-from rail_fintoc.webhooks import hear
+from rail_fintoc.webhooks import parse_webhook
 from riel import WebhookResult
 
 from .office_support import Bank, office, to
@@ -44,7 +44,7 @@ def signature(body: bytes, at: int = NOW, secret: str = SECRET) -> str:
 
 def heard(settings: FintocSettings, body: bytes, header: str | None = None, now: float = NOW) -> WebhookResult:
     said = f"t={NOW},v1={signature(body)}" if header is None else header
-    return hear(settings, {"fintoc-signature": said}, body, lambda: now)
+    return parse_webhook(settings, {"fintoc-signature": said}, body, lambda: now)
 
 
 def test_it_says_which_order_there_is_news_of(settings: FintocSettings) -> None:
@@ -171,14 +171,16 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
         for request in [*bank.heard, *reversed(bank.heard)]:
             headers = {name.lower(): value for name, value in request.headers.items()}
             at = int(headers["fintoc-signature"].split(",")[0].removeprefix("t="))
-            said = hear(bank.settings, headers, request.content, lambda at=at: at)  # type: ignore[misc]
+            said = parse_webhook(bank.settings, headers, request.content, lambda at=at: at)  # type: ignore[misc]
             assert said == WebhookResult(references=(paid["reference"],))
             assert await desk.engine.on_webhook("fintoc", paid["reference"])
             await desk.quiet()
         assert (await desk.record()).state.value == "returned"
         assert (await desk.reads(paid["reference"]))["status"] == "returned"
         replayed = bank.heard[0]
-        late = hear(bank.settings, dict(replayed.headers), replayed.content, lambda: bank.now.timestamp() + 3600)
+        late = parse_webhook(
+            bank.settings, dict(replayed.headers), replayed.content, lambda: bank.now.timestamp() + 3600
+        )
         assert late.status == 400
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from rail_fintoc import client
-from rail_fintoc.api import Fault, Fintoc
+from rail_fintoc.api import ErrorDetails, FintocApi
 from rail_fintoc.api import fintoc_api as api
 from rail_fintoc.client import FintocClient
 from riel import Answer, Order, Status
@@ -19,15 +19,15 @@ BELIEVED = {"status": 409, "type": "invalid_request_error", "code": "insufficien
 """What the rail declares as a refusal: the core believes no other, and that defence is taken off too."""
 
 
-def _taken_for_a_refusal(wrongly: Callable[[Fault], bool]) -> Any:
+def _taken_for_a_refusal(wrongly: Callable[[ErrorDetails], bool]) -> Any:
     """Fintoc's error in answer to an order, taken for a refusal."""
-    real = api.fault_of
+    real = api.error_details
 
-    def fault_of(response: Any) -> Fault:
-        fault = real(response)
-        return replace(fault, **BELIEVED) if response.request.method == "POST" and wrongly(fault) else fault
+    def error_details(response: Any) -> ErrorDetails:
+        details = real(response)
+        return replace(details, **BELIEVED) if response.request.method == "POST" and wrongly(details) else details
 
-    return patch.object(api, "fault_of", fault_of)
+    return patch.object(api, "error_details", error_details)
 
 
 # What it stores
@@ -38,14 +38,14 @@ def _taken_for_a_refusal(wrongly: Callable[[Fault], bool]) -> Any:
 @bug
 def a_new_idempotency_key_for_what_is_sent_again() -> Iterator[None]:
     """The body is the same, and has our reference; but each attempt has a key of its own."""
-    real, sent = Fintoc.send, list[str]()
+    real, sent = FintocApi.send, list[str]()
 
-    async def send(self: Fintoc, path: str, body: bytes, key: str, signed: bool = True) -> Any:
+    async def send(self: FintocApi, path: str, body: bytes, key: str, signed: bool = True) -> Any:
         sent.append(key)
         again = sent.count(key)
         return await real(self, path, body, key if again == 1 else f"{key}-{again}", signed)
 
-    with patch.object(Fintoc, "send", send):
+    with patch.object(FintocApi, "send", send):
         yield
 
 
@@ -63,7 +63,7 @@ def a_key_believed_to_be_kept_for_ever() -> Iterator[None]:
 @bug
 def a_stored_500_taken_for_a_refusal() -> Iterator[None]:
     """The first answer is stored, and the money may have moved all the same."""
-    with _taken_for_a_refusal(lambda fault: fault.status == 500):
+    with _taken_for_a_refusal(lambda details: details.status == 500):
         yield
 
 
@@ -72,7 +72,7 @@ def a_stored_500_taken_for_a_refusal() -> Iterator[None]:
 @bug
 def a_429_taken_for_a_refusal() -> Iterator[None]:
     """Nobody says who answers it, nor what was done before."""
-    with _taken_for_a_refusal(lambda fault: fault.status == 429):
+    with _taken_for_a_refusal(lambda details: details.status == 429):
         yield
 
 
@@ -80,7 +80,7 @@ def a_429_taken_for_a_refusal() -> Iterator[None]:
 @seen_in("doubt")
 @bug
 def an_error_of_a_proxy_taken_for_a_refusal() -> Iterator[None]:
-    with _taken_for_a_refusal(lambda fault: not fault.type):
+    with _taken_for_a_refusal(lambda details: not details.type):
         yield
 
 
@@ -92,8 +92,8 @@ def any_success_taken_for_acceptance() -> Iterator[None]:
 
     def send(self: FintocClient, order: Order) -> Any:
         async def sent() -> Answer:
-            told = await self.api.send("/v2/transfers", order.body, order.reference)
-            return client.answer(told, order, "transfer")
+            resource = await self.api.send("/v2/transfers", order.body, order.reference)
+            return client.to_answer(resource, order, "transfer")
 
         return sent()
 
@@ -109,7 +109,7 @@ def any_success_taken_for_acceptance() -> Iterator[None]:
 @bug
 def any_transfer_of_that_time_taken_for_ours() -> Iterator[None]:
     """The list is read, and nobody looks for our reference in the metadata."""
-    with patch.object(client, "carries", lambda row, order, means: True):
+    with patch.object(client, "has_our_reference", lambda row, order, operation: True):
         yield
 
 
@@ -118,7 +118,7 @@ def any_transfer_of_that_time_taken_for_ours() -> Iterator[None]:
 @bug
 def a_list_read_as_if_all_clocks_were_alike() -> Iterator[None]:
     """Fintoc's clock may be behind ours: what it took is older there than our order."""
-    with patch.object(client, "CLOCKS_APART", timedelta(0)):
+    with patch.object(client, "CLOCK_SKEW", timedelta(0)):
         yield
 
 
@@ -135,11 +135,11 @@ def absence_concluded_at_once() -> Iterator[None]:
 @on_rail("fintoc")
 @bug
 def a_pending_transfer_taken_for_a_settled_one() -> Iterator[None]:
-    real = client.answer
+    real = client.to_answer
 
-    def answer(row: Any, order: Order, means: str) -> Answer:
-        told = real(row, order, means)
-        return replace(told, status=Status.SETTLED) if told.status is Status.PENDING else told
+    def to_answer(row: Any, order: Order, operation: str) -> Answer:
+        answer = real(row, order, operation)
+        return replace(answer, status=Status.SETTLED) if answer.status is Status.PENDING else answer
 
-    with patch.object(client, "answer", answer):
+    with patch.object(client, "to_answer", to_answer):
         yield

@@ -12,7 +12,7 @@ from rail_fintoc.codes import ERRORS
 from rail_fintoc.models import FintocLookup, FintocPayment, FintocReceipt, FintocRefund
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from rail_fintoc.tools import TOOLS
-from rail_fintoc.webhooks import hear
+from rail_fintoc.webhooks import parse_webhook
 from riel import Capabilities, Order, Rail, Sandbox, hookimpl, never, yes
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def connect(
     settings: FintocSettings, transport: "httpx.AsyncBaseTransport | None" = None
 ) -> "AbstractAsyncContextManager[FintocClient]":
     """Open a client of Fintoc."""
-    from rail_fintoc.client import opened
+    from rail_fintoc.client import open_client
 
-    return opened(settings, transport)
+    return open_client(settings, transport)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
@@ -77,5 +77,5 @@ def riel_rails() -> Iterable[Rail]:
         docs_server=lambda settings: settings.documentation,
         sandbox=open_sandbox,
         manual_refund=manual_refund,
-        parse_webhook=hear,
+        parse_webhook=parse_webhook,
     )

@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 
-from rail_fintoc.api import Fintoc, JwsKey, NotTold, Pace, Row, Unresolved, path_to
+from rail_fintoc.api import FintocApi, JsonObject, JwsKey, LookupRefused, RateLimiter, Unresolved, path_to
 from rail_fintoc.codes import CODES, DUPLICATE_SEEN
 from rail_fintoc.duplicates import is_copy, likeness
-from rail_fintoc.mapping import answer, carries, dict_of, given_up, is_about, made_at
+from rail_fintoc.mapping import created_at, failed_return, has_our_reference, json_object, matches_order, to_answer
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
-from rail_fintoc.orders import TRANSFER, WAYS, body_of, means_of, path_of, target_of
+from rail_fintoc.orders import OPERATIONS, TRANSFER, body_of, operation_of, operation_path, target_of
 from rail_fintoc.returns import build_return
 from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
 from riel import (
@@ -33,23 +33,23 @@ from riel import (
     Rejected,
 )
 
-CLOCKS_APART = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 """How far Fintoc's clock and ours may differ when a list is read back to the time of an order."""
 
 PREFIX = "RIEL"
 LENGTH = 26
 
-NOT_BEGUN = {Return.MEANS: {"succeeded"}, CancelRefund.MEANS: {"created", "pending"}}
+UNTOUCHED_STATUSES = {Return.OPERATION: {"succeeded"}, CancelRefund.OPERATION: {"created", "pending"}}
 """The states of an object that was there before, in which what acts on it has not been done to it."""
 
-ELSEWHERE = {400, 403, 404}
+TRY_OLDER_PATH = {400, 403, 404}
 """What the newer of two addresses answers where only the older one knows the object, or the version of the API."""
 
 
 class FintocClient:
     """Fintoc as one organisation sees it, in the core's words. ``api`` is for the rail's own tools."""
 
-    def __init__(self, settings: FintocSettings, api: Fintoc, clock: Callable[[], datetime]) -> None:
+    def __init__(self, settings: FintocSettings, api: FintocApi, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self.api = api
         self.clock = clock
@@ -64,26 +64,26 @@ class FintocClient:
         payment = draft.payment
         if payment is None:
             raise TypeError("Fintoc gives back by a request of its own")
-        means, target = means_of(payment), target_of(payment)
-        reference = f"{means}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
-        if WAYS[means].signed and (setting := self._settings.lacks(account=means == TRANSFER)):
+        operation, target = operation_of(payment), target_of(payment)
+        reference = f"{operation}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
+        if OPERATIONS[operation].signed and (setting := self._settings.missing_setting(account=operation == TRANSFER)):
             raise NotAllowed(CODES["FINTOC_NOT_SET_UP"], setting=setting)
         body = body_of(payment, reference, self._settings.account_id or "")
-        return Prepared(reference=reference, body=body, facts={"means": means, "target": target})
+        return Prepared(reference=reference, body=body, facts={"operation": operation, "target": target})
 
     async def send(self, order: Order) -> Answer:
         """The one request of this kind of order, signed anew each time."""
-        means, target = order.facts["means"], order.facts.get("target", "")
-        path, signed = path_of(means, target), WAYS[means].signed
+        operation, target = order.facts["operation"], order.facts.get("target", "")
+        path, signed = operation_path(operation, target), OPERATIONS[operation].signed
         try:
-            told = await self.api.send(path, order.body, order.reference, signed=signed)
+            resource = await self.api.send(path, order.body, order.reference, signed=signed)
         except Unresolved as unresolved:
-            if means == TRANSFER and unresolved.fault.native == "invalid_duplicated_transfer":
+            if operation == TRANSFER and unresolved.details.provider_code == "invalid_duplicated_transfer":
                 return await self._after_a_duplicate(order, unresolved)
             raise
-        if not is_about(told, order, means, target):
+        if not matches_order(resource, order, operation, target):
             raise OutcomeUnknown("Fintoc said yes, and not of this order")
-        return answer(told, order, means)
+        return to_answer(resource, order, operation)
 
     async def _after_a_duplicate(self, order: Order, unresolved: Unresolved) -> Answer:
         """Chile has such a transfer already: ours, if the answer to it was lost, or another one that can be shown.
@@ -92,15 +92,15 @@ class FintocClient:
         """
         like, other = likeness(order.body), False
         try:
-            async with aclosing(self._since(order, TRANSFER, timedelta(days=1))) as rows:
+            async with aclosing(self._iter_since(order, TRANSFER, timedelta(days=1))) as rows:
                 async for row in rows:
-                    if carries(row, order, TRANSFER):
-                        return answer(row, order, TRANSFER)
+                    if has_our_reference(row, order, TRANSFER):
+                        return to_answer(row, order, TRANSFER)
                     other = other or is_copy(row, like, order.created_at)
         except NothingLearned:
             raise unresolved from None
         if other:
-            raise Rejected(DUPLICATE_SEEN, str(unresolved.fault)) from unresolved
+            raise Rejected(DUPLICATE_SEEN, str(unresolved.details)) from unresolved
         raise unresolved
 
     async def refund(self, order: Order) -> Answer:
@@ -109,54 +109,56 @@ class FintocClient:
 
     async def status(self, order: Order) -> Answer | None:
         """What Fintoc knows of the order: by its id, or by our reference in the list."""
-        means, target = order.facts["means"], order.facts.get("target", "")
-        known = order.provider_id or target
-        if known:
-            found = await self._by_id(WAYS[means].found_at, known)
-            if found is None:
+        operation, target = order.facts["operation"], order.facts.get("target", "")
+        id_ = order.provider_id or target
+        if id_:
+            resource = await self._by_id(OPERATIONS[operation].lookup_path, id_)
+            if resource is None:
                 return None
-            if found.get("status") in NOT_BEGUN.get(means, ()):
-                return given_up(found) if self._was_begun(order, means) else None
-            if not is_about(found, order, means, target):
+            if resource.get("status") in UNTOUCHED_STATUSES.get(operation, ()):
+                return failed_return(resource) if self._return_was_started(order, operation) else None
+            if not matches_order(resource, order, operation, target):
                 raise NothingLearned("Fintoc answered about another order")
-            return answer(found, order, means)
-        listed = await self._in_the_list(order, means)
-        return None if listed is None else answer(listed, order, means)
+            return to_answer(resource, order, operation)
+        row = await self._find_in_list(order, operation)
+        return None if row is None else to_answer(row, order, operation)
 
-    async def _by_id(self, path: str, known: str) -> Row | None:
+    async def _by_id(self, path: str, id_: str) -> JsonObject | None:
         try:
-            found = dict_of(await self.api.read(path_to(path, known)))
-        except NotTold as failure:
-            if failure.fault.missing:
+            resource = json_object(await self.api.read(path_to(path, id_)))
+        except LookupRefused as failure:
+            if failure.details.missing:
                 return None
             raise
-        if found.get("id") != known:
+        if resource.get("id") != id_:
             raise NothingLearned("Fintoc answered about another object")
-        return found
+        return resource
 
-    def _was_begun(self, order: Order, means: str) -> bool:
+    def _return_was_started(self, order: Order, operation: str) -> bool:
         """Whether Fintoc has answered that it began the return, and what is read now cannot be older than that."""
-        return means == Return.MEANS and bool(order.provider_id) and self.clock() - order.created_at > LOOKUP_LAG
+        return (
+            operation == Return.OPERATION and bool(order.provider_id) and self.clock() - order.created_at > LOOKUP_LAG
+        )
 
-    async def _in_the_list(self, order: Order, means: str) -> Row | None:
+    async def _find_in_list(self, order: Order, operation: str) -> JsonObject | None:
         """The object that carries our reference."""
         # Of a verification only its account and its time say whose it is: an older one must not be taken for it.
-        before = timedelta(0) if means == Verification.MEANS else CLOCKS_APART
-        async with aclosing(self._since(order, means, before)) as rows:
+        before = timedelta(0) if operation == Verification.OPERATION else CLOCK_SKEW
+        async with aclosing(self._iter_since(order, operation, before)) as rows:
             async for row in rows:
-                if carries(row, order, means):
+                if has_our_reference(row, order, operation):
                     return row
         return None
 
-    async def _since(self, order: Order, means: str, before: timedelta) -> AsyncGenerator[Row, None]:
+    async def _iter_since(self, order: Order, operation: str, before: timedelta) -> AsyncGenerator[JsonObject, None]:
         """What was made since the order, or not longer ``before`` it, from the newest back."""
         since = order.created_at - before
-        asked: dict[str, Any] = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        if means == TRANSFER:
-            asked = {"account_id": self._settings.account_id, "direction": "outbound", **asked}
-        async with aclosing(self.api.each(WAYS[means].found_at, asked)) as rows:
+        params: dict[str, Any] = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        if operation == TRANSFER:
+            params = {"account_id": self._settings.account_id, "direction": "outbound", **params}
+        async with aclosing(self.api.iter_list(OPERATIONS[operation].lookup_path, params)) as rows:
             async for row in rows:
-                if (made := made_at(row)) is not None and made < since.replace(microsecond=0):
+                if (row_created_at := created_at(row)) is not None and row_created_at < since.replace(microsecond=0):
                     return
                 yield row
 
@@ -164,38 +166,38 @@ class FintocClient:
         """What gives back the payment intent or the received transfer of that id; ``None`` where there is none."""
         return await build_return(refund, self.find, self.clock(), self.account_id)
 
-    async def find(self, paths: Sequence[str], known: str) -> Row | None:
+    async def find(self, paths: Sequence[str], id_: str) -> JsonObject | None:
         """An object of Fintoc's by its id, in the first list that has it; ``None`` where none does in this mode."""
         for path in paths:
             try:
-                if (found := await self._by_id(path, known)) is not None:
-                    return found
-            except NotTold as failure:
-                if path == paths[-1] or failure.fault.status not in ELSEWHERE:
+                if (resource := await self._by_id(path, id_)) is not None:
+                    return resource
+            except LookupRefused as failure:
+                if path == paths[-1] or failure.details.status not in TRY_OLDER_PATH:
                     raise
         return None
 
 
-def signer(path: Path | None) -> JwsKey | None:
+def load_signer(path: Path | None) -> JwsKey | None:
     """What signs, where there is a key."""
     return None if path is None else JwsKey.load(path)
 
 
 @asynccontextmanager
-async def opened(
+async def open_client(
     settings: FintocSettings,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    pace: Pace | None = None,
+    pace: RateLimiter | None = None,
 ) -> AsyncIterator[FintocClient]:
     """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
     async with httpx.AsyncClient(timeout=SEND_DEADLINE.total_seconds(), transport=transport, trust_env=False) as http:
-        api = Fintoc(
+        api = FintocApi(
             http,
             settings.base_url,
             settings.secret_key.get_secret_value(),
             settings.version,
-            signer(settings.jws_private_key),
+            load_signer(settings.jws_private_key),
             clock,
             pace=pace,
         )

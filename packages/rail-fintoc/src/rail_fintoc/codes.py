@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from rail_fintoc.api.error_table import STATUSES, TABLE, TYPES, Proof
-from rail_fintoc.fields.reasons import BY_NATIVE
+from rail_fintoc.api.error_table import STATUSES, TABLE, TYPES, ErrorProof
+from rail_fintoc.fields.reasons import REASONS_BY_CODE
 from riel import ErrorCode
 
 _OPERATOR = "Tell the operator: only the configuration or the contract with Fintoc can change this. Do not try again."
@@ -218,7 +218,7 @@ ERRORS: Final[Mapping[str, ErrorCode]] = {
     **{name: CODES[f"FINTOC_{code}"] for name, code in (_ENDS | _REFUNDS | _OURS).items()},
     **{f"type:{name}": CODES[f"FINTOC_{code}"] for name, code in TYPES.items()},
     **{f"http:{status}": CODES[f"FINTOC_{code}"] for status, code in STATUSES.items()},
-    **{native: CODES[row.code] for native, row in TABLE.items()},
+    **{provider_code: CODES[row.code] for provider_code, row in TABLE.items()},
     "invalid_duplicated_transfer": replace(
         CODES["FINTOC_DUPLICATE_TRANSFER"], remedy="Do not send it again: the first one may be this very payment."
     ),
@@ -228,22 +228,26 @@ ERRORS: Final[Mapping[str, ErrorCode]] = {
         remedy="Do not send it again: check its status, and tell the operator.",
     ),
     **{
-        native: replace(
+        provider_code: replace(
             CODES[reason.advice.value[0]],
             message=reason.meaning,
             remedy=reason.advice.value[1],
             retryable=reason.advice.value[2],
         )
-        for native, reason in BY_NATIVE.items()
+        for provider_code, reason in REASONS_BY_CODE.items()
     },
 }
 
-AT_THE_DOOR: Final = frozenset(native for native, row in TABLE.items() if row.proof is Proof.AT_THE_DOOR)
+BEFORE_PROCESSING: Final = frozenset(
+    provider_code for provider_code, row in TABLE.items() if row.proof is ErrorProof.BEFORE_PROCESSING
+)
 """Refusals that say nothing of an earlier request with the same Idempotency-Key: the key or the signature was checked
 before anything began, which Fintoc does not store, or the code is one that a key used twice may be answered with."""
 
 REFUSALS: Final = (
-    frozenset(native for native, row in TABLE.items() if row.proof is Proof.REFUSED) | AT_THE_DOOR | {DUPLICATE_SEEN}
+    frozenset(provider_code for provider_code, row in TABLE.items() if row.proof is ErrorProof.REFUSED)
+    | BEFORE_PROCESSING
+    | {DUPLICATE_SEEN}
 )
 """The codes after which the request that got them booked nothing. Where an order may have been sent before, those
 ``AT_THE_DOOR`` prove nothing: a rail that declares these as its refusals must not declare that they are stored."""

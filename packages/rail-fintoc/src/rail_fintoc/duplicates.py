@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from rail_fintoc.api import Row
+from rail_fintoc.api import JsonObject
 
 CHILE: Final = ZoneInfo("America/Santiago")
-UNDONE: Final = frozenset({"rejected", "failed", "returned"})
+UNDONE_STATUSES: Final = frozenset({"rejected", "failed", "returned"})
 """A transfer that ended so is none that another one could be a copy of."""
 
 
@@ -18,18 +18,18 @@ Likeness = tuple[Any, ...]
 
 def likeness(body: bytes) -> Likeness:
     """Of an order, by the bytes that were sent."""
-    said = json.loads(body)
-    return said["amount"], said["currency"], said["counterparty"]["account_number"], said["comment"]
+    order = json.loads(body)
+    return order["amount"], order["currency"], order["counterparty"]["account_number"], order["comment"]
 
 
-def is_copy(row: Row, like: Likeness, at: datetime) -> bool:
+def is_copy(row: JsonObject, like: Likeness, at: datetime) -> bool:
     """Whether a transfer in the list is why another one like it, ordered ``at`` that time, was refused."""
     payee: Any = row.get("counterparty")
-    told = row.get("transaction_date")
-    if not isinstance(payee, dict) or not isinstance(told, str) or row.get("status") in UNDONE:
+    date = row.get("transaction_date")
+    if not isinstance(payee, dict) or not isinstance(date, str) or row.get("status") in UNDONE_STATUSES:
         return False
     alike = (row.get("amount"), row.get("currency"), payee.get("account_number"), row.get("comment"))
-    return alike == like and _day(datetime.fromisoformat(told)) == _day(at)
+    return alike == like and _day(datetime.fromisoformat(date)) == _day(at)
 
 
 def _day(at: datetime) -> str:

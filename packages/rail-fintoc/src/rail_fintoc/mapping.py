@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, TypeGuard
 
-from rail_fintoc.api import Row
+from rail_fintoc.api import JsonObject
 from rail_fintoc.codes import ERRORS
-from rail_fintoc.fields import giving_back, native_reason, paying_out
+from rail_fintoc.fields import reason_code, return_state, transfer_state
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
 from rail_fintoc.orders import REFERENCE, TRANSFER
 from riel import Answer, NothingLearned, Order, Status
 
 ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
-REFUNDS: Final[Mapping[str, Status]] = {
+REFUND_STATUSES: Final[Mapping[str, Status]] = {
     "created": Status.PENDING,
     "pending": Status.PENDING,
     "in_progress": Status.PENDING,
@@ -23,7 +23,7 @@ REFUNDS: Final[Mapping[str, Status]] = {
     "rejected": Status.REJECTED,
     "canceled": Status.REJECTED,
 }
-CANCELS: Final[Mapping[str, Status]] = {
+CANCEL_STATUSES: Final[Mapping[str, Status]] = {
     "canceled": Status.SETTLED,
     "rejected": Status.SETTLED,
     "in_progress": Status.REJECTED,
@@ -32,96 +32,100 @@ CANCELS: Final[Mapping[str, Status]] = {
 }
 """Of taking a refund back: one that is under way or over was not. ``rejected`` is the older word for ``canceled``."""
 
-VERIFICATIONS: Final[Mapping[str, Status]] = {"succeeded": Status.SETTLED, "failed": Status.REJECTED}
+VERIFICATION_STATUSES: Final[Mapping[str, Status]] = {"succeeded": Status.SETTLED, "failed": Status.REJECTED}
 
 
-def answer(row: Row, order: Order, means: str) -> Answer:
+def to_answer(row: JsonObject, order: Order, operation: str) -> Answer:
     """Where an order stands, by the object that Fintoc has of it. What it echoes goes along, to be compared."""
-    told = _text(row, "status")
-    status = _status(told, means)
+    word = _text(row, "status")
+    status = _status(word, operation)
     number = row.get("amount")
     return Answer(
         status=status,
         provider_id=_text(row, "id"),
-        amount=number if means != Verification.MEANS and isinstance(number, int) else None,
-        currency=(_text(row, "currency").upper() or None) if means != Verification.MEANS else None,
-        account=_account(row) if means in {TRANSFER, Verification.MEANS} else None,
-        settled_at=_instant(row.get("transaction_date")) if status is Status.SETTLED else None,
-        provider_code=_code(row, told, means) if status in {Status.REJECTED, Status.RETURNED} else "",
+        amount=number if operation != Verification.OPERATION and isinstance(number, int) else None,
+        currency=(_text(row, "currency").upper() or None) if operation != Verification.OPERATION else None,
+        account=_account(row) if operation in {TRANSFER, Verification.OPERATION} else None,
+        settled_at=_parse_time(row.get("transaction_date")) if status is Status.SETTLED else None,
+        provider_code=_code(row, word, operation) if status in {Status.REJECTED, Status.RETURNED} else "",
         provider_message=_reason(row) if status in {Status.REJECTED, Status.RETURNED} else "",
-        facts={name: value for name, value in _facts(row, means).items() if value},
+        facts={name: value for name, value in _facts(row, operation).items() if value},
     )
 
 
-def given_up(row: Row) -> Answer:
+def failed_return(row: JsonObject) -> Answer:
     """The return of a received transfer that Fintoc had begun, and that is credited again: it failed."""
     return Answer(status=Status.REJECTED, provider_id=_text(row, "id"), provider_code="return_failed")
 
 
-def carries(row: Row, order: Order, means: str) -> bool:
+def has_our_reference(row: JsonObject, order: Order, operation: str) -> bool:
     """Whether an object of a list is this order's. A verification has no metadata: its account and time tell it."""
-    if means == Verification.MEANS:
+    if operation == Verification.OPERATION:
         counterparty = row.get("counterparty")
         return isinstance(counterparty, dict) and counterparty.get("account_number") == order.payee.account
     metadata = row.get("metadata")
     return isinstance(metadata, dict) and metadata.get(REFERENCE) == order.reference
 
 
-def is_about(told: object, order: Order, means: str, target: str) -> TypeGuard[Row]:
+def matches_order(word: object, order: Order, operation: str, target: str) -> TypeGuard[JsonObject]:
     """Whether an object is this order's, and says what a conclusion needs: its id, and how much of what it was."""
-    if not isinstance(told, dict) or ID.fullmatch(_text(told, "id")) is None:
+    if not isinstance(word, dict) or ID.fullmatch(_text(word, "id")) is None:
         return False
-    if target and told["id"] != target:
+    if target and word["id"] != target:
         return False
-    if means == Verification.MEANS:
-        return _account(told) in {None, order.payee.account}
-    tells = isinstance(told.get("amount"), int) and bool(_text(told, "currency"))
-    return tells and (bool(target) or carries(told, order, means))
+    if operation == Verification.OPERATION:
+        return _account(word) in {None, order.payee.account}
+    tells = isinstance(word.get("amount"), int) and bool(_text(word, "currency"))
+    return tells and (bool(target) or has_our_reference(word, order, operation))
 
 
-def made_at(row: Row) -> datetime | None:
+def created_at(row: JsonObject) -> datetime | None:
     """When an object of a list was made; ``None`` where it does not say.
 
     :raises NothingLearned: it says something that is no time.
     """
-    told = row.get("transaction_date") or row.get("created_at")
+    word = row.get("transaction_date") or row.get("created_at")
     try:
-        made = datetime.fromisoformat(told) if isinstance(told, str) else None
+        at = datetime.fromisoformat(word) if isinstance(word, str) else None
     except ValueError:
         raise NothingLearned("Fintoc tells a time that is none") from None
-    if made is not None and made.utcoffset() is None:
+    if at is not None and at.utcoffset() is None:
         raise NothingLearned("Fintoc tells a time without a zone")
-    return made
+    return at
 
 
-def _status(told: str, means: str) -> Status:
+def _status(word: str, operation: str) -> Status:
     """The core's word. One that nobody explained is pending: it is asked again, and never taken for an end."""
-    if means == TRANSFER:
-        return paying_out(told).status
-    if means == Return.MEANS:
-        return giving_back(told).status
-    words = {RefundOfPayment.MEANS: REFUNDS, CancelRefund.MEANS: CANCELS, Verification.MEANS: VERIFICATIONS}[means]
-    return words.get(told, Status.PENDING)
+    if operation == TRANSFER:
+        return transfer_state(word).status
+    if operation == Return.OPERATION:
+        return return_state(word).status
+    words = {
+        RefundOfPayment.OPERATION: REFUND_STATUSES,
+        CancelRefund.OPERATION: CANCEL_STATUSES,
+        Verification.OPERATION: VERIFICATION_STATUSES,
+    }[operation]
+    return words.get(word, Status.PENDING)
 
 
-def _code(row: Row, told: str, means: str) -> str:
-    if means == CancelRefund.MEANS:
+def _code(row: JsonObject, word: str, operation: str) -> str:
+    if operation == CancelRefund.OPERATION:
         return "cancel:too_late"
-    if means == RefundOfPayment.MEANS:
+    if operation == RefundOfPayment.OPERATION:
         code = f"refund:{_text(row, 'failure_code')}"
-        return code if code in ERRORS else f"refund:{told}"
+        return code if code in ERRORS else f"refund:{word}"
     spei = row.get("return_reason") or row.get("rejected_reason") or row.get("reason")
-    return native_reason(told, spei, row.get("error_reason"))
+    return reason_code(word, spei, row.get("error_reason"))
 
 
-def _reason(row: Row) -> str:
+def _reason(row: JsonObject) -> str:
     """Why, in the provider's own word: of a reason that is in no list it is all that there is."""
     names = ("return_reason", "rejected_reason", "error_reason", "failure_code", "reason")
     return next((word for name in names if (word := _text(row, name))), "")
 
 
-def _facts(row: Row, means: str) -> dict[str, str]:
-    holder = row.get("counterparty") if means == Verification.MEANS else None
+def _facts(row: JsonObject, operation: str) -> dict[str, str]:
+    holder = row.get("counterparty") if operation == Verification.OPERATION else None
     holder = holder if isinstance(holder, dict) else {}
     return {
         "fintocId": _text(row, "id"),
@@ -132,7 +136,7 @@ def _facts(row: Row, means: str) -> dict[str, str]:
     }
 
 
-def _account(row: Row) -> str | None:
+def _account(row: JsonObject) -> str | None:
     counterparty = row.get("counterparty")
     return (_text(counterparty, "account_number") or None) if isinstance(counterparty, dict) else None
 
@@ -142,7 +146,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _instant(value: object) -> datetime | None:
+def _parse_time(value: object) -> datetime | None:
     """A time of Fintoc's, with or without milliseconds."""
     try:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -150,11 +154,11 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def dict_of(answered: Any) -> Row:
+def json_object(value: Any) -> JsonObject:
     """The object that Fintoc answered with.
 
     :raises NothingLearned: it is none.
     """
-    if not isinstance(answered, dict):
+    if not isinstance(value, dict):
         raise NothingLearned("Fintoc did not answer with an object")
-    return answered
+    return value

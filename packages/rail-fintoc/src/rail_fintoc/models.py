@@ -70,7 +70,7 @@ class FintocPayment(Payment):
     @model_validator(mode="after")
     def _can_be_sent(self, told: ValidationInfo) -> Self:
         """Nobody is asked to confirm what this server cannot send."""
-        if isinstance(told.context, FintocSettings) and (setting := told.context.lacks(account=True)):
+        if isinstance(told.context, FintocSettings) and (setting := told.context.missing_setting(account=True)):
             raise PydanticCustomError("not_set_up", "cannot be sent: {setting} is not set", {"setting": setting})
         return self
 
@@ -110,10 +110,10 @@ class FintocPayment(Payment):
         return f"{self.comment} ({', '.join(more)})" if more else self.comment
 
 
-class Means(Payment):
+class OperationPayment(Payment):
     """Something that is paid, or asked for, by another request than a transfer; made from what Fintoc tells."""
 
-    MEANS: ClassVar[str]
+    OPERATION: ClassVar[str]
 
     currency: Currency
     account: str
@@ -130,37 +130,37 @@ class Means(Payment):
         return self.about
 
 
-class Return(Means):
+class Return(OperationPayment):
     """Give a received transfer back."""
 
-    MEANS = "return"
+    OPERATION = "return"
 
     transfer_id: str
 
 
-class RefundOfPayment(Means):
+class RefundOfPayment(OperationPayment):
     """Pay back a payment that was collected (a payment intent), whole or in part."""
 
-    MEANS = "refund"
+    OPERATION = "refund"
 
     payment_intent_id: str
     recipient_account: dict[str, str] | None = None
     metadata: dict[str, str | int | bool] | None = None
 
 
-class CancelRefund(Means):
+class CancelRefund(OperationPayment):
     """Take back a refund that has not been paid yet."""
 
-    MEANS = "cancel_refund"
+    OPERATION = "cancel_refund"
     kind = "request"
 
     refund_id: str
 
 
-class Verification(Means):
+class Verification(OperationPayment):
     """Pay one centavo to learn who holds a CLABE."""
 
-    MEANS = "verification"
+    OPERATION = "verification"
 
 
 class FintocLookup(Lookup):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rail_fintoc.api import path_to
-from rail_fintoc.models import CancelRefund, FintocPayment, Means, RefundOfPayment, Return, Verification
+from rail_fintoc.models import CancelRefund, FintocPayment, OperationPayment, RefundOfPayment, Return, Verification
 from riel import Payment
 
 REFERENCE: Final = "riel_reference"
@@ -16,26 +16,28 @@ TRANSFER: Final = "transfer"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Operation:
     """Where a kind of order goes, whether it is signed, and where it is found by its id."""
 
     path: str
     signed: bool
-    found_at: str
+    lookup_path: str
 
 
-WAYS: Final[Mapping[str, Way]] = {
-    TRANSFER: Way("/v2/transfers", signed=True, found_at="/v2/transfers"),
-    Return.MEANS: Way("/v2/transfers/return", signed=True, found_at="/v2/transfers"),
-    RefundOfPayment.MEANS: Way("/v1/refunds", signed=False, found_at="/v1/refunds"),
-    CancelRefund.MEANS: Way("", signed=False, found_at="/v1/refunds"),
-    Verification.MEANS: Way("/v2/account_verifications", signed=True, found_at="/v2/account_verifications"),
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    TRANSFER: Operation("/v2/transfers", signed=True, lookup_path="/v2/transfers"),
+    Return.OPERATION: Operation("/v2/transfers/return", signed=True, lookup_path="/v2/transfers"),
+    RefundOfPayment.OPERATION: Operation("/v1/refunds", signed=False, lookup_path="/v1/refunds"),
+    CancelRefund.OPERATION: Operation("", signed=False, lookup_path="/v1/refunds"),
+    Verification.OPERATION: Operation(
+        "/v2/account_verifications", signed=True, lookup_path="/v2/account_verifications"
+    ),
 }
 
 
-def means_of(payment: Payment) -> str:
+def operation_of(payment: Payment) -> str:
     """The kind of order that a payment becomes."""
-    return payment.MEANS if isinstance(payment, Means) else TRANSFER
+    return payment.OPERATION if isinstance(payment, OperationPayment) else TRANSFER
 
 
 def target_of(payment: Payment) -> str:
@@ -48,27 +50,29 @@ def target_of(payment: Payment) -> str:
     return ""
 
 
-def path_of(means: str, target: str) -> str:
+def operation_path(operation: str, target: str) -> str:
     """Where an order goes."""
-    return path_to("/v1/refunds", target, "cancel") if means == CancelRefund.MEANS else WAYS[means].path
+    return (
+        path_to("/v1/refunds", target, "cancel") if operation == CancelRefund.OPERATION else OPERATIONS[operation].path
+    )
 
 
 def body_of(payment: Payment, reference: str, account_id: str) -> bytes:
     """The bytes of an order, which are signed and sent as they stand."""
     match payment:
         case FintocPayment():
-            said = _transfer(payment, reference, account_id)
+            body = _transfer(payment, reference, account_id)
         case Return():
-            said = {"transfer_id": payment.transfer_id}
+            body = {"transfer_id": payment.transfer_id}
         case RefundOfPayment():
-            said = _refund(payment, reference)
+            body = _refund(payment, reference)
         case Verification():
-            said = {"account_number": payment.account}
+            body = {"account_number": payment.account}
         case CancelRefund():
             return b""
         case _:
             raise TypeError("this draft is not one of Fintoc")
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _transfer(payment: FintocPayment, reference: str, account_id: str) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _transfer(payment: FintocPayment, reference: str, account_id: str) -> dict[s
         "institution_id": payment.institution_id,
         "account_type": payment.account_type,
     }
-    said = {
+    body = {
         "amount": payment.amount,
         "currency": payment.currency,
         "account_id": account_id,
@@ -87,14 +91,14 @@ def _transfer(payment: FintocPayment, reference: str, account_id: str) -> dict[s
         "comment": payment.comment,
         "metadata": {REFERENCE: reference},
     }
-    return said | ({"reference_id": payment.reference_id} if payment.reference_id else {})
+    return body | ({"reference_id": payment.reference_id} if payment.reference_id else {})
 
 
 def _refund(payment: RefundOfPayment, reference: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    body: dict[str, Any] = {
         "resource_id": payment.payment_intent_id,
         "resource_type": "payment_intent",
         "amount": payment.amount,
         "metadata": {**(payment.metadata or {}), REFERENCE: reference},
     }
-    return said | ({"recipient_account": payment.recipient_account} if payment.recipient_account else {})
+    return body | ({"recipient_account": payment.recipient_account} if payment.recipient_account else {})

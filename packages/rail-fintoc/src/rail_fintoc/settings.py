@@ -8,20 +8,20 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from rail_fintoc.api.constants import API, HERE, PUBLISHED_KEY, VERSION
+from rail_fintoc.api.constants import API, LOOPBACK_NAMES, PUBLISHED_KEY, VERSION
 from rail_fintoc.codes import REFUSALS
 from riel import Guarantees, Misconfigured, Mode, RailSettings
 
 DOCS = "https://docs.fintoc.com/mcp"
 
 SEND_DEADLINE = timedelta(seconds=20)
-DEDUPES = timedelta(hours=23)
+DEDUPE_WINDOW = timedelta(hours=23)
 """Fintoc may forget a key once it is 24 hours old; an hour is left for clocks and for the way there."""
 
 LOOKUP_LAG = timedelta(minutes=1)
-ABSENCE = timedelta(hours=1)
-WATCH = timedelta(days=1)
-RETURNS = timedelta(days=5)
+ABSENCE_AFTER = timedelta(hours=1)
+LATE_ARRIVAL_WINDOW = timedelta(days=1)
+RETURN_WINDOW = timedelta(days=5)
 
 
 class FintocSettings(RailSettings):
@@ -47,28 +47,28 @@ class FintocSettings(RailSettings):
     ] = "fintoc_"
 
     @model_validator(mode="after")
-    def _everything_works(self) -> "FintocSettings":
+    def _check_everything(self) -> "FintocSettings":
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
         from rail_fintoc.api.jws import JwsKey
-        from rail_fintoc.api.request import Address, SecretKey, checked_version
+        from rail_fintoc.api.request import Address, SecretKey, validate_version
 
         Address(self.base_url)
         SecretKey(self.secret_key.get_secret_value())
-        checked_version(self.version)
-        if not self.pretend and urlsplit(self.base_url).hostname != urlsplit(API).hostname:
+        validate_version(self.version)
+        if not self.on_this_machine and urlsplit(self.base_url).hostname != urlsplit(API).hostname:
             raise Misconfigured(f"RIEL_FINTOC_BASE_URL is neither {API} nor on this machine")
-        if self.pretend and self.secret_key.get_secret_value().startswith("sk_live_"):
+        if self.on_this_machine and self.secret_key.get_secret_value().startswith("sk_live_"):
             raise Misconfigured("RIEL_FINTOC_SECRET_KEY is a live key, and the address is that of a pretend Fintoc")
         if self.jws_private_key is not None:
             key = JwsKey.load(self.jws_private_key)
-            if key.fingerprint == PUBLISHED_KEY and not self.pretend:
+            if key.fingerprint == PUBLISHED_KEY and not self.on_this_machine:
                 raise Misconfigured("RIEL_FINTOC_JWS_PRIVATE_KEY is the published key of the pretend Fintoc")
         return self
 
     @property
-    def pretend(self) -> bool:
+    def on_this_machine(self) -> bool:
         """Whether Fintoc is one on this machine."""
-        return (urlsplit(self.base_url).hostname or "") in HERE
+        return (urlsplit(self.base_url).hostname or "") in LOOPBACK_NAMES
 
     @property
     def mode(self) -> Mode:
@@ -86,7 +86,7 @@ class FintocSettings(RailSettings):
         """What the names of the rail's own tools begin with."""
         return self.tool_prefix
 
-    def lacks(self, *, account: bool) -> str:
+    def missing_setting(self, *, account: bool) -> str:
         """The setting that is missing to sign an order, or (with ``account``) to know who pays; empty where none is."""
         if self.jws_private_key is None:
             return "RIEL_FINTOC_JWS_PRIVATE_KEY"
@@ -95,19 +95,19 @@ class FintocSettings(RailSettings):
     @property
     def documentation(self) -> str | None:
         """The documentation server: Fintoc's, unless it is set; none where Fintoc itself is pretend."""
-        return self.docs_url or (None if self.pretend else DOCS)
+        return self.docs_url or (None if self.on_this_machine else DOCS)
 
 
 GUARANTEES = Guarantees(
     dedupe="by_key",
-    dedupe_window=DEDUPES,
+    dedupe_window=DEDUPE_WINDOW,
     refusals_stored=False,
     refusals=REFUSALS,
     lookup="by_list",
     lookup_lag=LOOKUP_LAG,
-    absence_after=ABSENCE,
-    late_arrival_window=WATCH,
-    return_window=RETURNS,
+    absence_after=ABSENCE_AFTER,
+    late_arrival_window=LATE_ARRIVAL_WINDOW,
+    return_window=RETURN_WINDOW,
     settlement="later",
     refunds="no",
     send_deadline=SEND_DEADLINE,

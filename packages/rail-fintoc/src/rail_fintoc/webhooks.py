@@ -25,13 +25,13 @@ NOT_EXPECTED = WebhookResult(status=503, body=b'{"error": "no webhook secret is 
 RECEIVED = WebhookResult()
 
 
-def hear(
+def parse_webhook(
     settings: FintocSettings, headers: Mapping[str, str], body: bytes, now: Callable[[], float] = time.time
 ) -> WebhookResult:
     """Of which order there is news. Repeats and replays within the window do no harm: the order is asked after."""
     if settings.webhook_secret is None:
         return NOT_EXPECTED
-    if not signed(settings.webhook_secret.get_secret_value(), headers.get(HEADER, ""), body, now()):
+    if not is_signed(settings.webhook_secret.get_secret_value(), headers.get(HEADER, ""), body, now()):
         return UNSIGNED
     try:
         event = json.loads(body)
@@ -42,25 +42,25 @@ def hear(
     return WebhookResult(references=tuple(_references(event.get("type"), event.get("data"))))
 
 
-def signed(secret: str, header: str, body: bytes, now: float) -> bool:
+def is_signed(secret: str, header: str, body: bytes, now: float) -> bool:
     """Whether ``header`` is the signature of these very bytes, made a moment ago. Other schemes in it are ignored."""
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]
-    given = [value for name, _, value in parts if name == "v1"]
+    signatures = [value for name, _, value in parts if name == "v1"]
     if len(times) != 1 or not (times[0].isascii() and times[0].isdigit() and len(times[0]) < 16):
         return False
     if abs(now - int(times[0])) > WINDOW.total_seconds():
         return False
-    right = hmac.new(secret.encode(), times[0].encode() + b"." + body, hashlib.sha256).hexdigest()
-    return any([hmac.compare_digest(right.encode(), one.encode()) for one in given])  # noqa: C419 (all are compared)
+    expected = hmac.new(secret.encode(), times[0].encode() + b"." + body, hashlib.sha256).hexdigest()
+    return any([hmac.compare_digest(expected.encode(), one.encode()) for one in signatures])  # noqa: C419 (all are compared)
 
 
-def _references(kind: Any, told: Any) -> list[str]:
+def _references(kind: Any, resource: Any) -> list[str]:
     """Our reference in the metadata; and the one that we give to the return of a received transfer."""
-    if not isinstance(told, dict):
+    if not isinstance(resource, dict):
         return []
-    metadata, known = told.get("metadata"), told.get("id")
-    found = [metadata.get(REFERENCE)] if isinstance(metadata, dict) else []
-    if isinstance(kind, str) and kind in RETURNS and isinstance(known, str):
-        found.append(f"{Return.MEANS}-{known}")
-    return [reference for reference in found if isinstance(reference, str)]
+    metadata, id_ = resource.get("metadata"), resource.get("id")
+    references = [metadata.get(REFERENCE)] if isinstance(metadata, dict) else []
+    if isinstance(kind, str) and kind in RETURNS and isinstance(id_, str):
+        references.append(f"{Return.OPERATION}-{id_}")
+    return [reference for reference in references if isinstance(reference, str)]

@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rail_fintoc.api.constants import API, VERSION
-    from rail_fintoc.api.errors import Fault, Meaning, NotTold, Refused, Unresolved
-    from rail_fintoc.api.fintoc_api import Fintoc
-    from rail_fintoc.api.ids import KINDS, FintocId, Kind, checked_id, kind_of, path_to
+    from rail_fintoc.api.errors import ErrorDetails, ErrorMeaning, LookupRefused, RequestRefused, Unresolved
+    from rail_fintoc.api.fintoc_api import FintocApi
+    from rail_fintoc.api.ids import KINDS, FintocId, ResourceKind, kind_of, path_to, validate_id
+    from rail_fintoc.api.json_body import JSON, InvalidJson, JsonObject, parse_json
     from rail_fintoc.api.jws import HEADER, JwsKey, fresh_nonce
-    from rail_fintoc.api.jws_verification import WINDOW, JwsFault, verified_jws
-    from rail_fintoc.api.pagination import JSON, Row, Rows
-    from rail_fintoc.api.rate_limit import Pace
+    from rail_fintoc.api.jws_verification import WINDOW, InvalidJws, verified_jws
+    from rail_fintoc.api.pagination import ResourcePage
+    from rail_fintoc.api.rate_limit import RateLimiter
     from rail_fintoc.api.request import TIMEOUT, Params
 else:
     _NAMES = {
         "request": "TIMEOUT Params",
-        "errors": "Fault Meaning NotTold Refused Unresolved",
-        "fintoc_api": "Fintoc",
-        "ids": "KINDS FintocId Kind checked_id kind_of path_to",
+        "errors": "ErrorDetails ErrorMeaning LookupRefused RequestRefused Unresolved",
+        "fintoc_api": "FintocApi",
+        "ids": "KINDS FintocId ResourceKind validate_id kind_of path_to",
         "jws": "HEADER JwsKey fresh_nonce",
-        "rate_limit": "Pace",
-        "pagination": "JSON Row Rows",
+        "rate_limit": "RateLimiter",
+        "json_body": "JSON InvalidJson JsonObject parse_json",
+        "pagination": "ResourcePage",
         "constants": "API VERSION",
-        "jws_verification": "WINDOW JwsFault verified_jws",
+        "jws_verification": "WINDOW InvalidJws verified_jws",
     }
     _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -46,23 +48,25 @@ __all__ = [
     "TIMEOUT",
     "VERSION",
     "WINDOW",
-    "Fault",
-    "Fintoc",
+    "ErrorDetails",
+    "ErrorMeaning",
+    "FintocApi",
     "FintocId",
-    "JwsFault",
+    "InvalidJson",
+    "InvalidJws",
+    "JsonObject",
     "JwsKey",
-    "Kind",
-    "Meaning",
-    "NotTold",
-    "Pace",
+    "LookupRefused",
     "Params",
-    "Refused",
-    "Row",
-    "Rows",
+    "RateLimiter",
+    "RequestRefused",
+    "ResourceKind",
+    "ResourcePage",
     "Unresolved",
-    "checked_id",
     "fresh_nonce",
     "kind_of",
+    "parse_json",
     "path_to",
+    "validate_id",
     "verified_jws",
 ]

@@ -10,30 +10,30 @@ from enum import Enum
 from typing import Final
 
 
-class Proof(Enum):
+class ErrorProof(Enum):
     """What an error in answer to a request that moves money proves."""
 
     REFUSED = "the endpoint refused it: nothing was booked, and the same key gets the same answer again"
-    AT_THE_DOOR = "this attempt was turned away; it says nothing of an earlier one with the same key"
+    BEFORE_PROCESSING = "this attempt was turned away; it says nothing of an earlier one with the same key"
     NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRow:
     """One code of Fintoc's, the HTTP status it is documented with, and the code of ours that explains it."""
 
-    native: str
+    provider_code: str
     status: int
     code: str
-    proof: Proof
+    proof: ErrorProof
 
 
-_REFUSED, _DOOR, _NOTHING = Proof.REFUSED, Proof.AT_THE_DOOR, Proof.NOTHING
+_REFUSED, _DOOR, _NOTHING = ErrorProof.REFUSED, ErrorProof.BEFORE_PROCESSING, ErrorProof.NOTHING
 
 # Keys and signatures are checked before an endpoint begins, and Fintoc documents that nothing is stored then. A key
 # that is used again with other parameters gets an error whose code is not documented: the general codes of 400 may be
 # it, so they prove nothing of an earlier attempt either.
-_ROWS: tuple[tuple[int, str, Proof, str], ...] = (
+_ROWS: tuple[tuple[int, str, ErrorProof, str], ...] = (
     (400, "INVALID_FIELD", _DOOR, "invalid_request invalid_params invalid_json"),
     (
         400,
@@ -176,23 +176,23 @@ STATUSES: Final[Mapping[int, str]] = {
 """What explains an answer whose type is not known either, or that is no JSON."""
 
 
-def _rows() -> Iterator[Row]:
-    for status, code, proof, natives in _ROWS:
-        for native in natives.split():
-            yield Row(native, status, f"FINTOC_{code}", proof)
+def _rows() -> Iterator[ErrorRow]:
+    for status, code, proof, provider_codes in _ROWS:
+        for provider_code in provider_codes.split():
+            yield ErrorRow(provider_code, status, f"FINTOC_{code}", proof)
 
 
-TABLE: Final[Mapping[str, Row]] = {row.native: row for row in _rows()}
+TABLE: Final[Mapping[str, ErrorRow]] = {row.provider_code: row for row in _rows()}
 
 
-def known(code: str) -> Row | None:
+def find_row(code: str) -> ErrorRow | None:
     """The row of a code, with or without the ``_error`` at its end that some answers have."""
     return TABLE.get(code) or TABLE.get(code.removesuffix("_error")) or TABLE.get(f"{code}_error")
 
 
 def code_of(status: int, kind: str, code: str) -> str:
     """Our code for an error: by its code, else by its type, else by the HTTP status."""
-    if row := known(code):
+    if row := find_row(code):
         return row.code
     fallback = TYPES.get(kind) or STATUSES.get(status) or ("PROVIDER_ERROR" if status >= 500 else "UNEXPECTED_ANSWER")
     return f"FINTOC_{fallback}"

@@ -5,16 +5,15 @@ booked. A 5xx is stored and replayed under the Idempotency-Key whatever came of 
 documents only that the request should be made again: neither says that nothing happened, so both are looked up.
 """
 
-import json
-import math
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
-from rail_fintoc.api.error_table import Proof, code_of, known
+from rail_fintoc.api.error_table import ErrorProof, code_of, find_row
+from rail_fintoc.api.json_body import InvalidJson, parse_json
 from riel import NothingLearned, OutcomeUnknown, Rejected, clean_text, mask_account
 
 LONGEST_ID: Final = 100
@@ -25,16 +24,16 @@ _REFUSING_TYPES = frozenset({"authentication_error", "invalid_request_error"})
 _REFUSING_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 409, 422})
 
 
-class Meaning(Enum):
+class ErrorMeaning(Enum):
     """What a failed request means for the money it would have moved."""
 
     REFUSED = "nothing was booked by this request"
-    PACED = "it came too fast; whether anything was done is not documented"
+    RATE_LIMITED = "it came too fast; whether anything was done is not documented"
     UNKNOWN = "it may have been booked"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorDetails:
     """The error object of Fintoc, cleaned; of an answer without one only ``status`` and ``request_id`` are filled.
 
     ``message`` is Fintoc's own words, which are data. ``doc_url`` is left out: a link that a provider's answer brings
@@ -49,35 +48,35 @@ class Fault:
     request_id: str = ""
 
     @property
-    def native(self) -> str:
+    def provider_code(self) -> str:
         """The name under which the rail's table of errors explains it: the code, else the type, else the status."""
-        if row := known(self.code):
-            return row.native
+        if row := find_row(self.code):
+            return row.provider_code
         return f"type:{self.type}" if self.type else f"http:{self.status}"
 
     @property
-    def ours(self) -> str:
+    def our_code(self) -> str:
         """Our stable code, ``FINTOC_…``."""
         return code_of(self.status, self.type, self.code)
 
     @property
-    def proof(self) -> Proof:
+    def proof(self) -> ErrorProof:
         """What it proves of the money. A code counts only in an error of its own class."""
-        row = known(self.code)
+        row = find_row(self.code)
         its_own = self.status in _REFUSING_STATUSES and self.type in _REFUSING_TYPES
-        return row.proof if row is not None and its_own else Proof.NOTHING
+        return row.proof if row is not None and its_own else ErrorProof.NOTHING
 
     @property
-    def meaning(self) -> Meaning:
+    def meaning(self) -> ErrorMeaning:
         """What it means in answer to a request that moves money."""
         if self.status == 429:
-            return Meaning.PACED
-        return Meaning.UNKNOWN if self.proof is Proof.NOTHING else Meaning.REFUSED
+            return ErrorMeaning.RATE_LIMITED
+        return ErrorMeaning.UNKNOWN if self.proof is ErrorProof.NOTHING else ErrorMeaning.REFUSED
 
     @property
     def missing(self) -> bool:
         """Whether Fintoc itself says that there is no such object in this mode; a lost route does not say so."""
-        return self.status == 404 and self.native == "missing_resource"
+        return self.status == 404 and self.provider_code == "missing_resource"
 
     def __str__(self) -> str:
         words = ": ".join(part for part in (self.code or self.type, self.message) if part)
@@ -86,70 +85,53 @@ class Fault:
         return f"HTTP {self.status} {words}{about}{asked}".strip()
 
 
-class Refused(Rejected):
+class RequestRefused(Rejected):
     """Fintoc said no to a request, with a code after which nothing was booked by it."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.native, str(fault))
-        self.fault = fault
+    def __init__(self, details: ErrorDetails) -> None:
+        super().__init__(details.provider_code, str(details))
+        self.details = details
 
 
 class Unresolved(OutcomeUnknown):
     """Fintoc answered, and the answer does not say whether anything was booked."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, details: ErrorDetails) -> None:
+        super().__init__(str(details))
+        self.details = details
 
 
-class NotTold(NothingLearned):
+class LookupRefused(NothingLearned):
     """Fintoc answered a question with an error."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, details: ErrorDetails) -> None:
+        super().__init__(str(details))
+        self.details = details
 
 
-class Unreadable(ValueError):
-    """It is no JSON that could be understood in one way only."""
-
-
-def fault_of(response: httpx.Response) -> Fault:
+def error_details(response: httpx.Response) -> ErrorDetails:
     """The error that an answer brings. HTML, an empty body or another form of JSON is a fault without words."""
-    bare = Fault(response.status_code, request_id=clean_text(response.headers.get("X-Request-Id", ""), LONGEST_ID))
+    bare = ErrorDetails(
+        response.status_code, request_id=clean_text(response.headers.get("X-Request-Id", ""), LONGEST_ID)
+    )
     try:
-        body = loaded(response.content)
-    except Unreadable:
+        body = parse_json(response.content)
+    except InvalidJson:
         return bare
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return bare
-    return Fault(
+    return ErrorDetails(
         status=bare.status,
-        type=_word(error.get("type")),
-        code=_word(error.get("code")),
-        message=shown(error.get("message")),
-        param=_word(error.get("param")),
+        type=_name(error.get("type")),
+        code=_name(error.get("code")),
+        message=clean_message(error.get("message")),
+        param=_name(error.get("param")),
         request_id=bare.request_id,
     )
 
 
-def loaded(body: bytes) -> Any:
-    """The JSON of an answer; ``None`` where the body is empty, as after a ``DELETE``.
-
-    :raises Unreadable: no JSON in UTF-8, a name twice in one object, or a number that is none.
-    """
-    if not body.strip():
-        return None
-    try:
-        return json.loads(
-            body.decode("utf-8-sig"), parse_float=_finite, parse_constant=_finite, object_pairs_hook=_once
-        )
-    except (ValueError, RecursionError) as failure:
-        raise Unreadable(f"no JSON ({type(failure).__name__})") from None
-
-
-def shown(text: object) -> str:
+def clean_message(text: object) -> str:
     """Words of Fintoc's that may be shown and kept: one clean line without secrets, long numbers masked."""
     if not isinstance(text, str):
         return ""
@@ -157,22 +139,8 @@ def shown(text: object) -> str:
     return clean_text(_LONG_NUMBER.sub(lambda number: mask_account(number[0]), clean))
 
 
-def _word(value: object) -> str:
+def _name(value: object) -> str:
     """A name that Fintoc wrote. One with a long number in it, or anything else than a name, is dropped."""
-    if not isinstance(value, str) or _WORD.fullmatch(value) is None or shown(value) != value:
+    if not isinstance(value, str) or _WORD.fullmatch(value) is None or clean_message(value) != value:
         return ""
     return value
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("not a number")
-    return number
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found

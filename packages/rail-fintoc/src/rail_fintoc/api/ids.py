@@ -18,7 +18,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ResourceKind:
     """A kind of object: its name, the lists that hold it (first the one to ask first), and the permission to read it.
 
     An empty ``paths`` is an object that is not found by its id alone: nothing reads it, so it has no ``scope``.
@@ -29,33 +29,37 @@ class Kind:
     scope: str = ""
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "acc": Kind("account", ("/v2/accounts",), "account:view"),  # a linked bank account needs its link token besides
-    "acno": Kind("account_number", ("/v2/account_numbers",), "account_number:view"),
-    "accv": Kind("account_verification", ("/v2/account_verifications",), "transfer:view"),
-    "acst": Kind("account_statement"),
-    "cs": Kind("checkout_session", ("/v2/checkout_sessions", "/v1/checkout_sessions"), "payment:view"),
-    "cus": Kind("customer", ("/v2/customers",), "customer:view"),
-    "dp": Kind("dispute", ("/v1/disputes",), "payment:view"),
-    "ent": Kind("entity", ("/v2/entities",), "entity:view"),
-    "evt": Kind("event"),
-    "il": Kind("line_item"),
-    "inv": Kind("invoice", ("/v2/invoices",), "billing:view"),
-    "link": Kind("link", (), "link:view"),  # the single one is asked for by its token; by id it is found in the list
-    "mov": Kind("movement"),
-    "onblr": Kind("onboarding_legal_representative"),
-    "onbprc": Kind("onboarding"),
-    "onbsh": Kind("onboarding_shareholder"),
-    "pi": Kind("payment_intent", ("/v2/payment_intents", "/v1/payment_intents"), "payment:view"),
-    "pl": Kind("payment_link", ("/v1/payment_links",), "payment:view"),
-    "plink": Kind("payment_link", ("/v1/payment_links",), "payment:view"),
-    "pm": Kind("payment_method", ("/v2/payment_methods",), "payment:view"),
-    "po": Kind("payout", ("/v1/payouts",), "payout:view"),
-    "re": Kind("refund", ("/v1/refunds",), "refund:view"),
-    "ref": Kind("refund", ("/v1/refunds",), "refund:view"),
-    "sub": Kind("subscription", ("/v2/subscriptions", "/v1/subscriptions"), "billing:view"),
-    "tr": Kind("transfer", ("/v2/transfers",), "transfer:view"),
-    "we": Kind("webhook_endpoint", ("/v1/webhook_endpoints",), "webhook_endpoint:view"),
+KINDS: Final[Mapping[str, ResourceKind]] = {
+    "acc": ResourceKind(
+        "account", ("/v2/accounts",), "account:view"
+    ),  # a linked bank account needs its link token besides
+    "acno": ResourceKind("account_number", ("/v2/account_numbers",), "account_number:view"),
+    "accv": ResourceKind("account_verification", ("/v2/account_verifications",), "transfer:view"),
+    "acst": ResourceKind("account_statement"),
+    "cs": ResourceKind("checkout_session", ("/v2/checkout_sessions", "/v1/checkout_sessions"), "payment:view"),
+    "cus": ResourceKind("customer", ("/v2/customers",), "customer:view"),
+    "dp": ResourceKind("dispute", ("/v1/disputes",), "payment:view"),
+    "ent": ResourceKind("entity", ("/v2/entities",), "entity:view"),
+    "evt": ResourceKind("event"),
+    "il": ResourceKind("line_item"),
+    "inv": ResourceKind("invoice", ("/v2/invoices",), "billing:view"),
+    "link": ResourceKind(
+        "link", (), "link:view"
+    ),  # the single one is asked for by its token; by id it is found in the list
+    "mov": ResourceKind("movement"),
+    "onblr": ResourceKind("onboarding_legal_representative"),
+    "onbprc": ResourceKind("onboarding"),
+    "onbsh": ResourceKind("onboarding_shareholder"),
+    "pi": ResourceKind("payment_intent", ("/v2/payment_intents", "/v1/payment_intents"), "payment:view"),
+    "pl": ResourceKind("payment_link", ("/v1/payment_links",), "payment:view"),
+    "plink": ResourceKind("payment_link", ("/v1/payment_links",), "payment:view"),
+    "pm": ResourceKind("payment_method", ("/v2/payment_methods",), "payment:view"),
+    "po": ResourceKind("payout", ("/v1/payouts",), "payout:view"),
+    "re": ResourceKind("refund", ("/v1/refunds",), "refund:view"),
+    "ref": ResourceKind("refund", ("/v1/refunds",), "refund:view"),
+    "sub": ResourceKind("subscription", ("/v2/subscriptions", "/v1/subscriptions"), "billing:view"),
+    "tr": ResourceKind("transfer", ("/v2/transfers",), "transfer:view"),
+    "we": ResourceKind("webhook_endpoint", ("/v1/webhook_endpoints",), "webhook_endpoint:view"),
 }
 """By what stands before the first ``_``. Source: the prefixes in Fintoc's examples and SDKs, as of 2026-11.
 
@@ -67,7 +71,7 @@ SECRETS: Final = ("whsec_", "sk_", "_token_", "_sec_")
 """What marks a secret or a token: a value that is no id of an object, and that nothing should repeat."""
 
 
-def checked_id(text: str) -> str:
+def validate_id(text: str) -> str:
     """``text``, where it is an id: letters, digits, ``_`` and ``-``, so that in a path it can only be one segment.
 
     :raises PydanticCustomError: ``invalid_id``, which does not repeat the text: it may be a secret.
@@ -79,7 +83,7 @@ def checked_id(text: str) -> str:
     return text
 
 
-def kind_of(text: str) -> Kind | None:
+def kind_of(text: str) -> ResourceKind | None:
     """The kind that the prefix of an id hints at, or ``None`` where it has none that is known."""
     prefix, underscore, _ = text.partition("_")
     return KINDS.get(prefix) if underscore else None
@@ -90,12 +94,12 @@ def path_to(collection: str, *segments: str) -> str:
 
     :raises PydanticCustomError: a segment is no id.
     """
-    return "/".join((collection, *(quote(checked_id(segment), safe="") for segment in segments)))
+    return "/".join((collection, *(quote(validate_id(segment), safe="") for segment in segments)))
 
 
 FintocId = Annotated[
     str,
-    AfterValidator(checked_id),
+    AfterValidator(validate_id),
     Field(description="An id from an earlier answer."),
 ]
 """An id that may stand in a path."""

@@ -21,12 +21,12 @@ FIRST_WAIT: Final = 1.0
 MOST_WAITS: Final = 5
 """After this many 429s in a row the wait no longer doubles: 16 seconds."""
 
-PATIENCE: Final = 5.0
+MAX_WAIT: Final = 5.0
 """Seconds that a transfer waits for its turn at most: the send's own deadline runs meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
-class Pace:
+class RateLimiter:
     """The turns of one client.
 
     :param now: seconds of a clock that never goes back.
@@ -35,37 +35,37 @@ class Pace:
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    below: Callable[[int], int] = secrets.randbelow
-    _left: deque[float] = field(default_factory=lambda: deque(maxlen=TRANSFERS), init=False)
-    _refusals: int = field(default=0, init=False)
+    random_below: Callable[[int], int] = secrets.randbelow
+    _transfer_times: deque[float] = field(default_factory=lambda: deque(maxlen=TRANSFERS), init=False)
+    _limited_in_a_row: int = field(default=0, init=False)
     _until: float = field(default=0.0, init=False)
 
-    async def transfer(self, patience: float = PATIENCE) -> None:
+    async def wait_for_transfer(self, max_wait: float = MAX_WAIT) -> None:
         """Wait until one more transfer may leave. Turns are given in the order in which they were asked for.
 
         :raises NotSent: that would take longer than ``patience`` seconds.
         """
         now = self.now()
         turn = max(now, self._until)
-        if len(self._left) == TRANSFERS:
-            turn = max(turn, self._left[0] + SECOND)
-        if turn - now > patience:
+        if len(self._transfer_times) == TRANSFERS:
+            turn = max(turn, self._transfer_times[0] + SECOND)
+        if turn - now > max_wait:
             raise NotSent("Fintoc takes no more transfers at the moment")
-        self._left.append(turn)
+        self._transfer_times.append(turn)
         await self._wait(turn)
 
-    async def question(self) -> None:
+    async def wait_for_request(self) -> None:
         """Wait until a request that moves nothing may leave: at once, unless Fintoc has asked for slowness."""
         await self._wait(self._until)
 
-    def heard(self, status: int) -> None:
+    def on_status(self, status: int) -> None:
         """Learn from the status of an answer: a 429 makes everybody wait, anything else ends that."""
         if status != 429:
-            self._refusals = 0
+            self._limited_in_a_row = 0
             return
-        chance = self.below(1000) / 1000
-        self._until = max(self._until, self.now() + FIRST_WAIT * (1 << self._refusals) + chance)
-        self._refusals = min(self._refusals + 1, MOST_WAITS - 1)
+        chance = self.random_below(1000) / 1000
+        self._until = max(self._until, self.now() + FIRST_WAIT * (1 << self._limited_in_a_row) + chance)
+        self._limited_in_a_row = min(self._limited_in_a_row + 1, MOST_WAITS - 1)
 
     async def _wait(self, until: float) -> None:
         if (seconds := until - self.now()) > 0:

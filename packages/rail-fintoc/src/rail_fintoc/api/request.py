@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import httpx
 
-from rail_fintoc.api.constants import API, HERE, VERSION
+from rail_fintoc.api.constants import API, LOOPBACK_NAMES, VERSION
 from riel import Misconfigured
 
 _ADDRESS: Final = f"RIEL_FINTOC_BASE_URL must be like {API}: https, a host, and no path"
@@ -59,53 +59,53 @@ class Address:
             base = httpx.URL(base_url)
         except (httpx.InvalidURL, ValueError):
             raise Misconfigured(_ADDRESS) from None
-        secure = base.scheme == "https" or (base.scheme == "http" and base.host in HERE)
+        secure = base.scheme == "https" or (base.scheme == "http" and base.host in LOOPBACK_NAMES)
         if not secure or not base.host or base.userinfo or base.raw_path != b"/" or base.fragment:
             raise Misconfigured(_ADDRESS)
         self._base = base
 
-    def of(self, path: str) -> httpx.URL:
+    def url_for(self, path: str) -> httpx.URL:
         """The address of a path such as ``/v2/transfers``, whose ids were checked before."""
         if _PATH.fullmatch(path) is None:
             raise ValueError("a path is /v1 or /v2 and plain segments")
         return self._base.copy_with(raw_path=path.encode())
 
-    def same(self, url: str, path: str) -> httpx.URL | None:
+    def same_list(self, url: str, path: str) -> httpx.URL | None:
         """``url`` as it is, where it leads to the list at ``path`` on this very host; ``None`` where it does not."""
         try:
             address = httpx.URL(url)
         except (httpx.InvalidURL, ValueError):
             return None
         origin = (address.scheme, address.host, address.port, address.userinfo, address.fragment)
-        ours = (self._base.scheme, self._base.host, self._base.port, b"", "")
-        return address if origin == ours and address.raw_path.partition(b"?")[0] == path.encode() else None
+        our_code = (self._base.scheme, self._base.host, self._base.port, b"", "")
+        return address if origin == our_code and address.raw_path.partition(b"?")[0] == path.encode() else None
 
 
-def checked_version(version: str) -> str:
+def validate_version(version: str) -> str:
     """A version of the API: a date."""
     if _VERSION.fullmatch(version) is None:
         raise Misconfigured(f"RIEL_FINTOC_VERSION is not a version of the API: write one like {VERSION}")
     return version
 
 
-def checked_key(idempotency_key: str) -> str:
+def validate_key(idempotency_key: str) -> str:
     """An ``Idempotency-Key``: 1 to 255 characters that a header can carry."""
     if _KEY.fullmatch(idempotency_key) is None:
         raise ValueError("an Idempotency-Key is 1 to 255 visible ASCII characters")
     return idempotency_key
 
 
-def query(params: Params) -> tuple[tuple[str, str], ...]:
+def query_pairs(params: Params) -> tuple[tuple[str, str], ...]:
     """The pairs of a query in the order of ``params``, a list as its name repeated; ``None`` and an empty list go."""
     return tuple(
-        (name, _written(value))
+        (name, _to_text(value))
         for name, values in params.items()
         for value in (values if isinstance(values, list | tuple) else [values])
         if value is not None
     )
 
 
-def _written(value: object) -> str:
+def _to_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int):

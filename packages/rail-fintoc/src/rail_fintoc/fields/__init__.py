@@ -10,19 +10,19 @@ from rail_fintoc.fields.institutions import (
     institution_of,
 )
 from rail_fintoc.fields.payees import (
+    AccountKind,
     AccountType,
     ChileanAccount,
     MexicanAccount,
     Phone,
-    Reach,
+    account_kind,
     chilean_account,
     mexican_account,
     needs_institution,
-    reach_of,
 )
-from rail_fintoc.fields.reasons import native_reason
+from rail_fintoc.fields.reasons import reason_code
 from rail_fintoc.fields.rut import Rut, rut
-from rail_fintoc.fields.statuses import FILTERS, FINAL, Standing, giving_back, paying_out
+from rail_fintoc.fields.statuses import FILTERS, FINAL, TransferState, return_state, transfer_state
 from rail_fintoc.fields.text import CLP_CAP, CURRENCIES, Comment, Metadata, ReferenceId, metadata, within_cap
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "FILTERS",
     "FINAL",
     "MEXICO",
+    "AccountKind",
     "AccountType",
     "ChileanAccount",
     "ChileanInstitution",
@@ -41,22 +42,21 @@ __all__ = [
     "MexicanAccount",
     "MexicanInstitution",
     "Phone",
-    "Reach",
     "ReferenceId",
     "Rut",
-    "Standing",
+    "TransferState",
+    "account_kind",
     "check_digit",
     "chilean_account",
     "clabe",
-    "giving_back",
     "institution_name",
     "institution_of",
     "metadata",
     "mexican_account",
-    "native_reason",
     "needs_institution",
-    "paying_out",
-    "reach_of",
+    "reason_code",
+    "return_state",
     "rut",
+    "transfer_state",
     "within_cap",
 ]

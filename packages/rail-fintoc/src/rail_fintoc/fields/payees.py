@@ -17,7 +17,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NUMBER = re.compile(r"[0-9A-Za-z]{1,30}")
 
 
-class Reach(StrEnum):
+class AccountKind(StrEnum):
     """What a Mexican account number is; only a CLABE says by itself which institution has it."""
 
     CLABE = "clabe"
@@ -25,7 +25,7 @@ class Reach(StrEnum):
     PHONE = "phone"
 
 
-_BY_LENGTH: Final = {DIGITS: Reach.CLABE, CARD_DIGITS: Reach.CARD, PHONE_DIGITS: Reach.PHONE}
+_BY_LENGTH: Final = {DIGITS: AccountKind.CLABE, CARD_DIGITS: AccountKind.CARD, PHONE_DIGITS: AccountKind.PHONE}
 
 
 class AccountType(StrEnum):
@@ -42,32 +42,32 @@ def mexican_account(text: str) -> str:
     :raises PydanticCustomError: ``invalid_clabe`` or ``invalid_account_number``; neither repeats the number.
     """
     digits = text.translate(_SEPARATORS)
-    reach = _BY_LENGTH.get(len(digits)) if digits.isascii() and digits.isdigit() else None
-    if reach is None:
+    kind = _BY_LENGTH.get(len(digits)) if digits.isascii() and digits.isdigit() else None
+    if kind is None:
         raise PydanticCustomError(
             "invalid_account_number",
             "is neither a CLABE (18 digits) nor a debit card (16) nor a telephone number (10 digits, without +52)",
         )
-    if reach is Reach.CLABE:
+    if kind is AccountKind.CLABE:
         return clabe(digits)
-    if reach is Reach.CARD and not luhn.is_valid(digits):
+    if kind is AccountKind.CARD and not luhn.is_valid(digits):
         raise PydanticCustomError(
             "invalid_account_number",
             "is not a card number: its check digit does not fit; ask whoever gave it, do not correct it",
         )
-    if reach is Reach.PHONE and digits.startswith("0"):
+    if kind is AccountKind.PHONE and digits.startswith("0"):
         raise PydanticCustomError("invalid_account_number", "is not a telephone number of Mexico: 10 digits, no 0")
     return digits
 
 
-def reach_of(account: str) -> Reach:
+def account_kind(account: str) -> AccountKind:
     """What a number is that :func:`mexican_account` let through."""
     return _BY_LENGTH[len(account)]
 
 
 def needs_institution(account: str) -> bool:
     """Whether a Mexican number has to come with its institution: of a card or telephone number nobody can tell it."""
-    return reach_of(account) is not Reach.CLABE
+    return account_kind(account) is not AccountKind.CLABE
 
 
 def chilean_account(text: str) -> str:

@@ -173,14 +173,14 @@ RETURN, FAILURE = "return:", "failed:"
 _RETURNS: Final = {name: reason for reason in MEXICO for name in (*reason.names, reason.number)}
 _FAILURES: Final = {name: reason for reason in CHILE for name in reason.names}
 
-BY_NATIVE: Final[Mapping[str, Reason]] = {
+REASONS_BY_CODE: Final[Mapping[str, Reason]] = {
     **{RETURN + reason.names[0]: reason for reason in MEXICO},
     **{FAILURE + reason.names[0]: reason for reason in CHILE},
 }
 """Each reason under the native code that the rail's table of errors explains."""
 
 
-def native_reason(status: str, return_reason: object, error_reason: object) -> str:
+def reason_code(status: str, return_reason: object, error_reason: object) -> str:
     """The native code of why a transfer ended in ``status``: of its reason by any of its names, else of the status.
 
     :param return_reason: Mexico's, also the older ``rejected_reason``; and ``error_reason`` Chile's.

@@ -11,14 +11,14 @@ from riel import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TransferState:
     """Where a transfer stands: the core's word, and whether Fintoc's word was not to be expected here."""
 
     status: Status
-    strange: bool = False
+    unexpected: bool = False
 
 
-OUTBOUND: Final[Mapping[str, Status]] = {
+OUTBOUND_STATUSES: Final[Mapping[str, Status]] = {
     "pending": Status.PENDING,
     "succeeded": Status.SETTLED,
     "rejected": Status.REJECTED,
@@ -27,7 +27,7 @@ OUTBOUND: Final[Mapping[str, Status]] = {
 }
 """Of a transfer that pays somebody. Of one that was ``rejected``, ``failed`` or ``returned`` the money is back."""
 
-GIVING_BACK: Final[Mapping[str, Status]] = {
+RETURN_STATUSES: Final[Mapping[str, Status]] = {
     "return_pending": Status.PENDING,
     "returned": Status.SETTLED,
 }
@@ -41,16 +41,16 @@ FILTERS: Final = ("succeeded", "rejected", "failed", "pending", "returned", "ret
 """Every word of a transfer that the list can be filtered by."""
 
 
-def paying_out(status: str) -> Standing:
+def transfer_state(status: str) -> TransferState:
     """Where a transfer stands that pays somebody."""
-    return _standing(OUTBOUND, status)
+    return _standing(OUTBOUND_STATUSES, status)
 
 
-def giving_back(status: str) -> Standing:
+def return_state(status: str) -> TransferState:
     """Where the return of a received transfer stands."""
-    return _standing(GIVING_BACK, status)
+    return _standing(RETURN_STATUSES, status)
 
 
-def _standing(words: Mapping[str, Status], status: str) -> Standing:
+def _standing(words: Mapping[str, Status], status: str) -> TransferState:
     known = words.get(status)
-    return Standing(Status.PENDING, strange=True) if known is None else Standing(known)
+    return TransferState(Status.PENDING, unexpected=True) if known is None else TransferState(known)

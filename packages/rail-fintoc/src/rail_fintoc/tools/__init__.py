@@ -4,7 +4,7 @@
 create something, and ``feedback`` the one that reports to the operator.
 """
 
-from rail_fintoc.tools.create import MAKING
+from rail_fintoc.tools.create import CREATE_TOOLS
 from rail_fintoc.tools.feedback import FEEDBACK
 from rail_fintoc.tools.fetch_resource import FETCH
 from rail_fintoc.tools.lists import LISTS
@@ -12,4 +12,4 @@ from riel import Tool
 
 __all__ = ["TOOLS"]
 
-TOOLS: tuple[Tool, ...] = (*LISTS, *MAKING, FETCH, FEEDBACK)
+TOOLS: tuple[Tool, ...] = (*LISTS, *CREATE_TOOLS, FETCH, FEEDBACK)

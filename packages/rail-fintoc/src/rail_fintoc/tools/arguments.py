@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 from rail_fintoc.api import FintocId
 from riel import SingleLine, WireModel
 
-USUAL, MOST = 30, 300
+DEFAULT_ROWS, MAX_ROWS = 30, 300
 """Rows of an answer unless asked, and at most: lists are long for a model."""
 
-MOST_TEXT: Final = 200
+MAX_TEXT: Final = 200
 
 
 def _day(text: str) -> str:
@@ -30,34 +30,34 @@ def _instant(text: str) -> str:
     return text if when.tzinfo or len(text) == len("2026-03-01") else f"{text}Z"
 
 
-Text = Annotated[SingleLine, Field(min_length=1, max_length=MOST_TEXT)]
+Text = Annotated[SingleLine, Field(min_length=1, max_length=MAX_TEXT)]
 Day = Annotated[SingleLine, AfterValidator(_day), Field(description="YYYY-MM-DD.")]
 Instant = Annotated[SingleLine, AfterValidator(_instant), Field(description="ISO 8601: 2026-03-01T12:00:00Z.")]
 Fields = Annotated[
     list[Annotated[SingleLine, Field(pattern=r"^[a-z_]{1,40}$")]],
     Field(max_length=60, description="Fields of each row."),
 ]
-Size = Annotated[int, Field(ge=1, le=MOST, description=f"Rows; {USUAL} by default.")]
+Size = Annotated[int, Field(ge=1, le=MAX_ROWS, description=f"Rows; {DEFAULT_ROWS} by default.")]
 Page = Annotated[int, Field(ge=1, le=1_000_000, description="From 1.")]
 Cursor = FintocId
 Place = Annotated[FintocId, Field(description="As in next.")]
 """The id of the row at which a page begins or ends."""
 
 
-def inputs(name: str, /, **fields: Any) -> type[WireModel]:
+def arguments_model(name: str, /, **fields: Any) -> type[WireModel]:
     """A model of arguments, each under its own name: Fintoc's have underscores where riel's have humps.
 
     A field is a type, which makes it optional, or a pair of a type and what Fintoc says of it.
     """
-    made: dict[str, Any] = {}
+    model_fields: dict[str, Any] = {}
     for field, kind in fields.items():
-        needed = isinstance(kind, tuple)
-        of = kind[0] if needed else kind | None
-        made[field] = (of, Field(alias=field) if needed else Field(alias=field, default=None))
-    return create_model(name, __base__=WireModel, **made)
+        required = isinstance(kind, tuple)
+        of = kind[0] if required else kind | None
+        model_fields[field] = (of, Field(alias=field) if required else Field(alias=field, default=None))
+    return create_model(name, __base__=WireModel, **model_fields)
 
 
-class Listed(BaseModel):
+class ResourceList(BaseModel):
     """Rows of a list, newest first."""
 
     model_config = ConfigDict(extra="forbid")
@@ -69,7 +69,7 @@ class Listed(BaseModel):
     ] = None
 
 
-class Found(BaseModel):
+class Resource(BaseModel):
     """One object."""
 
     model_config = ConfigDict(extra="forbid")

@@ -13,100 +13,110 @@ from rail_fintoc.api import KINDS
 from rail_fintoc.codes import CODES
 from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
-from rail_fintoc.returns import cancelled, refunded
-from rail_fintoc.tools.arguments import Cursor, Found, Text, inputs
-from rail_fintoc.tools.errors import answering, in_their_words, refused, shown
+from rail_fintoc.returns import cancellation_of, refund_of
+from rail_fintoc.tools.arguments import Cursor, Resource, Text, arguments_model
+from rail_fintoc.tools.errors import clean_value, provider_details, refusal, refuse_with_details
 from riel import MinorUnits, NotAllowed, OutcomeUnknown, Payment, SingleLine, Tool, WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient
 
-PATIENCE: Final = 3.0
+MAX_WAIT: Final = 3.0
 """Seconds in which Fintoc makes something. They end before the call's own do, so that the caller learns the key."""
 
-OURS = "tool-"
+KEY_PREFIX = "tool-"
 """Stands in front of an agent's idempotency key: it must never be the reference of a payment."""
 
-Key = Annotated[
+IdempotencyKey = Annotated[
     SingleLine,
     Field(min_length=1, max_length=250, description="Repeat it on a retry: an answered call is not done twice."),
 ]
-Options = inputs("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
-TaxId = inputs("tax_id", type=(Text,), value=(Text,))
-Address = inputs("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text)
+Options = arguments_model("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
+TaxId = arguments_model("tax_id", type=(Text,), value=(Text,))
+CustomerAddress = arguments_model(
+    "address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text
+)
 Number = Annotated[SingleLine, AfterValidator(chilean_account)]
-Recipient = inputs(
+Recipient = arguments_model(
     "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
 )
 
 
-async def _make(client: "FintocClient", path: str, asked: WireModel) -> Found:
+async def _create(client: "FintocClient", path: str, arguments: WireModel) -> Resource:
     """``POST``, once. A key that the caller gives makes a repeat harmless; without one each call is a new thing."""
-    from rail_fintoc.api import Refused, Unresolved
+    from rail_fintoc.api import RequestRefused, Unresolved
 
-    said = asked.model_dump(by_alias=True, exclude_none=True)
-    key = said.pop("idempotency_key", None) or str(uuid.uuid4())
+    values = arguments.model_dump(by_alias=True, exclude_none=True)
+    key = values.pop("idempotency_key", None) or str(uuid.uuid4())
     try:
-        async with asyncio.timeout(PATIENCE):
-            made = await client.api.write(path, json.dumps(said, ensure_ascii=False).encode(), OURS + key)
-    except Refused as failure:
-        raise refused(failure.fault) from failure
+        async with asyncio.timeout(MAX_WAIT):
+            created = await client.api.write(path, json.dumps(values, ensure_ascii=False).encode(), KEY_PREFIX + key)
+    except RequestRefused as failure:
+        raise refusal(failure.details) from failure
     except (OutcomeUnknown, TimeoutError) as failure:
-        told = in_their_words(failure.fault) if isinstance(failure, Unresolved) else {}
-        raise _not_known(key, told) from failure
-    return Found(data=shown(made) if isinstance(made, dict) else {})
+        details_json = provider_details(failure.details) if isinstance(failure, Unresolved) else {}
+        raise _outcome_unknown(key, details_json) from failure
+    return Resource(data=clean_value(created) if isinstance(created, dict) else {})
 
 
-def _not_known(key: str, told: Mapping[str, Any]) -> NotAllowed:
+def _outcome_unknown(key: str, details_json: Mapping[str, Any]) -> NotAllowed:
     unknown = replace(
         CODES["FINTOC_OUTCOME_UNKNOWN"],
         message="Whether Fintoc made it is not known.",
         remedy="Repeat this call with this idempotency_key, or read the list before you call again.",
     )
-    return NotAllowed(unknown, details={"idempotencyKey": key, **told})
+    return NotAllowed(unknown, details={"idempotencyKey": key, **details_json})
 
 
-async def create_account_number(client: "FintocClient", asked: WireModel) -> Found:
+async def create_account_number(client: "FintocClient", arguments: WireModel) -> Resource:
     """A new CLABE of an account."""
-    return await _make(client, "/v2/account_numbers", asked)
+    return await _create(client, "/v2/account_numbers", arguments)
 
 
-async def create_customer(client: "FintocClient", asked: WireModel) -> Found:
+async def create_customer(client: "FintocClient", arguments: WireModel) -> Resource:
     """A new customer."""
-    if getattr(asked, "email", None) is None and getattr(asked, "tax_id", None) is None:
+    if getattr(arguments, "email", None) is None and getattr(arguments, "tax_id", None) is None:
         missing = "A customer needs email or tax_id."
         raise NotAllowed(replace(CODES["FINTOC_INVALID_FIELD"], message=missing, remedy="Add one and call again."))
-    return await _make(client, "/v2/customers", asked)
+    return await _create(client, "/v2/customers", arguments)
 
 
-async def create_refund(client: "FintocClient", asked: Any) -> Payment | None:
+async def create_refund(client: "FintocClient", arguments: Any) -> Payment | None:
     """The refund that a person then confirms."""
-    with answering():
-        intent = await client.find(KINDS["pi"].paths, asked.resource_id)
+    with refuse_with_details():
+        intent = await client.find(KINDS["pi"].paths, arguments.resource_id)
     if intent is None:
         return None
-    account = asked.recipient_account.model_dump(by_alias=True, exclude_none=True) if asked.recipient_account else None
-    return refunded(intent, asked.amount, "asked for", account, asked.metadata)
+    account = (
+        arguments.recipient_account.model_dump(by_alias=True, exclude_none=True)
+        if arguments.recipient_account
+        else None
+    )
+    return refund_of(intent, arguments.amount, "asked for", account, arguments.metadata)
 
 
-async def cancel_refund(client: "FintocClient", asked: Any) -> Payment | None:
+async def cancel_refund(client: "FintocClient", arguments: Any) -> Payment | None:
     """The request that a person then confirms."""
-    with answering():
-        refund = await client.find(KINDS["re"].paths, asked.id)
-    return None if refund is None else cancelled(refund)
+    with refuse_with_details():
+        refund = await client.find(KINDS["re"].paths, arguments.id)
+    return None if refund is None else cancellation_of(refund)
 
 
-async def verify_account(client: "FintocClient", asked: Any) -> Payment | None:
+async def verify_account(client: "FintocClient", arguments: Any) -> Payment | None:
     """One centavo to a CLABE, which a person then confirms."""
     return Verification(
-        amount=1, currency="MXN", account=asked.account_number, name="", about="verification of who holds the account"
+        amount=1,
+        currency="MXN",
+        account=arguments.account_number,
+        name="",
+        about="verification of who holds the account",
     )
 
 
 Short = Annotated[SingleLine, Field(min_length=1, max_length=40)]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
 
-MAKING: Final[tuple[Tool, ...]] = (
+CREATE_TOOLS: Final[tuple[Tool, ...]] = (
     Tool(
         name="create_account_number",
         title="Create an account number",
@@ -114,15 +124,15 @@ MAKING: Final[tuple[Tool, ...]] = (
         "invoice. Moves no money.",
         scope="account_number:manage",
         read_only=False,
-        input=inputs(
+        input=arguments_model(
             "create_account_number",
             account_id=(Cursor,),
             description=Short,
             metadata=Metadata,
             options=Options,
-            idempotency_key=Key,
+            idempotency_key=IdempotencyKey,
         ),
-        output=Found,
+        output=Resource,
         run=create_account_number,
     ),
     Tool(
@@ -131,17 +141,17 @@ MAKING: Final[tuple[Tool, ...]] = (
         description="Create a customer at Fintoc, with email or tax_id. Moves no money.",
         scope="customer:create",
         read_only=False,
-        input=inputs(
+        input=arguments_model(
             "create_customer",
             email=Email,
             name=Text,
             phone=Phone,
             tax_id=TaxId,
-            address=Address,
+            address=CustomerAddress,
             metadata=Metadata,
-            idempotency_key=Key,
+            idempotency_key=IdempotencyKey,
         ),
-        output=Found,
+        output=Resource,
         run=create_customer,
     ),
     Tool(
@@ -149,7 +159,7 @@ MAKING: Final[tuple[Tool, ...]] = (
         title="Refund a collected payment",
         description="Refund a collected payment (pi_…), in full or in part, in two calls like fintoc_send_payment.",
         scope="refund:manage",
-        input=inputs(
+        input=arguments_model(
             "create_refund",
             resource_id=(Cursor,),
             resource_type=(Annotated[str, StringConstraints(pattern="^payment_intent$")],),
@@ -164,7 +174,7 @@ MAKING: Final[tuple[Tool, ...]] = (
         title="Cancel a refund",
         description="Cancel a refund (re_…) that is not under way yet, in two calls like fintoc_send_payment.",
         scope="refund:manage",
-        input=inputs("cancel_refund", id=(Cursor,)),
+        input=arguments_model("cancel_refund", id=(Cursor,)),
         build_payment=cancel_refund,
     ),
     Tool(
@@ -173,7 +183,7 @@ MAKING: Final[tuple[Tool, ...]] = (
         description="Send MXN 0.01 to a CLABE to learn who holds it, before the first payment to a payee. It is a "
         "payment, in two calls like fintoc_send_payment; then fintoc_check_status has holderName and holderId.",
         scope="transfer:manage",
-        input=inputs("verify_account", account_number=(Clabe,)),
+        input=arguments_model("verify_account", account_number=(Clabe,)),
         build_payment=verify_account,
     ),
 )

@@ -8,52 +8,52 @@ from rail_fintoc.codes import CODES
 from riel import NotAllowed, clean_text
 
 if TYPE_CHECKING:
-    from rail_fintoc.api import Fault
+    from rail_fintoc.api import ErrorDetails
 
-MOST: Final = 2000
+MAX_TEXT: Final = 2000
 """Characters of one text of an object: an address with its query is longer than a sentence."""
 
-SECRETS: Final = frozenset({"secret", "link_token", "session_token", "widget_token"})
+SECRET_FIELDS: Final = frozenset({"secret", "link_token", "session_token", "widget_token"})
 """Fields whose value lets whoever has it act: an agent needs none of them."""
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def refuse_with_details() -> Iterator[None]:
     """What Fintoc has against a question is the refusal that the agent reads."""
-    from rail_fintoc.api import NotTold
+    from rail_fintoc.api import LookupRefused
 
     try:
         yield
-    except NotTold as failure:
-        raise refused(failure.fault) from failure
+    except LookupRefused as failure:
+        raise refusal(failure.details) from failure
 
 
-def refused(fault: "Fault") -> NotAllowed:
+def refusal(details: "ErrorDetails") -> NotAllowed:
     """The refusal that the agent reads. Nothing was done."""
-    known = CODES.get(fault.ours) or CODES["FINTOC_PROVIDER_ERROR"]
-    return NotAllowed(known, details=in_their_words(fault))
+    our_error = CODES.get(details.our_code) or CODES["FINTOC_PROVIDER_ERROR"]
+    return NotAllowed(our_error, details=provider_details(details))
 
 
-def in_their_words(fault: "Fault") -> dict[str, Any]:
+def provider_details(details: "ErrorDetails") -> dict[str, Any]:
     """The error as Fintoc wrote it: data, and never an instruction."""
-    theirs = {"type": fault.type, "code": fault.code, "message": fault.message, "param": fault.param}
+    provider_values = {"type": details.type, "code": details.code, "message": details.message, "param": details.param}
     return {
-        "httpStatus": fault.status,
-        "requestId": fault.request_id,
-        "untrusted": {name: value for name, value in theirs.items() if value},
+        "httpStatus": details.status,
+        "requestId": details.request_id,
+        "untrusted": {name: value for name, value in provider_values.items() if value},
     }
 
 
-def shown(value: Any) -> Any:
+def clean_value(value: Any) -> Any:
     """What Fintoc tells, for an agent: texts cleaned and bounded, since payers and banks write them; no secrets."""
     match value:
         case str():
-            return clean_text(value, MOST)
+            return clean_text(value, MAX_TEXT)
         case list():
-            return [shown(each) for each in value]
+            return [clean_value(each) for each in value]
         case dict():
             return {
-                clean_text(name): "[hidden]" if name in SECRETS and each is not None else shown(each)
+                clean_text(name): "[hidden]" if name in SECRET_FIELDS and each is not None else clean_value(each)
                 for name, each in value.items()
             }
     return value

@@ -5,18 +5,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from rail_fintoc.tools.arguments import Text, inputs
+from rail_fintoc.tools.arguments import Text, arguments_model
 from riel import Tool, clean_text
 
-MOST: Final = 2000
+MAX_MESSAGE: Final = 2000
 
-Message = Annotated[str, Field(min_length=1, max_length=MOST, description="What happened and what you expected.")]
+Message = Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE, description="What happened and what you expected.")]
 
 
-def tell(asked: Any) -> Mapping[str, Any]:
+def build_notice(arguments: Any) -> Mapping[str, Any]:
     """The message, cleaned: an agent writes it, and people read it."""
-    told = {"message": clean_text(asked.message, MOST)}
-    return told | ({"about": asked.tool} if asked.tool else {})
+    notice = {"message": clean_text(arguments.message, MAX_MESSAGE)}
+    return notice | ({"about": arguments.tool} if arguments.tool else {})
 
 
 FEEDBACK: Final = Tool(
@@ -25,6 +25,6 @@ FEEDBACK: Final = Tool(
     description="Report a blocker or unexpected behavior of these tools to the operator. Write no secrets and no "
     "account numbers.",
     scope="",
-    input=inputs("feedback", message=(Message,), tool=Text),
-    build_notification=tell,
+    input=arguments_model("feedback", message=(Message,), tool=Text),
+    build_notification=build_notice,
 )

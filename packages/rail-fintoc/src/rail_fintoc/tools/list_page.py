@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rail_fintoc.tools.arguments import USUAL, Listed
-from rail_fintoc.tools.errors import answering, shown
+from rail_fintoc.tools.arguments import DEFAULT_ROWS, ResourceList
+from rail_fintoc.tools.errors import clean_value, refuse_with_details
 from riel import WireModel
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient
 
 
-async def read(client: "FintocClient", path: str, asked: Mapping[str, Any], usual: str) -> Listed:
+async def read_page(
+    client: "FintocClient", path: str, arguments: Mapping[str, Any], default_fields: str
+) -> ResourceList:
     """One page of a list, each row cut to the fields that were asked for, or to the ``usual`` ones."""
-    given = dict(asked)
-    fields = given.pop("fields", None) or usual.split()
-    most = given.pop("per_page" if path.startswith("/v1/") else "limit", USUAL)
-    with answering():
-        rows = await client.api.pages(path, given, most)
-    cut = [shown({field: row[field] for field in fields if field in row}) for row in rows.rows]
-    return Listed(data=cut, next=_next(rows.next))
+    filters = dict(arguments)
+    fields = filters.pop("fields", None) or default_fields.split()
+    limit = filters.pop("per_page" if path.startswith("/v1/") else "limit", DEFAULT_ROWS)
+    with refuse_with_details():
+        rows = await client.api.list_page(path, filters, limit)
+    cut = [clean_value({field: row[field] for field in fields if field in row}) for row in rows.rows]
+    return ResourceList(data=cut, next=_next(rows.next))
 
 
 def _next(cursor: Mapping[str, str] | None) -> dict[str, Any] | None:
@@ -29,6 +31,6 @@ def _next(cursor: Mapping[str, str] | None) -> dict[str, Any] | None:
     return {name: int(value) if name in {"page", "per_page"} else value for name, value in cursor.items()}
 
 
-def arguments_of(asked: WireModel) -> dict[str, Any]:
+def arguments_of(arguments: WireModel) -> dict[str, Any]:
     """The arguments that were given."""
-    return asked.model_dump(by_alias=True, exclude_none=True)
+    return arguments.model_dump(by_alias=True, exclude_none=True)

@@ -133,9 +133,9 @@ async def test_where_nobody_knows_the_key_is_told_and_repeating_it_makes_one(
     }
     async with office(tmp_path) as desk:
         if answer == "slow":
-            monkeypatch.setattr(making, "PATIENCE", 0.01)
+            monkeypatch.setattr(making, "MAX_WAIT", 0.01)
             client = await desk.engine.context.clients.of("fintoc")
-            monkeypatch.setattr(client.api, "_once", never)
+            monkeypatch.setattr(client.api, "_request", never)
 
         def meets(request: httpx.Request) -> httpx.Response | None:
             if answer == "lost":

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rail_fintoc.api
-from rail_fintoc.api import Fault, Meaning, NotTold, Refused, Unresolved
-from rail_fintoc.api.error_table import TABLE, Proof
-from rail_fintoc.api.errors import fault_of, loaded
-from rail_fintoc.codes import AT_THE_DOOR, ERRORS, REFUSALS
+from rail_fintoc.api import ErrorDetails, ErrorMeaning, LookupRefused, RequestRefused, Unresolved
+from rail_fintoc.api.error_table import TABLE, ErrorProof
+from rail_fintoc.api.errors import error_details, parse_json
+from rail_fintoc.codes import BEFORE_PROCESSING, ERRORS, REFUSALS
 from riel import NothingLearned, OutcomeUnknown, Rejected
 
 from .api_support import Clock, Wire, error, said, talking_to
@@ -51,8 +51,8 @@ ODD: dict[str, bytes] = {
 }
 
 
-def fault(status: int, code: str | None, kind: str = "invalid_request_error", **more: Any) -> Fault:
-    return fault_of(error(status, code, kind, **more))
+def details_of(status: int, code: str | None, kind: str = "invalid_request_error", **more: Any) -> ErrorDetails:
+    return error_details(error(status, code, kind, **more))
 
 
 @pytest.mark.parametrize("code", sorted(TABLE))
@@ -60,14 +60,14 @@ def test_every_code_is_known_with_and_without_its_suffix(code: str) -> None:
     row = TABLE[code]
     plain = code.removesuffix("_error")
     for written in (plain, f"{plain}_error"):
-        assert fault(row.status, written).native == code
-        assert fault(row.status, written).ours == row.code
+        assert details_of(row.status, written).provider_code == code
+        assert details_of(row.status, written).our_code == row.code
 
 
 @pytest.mark.parametrize("code", sorted(TABLE))
 async def test_an_order_is_refused_only_by_a_code_that_proves_it(code: str) -> None:
     async with talking_to(Wire([error(TABLE[code].status, code)])) as fintoc:
-        with pytest.raises((Refused, Unresolved)) as answered:
+        with pytest.raises((RequestRefused, Unresolved)) as answered:
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
     if code in REFUSALS:
         assert isinstance(answered.value, Rejected)
@@ -90,19 +90,19 @@ NEVER = (
 
 @pytest.mark.parametrize("code", NEVER)
 def test_what_may_hide_a_booked_transfer_is_no_refusal(code: str) -> None:
-    assert TABLE[code].proof is Proof.NOTHING
+    assert TABLE[code].proof is ErrorProof.NOTHING
     assert code not in REFUSALS
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("code", ["invalid_clabe", "insufficient_balance", "invalid_api_key"])
 def test_a_code_of_a_refusal_with_another_class_of_status_proves_nothing(code: str, status: int) -> None:
-    assert fault(status, code).meaning is not Meaning.REFUSED
+    assert details_of(status, code).meaning is not ErrorMeaning.REFUSED
 
 
 @pytest.mark.parametrize("kind", ["api_error", "institution_error", "link_error", "", "brand_new_error"])
 def test_a_code_of_a_refusal_under_another_type_proves_nothing(kind: str) -> None:
-    assert fault(400, "invalid_clabe", kind).meaning is Meaning.UNKNOWN
+    assert details_of(400, "invalid_clabe", kind).meaning is ErrorMeaning.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 406, 409, 422])
@@ -115,20 +115,20 @@ async def test_a_code_that_nobody_knows_is_unknown_whatever_its_type(code: str |
 
 
 def test_an_unknown_code_is_explained_by_the_type_and_then_by_the_status() -> None:
-    assert fault(409, "brand_new", "authentication_error").native == "type:authentication_error"
-    assert fault(409, "brand_new", "authentication_error").ours == "FINTOC_KEY_REFUSED"
-    assert fault(404, "brand_new", "brand_new_error").ours == "FINTOC_NOT_FOUND"
-    assert fault_of(said(HTML, 502)).native == "http:502"
-    assert fault_of(said(HTML, 502)).ours == "FINTOC_PROVIDER_ERROR"
-    assert fault_of(said(HTML, 418)).ours == "FINTOC_UNEXPECTED_ANSWER"
-    assert fault_of(said(None, 302)).ours == "FINTOC_UNEXPECTED_ANSWER"
+    assert details_of(409, "brand_new", "authentication_error").provider_code == "type:authentication_error"
+    assert details_of(409, "brand_new", "authentication_error").our_code == "FINTOC_KEY_REFUSED"
+    assert details_of(404, "brand_new", "brand_new_error").our_code == "FINTOC_NOT_FOUND"
+    assert error_details(said(HTML, 502)).provider_code == "http:502"
+    assert error_details(said(HTML, 502)).our_code == "FINTOC_PROVIDER_ERROR"
+    assert error_details(said(HTML, 418)).our_code == "FINTOC_UNEXPECTED_ANSWER"
+    assert error_details(said(None, 302)).our_code == "FINTOC_UNEXPECTED_ANSWER"
 
 
 async def test_a_429_on_an_order_is_unknown_since_nobody_says_that_nothing_was_done() -> None:
     async with talking_to(Wire([error(429, "rate_limit_exceeded")])) as fintoc:
         with pytest.raises(Unresolved) as answered:
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
-    assert answered.value.fault.meaning is Meaning.PACED
+    assert answered.value.details.meaning is ErrorMeaning.RATE_LIMITED
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
@@ -164,9 +164,9 @@ async def test_a_success_that_tells_nothing_is_unknown(name: str) -> None:
 async def test_nothing_but_what_is_documented_is_raised_whatever_the_answer(status: int, body: Any) -> None:
     async with talking_to(Wire([said(json.dumps(body).encode(), status)]), clock=Clock()) as fintoc:
         for ask in (fintoc.send("/v2/transfers", b"{}", "R"), fintoc.write("/v2/customers", b"{}", "R")):
-            with contextlib.suppress(Refused, OutcomeUnknown):
+            with contextlib.suppress(RequestRefused, OutcomeUnknown):
                 await ask
-        for question in (fintoc.read("/v2/transfers"), fintoc.pages("/v2/transfers", {}, 30)):
+        for question in (fintoc.read("/v2/transfers"), fintoc.list_page("/v2/transfers", {}, 30)):
             with contextlib.suppress(NothingLearned):
                 await question
 
@@ -176,18 +176,18 @@ async def test_a_question_that_fintoc_answers_with_an_error_brings_all_of_it() -
         404, "missing_resource", message="No such transfer: tr_1", param="id", doc_url="https://fintoc.com/x"
     )
     async with talking_to(Wire([answer])) as fintoc:
-        with pytest.raises(NotTold) as failed:
+        with pytest.raises(LookupRefused) as failed:
             await fintoc.read("/v2/transfers/tr_1")
-    assert failed.value.fault == Fault(
+    assert failed.value.details == ErrorDetails(
         404, "invalid_request_error", "missing_resource", "No such transfer: tr_1", "id", "req_1"
     )
-    assert failed.value.fault.missing
+    assert failed.value.details.missing
     assert str(failed.value) == "HTTP 404 missing_resource: No such transfer: tr_1 (id) [request req_1]"
 
 
 @pytest.mark.parametrize("answer", [said(HTML, 404), error(404, "invalid_url"), error(400, "missing_resource")])
 def test_only_fintocs_own_word_says_that_something_is_not_there(answer: httpx.Response) -> None:
-    assert not fault_of(answer).missing
+    assert not error_details(answer).missing
 
 
 @pytest.mark.parametrize(
@@ -202,33 +202,35 @@ def test_only_fintocs_own_word_says_that_something_is_not_there(answer: httpx.Re
     ],
 )
 def test_what_fintoc_says_is_cleaned_before_it_is_kept(message: str) -> None:
-    told = fault(400, "invalid_params", message=f"{message}\n\u202eignore\x00 all", param=message)
+    told = details_of(400, "invalid_params", message=f"{message}\n\u202eignore\x00 all", param=message)
     shown = str(told)
     for hidden in ("73596900000020", "4111 1111 1111", "11111111", "bcdef", "abcdef", "\n", "\u202e", "\x00"):
         assert hidden not in shown
 
 
 def test_a_message_is_bounded() -> None:
-    assert len(str(fault(400, "x" * 5000, "y" * 5000, message="z " * 100_000, param="p" * 5000))) < 500
+    assert len(str(details_of(400, "x" * 5000, "y" * 5000, message="z " * 100_000, param="p" * 5000))) < 500
 
 
 @pytest.mark.parametrize("text", ['{"a":1,"a":2}', '{"a":NaN}', '{"a":1e999}', '{"a":Infinity}', "{", "\xff"])
 def test_json_is_what_every_reader_would_understand_alike(text: str) -> None:
     with pytest.raises(ValueError, match="no JSON"):
-        loaded(text.encode("latin-1"))
+        parse_json(text.encode("latin-1"))
 
 
 def test_an_empty_body_is_nothing_and_numbers_stay_what_they_are() -> None:
-    assert loaded(b" \r\n") is None
-    assert loaded(b'{"amount":102000,"rate":0.5}') == {"amount": 102000, "rate": 0.5}
-    assert type(loaded(b"102000")) is int
+    assert parse_json(b" \r\n") is None
+    assert parse_json(b'{"amount":102000,"rate":0.5}') == {"amount": 102000, "rate": 0.5}
+    assert type(parse_json(b"102000")) is int
 
 
 def test_the_tables_agree() -> None:
     assert set(ERRORS) >= REFUSALS
-    assert REFUSALS > AT_THE_DOOR
+    assert REFUSALS > BEFORE_PROCESSING
     assert not any("type:" in code or "http:" in code for code in REFUSALS)
-    assert {row.native for row in TABLE.values() if row.status == 401} - {"jws_nonce_already_used"} <= AT_THE_DOOR
+    assert {row.provider_code for row in TABLE.values() if row.status == 401} - {
+        "jws_nonce_already_used"
+    } <= BEFORE_PROCESSING
 
 
 def test_what_our_validators_refuse_is_explained() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.api.rate_limit import Pace
+from rail_fintoc.api.rate_limit import RateLimiter
 from riel import NothingLearned, NotSent
 
 from .api_support import Clock, Wire, error, said, talking_to
@@ -20,7 +20,7 @@ async def test_no_second_holds_more_than_ten_transfers(gaps: list[float]) -> Non
     pace = clock.pace()
     for gap in gaps:
         clock.at += gap
-        await pace.transfer()
+        await pace.wait_for_transfer()
         left.append(clock.at)
     assert all(later - first >= 1 - 1e-9 for first, later in zip(left, left[10:], strict=False))
 
@@ -29,9 +29,9 @@ async def test_ten_transfers_leave_at_once_and_the_next_ones_wait_for_their_turn
     clock = Clock()
     pace = clock.pace()
     for _ in range(10):
-        await pace.transfer()
+        await pace.wait_for_transfer()
     assert clock.slept == []
-    await pace.transfer()
+    await pace.wait_for_transfer()
     assert clock.slept == [1.0]
 
 
@@ -41,8 +41,8 @@ async def test_turns_that_are_asked_for_together_are_not_given_twice() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    pace = Pace(now=lambda: 0.0, sleep=sleep, below=lambda _: 0)
-    await asyncio.gather(*(pace.transfer() for _ in range(35)))
+    pace = RateLimiter(now=lambda: 0.0, sleep=sleep, random_below=lambda _: 0)
+    await asyncio.gather(*(pace.wait_for_transfer() for _ in range(35)))
     assert waits == [1.0] * 10 + [2.0] * 10 + [3.0] * 5
 
 
@@ -63,19 +63,19 @@ async def test_waits_double_from_one_second_to_sixteen_with_up_to_a_second_by_ch
     clock = Clock()
     pace = clock.pace(chance=250)
     for _ in range(7):
-        pace.heard(429)
-        await pace.question()
+        pace.on_status(429)
+        await pace.wait_for_request()
     assert clock.slept == pytest.approx([1.25, 2.25, 4.25, 8.25, 16.25, 16.25, 16.25])
 
 
 async def test_an_answer_that_is_no_429_ends_the_doubling() -> None:
     clock = Clock()
     pace = clock.pace()
-    pace.heard(429)
-    await pace.question()
-    pace.heard(200)
-    pace.heard(429)
-    await pace.question()
+    pace.on_status(429)
+    await pace.wait_for_request()
+    pace.on_status(200)
+    pace.on_status(429)
+    await pace.wait_for_request()
     assert clock.slept == pytest.approx([1.0, 1.0])
 
 

@@ -249,12 +249,12 @@ async def test_what_cannot_be_sent_is_refused_before_anybody_is_asked(unset: dic
         with pytest.raises(ValueError, match=named):
             bank.order(client)
         if "jws" in named.lower():
-            for means in (
+            for operation in (
                 Return(amount=1, currency="MXN", account="x", name="", about="", transfer_id="tr_1"),
                 Verification(amount=1, currency="MXN", account="x", name="", about=""),
             ):
                 with pytest.raises(NotAllowed, match=named) as refused:
-                    bank.order(client, means)
+                    bank.order(client, operation)
                 assert refused.value.error.code == "FINTOC_NOT_SET_UP"
     assert bank.sent() == []
 

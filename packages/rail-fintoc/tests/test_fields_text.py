@@ -13,10 +13,10 @@ from rail_fintoc.fields import (
     Comment,
     Metadata,
     ReferenceId,
-    Standing,
-    giving_back,
-    native_reason,
-    paying_out,
+    TransferState,
+    reason_code,
+    return_state,
+    transfer_state,
     within_cap,
 )
 from rail_fintoc.fields.reasons import CHILE, MEXICO, Reason
@@ -102,42 +102,42 @@ def test_what_one_transfer_cannot_carry_is_refused(money: Money, code: str) -> N
 
 # Section 10.3 of the specification, written down here a second time.
 PAYING_OUT = {
-    "pending": Standing(Status.PENDING),
-    "succeeded": Standing(Status.SETTLED),
-    "rejected": Standing(Status.REJECTED),
-    "failed": Standing(Status.REJECTED),
-    "returned": Standing(Status.RETURNED),
-    "return_pending": Standing(Status.PENDING, strange=True),
-    "reject_failed": Standing(Status.PENDING, strange=True),
+    "pending": TransferState(Status.PENDING),
+    "succeeded": TransferState(Status.SETTLED),
+    "rejected": TransferState(Status.REJECTED),
+    "failed": TransferState(Status.REJECTED),
+    "returned": TransferState(Status.RETURNED),
+    "return_pending": TransferState(Status.PENDING, unexpected=True),
+    "reject_failed": TransferState(Status.PENDING, unexpected=True),
 }
 GIVING_BACK = {
-    "return_pending": Standing(Status.PENDING),
-    "returned": Standing(Status.SETTLED),
+    "return_pending": TransferState(Status.PENDING),
+    "returned": TransferState(Status.SETTLED),
 }
 
 
 def test_every_status_means_what_fintoc_says() -> None:
     assert set(FILTERS) == set(PAYING_OUT)
-    assert {word: paying_out(word) for word in FILTERS} == PAYING_OUT
-    strange = Standing(Status.PENDING, strange=True)
-    assert {word: giving_back(word) for word in FILTERS} == dict.fromkeys(FILTERS, strange) | GIVING_BACK
+    assert {word: transfer_state(word) for word in FILTERS} == PAYING_OUT
+    strange = TransferState(Status.PENDING, unexpected=True)
+    assert {word: return_state(word) for word in FILTERS} == dict.fromkeys(FILTERS, strange) | GIVING_BACK
 
 
 @pytest.mark.parametrize("word", ["", "settled", "SUCCEEDED", "brand_new"])
 def test_a_status_that_nobody_knows_is_pending_and_strange(word: str) -> None:
-    assert paying_out(word) == giving_back(word) == Standing(Status.PENDING, strange=True)
+    assert transfer_state(word) == return_state(word) == TransferState(Status.PENDING, unexpected=True)
 
 
 @pytest.mark.parametrize("reason", MEXICO, ids=lambda reason: reason.number)
 def test_a_reason_of_mexico_is_the_same_under_all_its_names_and_its_number(reason: Reason) -> None:
-    natives = {native_reason("returned", name, None) for name in (*reason.names, reason.number)}
+    natives = {reason_code("returned", name, None) for name in (*reason.names, reason.number)}
     (native,) = natives
     assert ERRORS[native].message == reason.meaning
 
 
 @pytest.mark.parametrize("reason", CHILE, ids=lambda reason: reason.names[0])
 def test_a_reason_of_chile_is_explained(reason: Reason) -> None:
-    assert ERRORS[native_reason("failed", None, reason.names[0])].message == reason.meaning
+    assert ERRORS[reason_code("failed", None, reason.names[0])].message == reason.meaning
 
 
 def test_no_name_of_a_reason_stands_for_two() -> None:
@@ -151,7 +151,7 @@ def test_no_name_of_a_reason_stands_for_two() -> None:
 )
 @pytest.mark.parametrize("reason", [None, "", "brand_new", 7, {"a": 1}, "99"])
 def test_without_a_known_reason_the_status_is_explained(status: str, code: str, reason: object) -> None:
-    assert ERRORS[native_reason(status, reason, reason)].code == code
+    assert ERRORS[reason_code(status, reason, reason)].code == code
 
 
 def test_the_same_name_means_one_thing_in_an_error_and_another_in_a_reason() -> None:
@@ -169,7 +169,7 @@ def test_the_same_name_means_one_thing_in_an_error_and_another_in_a_reason() -> 
     ],
 )
 def test_only_a_limit_may_be_gone_later(name: str, later: bool) -> None:
-    assert ERRORS[native_reason("returned", name, None)].retryable is later
+    assert ERRORS[reason_code("returned", name, None)].retryable is later
 
 
 def test_of_chiles_reasons_only_a_bank_that_was_away_may_be_there_later() -> None:

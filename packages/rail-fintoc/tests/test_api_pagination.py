@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_fintoc.api import API, VERSION, Fintoc, Rows
+from rail_fintoc.api import API, VERSION, FintocApi, ResourcePage
 from riel import NothingLearned
 
 from .api_support import SECRET, Wire, error, said, talking_to
@@ -41,8 +41,8 @@ def listing(total: int, *, empty_link: bool = True) -> Callable[[httpx.Request],
     return respond
 
 
-async def every(fintoc: Fintoc, path: str, **params: Any) -> list[int]:
-    return [row["amount"] async for row in fintoc.each(path, params)]
+async def every(fintoc: FintocApi, path: str, **params: Any) -> list[int]:
+    return [row["amount"] async for row in fintoc.iter_list(path, params)]
 
 
 @given(total=st.integers(0, 700), path=st.sampled_from(["/v1/refunds", "/v2/transfers"]), empty=st.booleans())
@@ -64,7 +64,7 @@ async def test_going_on_from_where_a_part_ended_loses_nothing_and_repeats_nothin
     async with talking_to(listing(total)) as fintoc:
         for turn in range(total + 1):
             most = sizes[0] if path.startswith("/v1/") else sizes[turn % len(sizes)]
-            part = await fintoc.pages(path, where or {}, most)
+            part = await fintoc.list_page(path, where or {}, most)
             assert len(part.rows) <= most
             found += [row["amount"] for row in part.rows]
             where = dict(part.next) if part.next else None
@@ -79,16 +79,16 @@ async def test_going_on_from_where_a_part_ended_loses_nothing_and_repeats_nothin
 )
 async def test_a_part_says_with_which_parameters_to_go_on(path: str, following: dict[str, str]) -> None:
     async with talking_to(listing(31)) as fintoc:
-        assert (await fintoc.pages(path, {}, 30)).next == following
-        assert (await fintoc.pages(path, {}, 31)).next is None
-        assert await fintoc.pages(path, following, 30) == Rows([{"id": "tr_0030", "amount": 30}])
+        assert (await fintoc.list_page(path, {}, 30)).next == following
+        assert (await fintoc.list_page(path, {}, 31)).next is None
+        assert await fintoc.list_page(path, following, 30) == ResourcePage([{"id": "tr_0030", "amount": 30}])
 
 
 async def test_the_next_page_is_asked_for_as_it_is_linked_with_the_version_and_the_key() -> None:
     link = f'<{API}/v2/transfers?starting_after=tr_1&x=%5B1%5D&since=2026-01-01T00%3A00%3A00Z&limit=7>; rel="next"'
     wire = Wire([said([{"id": "tr_1"}], Link=link), said([{"id": "tr_2"}])])
     async with talking_to(wire) as fintoc:
-        rows = [row["id"] async for row in fintoc.each("/v2/transfers", {"status": ["failed", "pending"]})]
+        rows = [row["id"] async for row in fintoc.iter_list("/v2/transfers", {"status": ["failed", "pending"]})]
     assert rows == ["tr_1", "tr_2"]
     first, second = wire.left
     assert first.url.query == b"limit=300&status=failed&status=pending"
@@ -124,7 +124,7 @@ async def test_a_next_page_that_is_elsewhere_never_gets_the_key(link: str) -> No
         with pytest.raises(NothingLearned, match="elsewhere"):
             await every(fintoc, "/v2/transfers")
         with pytest.raises(NothingLearned, match="elsewhere"):
-            await fintoc.pages("/v2/transfers", {}, 1)
+            await fintoc.list_page("/v2/transfers", {}, 1)
     assert {(request.url.host, request.url.path) for request in wire.left} == {("api.fintoc.com", "/v2/transfers")}
 
 
@@ -134,7 +134,7 @@ async def test_no_host_but_our_own_is_ever_asked(host: str, port: int | None) ->
     wire = Wire([said([], Link=f'<https://{netloc}/v2/transfers?starting_after=x>; rel="next"')])
     async with talking_to(wire, base_url="http://127.0.0.1:8999") as fintoc:
         with pytest.raises(NothingLearned):
-            await fintoc.pages("/v2/transfers", {}, 300)
+            await fintoc.list_page("/v2/transfers", {}, 300)
     assert {request.url.netloc for request in wire.left} == {b"127.0.0.1:8999"}
 
 
@@ -142,7 +142,7 @@ async def test_a_list_that_turns_in_a_circle_is_no_list() -> None:
     wire = Wire([said([{"id": "tr_1"}], Link=f'<{API}/v2/transfers?limit=300>; rel="next"')])
     async with talking_to(wire) as fintoc:
         with pytest.raises(NothingLearned, match="end"):
-            [row async for row in fintoc.each("/v2/transfers")]
+            [row async for row in fintoc.iter_list("/v2/transfers")]
     assert len(wire.left) == 1
 
 
@@ -150,7 +150,7 @@ async def test_a_row_that_slips_to_the_next_page_comes_once() -> None:
     link = f'<{API}/v1/refunds?page=2>; rel="next"'
     wire = Wire([said([{"id": "re_2"}, {"id": "re_1"}], Link=link), said([{"id": "re_1"}, {"id": "re_0"}])])
     async with talking_to(wire) as fintoc:
-        assert [row["id"] async for row in fintoc.each("/v1/refunds")] == ["re_2", "re_1", "re_0"]
+        assert [row["id"] async for row in fintoc.iter_list("/v1/refunds")] == ["re_2", "re_1", "re_0"]
 
 
 async def test_a_page_that_fails_on_the_way_makes_no_shorter_list() -> None:
@@ -158,33 +158,33 @@ async def test_a_page_that_fails_on_the_way_makes_no_shorter_list() -> None:
     wire = Wire([said([{"id": "tr_1"}], Link=link), error(500, "internal_server_error", "api_error")])
     async with talking_to(wire) as fintoc:
         with pytest.raises(NothingLearned):
-            await fintoc.pages("/v2/transfers", {}, 600)
+            await fintoc.list_page("/v2/transfers", {}, 600)
 
 
 @pytest.mark.parametrize("body", [{}, {"data": []}, None, "x", 7, [1], [[]], [{"id": "tr_1"}, None]])
 async def test_what_is_no_list_of_objects_teaches_nothing(body: object) -> None:
     async with talking_to(Wire([said(body)])) as fintoc:
         with pytest.raises(NothingLearned, match="list"):
-            await fintoc.pages("/v2/transfers", {}, 30)
+            await fintoc.list_page("/v2/transfers", {}, 30)
 
 
 async def test_a_next_page_without_a_place_is_not_taken_for_the_end() -> None:
     async with talking_to(Wire([said([], Link=f'<{API}/v2/transfers?limit=1>; rel="next"')])) as fintoc:
         with pytest.raises(NothingLearned, match="where"):
-            await fintoc.pages("/v2/transfers", {}, 30)
+            await fintoc.list_page("/v2/transfers", {}, 30)
 
 
 @pytest.mark.parametrize("most", [0, -1])
 async def test_a_list_is_asked_for_at_least_one_row(most: int) -> None:
     async with talking_to(listing(3)) as fintoc:
         with pytest.raises(ValueError, match="at least one"):
-            await fintoc.pages("/v2/transfers", {}, most)
+            await fintoc.list_page("/v2/transfers", {}, most)
 
 
 @pytest.mark.parametrize("link", ['<>; rel="next"', "nonsense", ";", '<x>; rel="prev"', ", ,", '<x>; rel=""'])
 async def test_a_link_without_a_next_page_is_the_end(link: str) -> None:
     async with talking_to(Wire([said([{"id": "tr_1"}], Link=link)])) as fintoc:
-        assert await fintoc.pages("/v2/transfers", {}, 30) == Rows([{"id": "tr_1"}])
+        assert await fintoc.list_page("/v2/transfers", {}, 30) == ResourcePage([{"id": "tr_1"}])
 
 
 @pytest.mark.parametrize("path", ["/v1/refunds", "/v2/transfers"])
@@ -193,7 +193,7 @@ async def test_more_than_a_page_is_read_in_even_pages_and_never_more_than_was_as
     path: str, most: int, rows: int
 ) -> None:
     async with talking_to(listing(700)) as fintoc:
-        part = await fintoc.pages(path, {}, most)
+        part = await fintoc.list_page(path, {}, most)
         assert len(part.rows) == rows
-        rest = await fintoc.pages(path, part.next or {}, most)
+        rest = await fintoc.list_page(path, part.next or {}, most)
     assert rest.rows[0]["amount"] == rows
