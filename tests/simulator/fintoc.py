@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 import rail_fintoc
-from rail_fintoc.api import FintocApi as Api
-from rail_fintoc.api import JwsKey
-from rail_fintoc.api import RateLimiter as Pacing
+from rail_fintoc.api import FintocApi, JwsKey, RateLimiter
 from rail_fintoc.client import FintocClient
 from rail_fintoc.models import FintocPayment
 from rail_fintoc.sandbox.keys import SECRET_KEY, published_key_file
@@ -109,9 +107,11 @@ class FintocRail:
         async def connected() -> AsyncIterator[FintocClient]:
             simulation, process = self._simulation, PROCESS.get()
             transport = NetworkTransport(simulation, self._fintoc, process)
-            pacing = Pacing(simulation.loop.time, simulation.pause, lambda most: int(simulation.random.random() * most))
+            pacing = RateLimiter(
+                simulation.loop.time, simulation.pause, lambda most: int(simulation.random.random() * most)
+            )
             async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-                api = Api(
+                api = FintocApi(
                     http,
                     settings.base_url,
                     settings.secret_key.get_secret_value(),

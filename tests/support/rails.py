@@ -49,6 +49,7 @@ def _of_stp() -> Container[str]:
 
 def _fintoc() -> Mapping[str, str]:
     from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
+
     from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
     return {"secret_key": SECRET_KEY, "jws_private_key": str(key_file()), "account_id": ACCOUNT}

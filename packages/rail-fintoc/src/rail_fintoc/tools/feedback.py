@@ -10,7 +10,9 @@ from riel import Tool, clean_text
 
 MAX_MESSAGE: Final = 2000
 
-Message = Annotated[str, Field(min_length=1, max_length=MAX_MESSAGE, description="What happened and what you expected.")]
+Message = Annotated[
+    str, Field(min_length=1, max_length=MAX_MESSAGE, description="What happened and what you expected.")
+]
 
 
 def build_notice(arguments: Any) -> Mapping[str, Any]:

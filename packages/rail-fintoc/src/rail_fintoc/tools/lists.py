@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rail_fintoc.api import path_to
 from rail_fintoc.fields import FILTERS
-from rail_fintoc.tools.arguments import Cursor, Day, Fields, Instant, ResourceList, Page, Place, Size, Text, arguments_model
+from rail_fintoc.tools.arguments import (
+    Cursor,
+    Day,
+    Fields,
+    Instant,
+    Page,
+    Place,
+    ResourceList,
+    Size,
+    Text,
+    arguments_model,
+)
 from rail_fintoc.tools.list_page import arguments_of, read_page
 from riel import Tool, WireModel
 
