@@ -107,9 +107,8 @@ class FintocRail:
         async def connected() -> AsyncIterator[FintocClient]:
             simulation, process = self._simulation, PROCESS.get()
             transport = NetworkTransport(simulation, self._fintoc, process)
-            pacing = RateLimiter(
-                simulation.loop.time, simulation.pause, lambda most: int(simulation.random.random() * most)
-            )
+            draw = simulation.random.random
+            rate_limiter = RateLimiter(simulation.loop.time, simulation.pause, lambda most: int(draw() * most))
             async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
                 api = FintocApi(
                     http,
@@ -119,7 +118,7 @@ class FintocRail:
                     _key(),
                     lambda: simulation.now(process),
                     lambda: simulation.random.randbytes(16).hex(),
-                    pacing,
+                    rate_limiter,
                 )
                 yield FintocClient(settings, api, lambda: simulation.now(process))
 
