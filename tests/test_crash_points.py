@@ -35,6 +35,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "nonsense": {"kind": "nonsense"},
     "slow": {"kind": "slow", "seconds": 2},
 }
+PARTS = 4
+"""Into how many tests the longest enumeration is split, so that they run beside each other."""
 USUAL = "dedupes by key, can be asked"
 NEVER_SURE = "does not dedupe, cannot be asked"
 NEVER_AGAIN = "does not dedupe, can be asked"
@@ -134,10 +136,13 @@ async def test_every_kind_of_bank_with_every_fault(stage: Stage, bank: str, faul
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("fault", [None, "lost", "down"])
-async def test_a_recovery_killed_at_any_of_its_points_is_recovered_from(stage: Stage, fault: str | None) -> None:
+async def test_a_recovery_killed_at_any_of_its_points_is_recovered_from(
+    stage: Stage, fault: str | None, part: int
+) -> None:
     how = {"fault": FAULTS[fault]} if fault else {}
-    for (first,) in await stage.places(a_payment, **how):
+    for (first,) in (await stage.places(a_payment, **how))[part::PARTS]:
         _, recovery = await stage.play(a_payment, [first], rounds=False, victims=2, **how)
         places = [[first, second] for second in firsts(recovery) if not second[0].startswith(OF_AN_AGENT)]
         assert await stage.play_each(a_payment, places, **how) == {}
