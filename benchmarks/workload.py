@@ -16,7 +16,7 @@ from riel.confirm import Terms, code_for
 from riel.journal import Journal, PaymentRecord, State
 from riel.payments import PaymentEngine, PaymentRequest
 from riel.payments.context import confirmation_request
-from riel.testing.journal_contract import a_question, an_intent, moved, plainly, tried
+from riel.testing.journal_contract import challenge_text, count_attempt, move, new_challenge, new_intent
 
 AGAIN = timedelta(minutes=10)
 CLOSE = timedelta(seconds=5)
@@ -123,11 +123,11 @@ async def _confirm(engine: PaymentEngine, request: PaymentRequest, code: str) ->
 
 async def _record(journal: Journal, principal: str, name: str) -> None:
     at = utc_now()
-    question = a_question(name, principal=principal, created_at=at, expires_at=at + timedelta(minutes=10))
-    await journal.open_challenge(question, plainly, duplicate_window=AGAIN, decline_ttl=AGAIN)
+    question = new_challenge(name, principal=principal, created_at=at, expires_at=at + timedelta(minutes=10))
+    await journal.open_challenge(question, challenge_text, duplicate_window=AGAIN, decline_ttl=AGAIN)
     await journal.mark_delivered(question.id, at)
     (challenge,) = await journal.challenges(question.principal, question.digest)
-    counted = await tried(journal, challenge, at)
-    record = await journal.create_payment(counted, challenge.id, None, an_intent(name), at)
+    counted = await count_attempt(journal, challenge, at)
+    record = await journal.create_payment(counted, challenge.id, None, new_intent(name), at)
     assert isinstance(record, PaymentRecord)
-    await moved(journal, record, State.SETTLED, at, settled_at=at)
+    await move(journal, record, State.SETTLED, at, settled_at=at)

@@ -23,7 +23,7 @@ from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite import connect as opening
-from riel.journal.sqlite.owners import Owners
+from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 
 from .support.agent import PAYEE
@@ -154,7 +154,7 @@ async def test_a_payment_on_a_disk_that_fails_at_any_call_is_paid_once(memory: P
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BUSY", timedelta(milliseconds=5))
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", timedelta(milliseconds=5))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -228,13 +228,13 @@ def test_an_owner_who_cannot_be_asked_after_counts_as_alive(tmp_path: Path, monk
     def no_descriptor(*how: object, **more: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    owners = Owners(tmp_path)
+    owners = LockFileOwners(tmp_path)
     (tmp_path / "somebody").touch()
     with monkeypatch.context() as failing_now:
         failing_now.setattr(FileLock, "acquire", no_descriptor)
-        assert not owners.dead("somebody")
-    assert owners.dead("somebody")
-    assert owners.dead("nobody")
+        assert not owners.is_dead("somebody")
+    assert owners.is_dead("somebody")
+    assert owners.is_dead("nobody")
 
 
 # A real server, whose files may grow no more, or which may open none

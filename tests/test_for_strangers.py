@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
-from riel.journal.audit.export import line_of
+from riel.journal.audit.export import render_line
 from riel.journal.canonical_json import canonical
 
 pytestmark = pytest.mark.every_python
@@ -94,10 +94,10 @@ def record() -> list[bytes]:
             seq, body = seq + 1, canonical({"said": f"niño 👶 {seq}"})
             hashed = link(before, payment, n + 1, NOW, "seen", body)
             heads[payment] = (n + 1, hashed)
-            lines.append(line_of(ChainRow(seq, payment, n + 1, NOW, "seen", body, hashed)))
+            lines.append(render_line(ChainRow(seq, payment, n + 1, NOW, "seen", body, hashed)))
             hashes.append(hashed)
         previous, count = anchor_link(previous, NOW, seq, hashes)
-        lines.append(line_of(Anchor(anchor, NOW, seq, count, previous)))
+        lines.append(render_line(Anchor(anchor, NOW, seq, count, previous)))
     return lines
 
 

@@ -27,11 +27,11 @@ from riel.testing.journal_contract.fixtures import (
     NOW,
     SECOND,
     AttemptLimits,
-    a_question,
-    an_intent,
-    asked_for,
-    leased,
-    moved,
+    claim,
+    move,
+    new_challenge,
+    new_intent,
+    try_to_open,
 )
 
 from .support.database import journal_on
@@ -94,8 +94,8 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
             case _:
                 fate = [State.PENDING, State.SETTLED]
         for events, state in enumerate(fate, 3):
-            held = record if record.owner else await leased(journal, record)
-            record = await moved(journal, held, state, next_at=NOW)
+            held = record if record.owner else await claim(journal, record)
+            record = await move(journal, held, state, next_at=NOW)
             tape.told("events", record.id, events)
         if number % 2:
             await journal.anchor(NOW)
@@ -103,15 +103,15 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
 
 
 async def a_birth(journal: SqliteJournal, tape: Tape, name: str) -> PaymentRecord:
-    question = a_question(name, money=Money(50_000, "MXN"), expires_at=NOW + 600 * SECOND)
+    question = new_challenge(name, money=Money(50_000, "MXN"), expires_at=NOW + 600 * SECOND)
     hold = Reservation(
         scope="day|mock", bucket=0, since=0, amount=1, limit=10_000, error=lambda left: NotAllowed(reason="too much")
     )
-    asked = await asked_for(journal, question, holds=[hold])
+    asked = await try_to_open(journal, question, holds=[hold])
     tape.told("events", question.id, 1)
     counted = await journal.count_attempt(question.id, question.principal, NOW, AttemptLimits(per_window=1_000))
     tape.told("attempts", question.id, 1)
-    record = await journal.create_payment(counted, asked.challenge.id, None, an_intent(f"REF-{name}"), NOW)
+    record = await journal.create_payment(counted, asked.challenge.id, None, new_intent(f"REF-{name}"), NOW)
     tape.told("events", question.id, 2)
     assert isinstance(record, PaymentRecord)
     return record

@@ -18,7 +18,7 @@ from riel.journal import PaymentRecord, State
 from riel.journal.open import open_journal
 from riel.money import Money
 from riel.rail import Payee
-from riel.testing.journal_contract import an_intent, born, moved
+from riel.testing.journal_contract import create_payment, move, new_intent
 
 from .support.agent import PAYEE
 from .support.bank import Bank, open_bank
@@ -70,9 +70,9 @@ class Operator:
         money = Money(changes.pop("amount", 50_000), "MXN")
         journal = await open_journal(self.home.url)
         try:
-            intent = an_intent(reference, payer=payer, resend_until=None, absent_after=None)
-            record = await born(journal, reference, at=at, intent=intent, money=money, payee=payee)
-            return record if state is State.SENDING else await moved(journal, record, state, at=at, **changes)
+            intent = new_intent(reference, payer=payer, resend_until=None, absent_after=None)
+            record = await create_payment(journal, reference, at=at, intent=intent, money=money, payee=payee)
+            return record if state is State.SENDING else await move(journal, record, state, at=at, **changes)
         finally:
             await journal.close()
 

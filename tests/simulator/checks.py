@@ -14,7 +14,7 @@ from riel import Money, Status
 from riel.confirm import ConfirmationRequest
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.audit.chain import link
-from riel.journal.columns import when
+from riel.journal.columns import from_millis
 
 from .bank_traits import SKEW
 from .loop import PROCESS, SimProcess
@@ -211,7 +211,7 @@ class Checks:
             self.fail("confirmed", f"{id_} is {is_}, and the person was shown {shown.terms}")
         if shown.declined:
             self.fail("confirmed", f"{id_} was created after the person said no")
-        if when(at) > self.simulation.begins + timedelta(seconds=shown.until + 2 * SKEW):
+        if from_millis(at) > self.simulation.begins + timedelta(seconds=shown.until + 2 * SKEW):
             self.fail("confirmed", f"{id_} was created after its time")
 
     def _owned(self, id_: str, owner: str | None) -> None:

@@ -19,7 +19,7 @@ from riel.confirm.factors.totp import Enrolment
 from riel.crash_points import at_crash_points
 from riel.errors import RielError
 from riel.journal import Challenge, PaymentRecord
-from riel.journal.columns import when
+from riel.journal.columns import from_millis
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
 from riel.testing.crash_points import with_crash_points
@@ -331,7 +331,9 @@ class Simulation:
         while self.checks.broken is None and self.loop.time() < most and not self.quiet():
             if not any(replica.engine.context.busy for replica in self.replicas):
                 (due,) = self.db.execute(first).fetchone()
-                wakes = self.bank.quiet_until if due is None else (when(due) - self.begins).total_seconds() - SKEW
+                wakes = (
+                    self.bank.quiet_until if due is None else (from_millis(due) - self.begins).total_seconds() - SKEW
+                )
                 self.loop.leap(min(most, self.bank.quiet_until, wakes))
             now = self.loop.time()
             self.run(lambda now=now: self.loop.time() > now or self.quiet(), most)  # type: ignore[misc]

@@ -12,7 +12,7 @@ import apsw
 
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite import connect as opening
-from riel.journal.sqlite.owners import Owners
+from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 
 
@@ -100,8 +100,8 @@ def journal_on(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMA
     connect: Any = lambda: opened(path, vfs, pragmas)  # noqa: E731
     writer = Writer(connect)
     writer.start()
-    owners = Owners(path.with_name(path.name + ".owners"))
-    owners.arrive()
+    owners = LockFileOwners(path.with_name(path.name + ".owners"))
+    owners.register()
     reader: Any = Connection(path, vfs, busy=0)
     reader.execute("PRAGMA query_only = 1")
     return SqliteJournal(writer, owners, reader)

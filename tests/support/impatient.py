@@ -7,4 +7,4 @@ from riel.journal.sqlite import connect as opening
 
 def install() -> None:
     """Take effect in this process."""
-    opening.BUSY = timedelta(seconds=0.5)
+    opening.BUSY_TIMEOUT = timedelta(seconds=0.5)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
-from riel.journal.audit.export import FORMAT, VERSION, Closing, Header, Said, Sums, line_of
+from riel.journal.audit.export import FORMAT, VERSION, ExportClosing, ExportHeader, ExportLine, ExportSums, render_line
 from riel.journal.canonical_json import canonical
 
 AT = 1_772_452_800_000
@@ -43,10 +43,10 @@ class Record:
         return [row for rows in self.sealed for row in rows]
 
     @property
-    def said(self) -> list[Said]:
+    def said(self) -> list[ExportLine]:
         """Every line but the closing one."""
-        header = Header(FORMAT, VERSION, "0.1.0", AT, len(self.rows), len(self.anchors))
-        body: list[Said] = []
+        header = ExportHeader(FORMAT, VERSION, "0.1.0", AT, len(self.rows), len(self.anchors))
+        body: list[ExportLine] = []
         for rows, anchor in zip(self.sealed, self.anchors, strict=True):
             body += [*rows, anchor]
         return [header, *body]
@@ -56,12 +56,12 @@ class Record:
         return closed(self.said)
 
 
-def closed(said: Sequence[Said]) -> list[bytes]:
+def closed(said: Sequence[ExportLine]) -> list[bytes]:
     """These lines, and the closing line that belongs to them."""
-    sums, lines = Sums(), [line_of(each) for each in said]
+    sums, lines = ExportSums(), [render_line(each) for each in said]
     for each, line in zip(said, lines, strict=True):
         sums.add(each, line)
-    return [*lines, line_of(sums.closing())]
+    return [*lines, render_line(sums.closing())]
 
 
 def record_of(story: Sequence[Sequence[Told]], *, gap: int = 1) -> Record:
@@ -99,15 +99,15 @@ def rewritten(story: Sequence[Sequence[Told]], payment: str, event: str, **body:
 
 def altered(lines: Sequence[bytes], place: int, **changes: Any) -> list[bytes]:
     """The file with other values in one line, and nothing else made to fit."""
-    from riel.journal.audit.export import said_by
+    from riel.journal.audit.export import parse_line
 
-    said = replace(said_by(lines[place]), **changes)
-    return [*lines[:place], line_of(said), *lines[place + 1 :]]
+    said = replace(parse_line(lines[place]), **changes)
+    return [*lines[:place], render_line(said), *lines[place + 1 :]]
 
 
 def again_closed(lines: Sequence[bytes]) -> list[bytes]:
     """The file with another closing line, which belongs to what it now holds."""
-    from riel.journal.audit.export import said_by
+    from riel.journal.audit.export import parse_line
 
-    said = [said_by(line) for line in lines]
-    return closed([each for each in said if not isinstance(each, Closing)])
+    said = [parse_line(line) for line in lines]
+    return closed([each for each in said if not isinstance(each, ExportClosing)])

@@ -9,25 +9,25 @@ import pytest
 
 from riel.confirm.bound_code import code_for
 from riel.journal import Journal, State
-from riel.journal.audit.export import exported
-from riel.journal.audit.verify import checked
-from riel.journal.columns import millis
+from riel.journal.audit.export import export_lines
+from riel.journal.audit.verify_export import verify_lines
+from riel.journal.columns import to_millis
 from riel.payments.context import confirmation_request
 from riel.testing.journal_contract import (
     ACCOUNT,
+    LIMITS,
     MINUTE,
     NOW,
     SECOND,
-    TALLY,
-    a_question,
-    audited,
-    born,
-    guess,
-    leased,
-    moved,
-    opened,
-    paid_back,
-    settled,
+    claim,
+    create_audited,
+    create_payment,
+    create_refund,
+    create_settled,
+    enter_wrong_code,
+    move,
+    new_challenge,
+    open_challenge,
 )
 
 from .sqlite_support import SqliteFile
@@ -54,34 +54,34 @@ async def journal(store: SqliteFile) -> AsyncIterator[Journal]:
 
 async def lines_of(journal: Journal, *, page: int = 1000) -> list[bytes]:
     """What is exported now."""
-    return [line async for line in exported(journal, "0.1.0", millis(NOW), page=page)]
+    return [line async for line in export_lines(journal, "0.1.0", to_millis(NOW), page=page)]
 
 
 async def a_whole_life(journal: Journal) -> None:
     """Everything that can become of a question and of a payment."""
-    paid = await settled(journal, "paid")
-    await paid_back(journal, "back", paid, 100)
-    await moved(journal, await moved(journal, await born(journal, "late"), State.REJECTED), State.SETTLED)
-    await moved(journal, await settled(journal, "returned"), State.RETURNED)
-    doubt = await moved(journal, await born(journal, "odd"), State.UNKNOWN, next_at=NOW)
-    review = await moved(journal, await leased(journal, doubt), State.REVIEW)
+    paid = await create_settled(journal, "paid")
+    await create_refund(journal, "back", paid, 100)
+    await move(journal, await move(journal, await create_payment(journal, "late"), State.REJECTED), State.SETTLED)
+    await move(journal, await create_settled(journal, "returned"), State.RETURNED)
+    doubt = await move(journal, await create_payment(journal, "odd"), State.UNKNOWN, next_at=NOW)
+    review = await move(journal, await claim(journal, doubt), State.REVIEW)
     await journal.resolve_manually(review.id, State.REJECTED, "op", "the statement of March", NOW)
-    locked = (await opened(journal, a_question("locked"))).challenge
+    locked = (await open_challenge(journal, new_challenge("locked"))).challenge
     for _ in range(5):
-        await guess(journal, locked)
-    no = (await opened(journal, a_question("no"))).challenge
+        await enter_wrong_code(journal, locked)
+    no = (await open_challenge(journal, new_challenge("no"))).challenge
     await journal.append_event(no.id, "attempt.refused", {"code": "GUARD_CLOSED", "reason": "closed at night"}, NOW)
     await journal.decline(no.id, "ana", NOW)
-    late = (await opened(journal, a_question("expired"))).challenge
-    await journal.count_attempt(late.id, late.principal, late.expires_at + SECOND, TALLY)
-    await journal.record_refusal(a_question("refused"), "LIMIT_PER_DAY", "more than MXN 100.00 a day")
+    late = (await open_challenge(journal, new_challenge("expired"))).challenge
+    await journal.count_attempt(late.id, late.principal, late.expires_at + SECOND, LIMITS)
+    await journal.record_refusal(new_challenge("refused"), "LIMIT_PER_DAY", "more than MXN 100.00 a day")
 
 
 async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(journal: Journal) -> None:
     await a_whole_life(journal)
     await journal.anchor(NOW)
     lines = await lines_of(journal)
-    found = checked(lines)
+    found = verify_lines(lines)
     assert found.broken is None, found.broken
     events = [json.loads(line) for line in lines if b'"line":"event"' in line]
     named = Counter(event["event"] for event in events)
@@ -105,7 +105,7 @@ async def test_failed_tries_refusals_and_every_end_of_a_question_are_read_back(j
 
 async def test_no_account_code_or_key_is_in_the_file(journal: Journal) -> None:
     key = b"a key of thirty-two bytes, whole"
-    asked = (await opened(journal, a_question("canary"))).challenge
+    asked = (await open_challenge(journal, new_challenge("canary"))).challenge
     code = code_for(key, confirmation_request(asked))
     await a_whole_life(journal)
     await journal.anchor(NOW)
@@ -117,10 +117,10 @@ async def test_no_account_code_or_key_is_in_the_file(journal: Journal) -> None:
 
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
 async def test_the_file_is_the_same_however_it_is_paged(journal: Journal, page: int) -> None:
-    await audited(journal)
+    await create_audited(journal)
     lines = await lines_of(journal, page=page)
     assert lines == await lines_of(journal)
-    assert checked(lines).broken is None
+    assert verify_lines(lines).broken is None
     kinds = [json.loads(line)["line"] for line in lines]
     assert kinds == ["header", *["event"] * 5, "anchor", "event", "anchor", "closing"]
 
@@ -128,21 +128,21 @@ async def test_the_file_is_the_same_however_it_is_paged(journal: Journal, page: 
 async def test_a_journal_with_nothing_in_it_is_a_file_too(journal: Journal) -> None:
     lines = await lines_of(journal)
     assert len(lines) == 2
-    assert checked(lines).broken is None
+    assert verify_lines(lines).broken is None
 
 
 async def test_what_is_written_and_sealed_meanwhile_is_left_to_the_next_file(
     journal: Journal, store: SqliteFile
 ) -> None:
-    await audited(journal)
+    await create_audited(journal)
     other = await store.open()
     lines = list[bytes]()
-    async for line in exported(journal, "0.1.0", millis(NOW), page=2):
+    async for line in export_lines(journal, "0.1.0", to_millis(NOW), page=2):
         lines.append(line)
-        await settled(other, f"meanwhile{len(lines)}")
+        await create_settled(other, f"meanwhile{len(lines)}")
         await other.anchor(NOW + len(lines) * MINUTE)
     await other.close()
-    assert checked(lines).broken is None
+    assert verify_lines(lines).broken is None
     assert not any(b"meanwhile" in line for line in lines)
     assert len(await lines_of(journal)) > len(lines)
 
@@ -150,21 +150,21 @@ async def test_what_is_written_and_sealed_meanwhile_is_left_to_the_next_file(
 async def test_a_record_that_was_tampered_with_is_exported_as_it_is_and_does_not_hold(
     journal: Journal, store: SqliteFile
 ) -> None:
-    await audited(journal)
+    await create_audited(journal)
     store.tamper("UPDATE events SET body = replace(body, '50000', '5') WHERE payment_id = 'pay_a' AND n = 3")
-    found = checked(await lines_of(journal))
+    found = verify_lines(await lines_of(journal))
     assert found.broken is not None
     assert (found.broken.payment_id, found.broken.n) == ("pay_a", 3)
     store.tamper("DELETE FROM anchors WHERE n = 1")
-    found = checked(await lines_of(journal))
+    found = verify_lines(await lines_of(journal))
     assert found.broken is not None
 
 
 async def test_every_line_can_be_read_with_any_json_and_its_body_with_it(journal: Journal) -> None:
-    await settled(journal, "a")
+    await create_settled(journal, "a")
     await journal.append_event("pay_a", "seen", {"said": 'niño 👶 "\\ \u2028', "n": 2**60}, NOW)
     await journal.anchor(NOW)
     lines = await lines_of(journal)
-    assert checked(lines).broken is None
+    assert verify_lines(lines).broken is None
     seen = next(json.loads(line) for line in lines if b'"seen"' in line)
     assert json.loads(seen["body"]) == {"said": 'niño 👶 "\\ \u2028', "n": 2**60}

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
-from riel.journal.audit.export import LONGEST, Closing, Header, Said, line_of, said_by
-from riel.journal.audit.verify import Found, Noted, checked, lines_in
+from riel.journal.audit.export import MAX_LINE, ExportClosing, ExportHeader, ExportLine, parse_line, render_line
+from riel.journal.audit.verify_export import ExportReport, NotedAnchor, read_lines, verify_lines
 from riel.journal.canonical_json import canonical
 
 from .audit_support import AT, STORY, Record, again_closed, altered, anchored, closed, record_of, rewritten
@@ -18,34 +18,34 @@ from .audit_support import AT, STORY, Record, again_closed, altered, anchored, c
 RECORD = record_of(STORY)
 LINES = RECORD.lines
 LAST = len(LINES)
-SAID = [said_by(line) for line in LINES]
+SAID = [parse_line(line) for line in LINES]
 EVENTS = [place for place, said in enumerate(SAID) if isinstance(said, ChainRow)]
 ANCHORS = [place for place, said in enumerate(SAID) if isinstance(said, Anchor)]
 BREAKS_JSON = b'"{}:,[]'
 
 
-def broken(lines: list[bytes], *noted: Noted) -> tuple[Found, str]:
+def broken(lines: list[bytes], *noted: NotedAnchor) -> tuple[ExportReport, str]:
     """What is found in lines that do not hold, and the sentence."""
-    found = checked(lines, noted)
+    found = verify_lines(lines, noted)
     assert found.broken is not None, "nobody noticed"
     return found, found.broken.sentence
 
 
-def place(found: Found) -> tuple[int, str, int]:
+def place(found: ExportReport) -> tuple[int, str, int]:
     assert found.broken is not None
     return found.line, found.broken.payment_id, found.broken.n
 
 
 def test_an_untouched_file_holds() -> None:
-    assert checked(LINES) == Found(LAST, 8, 3, 3, RECORD.anchors[-1], None)
+    assert verify_lines(LINES) == ExportReport(LAST, 8, 3, 3, RECORD.anchors[-1], None)
 
 
 def test_a_record_without_events_holds() -> None:
-    assert checked(record_of([]).lines) == Found(2, 0, 0, 0, None, None)
+    assert verify_lines(record_of([]).lines) == ExportReport(2, 0, 0, 0, None, None)
 
 
 def test_numbers_of_events_may_have_gaps() -> None:
-    assert checked(record_of(STORY, gap=7).lines).broken is None
+    assert verify_lines(record_of(STORY, gap=7).lines).broken is None
 
 
 @pytest.mark.parametrize("at", range(LAST), ids=[f"{n}-{type(said).__name__}" for n, said in enumerate(SAID)])
@@ -55,8 +55,8 @@ def test_any_flipped_byte_is_found_in_its_line(at: int) -> None:
         for bit in (1, 32):
             changed = LINES[at][:offset] + bytes([byte ^ bit]) + LINES[at][offset + 1 :]
             text = b"".join([*LINES[:at], changed, *LINES[at + 1 :]])
-            found, sentence = broken(list(lines_in(io.BytesIO(text))))
-            if isinstance(SAID[at], Header) and found.line == LAST:
+            found, sentence = broken(list(read_lines(io.BytesIO(text))))
+            if isinstance(SAID[at], ExportHeader) and found.line == LAST:
                 assert "line 1" in sentence or "promised" in sentence
             elif b'"seq"' in LINES[at][: offset + 1] and b'"paymentId"' not in LINES[at][:offset]:
                 assert found.line >= at + 1
@@ -71,7 +71,7 @@ def test_no_single_byte_can_be_changed_added_or_taken(data: st.DataObject) -> No
     new = data.draw(st.one_of(st.just(b""), st.binary(min_size=1, max_size=2), st.sampled_from([b" ", b"\n", b"\r\n"])))
     keep = data.draw(st.booleans())
     text = whole[:offset] + new + whole[offset + (not keep) :]
-    assert (checked(lines_in(io.BytesIO(text))).broken is None) == (text == whole)
+    assert (verify_lines(read_lines(io.BytesIO(text))).broken is None) == (text == whole)
 
 
 @pytest.mark.parametrize("at", EVENTS)
@@ -107,7 +107,7 @@ def test_a_cut_tail_is_missed_with_and_without_a_closing_line(at: int) -> None:
     assert (found.line, "tail was cut off" in sentence) == (at, True)
     found, sentence = broken([*LINES[:at], LINES[-1]])
     assert found.line == at + 1
-    forged = closed([said_by(line) for line in LINES[:at]])
+    forged = closed([parse_line(line) for line in LINES[:at]])
     found, sentence = broken(forged)
     assert found.line == at + 1
     assert "promised" in sentence or "no anchor seals" in sentence
@@ -115,11 +115,11 @@ def test_a_cut_tail_is_missed_with_and_without_a_closing_line(at: int) -> None:
 
 def test_a_cut_tail_with_header_and_closing_line_to_fit_is_caught_by_an_anchor_that_was_noted() -> None:
     shorter = record_of(STORY[:2]).lines
-    assert checked(shorter).broken is None, "it is the file of an earlier day"
-    found, sentence = broken(shorter, Noted(RECORD.anchors[2].hash, 3))
+    assert verify_lines(shorter).broken is None, "it is the file of an earlier day"
+    found, sentence = broken(shorter, NotedAnchor(RECORD.anchors[2].hash, 3))
     assert found.line == len(shorter)
     assert "anchor 3 that was noted is not here" in sentence
-    assert "the anchor that was noted is not here" in broken(shorter, Noted(RECORD.anchors[2].hash))[1]
+    assert "the anchor that was noted is not here" in broken(shorter, NotedAnchor(RECORD.anchors[2].hash))[1]
 
 
 @pytest.mark.parametrize("at", range(1, LAST - 2))
@@ -150,7 +150,7 @@ def test_a_payment_that_was_removed_as_a_whole_is_missed_by_its_first_anchor(pay
     assert isinstance(anchor, Anchor)
     assert place(found)[1:] == ("", anchor.n)
     assert f"anchor {anchor.n} seals {anchor.count} events" in sentence
-    assert isinstance(said_by(left[found.line - 1]), Anchor)
+    assert isinstance(parse_line(left[found.line - 1]), Anchor)
 
 
 @pytest.mark.parametrize("at", EVENTS)
@@ -169,20 +169,22 @@ def test_a_body_with_only_its_own_hash_made_anew_is_found_in_the_next_of_its_pay
 
 def test_a_rewritten_history_is_caught_by_an_anchor_that_was_noted_and_by_nothing_else() -> None:
     forged = rewritten(STORY, "pay_a", "payment.created", amount=1)
-    assert checked(forged.lines).broken is None, "everything in it fits"
+    assert verify_lines(forged.lines).broken is None, "everything in it fits"
     assert forged.anchors[0] == RECORD.anchors[0], "what was sealed before is the same"
-    at = next(place for place, line in enumerate(forged.lines) if line == line_of(forged.anchors[1]))
-    found, sentence = broken(forged.lines, Noted(RECORD.anchors[1].hash, 2))
+    at = next(place for place, line in enumerate(forged.lines) if line == render_line(forged.anchors[1]))
+    found, sentence = broken(forged.lines, NotedAnchor(RECORD.anchors[1].hash, 2))
     assert place(found) == (at + 1, "", 2)
     assert "anchor 2 is not the one that was noted" in sentence
-    assert "is not here" in broken(forged.lines, Noted(RECORD.anchors[1].hash))[1]
-    assert checked(forged.lines, [Noted(RECORD.anchors[0].hash, 1)]).broken is None
+    assert "is not here" in broken(forged.lines, NotedAnchor(RECORD.anchors[1].hash))[1]
+    assert verify_lines(forged.lines, [NotedAnchor(RECORD.anchors[0].hash, 1)]).broken is None
 
 
 def test_every_anchor_that_was_noted_may_be_asked_for() -> None:
-    noted = [Noted(anchor.hash, anchor.n) for anchor in RECORD.anchors]
-    assert checked(LINES, [*noted, *(Noted(anchor.hash) for anchor in RECORD.anchors), noted[0]]).broken is None
-    assert broken(LINES, *noted, Noted("0" * 64))[0].line == LAST
+    noted = [NotedAnchor(anchor.hash, anchor.n) for anchor in RECORD.anchors]
+    assert (
+        verify_lines(LINES, [*noted, *(NotedAnchor(anchor.hash) for anchor in RECORD.anchors), noted[0]]).broken is None
+    )
+    assert broken(LINES, *noted, NotedAnchor("0" * 64))[0].line == LAST
 
 
 def test_events_that_no_anchor_seals_are_not_believed() -> None:
@@ -287,9 +289,9 @@ def test_a_line_without_an_end_is_not_read_into_memory() -> None:
             return b"x" * most
 
     endless = Endless()
-    found, sentence = broken(lines_in(endless))  # type: ignore[arg-type]
+    found, sentence = broken(read_lines(endless))  # type: ignore[arg-type]
     assert (found.line, sentence) == (1, "this is longer than any that riel writes")
-    assert endless.read <= LONGEST + 1
+    assert endless.read <= MAX_LINE + 1
 
 
 @pytest.mark.parametrize(
@@ -302,6 +304,6 @@ def test_a_file_of_another_kind_says_so(changes: dict[str, object], words: str) 
 
 
 def test_every_kind_of_line_is_read_as_it_was_written() -> None:
-    kinds: set[type[Said]] = {type(said) for said in SAID}
-    assert kinds == {Header, ChainRow, Anchor, Closing}
-    assert [line_of(said) for said in SAID] == LINES
+    kinds: set[type[ExportLine]] = {type(said) for said in SAID}
+    assert kinds == {ExportHeader, ChainRow, Anchor, ExportClosing}
+    assert [render_line(said) for said in SAID] == LINES

@@ -17,7 +17,17 @@ import pytest
 from riel.cli import export, main
 from riel.journal import Journal, Message, State
 from riel.journal.open import open_journal
-from riel.testing.journal_contract import DAY, HOUR, MINUTE, NOW, SECOND, audited, born, moved, settled
+from riel.testing.journal_contract import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOW,
+    SECOND,
+    create_audited,
+    create_payment,
+    create_settled,
+    move,
+)
 
 Riel = Callable[..., tuple[int, str, str]]
 Journalled = Callable[[Callable[[Journal], Awaitable[Any]]], Any]
@@ -69,7 +79,7 @@ def noted(told: str) -> str:
 
 
 def test_the_exported_file_is_sealed_private_and_holds(riel: Riel, journal: Journalled, path: Path) -> None:
-    journal(audited)
+    journal(create_audited)
     code, out, err = riel("audit", "export", "--to", "record.jsonl")
     assert (code, out) == (0, "")
     file = path.parent / "record.jsonl"
@@ -87,7 +97,7 @@ def test_the_exported_file_is_sealed_private_and_holds(riel: Riel, journal: Jour
 def test_it_goes_to_stdout_where_no_file_is_named(
     riel: Riel, journal: Journalled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal(audited)
+    journal(create_audited)
     code, out, _ = riel("audit", "export")
     assert code == 0
     piped = io.TextIOWrapper(io.BytesIO(out.encode()))
@@ -99,7 +109,7 @@ def test_it_goes_to_stdout_where_no_file_is_named(
 
 @pytest.mark.parametrize("kind", ["a file", "a folder", "a link to nowhere"])
 def test_what_is_there_is_not_overwritten(riel: Riel, journal: Journalled, path: Path, kind: str) -> None:
-    journal(audited)
+    journal(create_audited)
     there = path.parent / "there"
     if kind == "a file":
         there.write_text("dear to somebody")
@@ -116,7 +126,7 @@ def test_what_is_there_is_not_overwritten(riel: Riel, journal: Journalled, path:
 def test_a_file_that_appears_meanwhile_is_not_overwritten(
     riel: Riel, journal: Journalled, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal(audited)
+    journal(create_audited)
     there, rename = path.parent / "there", export._give_name
 
     def beaten(whole: Path, to: Path) -> None:
@@ -136,20 +146,20 @@ def test_a_file_system_without_links_gets_its_file_too(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    journal(audited)
+    journal(create_audited)
     assert riel("audit", "export", "--to", "there")[0] == 0
     assert riel("audit", "verify", "there")[0] == 0
 
 
 def test_a_place_where_no_file_can_be_is_one_sentence(riel: Riel, journal: Journalled) -> None:
-    journal(audited)
+    journal(create_audited)
     code, out, err = riel("audit", "export", "--to", "no/such/folder/record.jsonl")
     assert (code, out) == (2, "")
     assert err == "riel: no/such/folder/record.jsonl cannot be written: No such file or directory\n"
 
 
 def test_a_name_that_no_file_can_have_is_one_sentence(riel: Riel, journal: Journalled) -> None:
-    journal(audited)
+    journal(create_audited)
     code, out, err = riel("audit", "export", "--to", "x" * 300)
     assert (code, out) == (2, "")
     assert err.endswith("x cannot be written: File name too long\n")
@@ -157,7 +167,7 @@ def test_a_name_that_no_file_can_have_is_one_sentence(riel: Riel, journal: Journ
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="it has no disk that is always full")
 def test_a_disk_that_is_full_is_one_sentence(journal: Journalled, path: Path) -> None:
-    journal(audited)
+    journal(create_audited)
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "riel", "audit", "export"]
         environment = os.environ | {"RIEL_JOURNAL": str(path)}
@@ -166,7 +176,7 @@ def test_a_disk_that_is_full_is_one_sentence(journal: Journalled, path: Path) ->
 
 
 def test_a_record_that_does_not_hold_is_written_and_said_so(riel: Riel, journal: Journalled, path: Path) -> None:
-    journal(audited)
+    journal(create_audited)
     tamper(path, "UPDATE events SET at = at + 1 WHERE payment_id = 'pay_a' AND n = 2")
     code, out, err = riel("audit", "export", "--to", "record.jsonl")
     assert (code, out) == (1, "")
@@ -181,7 +191,7 @@ def test_progress_is_shown_where_somebody_looks(
 ) -> None:
     monkeypatch.setattr(export, "MIN_EVENTS_FOR_PROGRESS", 1)
     monkeypatch.setattr(export, "PROGRESS_INTERVAL", 1)
-    journal(audited)
+    journal(create_audited)
     assert "events" not in riel("audit", "export", "--to", "silent")[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -204,7 +214,7 @@ def tamper(path: Path, statement: str) -> None:
 def test_a_file_is_checked_without_a_journal_a_setting_or_a_rail(
     riel: Riel, journal: Journalled, path: Path, tmp_path: Path
 ) -> None:
-    journal(audited)
+    journal(create_audited)
     riel("audit", "export", "--to", "record.jsonl")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -225,7 +235,7 @@ def test_a_file_is_checked_without_a_journal_a_setting_or_a_rail(
 
 
 def test_an_anchor_that_was_noted_tells_of_a_rewritten_history(riel: Riel, journal: Journalled) -> None:
-    journal(audited)
+    journal(create_audited)
     note = noted(riel("audit", "anchor")[1])
     riel("audit", "export", "--to", "record.jsonl")
     n, digest = note.split(":")
@@ -285,8 +295,8 @@ def test_an_operator_sees_how_many_notifications_wait_since_when_and_why(riel: R
     assert riel("notifications", "status") == (0, "No notification waits.\n", "")
 
     async def failing(journal: Journal) -> None:
-        await settled(journal, "a")
-        await moved(journal, await born(journal, "b"), State.REVIEW, NOW + SECOND)
+        await create_settled(journal, "a")
+        await move(journal, await create_payment(journal, "b"), State.REVIEW, NOW + SECOND)
         (message,) = await journal.lease_messages(NOW, lease=MINUTE, most=1)
         await journal.message_failed(message.id, "HTTP 503", NOW + HOUR, NOW + DAY)
 

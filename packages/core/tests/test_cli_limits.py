@@ -14,7 +14,7 @@ from riel.confirm import Terms
 from riel.guards.limits import Limits, read_limits
 from riel.journal.open import open_journal
 from riel.money import Money
-from riel.testing.journal_contract import ACCOUNT, PAYEE, a_question, opened
+from riel.testing.journal_contract import ACCOUNT, PAYEE, new_challenge, open_challenge
 
 from .limits_support import with_a_rail
 
@@ -46,7 +46,9 @@ async def asked(folder: Path, amount: int) -> None:
     terms = Terms(kind="payment", rail="mock", mode="sandbox", principal="ana", payee=PAYEE, money=money, arguments={})
     journal = await open_journal(str(folder / "journal.db"))
     now = utc_now()
-    await opened(journal, a_question(created_at=now, expires_at=now, money=money), holds=guard.reservations(terms, now))
+    await open_challenge(
+        journal, new_challenge(created_at=now, expires_at=now, money=money), holds=guard.reservations(terms, now)
+    )
     await journal.close()
 
 

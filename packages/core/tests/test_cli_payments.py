@@ -16,7 +16,17 @@ from riel.cli.records import os_user
 from riel.journal import ChallengeState, Journal, State
 from riel.journal.open import open_journal
 from riel.rail import Payee
-from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, a_question, born, guess, moved, opened, settled
+from riel.testing.journal_contract import (
+    ACCOUNT,
+    NOW,
+    SECOND,
+    create_payment,
+    create_settled,
+    enter_wrong_code,
+    move,
+    new_challenge,
+    open_challenge,
+)
 
 T = TypeVar("T")
 
@@ -50,11 +60,11 @@ def journal(path: Path) -> Callable[[Callable[[Journal], Awaitable[T]]], T]:
 
     def do(work: Callable[[Journal], Awaitable[T]]) -> T:
         async def run() -> T:
-            opened = await open_journal(str(path))
+            open_challenge = await open_journal(str(path))
             try:
-                return await work(opened)
+                return await work(open_challenge)
             finally:
-                await opened.close()
+                await open_challenge.close()
 
         return asyncio.run(run())
 
@@ -66,15 +76,15 @@ Journalled = Callable[[Callable[[Journal], Awaitable[Any]]], Any]
 
 async def three(journal: Journal) -> None:
     """One that settled, one that is unknown, one in review; a minute lies between them."""
-    await settled(journal, "a", 120_050)
-    unknown = await born(journal, "b", at=NOW + 60 * SECOND)
-    await moved(journal, unknown, State.UNKNOWN, why="no whole answer")
-    review = await born(journal, "c", at=NOW + 120 * SECOND, rail="zap")
-    await moved(journal, review, State.REVIEW, why="the rail speaks of another amount")
+    await create_settled(journal, "a", 120_050)
+    unknown = await create_payment(journal, "b", at=NOW + 60 * SECOND)
+    await move(journal, unknown, State.UNKNOWN, why="no whole answer")
+    review = await create_payment(journal, "c", at=NOW + 120 * SECOND, rail="zap")
+    await move(journal, review, State.REVIEW, why="the rail speaks of another amount")
 
 
 async def in_review(journal: Journal) -> None:
-    await moved(journal, await born(journal), State.REVIEW)
+    await move(journal, await create_payment(journal), State.REVIEW)
 
 
 def tamper(path: Path, statement: str) -> None:
@@ -119,8 +129,8 @@ def test_a_file_that_is_no_journal_is_one_sentence(riel: Riel, path: Path) -> No
 
 def test_an_account_number_is_never_shown(riel: Riel, journal: Journalled) -> None:
     async def write(journal: Journal) -> None:
-        record = await born(journal, payee=Payee(ACCOUNT, f"Ana {ACCOUNT}"))
-        await moved(journal, record, State.REJECTED, code="closed", provider_message=f"account {ACCOUNT} is closed")
+        record = await create_payment(journal, payee=Payee(ACCOUNT, f"Ana {ACCOUNT}"))
+        await move(journal, record, State.REJECTED, code="closed", provider_message=f"account {ACCOUNT} is closed")
 
     journal(write)
     shown = [
@@ -211,7 +221,7 @@ def test_a_state_that_does_not_exist_is_refused(riel: Riel, journal: Journalled)
 
 
 def test_what_others_wrote_has_no_power_over_the_terminal(riel: Riel, journal: Journalled, path: Path) -> None:
-    journal(lambda journal: settled(journal, "a"))
+    journal(lambda journal: create_settled(journal, "a"))
     tamper(
         path,
         "UPDATE payments SET payee = '[red]Ana' || char(27) || '[2J', "
@@ -249,8 +259,8 @@ def test_the_whole_life_of_a_payment(riel: Riel, journal: Journalled, which: tup
 
 def test_the_life_of_a_question_that_became_no_payment(riel: Riel, journal: Journalled) -> None:
     async def write(journal: Journal) -> None:
-        asked = (await opened(journal, a_question())).challenge
-        await guess(journal, asked)
+        asked = (await open_challenge(journal, new_challenge())).challenge
+        await enter_wrong_code(journal, asked)
 
     journal(write)
     code, out, _ = riel("payments", "show", "pay_a")
@@ -280,18 +290,18 @@ def test_what_cannot_be_read_is_one_sentence(riel: Riel, journal: Journalled, pa
 
 
 def test_a_no_is_recorded_with_who_said_it_and_stays(riel: Riel, journal: Journalled) -> None:
-    journal(lambda journal: opened(journal, a_question()))
+    journal(lambda journal: open_challenge(journal, new_challenge()))
     code, out, _ = riel("payments", "decline", "pay_a")
     assert code == 0
     assert out == f"Declined by {os_user()}: Pay?\n"
     told = json.loads(riel("payments", "show", "pay_a", "--json")[1])
     assert told["events"][-1]["body"] == {"by": os_user(), "to": "declined"}
-    again = journal(lambda journal: opened(journal, a_question("b", digest=a_question().digest)))
+    again = journal(lambda journal: open_challenge(journal, new_challenge("b", digest=new_challenge().digest)))
     assert again.challenge.state is ChallengeState.DECLINED
 
 
 def test_a_no_comes_too_late(riel: Riel, journal: Journalled) -> None:
-    journal(lambda journal: settled(journal))
+    journal(lambda journal: create_settled(journal))
     code, out, err = riel("payments", "decline", "pay_a")
     assert (code, out) == (1, "")
     assert "confirmed before, and is settled" in err
@@ -299,7 +309,7 @@ def test_a_no_comes_too_late(riel: Riel, journal: Journalled) -> None:
 
 @pytest.mark.parametrize(("payment_id", "sentence"), [("pay_a", "was declined before"), ("pay_b", "there is no")])
 def test_there_is_nothing_to_say_no_to(riel: Riel, journal: Journalled, payment_id: str, sentence: str) -> None:
-    journal(lambda journal: opened(journal, a_question()))
+    journal(lambda journal: open_challenge(journal, new_challenge()))
     riel("payments", "decline", "pay_a")
     code, out, err = riel("payments", "decline", payment_id)
     assert (code, out) == (1, "")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.testing.journal_contract import DAY, NOW, an_intent, history
+from riel.testing.journal_contract import DAY, NOW, event_names, new_intent
 
 from .sqlite_support import SqliteFile
 
@@ -116,7 +116,7 @@ async def test_a_kill_before_the_commit_takes_the_whole_payment_along(store: Sql
     assert asked is not None
     assert (asked.state, asked.attempts) == ("open", 1), "the try that was answered is still counted"
     assert await journal.payments() == []
-    assert await history(journal, "pay_a") == ["challenge.opened"]
+    assert await event_names(journal, "pay_a") == ["challenge.opened"]
     assert await journal.verify() == (1, None)
     await journal.close()
 
@@ -127,7 +127,7 @@ async def test_a_kill_after_the_commit_takes_nothing_along(store: SqliteFile) ->
     with run(DIE_AT.format(point="commit:after", nth=3), store) as child:
         assert child.wait(PATIENCE) == -signal.SIGKILL
     (taken,) = await journal.claim(NOW, (), most=10)
-    assert (taken.id, taken.state, taken.body) == ("pay_a", "sending", an_intent().body)
-    assert await history(journal, "pay_a") == ["challenge.opened", "payment.created"]
+    assert (taken.id, taken.state, taken.body) == ("pay_a", "sending", new_intent().body)
+    assert await event_names(journal, "pay_a") == ["challenge.opened", "payment.created"]
     assert await journal.verify() == (2, None)
     await journal.close()

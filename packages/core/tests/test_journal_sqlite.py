@@ -17,7 +17,7 @@ from riel.errors import Misconfigured
 from riel.journal import PaymentRecord
 from riel.journal.audit.chain import link
 from riel.journal.canonical_json import canonical
-from riel.journal.columns import millis
+from riel.journal.columns import to_millis
 from riel.journal.open import open_journal
 from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite.connect import connect, migrations
@@ -29,13 +29,13 @@ from riel.testing.journal_contract import (
     NOW,
     PAYEE,
     JournalPromises,
-    a_question,
-    an_intent,
-    audited,
-    born,
-    guess,
-    settled,
-    tried,
+    count_attempt,
+    create_audited,
+    create_payment,
+    create_settled,
+    enter_wrong_code,
+    new_challenge,
+    new_intent,
 )
 
 from .sqlite_support import SqliteFile
@@ -85,7 +85,7 @@ async def test_nobody_else_reads_the_file(store: SqliteFile) -> None:
         journal = await store.open()
     finally:
         os.umask(before)
-    await born(journal)
+    await create_payment(journal)
     owners = store.path.with_name("journal.db.owners")
     modes = {path: path.stat().st_mode & 0o777 for path in (store.path.parent, *store.path.parent.rglob("*"))}
     (me,) = owners.iterdir()
@@ -185,7 +185,7 @@ def test_many_may_make_the_file_at_once(store: SqliteFile) -> None:
 @pytest.mark.anyio
 async def test_the_record_is_only_added_to(store: SqliteFile, table: str, statement: str) -> None:
     journal = await store.open()
-    await audited(journal)
+    await create_audited(journal)
     db = sqlite3.connect(store.path, isolation_level=None)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         db.execute(statement.format(table))
@@ -212,8 +212,8 @@ async def test_the_record_is_only_added_to(store: SqliteFile, table: str, statem
 @pytest.mark.anyio
 async def test_what_must_be_unique_is_so_in_the_store_itself(store: SqliteFile, statement: str) -> None:
     journal = SqliteJournal.open(str(store.path))
-    await settled(journal, "a")
-    await settled(journal, "b")
+    await create_settled(journal, "a")
+    await create_settled(journal, "b")
     with pytest.raises(sqlite3.IntegrityError):
         await attempt(journal, statement)
     await journal.close()
@@ -222,7 +222,7 @@ async def test_what_must_be_unique_is_so_in_the_store_itself(store: SqliteFile, 
 @pytest.mark.anyio
 async def test_a_payment_that_was_added_without_a_question_is_seen(store: SqliteFile) -> None:
     journal = await store.open()
-    await settled(journal, "a")
+    await create_settled(journal, "a")
     store.tamper(
         "CREATE TEMP TABLE forged AS SELECT * FROM payments",
         "UPDATE forged SET id = 'pay_forged', reference = 'FORGED'",
@@ -237,7 +237,7 @@ async def test_a_payment_that_was_added_without_a_question_is_seen(store: Sqlite
 @pytest.mark.anyio
 async def test_rows_of_a_damaged_file_are_a_break_and_not_a_crash(store: SqliteFile) -> None:
     journal = await store.open()
-    await settled(journal)
+    await create_settled(journal)
     await journal.anchor(NOW)
     await journal.close()
     store.tamper(
@@ -256,11 +256,11 @@ async def test_rows_of_a_damaged_file_are_a_break_and_not_a_crash(store: SqliteF
 @pytest.mark.anyio
 async def test_a_confirmation_that_was_written_anew_and_says_nothing_is_seen(store: SqliteFile) -> None:
     journal = await store.open()
-    record = await settled(journal, "a")
+    record = await create_settled(journal, "a")
     previous, rewritten = "", []
     for event in await journal.events(record.id):
         body = canonical({"to": "sending"} if event.event == "payment.created" else event.body)
-        previous = link(previous, record.id, event.n, millis(event.at), event.event, body)
+        previous = link(previous, record.id, event.n, to_millis(event.at), event.event, body)
         rewritten.append(f"UPDATE events SET body = '{body}', hash = '{previous}' WHERE seq = {event.seq}")
     store.tamper(*rewritten)
     _, broken = await journal.verify()
@@ -295,23 +295,23 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
         rail="mock",
         mode="sandbox",
         kind="payment",
-        money=a_question().money,
+        money=new_challenge().money,
         payee=PAYEE,
         arguments={"account": ACCOUNT},
     )
     words = render_challenge(terms, title="Mock", purpose="rent")
     opened = await journal.open_challenge(
-        a_question(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
+        new_challenge(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
     )
     factor = FileFactor(b"a key of thirty-two bytes, whole", store.path)
     code = code_for(factor.key, confirmation_request(opened.challenge))
     wrong = f"{(int(code) + 1) % 10**6:06d}"
-    counted = await tried(journal, opened.challenge)
+    counted = await count_attempt(journal, opened.challenge)
     assert factor.check(confirmation_request(opened.challenge), wrong, NOW) is None
-    await guess(journal, opened.challenge)
+    await enter_wrong_code(journal, opened.challenge)
     proof = factor.check(confirmation_request(opened.challenge), code, NOW)
     assert proof is not None
-    record = await journal.create_payment(counted, opened.challenge.id, proof.replay_key, an_intent(), NOW)
+    record = await journal.create_payment(counted, opened.challenge.id, proof.replay_key, new_intent(), NOW)
     assert isinstance(record, PaymentRecord)
     await journal.close()
     for path in store.path.parent.rglob("*"):
@@ -332,7 +332,7 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
 @pytest.mark.anyio
 async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(store: SqliteFile) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("UPDATE payments SET provider_message = 'not committed'")
@@ -343,7 +343,7 @@ async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(sto
         journal.payment(record.id),
         journal.by_reference("mock", "sandbox", "REF-a"),
         journal.challenge(record.id),
-        journal.challenges("ana", a_question().digest),
+        journal.challenges("ana", new_challenge().digest),
     )
     await asyncio.wait({reads}, timeout=0.05)
     assert not reads.done(), "a read waits for whoever commits, and the loop does not"

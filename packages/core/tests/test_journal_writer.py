@@ -13,7 +13,7 @@ import pytest
 from riel.crash_points import at_crash_points
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal.sqlite.connect import connect
-from riel.journal.sqlite.writer import MOST_AT_ONCE, Writer
+from riel.journal.sqlite.writer import MAX_BATCH, Writer
 
 PATIENCE = 120.0
 
@@ -186,7 +186,7 @@ async def test_no_batch_is_longer_than_what_one_transaction_should_hold(bench: B
     passing(gate)
     first = asyncio.create_task(bench.put("first"))
     await gate.reached()
-    names = [f"{n}" for n in range(MOST_AT_ONCE + 1)]
+    names = [f"{n}" for n in range(MAX_BATCH + 1)]
     rest = asyncio.gather(*(bench.writer.write(bench.unit(name)) for name in names))
     await asyncio.sleep(0)  # each of them is in the queue when this returns, so the batches do not depend on luck
     gate.open()

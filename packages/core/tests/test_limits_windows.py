@@ -19,7 +19,7 @@ from riel.errors import NotAllowed
 from riel.guards import Reservation
 from riel.guards.limits import windows
 from riel.guards.limits.windows import Hours
-from riel.journal.sqlite import reservations as holds
+from riel.journal.sqlite import reservations
 from riel.money import Money
 from riel.rail import Payee
 
@@ -167,9 +167,9 @@ def schema() -> str:
 
 def passes(db: sqlite3.Connection, wanted: Sequence[Reservation]) -> bool:
     """What the journal does in its transaction."""
-    if holds.refusal(db, None, wanted):  # type: ignore[arg-type]  # who asks matters to first payments only
+    if reservations.limit_reached(db, None, wanted):  # type: ignore[arg-type]  # who asks matters to first payments only
         return False
-    db.executemany(holds.COUNT, [(hold.scope, hold.bucket, hold.amount) for hold in wanted])
+    db.executemany(reservations.ADD_TO_TOTAL, [(hold.scope, hold.bucket, hold.amount) for hold in wanted])
     return True
 
 
@@ -293,6 +293,6 @@ def test_a_look_at_a_limit_costs_the_same_whatever_was_paid(schema: str) -> None
             "SELECT count(*) FROM limit_usage WHERE scope = ? AND bucket >= ?", (hold.scope, hold.since)
         ).fetchone()
         assert rows <= 61
-        (plan,) = db.execute(f"EXPLAIN QUERY PLAN {holds.USED}", (hold.scope, hold.since)).fetchall()
+        (plan,) = db.execute(f"EXPLAIN QUERY PLAN {reservations.SELECT_TOTAL}", (hold.scope, hold.since)).fetchall()
         assert "SEARCH limit_usage USING INDEX" in plan[3]
     db.close()

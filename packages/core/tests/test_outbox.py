@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from riel.journal import Backlog, Journal, Topic
-from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, settled
+from riel.testing.journal_contract import ACCOUNT, NOW, SECOND, create_settled
 from riel.webhooks.outbound import open_client
 from riel.webhooks.outbox import DeliveryTiming, Outbox, Receiver
 
@@ -82,7 +82,7 @@ async def one_round(outbox: Outbox, books: Books) -> bool:
 
 
 async def test_a_notification_says_what_happened_and_is_signed_over_its_time_and_its_bytes(journal: Journal) -> None:
-    await settled(journal)
+    await create_settled(journal)
     books = Books(now=NOW + 7 * SECOND)
     await one_round(books.outbox(journal), books)
     (request,) = books.got
@@ -101,7 +101,7 @@ async def test_a_notification_says_what_happened_and_is_signed_over_its_time_and
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_what_was_taken_is_sent_once(journal: Journal, status: int) -> None:
-    await settled(journal)
+    await create_settled(journal)
     books = Books(lambda _: httpx.Response(status))
     outbox = books.outbox(journal)
     for _ in range(3):
@@ -135,7 +135,7 @@ FAILURES: dict[str, tuple[Answers, str]] = {
 async def test_what_was_not_taken_comes_again_later_the_same(
     journal: Journal, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await settled(journal)
+    await create_settled(journal)
     answers, why = FAILURES[kind]
     books = Books(answers)
     outbox = books.outbox(journal)
@@ -163,7 +163,7 @@ async def test_no_answer_in_time_is_a_failure_like_any_other(journal: Journal) -
         await asyncio.Event().wait()
         raise AssertionError
 
-    await settled(journal)
+    await create_settled(journal)
     books = Books(never)
     await one_round(books.outbox(journal, rhythm=DeliveryTiming(answer_within=timedelta(milliseconds=1))), books)
     assert (await journal.backlog()).failure == "no answer within 0.001 s"
@@ -175,7 +175,7 @@ async def test_what_else_is_answered_is_not_read(journal: Journal) -> None:
             raise AssertionError("somebody reads it")
             yield b""
 
-    await settled(journal)
+    await create_settled(journal)
     books = Books(lambda _: httpx.Response(200, stream=Endless()))
     await one_round(books.outbox(journal), books)
     assert await journal.backlog() == Backlog(count=0)
@@ -192,7 +192,7 @@ def test_the_wait_doubles_up_to_its_bound_and_half_of_it_is_chance(chance: float
 
 
 async def test_each_failure_waits_longer(journal: Journal) -> None:
-    await settled(journal)
+    await create_settled(journal)
     books = Books(lambda _: httpx.Response(503))
     outbox = books.outbox(journal)
     for attempts in range(1, 6):
@@ -264,7 +264,7 @@ async def test_one_that_dies_with_a_notification_loses_nothing(journal: Journal,
         await asyncio.Event().wait()
         raise AssertionError
 
-    await settled(journal)
+    await create_settled(journal)
     books = Books(slow)
     dying = books.outbox(journal)
     dying.start()
@@ -302,7 +302,7 @@ async def test_it_goes_on_whatever_happens_in_a_round(
         return await take(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(journal, "lease_messages", failing)
-    await settled(journal)
+    await create_settled(journal)
     books = Books()
     outbox = books.outbox(journal, rhythm=DeliveryTiming(poll_interval=timedelta(milliseconds=1)))
     outbox.start()

@@ -17,7 +17,7 @@ from riel.errors import Misconfigured
 from riel.journal.open import open_journal
 from riel.journal.postgres import PostgresJournal
 from riel.journal.postgres.connect import migrations
-from riel.testing.journal_contract import audited, born, settled
+from riel.testing.journal_contract import create_audited, create_payment, create_settled
 
 from .postgres_support import PostgresSchema, until
 
@@ -169,7 +169,7 @@ async def test_a_clock_that_goes_wrong_is_said_aloud(store: PostgresSchema, capl
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET at = at + 1", "TRUNCATE {}"])
 async def test_the_record_is_only_added_to(store: PostgresSchema, table: str, statement: str) -> None:
     journal = await store.open()
-    await audited(journal)
+    await create_audited(journal)
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
         store.run(statement.format(table))
     assert await journal.verify() == (7, None)
@@ -192,8 +192,8 @@ async def test_the_record_is_only_added_to(store: PostgresSchema, table: str, st
 )
 async def test_what_must_be_unique_is_so_in_the_store_itself(store: PostgresSchema, statement: str) -> None:
     journal = await store.open()
-    await settled(journal, "a")
-    await settled(journal, "b")
+    await create_settled(journal, "a")
+    await create_settled(journal, "b")
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         store.run(statement)
     await journal.close()
@@ -211,7 +211,7 @@ async def test_codes_of_another_key_are_noticed(store: PostgresSchema) -> None:
 
 async def test_who_leaves_takes_its_row_along(store: PostgresSchema) -> None:
     journal = await store.open()
-    await born(journal)
+    await create_payment(journal)
     assert store.run("SELECT count(*) FROM owners WHERE lease_until > now()") == [(1,)]
     await journal.close()
     assert store.run("SELECT count(*) FROM owners") == [(0,)]

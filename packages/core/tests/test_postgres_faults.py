@@ -10,7 +10,15 @@ import pytest
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.postgres import PostgresJournal
-from riel.testing.journal_contract import NOW, a_question, an_intent, born, history, opened, tried
+from riel.testing.journal_contract import (
+    NOW,
+    count_attempt,
+    create_payment,
+    event_names,
+    new_challenge,
+    new_intent,
+    open_challenge,
+)
 
 from .postgres_support import STUCK, PostgresSchema, until
 
@@ -33,10 +41,10 @@ async def until_somebody_waits(store: PostgresSchema) -> None:
 
 async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSchema) -> None:
     journal = await store.open()
-    asked = (await opened(journal, a_question())).challenge
-    counted = await tried(journal, asked)
+    asked = (await open_challenge(journal, new_challenge())).challenge
+    counted = await count_attempt(journal, asked)
     other = await held_up(store)
-    call = asyncio.create_task(journal.create_payment(counted, asked.id, None, an_intent(), NOW))
+    call = asyncio.create_task(journal.create_payment(counted, asked.id, None, new_intent(), NOW))
     await until_somebody_waits(store)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -45,13 +53,13 @@ async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSc
     await journal.close()  # waits for what is under way, whoever asked for it
     after = await store.open()
     assert isinstance(await after.payment(asked.id), PaymentRecord)
-    assert await history(after, asked.id) == ["challenge.opened", "payment.created"]
+    assert await event_names(after, asked.id) == ["challenge.opened", "payment.created"]
     await after.close()
 
 
 async def test_a_statement_whose_backend_is_killed_is_said_to_have_failed(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     other = await held_up(store)
     call = asyncio.create_task(journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW))
     await until_somebody_waits(store)
@@ -61,13 +69,13 @@ async def test_a_statement_whose_backend_is_killed_is_said_to_have_failed(store:
     await other.close()
     _, done = await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
     assert done
-    assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
+    assert await event_names(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
     await journal.close()
 
 
 async def test_reads_do_not_notice_that_every_connection_was_killed(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     await asyncio.gather(*(journal.payment(record.id) for _ in range(20)))
     store.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'riel'")
     found = await asyncio.gather(*(journal.payment(record.id) for _ in range(20)))
@@ -86,7 +94,7 @@ async def test_a_server_that_crashes_and_comes_back_has_lost_nothing_that_was_an
         while not over.is_set():
             name, number = f"{worker}-{number}", number + 1
             try:
-                record = await born((journal, other)[worker % 2], name, digest=name.encode().ljust(32))
+                record = await create_payment((journal, other)[worker % 2], name, digest=name.encode().ljust(32))
             except JournalUnavailable:
                 refused.append(name)
                 await asyncio.sleep(0.01)
@@ -117,10 +125,10 @@ async def test_a_server_that_crashes_and_comes_back_has_lost_nothing_that_was_an
 
 async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     store.server.stop()
     try:
-        for call in (journal.payment(record.id), opened(journal, a_question("b")), journal.verify()):
+        for call in (journal.payment(record.id), open_challenge(journal, new_challenge("b")), journal.verify()):
             with pytest.raises(JournalUnavailable):
                 await call
         await journal.close()
@@ -134,7 +142,7 @@ async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: Post
 
 async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: PostgresSchema) -> None:
     journal = await PostgresJournal.open(store.url, answers_within=timedelta(seconds=0.2))
-    record = await born(journal)
+    record = await create_payment(journal)
     other = await asyncpg.connect(store.url)
     await other.execute("BEGIN; LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(JournalUnavailable, match="could not be read"):
@@ -145,7 +153,7 @@ async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: 
     await other.close()
     await journal.close()
     after = await store.open()
-    assert await history(after, record.id) == ["challenge.opened", "payment.created", "payment.settled"], (
+    assert await event_names(after, record.id) == ["challenge.opened", "payment.created", "payment.settled"], (
         "what nobody waited for was written"
     )
     await after.close()

@@ -17,15 +17,15 @@ from riel.journal.postgres import PostgresJournal
 from riel.testing.journal_contract import (
     DAY,
     NOW,
-    a_question,
-    an_intent,
-    born,
-    history,
-    moved,
-    opened,
-    paid_back,
-    settled,
-    tried,
+    count_attempt,
+    create_payment,
+    create_refund,
+    create_settled,
+    event_names,
+    move,
+    new_challenge,
+    new_intent,
+    open_challenge,
 )
 
 from .postgres_support import PATIENCE, STUCK, PostgresSchema, until
@@ -54,23 +54,23 @@ def at(point: str, deed: Callable[[], object]) -> Iterator[None]:
 
 async def test_a_conclusion_under_a_lease_that_was_just_lost_is_not_written(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     with at("commit:before", lambda: store.run("UPDATE payments SET fence = 2, owner = 'somebody'")):
         known, done = await journal.record(record.id, Change(to=S.REJECTED, event="no", fence=1), NOW)
     assert (known.state, known.fence, known.owner, done) == (S.SENDING, 2, "somebody", False)
-    assert await history(journal, record.id) == ["challenge.opened", "payment.created"]
+    assert await event_names(journal, record.id) == ["challenge.opened", "payment.created"]
     await journal.close()
 
 
 async def test_an_event_that_somebody_just_wrote_is_followed_and_not_replaced(store: PostgresSchema) -> None:
     journal, other = await store.open(), await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
 
     def elsewhere() -> None:
         store.run("INSERT INTO events (payment_id, n, at, event, body, hash) VALUES ('pay_a', 3, 0, 'e', '{}', 'f')")
 
     with at("commit:before", elsewhere):
-        await moved(journal, record, S.SETTLED)
+        await move(journal, record, S.SETTLED)
     assert [(event.n, event.event) for event in await other.events(record.id)][2:] == [(3, "e"), (4, "payment.settled")]
     await journal.close()
     await other.close()
@@ -78,8 +78,8 @@ async def test_an_event_that_somebody_just_wrote_is_followed_and_not_replaced(st
 
 async def test_what_was_remembered_of_a_payment_is_not_believed(store: PostgresSchema) -> None:
     journal, other = await store.open(), await store.open()
-    record = await born(journal)
-    assert (await moved(other, record, S.SETTLED)).state is S.SETTLED
+    record = await create_payment(journal)
+    assert (await move(other, record, S.SETTLED)).state is S.SETTLED
     known, done = await journal.record(record.id, Change(to=S.UNKNOWN, event="lost", fence=1), NOW)
     assert (known.state, done) == (S.SETTLED, False)
     returned, done = await journal.record(record.id, Change(to=S.RETURNED, event="returned"), NOW)
@@ -91,29 +91,29 @@ async def test_what_was_remembered_of_a_payment_is_not_believed(store: PostgresS
 
 async def test_what_was_remembered_of_a_payment_refuses_nothing(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     taken = await journal.claim_one(record.id, NOW, ())
     assert taken is not None
     assert taken.fence == 2
-    assert (await moved(journal, taken, S.REJECTED)).state is S.REJECTED
+    assert (await move(journal, taken, S.REJECTED)).state is S.REJECTED
     await journal.close()
 
 
 async def test_what_was_remembered_of_a_question_is_not_believed(store: PostgresSchema) -> None:
     journal, other = await store.open(), await store.open()
     for name, ends in (("a", "declined"), ("b", "consumed"), ("c", "")):
-        asked = (await opened(journal, a_question(name))).challenge
+        asked = (await open_challenge(journal, new_challenge(name))).challenge
         await journal.challenges("ana", asked.digest)
-        counted = await tried(journal, asked)
+        counted = await count_attempt(journal, asked)
         if ends == "declined":
             await other.decline(asked.id, "ana", NOW)
         elif ends == "consumed":
-            await other.create_payment(await tried(other, asked), asked.id, None, an_intent("REF-x"), NOW)
+            await other.create_payment(await count_attempt(other, asked), asked.id, None, new_intent("REF-x"), NOW)
         else:
             await other.append_event(asked.id, "seen", {}, NOW)
-        answer = await journal.create_payment(counted, asked.id, None, an_intent(f"REF-{name}"), NOW)
+        answer = await journal.create_payment(counted, asked.id, None, new_intent(f"REF-{name}"), NOW)
         assert answer == ends or (not ends and isinstance(answer, PaymentRecord))
-    assert await history(journal, "pay_c") == ["challenge.opened", "seen", "payment.created"]
+    assert await event_names(journal, "pay_c") == ["challenge.opened", "seen", "payment.created"]
     assert (await journal.verify())[1] is None
     await journal.close()
     await other.close()
@@ -121,7 +121,7 @@ async def test_what_was_remembered_of_a_question_is_not_believed(store: Postgres
 
 async def test_a_payment_that_another_took_between_look_and_claim_stays_with_it(store: PostgresSchema) -> None:
     gone, journal = await store.open(), await store.open()
-    record = await born(gone)
+    record = await create_payment(gone)
     await gone.close()
     # The other came after our look: by what we saw, its owner is one that does not live.
     newcomer = "UPDATE payments SET owner = 'newcomer', fence = fence + 1"
@@ -137,7 +137,7 @@ async def test_a_payment_that_another_took_between_look_and_claim_stays_with_it(
 async def test_a_payment_that_became_ours_while_we_looked_is_not_claimed(store: PostgresSchema) -> None:
     journal = await store.open()
     busy: set[str] = set()
-    record = await born(journal)
+    record = await create_payment(journal)
 
     class Late(set[str]):
         """Empty when the look is taken; by the time it answers, the payment is being worked on."""
@@ -156,18 +156,18 @@ async def test_a_payment_that_became_ours_while_we_looked_is_not_claimed(store: 
 
 async def test_a_lost_answer_to_a_birth_has_given_birth_once(store: PostgresSchema) -> None:
     journal = await store.open()
-    asked = (await opened(journal, a_question())).challenge
-    counted = await tried(journal, asked)
+    asked = (await open_challenge(journal, new_challenge())).challenge
+    counted = await count_attempt(journal, asked)
 
     def lost() -> None:
         raise ConnectionResetError
 
     with at("commit:after", lost), pytest.raises(JournalUnavailable):
-        await journal.create_payment(counted, asked.id, "step", an_intent(), NOW)
+        await journal.create_payment(counted, asked.id, "step", new_intent(), NOW)
     record = await journal.payment(asked.id)
     assert record is not None
     assert (record.state, record.fence) == (S.SENDING, 1)
-    assert await journal.create_payment(counted, asked.id, "step", an_intent("REF-b"), NOW) == "consumed"
+    assert await journal.create_payment(counted, asked.id, "step", new_intent("REF-b"), NOW) == "consumed"
     (taken,) = await journal.claim(NOW, (), most=1)
     assert (taken.id, taken.fence) == (asked.id, 2), "it is ours, and nobody works on it"
     await journal.close()
@@ -175,7 +175,7 @@ async def test_a_lost_answer_to_a_birth_has_given_birth_once(store: PostgresSche
 
 async def test_a_lost_answer_to_a_record_is_repeated_without_harm(store: PostgresSchema) -> None:
     journal = await store.open()
-    record = await born(journal)
+    record = await create_payment(journal)
     proof = Change(to=S.SETTLED, event="settled")
 
     def lost() -> None:
@@ -185,7 +185,7 @@ async def test_a_lost_answer_to_a_record_is_repeated_without_harm(store: Postgre
         await journal.record(record.id, proof, NOW)
     known, done = await journal.record(record.id, proof, NOW)
     assert (known.state, done) == (S.SETTLED, False)
-    assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
+    assert await event_names(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
     assert len(await journal.lease_messages(NOW, lease=DAY, most=10)) == 1
     await journal.close()
 
@@ -193,7 +193,7 @@ async def test_a_lost_answer_to_a_record_is_repeated_without_harm(store: Postgre
 async def test_messages_that_another_is_taking_are_left_to_it(store: PostgresSchema) -> None:
     journal = await store.open()
     for name in ("a", "b"):
-        await moved(journal, await born(journal, name), S.SETTLED)
+        await move(journal, await create_payment(journal, name), S.SETTLED)
     other = await asyncpg.connect(store.url)
     await other.execute("BEGIN; UPDATE outbox SET attempts = 1 WHERE id LIKE 'pay_a%'")
     async with asyncio.timeout(PATIENCE):
@@ -211,7 +211,9 @@ async def test_an_anchor_seals_everything_up_to_its_number_while_many_write(stor
         handle = (journal, other)[name % 2]
         number = 0
         while not sealed.is_set() or number < 3:
-            await opened(handle, a_question(f"{name}-{number}", digest=f"{name}-{number}".encode().ljust(32)))
+            await open_challenge(
+                handle, new_challenge(f"{name}-{number}", digest=f"{name}-{number}".encode().ljust(32))
+            )
             number += 1
 
     async def seal() -> None:
@@ -231,7 +233,7 @@ async def test_an_anchor_seals_everything_up_to_its_number_while_many_write(stor
 
 async def test_an_anchor_waits_for_an_event_whose_number_is_smaller(store: PostgresSchema) -> None:
     journal = await store.open()
-    await opened(journal, a_question())
+    await open_challenge(journal, new_challenge())
     (asked,) = await journal.events("pay_a")
     slow = await asyncpg.connect(store.url)
     await slow.execute("BEGIN")
@@ -241,7 +243,7 @@ async def test_an_anchor_waits_for_an_event_whose_number_is_smaller(store: Postg
         *late,
         link(asked.hash, *late),
     )
-    await opened(journal, a_question("b"))
+    await open_challenge(journal, new_challenge("b"))
     sealing = asyncio.create_task(journal.anchor(NOW))
 
     async def done_or_waiting() -> bool:
@@ -258,8 +260,8 @@ async def test_an_anchor_waits_for_an_event_whose_number_is_smaller(store: Postg
 
 async def test_who_was_not_heard_of_for_a_lease_loses_what_it_owned(store: PostgresSchema) -> None:
     stopped, other = await store.leased(timedelta(seconds=1)), await store.open()
-    record = await born(stopped)
-    stopped._owners.rest()
+    record = await create_payment(stopped)
+    stopped._owners.stop_renewing()
     (taken,) = await until(lambda: other.claim(NOW, (), most=10))
     assert (taken.fence, taken.owner == record.owner) == (2, False)
     _, done = await stopped.record(record.id, Change(to=S.REJECTED, event="no", fence=1), NOW)
@@ -282,8 +284,8 @@ async def test_no_setting_of_the_database_lets_parallel_refunds_take_more_than_w
 ) -> None:
     postgres.run("postgres", f"ALTER DATABASE {named(database)} SET default_transaction_isolation = 'repeatable read'")
     handles = [await PostgresJournal.open(database) for _ in range(4)]
-    paid = await settled(handles[0], amount=100)
-    given = await asyncio.gather(*(paid_back(handles[n % 4], f"back{n}", paid, 30) for n in range(10)))
+    paid = await create_settled(handles[0], amount=100)
+    given = await asyncio.gather(*(create_refund(handles[n % 4], f"back{n}", paid, 30) for n in range(10)))
     assert sum(isinstance(each, PaymentRecord) for each in given) == 3
     for handle in handles:
         await handle.close()

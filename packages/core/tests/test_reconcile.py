@@ -19,7 +19,7 @@ from riel.journal import Journal, PaymentRecord, State
 from riel.journal.pagination import iterate_payments
 from riel.journal.sqlite import SqliteJournal, payments
 from riel.reconcile import DifferenceKind, compare, reconcile
-from riel.testing.journal_contract import an_intent, born, moved
+from riel.testing.journal_contract import create_payment, move, new_intent
 
 from .bad_rails.toy import GUARANTEES, toy
 from .rules_support import RECORD
@@ -187,7 +187,7 @@ MUTATIONS: dict[str, Callable[[StatementLine], list[StatementLine]]] = {
 
 def told_of(name: str, record: PaymentRecord) -> set[tuple[DifferenceKind, str]]:
     """What one mutation of the entry of ``record`` must be called."""
-    moved = record.state is not S.REJECTED
+    move = record.state is not S.REJECTED
     should_be_there = record.state in {S.SETTLED, S.RETURNED}
     missing = {(D.MISSING, record.reference)} if should_be_there else set()
     match name:
@@ -198,9 +198,9 @@ def told_of(name: str, record: PaymentRecord) -> set[tuple[DifferenceKind, str]]
         case "gone":
             return missing
         case "twice":
-            return {(D.TWICE, record.reference)} if moved else set()
+            return {(D.TWICE, record.reference)} if move else set()
         case "renamed":
-            return missing | ({(D.UNCONFIRMED, "OTHER")} if moved else set())
+            return missing | ({(D.UNCONFIRMED, "OTHER")} if move else set())
         case status if Status(status) is statuses[record.state]:
             return set()
         case _:
@@ -270,9 +270,9 @@ async def journal_in(folder: Path) -> AsyncIterator[SqliteJournal]:
 
 
 async def paid(journal: Journal, name: str, at: datetime, state: State = S.SETTLED, **other: Any) -> PaymentRecord:
-    intent = an_intent(f"REF-{name}", payer=other.pop("payer", ACTIVE_RAIL.payer))
-    record = await born(journal, name, at=at, intent=intent, **other)
-    return record if state is S.SENDING else await moved(journal, record, state, at=at)
+    intent = new_intent(f"REF-{name}", payer=other.pop("payer", ACTIVE_RAIL.payer))
+    record = await create_payment(journal, name, at=at, intent=intent, **other)
+    return record if state is S.SENDING else await move(journal, record, state, at=at)
 
 
 async def differences(
@@ -331,7 +331,7 @@ async def test_what_changed_after_the_rail_was_asked_is_no_difference(tmp_path: 
         asked = MIDNIGHT + 12 * HOUR
         await paid(journal, "after", asked)
         settled = await paid(journal, "meanwhile", asked - HOUR, S.PENDING)
-        await moved(journal, settled, S.SETTLED, at=asked + timedelta(seconds=1))
+        await move(journal, settled, S.SETTLED, at=asked + timedelta(seconds=1))
         pending = listed(settled, status=Status.PENDING)
         assert await differences(journal, Bank(day2=[pending]), now=asked) == []
         later = asked + timedelta(minutes=1)
@@ -355,9 +355,11 @@ async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_a
 async def test_refunds_are_missing_only_where_the_rail_lists_them(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         original = await paid(journal, "a", MIDNIGHT)
-        intent = an_intent("REF-r", payer=ACTIVE_RAIL.payer, refund_of=original.id)
-        refund = await born(journal, "r", at=MIDNIGHT + HOUR, intent=intent, kind="refund", money=Money(1, "MXN"))
-        await moved(journal, refund, S.SETTLED, at=MIDNIGHT + HOUR)
+        intent = new_intent("REF-r", payer=ACTIVE_RAIL.payer, refund_of=original.id)
+        refund = await create_payment(
+            journal, "r", at=MIDNIGHT + HOUR, intent=intent, kind="refund", money=Money(1, "MXN")
+        )
+        await move(journal, refund, S.SETTLED, at=MIDNIGHT + HOUR)
         bank = Bank(day2=[listed(original)])
         assert await differences(journal, bank) == [("missing", "REF-r")]
 

@@ -50,7 +50,7 @@ def a_digest_without_the_payer() -> Iterator[None]:
 @bug
 def another_principal_may_confirm() -> Iterator[None]:
     async def anybodys(self: SqliteJournal, principal: str, digest: bytes) -> Any:
-        return await self._glance(lambda db: challenges.newest(db, "ana", digest))
+        return await self._read_directly(lambda db: challenges.newest(db, "ana", digest))
 
     with _digest_without(principal=""), patch.object(SqliteJournal, "challenges", anybodys):
         yield
@@ -58,7 +58,7 @@ def another_principal_may_confirm() -> Iterator[None]:
 
 @bug
 def a_code_that_is_not_used_up() -> Iterator[None]:
-    real = payments.intend
+    real = payments.create
 
     def intend(db: Any, me: str, attempt: Attempt, id_: str, *rest: Any) -> Any:
         born = real(db, me, attempt, id_, *rest)
@@ -66,7 +66,7 @@ def a_code_that_is_not_used_up() -> Iterator[None]:
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
         return born
 
-    with patch.object(payments, "intend", intend):
+    with patch.object(payments, "create", intend):
         yield
 
 
@@ -78,7 +78,7 @@ def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
 
         def unit(db: Any) -> Any:
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
-            return payments.intend(db, self._owners.me, attempt, id_, *rest)
+            return payments.create(db, self._owners.me, attempt, id_, *rest)
 
         return await self._writer.write(unit)
 
@@ -88,7 +88,7 @@ def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
 
 @bug
 def an_expired_question_accepted() -> Iterator[None]:
-    real_intend, real_count = payments.intend, challenges.count_try
+    real_intend, real_count = payments.create, challenges.count_attempt
 
     def longer(db: Any, id_: str | None) -> None:
         db.execute("UPDATE challenges SET expires_at = expires_at + 600000 WHERE id = ?", (id_,))
@@ -101,7 +101,7 @@ def an_expired_question_accepted() -> Iterator[None]:
         longer(db, id_)
         return real_count(db, id_, *rest)
 
-    with patch.object(payments, "intend", intend), patch.object(challenges, "count_try", count):
+    with patch.object(payments, "create", intend), patch.object(challenges, "count_attempt", count):
         yield
 
 
@@ -119,7 +119,7 @@ def a_no_that_is_forgotten() -> Iterator[None]:
 
 @bug
 def a_try_that_is_not_counted() -> Iterator[None]:
-    real = challenges.count_try
+    real = challenges.count_attempt
 
     def count(db: Any, id_: str | None, *rest: Any) -> Any:
         attempt = real(db, id_, *rest)
@@ -127,7 +127,7 @@ def a_try_that_is_not_counted() -> Iterator[None]:
             db.execute("DELETE FROM attempts WHERE id = ?", (attempt.id,))
         return attempt
 
-    with patch.object(challenges, "count_try", count):
+    with patch.object(challenges, "count_attempt", count):
         yield
 
 
@@ -147,7 +147,7 @@ def counted_after_it_is_compared() -> Iterator[None]:
 
 @bug
 def five_wrong_codes_and_still_open() -> Iterator[None]:
-    real = challenges.count_try
+    real = challenges.count_attempt
 
     def count(db: Any, id_: str | None, principal: str, at: int, limits: Any) -> Any:
         return real(db, id_, principal, at, replace(limits, per_challenge=50))
@@ -156,16 +156,16 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
         db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
         return ChallengeState.OPEN
 
-    with patch.object(challenges, "count_try", count), patch.object(challenges, "wrong", wrong):
+    with patch.object(challenges, "count_attempt", count), patch.object(challenges, "record_wrong_code", wrong):
         yield
 
 
 @bug
 def a_time_step_used_twice() -> Iterator[None]:
-    real = payments.intend
+    real = payments.create
 
     def intend(db: Any, me: str, attempt: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
         return real(db, me, attempt, id_, None, *rest)
 
-    with patch.object(payments, "intend", intend):
+    with patch.object(payments, "create", intend):
         yield

@@ -67,12 +67,12 @@ def sent_again_where_copies_are_booked() -> Iterator[None]:
 
 @bug
 def a_copy_not_counted() -> Iterator[None]:
-    real = events.after
+    real = events.apply_change
 
     def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
         return replace(real(known, change, me, at), sends=known.sends)
 
-    with patch.object(events, "after", after):
+    with patch.object(events, "apply_change", after):
         yield
 
 

@@ -39,8 +39,8 @@ def the_living_robbed() -> Iterator[None]:
     """Every payment may be taken at once, by its own process too, and conclusions need no fence."""
     with (
         a_lease_without_a_fence(),
-        patch.object(SqliteJournal, "_free", lambda *what, **more: True),
-        patch.object(SqliteJournal, "_dead", lambda self, owners: frozenset(owners)),
+        patch.object(SqliteJournal, "_is_free", lambda *what, **more: True),
+        patch.object(SqliteJournal, "_dead_owners", lambda self, owners: frozenset(owners)),
     ):
         yield
 
@@ -59,7 +59,7 @@ def work_that_is_never_let_go() -> Iterator[None]:
 
 @bug
 def the_dead_left_alone() -> Iterator[None]:
-    with patch.object(SqliteJournal, "_dead", lambda self, owners: frozenset()):
+    with patch.object(SqliteJournal, "_dead_owners", lambda self, owners: frozenset()):
         yield
 
 
@@ -76,25 +76,25 @@ def a_gap_in_the_chain() -> Iterator[None]:
 
 @bug
 def a_message_missing() -> Iterator[None]:
-    real = audit.post
+    real = audit.enqueue
 
     def post(db: Any, id_: str, n: int, topic: str, *rest: Any) -> None:
         if topic != "payment.returned":
             real(db, id_, n, topic, *rest)
 
-    with patch.object(audit, "post", post):
+    with patch.object(audit, "enqueue", post):
         yield
 
 
 @bug
 def a_message_sent_twice() -> Iterator[None]:
-    real = audit.post
+    real = audit.enqueue
 
     def post(db: Any, id_: str, n: int, *rest: Any) -> None:
         real(db, id_, n, *rest)
         real(db, id_, n + 1000, *rest)
 
-    with patch.object(audit, "post", post):
+    with patch.object(audit, "enqueue", post):
         yield
 
 
@@ -104,7 +104,7 @@ def told_before_it_is_written() -> Iterator[None]:
 
     async def record_later(context: Context, record: PaymentRecord, change: Change) -> PaymentRecord:
         asyncio.ensure_future(real(context, record, change)).add_done_callback(ended)
-        return events.after(record, change, "me", context.now())
+        return events.apply_change(record, change, "me", context.now())
 
     with patch.object(dispatch, "_record", record_later):
         yield
@@ -133,7 +133,7 @@ def a_code_that_joins_nothing() -> Iterator[None]:
 
 @bug
 def a_limit_looked_at_before_the_transaction() -> Iterator[None]:
-    real, refusal = SqliteJournal.open_challenge, reservations.refusal
+    real, refusal = SqliteJournal.open_challenge, reservations.limit_reached
 
     async def look_first(self: SqliteJournal, challenge: Challenge, *rest: Any, **more: Any) -> Any:
         full = await self._writer.read(lambda db: refusal(db, challenge, more["reservations"]))
@@ -141,43 +141,43 @@ def a_limit_looked_at_before_the_transaction() -> Iterator[None]:
 
     with (
         patch.object(SqliteJournal, "open_challenge", look_first),
-        patch.object(reservations, "refusal", lambda *what: None),
+        patch.object(reservations, "limit_reached", lambda *what: None),
     ):
         yield
 
 
 @bug
 def a_hold_not_given_back() -> Iterator[None]:
-    with patch.object(reservations, "give_back", lambda *what: None):
+    with patch.object(reservations, "release", lambda *what: None):
         yield
 
 
 @bug
 def a_hold_given_back_twice() -> Iterator[None]:
-    real = reservations.give_back
+    real = reservations.release
 
     def twice(*what: Any) -> None:
         real(*what)
         real(*what)
 
-    with patch.object(reservations, "give_back", twice):
+    with patch.object(reservations, "release", twice):
         yield
 
 
 @seen_in("lateness")
 @bug
 def late_money_not_held_again() -> Iterator[None]:
-    real = reservations.follow
+    real = reservations.follow_transition
 
     def follow(db: Any, before: PaymentRecord, now: PaymentRecord) -> None:
         if before.state is not State.REJECTED:
             real(db, before, now)
 
-    with patch.object(reservations, "follow", follow):
+    with patch.object(reservations, "follow_transition", follow):
         yield
 
 
 @bug
 def refunds_not_summed_up() -> Iterator[None]:
-    with patch.object(payments, "_too_much", lambda *what: None):
+    with patch.object(payments, "_refund_refusal", lambda *what: None):
         yield

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from riel.journal import Anchor, ChainBreak, Journal
-    from riel.journal.audit.verify import Found, Noted
+    from riel.journal.audit.verify_export import ExportReport, NotedAnchor
 
 NOTED = re.compile(r"(?:(\d{1,18}):)?([0-9a-f]{64})", re.IGNORECASE)
 
@@ -97,15 +97,15 @@ def newest(anchor: "Anchor") -> str:
     return f"The newest anchor is {anchor.n}:{anchor.hash}\n"
 
 
-def _verify_file(file: str, expected_anchors: "Sequence[Noted]") -> None:
-    from riel.journal.audit.verify import checked, lines_in
+def _verify_file(file: str, expected_anchors: "Sequence[NotedAnchor]") -> None:
+    from riel.journal.audit.verify_export import read_lines, verify_lines
 
     try:
         if file == "-":
-            result = checked(lines_in(sys.stdin.buffer), expected_anchors)
+            result = verify_lines(read_lines(sys.stdin.buffer), expected_anchors)
         else:
             with Path(file).open("rb") as opened:
-                result = checked(lines_in(opened), expected_anchors)
+                result = verify_lines(read_lines(opened), expected_anchors)
     except OSError as failure:
         raise Misconfigured(f"{clean_text(file)} cannot be read: {failure.strerror}") from failure
     if result.broken is not None:
@@ -115,21 +115,21 @@ def _verify_file(file: str, expected_anchors: "Sequence[Noted]") -> None:
     )
     sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
     if result.newest is not None:
-        from riel.journal.columns import when
+        from riel.journal.columns import from_millis
 
-        sys.stdout.write(f"It was sealed last at {stamp(when(result.newest.at))}. {newest(result.newest)}")
+        sys.stdout.write(f"It was sealed last at {stamp(from_millis(result.newest.at))}. {newest(result.newest)}")
 
 
-def _place(result: "Found") -> str:
+def _place(result: "ExportReport") -> str:
     """Where it breaks. The words of a file are anybody's, so they are cleaned."""
     sentence = clean_text(result.broken.sentence if result.broken else "", most=500)
     return f"line {result.line}: {sentence}"
 
 
-def _noted(text: str) -> "Noted":
-    from riel.journal.audit.verify import Noted
+def _noted(text: str) -> "NotedAnchor":
+    from riel.journal.audit.verify_export import NotedAnchor
 
     match = NOTED.fullmatch(text.strip())
     if match is None:
         raise Misconfigured("--anchor is what riel audit anchor shows: NUMBER:HASH, or the 64 digits of the hash alone")
-    return Noted(match[2].lower(), int(match[1]) if match[1] else None)
+    return NotedAnchor(match[2].lower(), int(match[1]) if match[1] else None)

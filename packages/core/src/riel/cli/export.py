@@ -13,9 +13,9 @@ from riel.cli.records import with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
 from riel.journal import Journal
-from riel.journal.audit.export import exported
-from riel.journal.audit.verify import Check, Found, Tampered
-from riel.journal.columns import millis
+from riel.journal.audit.export import export_lines
+from riel.journal.audit.verify_export import ExportReport, ExportVerifier, TamperedExport
+from riel.journal.columns import to_millis
 
 MIN_EVENTS_FOR_PROGRESS = 20_000
 """From so many events on, a progress bar is shown."""
@@ -24,35 +24,35 @@ PROGRESS_INTERVAL = 500
 """How many lines are written between two updates of the progress bar."""
 
 
-def export_record(to: Path | None) -> Found:
+def export_record(to: Path | None) -> ExportReport:
     """Seal the journal and write the record to ``to`` or stdout, checking each line as a stranger would.
 
     :raises Misconfigured: the file is there, or cannot be written.
     """
 
-    async def work(journal: Journal) -> Found:
+    async def work(journal: Journal) -> ExportReport:
         with _open(to) as out:
             return await _write(journal, out)
 
     return with_journal(work)
 
 
-async def _write(journal: Journal, out: BinaryIO) -> Found:
+async def _write(journal: Journal, out: BinaryIO) -> ExportReport:
     now = utc_now()
     await journal.anchor(now)
-    check, broken = Check(), None
+    check, broken = ExportVerifier(), None
     expected = sum(anchor.count for anchor in await journal.anchors())
     with _progress(expected) as show_progress:
-        async for line in exported(journal, __version__, millis(now)):
+        async for line in export_lines(journal, __version__, to_millis(now)):
             out.write(line)
             if broken is None:
                 try:
                     check.take(line)
-                except Tampered as tampered:
+                except TamperedExport as tampered:
                     broken = tampered.broken
             if not check.events % PROGRESS_INTERVAL:
                 show_progress(check.events)
-    return check.found(broken)
+    return check.report(broken)
 
 
 @contextmanager

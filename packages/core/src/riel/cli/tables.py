@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riel.cli.records import stamp
-from riel.journal.columns import when
+from riel.journal.columns import from_millis
 from riel.text import clean_text
 
 PIPE_WIDTH = 160
@@ -220,7 +220,7 @@ def _event_text(body: Mapping[str, Any]) -> str:
     words = []
     for name, value in body.items():
         if name in TIME_FIELDS and isinstance(value, int):
-            value = stamp(when(value))
+            value = stamp(from_millis(value))
         if name not in SHOWN_ELSEWHERE:
             words.append(f"{name}: {_plain(value)}")
     return "; ".join(words)

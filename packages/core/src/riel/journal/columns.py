@@ -10,7 +10,7 @@ from riel.journal.records import Backlog, Challenge, ChallengeState, Event, Mess
 from riel.money import Money
 from riel.rail import Payee
 
-Stored = Sequence[Any]
+Row = Sequence[Any]
 """A row as any database hands it over, its columns in the order of the lists below."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,47 +18,47 @@ MILLISECOND = timedelta(milliseconds=1)
 """What the journal tells times apart by."""
 
 
-def millis(at: datetime) -> int:
+def to_millis(at: datetime) -> int:
     """An aware time as it is stored. Whole numbers throughout: a float rounds the end of time into the year 10000."""
     return (at - EPOCH) // MILLISECOND
 
 
-def maybe_millis(at: datetime | None) -> int | None:
+def maybe_to_millis(at: datetime | None) -> int | None:
     """The same, where there may be none."""
-    return None if at is None else millis(at)
+    return None if at is None else to_millis(at)
 
 
-def when(value: int) -> datetime:
+def from_millis(value: int) -> datetime:
     """A stored time."""
     return EPOCH + value * MILLISECOND
 
 
-def maybe_when(value: int | None) -> datetime | None:
+def maybe_from_millis(value: int | None) -> datetime | None:
     """The same, where there may be none."""
-    return None if value is None else when(value)
+    return None if value is None else from_millis(value)
 
 
-CHALLENGE = (
-    "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.digest, owner.nonce, owner.factor, "
-    "owner.text, owner.amount, owner.currency, owner.account, owner.payee, owner.institution, owner.created_at, "
-    "owner.expires_at, owner.state, owner.delivered_at, owner.replay_key, owner.duplicate_of"
+CHALLENGE_COLUMNS = (
+    "base.id, base.principal, base.rail, base.mode, base.kind, base.digest, base.nonce, base.factor, "
+    "base.text, base.amount, base.currency, base.account, base.payee, base.institution, base.created_at, "
+    "base.expires_at, base.state, base.delivered_at, base.replay_key, base.duplicate_of"
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
 By place and not by name: a row lookups a name up among all of its columns, which took longer than the query.
 """
 
-PAYMENT = (
-    "owner.id, owner.principal, owner.rail, owner.mode, owner.kind, owner.reference, owner.amount, owner.currency, "
-    "owner.account, owner.payee, owner.institution, owner.body, owner.facts, owner.state, owner.fence, owner.owner, "
-    "owner.sends, owner.lookups, owner.created_at, owner.sent_at, owner.updated_at, owner.next_at, owner.watch_until, "
-    "owner.resend_until, owner.absent_after, owner.settled_at, owner.provider_id, owner.code, owner.provider_message, "
-    "owner.refund_of, owner.payer"
+PAYMENT_COLUMNS = (
+    "base.id, base.principal, base.rail, base.mode, base.kind, base.reference, base.amount, base.currency, "
+    "base.account, base.payee, base.institution, base.body, base.facts, base.state, base.fence, base.owner, "
+    "base.sends, base.lookups, base.created_at, base.sent_at, base.updated_at, base.next_at, base.watch_until, "
+    "base.resend_until, base.absent_after, base.settled_at, base.provider_id, base.code, base.provider_message, "
+    "base.refund_of, base.payer"
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
 
 
-def challenge_of(row: Stored) -> Challenge:
+def challenge_of(row: Row) -> Challenge:
     """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
     (
         id_,
@@ -90,17 +90,17 @@ def challenge_of(row: Stored) -> Challenge:
         text=text,
         money=Money(amount, currency),
         payee=Payee(account, payee, institution),
-        created_at=when(created_at),
-        expires_at=when(expires_at),
+        created_at=from_millis(created_at),
+        expires_at=from_millis(expires_at),
         state=ChallengeState(state),
         attempts=attempts,
-        delivered_at=maybe_when(delivered_at),
+        delivered_at=maybe_from_millis(delivered_at),
         replay_key=replay_key,
         duplicate_of=duplicate_of,
     )
 
 
-def payment_of(row: Stored) -> PaymentRecord:
+def payment_of(row: Row) -> PaymentRecord:
     """A row that begins with the columns :data:`PAYMENT` and ``refunded``."""
     (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, institution, body, facts, *rest) = (
         row
@@ -123,14 +123,14 @@ def payment_of(row: Stored) -> PaymentRecord:
         owner=owner,
         sends=sends,
         lookups=lookups,
-        created_at=when(created_at),
-        sent_at=when(sent_at),
-        updated_at=when(updated_at),
-        next_at=maybe_when(next_at),
-        watch_until=maybe_when(watch_until),
-        resend_until=maybe_when(resend_until),
-        absent_after=maybe_when(absent_after),
-        settled_at=maybe_when(settled_at),
+        created_at=from_millis(created_at),
+        sent_at=from_millis(sent_at),
+        updated_at=from_millis(updated_at),
+        next_at=maybe_from_millis(next_at),
+        watch_until=maybe_from_millis(watch_until),
+        resend_until=maybe_from_millis(resend_until),
+        absent_after=maybe_from_millis(absent_after),
+        settled_at=maybe_from_millis(settled_at),
         provider_id=provider_id,
         code=code,
         provider_message=provider_message,
@@ -140,7 +140,7 @@ def payment_of(row: Stored) -> PaymentRecord:
     )
 
 
-def challenge_values(challenge: Challenge) -> tuple[Any, ...]:
+def new_challenge_values(challenge: Challenge) -> tuple[Any, ...]:
     """A new challenge in the order of :data:`ASKED`."""
     return (
         challenge.id,
@@ -159,19 +159,19 @@ def challenge_values(challenge: Challenge) -> tuple[Any, ...]:
         challenge.payee.institution,
         challenge.state,
         challenge.duplicate_of,
-        millis(challenge.created_at),
-        millis(challenge.expires_at),
+        to_millis(challenge.created_at),
+        to_millis(challenge.expires_at),
     )
 
 
-ASKED = (
+NEW_CHALLENGE_COLUMNS = (
     "id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, institution, "
     "state, duplicate_of, created_at, expires_at"
 )
 """The columns of a new challenge."""
 
 
-def newborn_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:
+def new_payment_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:
     """A new payment in the order of :data:`BORN`; ``arguments`` as canonical JSON."""
     return (
         record.id,
@@ -194,16 +194,16 @@ def newborn_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:
         record.fence,
         record.owner,
         record.sends,
-        millis(record.created_at),
-        millis(record.sent_at),
-        millis(record.updated_at),
-        maybe_millis(record.next_at),
-        maybe_millis(record.resend_until),
-        maybe_millis(record.absent_after),
+        to_millis(record.created_at),
+        to_millis(record.sent_at),
+        to_millis(record.updated_at),
+        maybe_to_millis(record.next_at),
+        maybe_to_millis(record.resend_until),
+        maybe_to_millis(record.absent_after),
     )
 
 
-BORN = (
+NEW_PAYMENT_COLUMNS = (
     "id, principal, rail, mode, kind, refund_of, reference, amount, currency, account, payee, institution, payer, "
     "arguments, body, facts, state, fence, owner, sends, created_at, sent_at, updated_at, next_at, resend_until, "
     "absent_after"
@@ -217,12 +217,12 @@ def changed_values(record: PaymentRecord) -> tuple[Any, ...]:
         record.state,
         record.owner,
         record.sends,
-        millis(record.sent_at),
+        to_millis(record.sent_at),
         record.lookups,
-        millis(record.updated_at),
-        maybe_millis(record.next_at),
-        maybe_millis(record.watch_until),
-        maybe_millis(record.settled_at),
+        to_millis(record.updated_at),
+        maybe_to_millis(record.next_at),
+        maybe_to_millis(record.watch_until),
+        maybe_to_millis(record.settled_at),
         record.provider_id,
         record.code,
         record.provider_message,
@@ -230,34 +230,36 @@ def changed_values(record: PaymentRecord) -> tuple[Any, ...]:
     )
 
 
-CHANGED = (
+CHANGED_COLUMNS = (
     "state", "owner", "sends", "sent_at", "lookups", "updated_at", "next_at", "watch_until", "settled_at",
     "provider_id", "code", "provider_message", "facts",
 )  # fmt: skip
 """The columns of a payment that a transition may change."""
 
-EVENT = "seq, payment_id, n, at, event, body, hash"
+EVENT_COLUMNS = "seq, payment_id, n, at, event, body, hash"
 """The columns of an event in the order in which :func:`event_of` and :class:`chain.Row` take them."""
 
 
-def event_of(row: Stored) -> Event:
+def event_of(row: Row) -> Event:
     """A row of the columns :data:`EVENT`."""
     seq, payment_id, n, at, event, body, digest = row
-    return Event(seq=seq, payment_id=payment_id, n=n, at=when(at), event=event, body=json.loads(body), hash=digest)
+    return Event(
+        seq=seq, payment_id=payment_id, n=n, at=from_millis(at), event=event, body=json.loads(body), hash=digest
+    )
 
 
-MESSAGE = "id, topic, body, created_at, attempts"
+MESSAGE_COLUMNS = "id, topic, body, created_at, attempts"
 """The columns of a message in the order in which :func:`message_of` takes them."""
 
 
-def message_of(row: Stored) -> Message:
+def message_of(row: Row) -> Message:
     """A row of the columns :data:`MESSAGE`."""
     id_, topic, body, created_at, attempts = row
-    return Message(id=id_, topic=topic, body=json.loads(body), created_at=when(created_at), attempts=attempts)
+    return Message(id=id_, topic=topic, body=json.loads(body), created_at=from_millis(created_at), attempts=attempts)
 
 
-def backlog_of(waiting: Stored, failed: Stored | None) -> Backlog:
+def backlog_of(waiting: Row, failed: Row | None) -> Backlog:
     """How many there are and when the oldest was made; of the last failure why and when."""
     count, since = waiting
     failure, failed_at = failed or ("", None)
-    return Backlog(count=count, since=maybe_when(since), failure=failure, failed_at=maybe_when(failed_at))
+    return Backlog(count=count, since=maybe_from_millis(since), failure=failure, failed_at=maybe_from_millis(failed_at))

@@ -3,16 +3,16 @@
 from riel.errors import Code, JournalUnavailable
 
 
-def not_written() -> JournalUnavailable:
+def write_failed() -> JournalUnavailable:
     """A write failed. Whether it was kept is for the next read to tell."""
     return JournalUnavailable()
 
 
-def late() -> JournalUnavailable:
+def write_pending() -> JournalUnavailable:
     """A write is under way still, and may be kept yet: a read that does not find it proves nothing."""
     return JournalUnavailable("the write was not done in time, and may still be done", code=Code.JOURNAL_UNCERTAIN)
 
 
-def not_read() -> JournalUnavailable:
+def read_failed() -> JournalUnavailable:
     """A read failed, which changes nothing."""
     return JournalUnavailable(code=Code.JOURNAL_UNREADABLE)

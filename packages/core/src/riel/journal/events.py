@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from riel.journal.columns import millis
+from riel.journal.columns import to_millis
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State, Topic
 from riel.money import mask_account
 from riel.rail import Kind
@@ -44,39 +44,39 @@ def challenge_event(state: ChallengeState) -> str:
     return f"challenge.{state.value}"
 
 
-def shown(text: str, account: str) -> str:
+def mask_account_in(text: str, account: str) -> str:
     """Somebody's words as an event may hold them: without the whole account number."""
     return replace_number(text, account, mask_account(account))
 
 
-def asked(challenge: Challenge) -> Body:
+def challenge_opened_body(challenge: Challenge) -> Body:
     """The event that a person was asked."""
     return {
         "to": ChallengeState.OPEN,
-        **_question(challenge),
+        **_subject(challenge),
         "factor": challenge.factor,
         "digest": challenge.digest.hex(),
         "text": challenge.text,
-        "expiresAt": millis(challenge.expires_at),
+        "expiresAt": to_millis(challenge.expires_at),
     }
 
 
-def refused(challenge: Challenge, code: str, why: str) -> Body:
+def challenge_refused_body(challenge: Challenge, code: str, why: str) -> Body:
     """The event that nobody was asked, since this was refused before."""
     return {
         "to": ChallengeState.REFUSED,
-        **_question(challenge),
+        **_subject(challenge),
         "code": code,
         "reason": why,
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
-        "payee": shown(challenge.payee.name, challenge.payee.account),
+        "payee": mask_account_in(challenge.payee.name, challenge.payee.account),
         "account": mask_account(challenge.payee.account),
         "digest": challenge.digest.hex(),
     }
 
 
-def _question(challenge: Challenge) -> Body:
+def _subject(challenge: Challenge) -> Body:
     return {
         "principal": challenge.principal,
         "rail": challenge.rail,
@@ -85,7 +85,7 @@ def _question(challenge: Challenge) -> Body:
     }
 
 
-def newborn(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentRecord:
+def new_payment(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentRecord:
     """The payment that a confirmed question becomes: ours, and about to be sent for the first time."""
     return PaymentRecord(
         id=asked.id,
@@ -114,14 +114,14 @@ def newborn(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentR
     )
 
 
-def confirmed(asked: Challenge, intent: Intent) -> Body:
+def payment_created_body(asked: Challenge, intent: Intent) -> Body:
     """The event of a birth: what was confirmed, and what is about to leave."""
     body = {
         "to": State.SENDING,
         "reference": intent.reference,
         "amount": asked.money.amount,
         "currency": asked.money.currency,
-        "payee": shown(asked.payee.name, asked.payee.account),
+        "payee": mask_account_in(asked.payee.name, asked.payee.account),
         "account": mask_account(asked.payee.account),
         "digest": asked.digest.hex(),
         "payloadSha256": hashlib.sha256(intent.body).hexdigest(),
@@ -129,7 +129,7 @@ def confirmed(asked: Challenge, intent: Intent) -> Body:
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
 
 
-def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
+def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
     """``known`` once ``change`` is written. Only who is about to send it again still owns it."""
     return replace(
         known,
@@ -149,7 +149,7 @@ def after(known: PaymentRecord, change: Change, me: str, at: datetime) -> Paymen
     )
 
 
-def told(known: PaymentRecord, change: Change) -> Body:
+def transition_body(known: PaymentRecord, change: Change) -> Body:
     """The event of a change."""
     body: Body = {"from": known.state, "to": change.to, "sends": known.sends + change.resend}
     learned = {
@@ -160,22 +160,22 @@ def told(known: PaymentRecord, change: Change) -> Body:
     }
     body |= {name: value for name, value in learned.items() if value}
     if change.settled_at is not None:
-        body["settledAt"] = millis(change.settled_at)
+        body["settledAt"] = to_millis(change.settled_at)
     return body
 
 
-def decided(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:
+def apply_resolution(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:
     """``known`` once an operator has decided. Nothing more is expected of it."""
     settled_at = at if to is State.SETTLED else None
     return replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
 
 
-def decision(known: PaymentRecord, to: State, by: str, evidence: str) -> Body:
+def resolution_body(known: PaymentRecord, to: State, by: str, evidence: str) -> Body:
     """The event of a decision: who, and on what evidence."""
-    return {"from": known.state, "to": to, "by": by, "evidence": shown(evidence, known.payee.account)}
+    return {"from": known.state, "to": to, "by": by, "evidence": mask_account_in(evidence, known.payee.account)}
 
 
-def notice(record: PaymentRecord) -> Body:
+def notification_body(record: PaymentRecord) -> Body:
     """What others are told of a payment that has come to an end, or needs a person."""
     return {
         "paymentId": record.id,

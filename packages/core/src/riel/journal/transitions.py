@@ -31,7 +31,7 @@ WITH_THE_LEASE: dict[State, frozenset[State]] = {
 
 BY_AN_OPERATOR: dict[State, frozenset[State]] = {S.REVIEW: frozenset({S.SETTLED, S.REJECTED})}
 
-OF_A_QUESTION: dict[str, frozenset[str]] = {
+OF_A_CHALLENGE: dict[str, frozenset[str]] = {
     "": frozenset({C.OPEN, C.REFUSED}),
     C.OPEN: frozenset({C.LOCKED, C.EXPIRED, C.DECLINED, S.SENDING}),
 }
@@ -48,7 +48,7 @@ def is_valid(before: str, after: str) -> bool:
 
     Whoever reads a record cannot know who held which lease, so every authority is believed to have been there.
     """
-    if after in OF_A_QUESTION.get(before, ()):
+    if after in OF_A_CHALLENGE.get(before, ()):
         return True
     if before not in ON_EVIDENCE or after not in ON_EVIDENCE:
         return False

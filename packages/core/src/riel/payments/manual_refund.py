@@ -1,7 +1,6 @@
 """A refund that the rail cannot make: a case for a person, written down once for each payment."""
 
-from riel.journal import PaymentRecord, Topic
-from riel.journal import events as writing
+from riel.journal import PaymentRecord, Topic, events
 from riel.payments.context import Context
 
 OPENED = "refund.manual"
@@ -15,7 +14,7 @@ async def open_refund_case(context: Context, record: PaymentRecord, reason: str)
     """
     case = f"case_{record.id.removeprefix('pay_')}"
     told = {"case": case, "reason": context.sanitize(reason, record)}
-    notice = writing.notice(record) | told
+    notice = events.notification_body(record) | told
     await context.journal.enqueue(case, Topic.REFUND_MANUAL, notice, context.now())
     await context.journal.append_event(record.id, OPENED, told, context.now(), once=True)
     return case

@@ -88,7 +88,7 @@ def first_break(rows: Iterable[ChainRow], states: Mapping[str, str] | None = Non
     seen: set[str] = set()
     for row in rows:
         if row.payment_id != payment:
-            if payment and (broken := _cut(payment, expected, state, states)):
+            if payment and (broken := _missing_tail(payment, expected, state, states)):
                 return broken
             payment, expected, previous, state, seq = row.payment_id, 1, GENESIS, "", 0
             seen.add(payment)
@@ -101,20 +101,20 @@ def first_break(rows: Iterable[ChainRow], states: Mapping[str, str] | None = Non
                 payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was"
             )
         previous, expected, seq = row.hash, expected + 1, row.seq
-        body = _read(row.body)
+        body = _parse_body(row.body)
         if body is None:
             return ChainBreak(
                 payment, row.n, f"event {row.n} of {payment} ({row.event}) holds nothing that riel writes"
             )
         state = body.get("to", state)
-    if payment and (broken := _cut(payment, expected, state, states)):
+    if payment and (broken := _missing_tail(payment, expected, state, states)):
         return broken
     for missing in sorted(set(states or ()) - seen):
         return ChainBreak(missing, 1, f"event 1 of {missing} is missing: its whole chain was removed")
     return None
 
 
-def _read(body: str) -> dict[str, Any] | None:
+def _parse_body(body: str) -> dict[str, Any] | None:
     try:
         found = json.loads(body)
     except ValueError:
@@ -122,7 +122,7 @@ def _read(body: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _cut(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> ChainBreak | None:
+def _missing_tail(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> ChainBreak | None:
     if states is None or states.get(payment) == state:
         return None
     if payment not in states:

@@ -16,12 +16,12 @@ from riel.journal.audit.chain import GENESIS, Anchor, ChainRow
 FORMAT = "riel-audit"
 VERSION = 1
 PAGE = 1000
-LONGEST = 2**20
+MAX_LINE = 2**20
 """Bytes of a line. No event of ours comes near: texts from outside are bounded before they are recorded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ExportHeader:
     """What this file is, when it was written by which riel, and how much must be in it."""
 
     format: str
@@ -33,7 +33,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ExportClosing:
     """What was written: sums, the last hashes, the header's, and a digest of every byte before this line."""
 
     events: int
@@ -45,13 +45,13 @@ class Closing:
     digest: str
 
 
-Said = Header | ChainRow | Anchor | Closing
+ExportLine = ExportHeader | ChainRow | Anchor | ExportClosing
 
-_SHAPES: dict[str, tuple[type[Said], tuple[str, ...]]] = {
-    "header": (Header, ("format", "version", "riel", "at", "events", "anchors")),
+_SHAPES: dict[str, tuple[type[ExportLine], tuple[str, ...]]] = {
+    "header": (ExportHeader, ("format", "version", "riel", "at", "events", "anchors")),
     "event": (ChainRow, ("seq", "paymentId", "n", "at", "event", "body", "hash")),
     "anchor": (Anchor, ("n", "at", "upto", "count", "hash")),
-    "closing": (Closing, ("events", "anchors", "payments", "lastEvent", "lastAnchor", "header", "digest")),
+    "closing": (ExportClosing, ("events", "anchors", "payments", "lastEvent", "lastAnchor", "header", "digest")),
 }
 """The kinds of lines, and the names of their values in the order in which they are written."""
 
@@ -63,43 +63,43 @@ _TYPES = {kind: [field.type for field in fields(shape)] for kind, (shape, _) in 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-class Unreadable(ValueError):
+class UnreadableLine(ValueError):
     """A line that riel never writes."""
 
 
-def line_of(said: Said) -> bytes:
+def render_line(said: ExportLine) -> bytes:
     """The one line that says this."""
     names, kind, values = _WRITTEN[type(said)]
     return _ENCODER.encode(dict(zip(names, (kind, *values(said)), strict=True))).encode() + b"\n"
 
 
-def said_by(line: bytes) -> Said:
+def parse_line(line: bytes) -> ExportLine:
     """What a line says.
 
     :raises Unreadable: it is not, byte for byte, a line that :func:`line_of` makes.
     """
     if not line.endswith(b"\n"):
-        raise Unreadable("is cut off" if len(line) <= LONGEST else "is longer than any that riel writes")
+        raise UnreadableLine("is cut off" if len(line) <= MAX_LINE else "is longer than any that riel writes")
     try:
         told = json.loads(line)
         kind = told["line"]
         shape, names = _SHAPES[kind]
         values = [told[name] for name in names]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Unreadable("is not a line that riel writes") from None
+        raise UnreadableLine("is not a line that riel writes") from None
     if [type(value) for value in values] != _TYPES[kind]:
-        raise Unreadable("is not a line that riel writes")
+        raise UnreadableLine("is not a line that riel writes")
     said = shape(*values)
     try:
-        same = line_of(said) == line
+        same = render_line(said) == line
     except ValueError:  # half a character, which no UTF-8 has
         same = False
     if not same:
-        raise Unreadable("says something in other bytes than riel does")
+        raise UnreadableLine("says something in other bytes than riel does")
     return said
 
 
-class Sums:
+class ExportSums:
     """What the closing line must say of the lines before it."""
 
     def __init__(self) -> None:
@@ -108,11 +108,11 @@ class Sums:
         self._header = ""
         self._digest = hashlib.sha256()
 
-    def add(self, said: Said, line: bytes) -> None:
+    def add(self, said: ExportLine, line: bytes) -> None:
         """Take in the next line."""
         self._digest.update(line)
         match said:
-            case Header():
+            case ExportHeader():
                 self._header = hashlib.sha256(line).hexdigest()
             case ChainRow():
                 self.events += 1
@@ -122,30 +122,30 @@ class Sums:
                 self.anchors += 1
                 self._last_anchor = said.hash
 
-    def closing(self) -> Closing:
+    def closing(self) -> ExportClosing:
         """The closing line of what was taken in so far."""
         sums = (self.events, self.anchors, self.payments)
-        return Closing(*sums, self._last_event, self._last_anchor, self._header, self._digest.hexdigest())
+        return ExportClosing(*sums, self._last_event, self._last_anchor, self._header, self._digest.hexdigest())
 
 
-async def exported(journal: Journal, riel: str, at: int, *, page: int = PAGE) -> AsyncIterator[bytes]:
+async def export_lines(journal: Journal, riel: str, at: int, *, page: int = PAGE) -> AsyncIterator[bytes]:
     """The lines of all that is sealed now, ``page`` events at a time, whether it holds or not.
 
     :param riel: the version of this riel.
     :param at: milliseconds since 1970.
     """
     anchors = list(await journal.anchors())
-    sums = Sums()
+    sums = ExportSums()
 
-    def written(said: Said) -> bytes:
-        line = line_of(said)
+    def written(said: ExportLine) -> bytes:
+        line = render_line(said)
         sums.add(said, line)
         return line
 
-    yield written(Header(FORMAT, VERSION, riel, at, sum(anchor.count for anchor in anchors), len(anchors)))
+    yield written(ExportHeader(FORMAT, VERSION, riel, at, sum(anchor.count for anchor in anchors), len(anchors)))
     due = iter(anchors)
     anchor = next(due, None)
-    async for row in _sealed(journal, anchors, page):
+    async for row in _anchored_events(journal, anchors, page):
         while anchor is not None and row.seq > anchor.upto:
             yield written(anchor)
             anchor = next(due, None)
@@ -153,10 +153,10 @@ async def exported(journal: Journal, riel: str, at: int, *, page: int = PAGE) ->
     while anchor is not None:
         yield written(anchor)
         anchor = next(due, None)
-    yield line_of(sums.closing())
+    yield render_line(sums.closing())
 
 
-async def _sealed(journal: Journal, anchors: Sequence[Anchor], page: int) -> AsyncIterator[ChainRow]:
+async def _anchored_events(journal: Journal, anchors: Sequence[Anchor], page: int) -> AsyncIterator[ChainRow]:
     """Every event that these anchors seal; what a server seals meanwhile is left to the next file."""
     upto, after = max((anchor.upto for anchor in anchors), default=0), 0
     while rows := await journal.anchored_events(after, most=page):

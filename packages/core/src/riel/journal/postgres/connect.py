@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from riel.errors import Misconfigured
-from riel.journal.postgres.pool import Lines
+from riel.journal.postgres.pool import ConnectionPool
 from riel.journal.postgres.sessions import FAILURES
 from riel.redaction import Redactor
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-CONNECTS_WITHIN = 10.0
-NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
+CONNECT_TIMEOUT = 10.0
+REQUIRED_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 ISOLATION = "read committed"
 """Whoever waited for a lock must see what was committed meanwhile: an older snapshot would count what is gone."""
-SESSION = {
+SESSION_SETTINGS = {
     "application_name": "riel",
     "statement_timeout": "0",  # a commit that is cancelled may or may not be kept
     "lock_timeout": "0",
@@ -29,15 +29,15 @@ SESSION = {
     "default_transaction_isolation": ISOLATION,
     "jit": "off",  # it would compile for longer than any statement here runs
 }
-STRONGER = frozenset({"on", "remote_apply"})
+STRONGER_COMMITS = frozenset({"on", "remote_apply"})
 
-OURS = "SELECT to_regclass(quote_ident(current_schema()) || '.riel_schema') IS NOT NULL"
-OTHERS = (
+HAS_SCHEMA_TABLE = "SELECT to_regclass(quote_ident(current_schema()) || '.riel_schema') IS NOT NULL"
+COUNT_TABLES = (
     "SELECT count(*) FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') "
     "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
 )
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('riel migrations ' || current_schema(), 0))"
-STANDBYS = (
+LOCK_MIGRATIONS = "SELECT pg_advisory_xact_lock(hashtextextended('riel migrations ' || current_schema(), 0))"
+SELECT_STANDBYS = (
     "SELECT count(*) AS there, count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) AS waited_for "
     "FROM pg_stat_replication"
 )
@@ -55,33 +55,33 @@ class Database:
 
     async def connect(self) -> Any:
         """One connection, as the server sets it up."""
-        return await asyncpg.connect(self._url, timeout=CONNECTS_WITHIN, server_settings=SESSION)
+        return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, server_settings=SESSION_SETTINGS)
 
-    async def beating(self) -> Any:
+    async def connect_heartbeat(self) -> Any:
         """The connection of the heartbeat, which need not wait for a disk: it says that we live, and is said again."""
         connection = await self.connect()
         await connection.execute("SET synchronous_commit = off")
         return connection
 
-    async def lines(self, most: int, commits: str) -> Lines:
+    async def open_pool(self, most: int, commits: str) -> ConnectionPool:
         """Connections for the verbs, each with the settings that keep what was committed."""
         needed = {"synchronous_commit": commits, "default_transaction_isolation": ISOLATION}
 
         async def connect() -> Any:
-            settings = {**SESSION, **needed}
-            connection = await asyncpg.connect(self._url, timeout=CONNECTS_WITHIN, server_settings=settings)
+            settings = {**SESSION_SETTINGS, **needed}
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, server_settings=settings)
             for name, value in needed.items():
                 in_force = await connection.fetchval(f"SHOW {name}")
                 if in_force != value:
                     await connection.close()
-                    raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}={in_force}: {LOSES}")
+                    raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}={in_force}: {MAY_LOSE}")
             return connection
 
-        lines = Lines(connect, most)
-        async with lines.line():  # what is wrong is said at the start
+        lines = ConnectionPool(connect, most)
+        async with lines.connection():  # what is wrong is said at the start
             return lines
 
-    async def ready(self, *, make: bool) -> str:
+    async def prepare(self, *, make: bool) -> str:
         """Refuse what loses payments, and bring the tables up to date; the ``synchronous_commit`` to use.
 
         :param make: whether the tables may be made where there are none.
@@ -89,14 +89,14 @@ class Database:
         """
         connection = await self.connect()
         try:
-            commits = await self._refuse_forgetful(connection)
-            await _tell_of_standbys(connection)
+            commits = await self._refuse_unsafe_settings(connection)
+            await _warn_of_standbys(connection)
             await self._migrate(connection, make)
         finally:
-            await connection.close(timeout=CONNECTS_WITHIN)
+            await connection.close(timeout=CONNECT_TIMEOUT)
         return commits
 
-    async def or_refused(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def refuse_unusable(self, work: Callable[[], Awaitable[T]]) -> T:
         """What ``work`` returns.
 
         :raises Misconfigured: the database cannot be used.
@@ -108,13 +108,13 @@ class Database:
             # Not `from failure`: what asyncpg tells of a connection may hold what must not be seen.
             raise Misconfigured(f"RIEL_JOURNAL: {self._place} cannot be used as a journal: {said}.") from None
 
-    async def _refuse_forgetful(self, connection: Any) -> str:
-        for name in NEVER_OFF:
+    async def _refuse_unsafe_settings(self, connection: Any) -> str:
+        for name in REQUIRED_SETTINGS:
             in_force = await connection.fetchval(f"SHOW {name}")
             if in_force == "off":
-                raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}=off: {LOSES}")
+                raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}=off: {MAY_LOSE}")
         commits: str = in_force
-        return commits if commits in STRONGER else "on"
+        return commits if commits in STRONGER_COMMITS else "on"
 
     async def _migrate(self, connection: Any, make: bool) -> None:
         scripts = migrations()
@@ -122,11 +122,11 @@ class Database:
             if await connection.fetchval("SELECT current_schema()") is None:
                 raise Misconfigured(f"RIEL_JOURNAL: {self._place} has no schema to write to: set its search_path.")
             if make:
-                await connection.execute(LOCK)
+                await connection.execute(LOCK_MIGRATIONS)
             version = 0
-            if await connection.fetchval(OURS):
+            if await connection.fetchval(HAS_SCHEMA_TABLE):
                 version = await connection.fetchval("SELECT coalesce(max(version), 0) FROM riel_schema")
-            elif await connection.fetchval(OTHERS):
+            elif await connection.fetchval(COUNT_TABLES):
                 raise Misconfigured(
                     f"RIEL_JOURNAL: {self._place} has the tables of another program; choose another database or schema."
                 )
@@ -142,7 +142,7 @@ class Database:
                 await connection.execute("INSERT INTO riel_schema (version) VALUES ($1)", number)
 
 
-LOSES = "it may lose payments."
+MAY_LOSE = "it may lose payments."
 
 
 def migrations() -> list[str]:
@@ -153,9 +153,9 @@ def migrations() -> list[str]:
     ]
 
 
-async def _tell_of_standbys(connection: Any) -> None:
+async def _warn_of_standbys(connection: Any) -> None:
     """A standby that nobody waits for lacks the newest payments, and would send them again once it takes over."""
-    row = await connection.fetchrow(STANDBYS)
+    row = await connection.fetchrow(SELECT_STANDBYS)
     named = await connection.fetchval("SHOW synchronous_standby_names")
     if row["there"] and not row["waited_for"] and not named:
         log.warning(

@@ -4,31 +4,32 @@ from collections.abc import Collection
 from datetime import datetime
 
 from riel.crash_points import crash_point
-from riel.journal.columns import PAYMENT, millis, payment_of
-from riel.journal.postgres.payments import SELECT
-from riel.journal.postgres.sessions import Overtaken, Session
+from riel.journal.columns import PAYMENT_COLUMNS, payment_of, to_millis
+from riel.journal.postgres.payments import SELECT_PAYMENTS
+from riel.journal.postgres.sessions import LostRace, Session
 from riel.journal.records import PaymentRecord
 from riel.rail import Mode
 
-FREE = (
+IS_FREE = (
     "(p.owner IS NULL OR p.owner = $1 OR "
     "NOT EXISTS (SELECT 1 FROM owners o WHERE o.id = p.owner AND o.lease_until > clock_timestamp()))"
 )
 """Nobody works on it: no owner, ourselves who forgot it, or one whose lease is over by the clock of the database."""
-DUE = f"SELECT p.id, p.fence FROM payments p WHERE p.next_at <= $2 AND p.id <> ALL($3::text[]) AND {FREE} "
-OF_RAILS = "AND (p.rail, p.mode, p.payer) IN (SELECT * FROM unnest($5::text[], $6::text[], $7::text[])) "
-FIRST = "ORDER BY p.next_at, p.id LIMIT $4"
-TAKE = (
+SELECT_DUE = f"SELECT p.id, p.fence FROM payments p WHERE p.next_at <= $2 AND p.id <> ALL($3::text[]) AND {IS_FREE} "
+AND_OF_RAILS = "AND (p.rail, p.mode, p.payer) IN (SELECT * FROM unnest($5::text[], $6::text[], $7::text[])) "
+OLDEST_FIRST = "ORDER BY p.next_at, p.id LIMIT $4"
+LEASE_PAYMENTS = (
     "WITH free AS (SELECT p.id FROM payments p JOIN unnest($2::text[], $3::text[]::bigint[]) AS w(id, fence) "
     "ON p.id = w.id AND p.fence = w.fence WHERE p.next_at <= $4 ORDER BY p.id FOR UPDATE OF p SKIP LOCKED), "
     "taken AS (UPDATE payments p SET owner = $1, fence = p.fence + 1, lookups = p.lookups + 1 FROM free "
-    f"WHERE p.id = free.id RETURNING p.*) SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r "
-    "WHERE r.refund_of = owner.id AND r.state = 'settled') AS refunded FROM taken owner"
+    f"WHERE p.id = free.id RETURNING p.*) SELECT {PAYMENT_COLUMNS}, "
+    "(SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r WHERE r.refund_of = base.id AND r.state = "
+    "'settled') AS refunded FROM taken base"
 )
 """By the fence that was seen: whoever took it between the look and this has another one, and keeps it."""
-ONE = f"SELECT {FREE} AS free FROM payments p WHERE p.id = $2 AND p.next_at IS NOT NULL"
-FOREVER = 2**62
-GIVE_BACK = "UPDATE payments SET owner = NULL, next_at = $4 WHERE id = $1 AND fence = $2 AND owner = $3"
+SELECT_FREE = f"SELECT {IS_FREE} AS free FROM payments p WHERE p.id = $2 AND p.next_at IS NOT NULL"
+END_OF_TIME = 2**62
+RELEASE_PAYMENT = "UPDATE payments SET owner = NULL, next_at = $4 WHERE id = $1 AND fence = $2 AND owner = $3"
 
 
 async def claim(
@@ -40,17 +41,17 @@ async def claim(
     rails: Collection[tuple[str, Mode, str]] | None,
 ) -> list[PaymentRecord]:
     """Take over what is due and has no living owner, the longest waiting first."""
-    sql, values = DUE, [me, millis(at), list(busy), most]
+    sql, values = SELECT_DUE, [me, to_millis(at), list(busy), most]
     if rails is not None:
-        sql += OF_RAILS
+        sql += AND_OF_RAILS
         values += [[each[place] for each in rails] for place in range(3)]
-    waiting = [row for row in await session.rows(sql + FIRST, *values) if row["id"] not in busy]
+    waiting = [row for row in await session.rows(sql + OLDEST_FIRST, *values) if row["id"] not in busy]
     if not waiting:
         return []
     crash_point("claim")
     places = {row["id"]: place for place, row in enumerate(waiting)}
     fences = [str(row["fence"]) for row in waiting]
-    rows = await session.write_many(TAKE, me, list(places), fences, millis(at))
+    rows = await session.write_many(LEASE_PAYMENTS, me, list(places), fences, to_millis(at))
     return sorted(map(payment_of, rows), key=lambda record: places[record.id])
 
 
@@ -59,19 +60,19 @@ async def claim_one(session: Session, me: str, payment_id: str, busy: Collection
 
     :raises Overtaken: somebody else wrote to it meanwhile.
     """
-    row = await session.row(SELECT + "WHERE owner.id = $1", payment_id)
-    free = await session.row(ONE, me, payment_id) if row else None
+    row = await session.row(SELECT_PAYMENTS + "WHERE base.id = $1", payment_id)
+    free = await session.row(SELECT_FREE, me, payment_id) if row else None
     if row is None or free is None or not free["free"]:
         return None
     known = payment_of(row)
     if known.owner == me and payment_id in busy:
         return None
-    taken = await session.write_many(TAKE, me, [payment_id], [str(known.fence)], FOREVER)
+    taken = await session.write_many(LEASE_PAYMENTS, me, [payment_id], [str(known.fence)], END_OF_TIME)
     if not taken:
-        raise Overtaken
+        raise LostRace
     return payment_of(taken[0])
 
 
-async def put_back(session: Session, me: str, payment_id: str, fence: int, next_at: int | None) -> None:
+async def release(session: Session, me: str, payment_id: str, fence: int, next_at: int | None) -> None:
     """Give the lease back, if it is still ours: evidence that came meanwhile has ended it."""
-    await session.write(GIVE_BACK, payment_id, fence, me, next_at)
+    await session.write(RELEASE_PAYMENT, payment_id, fence, me, next_at)

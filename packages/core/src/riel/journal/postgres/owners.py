@@ -13,23 +13,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from riel.errors import Misconfigured
-from riel.journal.postgres.sessions import FAILURES, within
+from riel.journal.postgres.sessions import FAILURES, wait_at_most
 
 log = logging.getLogger(__name__)
 
-RENEW = (
+UPSERT_OWNER = (
     "INSERT INTO owners (id, lease_until) VALUES ($1, clock_timestamp() + $2) "
     "ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until RETURNING clock_timestamp() AS now"
 )
-BURY = "DELETE FROM owners WHERE lease_until < clock_timestamp() - interval '1 day'"
-LEAVE = "DELETE FROM owners WHERE id = $1"
+DELETE_EXPIRED_OWNERS = "DELETE FROM owners WHERE lease_until < clock_timestamp() - interval '1 day'"
+DELETE_OWNER = "DELETE FROM owners WHERE id = $1"
 
-LOUD = timedelta(seconds=5)
+CLOCK_WARNING = timedelta(seconds=5)
 """How far this machine's clock may be from the database's before it is said aloud: every duration is measured by it."""
-TOO_FAR = timedelta(seconds=10)
+CLOCK_LIMIT = timedelta(seconds=10)
 
 
-class Owners:
+class LeasedOwners:
     """This process among those that share one journal.
 
     :param connect: a connection of its own, so that nobody else's work delays the renewal.
@@ -43,45 +43,45 @@ class Owners:
         self._beating: asyncio.Task[None] | None = None
         self.me = uuid.uuid4().hex
 
-    async def arrive(self) -> None:
+    async def register(self) -> None:
         """Be alive from here on.
 
         :raises Misconfigured: the clock of this machine is wrong, or that of the database is.
         """
         apart = await self._renew()
-        if apart > TOO_FAR:
+        if apart > CLOCK_LIMIT:
             raise Misconfigured(
                 f"RIEL_JOURNAL: the clock of this machine is {apart.total_seconds():.0f} s away from the clock of the "
                 "database: have both set by NTP."
             )
-        await self._connection.execute(BURY)
-        self._beating = asyncio.create_task(self._beat())
+        await self._connection.execute(DELETE_EXPIRED_OWNERS)
+        self._beating = asyncio.create_task(self._renew_forever())
 
-    def rest(self) -> None:
+    def stop_renewing(self) -> None:
         """Renew no more: our time runs out."""
         if self._beating is not None:
             self._beating.cancel()
 
-    async def leave(self) -> None:
+    async def unregister(self) -> None:
         """Give up everything that was owned."""
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.wait([self._beating])
         if self._connection is not None:
             with suppress(*FAILURES):
-                await within(self._lease, self._connection.execute(LEAVE, self.me))
-            self._let_go()
+                await wait_at_most(self._lease, self._connection.execute(DELETE_OWNER, self.me))
+            self._drop_connection()
 
-    async def _beat(self) -> None:
+    async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
                 apart = await self._renew()
             except FAILURES as failure:
                 log.warning("the database of the journal does not answer (%s)", type(failure).__name__)
-                self._let_go()
+                self._drop_connection()
             else:
-                if apart > LOUD:
+                if apart > CLOCK_WARNING:
                     log.error("the clock of this machine is %.0f s away from the database's", apart.total_seconds())
 
     async def _renew(self) -> timedelta:
@@ -89,12 +89,12 @@ class Owners:
         if self._connection is None:
             self._connection = await self._connect()
         before = self._now()
-        row = await within(self._lease, self._connection.fetchrow(RENEW, self.me, self._lease))
+        row = await wait_at_most(self._lease, self._connection.fetchrow(UPSERT_OWNER, self.me, self._lease))
         after = self._now()
         there: datetime = row["now"]
         return max(before - there, there - after, timedelta(0))
 
-    def _let_go(self) -> None:
+    def _drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -21,7 +21,7 @@ BROKEN = (
 """A connection that broke, perhaps while nobody used it: which is noticed at its next use, and ends it."""
 
 
-class Lines:
+class ConnectionPool:
     """Up to ``most`` connections: the one that came back last is taken first, so that those not needed stay idle."""
 
     def __init__(self, connect: Callable[[], Awaitable[Any]], most: int) -> None:
@@ -32,34 +32,34 @@ class Lines:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def line(self) -> AsyncIterator[Any]:
+    async def connection(self) -> AsyncIterator[Any]:
         """A connection that works as far as it knows, as soon as there is one."""
-        await self._turn()
+        await self._acquire_slot()
         try:
-            connection = self._resting() or await self._connect()
+            connection = self._take_idle() or await self._connect()
             self._out.add(connection)
             try:
                 yield connection
             except BROKEN:
                 connection.terminate()
-                self._part_from(self._idle)  # they have most likely broken with it, and are made anew
+                self._terminate(self._idle)  # they have most likely broken with it, and are made anew
                 raise
             finally:
                 self._out.discard(connection)
-                self._take_back(connection)
+                self._put_idle(connection)
         finally:
-            self._next()
+            self._release_slot()
 
     async def close(self) -> None:
         """Part in order from those that nobody uses."""
-        while (connection := self._resting()) is not None:
+        while (connection := self._take_idle()) is not None:
             await connection.close()
 
     def terminate(self) -> None:
         """Part from all that are left at once."""
-        self._part_from([*self._idle, *self._out])
+        self._terminate([*self._idle, *self._out])
 
-    async def _turn(self) -> None:
+    async def _acquire_slot(self) -> None:
         if self._free:
             self._free -= 1
             return
@@ -67,7 +67,7 @@ class Lines:
         self._waiting.append(place)
         await place
 
-    def _next(self) -> None:
+    def _release_slot(self) -> None:
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -75,7 +75,7 @@ class Lines:
                 return
         self._free += 1
 
-    def _resting(self) -> Any:
+    def _take_idle(self) -> Any:
         """One that waits and has not broken meanwhile, or ``None``."""
         while self._idle:
             connection = self._idle.pop()
@@ -83,11 +83,11 @@ class Lines:
                 return connection
         return None
 
-    def _part_from(self, connections: list[Any]) -> None:
+    def _terminate(self, connections: list[Any]) -> None:
         for connection in connections:
             connection.terminate()
 
-    def _take_back(self, connection: Any) -> None:
+    def _put_idle(self, connection: Any) -> None:
         if connection.is_closed():
             return
         if connection.is_in_transaction():

@@ -11,15 +11,15 @@ from riel.journal.postgres.sessions import Session
 from riel.journal.records import Challenge, PaymentRecord, State
 
 
-class Held(NamedTuple):
+class ReservedAmount(NamedTuple):
     """What is taken of one scope in one period; less than nothing where it is given back."""
 
     scope: str
     bucket: int
-    takes: int
+    amount: int
 
 
-def counted(given: str, scopes: str, buckets: str, takes: str) -> str:
+def add_to_totals(source: str, scopes: str, buckets: str, amount: str) -> str:
     """A part of a statement that counts what three arrays say, where ``given`` has a row.
 
     Sorted, so that no two transactions wait for each other's rows. Numbers come as text: of all arrays asyncpg knows
@@ -27,16 +27,16 @@ def counted(given: str, scopes: str, buckets: str, takes: str) -> str:
     """
     return (
         "INSERT INTO limit_usage (scope, bucket, amount) SELECT h.scope, h.bucket, sum(h.takes)::bigint "
-        f"FROM {given}, unnest({scopes}::text[], {buckets}::text[]::bigint[], {takes}::text[]::bigint[]) "
+        f"FROM {source}, unnest({scopes}::text[], {buckets}::text[]::bigint[], {amount}::text[]::bigint[]) "
         "AS h(scope, bucket, takes) "
         "GROUP BY h.scope, h.bucket ORDER BY h.scope, h.bucket "
         "ON CONFLICT (scope, bucket) DO UPDATE SET amount = limit_usage.amount + excluded.amount"
     )
 
 
-LOCK = "SELECT pg_advisory_xact_lock(scope) FROM unnest($1::text[]::bigint[]) AS scope"
-USED = "SELECT coalesce(sum(amount), 0)::bigint AS used FROM limit_usage WHERE scope = $1 AND bucket >= $2"
-ROOM = (
+LOCK_SCOPES = "SELECT pg_advisory_xact_lock(scope) FROM unnest($1::text[]::bigint[]) AS scope"
+SELECT_TOTAL = "SELECT coalesce(sum(amount), 0)::bigint AS used FROM limit_usage WHERE scope = $1 AND bucket >= $2"
+SELECT_USAGE = (
     "SELECT (SELECT coalesce(sum(l.amount), 0) FROM limit_usage l WHERE l.scope = h.scope AND l.bucket >= h.since) "
     "::bigint AS used, h.account <> '' AND EXISTS (SELECT 1 FROM payments p WHERE p.rail = $4 AND p.mode = $5 AND "
     "p.account = h.account AND p.kind = 'payment' AND p.state = 'settled') AS paid "
@@ -45,50 +45,60 @@ ROOM = (
 )
 
 
-def arrays(held: Iterable[Held]) -> tuple[list[str], list[str], list[str]]:
+def arrays(reserved: Iterable[ReservedAmount]) -> tuple[list[str], list[str], list[str]]:
     """The three arrays that :func:`counted` takes."""
-    held = list(held)
-    return [one.scope for one in held], [str(one.bucket) for one in held], [str(one.takes) for one in held]
+    reserved = list(reserved)
+    return [one.scope for one in reserved], [str(one.bucket) for one in reserved], [str(one.amount) for one in reserved]
 
 
-def held_of(text: str) -> tuple[Held, ...]:
+def parse_reservations(text: str) -> tuple[ReservedAmount, ...]:
     """The column ``reservations`` of a challenge."""
-    return tuple(Held(*each) for each in json.loads(text)) if text else ()
+    return tuple(ReservedAmount(*each) for each in json.loads(text)) if text else ()
 
 
-def text_of(held: Sequence[Held]) -> str:
+def format_reservations(reserved: Sequence[ReservedAmount]) -> str:
     """The same, as it is stored."""
-    return json.dumps(held) if held else ""
+    return json.dumps(reserved) if reserved else ""
 
 
-def given_back(held: Iterable[Held]) -> list[Held]:
+def released(reserved: Iterable[ReservedAmount]) -> list[ReservedAmount]:
     """What was taken is free again."""
-    return [one._replace(takes=-one.takes) for one in held]
+    return [one._replace(amount=-one.amount) for one in reserved]
 
 
-def following(before: PaymentRecord, now: PaymentRecord, held: Iterable[Held]) -> list[Held]:
+def after_transition(
+    before: PaymentRecord, now: PaymentRecord, reserved: Iterable[ReservedAmount]
+) -> list[ReservedAmount]:
     """A rejected payment has moved no money; one that arrived after all counts again, whatever the limit says."""
-    was, is_ = before.state is State.REJECTED, now.state is State.REJECTED
-    if was == is_:
+    was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
+    if was_rejected == is_rejected:
         return []
-    return given_back(held) if is_ else list(held)
+    return released(reserved) if is_rejected else list(reserved)
 
 
-async def refusal(session: Session, wanted: Challenge, holds: Sequence[Reservation]) -> LimitReached | None:
+async def limit_reached(
+    session: Session, challenge: Challenge, requested: Sequence[Reservation]
+) -> LimitReached | None:
     """The first limit that has no room, if there is one. Nobody else can take of their scopes until we commit."""
-    await session.rows(LOCK, [str(lock) for lock in sorted({_lock(hold.scope) for hold in holds})])
-    asked = ([hold.scope for hold in holds], [str(hold.since) for hold in holds], [hold.lifted_by for hold in holds])
-    rows = await session.rows(ROOM, *asked, wanted.rail, wanted.mode)
-    for hold, row in zip(holds, rows, strict=True):
-        if not row["paid"] and row["used"] + hold.amount > hold.limit:
-            return LimitReached(hold, max(0, hold.limit - row["used"]))
+    await session.rows(
+        LOCK_SCOPES, [str(lock) for lock in sorted({_lock(reservation.scope) for reservation in requested})]
+    )
+    asked = (
+        [reservation.scope for reservation in requested],
+        [str(reservation.since) for reservation in requested],
+        [reservation.lifted_by for reservation in requested],
+    )
+    rows = await session.rows(SELECT_USAGE, *asked, challenge.rail, challenge.mode)
+    for reservation, row in zip(requested, rows, strict=True):
+        if not row["paid"] and row["used"] + reservation.amount > reservation.limit:
+            return LimitReached(reservation, max(0, reservation.limit - row["used"]))
     return None
 
 
-async def used(session: Session, scope: str, since: int) -> int:
+async def reserved_total(session: Session, scope: str, since: int) -> int:
     """What was taken of a limit and not given back."""
-    taken: int = (await session.row(USED, scope, since))["used"]
-    return taken
+    total: int = (await session.row(SELECT_TOTAL, scope, since))["used"]
+    return total
 
 
 def _lock(scope: str) -> int:

@@ -15,8 +15,8 @@ import asyncpg
 
 from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.errors import late, not_read, not_written
-from riel.journal.postgres.pool import BROKEN, Lines
+from riel.journal.errors import read_failed, write_failed, write_pending
+from riel.journal.postgres.pool import BROKEN, ConnectionPool
 
 T = TypeVar("T")
 
@@ -24,21 +24,21 @@ FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """Failures of the server's that undid the statement for certain: somebody else was first, and it is tried anew."""
 
-MOST_RACES = 200
-MOST_BROKEN = 3
-ANSWERS_WITHIN = timedelta(seconds=10)
+MAX_RACES = 200
+MAX_BROKEN = 3
+ANSWER_TIMEOUT = timedelta(seconds=10)
 """How long a caller waits for the database."""
-CLOSES_WITHIN = timedelta(seconds=10)
+CLOSE_TIMEOUT = timedelta(seconds=10)
 BEGIN = "BEGIN; LOCK TABLE events IN ROW EXCLUSIVE MODE"
 """An anchor waits for whoever writes events. Who took a row first and then waited for the table would hold up both."""
-AT_ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
-class Overtaken(Exception):
+class LostRace(Exception):
     """Somebody else was first: read again, and try again."""
 
 
-class Undone(Exception):
+class Rollback(Exception):
     """Nothing of this transaction is to be kept; ``answer`` says why."""
 
     def __init__(self, answer: Any) -> None:
@@ -94,7 +94,7 @@ class Session:
             crash_point("commit:before")
             await self._connection.execute("COMMIT")
             crash_point("commit:after")
-        except Undone as undone:
+        except Rollback as undone:
             await self._connection.execute("ROLLBACK")
             answer: T = undone.answer
             return answer
@@ -106,7 +106,7 @@ class Session:
             self._open = False
         return result
 
-    async def apart(self, begin: str, unit: "Unit[T]") -> T:
+    async def read_in_transaction(self, begin: str, unit: "Unit[T]") -> T:
         """Run ``unit``, which writes nothing, in a transaction that starts with ``begin``."""
         try:
             await self._connection.execute(begin)
@@ -125,7 +125,7 @@ class Sessions:
     :param answers_within: how long a caller waits.
     """
 
-    def __init__(self, lines: Lines, answers_within: timedelta = ANSWERS_WITHIN) -> None:
+    def __init__(self, lines: ConnectionPool, answers_within: timedelta = ANSWER_TIMEOUT) -> None:
         self._lines = lines
         self._answers_within = answers_within
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -133,7 +133,7 @@ class Sessions:
 
     async def write(self, unit: Unit[T]) -> T:
         """Run ``unit``, each statement of which that writes is durable when it returns."""
-        return await self._waited_for(self._until_not_overtaken(unit), late)
+        return await self._run(self._retry_races(unit), write_pending)
 
     async def transact(self, unit: Unit[T]) -> T:
         """Run ``unit`` in one transaction, and return its result once that is durable."""
@@ -141,28 +141,28 @@ class Sessions:
 
     async def read(self, unit: Unit[T], *, however_long: bool = False) -> T:
         """Run ``unit``, which writes nothing; once more where the connection had broken meanwhile."""
-        return await self._waited_for(self._read(unit), not_read, however_long=however_long)
+        return await self._run(self._read(unit), read_failed, however_long=however_long)
 
     async def _read(self, unit: Unit[T], broken: int = 0) -> T:
         try:
             return await self._with_session(unit)
         except FAILURES as failure:
-            if isinstance(failure, BROKEN) and broken < MOST_BROKEN:
+            if isinstance(failure, BROKEN) and broken < MAX_BROKEN:
                 return await self._read(unit, broken + 1)
-            raise not_read() from failure
+            raise read_failed() from failure
 
     async def close(self) -> None:
         """Carry what is under way to its end, if the database lets us, and let go."""
         self._closed = True
         if self._under_way:
-            await asyncio.wait(self._under_way, timeout=CLOSES_WITHIN.total_seconds())
+            await asyncio.wait(self._under_way, timeout=CLOSE_TIMEOUT.total_seconds())
         try:
             with suppress(*FAILURES):
-                await within(CLOSES_WITHIN, self._lines.close())
+                await wait_at_most(CLOSE_TIMEOUT, self._lines.close())
         finally:
             self._lines.terminate()
 
-    async def _waited_for(
+    async def _run(
         self, work: Coroutine[Any, Any, T], unavailable: Callable[[], JournalUnavailable], *, however_long: bool = False
     ) -> T:
         if self._closed:
@@ -170,33 +170,33 @@ class Sessions:
             raise JournalUnavailable("the journal is closed")
         task = asyncio.create_task(work)
         self._under_way.add(task)
-        task.add_done_callback(self._over)
+        task.add_done_callback(self._on_done)
         done, _ = await asyncio.wait({task}, timeout=None if however_long else self._answers_within.total_seconds())
         if not done:
             raise unavailable()
         return task.result()
 
-    def _over(self, task: "asyncio.Task[Any]") -> None:
+    def _on_done(self, task: "asyncio.Task[Any]") -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # it may be that nobody waits for it any more
 
-    async def _until_not_overtaken(self, unit: Unit[T]) -> T:
-        for _ in range(MOST_RACES):
+    async def _retry_races(self, unit: Unit[T]) -> T:
+        for _ in range(MAX_RACES):
             try:
                 return await self._with_session(unit)
-            except (Overtaken, *RACES):
+            except (LostRace, *RACES):
                 continue
             except FAILURES as failure:
-                raise not_written() from failure
-        raise not_written()
+                raise write_failed() from failure
+        raise write_failed()
 
     async def _with_session(self, unit: Unit[T]) -> T:
-        async with self._lines.line() as connection:
+        async with self._lines.connection() as connection:
             return await unit(Session(connection))
 
 
-async def within(patience: timedelta, work: Coroutine[Any, Any, T]) -> T:
+async def wait_at_most(patience: timedelta, work: Coroutine[Any, Any, T]) -> T:
     """What ``work`` returns. It is left to itself after that long: cancelled, asyncpg would ask the server to stop it.
 
     :raises TimeoutError: it took longer.

@@ -17,13 +17,13 @@ from riel.journal import (
     OpenedChallenge,
 )
 from riel.journal.audit.chain import Anchor, ChainRow
-from riel.journal.columns import EVENT, event_of, maybe_millis, millis
+from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_to_millis, to_millis
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
 from riel.journal.postgres.connect import Database
-from riel.journal.postgres.owners import Owners
-from riel.journal.postgres.reservations import used
-from riel.journal.postgres.row_cache import Seen
-from riel.journal.postgres.sessions import ANSWERS_WITHIN, AT_ONE_MOMENT, Session, Sessions
+from riel.journal.postgres.owners import LeasedOwners
+from riel.journal.postgres.reservations import reserved_total
+from riel.journal.postgres.row_cache import RowCache
+from riel.journal.postgres.sessions import ANSWER_TIMEOUT, BEGIN_SNAPSHOT, Session, Sessions
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -45,11 +45,11 @@ CONNECTIONS = 10
 class PostgresJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
-    def __init__(self, sessions: Sessions, owners: Owners) -> None:
+    def __init__(self, sessions: Sessions, owners: LeasedOwners) -> None:
         self._sessions = sessions
         self._owners = owners
-        self._asked: Seen[Challenge] = Seen()
-        self._born: Seen[PaymentRecord] = Seen()
+        self._challenge_cache: RowCache[Challenge] = RowCache()
+        self._payment_cache: RowCache[PaymentRecord] = RowCache()
 
     @classmethod
     async def open(
@@ -59,7 +59,7 @@ class PostgresJournal:
         make: bool = True,
         lease: timedelta = LEASE,
         connections: int = CONNECTIONS,
-        answers_within: timedelta = ANSWERS_WITHIN,
+        answers_within: timedelta = ANSWER_TIMEOUT,
         now: Callable[[], datetime] = utc_now,
     ) -> "PostgresJournal":
         """Open the database of a ``postgresql://`` URL, making its tables where there are none.
@@ -73,16 +73,16 @@ class PostgresJournal:
         database = Database(url)
 
         async def opened() -> "PostgresJournal":
-            commits = await database.ready(make=make)
-            owners = Owners(database.beating, lease, now)
+            commits = await database.prepare(make=make)
+            owners = LeasedOwners(database.connect_heartbeat, lease, now)
             try:
-                await owners.arrive()
-                return cls(Sessions(await database.lines(connections, commits), answers_within), owners)
+                await owners.register()
+                return cls(Sessions(await database.open_pool(connections, commits), answers_within), owners)
             except BaseException:
-                await owners.leave()
+                await owners.unregister()
                 raise
 
-        return await database.or_refused(opened)
+        return await database.refuse_unusable(opened)
 
     async def open_challenge(
         self,
@@ -94,38 +94,40 @@ class PostgresJournal:
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
     ) -> OpenedChallenge | LimitReached:
-        again_since = millis(challenge.created_at - duplicate_window)
-        no_since = millis(challenge.created_at - decline_ttl)
+        duplicates_since = to_millis(challenge.created_at - duplicate_window)
+        declined_since = to_millis(challenge.created_at - decline_ttl)
 
         async def ask(session: Session) -> OpenedChallenge | LimitReached:
-            return await challenges.open_one(
-                session, challenge, text, again_since, no_since, close_others, reservations
+            return await challenges.open_challenge(
+                session, challenge, text, duplicates_since, declined_since, close_others, reservations
             )
 
         if not reservations and not close_others:
             return await self._sessions.write(ask)
         if reservations:
-            await self._end_those_whose_time_is_over(millis(challenge.created_at))
+            await self._end_those_whose_time_is_over(to_millis(challenge.created_at))
         return await self._sessions.transact(ask)
 
     async def _end_those_whose_time_is_over(self, at: int) -> None:
         """Each by itself, so that nobody holds one limit's row while waiting for another's."""
-        for one in await self._sessions.read(lambda session: challenges.over(session, at)):
+        for one in await self._sessions.read(lambda session: challenges.expired(session, at)):
             await self._sessions.write(
                 lambda session, one=one: challenges.end(session, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
             )
 
     async def reserved_total(self, scope: str, since: int) -> int:
-        return await self._sessions.read(lambda session: used(session, scope, since))
+        return await self._sessions.read(lambda session: reserved_total(session, scope, since))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        await self._sessions.write(lambda session: challenges.refuse(session, challenge, code, why))
+        await self._sessions.write(lambda session: challenges.record_refusal(session, challenge, code, why))
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
-        await self._sessions.write(lambda session: challenges.asked(session, challenge_id, millis(at)))
+        await self._sessions.write(lambda session: challenges.mark_delivered(session, challenge_id, to_millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
-        return await self._sessions.read(lambda session: challenges.newest(session, self._asked, principal, digest))
+        return await self._sessions.read(
+            lambda session: challenges.newest(session, self._challenge_cache, principal, digest)
+        )
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
         known = await self._sessions.read(lambda session: challenges.get(session, challenge_id))
@@ -135,34 +137,34 @@ class PostgresJournal:
         self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
     ) -> Attempt | ConfirmFailure:
         return await self._sessions.write(
-            lambda session: challenges.count_try(session, challenge_id, principal, millis(at), limits)
+            lambda session: challenges.count_attempt(session, challenge_id, principal, to_millis(at), limits)
         )
 
     async def record_wrong_code(
         self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
     ) -> ChallengeState:
         return await self._sessions.transact(
-            lambda session: challenges.wrong(session, attempt, challenge_id, millis(at), limits)
+            lambda session: challenges.record_wrong_code(session, attempt, challenge_id, to_millis(at), limits)
         )
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
-        return await self._sessions.write(lambda session: challenges.decline(session, challenge_id, by, millis(at)))
+        return await self._sessions.write(lambda session: challenges.decline(session, challenge_id, by, to_millis(at)))
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure:
-        by_whom = payments.Bearer(self._owners.me, self._asked, self._born)
+        creator = payments.Creator(self._owners.me, self._challenge_cache, self._payment_cache)
         if intent.refund_of is None:
             return await self._sessions.write(
-                lambda session: payments.intend(session, by_whom, attempt, challenge_id, replay_key, intent, at)
+                lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
         return await self._sessions.transact(
-            lambda session: payments.pay_back(session, by_whom, attempt, challenge_id, replay_key, intent, at)
+            lambda session: payments.create_refund(session, creator, attempt, challenge_id, replay_key, intent, at)
         )
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._sessions.write(
-            lambda session: payments.record(session, self._born, self._owners.me, payment_id, change, at)
+            lambda session: payments.record(session, self._payment_cache, self._owners.me, payment_id, change, at)
         )
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")
@@ -171,7 +173,9 @@ class PostgresJournal:
     async def resolve_manually(
         self, payment_id: str, to: State, by: str, evidence: str, at: datetime
     ) -> PaymentRecord | None:
-        return await self._sessions.write(lambda session: payments.decide(session, payment_id, to, by, evidence, at))
+        return await self._sessions.write(
+            lambda session: payments.resolve_manually(session, payment_id, to, by, evidence, at)
+        )
 
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
@@ -183,7 +187,7 @@ class PostgresJournal:
 
     async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         await self._sessions.write(
-            lambda session: leases.put_back(session, self._owners.me, payment_id, fence, maybe_millis(next_at))
+            lambda session: leases.release(session, self._owners.me, payment_id, fence, maybe_to_millis(next_at))
         )
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
@@ -205,7 +209,7 @@ class PostgresJournal:
         return await self._sessions.read(lambda session: payments.newest(session, states, rail, since, until, most))
 
     async def events(self, payment_id: str) -> Sequence[Event]:
-        sql = f"SELECT {EVENT} FROM events WHERE payment_id = $1 ORDER BY n"
+        sql = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = $1 ORDER BY n"
         rows = await self._sessions.read(lambda session: session.rows(sql, payment_id))
         return [event_of(row) for row in rows]
 
@@ -213,24 +217,26 @@ class PostgresJournal:
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
         async def added(session: Session) -> None:
-            await session.row(challenges.LOCK, payment_id)
-            if once and await audit.has(session, payment_id, event):
+            await session.row(challenges.LOCK_CHALLENGE, payment_id)
+            if once and await audit.has_event(session, payment_id, event):
                 return
-            await audit.append(session, payment_id, millis(at), event, body)
+            await audit.append(session, payment_id, to_millis(at), event, body)
 
         await self._sessions.transact(added)
 
     async def anchor(self, at: datetime) -> bool:
-        return await self._sessions.write(lambda session: audit.anchor(session, millis(at)))
+        return await self._sessions.write(lambda session: audit.anchor(session, to_millis(at)))
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
-        return await self._sessions.read(lambda session: session.apart(AT_ONE_MOMENT, audit.verify), however_long=True)
+        return await self._sessions.read(
+            lambda session: session.read_in_transaction(BEGIN_SNAPSHOT, audit.verify), however_long=True
+        )
 
     async def anchors(self) -> Sequence[Anchor]:
         return await self._sessions.read(audit.anchors)
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
-        return await self._sessions.read(lambda session: audit.sealed(session, after, most))
+        return await self._sessions.read(lambda session: audit.anchored_events(session, after, most))
 
     async def bind_key(self, fingerprint: str) -> bool:
         async def ours(session: Session) -> bool:
@@ -241,22 +247,26 @@ class PostgresJournal:
         return await self._sessions.write(ours)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._sessions.write(lambda session: outbox.post_once(session, message_id, topic, millis(at), body))
+        await self._sessions.write(lambda session: outbox.enqueue_once(session, message_id, topic, to_millis(at), body))
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
-        if not await self._sessions.read(lambda session: outbox.any_due(session, millis(at))):
+        if not await self._sessions.read(lambda session: outbox.any_due(session, to_millis(at))):
             return []
-        return await self._sessions.write(lambda session: outbox.take(session, millis(at), millis(at + lease), most))
+        return await self._sessions.write(
+            lambda session: outbox.lease_messages(session, to_millis(at), to_millis(at + lease), most)
+        )
 
     async def message_sent(self, message_id: str, at: datetime) -> None:
-        await self._sessions.write(lambda session: outbox.sent(session, message_id, millis(at)))
+        await self._sessions.write(lambda session: outbox.mark_sent(session, message_id, to_millis(at)))
 
     async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
-        await self._sessions.write(lambda session: outbox.failed(session, message_id, why, millis(at), millis(next_at)))
+        await self._sessions.write(
+            lambda session: outbox.mark_failed(session, message_id, why, to_millis(at), to_millis(next_at))
+        )
 
     async def backlog(self) -> Backlog:
         return await self._sessions.read(outbox.backlog)
 
     async def close(self) -> None:
         await self._sessions.close()
-        await self._owners.leave()
+        await self._owners.unregister()

@@ -7,24 +7,27 @@ from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
 from riel.journal.canonical_json import canonical
-from riel.journal.columns import EVENT, MESSAGE, backlog_of, message_of
+from riel.journal.columns import EVENT_COLUMNS, MESSAGE_COLUMNS, backlog_of, message_of
 from riel.journal.records import Backlog, Message, Topic
 
-HEAD = (
-    "(SELECT max(e.n) FROM events e WHERE e.payment_id = owner.id) AS last_n, "
-    "(SELECT e.hash FROM events e WHERE e.payment_id = owner.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
+CHAIN_HEAD = (
+    "(SELECT max(e.n) FROM events e WHERE e.payment_id = base.id) AS last_n, "
+    "(SELECT e.hash FROM events e WHERE e.payment_id = base.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
 )
-"""Columns with the end of the chain of the row ``owner``."""
-POST = "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)"
-DUE = f"SELECT {MESSAGE} FROM outbox WHERE sent_at IS NULL AND next_at <= ? ORDER BY next_at, created_at, id LIMIT ?"
-WAITING = "SELECT count(*), min(created_at) FROM outbox WHERE sent_at IS NULL"
-FAILED = (
+"""Columns with the end of the chain of the row ``base``."""
+INSERT_MESSAGE = "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)"
+SELECT_DUE = (
+    f"SELECT {MESSAGE_COLUMNS} FROM outbox WHERE sent_at IS NULL AND next_at <= ? "
+    "ORDER BY next_at, created_at, id LIMIT ?"
+)
+COUNT_WAITING = "SELECT count(*), min(created_at) FROM outbox WHERE sent_at IS NULL"
+SELECT_LAST_FAILURE = (
     "SELECT failure, failed_at FROM outbox WHERE sent_at IS NULL AND failed_at IS NOT NULL "
     "ORDER BY failed_at DESC LIMIT 1"
 )
 
-SEALED = (
-    f"SELECT {EVENT} FROM events WHERE seq > ? AND seq <= (SELECT coalesce(max(upto), 0) FROM anchors) "
+SELECT_ANCHORED_EVENTS = (
+    f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= (SELECT coalesce(max(upto), 0) FROM anchors) "
     "ORDER BY seq LIMIT ?"
 )
 
@@ -41,7 +44,7 @@ def append(
 
     :param last: a row with the columns :data:`HEAD`, if one is at hand.
     """
-    head = last or db.execute(f"SELECT {HEAD} FROM (SELECT ? AS id) owner", (payment_id,)).fetchone()
+    head = last or db.execute(f"SELECT {CHAIN_HEAD} FROM (SELECT ? AS id) base", (payment_id,)).fetchone()
     n, previous = (head["last_n"] or 0) + 1, head["last_hash"] or GENESIS
     text = canonical(body)
     db.execute(
@@ -51,7 +54,7 @@ def append(
     return n
 
 
-def has(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
+def has_event(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
     """Whether the chain of a payment holds an event of that name."""
     return (
         db.execute("SELECT 1 FROM events WHERE payment_id = ? AND event = ?", (payment_id, event)).fetchone()
@@ -59,14 +62,14 @@ def has(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
     )
 
 
-def post(db: sqlite3.Connection, payment_id: str, n: int, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
+def enqueue(db: sqlite3.Connection, payment_id: str, n: int, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
     """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
-    db.execute(POST, (f"{payment_id}.{n}", topic, canonical(body), at, at))
+    db.execute(INSERT_MESSAGE, (f"{payment_id}.{n}", topic, canonical(body), at, at))
 
 
-def post_once(db: sqlite3.Connection, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
+def enqueue_once(db: sqlite3.Connection, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
     """Put a message into the outbox, unless one with that id was there before."""
-    db.execute(f"{POST} ON CONFLICT (id) DO NOTHING", (message_id, topic, canonical(body), at, at))
+    db.execute(f"{INSERT_MESSAGE} ON CONFLICT (id) DO NOTHING", (message_id, topic, canonical(body), at, at))
 
 
 def anchor(db: sqlite3.Connection, at: int) -> bool:
@@ -92,14 +95,14 @@ def anchors(db: sqlite3.Connection) -> list[Anchor]:
     return [Anchor(*row) for row in db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n")]
 
 
-def sealed(db: sqlite3.Connection, after: int, most: int) -> list[ChainRow]:
+def anchored_events(db: sqlite3.Connection, after: int, most: int) -> list[ChainRow]:
     """The next events that the newest anchor seals, in the order of writing."""
-    return [ChainRow(*row) for row in db.execute(SEALED, (after, most))]
+    return [ChainRow(*row) for row in db.execute(SELECT_ANCHORED_EVENTS, (after, most))]
 
 
-def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:
+def lease_messages(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message]:
     """Messages that are due, leased until ``until``."""
-    rows = db.execute(DUE, (at, most)).fetchall()
+    rows = db.execute(SELECT_DUE, (at, most)).fetchall()
     for row in rows:
         db.execute("UPDATE outbox SET next_at = ?, attempts = attempts + 1 WHERE id = ?", (until, row["id"]))
     return [replace(message_of(row), attempts=row["attempts"] + 1) for row in rows]
@@ -107,15 +110,15 @@ def take(db: sqlite3.Connection, at: int, until: int, most: int) -> list[Message
 
 def any_due(db: sqlite3.Connection, at: int) -> bool:
     """Whether :func:`take` would find anything."""
-    return bool(db.execute(DUE, (at, 1)).fetchall())
+    return bool(db.execute(SELECT_DUE, (at, 1)).fetchall())
 
 
-def sent(db: sqlite3.Connection, message_id: str, at: int) -> None:
+def mark_sent(db: sqlite3.Connection, message_id: str, at: int) -> None:
     """It was delivered."""
     db.execute("UPDATE outbox SET sent_at = ? WHERE id = ? AND sent_at IS NULL", (at, message_id))
 
 
-def failed(db: sqlite3.Connection, message_id: str, why: str, at: int, next_at: int) -> None:
+def mark_failed(db: sqlite3.Connection, message_id: str, why: str, at: int, next_at: int) -> None:
     """It could not be delivered. What somebody else delivered meanwhile stays delivered."""
     db.execute(
         "UPDATE outbox SET failure = ?, failed_at = ?, next_at = ? WHERE id = ? AND sent_at IS NULL",
@@ -125,4 +128,4 @@ def failed(db: sqlite3.Connection, message_id: str, why: str, at: int, next_at: 
 
 def backlog(db: sqlite3.Connection) -> Backlog:
     """What waits."""
-    return backlog_of(db.execute(WAITING).fetchone(), db.execute(FAILED).fetchone())
+    return backlog_of(db.execute(COUNT_WAITING).fetchone(), db.execute(SELECT_LAST_FAILURE).fetchone())

@@ -5,102 +5,104 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from riel.guards import Reservation
-from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge
-from riel.journal import events as writing
-from riel.journal.columns import ASKED, CHALLENGE, challenge_of, challenge_values, millis
+from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
+from riel.journal.columns import CHALLENGE_COLUMNS, NEW_CHALLENGE_COLUMNS, challenge_of, new_challenge_values, to_millis
 from riel.journal.records import Challenge, ChallengeState, DuplicateOf
-from riel.journal.sqlite import reservations as holds
-from riel.journal.sqlite.audit import HEAD, append
+from riel.journal.sqlite import reservations
+from riel.journal.sqlite.audit import CHAIN_HEAD, append
 
-SELECT = (
-    f"SELECT {CHALLENGE}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = owner.id) AS attempts, {HEAD} "
-    "FROM challenges owner WHERE "
+SELECT_CHALLENGES = (
+    f"SELECT {CHALLENGE_COLUMNS}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = base.id) AS attempts, "
+    f"{CHAIN_HEAD} FROM challenges base WHERE "
 )
-COUNT = (
+SELECT_ATTEMPTS = (
     "SELECT state, expires_at, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id) AS attempts, "
     "(SELECT max(at) FROM attempts t WHERE t.challenge_id = c.id) AS last_attempt_at FROM challenges c WHERE id = ?"
 )
-WRONG = "SELECT count(*) FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right'"
-INSERT = f"INSERT INTO challenges ({ASKED}) VALUES ({','.join('?' * (ASKED.count(',') + 1))})"
-TRY = "INSERT INTO attempts (principal, challenge_id, at, outcome) VALUES (?, ?, ?, ?)"
-TWINS = (
+COUNT_FAILED_ATTEMPTS = "SELECT count(*) FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right'"
+INSERT_CHALLENGE = (
+    f"INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}) "
+    f"VALUES ({','.join('?' * (NEW_CHALLENGE_COLUMNS.count(',') + 1))})"
+)
+INSERT_ATTEMPT = "INSERT INTO attempts (principal, challenge_id, at, outcome) VALUES (?, ?, ?, ?)"
+SELECT_DUPLICATES = (
     "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
     "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
 )
-OTHERS = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
-OVER = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
-MOST_ENDED = 1000
+SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
+SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+MAX_EXPIRED = 1000
 """How many questions whose time is over are ended at once: what they hold of a limit is free again."""
-HOW_MANY = 20
-UNDER_WAY = 60_000
+MAX_CHALLENGES = 20
+COMPARISON_TIMEOUT = 60_000
 """How long a try may be compared, in milliseconds: one that is older and unresolved has lost its process."""
 
 
 def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
     """One challenge."""
-    row = db.execute(SELECT + "id = ?", (challenge_id,)).fetchone()
+    row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     return challenge_of(row) if row else None
 
 
 def newest(db: sqlite3.Connection, principal: str, digest: bytes) -> list[Challenge]:
     """The newest of one digest, the open one first."""
     rows = db.execute(
-        SELECT + "principal = ? AND digest = ? AND state <> 'refused' "
+        SELECT_CHALLENGES + "principal = ? AND digest = ? AND state <> 'refused' "
         "ORDER BY state = 'open' DESC, created_at DESC, rowid DESC LIMIT ?",
-        (principal, digest, HOW_MANY),
+        (principal, digest, MAX_CHALLENGES),
     )
     return [challenge_of(row) for row in rows]
 
 
-def open_one(
+def open_challenge(
     db: sqlite3.Connection,
-    wanted: Challenge,
-    words: ChallengeText,
-    again_since: int,
-    no_since: int,
-    alone: bool,
-    wants: Sequence[Reservation],
+    challenge: Challenge,
+    text: ChallengeText,
+    duplicates_since: int,
+    declined_since: int,
+    close_others: bool,
+    requested: Sequence[Reservation],
 ) -> OpenedChallenge | LimitReached:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
-    at = millis(wanted.created_at)
-    if alone:
-        for (challenge_id,) in db.execute(OTHERS, (wanted.principal, wanted.digest)).fetchall():
+    at = to_millis(challenge.created_at)
+    if close_others:
+        for (challenge_id,) in db.execute(SELECT_OTHER_OPEN, (challenge.principal, challenge.digest)).fetchall():
             end(db, challenge_id, ChallengeState.EXPIRED, at, reason="another payment was asked for")
-    for known in newest(db, wanted.principal, wanted.digest):
+    for known in newest(db, challenge.principal, challenge.digest):
         if known.state is ChallengeState.OPEN:
-            if millis(known.expires_at) > at and known.factor == wanted.factor:
+            if to_millis(known.expires_at) > at and known.factor == challenge.factor:
                 return OpenedChallenge(known, fresh=False)
             end(db, known.id, ChallengeState.EXPIRED, at)
-        elif known.state is ChallengeState.DECLINED and millis(known.created_at) > no_since:
+        elif known.state is ChallengeState.DECLINED and to_millis(known.created_at) > declined_since:
             return OpenedChallenge(known, fresh=False)
-    if wants:
-        for (challenge_id,) in db.execute(OVER, (at, MOST_ENDED)).fetchall():
+    if requested:
+        for (challenge_id,) in db.execute(SELECT_EXPIRED, (at, MAX_EXPIRED)).fetchall():
             end(db, challenge_id, ChallengeState.EXPIRED, at)
-        if full := holds.refusal(db, wanted, wants):
-            return full
-    twins = db.execute(TWINS, (wanted.principal, wanted.digest, again_since)).fetchall()
-    earlier = DuplicateOf(twins[0]["reference"], len(twins)) if twins else None
-    fresh = replace(wanted, text=words(earlier), duplicate_of=earlier.reference if earlier else None)
-    db.execute(INSERT, challenge_values(fresh))
-    holds.take(db, fresh.id, wants)
-    append(db, fresh.id, at, writing.CHALLENGE_OPENED, writing.asked(fresh))
+        if refusal := reservations.limit_reached(db, challenge, requested):
+            return refusal
+    duplicates = db.execute(SELECT_DUPLICATES, (challenge.principal, challenge.digest, duplicates_since)).fetchall()
+    duplicate = DuplicateOf(duplicates[0]["reference"], len(duplicates)) if duplicates else None
+    fresh = replace(challenge, text=text(duplicate), duplicate_of=duplicate.reference if duplicate else None)
+    db.execute(INSERT_CHALLENGE, new_challenge_values(fresh))
+    reservations.reserve(db, fresh.id, requested)
+    append(db, fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh))
     return OpenedChallenge(fresh, fresh=True)
 
 
-def refuse(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
+def record_refusal(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
     """Nobody was asked."""
-    never_asked = replace(challenge, state=ChallengeState.REFUSED)
-    db.execute(INSERT, challenge_values(never_asked))
+    refused = replace(challenge, state=ChallengeState.REFUSED)
+    db.execute(INSERT_CHALLENGE, new_challenge_values(refused))
     append(
         db,
         challenge.id,
-        millis(challenge.created_at),
-        writing.CHALLENGE_REFUSED,
-        writing.refused(never_asked, code, why),
+        to_millis(challenge.created_at),
+        events.CHALLENGE_REFUSED,
+        events.challenge_refused_body(refused, code, why),
     )
 
 
-def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
+def mark_delivered(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
     """The person was asked."""
     db.execute("UPDATE challenges SET delivered_at = ? WHERE id = ?", (at, challenge_id))
 
@@ -108,20 +110,20 @@ def asked(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
 def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
     """Close an open challenge without a payment."""
     db.execute("UPDATE challenges SET state = ? WHERE id = ? AND state = 'open'", (state, challenge_id))
-    holds.give_back(db, challenge_id)
-    append(db, challenge_id, at, writing.challenge_event(state), {"to": state.value, **body})
+    reservations.release(db, challenge_id)
+    append(db, challenge_id, at, events.challenge_event(state), {"to": state.value, **body})
 
 
-def count_try(
-    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, tally: AttemptLimits
+def count_attempt(
+    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:
     """Count a try before it is compared; one that nobody resolved counts as wrong."""
-    since = at - int(tally.window.total_seconds() * 1000)
-    if db.execute(WRONG, (principal, since)).fetchone()[0] >= tally.per_window:
+    since = at - int(limits.window.total_seconds() * 1000)
+    if db.execute(COUNT_FAILED_ATTEMPTS, (principal, since)).fetchone()[0] >= limits.per_window:
         return "rate_limited"
     left = 0
     if challenge_id is not None:
-        row = db.execute(COUNT, (challenge_id,)).fetchone()
+        row = db.execute(SELECT_ATTEMPTS, (challenge_id,)).fetchone()
         if row is None:
             return "expired"
         if row["state"] != "open":
@@ -130,22 +132,24 @@ def count_try(
         if row["expires_at"] <= at:
             end(db, challenge_id, ChallengeState.EXPIRED, at)
             return "expired"
-        if row["attempts"] >= tally.per_challenge:
-            if row["last_attempt_at"] < at - UNDER_WAY:
+        if row["attempts"] >= limits.per_challenge:
+            if row["last_attempt_at"] < at - COMPARISON_TIMEOUT:
                 end(db, challenge_id, ChallengeState.LOCKED, at)
             return "locked"
-        left = tally.per_challenge - row["attempts"] - 1
+        left = limits.per_challenge - row["attempts"] - 1
     outcome = "open" if challenge_id else "wrong"
-    cursor = db.execute(TRY, (principal, challenge_id, at, outcome))
+    cursor = db.execute(INSERT_ATTEMPT, (principal, challenge_id, at, outcome))
     return Attempt(cursor.lastrowid or 0, left)
 
 
-def wrong(db: sqlite3.Connection, counted: Attempt, challenge_id: str, at: int, tally: AttemptLimits) -> ChallengeState:
+def record_wrong_code(
+    db: sqlite3.Connection, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
+) -> ChallengeState:
     """The compared code was wrong; the last try locks the challenge."""
-    db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (counted.id,))
-    row = db.execute(COUNT, (challenge_id,)).fetchone()
-    append(db, challenge_id, at, writing.ATTEMPT_FAILED, {"attempt": row["attempts"]})
-    if row["state"] == "open" and row["attempts"] >= tally.per_challenge:
+    db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
+    row = db.execute(SELECT_ATTEMPTS, (challenge_id,)).fetchone()
+    append(db, challenge_id, at, events.ATTEMPT_FAILED, {"attempt": row["attempts"]})
+    if row["state"] == "open" and row["attempts"] >= limits.per_challenge:
         end(db, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED
     return ChallengeState(row["state"])

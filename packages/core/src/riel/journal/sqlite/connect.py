@@ -8,7 +8,7 @@ from pathlib import Path
 
 from riel.errors import Misconfigured
 
-BUSY = timedelta(seconds=30)
+BUSY_TIMEOUT = timedelta(seconds=30)
 
 # TRUNCATE and EXTRA: Python's default (DELETE, FULL) loses an acknowledged commit in a power cut, because the directory
 # is not synced after the journal is unlinked; WAL can be corrupted by two connections up to SQLite 3.51.2.
@@ -39,10 +39,10 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        db = sqlite3.connect(path, timeout=BUSY.total_seconds(), isolation_level=None, cached_statements=256)
+        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT.total_seconds(), isolation_level=None, cached_statements=256)
         try:
             db.row_factory = sqlite3.Row
-            _put_in_force(db, path)
+            _apply_pragmas(db, path)
             _migrate(db, path)
         except BaseException:
             db.close()
@@ -52,14 +52,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def glancing(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path) -> sqlite3.Connection:
     """The same file for reading only, and never waiting: where somebody is committing it fails at once."""
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None)
     db.row_factory = sqlite3.Row
     return db
 
 
-def _put_in_force(db: sqlite3.Connection, path: Path) -> None:
+def _apply_pragmas(db: sqlite3.Connection, path: Path) -> None:
     for name, value in PRAGMAS.items():
         db.execute(f"PRAGMA {name} = {value}")
         in_force = str(db.execute(f"PRAGMA {name}").fetchone()[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 
-class Owners:
+class LockFileOwners:
     """This process among those that share one journal."""
 
     def __init__(self, folder: Path) -> None:
@@ -18,18 +18,18 @@ class Owners:
         self.me = uuid.uuid4().hex
         self._lock = FileLock(folder / self.me, mode=0o600)
 
-    def arrive(self) -> None:
+    def register(self) -> None:
         """Be alive from here on."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.acquire(timeout=0)
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """Give up everything that was owned."""
         self._lock.release()
         with contextlib.suppress(OSError):
             (self._folder / self.me).unlink()
 
-    def dead(self, owner: str) -> bool:
+    def is_dead(self, owner: str) -> bool:
         """Whether nobody lives under that name any more."""
         if owner == self.me:
             return False

@@ -5,32 +5,34 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from riel.journal import Attempt, ConfirmFailure
-from riel.journal import events as writing
+from riel.journal import Attempt, ConfirmFailure, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
-    BORN,
-    CHANGED,
-    PAYMENT,
+    CHANGED_COLUMNS,
+    NEW_PAYMENT_COLUMNS,
+    PAYMENT_COLUMNS,
     challenge_of,
     changed_values,
-    millis,
-    newborn_values,
+    new_payment_values,
     payment_of,
+    to_millis,
 )
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
-from riel.journal.sqlite import audit, challenges
-from riel.journal.sqlite import reservations as holds
+from riel.journal.sqlite import audit, challenges, reservations
 from riel.journal.transitions import BY_AN_OPERATOR, allowed
 from riel.rail import Mode
 
-SELECT = (
-    f"SELECT {PAYMENT}, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = owner.id AND "
-    f"r.state = 'settled') AS refunded, {audit.HEAD} FROM payments owner "
+SELECT_PAYMENTS = (
+    f"SELECT {PAYMENT_COLUMNS}, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = base.id AND "
+    f"r.state = 'settled') AS refunded, {audit.CHAIN_HEAD} FROM payments base "
 )
-INSERT = f"INSERT INTO payments ({BORN}) VALUES ({','.join('?' * (BORN.count(',') + 1))})"
-WRITE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in CHANGED)} WHERE id = ? AND fence = ?"
-LEFT = (
+INSERT_PAYMENT = (
+    f"INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) VALUES ({','.join('?' * (NEW_PAYMENT_COLUMNS.count(',') + 1))})"
+)
+UPDATE_PAYMENT = (
+    f"UPDATE payments SET {', '.join(f'{column} = ?' for column in CHANGED_COLUMNS)} WHERE id = ? AND fence = ?"
+)
+SELECT_REFUNDABLE = (
     "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
     "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
 )
@@ -38,13 +40,15 @@ LEFT = (
 
 def get(db: sqlite3.Connection, payment_id: str) -> PaymentRecord | None:
     """One payment or refund."""
-    row = db.execute(SELECT + "WHERE owner.id = ?", (payment_id,)).fetchone()
+    row = db.execute(SELECT_PAYMENTS + "WHERE base.id = ?", (payment_id,)).fetchone()
     return payment_of(row) if row else None
 
 
 def by_reference(db: sqlite3.Connection, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
-    row = db.execute(SELECT + "WHERE rail = ? AND mode = ? AND reference = ?", (rail, mode, reference)).fetchone()
+    row = db.execute(
+        SELECT_PAYMENTS + "WHERE rail = ? AND mode = ? AND reference = ?", (rail, mode, reference)
+    ).fetchone()
     return payment_of(row) if row else None
 
 
@@ -67,62 +71,68 @@ def newest(
     for bound, at in (("created_at >= ?", since), ("created_at < ?", until)):
         if at is not None:
             conditions.append(bound)
-            values.append(millis(at))
+            values.append(to_millis(at))
     rows = db.execute(
-        SELECT + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, owner.rowid DESC LIMIT ?", (*values, most)
+        SELECT_PAYMENTS + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, base.rowid DESC LIMIT ?",
+        (*values, most),
     )
     return [payment_of(row) for row in rows]
 
 
-def intend(
+def create(
     db: sqlite3.Connection,
     me: str,
-    counted: Attempt,
+    attempt: Attempt,
     challenge_id: str,
-    once: str | None,
+    replay_key: str | None,
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
     """Consume the challenge and give birth to the payment, in the caller's one transaction."""
-    now = millis(at)
-    row = db.execute(challenges.SELECT + "id = ?", (challenge_id,)).fetchone()
+    now = to_millis(at)
+    row = db.execute(challenges.SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:
         return "expired"
-    asked = challenge_of(row)
-    if asked.state is not ChallengeState.OPEN:
-        ended: ConfirmFailure = asked.state.value  # type: ignore[assignment]  # the other four states are reasons
+    challenge = challenge_of(row)
+    if challenge.state is not ChallengeState.OPEN:
+        ended: ConfirmFailure = challenge.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
-    if millis(asked.expires_at) <= now:
+    if to_millis(challenge.expires_at) <= now:
         return "expired"
-    if intent.refund_of is not None and (refusal := _too_much(db, intent.refund_of, asked.money.amount)):
-        _was_right(db, counted)
+    if intent.refund_of is not None and (refusal := _refund_refusal(db, intent.refund_of, challenge.money.amount)):
+        _mark_right(db, attempt)
         return refusal
     try:
-        db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (once, challenge_id))
+        db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
     except sqlite3.IntegrityError:
         return "code_reused"
-    record = writing.newborn(asked, intent, me, at)
+    record = events.new_payment(challenge, intent, me, at)
     try:
-        db.execute(INSERT, newborn_values(record, canonical(intent.arguments)))
+        db.execute(INSERT_PAYMENT, new_payment_values(record, canonical(intent.arguments)))
     except sqlite3.IntegrityError as failure:
         if "payments.reference" not in str(failure):
             raise
         db.execute("UPDATE challenges SET state = 'open', replay_key = NULL WHERE id = ?", (challenge_id,))
         return "reference_taken"
-    _was_right(db, counted)
+    _mark_right(db, attempt)
     audit.append(
-        db, challenge_id, now, writing.payment_event(asked.kind, "created"), writing.confirmed(asked, intent), row
+        db,
+        challenge_id,
+        now,
+        events.payment_event(challenge.kind, "created"),
+        events.payment_created_body(challenge, intent),
+        row,
     )
     return record
 
 
-def _was_right(db: sqlite3.Connection, counted: Attempt) -> None:
-    db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (counted.id,))
+def _mark_right(db: sqlite3.Connection, attempt: Attempt) -> None:
+    db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (attempt.id,))
 
 
-def _too_much(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:
+def _refund_refusal(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:
     """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
-    row = db.execute(LEFT, (payment_id,)).fetchone()
+    row = db.execute(SELECT_REFUNDABLE, (payment_id,)).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
     return "exceeds_payment" if row["taken"] + amount > row["amount"] else None
@@ -132,54 +142,63 @@ def record(
     db: sqlite3.Connection, me: str, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now."""
-    row = db.execute(SELECT + "WHERE owner.id = ?", (payment_id,)).fetchone()
+    row = db.execute(SELECT_PAYMENTS + "WHERE base.id = ?", (payment_id,)).fetchone()
     if row is None:
         return None, False
     known = payment_of(row)
     leased = change.fence == known.fence and known.owner == me
     if not allowed(known.state, change.to, leased=leased):
         return known, False
-    now = millis(at)
-    changed = writing.after(known, change, me, at)
-    _write(db, changed)
-    holds.follow(db, known, changed)
+    now = to_millis(at)
+    changed = events.apply_change(known, change, me, at)
+    _update(db, changed)
+    reservations.follow_transition(db, known, changed)
     n = audit.append(
-        db, payment_id, now, writing.payment_event(known.kind, change.event), writing.told(known, change), row
+        db,
+        payment_id,
+        now,
+        events.payment_event(known.kind, change.event),
+        events.transition_body(known, change),
+        row,
     )
-    if topic := writing.TOPICS.get((changed.kind, changed.state)):
-        audit.post(db, payment_id, n, topic, now, writing.notice(changed))
+    if topic := events.TOPICS.get((changed.kind, changed.state)):
+        audit.enqueue(db, payment_id, n, topic, now, events.notification_body(changed))
     return changed, True
 
 
-def _write(db: sqlite3.Connection, record: PaymentRecord) -> None:
-    db.execute(WRITE, (*changed_values(record), record.id, record.fence))
+def _update(db: sqlite3.Connection, record: PaymentRecord) -> None:
+    db.execute(UPDATE_PAYMENT, (*changed_values(record), record.id, record.fence))
 
 
-def decide(
+def resolve_manually(
     db: sqlite3.Connection, payment_id: str, to: State, by: str, evidence: str, at: datetime
 ) -> PaymentRecord | None:
     """An operator's decision, with who and on what evidence."""
     known = get(db, payment_id)
     if known is None or to not in BY_AN_OPERATOR.get(known.state, ()):
         return None
-    now = millis(at)
-    changed = writing.decided(known, to, at)
-    _write(db, changed)
-    holds.follow(db, known, changed)
+    now = to_millis(at)
+    changed = events.apply_resolution(known, to, at)
+    _update(db, changed)
+    reservations.follow_transition(db, known, changed)
     n = audit.append(
-        db, payment_id, now, writing.payment_event(known.kind, "resolved"), writing.decision(known, to, by, evidence)
+        db,
+        payment_id,
+        now,
+        events.payment_event(known.kind, "resolved"),
+        events.resolution_body(known, to, by, evidence),
     )
-    audit.post(db, payment_id, n, writing.TOPICS[changed.kind, to], now, writing.notice(changed))
+    audit.enqueue(db, payment_id, n, events.TOPICS[changed.kind, to], now, events.notification_body(changed))
     return changed
 
 
-def owners(db: sqlite3.Connection, at: int) -> list[str]:
+def due_owners(db: sqlite3.Connection, at: int) -> list[str]:
     """Every process that owns a payment which is due."""
     rows = db.execute("SELECT DISTINCT owner FROM payments WHERE next_at <= ? AND owner IS NOT NULL", (at,))
     return [row["owner"] for row in rows]
 
 
-def due(
+def due_payments(
     db: sqlite3.Connection,
     at: int,
     free_owners: Collection[str],
@@ -199,7 +218,7 @@ def due(
     return [row["id"] for row in rows]
 
 
-def take(
+def lease(
     db: sqlite3.Connection,
     payment_id: str,
     me: str,
@@ -219,7 +238,7 @@ def take(
     return replace(known, owner=me, fence=known.fence + 1, lookups=known.lookups + 1)
 
 
-def put_back(db: sqlite3.Connection, me: str, payment_id: str, fence: int, next_at: int | None) -> None:
+def release(db: sqlite3.Connection, me: str, payment_id: str, fence: int, next_at: int | None) -> None:
     """Give the lease back, if it is still ours: evidence that came meanwhile has ended it."""
     giving = "UPDATE payments SET owner = NULL, next_at = ? WHERE id = ? AND fence = ? AND owner = ?"
     db.execute(giving, (next_at, payment_id, fence, me))

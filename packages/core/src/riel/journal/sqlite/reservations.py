@@ -8,60 +8,65 @@ from riel.guards import Reservation
 from riel.journal import LimitReached
 from riel.journal.records import Challenge, PaymentRecord, State
 
-USED = "SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = ? AND bucket >= ?"
-COUNT = (
+SELECT_TOTAL = "SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = ? AND bucket >= ?"
+ADD_TO_TOTAL = (
     "INSERT INTO limit_usage (scope, bucket, amount) VALUES (?, ?, ?) "
     "ON CONFLICT (scope, bucket) DO UPDATE SET amount = amount + excluded.amount"
 )
-PAID = (
+SELECT_SETTLED = (
     "SELECT 1 FROM payments WHERE rail = ? AND mode = ? AND account = ? AND kind = 'payment' AND state = 'settled' "
     "LIMIT 1"
 )
-TAKEN = "SELECT reservations FROM challenges WHERE id = ?"
+SELECT_RESERVATIONS = "SELECT reservations FROM challenges WHERE id = ?"
 
 
-def refusal(db: sqlite3.Connection, wanted: Challenge, holds: Sequence[Reservation]) -> LimitReached | None:
+def limit_reached(
+    db: sqlite3.Connection, challenge: Challenge, requested: Sequence[Reservation]
+) -> LimitReached | None:
     """The first limit that has no room, if there is one."""
-    for hold in holds:
-        if hold.lifted_by and db.execute(PAID, (wanted.rail, wanted.mode, hold.lifted_by)).fetchone():
+    for reservation in requested:
+        if (
+            reservation.lifted_by
+            and db.execute(SELECT_SETTLED, (challenge.rail, challenge.mode, reservation.lifted_by)).fetchone()
+        ):
             continue
-        taken = used(db, hold.scope, hold.since)
-        if taken + hold.amount > hold.limit:
-            return LimitReached(hold, max(0, hold.limit - taken))
+        total = reserved_total(db, reservation.scope, reservation.since)
+        if total + reservation.amount > reservation.limit:
+            return LimitReached(reservation, max(0, reservation.limit - total))
     return None
 
 
-def used(db: sqlite3.Connection, scope: str, since: int) -> int:
+def reserved_total(db: sqlite3.Connection, scope: str, since: int) -> int:
     """What was taken of a limit and not given back."""
-    taken: int = db.execute(USED, (scope, since)).fetchone()[0]
-    return taken
+    total: int = db.execute(SELECT_TOTAL, (scope, since)).fetchone()[0]
+    return total
 
 
-def take(db: sqlite3.Connection, challenge_id: str, holds: Sequence[Reservation]) -> None:
+def reserve(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> None:
     """Take every one of them."""
-    if not holds:
+    if not requested:
         return
-    taken = [(hold.scope, hold.bucket, hold.amount) for hold in holds]
-    db.executemany(COUNT, taken)
-    db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (json.dumps(taken), challenge_id))
+    total = [(reservation.scope, reservation.bucket, reservation.amount) for reservation in requested]
+    db.executemany(ADD_TO_TOTAL, total)
+    db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (json.dumps(total), challenge_id))
 
 
-def give_back(db: sqlite3.Connection, challenge_id: str) -> None:
+def release(db: sqlite3.Connection, challenge_id: str) -> None:
     """What was taken is free again."""
-    db.executemany(COUNT, [(scope, bucket, -takes) for scope, bucket, takes in _taken(db, challenge_id)])
+    db.executemany(ADD_TO_TOTAL, [(scope, bucket, -takes) for scope, bucket, takes in _reserved(db, challenge_id)])
 
 
-def follow(db: sqlite3.Connection, before: PaymentRecord, now: PaymentRecord) -> None:
+def follow_transition(db: sqlite3.Connection, before: PaymentRecord, now: PaymentRecord) -> None:
     """A rejected payment has moved no money; one that arrived after all counts again, whatever the limit says."""
-    was, is_ = before.state is State.REJECTED, now.state is State.REJECTED
-    if was == is_:
+    was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
+    if was_rejected == is_rejected:
         return
-    if is_:
-        give_back(db, now.id)
+    if is_rejected:
+        release(db, now.id)
     else:
-        db.executemany(COUNT, _taken(db, now.id))
+        db.executemany(ADD_TO_TOTAL, _reserved(db, now.id))
 
 
-def _taken(db: sqlite3.Connection, challenge_id: str) -> list[tuple[str, int, int]]:
-    (holds,) = db.execute(TAKEN, (challenge_id,)).fetchone()
-    return [(scope, bucket, takes) for scope, bucket, takes in json.loads(holds or "[]")]
+def _reserved(db: sqlite3.Connection, challenge_id: str) -> list[tuple[str, int, int]]:
+    (requested,) = db.execute(SELECT_RESERVATIONS, (challenge_id,)).fetchone()
+    return [(scope, bucket, takes) for scope, bucket, takes in json.loads(requested or "[]")]

@@ -19,9 +19,9 @@ from riel.journal import (
     LimitReached,
     OpenedChallenge,
 )
+from riel.journal.audit.anchors import AnchoredEnd
 from riel.journal.audit.chain import Anchor, ChainRow
-from riel.journal.audit.pages import Sealed
-from riel.journal.columns import EVENT, event_of, maybe_millis, millis
+from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_to_millis, to_millis
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -34,11 +34,10 @@ from riel.journal.records import (
     State,
     Topic,
 )
-from riel.journal.sqlite import audit, challenges, payments
-from riel.journal.sqlite import reservations as holds_of
-from riel.journal.sqlite import verify as verifying
-from riel.journal.sqlite.connect import connect, glancing
-from riel.journal.sqlite.owners import Owners
+from riel.journal.sqlite import audit, challenges, payments, verify_journal
+from riel.journal.sqlite import reservations as limit_usage
+from riel.journal.sqlite.connect import connect, connect_reader
+from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 from riel.rail import Mode
 
@@ -46,7 +45,7 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 
-class Turns(Protocol):
+class TransactionQueue(Protocol):
     """Who runs units of work on the database, one after the other, and answers when each is durable."""
 
     async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
@@ -54,19 +53,19 @@ class Turns(Protocol):
     async def close(self) -> None: ...
 
 
-class Alive(Protocol):
+class OwnerRegistry(Protocol):
     """Who knows which processes live; ``me`` is this one."""
 
     me: str
 
-    def dead(self, owner: str) -> bool: ...
-    def leave(self) -> None: ...
+    def is_dead(self, owner: str) -> bool: ...
+    def unregister(self) -> None: ...
 
 
 class SqliteJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
-    def __init__(self, writer: Turns, owners: Alive, reader: sqlite3.Connection) -> None:
+    def __init__(self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection) -> None:
         self._writer = writer
         self._owners = owners
         self._reader = reader
@@ -83,14 +82,14 @@ class SqliteJournal:
             raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {path}; riel serve makes one")
         writer = Writer(partial(connect, path))
         writer.start()
-        owners = Owners(path.with_name(path.name + ".owners"))
+        owners = LockFileOwners(path.with_name(path.name + ".owners"))
         try:
-            owners.arrive()
+            owners.register()
         except OSError as failure:
             raise Misconfigured(
                 f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
             ) from failure
-        return cls(writer, owners, glancing(path))
+        return cls(writer, owners, connect_reader(path))
 
     async def open_challenge(
         self,
@@ -102,47 +101,51 @@ class SqliteJournal:
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
     ) -> OpenedChallenge | LimitReached:
-        again_since = millis(challenge.created_at - duplicate_window)
-        no_since = millis(challenge.created_at - decline_ttl)
+        duplicates_since = to_millis(challenge.created_at - duplicate_window)
+        declined_since = to_millis(challenge.created_at - decline_ttl)
         return await self._writer.write(
-            lambda db: challenges.open_one(db, challenge, text, again_since, no_since, close_others, reservations)
+            lambda db: challenges.open_challenge(
+                db, challenge, text, duplicates_since, declined_since, close_others, reservations
+            )
         )
 
     async def reserved_total(self, scope: str, since: int) -> int:
-        return await self._glance(lambda db: holds_of.used(db, scope, since))
+        return await self._read_directly(lambda db: limit_usage.reserved_total(db, scope, since))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        await self._writer.write(lambda db: challenges.refuse(db, challenge, code, why))
+        await self._writer.write(lambda db: challenges.record_refusal(db, challenge, code, why))
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
-        await self._writer.write(lambda db: challenges.asked(db, challenge_id, millis(at)))
+        await self._writer.write(lambda db: challenges.mark_delivered(db, challenge_id, to_millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
-        return await self._glance(lambda db: challenges.newest(db, principal, digest))
+        return await self._read_directly(lambda db: challenges.newest(db, principal, digest))
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
-        return await self._glance(lambda db: challenges.get(db, challenge_id))
+        return await self._read_directly(lambda db: challenges.get(db, challenge_id))
 
     async def count_attempt(
         self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
     ) -> Attempt | ConfirmFailure:
         return await self._writer.write(
-            lambda db: challenges.count_try(db, challenge_id, principal, millis(at), limits)
+            lambda db: challenges.count_attempt(db, challenge_id, principal, to_millis(at), limits)
         )
 
     async def record_wrong_code(
         self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
     ) -> ChallengeState:
-        return await self._writer.write(lambda db: challenges.wrong(db, attempt, challenge_id, millis(at), limits))
+        return await self._writer.write(
+            lambda db: challenges.record_wrong_code(db, attempt, challenge_id, to_millis(at), limits)
+        )
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
-        return await self._writer.write(lambda db: challenges.decline(db, challenge_id, by, millis(at)))
+        return await self._writer.write(lambda db: challenges.decline(db, challenge_id, by, to_millis(at)))
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure:
         return await self._writer.write(
-            lambda db: payments.intend(db, self._owners.me, attempt, challenge_id, replay_key, intent, at)
+            lambda db: payments.create(db, self._owners.me, attempt, challenge_id, replay_key, intent, at)
         )
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
@@ -154,50 +157,50 @@ class SqliteJournal:
     async def resolve_manually(
         self, payment_id: str, to: State, by: str, evidence: str, at: datetime
     ) -> PaymentRecord | None:
-        return await self._writer.write(lambda db: payments.decide(db, payment_id, to, by, evidence, at))
+        return await self._writer.write(lambda db: payments.resolve_manually(db, payment_id, to, by, evidence, at))
 
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
-        dead = self._dead(await self._writer.read(lambda db: payments.owners(db, millis(at))))
+        dead = self._dead_owners(await self._writer.read(lambda db: payments.due_owners(db, to_millis(at))))
         waiting = await self._writer.read(
-            lambda db: payments.due(db, millis(at), {*dead, self._owners.me}, rails, most + len(busy))
+            lambda db: payments.due_payments(db, to_millis(at), {*dead, self._owners.me}, rails, most + len(busy))
         )
-        free = partial(self._free, busy=busy, dead=dead)
+        free = partial(self._is_free, busy=busy, dead=dead)
         ids = [one for one in waiting if one not in busy][:most]
         if not ids:
             return []
         crash_point("claim")
-        taken = await self._writer.write(lambda db: [payments.take(db, one, self._owners.me, free, at) for one in ids])
+        taken = await self._writer.write(lambda db: [payments.lease(db, one, self._owners.me, free, at) for one in ids])
         return [one for one in taken if one is not None]
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
         known = await self.payment(payment_id)
         if known is None:
             return None
-        dead = self._dead({known.owner} if known.owner else set())
-        free = partial(self._free, busy=busy, dead=dead)
+        dead = self._dead_owners({known.owner} if known.owner else set())
+        free = partial(self._is_free, busy=busy, dead=dead)
         if not free(known.owner, known.id):
             return None
-        return await self._writer.write(lambda db: payments.take(db, payment_id, self._owners.me, free))
+        return await self._writer.write(lambda db: payments.lease(db, payment_id, self._owners.me, free))
 
-    def _dead(self, owners: Collection[str]) -> frozenset[str]:
-        return frozenset(owner for owner in owners if self._owners.dead(owner))
+    def _dead_owners(self, owners: Collection[str]) -> frozenset[str]:
+        return frozenset(owner for owner in owners if self._owners.is_dead(owner))
 
-    def _free(self, owner: str | None, payment_id: str, *, busy: Collection[str], dead: frozenset[str]) -> bool:
+    def _is_free(self, owner: str | None, payment_id: str, *, busy: Collection[str], dead: frozenset[str]) -> bool:
         """Whether nobody works on it: no owner, a dead one, or ourselves and we have forgotten."""
         return owner is None or owner in dead or (owner == self._owners.me and payment_id not in busy)
 
     async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         await self._writer.write(
-            lambda db: payments.put_back(db, self._owners.me, payment_id, fence, maybe_millis(next_at))
+            lambda db: payments.release(db, self._owners.me, payment_id, fence, maybe_to_millis(next_at))
         )
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
-        return await self._glance(lambda db: payments.get(db, payment_id))
+        return await self._read_directly(lambda db: payments.get(db, payment_id))
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
-        return await self._glance(lambda db: payments.by_reference(db, rail, mode, reference))
+        return await self._read_directly(lambda db: payments.by_reference(db, rail, mode, reference))
 
     async def payments(
         self,
@@ -211,45 +214,45 @@ class SqliteJournal:
         return await self._writer.read(lambda db: payments.newest(db, states, rail, since, until, most))
 
     async def events(self, payment_id: str) -> Sequence[Event]:
-        rows = f"SELECT {EVENT} FROM events WHERE payment_id = ? ORDER BY n"
+        rows = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = ? ORDER BY n"
         return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])
 
     async def append_event(
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
         def noted(db: sqlite3.Connection) -> None:
-            if not (once and audit.has(db, payment_id, event)):
-                audit.append(db, payment_id, millis(at), event, body)
+            if not (once and audit.has_event(db, payment_id, event)):
+                audit.append(db, payment_id, to_millis(at), event, body)
 
         await self._writer.write(noted)
 
     async def anchor(self, at: datetime) -> bool:
-        return await self._writer.write(lambda db: audit.anchor(db, millis(at)))
+        return await self._writer.write(lambda db: audit.anchor(db, to_millis(at)))
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
         try:
-            return await self._verified()
-        except verifying.UNREADABLE:
-            return 0, verifying.damaged()
+            return await self._verify_all()
+        except verify_journal.UNREADABLE:
+            return 0, verify_journal.damaged()
 
-    async def _verified(self) -> tuple[int, ChainBreak | None]:
-        events, broken = await self._leaf_through(verifying.chains)
-        sealed: ChainBreak | Sealed | None = Sealed()
-        while broken is None and isinstance(sealed, Sealed):
-            sealed = await self._writer.read(partial(_from, verifying.anchor, sealed))
+    async def _verify_all(self) -> tuple[int, ChainBreak | None]:
+        events, broken = await self._verify_pages(verify_journal.chains)
+        sealed: ChainBreak | AnchoredEnd | None = AnchoredEnd()
+        while broken is None and isinstance(sealed, AnchoredEnd):
+            sealed = await self._writer.read(partial(_page_at, verify_journal.anchor, sealed))
             broken = sealed if isinstance(sealed, ChainBreak) else None
         if broken is None:
-            _, broken = await self._leaf_through(verifying.payments)
+            _, broken = await self._verify_pages(verify_journal.payments)
         return events, broken
 
-    async def _leaf_through(
-        self, page: Callable[[sqlite3.Connection, str], verifying.Page]
+    async def _verify_pages(
+        self, page: Callable[[sqlite3.Connection, str], verify_journal.Page]
     ) -> tuple[int, ChainBreak | None]:
         events = 0
         after: str | None = ""
         broken: ChainBreak | None = None
         while after is not None and broken is None:
-            shown = await self._writer.read(partial(_from, page, after))
+            shown = await self._writer.read(partial(_page_at, page, after))
             events, after, broken = events + shown.events, shown.after, shown.broken
         return events, broken
 
@@ -257,7 +260,7 @@ class SqliteJournal:
         return await self._writer.read(audit.anchors)
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
-        return await self._writer.read(lambda db: audit.sealed(db, after, most))
+        return await self._writer.read(lambda db: audit.anchored_events(db, after, most))
 
     async def bind_key(self, fingerprint: str) -> bool:
         def ours(db: sqlite3.Connection) -> bool:
@@ -268,23 +271,23 @@ class SqliteJournal:
         return await self._writer.write(ours)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._writer.write(lambda db: audit.post_once(db, message_id, topic, millis(at), body))
+        await self._writer.write(lambda db: audit.enqueue_once(db, message_id, topic, to_millis(at), body))
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
-        if not await self._writer.read(lambda db: audit.any_due(db, millis(at))):
+        if not await self._writer.read(lambda db: audit.any_due(db, to_millis(at))):
             return []  # who looks every second must not take the lock each time
-        return await self._writer.write(lambda db: audit.take(db, millis(at), millis(at + lease), most))
+        return await self._writer.write(lambda db: audit.lease_messages(db, to_millis(at), to_millis(at + lease), most))
 
     async def message_sent(self, message_id: str, at: datetime) -> None:
-        await self._writer.write(lambda db: audit.sent(db, message_id, millis(at)))
+        await self._writer.write(lambda db: audit.mark_sent(db, message_id, to_millis(at)))
 
     async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
-        await self._writer.write(lambda db: audit.failed(db, message_id, why, millis(at), millis(next_at)))
+        await self._writer.write(lambda db: audit.mark_failed(db, message_id, why, to_millis(at), to_millis(next_at)))
 
     async def backlog(self) -> Backlog:
         return await self._writer.read(audit.backlog)
 
-    async def _glance(self, unit: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read_directly(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         """Read a row or two by key, which takes less than asking the thread; the thread waits where a lock is held."""
         try:
             return unit(self._reader)
@@ -294,9 +297,9 @@ class SqliteJournal:
     async def close(self) -> None:
         self._reader.close()
         await self._writer.close()
-        self._owners.leave()
+        self._owners.unregister()
 
 
-def _from(page: Callable[[sqlite3.Connection, P], T], place: P, db: sqlite3.Connection) -> T:
+def _page_at(page: Callable[[sqlite3.Connection, P], T], place: P, db: sqlite3.Connection) -> T:
     """``page`` as a unit of work that begins at ``place``."""
     return page(db, place)

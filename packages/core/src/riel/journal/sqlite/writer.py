@@ -14,18 +14,18 @@ from typing import Any, TypeVar
 
 from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
-from riel.journal.errors import not_read, not_written
+from riel.journal.errors import read_failed, write_failed
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], Any]
 
-MOST_AT_ONCE = 256
+MAX_BATCH = 256
 
-FAILS = (sqlite3.Error, UnicodeDecodeError)
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """How a database fails. Where a file is damaged, its complaint may quote bytes that are no text."""
 
 
-class _Waiting:
+class _QueuedUnit:
     """A unit of work and who waits for it."""
 
     __slots__ = ("error", "future", "loop", "reads", "result", "unit")
@@ -42,7 +42,7 @@ class _Waiting:
         self.result = self.error = None
         try:
             self.result = self.unit(connection)
-        except FAILS as failure:
+        except FAILURES as failure:
             self.error = _unavailable(failure, reads=self.reads)
         except Exception as failure:
             self.error = failure
@@ -57,7 +57,7 @@ class _Waiting:
 
 
 def _unavailable(failure: Exception, *, reads: bool) -> JournalUnavailable:
-    unavailable = not_read() if reads else not_written()
+    unavailable = read_failed() if reads else write_failed()
     unavailable.__cause__ = failure
     return unavailable
 
@@ -67,7 +67,7 @@ class Writer:
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_QueuedUnit | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="riel-journal", daemon=True)
         self._opened = threading.Event()
         self._broken: BaseException | None = None
@@ -82,16 +82,16 @@ class Writer:
 
     async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``unit`` in a transaction and return its result once that is durable."""
-        return await self._wait_for(unit, reads=False)
+        return await self._submit(unit, reads=False)
 
     async def read(self, unit: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``unit``, which writes nothing."""
-        return await self._wait_for(unit, reads=True)
+        return await self._submit(unit, reads=True)
 
-    async def _wait_for(self, unit: Callable[[sqlite3.Connection], T], *, reads: bool) -> T:
+    async def _submit(self, unit: Callable[[sqlite3.Connection], T], *, reads: bool) -> T:
         if self._closed:
             raise JournalUnavailable("the journal is closed")
-        waiting = _Waiting(unit, reads)
+        waiting = _QueuedUnit(unit, reads)
         self._queue.put(waiting)
         result: T = await waiting.future
         return result
@@ -113,11 +113,11 @@ class Writer:
             self._opened.set()
         last = False
         while not last:
-            batch: list[_Waiting] = []
+            batch: list[_QueuedUnit] = []
             item = self._queue.get()
             while item is not None:
                 batch.append(item)
-                if len(batch) == MOST_AT_ONCE:
+                if len(batch) == MAX_BATCH:
                     break
                 try:
                     item = self._queue.get_nowait()
@@ -126,23 +126,23 @@ class Writer:
             last = item is None
             if batch:
                 self._commit(connection, batch)
-                self._tell(batch)
+                self._notify(batch)
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[_Waiting]) -> None:
+    def _commit(self, connection: sqlite3.Connection, batch: list[_QueuedUnit]) -> None:
         """Commit the batch in one go; where a unit fails, once more with each unit in a savepoint of its own."""
         reads = all(waiting.reads for waiting in batch)
         try:
             if not self._attempt(connection, batch, reads=reads, apart=False):
                 self._attempt(connection, batch, reads=reads, apart=True)
         except Exception as failure:  # whatever it is: this thread must live, or every later caller waits for ever
-            with suppress(*FAILS):
+            with suppress(*FAILURES):
                 connection.execute("ROLLBACK")
             for waiting in batch:
                 waiting.error = _unavailable(failure, reads=waiting.reads)
 
     @staticmethod
-    def _attempt(connection: sqlite3.Connection, batch: list[_Waiting], *, reads: bool, apart: bool) -> bool:
+    def _attempt(connection: sqlite3.Connection, batch: list[_QueuedUnit], *, reads: bool, apart: bool) -> bool:
         """Whether the batch was committed. Savepoints are two more statements for each unit, so they come second."""
         connection.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
         for waiting in batch:
@@ -167,8 +167,8 @@ class Writer:
         return True
 
     @staticmethod
-    def _tell(batch: list[_Waiting]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    def _notify(batch: list[_QueuedUnit]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_QueuedUnit]] = {}
         for waiting in batch:
             by_loop.setdefault(waiting.loop, []).append(waiting)
         for loop, group in by_loop.items():
@@ -178,6 +178,6 @@ class Writer:
                 continue
 
 
-def _settle_all(group: list[_Waiting]) -> None:
+def _settle_all(group: list[_QueuedUnit]) -> None:
     for waiting in group:
         waiting.settle()

@@ -10,81 +10,81 @@
 Each test is one promise, made through the verbs alone; what an intruder does goes through ``Store.tamper``.
 """
 
-from riel.testing.journal_contract.attempts import TryPromises
-from riel.testing.journal_contract.audit import DEEDS, AuditPromises, audited
-from riel.testing.journal_contract.challenges import QuestionPromises
-from riel.testing.journal_contract.creation import BirthPromises, RefundPromises
-from riel.testing.journal_contract.durability import KeepingPromises
+from riel.testing.journal_contract.attempts import AttemptPromises
+from riel.testing.journal_contract.audit import TAMPERINGS, AuditPromises, create_audited
+from riel.testing.journal_contract.challenges import ChallengePromises
+from riel.testing.journal_contract.creation import CreationPromises, RefundPromises
+from riel.testing.journal_contract.durability import DurabilityPromises
 from riel.testing.journal_contract.fixtures import (
     ACCOUNT,
     DAY,
     HOUR,
+    LIMITS,
     MINUTE,
     NOW,
     PAYEE,
     SECOND,
-    TALLY,
     Store,
-    a_question,
-    an_intent,
-    asked_for,
-    born,
-    guess,
-    history,
-    in_state,
-    leased,
-    moved,
-    opened,
-    paid_back,
-    plainly,
-    settled,
-    tried,
+    challenge_text,
+    claim,
+    count_attempt,
+    create_in_state,
+    create_payment,
+    create_refund,
+    create_settled,
+    enter_wrong_code,
+    event_names,
+    move,
+    new_challenge,
+    new_intent,
+    open_challenge,
+    try_to_open,
 )
 from riel.testing.journal_contract.leases import LeasePromises
 from riel.testing.journal_contract.outbox import OutboxPromises
-from riel.testing.journal_contract.reservations import HoldPromises
+from riel.testing.journal_contract.reservations import ReservationPromises
 from riel.testing.journal_contract.transitions import TransitionPromises
 
 __all__ = [
     "ACCOUNT",
     "DAY",
-    "DEEDS",
     "HOUR",
+    "LIMITS",
     "MINUTE",
     "NOW",
     "PAYEE",
     "SECOND",
-    "TALLY",
+    "TAMPERINGS",
     "JournalPromises",
     "Store",
-    "a_question",
-    "an_intent",
-    "asked_for",
-    "audited",
-    "born",
-    "guess",
-    "history",
-    "in_state",
-    "leased",
-    "moved",
-    "opened",
-    "paid_back",
-    "plainly",
-    "settled",
-    "tried",
+    "challenge_text",
+    "claim",
+    "count_attempt",
+    "create_audited",
+    "create_in_state",
+    "create_payment",
+    "create_refund",
+    "create_settled",
+    "enter_wrong_code",
+    "event_names",
+    "move",
+    "new_challenge",
+    "new_intent",
+    "open_challenge",
+    "try_to_open",
 ]
 
 
 class JournalPromises(
-    QuestionPromises,
-    HoldPromises,
-    TryPromises,
-    BirthPromises,
+    ChallengePromises,
+    ReservationPromises,
+    AttemptPromises,
+    CreationPromises,
     RefundPromises,
     TransitionPromises,
     LeasePromises,
     AuditPromises,
     OutboxPromises,
-    KeepingPromises,
+    DurabilityPromises,
 ):
     """All of them."""

@@ -15,45 +15,49 @@ from riel.testing.journal_contract.fixtures import (
     SECOND,
     S,
     TwoHandles,
-    a_question,
-    an_intent,
-    born,
-    history,
-    moved,
-    opened,
+    create_payment,
+    event_names,
+    move,
+    new_challenge,
+    new_intent,
+    open_challenge,
 )
 
 
 @pytest.mark.anyio
-class QuestionPromises(TwoHandles):
+class ChallengePromises(TwoHandles):
     """What is asked of a person."""
 
     async def test_a_question_is_kept_as_it_was_asked(self, journal: Journal, other: Journal) -> None:
-        asked = await opened(journal, a_question())
-        assert asked == OpenedChallenge(a_question(text="Pay?"), fresh=True)
+        asked = await open_challenge(journal, new_challenge())
+        assert asked == OpenedChallenge(new_challenge(text="Pay?"), fresh=True)
         assert await other.challenge("pay_a") == asked.challenge
-        assert await other.challenges("ana", a_question().digest) == [asked.challenge]
+        assert await other.challenges("ana", new_challenge().digest) == [asked.challenge]
         assert await journal.challenge("pay_none") is None
 
     async def test_the_same_thing_is_asked_once(self, journal: Journal, other: Journal) -> None:
-        first = await opened(journal, a_question())
-        again = await opened(other, a_question(id="pay_again", created_at=NOW + MINUTE, expires_at=NOW + HOUR))
+        first = await open_challenge(journal, new_challenge())
+        again = await open_challenge(
+            other, new_challenge(id="pay_again", created_at=NOW + MINUTE, expires_at=NOW + HOUR)
+        )
         assert again == replace(first, fresh=False)
         assert await journal.challenge("pay_again") is None
 
     async def test_one_question_survives_a_race(self, journal: Journal, other: Journal) -> None:
         racers = [(handle, f"pay_{n}") for n in range(10) for handle in (journal, other)]
-        answers = await asyncio.gather(*(opened(handle, a_question(id=f"{i}{id(handle)}")) for handle, i in racers))
+        answers = await asyncio.gather(
+            *(open_challenge(handle, new_challenge(id=f"{i}{id(handle)}")) for handle, i in racers)
+        )
         assert sum(answer.fresh for answer in answers) == 1
         assert len({answer.challenge.id for answer in answers}) == 1
-        assert len(await journal.challenges("ana", a_question().digest)) == 1
+        assert len(await journal.challenges("ana", new_challenge().digest)) == 1
 
     @pytest.mark.parametrize("changes", [{"principal": "bea"}, {"digest": b"\x01" * 32}], ids=["person", "payment"])
     async def test_another_person_or_payment_is_another_question(
         self, journal: Journal, changes: dict[str, Any]
     ) -> None:
-        await opened(journal, a_question())
-        assert (await opened(journal, a_question(id="pay_b", **changes))).fresh
+        await open_challenge(journal, new_challenge())
+        assert (await open_challenge(journal, new_challenge(id="pay_b", **changes))).fresh
 
     @pytest.mark.parametrize(
         "changes", [{"created_at": NOW + 10 * MINUTE}, {"factor": "totp"}], ids=["when its time is over", "new factor"]
@@ -61,58 +65,60 @@ class QuestionPromises(TwoHandles):
     async def test_a_question_that_cannot_be_answered_gives_way(
         self, journal: Journal, changes: dict[str, Any]
     ) -> None:
-        await opened(journal, a_question())
-        anew = await opened(journal, a_question(id="pay_b", expires_at=NOW + HOUR, **changes))
+        await open_challenge(journal, new_challenge())
+        anew = await open_challenge(journal, new_challenge(id="pay_b", expires_at=NOW + HOUR, **changes))
         assert anew.fresh
         before = await journal.challenge("pay_a")
         assert before is not None
         assert before.state is ChallengeState.EXPIRED
-        assert await history(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
-        found = await journal.challenges("ana", a_question().digest)
+        assert await event_names(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
+        found = await journal.challenges("ana", new_challenge().digest)
         assert [one.id for one in found] == ["pay_b", "pay_a"]
 
     async def test_the_open_question_comes_first_then_the_newest(self, journal: Journal) -> None:
         for n in range(3):
-            await born(journal, at=NOW + n * SECOND, id=f"pay_{n}", intent=an_intent(f"REF-{n}"))
-        clock_was_set_back = a_question(id="pay_open", created_at=NOW - HOUR)
-        await opened(journal, clock_was_set_back)
-        found = await journal.challenges("ana", a_question().digest)
+            await create_payment(journal, at=NOW + n * SECOND, id=f"pay_{n}", intent=new_intent(f"REF-{n}"))
+        clock_was_set_back = new_challenge(id="pay_open", created_at=NOW - HOUR)
+        await open_challenge(journal, clock_was_set_back)
+        found = await journal.challenges("ana", new_challenge().digest)
         assert [one.id for one in found] == ["pay_open", "pay_2", "pay_1", "pay_0"]
 
     async def test_the_person_is_told_of_an_identical_payment_made_shortly_before(self, journal: Journal) -> None:
-        assert (await opened(journal, a_question())).challenge.text == "Pay?"
+        assert (await open_challenge(journal, new_challenge())).challenge.text == "Pay?"
         for n, at in enumerate((NOW, NOW + MINUTE), 1):
-            record = await born(journal, at=at, id=f"pay_{n}", intent=an_intent(f"REF-{n}"))
-            again = await opened(journal, a_question(id=f"pay_{n + 1}", created_at=at + SECOND, expires_at=at + HOUR))
+            record = await create_payment(journal, at=at, id=f"pay_{n}", intent=new_intent(f"REF-{n}"))
+            again = await open_challenge(
+                journal, new_challenge(id=f"pay_{n + 1}", created_at=at + SECOND, expires_at=at + HOUR)
+            )
             assert again.challenge.text == f"Payment number {n + 1}, after REF-{n}?"
             assert again.challenge.duplicate_of == record.reference
             assert await journal.challenge(again.challenge.id) == again.challenge
 
     @pytest.mark.parametrize("why", ["long ago", "rejected", "another person's"])
     async def test_the_person_is_not_told_of_one_that_is_no_repeat(self, journal: Journal, why: str) -> None:
-        record = await born(journal, principal="bea" if why == "another person's" else "ana")
+        record = await create_payment(journal, principal="bea" if why == "another person's" else "ana")
         if why == "rejected":
-            await moved(journal, record, S.REJECTED)
+            await move(journal, record, S.REJECTED)
         at = NOW + (10 * MINUTE if why == "long ago" else SECOND)
-        anew = await opened(journal, a_question(id="pay_b", created_at=at, expires_at=at + HOUR))
+        anew = await open_challenge(journal, new_challenge(id="pay_b", created_at=at, expires_at=at + HOUR))
         assert (anew.challenge.text, anew.challenge.duplicate_of) == ("Pay?", None)
 
     async def test_a_no_stays_a_no(self, journal: Journal, other: Journal) -> None:
-        asked = (await opened(journal, a_question())).challenge
+        asked = (await open_challenge(journal, new_challenge())).challenge
         declined = await journal.decline(asked.id, "ana", NOW + SECOND)
         assert declined == replace(asked, state=ChallengeState.DECLINED)
         for at in (NOW + MINUTE, NOW + DAY - SECOND):
-            again = await opened(other, a_question(id="pay_b", created_at=at, expires_at=at + HOUR))
+            again = await open_challenge(other, new_challenge(id="pay_b", created_at=at, expires_at=at + HOUR))
             assert again == OpenedChallenge(declined, fresh=False)
-        later = await opened(other, a_question(id="pay_b", created_at=NOW + DAY, expires_at=NOW + 2 * DAY))
+        later = await open_challenge(other, new_challenge(id="pay_b", created_at=NOW + DAY, expires_at=NOW + 2 * DAY))
         assert later.fresh
         assert (await journal.events(asked.id))[-1].body == {"to": "declined", "by": "ana"}
 
     async def test_only_an_open_question_can_be_declined(self, journal: Journal) -> None:
         assert await journal.decline("pay_none", "ana", NOW) is None
-        record = await born(journal)
+        record = await create_payment(journal)
         assert await journal.decline(record.id, "ana", NOW) is None
-        asked = (await opened(journal, a_question("b"))).challenge
+        asked = (await open_challenge(journal, new_challenge("b"))).challenge
         assert await journal.decline(asked.id, "ana", NOW) is not None
         assert await journal.decline(asked.id, "ana", NOW) is None
 
@@ -120,17 +126,17 @@ class QuestionPromises(TwoHandles):
         self, journal: Journal, other: Journal
     ) -> None:
         for name, principal in (("a", "ana"), ("b", "ana"), ("c", "bea")):
-            await opened(journal, a_question(name, principal=principal))
+            await open_challenge(journal, new_challenge(name, principal=principal))
         await journal.decline("pay_b", "ana", NOW)
         for fresh in (True, False):
-            alone = await opened(other, a_question("d"), alone=True)
+            alone = await open_challenge(other, new_challenge("d"), alone=True)
             assert alone.fresh is fresh
         found = [await journal.challenge(f"pay_{name}") for name in "abcd"]
         assert [one and one.state for one in found] == ["expired", "declined", "open", "open"]
-        assert await history(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
+        assert await event_names(journal, "pay_a") == ["challenge.opened", "challenge.expired"]
         assert (await journal.verify())[1] is None
 
     async def test_it_is_remembered_when_the_person_was_asked(self, journal: Journal, other: Journal) -> None:
-        await opened(journal, a_question())
+        await open_challenge(journal, new_challenge())
         await journal.mark_delivered("pay_a", NOW + SECOND)
-        assert (await opened(other, a_question(id="pay_b"))).challenge.delivered_at == NOW + SECOND
+        assert (await open_challenge(other, new_challenge(id="pay_b"))).challenge.delivered_at == NOW + SECOND

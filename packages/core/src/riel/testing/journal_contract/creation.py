@@ -14,45 +14,45 @@ from riel.testing.journal_contract.fixtures import (
     SECOND,
     S,
     TwoHandles,
-    a_question,
-    an_intent,
-    born,
-    guess,
-    history,
-    in_state,
-    leased,
-    moved,
-    opened,
-    paid_back,
-    settled,
-    tried,
+    claim,
+    count_attempt,
+    create_in_state,
+    create_payment,
+    create_refund,
+    create_settled,
+    enter_wrong_code,
+    event_names,
+    move,
+    new_challenge,
+    new_intent,
+    open_challenge,
 )
 
 
 @pytest.mark.anyio
-class BirthPromises(TwoHandles):
+class CreationPromises(TwoHandles):
     """The one transaction in which a question ends and a payment begins."""
 
     async def test_a_confirmed_payment_is_born_sending_and_owned(self, journal: Journal, other: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         assert (record.state, record.fence, record.sends, record.lookups) == (S.SENDING, 1, 1, 0)
         assert record.owner
         assert (record.created_at, record.sent_at, record.next_at) == (NOW, NOW, NOW)
-        assert (record.body, record.facts) == (an_intent().body, an_intent().facts)
+        assert (record.body, record.facts) == (new_intent().body, new_intent().facts)
         assert (record.resend_until, record.absent_after) == (NOW + HOUR, NOW + DAY)
         asked = await other.challenge(record.id)
         assert asked is not None
         assert asked.state is ChallengeState.CONSUMED
         assert await other.payment(record.id) == record
         assert await other.by_reference("mock", "sandbox", "REF-a") == record
-        assert await history(other, record.id) == ["challenge.opened", "payment.created"]
+        assert await event_names(other, record.id) == ["challenge.opened", "payment.created"]
 
     async def test_a_code_is_consumed_once_by_twenty_calls_at_once(self, journal: Journal, other: Journal) -> None:
-        asked = (await opened(journal, a_question())).challenge
+        asked = (await open_challenge(journal, new_challenge())).challenge
         many = AttemptLimits(per_challenge=100, per_window=100)
-        counted = [await tried(journal, asked, tally=many) for _ in range(20)]
+        counted = [await count_attempt(journal, asked, tally=many) for _ in range(20)]
         confirms = [
-            handle.create_payment(one, asked.id, "step", an_intent(f"REF-{n}"), NOW)
+            handle.create_payment(one, asked.id, "step", new_intent(f"REF-{n}"), NOW)
             for n, (one, handle) in enumerate(zip(counted, [journal, other] * 10, strict=True))
         ]
         answers = await asyncio.gather(*confirms)
@@ -60,15 +60,15 @@ class BirthPromises(TwoHandles):
         assert len(payments) == 1
         assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["consumed"] * 19
         assert await journal.payments() == payments
-        assert await history(journal, asked.id) == ["challenge.opened", "payment.created"]
+        assert await event_names(journal, asked.id) == ["challenge.opened", "payment.created"]
 
     async def test_a_time_step_is_accepted_once(self, journal: Journal, other: Journal) -> None:
         for name in ("a", "b"):
-            await opened(journal, a_question(name))
-        first, second = [await tried(journal, a_question(name)) for name in ("a", "b")]
+            await open_challenge(journal, new_challenge(name))
+        first, second = [await count_attempt(journal, new_challenge(name)) for name in ("a", "b")]
         answers = await asyncio.gather(
-            journal.create_payment(first, "pay_a", "ana:59123", an_intent("REF-a"), NOW),
-            other.create_payment(second, "pay_b", "ana:59123", an_intent("REF-b"), NOW),
+            journal.create_payment(first, "pay_a", "ana:59123", new_intent("REF-a"), NOW),
+            other.create_payment(second, "pay_b", "ana:59123", new_intent("REF-b"), NOW),
         )
         assert sum(isinstance(one, PaymentRecord) for one in answers) == 1
         assert "code_reused" in answers
@@ -77,49 +77,49 @@ class BirthPromises(TwoHandles):
         asked = await journal.challenge(left)
         assert asked is not None
         assert asked.state is ChallengeState.OPEN
-        counted = await tried(journal, asked)
-        assert await journal.create_payment(counted, left, "ana:59123", an_intent("REF-c"), NOW) == "code_reused"
-        with_the_next = await journal.create_payment(counted, left, "ana:59124", an_intent("REF-c"), NOW)
+        counted = await count_attempt(journal, asked)
+        assert await journal.create_payment(counted, left, "ana:59123", new_intent("REF-c"), NOW) == "code_reused"
+        with_the_next = await journal.create_payment(counted, left, "ana:59124", new_intent("REF-c"), NOW)
         assert isinstance(with_the_next, PaymentRecord)
 
     async def test_a_reference_is_taken_once_in_its_rail_and_mode(self, journal: Journal) -> None:
-        await born(journal, "a", intent=an_intent("SAME"))
-        await born(journal, "b", intent=an_intent("SAME"), rail="another")
-        await born(journal, "c", intent=an_intent("SAME"), mode="test")
-        asked = (await opened(journal, a_question("d"))).challenge
-        counted = await tried(journal, asked)
-        assert await journal.create_payment(counted, asked.id, "step", an_intent("SAME"), NOW) == "reference_taken"
+        await create_payment(journal, "a", intent=new_intent("SAME"))
+        await create_payment(journal, "b", intent=new_intent("SAME"), rail="another")
+        await create_payment(journal, "c", intent=new_intent("SAME"), mode="test")
+        asked = (await open_challenge(journal, new_challenge("d"))).challenge
+        counted = await count_attempt(journal, asked)
+        assert await journal.create_payment(counted, asked.id, "step", new_intent("SAME"), NOW) == "reference_taken"
         assert await journal.challenge(asked.id) == replace(asked, attempts=1), "the question is open as before"
         assert await journal.payment(asked.id) is None
-        assert await history(journal, asked.id) == ["challenge.opened"]
-        anew = await journal.create_payment(counted, asked.id, "step", an_intent("OTHER"), NOW)
+        assert await event_names(journal, asked.id) == ["challenge.opened"]
+        anew = await journal.create_payment(counted, asked.id, "step", new_intent("OTHER"), NOW)
         assert isinstance(anew, PaymentRecord)
 
     async def test_a_reference_is_found_in_its_rail_and_mode_only(self, journal: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         assert await journal.by_reference("mock", "sandbox", "REF-a") == record
         assert await journal.by_reference("mock", "live", "REF-a") is None
         assert await journal.by_reference("spei", "sandbox", "REF-a") is None
         assert await journal.by_reference("mock", "sandbox", "REF-b") is None
 
     async def test_an_ended_question_gives_birth_to_nothing(self, journal: Journal) -> None:
-        late = (await opened(journal, a_question("late"))).challenge
-        counted = await tried(journal, late)
+        late = (await open_challenge(journal, new_challenge("late"))).challenge
+        counted = await count_attempt(journal, late)
         ends: dict[str, str] = {"pay_none": "expired", "pay_declined": "declined", "pay_locked": "locked"}
-        await opened(journal, a_question("declined"))
+        await open_challenge(journal, new_challenge("declined"))
         await journal.decline("pay_declined", "ana", NOW)
-        asked = (await opened(journal, a_question("locked"))).challenge
+        asked = (await open_challenge(journal, new_challenge("locked"))).challenge
         for _ in range(5):
-            await guess(journal, asked)
+            await enter_wrong_code(journal, asked)
         for challenge_id, why in ends.items():
-            assert await journal.create_payment(counted, challenge_id, None, an_intent(), NOW) == why
-        assert await journal.create_payment(counted, late.id, None, an_intent(), NOW + 10 * MINUTE) == "expired"
+            assert await journal.create_payment(counted, challenge_id, None, new_intent(), NOW) == why
+        assert await journal.create_payment(counted, late.id, None, new_intent(), NOW + 10 * MINUTE) == "expired"
         assert await journal.payments() == []
 
     async def test_the_newest_payments_come_first(self, journal: Journal) -> None:
-        records = [await born(journal, name, at=NOW + n * SECOND) for n, name in enumerate("abcd")]
-        spei = await born(journal, "e", at=NOW, rail="spei")
-        pending = await moved(journal, records[1], S.PENDING)
+        records = [await create_payment(journal, name, at=NOW + n * SECOND) for n, name in enumerate("abcd")]
+        spei = await create_payment(journal, "e", at=NOW, rail="spei")
+        pending = await move(journal, records[1], S.PENDING)
         assert [one.id for one in await journal.payments()] == ["pay_d", "pay_c", "pay_b", "pay_e", "pay_a"]
         assert [one.id for one in await journal.payments(most=2)] == ["pay_d", "pay_c"]
         assert await journal.payments(states={S.PENDING}) == [pending]
@@ -132,38 +132,38 @@ class RefundPromises(TwoHandles):
     """A refund is a payment of its own, within what was paid."""
 
     async def test_ten_refunds_of_thirty_percent_at_once_are_three(self, journal: Journal, other: Journal) -> None:
-        original = await settled(journal, amount=1000)
-        calls = [paid_back((journal, other)[n % 2], f"r{n}", original, 300) for n in range(10)]
+        original = await create_settled(journal, amount=1000)
+        calls = [create_refund((journal, other)[n % 2], f"r{n}", original, 300) for n in range(10)]
         answers = await asyncio.gather(*calls)
         assert sum(isinstance(one, PaymentRecord) for one in answers) == 3
         assert [one for one in answers if not isinstance(one, PaymentRecord)] == ["exceeds_payment"] * 7
 
     async def test_a_refund_leaves_nothing_behind_where_it_is_too_much(self, journal: Journal) -> None:
-        original = await settled(journal, amount=1000)
-        assert await paid_back(journal, "r", original, 1001) == "exceeds_payment"
+        original = await create_settled(journal, amount=1000)
+        assert await create_refund(journal, "r", original, 1001) == "exceeds_payment"
         asked = await journal.challenge("pay_r")
         assert asked is not None
         assert asked.state is ChallengeState.OPEN
         assert await journal.payment("pay_r") is None
-        assert isinstance(await paid_back(journal, "all", original, 1000), PaymentRecord)
-        assert await paid_back(journal, "more", original, 1) == "exceeds_payment"
+        assert isinstance(await create_refund(journal, "all", original, 1000), PaymentRecord)
+        assert await create_refund(journal, "more", original, 1) == "exceeds_payment"
 
     @pytest.mark.parametrize("state", [state for state in S if state is not S.SETTLED])
     async def test_only_what_has_settled_is_paid_back(self, journal: Journal, state: State) -> None:
-        original = await in_state(journal, state, "a")
-        assert await paid_back(journal, "r", original, 1) == "not_settled"
-        assert await paid_back(journal, "s", replace(original, id="pay_none"), 1) == "not_settled"
+        original = await create_in_state(journal, state, "a")
+        assert await create_refund(journal, "r", original, 1) == "not_settled"
+        assert await create_refund(journal, "s", replace(original, id="pay_none"), 1) == "not_settled"
 
     async def test_a_refund_in_doubt_holds_its_amount_and_a_rejected_one_gives_it_back(self, journal: Journal) -> None:
-        original = await settled(journal, amount=1000)
-        refund = await paid_back(journal, "r", original, 600)
+        original = await create_settled(journal, amount=1000)
+        refund = await create_refund(journal, "r", original, 600)
         assert isinstance(refund, PaymentRecord)
         assert (refund.kind, refund.refund_of) == ("refund", original.id)
-        refund = await moved(journal, refund, S.UNKNOWN, next_at=NOW)
-        assert await paid_back(journal, "s", original, 600) == "exceeds_payment"
-        await moved(journal, await leased(journal, refund), S.REJECTED)
-        again = await paid_back(journal, "t", original, 600)
+        refund = await move(journal, refund, S.UNKNOWN, next_at=NOW)
+        assert await create_refund(journal, "s", original, 600) == "exceeds_payment"
+        await move(journal, await claim(journal, refund), S.REJECTED)
+        again = await create_refund(journal, "t", original, 600)
         assert isinstance(again, PaymentRecord)
         assert (await journal.payment(original.id)) == original, "nothing is paid back yet"
-        await moved(journal, again, S.SETTLED)
+        await move(journal, again, S.SETTLED)
         assert (await journal.payment(original.id)) == replace(original, refunded=600)

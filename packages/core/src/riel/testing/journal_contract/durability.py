@@ -7,7 +7,7 @@ import pytest
 from riel.errors import JournalUnavailable
 from riel.journal import Journal
 from riel.rail import Payee
-from riel.testing.journal_contract.audit import audited
+from riel.testing.journal_contract.audit import create_audited
 from riel.testing.journal_contract.fixtures import (
     ACCOUNT,
     DAY,
@@ -17,22 +17,22 @@ from riel.testing.journal_contract.fixtures import (
     S,
     Store,
     TwoHandles,
-    a_question,
-    an_intent,
-    born,
-    moved,
-    opened,
+    create_payment,
+    move,
+    new_challenge,
+    new_intent,
+    open_challenge,
 )
 
 
 @pytest.mark.anyio
-class KeepingPromises(TwoHandles):
+class DurabilityPromises(TwoHandles):
     """What was answered is there after everybody has gone."""
 
     async def test_everything_is_there_after_it_was_opened_again(self, store: Store) -> None:
         before = await store.open()
-        await audited(before)
-        waiting = (await opened(before, a_question("open"))).challenge
+        await create_audited(before)
+        waiting = (await open_challenge(before, new_challenge("open"))).challenge
         payments, events = await before.payments(), await before.events("pay_a")
         await before.close()
         after = await store.open()
@@ -48,7 +48,7 @@ class KeepingPromises(TwoHandles):
         await journal.close()
         await journal.close()
         with pytest.raises(JournalUnavailable):
-            await opened(journal, a_question())
+            await open_challenge(journal, new_challenge())
 
     @pytest.mark.parametrize(
         "at",
@@ -61,14 +61,14 @@ class KeepingPromises(TwoHandles):
         ids=str,
     )
     async def test_times_are_kept_to_the_millisecond(self, journal: Journal, at: datetime) -> None:
-        record = await born(journal)
-        after = await moved(journal, record, S.SETTLED, next_at=at.astimezone(MEXICO), watch_until=at, settled_at=at)
+        record = await create_payment(journal)
+        after = await move(journal, record, S.SETTLED, next_at=at.astimezone(MEXICO), watch_until=at, settled_at=at)
         assert await journal.payment(record.id) == after
         assert (after.next_at, after.watch_until, after.settled_at) == (at, at, at)
 
     async def test_the_end_of_time_can_be_kept(self, journal: Journal) -> None:
         forever = datetime.max.replace(tzinfo=UTC)
-        record = await moved(journal, await born(journal), S.SETTLED, next_at=NOW, watch_until=forever)
+        record = await move(journal, await create_payment(journal), S.SETTLED, next_at=NOW, watch_until=forever)
         (taken,) = await journal.claim(NOW, (), most=1)
         assert taken.id == record.id
         assert taken.watch_until is not None
@@ -79,8 +79,8 @@ class KeepingPromises(TwoHandles):
     )
     async def test_every_letter_is_kept(self, journal: Journal, other: Journal, name: str) -> None:
         payee = Payee(ACCOUNT, name, name)
-        record = await born(journal, payee=payee, principal=name, intent=an_intent(name, facts={name: name}))
-        after = await moved(journal, record, S.REJECTED, provider_message=name, code=name, why=name)
+        record = await create_payment(journal, payee=payee, principal=name, intent=new_intent(name, facts={name: name}))
+        after = await move(journal, record, S.REJECTED, provider_message=name, code=name, why=name)
         assert await other.payment(record.id) == after
         assert after.payee == payee
         assert (await other.events(record.id))[-1].body["providerMessage"] == name

@@ -29,7 +29,7 @@ from riel.rail import Payee
 NOW = datetime(2026, 3, 2, 12, 0, 0, 123_000, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MEXICO = timezone(timedelta(hours=-6))
-TALLY = AttemptLimits()
+LIMITS = AttemptLimits()
 ACCOUNT = "012180001234567895"
 PAYEE = Payee(ACCOUNT, "Peñón & Hijos S.A.", "Banco de Ñuñoa")
 S = State
@@ -45,7 +45,7 @@ class Store(Protocol):
         """Run SQL behind the journal's back, with its triggers and foreign keys out of the way."""
 
 
-def a_question(name: str = "a", **changes: Any) -> Challenge:
+def new_challenge(name: str = "a", **changes: Any) -> Challenge:
     """A question to a person; another ``name`` is another payment."""
     asked = Challenge(
         id=f"pay_{name}",
@@ -65,7 +65,7 @@ def a_question(name: str = "a", **changes: Any) -> Challenge:
     return replace(asked, **changes)
 
 
-def an_intent(reference: str = "REF-a", **changes: Any) -> Intent:
+def new_intent(reference: str = "REF-a", **changes: Any) -> Intent:
     """What is written before the first byte leaves."""
     intent = Intent(
         reference=reference,
@@ -78,60 +78,62 @@ def an_intent(reference: str = "REF-a", **changes: Any) -> Intent:
     return replace(intent, **changes)
 
 
-def plainly(earlier: DuplicateOf | None) -> str:
+def challenge_text(earlier: DuplicateOf | None) -> str:
     """Words that say what they were told."""
     return "Pay?" if earlier is None else f"Payment number {earlier.count + 1}, after {earlier.reference}?"
 
 
-async def opened(
+async def open_challenge(
     journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Reservation] = ()
 ) -> OpenedChallenge:
     """Ask."""
-    found = await asked_for(journal, challenge, alone=alone, holds=holds)
+    found = await try_to_open(journal, challenge, alone=alone, holds=holds)
     assert isinstance(found, OpenedChallenge)
     return found
 
 
-async def asked_for(
+async def try_to_open(
     journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Reservation] = ()
 ) -> OpenedChallenge | LimitReached:
     """Ask, where a limit may refuse it."""
     return await journal.open_challenge(
-        challenge, plainly, duplicate_window=10 * MINUTE, decline_ttl=DAY, close_others=alone, reservations=holds
+        challenge, challenge_text, duplicate_window=10 * MINUTE, decline_ttl=DAY, close_others=alone, reservations=holds
     )
 
 
-async def tried(journal: Journal, challenge: Challenge, at: datetime = NOW, tally: AttemptLimits = TALLY) -> Attempt:
+async def count_attempt(
+    journal: Journal, challenge: Challenge, at: datetime = NOW, tally: AttemptLimits = LIMITS
+) -> Attempt:
     """Count a try that must be possible."""
     counted = await journal.count_attempt(challenge.id, challenge.principal, at, tally)
     assert isinstance(counted, Attempt)
     return counted
 
 
-async def guess(journal: Journal, challenge: Challenge, at: datetime = NOW) -> ChallengeState | ConfirmFailure:
+async def enter_wrong_code(
+    journal: Journal, challenge: Challenge, at: datetime = NOW
+) -> ChallengeState | ConfirmFailure:
     """Try a wrong code."""
-    counted = await journal.count_attempt(challenge.id, challenge.principal, at, TALLY)
+    counted = await journal.count_attempt(challenge.id, challenge.principal, at, LIMITS)
     if not isinstance(counted, Attempt):
         return counted
-    return await journal.record_wrong_code(counted, challenge.id, at, TALLY)
+    return await journal.record_wrong_code(counted, challenge.id, at, LIMITS)
 
 
-async def born(
+async def create_payment(
     journal: Journal, name: str = "a", *, at: datetime = NOW, intent: Intent | None = None, **changes: Any
 ) -> PaymentRecord:
     """A payment from question to birth."""
     changes = {"created_at": at, "expires_at": at + 10 * MINUTE, **changes}
-    asked = (await opened(journal, a_question(name, **changes))).challenge
-    counted = await tried(journal, asked, at, AttemptLimits(per_window=1000))
-    given = intent or an_intent(f"REF-{name}")
+    asked = (await open_challenge(journal, new_challenge(name, **changes))).challenge
+    counted = await count_attempt(journal, asked, at, AttemptLimits(per_window=1000))
+    given = intent or new_intent(f"REF-{name}")
     record = await journal.create_payment(counted, asked.id, None, given, at)
     assert isinstance(record, PaymentRecord), record
     return record
 
 
-async def moved(
-    journal: Journal, record: PaymentRecord, to: State, at: datetime = NOW, **changes: Any
-) -> PaymentRecord:
+async def move(journal: Journal, record: PaymentRecord, to: State, at: datetime = NOW, **changes: Any) -> PaymentRecord:
     """``record`` in another state, which life must allow."""
     change = Change(**{"to": to, "event": to.value, "fence": record.fence, **changes})
     after, done = await journal.record(record.id, change, at)
@@ -139,37 +141,37 @@ async def moved(
     return after
 
 
-async def settled(journal: Journal, name: str = "a", amount: int = 50_000) -> PaymentRecord:
+async def create_settled(journal: Journal, name: str = "a", amount: int = 50_000) -> PaymentRecord:
     """A payment that has settled."""
-    return await moved(journal, await born(journal, name, money=Money(amount, "MXN")), S.SETTLED)
+    return await move(journal, await create_payment(journal, name, money=Money(amount, "MXN")), S.SETTLED)
 
 
-async def in_state(journal: Journal, state: State, name: str) -> PaymentRecord:
+async def create_in_state(journal: Journal, state: State, name: str) -> PaymentRecord:
     """A payment in ``state``, at which this handle is at work."""
-    record = await born(journal, name)
+    record = await create_payment(journal, name)
     if state is S.SENDING:
         return record
-    return await leased(journal, await moved(journal, record, state, next_at=NOW))
+    return await claim(journal, await move(journal, record, state, next_at=NOW))
 
 
-async def leased(journal: Journal, record: PaymentRecord) -> PaymentRecord:
+async def claim(journal: Journal, record: PaymentRecord) -> PaymentRecord:
     """``record``, once this handle has taken it."""
     taken = await journal.claim_one(record.id, NOW, ())
     assert taken is not None, f"{record.state} cannot be taken"
     return taken
 
 
-async def paid_back(
+async def create_refund(
     journal: Journal, name: str, original: PaymentRecord, amount: int
 ) -> PaymentRecord | ConfirmFailure:
     """A refund, or why there is none."""
-    asked = (await opened(journal, a_question(name, kind="refund", money=Money(amount, "MXN")))).challenge
-    counted = await tried(journal, asked, tally=AttemptLimits(per_window=1000))
-    intent = an_intent(f"REF-{name}", refund_of=original.id)
+    asked = (await open_challenge(journal, new_challenge(name, kind="refund", money=Money(amount, "MXN")))).challenge
+    counted = await count_attempt(journal, asked, tally=AttemptLimits(per_window=1000))
+    intent = new_intent(f"REF-{name}", refund_of=original.id)
     return await journal.create_payment(counted, asked.id, None, intent, NOW)
 
 
-async def history(journal: Journal, payment_id: str) -> list[str]:
+async def event_names(journal: Journal, payment_id: str) -> list[str]:
     """The events of one payment by name."""
     return [event.event for event in await journal.events(payment_id)]
 

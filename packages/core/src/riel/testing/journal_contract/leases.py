@@ -16,10 +16,10 @@ from riel.testing.journal_contract.fixtures import (
     S,
     Store,
     TwoHandles,
-    an_intent,
-    born,
-    moved,
-    settled,
+    create_payment,
+    create_settled,
+    move,
+    new_intent,
 )
 
 
@@ -28,13 +28,13 @@ class LeasePromises(TwoHandles):
     """Who works on what: each payment has one owner at a time, and a dead one loses it."""
 
     async def test_what_a_living_process_owns_is_not_taken(self, journal: Journal, other: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         assert await other.claim(NOW + DAY, (), most=10) == []
         assert await other.claim_one(record.id, NOW + DAY, ()) is None
         assert await other.payment(record.id) == record
 
     async def test_what_a_process_works_on_it_does_not_claim_again(self, journal: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         assert await journal.claim(NOW, {record.id}, most=10) == []
         assert await journal.claim_one(record.id, NOW, {record.id}) is None
         (taken,) = await journal.claim(NOW, (), most=10)
@@ -45,7 +45,7 @@ class LeasePromises(TwoHandles):
         self, store: Store, journal: Journal, other: Journal
     ) -> None:
         gone = await store.open()
-        record = await born(gone)
+        record = await create_payment(gone)
         await gone.close()
         claims = await asyncio.gather(*((journal, other)[n % 2].claim(NOW, (), most=10) for n in range(2)))
         ((taken,),) = [claimed for claimed in claims if claimed]
@@ -56,8 +56,8 @@ class LeasePromises(TwoHandles):
         self, journal: Journal, other: Journal
     ) -> None:
         for n, name in enumerate("abcd"):
-            await moved(journal, await born(journal, name), S.UNKNOWN, next_at=NOW + (4 - n) * SECOND)
-        await moved(journal, await born(journal, "e"), S.REJECTED)
+            await move(journal, await create_payment(journal, name), S.UNKNOWN, next_at=NOW + (4 - n) * SECOND)
+        await move(journal, await create_payment(journal, "e"), S.REJECTED)
         assert await other.claim(NOW + SECOND - timedelta(milliseconds=1), (), most=10) == []
         first = await other.claim(NOW + 3 * SECOND, {"pay_d"}, most=1)
         assert [one.id for one in first] == ["pay_c"], "what is busy takes nobody's place"
@@ -72,9 +72,9 @@ class LeasePromises(TwoHandles):
             ("d", "spei", "sandbox", "another account"),
         ]
         for name, rail, mode, payer in places:
-            intent = an_intent(f"REF-{name}", payer=payer)
-            record = await born(journal, name, rail=rail, mode=mode, intent=intent)
-            await moved(journal, record, S.UNKNOWN, next_at=NOW)
+            intent = new_intent(f"REF-{name}", payer=payer)
+            record = await create_payment(journal, name, rail=rail, mode=mode, intent=intent)
+            await move(journal, record, S.UNKNOWN, next_at=NOW)
         assert await journal.claim(NOW, (), most=10, rails=()) == []
         assert await journal.claim(NOW, (), most=10, rails={("spei", "test", "us")}) == []
         first = await journal.claim(NOW, (), most=10, rails={("mock", "test", "us"), ("spei", "sandbox", "us")})
@@ -83,7 +83,7 @@ class LeasePromises(TwoHandles):
         assert [one.id for one in rest] == ["pay_a", "pay_d"]
 
     async def test_one_can_be_claimed_before_it_is_due(self, journal: Journal, other: Journal) -> None:
-        record = await moved(journal, await born(journal), S.PENDING, next_at=NOW + DAY)
+        record = await move(journal, await create_payment(journal), S.PENDING, next_at=NOW + DAY)
         taken = await other.claim_one(record.id, NOW, ())
         assert taken is not None
         assert (taken.fence, taken.lookups) == (2, 1)
@@ -91,13 +91,13 @@ class LeasePromises(TwoHandles):
         assert await journal.claim_one("pay_none", NOW, ()) is None
 
     async def test_a_payment_of_which_nothing_more_is_expected_is_left_alone(self, journal: Journal) -> None:
-        record = await settled(journal)
+        record = await create_settled(journal)
         assert record.next_at is None
         assert await journal.claim(NOW + DAY, (), most=10) == []
         assert await journal.claim_one(record.id, NOW, ()) is None
 
     async def test_a_lease_is_given_back_until_the_payment_is_due_again(self, journal: Journal, other: Journal) -> None:
-        await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         for looks in (1, 2):
             (taken,) = await journal.claim(NOW, (), most=1)
             assert taken.lookups == looks
@@ -113,7 +113,7 @@ class LeasePromises(TwoHandles):
         assert await journal.claim(NOW + DAY, (), most=1) == []
 
     async def test_looks_are_counted_since_the_last_change(self, journal: Journal) -> None:
-        await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         (taken,) = await journal.claim(NOW, (), most=1)
         assert taken.lookups == 1
-        assert (await moved(journal, taken, S.PENDING)).lookups == 0
+        assert (await move(journal, taken, S.PENDING)).lookups == 0

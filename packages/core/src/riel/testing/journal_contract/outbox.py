@@ -16,10 +16,10 @@ from riel.testing.journal_contract.fixtures import (
     SECOND,
     S,
     TwoHandles,
-    in_state,
-    moved,
-    paid_back,
-    settled,
+    create_in_state,
+    create_refund,
+    create_settled,
+    move,
 )
 
 
@@ -33,7 +33,7 @@ class OutboxPromises(TwoHandles):
 
     @pytest.mark.parametrize("state", S)
     async def test_each_final_state_is_told_of_once_and_no_other(self, journal: Journal, state: State) -> None:
-        record = await in_state(journal, state, "a")
+        record = await create_in_state(journal, state, "a")
         for _ in range(2):
             await journal.record(record.id, Change(to=state, event="again", fence=record.fence), NOW)
         messages, topic = await self.taken(journal), TOPICS.get(("payment", state))
@@ -52,11 +52,11 @@ class OutboxPromises(TwoHandles):
             }
 
     async def test_every_step_of_a_life_is_told_under_an_id_of_its_own(self, journal: Journal) -> None:
-        record = await settled(journal)
-        await moved(journal, record, S.RETURNED, NOW + SECOND)
-        refund = await paid_back(journal, "r", await settled(journal, "b"), 100)
+        record = await create_settled(journal)
+        await move(journal, record, S.RETURNED, NOW + SECOND)
+        refund = await create_refund(journal, "r", await create_settled(journal, "b"), 100)
         assert isinstance(refund, PaymentRecord)
-        await moved(journal, refund, S.REVIEW, NOW + SECOND)
+        await move(journal, refund, S.REVIEW, NOW + SECOND)
         await journal.resolve_manually(refund.id, S.SETTLED, "op", "statement", NOW + 2 * SECOND)
         messages = await self.taken(journal, NOW + HOUR)
         assert sorted(message.topic for message in messages) == [
@@ -71,7 +71,7 @@ class OutboxPromises(TwoHandles):
     async def test_a_message_is_leased_and_comes_again_until_it_was_sent(
         self, journal: Journal, other: Journal
     ) -> None:
-        await settled(journal)
+        await create_settled(journal)
         both = await asyncio.gather(self.taken(journal), self.taken(other))
         ((message,),) = [messages for messages in both if messages]
         assert (message.attempts, message.created_at) == (1, NOW)
@@ -82,12 +82,12 @@ class OutboxPromises(TwoHandles):
 
     async def test_as_many_messages_are_taken_as_were_asked_for(self, journal: Journal) -> None:
         for name in "abc":
-            await settled(journal, name)
+            await create_settled(journal, name)
         assert len(await self.taken(journal, most=2)) == 2
         assert len(await self.taken(journal, most=2)) == 1
 
     async def test_a_message_that_failed_comes_again_when_it_is_told_to(self, journal: Journal, other: Journal) -> None:
-        await settled(journal)
+        await create_settled(journal)
         (message,) = await self.taken(journal)
         await journal.message_failed(message.id, "HTTP 503", NOW + SECOND, NOW + HOUR)
         assert await self.taken(other, NOW + HOUR - SECOND) == []
@@ -96,7 +96,7 @@ class OutboxPromises(TwoHandles):
     async def test_what_was_delivered_stays_so_whatever_another_who_tried_says(
         self, journal: Journal, other: Journal
     ) -> None:
-        await settled(journal)
+        await create_settled(journal)
         (message,) = await self.taken(journal)
         await self.taken(other, NOW + MINUTE)
         await other.message_sent(message.id, NOW + MINUTE)
@@ -106,7 +106,7 @@ class OutboxPromises(TwoHandles):
 
     async def test_an_operator_sees_what_waits_since_when_and_the_last_failure(self, journal: Journal) -> None:
         assert await journal.backlog() == Backlog(count=0)
-        await settled(journal, "a")
+        await create_settled(journal, "a")
         await journal.enqueue("later", Topic.TEST, {}, NOW + SECOND)
         assert await journal.backlog() == Backlog(count=2, since=NOW)
         first, later = sorted(await self.taken(journal, NOW + SECOND), key=lambda message: message.created_at)

@@ -16,10 +16,10 @@ from riel.testing.journal_contract.fixtures import (
     SECOND,
     S,
     TwoHandles,
-    born,
-    history,
-    in_state,
-    moved,
+    create_in_state,
+    create_payment,
+    event_names,
+    move,
 )
 
 STEPS = [(before, after) for before in S for after in S]
@@ -32,33 +32,33 @@ class TransitionPromises(TwoHandles):
     @pytest.mark.parametrize("leased", [True, False], ids=["leased", "on evidence"])
     async def test_life_allows_what_it_allows_and_nothing_else(self, journal: Journal, leased: bool) -> None:
         async def step(before: State, after: State) -> None:
-            record = await in_state(journal, before, f"{before}-{after}")
-            told = await history(journal, record.id)
+            record = await create_in_state(journal, before, f"{before}-{after}")
+            told = await event_names(journal, record.id)
             change = Change(to=after, event="moved", fence=record.fence if leased else None)
             known, done = await journal.record(record.id, change, NOW + SECOND)
             assert done == allowed(before, after, leased=leased), f"{before} to {after}"
             assert known == await journal.payment(record.id)
             assert known.state is (after if done else before)
-            assert (await history(journal, record.id)) == told + ["payment.moved"] * done
+            assert (await event_names(journal, record.id)) == told + ["payment.moved"] * done
 
         await asyncio.gather(*(step(before, after) for before, after in STEPS))
         assert (await journal.verify())[1] is None
 
     async def test_a_negative_conclusion_needs_the_newest_lease(self, journal: Journal, other: Journal) -> None:
-        record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        record = await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         taken = await other.claim_one(record.id, NOW, ())
         assert taken is not None
         for to in (S.REJECTED, S.REVIEW, S.SENDING):
             for fence in (record.fence, taken.fence + 1, None):
                 known, done = await journal.record(record.id, Change(to=to, event="no", fence=fence), NOW)
                 assert (known, done) == (taken, False)
-        await moved(other, taken, S.REJECTED)
+        await move(other, taken, S.REJECTED)
 
     async def test_evidence_ends_the_lease_of_whoever_is_asking(self, journal: Journal, other: Journal) -> None:
-        record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        record = await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         asking = await other.claim_one(record.id, NOW, ())
         assert asking is not None
-        accepted = await moved(journal, record, S.PENDING)
+        accepted = await move(journal, record, S.PENDING)
         for to in (S.REJECTED, S.REVIEW):
             concluded = await other.record(record.id, Change(to=to, event="no", fence=asking.fence), NOW)
             assert concluded == (accepted, False), "what it had asked was older than what is known"
@@ -68,14 +68,14 @@ class TransitionPromises(TwoHandles):
     async def test_positive_evidence_counts_with_any_fence(
         self, journal: Journal, other: Journal, to: State, fence: int | None
     ) -> None:
-        record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        record = await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         assert await other.claim_one(record.id, NOW, ()) is not None
         known, done = await journal.record(record.id, Change(to=to, event="yes", fence=fence), NOW)
         assert done
         assert (known.state, known.owner, known.fence) == (to, None, 2)
 
     async def test_what_was_learned_is_kept(self, journal: Journal, other: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         change = Change(
             to=S.SETTLED,
             event="settled",
@@ -117,22 +117,22 @@ class TransitionPromises(TwoHandles):
         assert (returned.provider_id, returned.settled_at) == ("P-1", NOW - SECOND), "what is known is not forgotten"
 
     async def test_a_second_send_is_counted_before_it_leaves(self, journal: Journal, other: Journal) -> None:
-        record = await moved(journal, await born(journal), S.UNKNOWN, next_at=NOW)
+        record = await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
         mine = await journal.claim_one(record.id, NOW, ())
         assert mine is not None
-        again = await moved(journal, mine, S.SENDING, NOW + MINUTE, resend=True, next_at=NOW + MINUTE)
+        again = await move(journal, mine, S.SENDING, NOW + MINUTE, resend=True, next_at=NOW + MINUTE)
         assert (again.sends, again.sent_at, again.owner) == (2, NOW + MINUTE, mine.owner)
         assert (again.reference, again.body, again.created_at) == (record.reference, record.body, NOW)
         assert await other.payment(record.id) == again
         assert await other.claim_one(record.id, NOW + HOUR, ()) is None, "who sends it, owns it"
 
     async def test_twenty_proofs_at_once_are_written_once(self, journal: Journal, other: Journal) -> None:
-        record = await born(journal)
+        record = await create_payment(journal)
         proof = Change(to=S.SETTLED, event="settled")
         answers = await asyncio.gather(*((journal, other)[n % 2].record(record.id, proof, NOW) for n in range(20)))
         assert sum(done for _, done in answers) == 1
         assert {known.state for known, _ in answers} == {S.SETTLED}
-        assert await history(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
+        assert await event_names(journal, record.id) == ["challenge.opened", "payment.created", "payment.settled"]
 
     async def test_a_payment_that_is_not_there_cannot_be_written(self, journal: Journal) -> None:
         with pytest.raises(JournalUnavailable):
@@ -141,7 +141,7 @@ class TransitionPromises(TwoHandles):
     @pytest.mark.parametrize("state", S)
     async def test_an_operator_decides_what_is_in_review_and_nothing_else(self, journal: Journal, state: State) -> None:
         for to in S:
-            record = await in_state(journal, state, to.value)
+            record = await create_in_state(journal, state, to.value)
             decided = await journal.resolve_manually(record.id, to, "op@riel", "statement of 2 March", NOW + HOUR)
             if to not in BY_AN_OPERATOR.get(state, frozenset()):
                 assert decided is None

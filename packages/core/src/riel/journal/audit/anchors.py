@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainBreak, anchor_link
-from riel.journal.events import shown
+from riel.journal.events import mask_account_in
 from riel.money import mask_account
 
-CHAINS = 1000
+CHAINS_PER_PAGE = 1000
 """How many chains one page has. A payment and its events are written together, so a page of them is consistent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class AnchoredEnd:
     """The end of what the anchors so far have sealed."""
 
     n: int = 0
@@ -23,7 +23,7 @@ class Sealed:
     hash: str = GENESIS
 
 
-def sealed_by(anchor: Anchor, before: Sealed, hashes: Iterable[str]) -> ChainBreak | Sealed:
+def check_anchor(anchor: Anchor, before: AnchoredEnd, hashes: Iterable[str]) -> ChainBreak | AnchoredEnd:
     """The end of what ``anchor`` seals, or why it does not hold.
 
     :param hashes: of the events after those that were sealed before, and up to the last that this one names.
@@ -37,10 +37,10 @@ def sealed_by(anchor: Anchor, before: Sealed, hashes: Iterable[str]) -> ChainBre
         return ChainBreak("", n, f"{counted}: a whole chain or the end of one was removed")
     if digest != anchor.hash:
         return ChainBreak("", n, f"anchor {n} does not match the events {before.upto + 1} to {anchor.upto}")
-    return Sealed(n, anchor.upto, anchor.hash)
+    return AnchoredEnd(n, anchor.upto, anchor.hash)
 
 
-def altered(row: Any) -> ChainBreak | None:
+def check_payment(row: Any) -> ChainBreak | None:
     """Whether a payment no longer says what was confirmed: by its row, with its event's ``n`` and body (``said``)."""
     if row["said"] is None:
         return ChainBreak(
@@ -55,7 +55,7 @@ def altered(row: Any) -> ChainBreak | None:
         row["reference"],
         row["amount"],
         row["currency"],
-        shown(row["payee"], account),
+        mask_account_in(row["payee"], account),
         mask_account(account),
         payload,
     )

@@ -9,13 +9,22 @@ from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 from riel.journal.audit.chain import GENESIS, Anchor, AnchorHash, ChainBreak, ChainRow, link
-from riel.journal.audit.export import FORMAT, LONGEST, VERSION, Closing, Header, Sums, Unreadable, said_by
+from riel.journal.audit.export import (
+    FORMAT,
+    MAX_LINE,
+    VERSION,
+    ExportClosing,
+    ExportHeader,
+    ExportSums,
+    UnreadableLine,
+    parse_line,
+)
 from riel.journal.canonical_json import canonical
 from riel.journal.transitions import is_valid
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class NotedAnchor:
     """An anchor that somebody wrote down elsewhere: its hash, and its number where that was noted too."""
 
     hash: str
@@ -23,7 +32,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ExportReport:
     """What a file showed: how much was read, the newest anchor, and the first place that does not hold, with its line.
 
     ``line`` counts from one; it is that of the break, or the last.
@@ -46,7 +55,7 @@ class _Chain:
     state: str = ""
 
 
-class Tampered(Exception):
+class TamperedExport(Exception):
     """The file does not hold here."""
 
     def __init__(self, broken: ChainBreak) -> None:
@@ -54,15 +63,15 @@ class Tampered(Exception):
         self.broken = broken
 
 
-class Check:
+class ExportVerifier:
     """Takes the lines one after the other, and raises :class:`Tampered` at the first that does not hold."""
 
-    def __init__(self, noted: Sequence[Noted] = ()) -> None:
+    def __init__(self, noted: Sequence[NotedAnchor] = ()) -> None:
         self._line = 0
-        self._sums = Sums()
+        self._sums = ExportSums()
         self._newest: Anchor | None = None
         self._chains: dict[str, _Chain] = {}
-        self._header: Header | None = None
+        self._header: ExportHeader | None = None
         self._closed = False
         self._seq = 0
         self._seal = AnchorHash(GENESIS)
@@ -72,21 +81,21 @@ class Check:
         """Check the next line against all that came before."""
         self._line += 1
         try:
-            said = said_by(line)
-        except Unreadable as why:
+            said = parse_line(line)
+        except UnreadableLine as why:
             _tampered(f"this {why}")
         if self._closed:
             _tampered("something stands after the closing line: it was added")
-        if isinstance(said, Header) != (self._header is None):
+        if isinstance(said, ExportHeader) != (self._header is None):
             _tampered("the header is missing" if self._header is None else "a second header: it was added")
         match said:
-            case Header():
+            case ExportHeader():
                 self._begin(said)
             case ChainRow():
                 self._event(said)
             case Anchor():
                 self._anchor(said)
-            case Closing():
+            case ExportClosing():
                 self._close(said)
         self._sums.add(said, line)
 
@@ -103,12 +112,12 @@ class Check:
         """How many events were taken."""
         return self._sums.events
 
-    def found(self, broken: ChainBreak | None = None) -> Found:
+    def report(self, broken: ChainBreak | None = None) -> ExportReport:
         """What the lines so far have shown, up to where the record is ``broken``."""
         sums = self._sums
-        return Found(self._line, sums.events, sums.payments, sums.anchors, self._newest, broken)
+        return ExportReport(self._line, sums.events, sums.payments, sums.anchors, self._newest, broken)
 
-    def _begin(self, header: Header) -> None:
+    def _begin(self, header: ExportHeader) -> None:
         if header.format != FORMAT:
             _tampered("the header is not that of an exported record")
         if header.version != VERSION:
@@ -148,7 +157,7 @@ class Check:
                 self._unseen.remove(noted)
         self._newest, self._seq, self._seal = anchor, anchor.upto, AnchorHash(anchor.hash)
 
-    def _close(self, told: Closing) -> None:
+    def _close(self, told: ExportClosing) -> None:
         header, right = self._header, self._sums.closing()
         if self._seal.count:
             _tampered(f"no anchor seals the last {self._seal.count} events: one was removed, or they were added")
@@ -188,24 +197,24 @@ def _state_after(row: ChainRow, before: str, name: str) -> str:
 
 
 def _tampered(sentence: str, row: ChainRow | None = None, *, n: int = 0) -> NoReturn:
-    raise Tampered(ChainBreak(row.payment_id if row else "", row.n if row else n, sentence))
+    raise TamperedExport(ChainBreak(row.payment_id if row else "", row.n if row else n, sentence))
 
 
-def lines_in(file: BinaryIO) -> Iterable[bytes]:
+def read_lines(file: BinaryIO) -> Iterable[bytes]:
     """The lines of a file, however long it is; one that is too long to be ours comes in pieces."""
-    return iter(lambda: file.readline(LONGEST + 1), b"")
+    return iter(lambda: file.readline(MAX_LINE + 1), b"")
 
 
-def checked(lines: Iterable[bytes], noted: Sequence[Noted] = ()) -> Found:
+def verify_lines(lines: Iterable[bytes], noted: Sequence[NotedAnchor] = ()) -> ExportReport:
     """What these lines show.
 
     :param noted: anchors that must be among them.
     """
-    check = Check(noted)
+    check = ExportVerifier(noted)
     try:
         for line in lines:
             check.take(line)
         check.end()
-    except Tampered as tampered:
-        return check.found(tampered.broken)
-    return check.found()
+    except TamperedExport as tampered:
+        return check.report(tampered.broken)
+    return check.report()
