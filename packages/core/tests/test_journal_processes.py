@@ -33,7 +33,7 @@ CHILD = """
 import asyncio, os, signal, sys
 from riel.crash_points import at_crash_points
 from riel.journal.open import open_journal
-from riel.testing.journal_contract import born
+from riel.testing.journal_contract import create_payment
 
 async def main(path):
     journal = await open_journal(path)
@@ -43,7 +43,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 PAY_AND_STAY = """
-    await born(journal)
+    await create_payment(journal)
     print("paid", flush=True)
     await asyncio.Event().wait()
 """
@@ -55,7 +55,7 @@ DIE_AT = """
         if passed.count({point!r}) == {nth}:
             os.kill(os.getpid(), signal.SIGKILL)
     at_crash_points(hook)
-    await born(journal)
+    await create_payment(journal)
 """
 
 

@@ -147,7 +147,7 @@ async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: 
     await other.execute("BEGIN; LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
     with pytest.raises(JournalUnavailable, match="could not be read"):
         await journal.payment(record.id)
-    with pytest.raises(JournalUnavailable, match="may write it yet") as late:
+    with pytest.raises(JournalUnavailable, match="may still be done") as late:
         await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)
     assert "Nothing was sent" not in late.value.error.next_action
     await other.close()

@@ -21,7 +21,7 @@ def sent_before_it_is_written() -> Iterator[None]:
     async def create(open_attempt: Any, attempt: Attempt, proof: Any, prepared: Any) -> Any:
         context, id_ = open_attempt.context, open_attempt.challenge.id
         client = await context.clients.of("sim")
-        record = events.newborn(
+        record = events.new_payment(
             open_attempt.challenge, confirm._intent(context, open_attempt.request, prepared), id_, context.now()
         )
         asyncio.ensure_future(client.send(record.order())).add_done_callback(ended)

@@ -76,7 +76,7 @@ def render_line(said: ExportLine) -> bytes:
 def parse_line(line: bytes) -> ExportLine:
     """What a line says.
 
-    :raises Unreadable: it is not, byte for byte, a line that :func:`line_of` makes.
+    :raises UnreadableLine: it is not, byte for byte, a line that :func:`render_line` makes.
     """
     if not line.endswith(b"\n"):
         raise UnreadableLine("is cut off" if len(line) <= MAX_LINE else "is longer than any that riel writes")

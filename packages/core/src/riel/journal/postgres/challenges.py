@@ -93,7 +93,7 @@ async def open_challenge(
 
     Where there is neither, one statement asks: the index of open challenges lets one of many through.
 
-    :raises Overtaken: somebody else asked first.
+    :raises LostRace: somebody else asked first.
     """
     at = to_millis(challenge.created_at)
     if close_others:
@@ -159,7 +159,7 @@ async def end(
 ) -> bool:
     """Close an open challenge without a payment; whether it was open.
 
-    :raises Overtaken: somebody else wrote to it meanwhile.
+    :raises LostRace: somebody else wrote to it meanwhile.
     """
     known = known or await get(session, challenge_id)
     if known is None or known.value.state is not ChallengeState.OPEN:

@@ -58,7 +58,7 @@ async def claim(
 async def claim_one(session: Session, me: str, payment_id: str, busy: Collection[str]) -> PaymentRecord | None:
     """Take over this one, due or not, if nobody is at work on it and something is expected of it.
 
-    :raises Overtaken: somebody else wrote to it meanwhile.
+    :raises LostRace: somebody else wrote to it meanwhile.
     """
     row = await session.row(SELECT_PAYMENTS + "WHERE base.id = $1", payment_id)
     free = await session.row(SELECT_FREE, me, payment_id) if row else None

@@ -203,7 +203,7 @@ async def record(
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now.
 
-    :raises Overtaken: it is not there any more.
+    :raises LostRace: it is not there any more.
     """
     known = seen.take(payment_id)
     if known is None or not _is_allowed(
