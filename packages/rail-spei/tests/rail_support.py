@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
+from rail_spei.calendar import MEXICO_CITY
 from rail_spei.client import SpeiClient, opened
 from rail_spei.models import SpeiPayment, SpeiRefund
-from rail_spei.operating import MEXICO_CITY
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.settings import SpeiSettings
 from riel import (

@@ -18,7 +18,7 @@ from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
 from rail_spei.stp.api import Stp
 from rail_spei.stp.cadena import TEMPLATE
-from rail_spei.stp.signing import SigningKey
+from rail_spei.stp.signature import SigningKey
 from riel import Debit
 
 NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from hypothesis import strategies as st
 
 from rail_spei.stp.api import DEMO, Stp
-from rail_spei.stp.signing import SigningKey
+from rail_spei.stp.signature import SigningKey
 
 EMPRESA = "TAMIZI"
 KEY = "RIEL261123ABCDEFGHIJKLMNOP"

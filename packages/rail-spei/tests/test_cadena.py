@@ -20,7 +20,7 @@ from rail_spei.stp.cadena import (
     reconciliation,
     return_received,
 )
-from rail_spei.stp.signing import verified
+from rail_spei.stp.signature import verified
 
 from .golden import GOLDEN, SOAP_BALANCE_ACCOUNT, SOAP_BALANCE_FIRMA, Golden, order, public_key
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 import httpx
 import pytest
 
+from rail_spei.calendar import Holidays, operating_date
 from rail_spei.client import SpeiClient
 from rail_spei.models import SpeiPayment
-from rail_spei.operating import Holidays, operating_date
 from riel import Draft, Money, NothingLearned, Order, Prepared, ReferenceSource
 
 from .rail_support import Office, learned, mexico, office, outcome, told

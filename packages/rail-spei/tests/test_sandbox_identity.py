@@ -13,7 +13,7 @@ from rail_spei.sandbox import open_sandbox
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.sandbox.identity import is_published, key_file, published
 from rail_spei.settings import SpeiSettings
-from rail_spei.stp.signing import SigningKey
+from rail_spei.stp.signature import SigningKey
 from riel import Misconfigured
 
 from .sandbox_support import World, result
@@ -42,7 +42,7 @@ def test_what_it_supplies_is_a_key_that_a_client_can_read() -> None:
 
 def test_two_processes_agree_on_the_key_and_leave_no_file() -> None:
     tells = (
-        "from rail_spei.sandbox import open_sandbox; from rail_spei.stp.signing import SigningKey;"
+        "from rail_spei.sandbox import open_sandbox; from rail_spei.stp.signature import SigningKey;"
         "from pathlib import Path;"
         "s = open_sandbox({}).settings; print(s['private_key']);"
         "print(SigningKey.load(Path(s['private_key']), s['private_key_passphrase']).sign('||x||'))"

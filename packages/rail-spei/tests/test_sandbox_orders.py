@@ -8,7 +8,7 @@ import pytest
 from rail_spei.sandbox.cadena import ORDER, cadena, legacy_cadena, parsed
 from rail_spei.sandbox.cadena import QUERY as QUERY_FIELDS
 from rail_spei.stp.cadena import RegisterOrder, legacy
-from rail_spei.stp.signing import verified
+from rail_spei.stp.signature import verified
 
 from .golden import GOLDEN, public_key
 from .sandbox_support import NOON, PAYEE, QUERY, REGISTER, RETURN, World, order, result, signed

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_spei.stp.answers import Told
 from rail_spei.stp.api import DEMO, PRODUCTION, Absence, Stp
 from rail_spei.stp.cadena import RegisterOrder
+from rail_spei.stp.models import Told
 from rail_spei.stp.refusals import Accepted, Refused, Unclear
-from rail_spei.stp.signing import verified
+from rail_spei.stp.signature import verified
 from riel import NothingLearned, NotSent, OutcomeUnknown
 
 from .stp_support import (

@@ -14,18 +14,18 @@ from datetime import UTC, date, datetime
 
 import httpx
 
+from rail_spei.calendar import closes, is_business_day, last_business_day, operating_date
 from rail_spei.days import AROUND_THE_ROLL, around, days_of_an_order
 from rail_spei.fields import carried_name, folded, minted, numeric_reference
 from rail_spei.mapping import answer, entry
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
-from rail_spei.operating import closes, is_business_day, last_business_day, operating_date
 from rail_spei.returns import return_key, to_give_back
 from rail_spei.settings import SEND_DEADLINE, SpeiSettings, trusted
-from rail_spei.stp.answers import Told
 from rail_spei.stp.api import Stp
 from rail_spei.stp.cadena import RegisterOrder
+from rail_spei.stp.models import Told
 from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
-from rail_spei.stp.signing import SigningKey
+from rail_spei.stp.signature import SigningKey
 from riel import (
     Answer,
     Draft,

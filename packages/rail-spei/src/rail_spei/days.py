@@ -7,7 +7,7 @@ STP has under yesterday, or not to find it there, is to pay it twice.
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from rail_spei.operating import Holidays, last_business_day, next_business_day, operating_date
+from rail_spei.calendar import Holidays, last_business_day, next_business_day, operating_date
 
 AROUND_THE_ROLL = timedelta(minutes=5)
 """How far STP's clock and ours, and the way of an order to STP, may move it over the roll of the operating day."""

@@ -2,7 +2,7 @@
 
 from rail_spei.cep import cep_link
 from rail_spei.name_match import names_match
-from rail_spei.stp.answers import Told
+from rail_spei.stp.models import Told
 from rail_spei.stp.states import State
 from riel import Answer, Order, StatementLine, Status
 

@@ -9,8 +9,8 @@ from rail_spei.codes import CODES
 from rail_spei.days import latest_days
 from rail_spei.models import SpeiRefund, SpeiReturn
 from rail_spei.settings import SpeiSettings
-from rail_spei.stp.answers import Told
 from rail_spei.stp.api import Stp
+from rail_spei.stp.models import Told
 from riel import NotAllowed, NothingLearned
 
 ALPHABET = string.digits + string.ascii_uppercase

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from rail_spei.calendar import Holidays
 from rail_spei.codes import REFUSALS
 from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, carried_name
 from rail_spei.institutions import Catalogue
-from rail_spei.operating import Holidays
 from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
@@ -101,7 +101,7 @@ class SpeiSettings(RailSettings):
     def _everything_works(self) -> "SpeiSettings":
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
         from rail_spei.sandbox.identity import is_published
-        from rail_spei.stp.signing import SigningKey
+        from rail_spei.stp.signature import SigningKey
 
         key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())
         if is_published(key.public_key) and not self.pretend:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rail_spei.settings import SpeiSettings
+from rail_spei.stp.parser import Unreadable, loaded
 from rail_spei.stp.values import Exact
-from rail_spei.stp.written import Unreadable, loaded
 from riel import WebhookResult
 
 RECEIVED = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())

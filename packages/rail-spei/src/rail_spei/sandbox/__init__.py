@@ -24,7 +24,7 @@ def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     from rail_spei.sandbox.behaviour import behaviour_of
     from rail_spei.sandbox.identity import ACCOUNT, EMPRESA
     from rail_spei.settings import Days, SpeiSettings, calendar
-    from rail_spei.stp.signing import SigningKey
+    from rail_spei.stp.signature import SigningKey
 
     key, passphrase = settings.get("private_key", ""), settings.get("private_key_passphrase", "")
     if passphrase and not key:

@@ -15,19 +15,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rail_spei.calendar import Holidays
 from rail_spei.institutions import Catalogue
-from rail_spei.operating import Holidays
 from rail_spei.sandbox.bank import Bank
 from rail_spei.sandbox.behaviour import Behaviour, Clock, Sleep
-from rail_spei.sandbox.courier import Courier
-from rail_spei.sandbox.doors import Doors, misunderstood
+from rail_spei.sandbox.control import Doors, misunderstood
 from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file, published
-from rail_spei.sandbox.older import OlderQueries
+from rail_spei.sandbox.legacy_queries import OlderQueries
 from rail_spei.sandbox.orders import Orders
+from rail_spei.sandbox.parser import Unreadable
 from rail_spei.sandbox.queries import Queries, Refusal, refused, unreadable
-from rail_spei.sandbox.reading import Unreadable
-from rail_spei.sandbox.refusing import Contract
-from rail_spei.stp.signing import verified
+from rail_spei.sandbox.refusals import Contract
+from rail_spei.sandbox.webhooks import Courier
+from rail_spei.stp.signature import verified
 from riel import Sandbox
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from rail_spei.operating import Holidays, operating_date
+from rail_spei.calendar import Holidays, operating_date
 from rail_spei.sandbox.behaviour import Behaviour
-from rail_spei.sandbox.book import Book, Change, Direction, Entry, life_of, uses
 from rail_spei.sandbox.cadena import ORDER, Body, cadena, pesos, text
+from rail_spei.sandbox.ledger import Book, Change, Direction, Entry, life_of, uses
 from rail_spei.sandbox.magic import ORDINARY, Fate, Wire, fate_of
-from rail_spei.sandbox.refusing import CATALOGUE, STP, Contract, Refused, Verify, one_of_its_fields, refusal
+from rail_spei.sandbox.refusals import CATALOGUE, STP, Contract, Refused, Verify, one_of_its_fields, refusal
 from riel import Debit
 
 ANOTHER = "OTRA_EMPRESA"

@@ -7,7 +7,7 @@ Every other amount settles. ``.60`` and up are refusals, one for each id that ST
 from dataclasses import dataclass
 from typing import Literal
 
-from rail_spei.sandbox.refusing import CATALOGUE, HOSTILE, UNSIGNED, Refused
+from rail_spei.sandbox.refusals import CATALOGUE, HOSTILE, UNSIGNED, Refused
 
 Wire = Literal["whole", "slow", "forbidden", "bad gateway", "garbage", "cut", "late", "strings"]
 Life = Literal["settles", "stays", "cancelled", "returned", "unheard of"]

@@ -5,15 +5,15 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rail_spei.sandbox.answers import refusal, result
 from rail_spei.sandbox.bank import Bank, Told
 from rail_spei.sandbox.behaviour import Clock, Sleep
-from rail_spei.sandbox.book import Entry
 from rail_spei.sandbox.cadena import RETURN, Body, cadena, text
-from rail_spei.sandbox.courier import Courier
+from rail_spei.sandbox.ledger import Entry
+from rail_spei.sandbox.parser import body_of, out_of_form
 from rail_spei.sandbox.queries import day_of
-from rail_spei.sandbox.reading import body_of, out_of_form
-from rail_spei.sandbox.refusing import STP, UNSIGNED, Refused
+from rail_spei.sandbox.refusals import STP, UNSIGNED, Refused
+from rail_spei.sandbox.responses import refusal, result
+from rail_spei.sandbox.webhooks import Courier
 
 
 class Orders:

@@ -7,13 +7,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from rail_spei.operating import closes
+from rail_spei.calendar import closes
 from rail_spei.sandbox.bank import Bank
 from rail_spei.sandbox.behaviour import Clock
-from rail_spei.sandbox.book import Direction
 from rail_spei.sandbox.cadena import BALANCE, LIST, QUERY, Body, cadena, text
-from rail_spei.sandbox.reading import Unreadable, body_of, out_of_form
-from rail_spei.sandbox.telling import listed, number, order
+from rail_spei.sandbox.ledger import Direction
+from rail_spei.sandbox.parser import Unreadable, body_of, out_of_form
+from rail_spei.sandbox.serializers import listed, number, order
 
 FOUND = "Datos consultados correctamente"
 BAD, NOTHING, AHEAD = 2, 6, 8

@@ -16,11 +16,11 @@ import httpx
 from pydantic import ValidationError
 
 from rail_spei.stp import cadena
-from rail_spei.stp.answers import Balance, Heard, Legacy, LegacyAnswer, One, OneBalance, Page, Told, Total
 from rail_spei.stp.cadena import STP, Direction, RegisterOrder, Request
+from rail_spei.stp.models import Balance, Heard, Legacy, LegacyAnswer, One, OneBalance, Page, Told, Total
+from rail_spei.stp.parser import Unreadable, loaded
 from rail_spei.stp.refusals import Outcome, outcome, return_outcome
-from rail_spei.stp.signing import SigningKey
-from rail_spei.stp.written import Unreadable, loaded
+from rail_spei.stp.signature import SigningKey
 from riel import NothingLearned, paying, reading
 
 DEMO: Final = ("https://demo.stpmex.com:7024/speiws/rest", "https://efws-dev.stpmex.com/efws/API")

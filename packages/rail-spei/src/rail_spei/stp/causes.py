@@ -6,7 +6,7 @@ Tables in circulation number the causes otherwise: one where 1 is not "the accou
 
 from dataclasses import dataclass
 
-from rail_spei.stp.written import shown, whole
+from rail_spei.stp.parser import shown, whole
 
 
 @dataclass(frozen=True, slots=True)

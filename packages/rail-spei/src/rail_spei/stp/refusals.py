@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from rail_spei.stp.cadena import STP
-from rail_spei.stp.written import Unreadable, loaded, plain, shown, whole
+from rail_spei.stp.parser import Unreadable, loaded, plain, shown, whole
 
 SMALLEST_ORDER: Final = 1000
 """Below it an id is a code of the catalogue; from it on it is the number of an accepted order."""

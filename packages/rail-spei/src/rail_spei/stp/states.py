@@ -7,7 +7,7 @@ production for years; the others mean what their names say.
 from dataclasses import dataclass
 from typing import Literal
 
-from rail_spei.stp.written import shown
+from rail_spei.stp.parser import shown
 from riel import Status
 
 LONGEST_CODE = 20

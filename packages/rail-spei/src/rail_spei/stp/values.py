@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from rail_spei.stp.causes import Cause, cause_of
-from rail_spei.stp.written import shown, whole
+from rail_spei.stp.parser import shown, whole
 from riel import Money, clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

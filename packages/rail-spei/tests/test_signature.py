@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from rail_spei.stp.signing import SigningKey, verified
+from rail_spei.stp.signature import SigningKey, verified
 from riel import Misconfigured
 
 from .golden import GOLDEN, Golden, public_key

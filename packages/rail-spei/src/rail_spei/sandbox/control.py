@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from rail_spei.sandbox.bank import Bank
 from rail_spei.sandbox.behaviour import Clock
-from rail_spei.sandbox.book import Change
-from rail_spei.sandbox.courier import Courier
-from rail_spei.sandbox.reading import body_of
+from rail_spei.sandbox.ledger import Change
+from rail_spei.sandbox.parser import body_of
+from rail_spei.sandbox.webhooks import Courier
 from riel import MinorUnits, WireModel
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9/\-]{1,30}$")]

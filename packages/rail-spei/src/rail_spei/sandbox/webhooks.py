@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 
 from rail_spei.sandbox.behaviour import Behaviour, Clock, Sleep
-from rail_spei.sandbox.book import BACK, NEVER_PAID, SETTLED, Change, Entry
-from rail_spei.sandbox.telling import deposit, event
+from rail_spei.sandbox.ledger import BACK, NEVER_PAID, SETTLED, Change, Entry
+from rail_spei.sandbox.serializers import deposit, event
 
 Heard = Callable[[httpx.Response], bool]
 TOLD = SETTLED | BACK | NEVER_PAID

@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from rail_spei.sandbox.bank import NO_SUCH_PAYMENT, Told
-from rail_spei.sandbox.refusing import UNSIGNED, Refused
+from rail_spei.sandbox.refusals import UNSIGNED, Refused
 
 PAGES = {403: "403 Forbidden", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 

@@ -5,8 +5,8 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rail_spei.sandbox.book import BACK, SETTLED, Book, Change, Entry
-from rail_spei.sandbox.refusing import STP
+from rail_spei.sandbox.ledger import BACK, SETTLED, Book, Change, Entry
+from rail_spei.sandbox.refusals import STP
 
 CEP_LINK = "https://cep.invalid/cep/go"
 """Where a link to a CEP leads: to no place that exists, since Banxico has no receipt of play money."""

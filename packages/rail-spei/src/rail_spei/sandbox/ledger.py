@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from rail_spei.sandbox.behaviour import Behaviour
 from rail_spei.sandbox.magic import ORDINARY, Fate
-from rail_spei.sandbox.refusing import STP
+from rail_spei.sandbox.refusals import STP
 from riel import Debit
 
 Direction = Literal["E", "R"]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rail_spei.stp.answers import Balance, LegacyAnswer, One, OneBalance, Page, Told, Total
-from rail_spei.stp.written import Unreadable, loaded, plain, shown, whole
+from rail_spei.stp.models import Balance, LegacyAnswer, One, OneBalance, Page, Told, Total
+from rail_spei.stp.parser import Unreadable, loaded, plain, shown, whole
 
 from .stp_support import EMPRESA, JSON_LIKE, KEY, ODD_BODIES, PAYEE, PAYER, told
 

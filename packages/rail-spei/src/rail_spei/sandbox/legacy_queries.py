@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 from rail_spei.sandbox.bank import Bank
 from rail_spei.sandbox.behaviour import Clock
 from rail_spei.sandbox.cadena import LEGACY, Body, legacy_cadena, text
+from rail_spei.sandbox.parser import body_of, out_of_form
 from rail_spei.sandbox.queries import day_of
-from rail_spei.sandbox.reading import body_of, out_of_form
-from rail_spei.sandbox.refusing import STP
-from rail_spei.sandbox.telling import number, older
+from rail_spei.sandbox.refusals import STP
+from rail_spei.sandbox.serializers import number, older
 
 NOTHING = -100
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from rail_spei.operating.holidays import Holidays
+from rail_spei.calendar.holidays import Holidays
 
 __all__ = [
     "MEXICO_CITY",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_spei.operating import (
+from rail_spei.calendar import (
     MEXICO_CITY,
     Holidays,
     closes,
@@ -20,7 +20,7 @@ from rail_spei.operating import (
     next_business_day,
     operating_date,
 )
-from rail_spei.operating.holidays import easter
+from rail_spei.calendar.holidays import easter
 
 BANKS = Holidays()
 MOMENT = timedelta(milliseconds=1)
@@ -117,7 +117,7 @@ def test_the_rules_of_the_zone_are_not_those_of_the_machine(tmp_path: Path) -> N
     asked = """if True:
         from datetime import UTC, datetime
         from zoneinfo import ZoneInfo
-        from rail_spei.operating import Holidays, operating_date
+        from rail_spei.calendar import Holidays, operating_date
         at = datetime(2026, 7, 7, 22, 30, tzinfo=UTC)
         print(at.astimezone(ZoneInfo("America/Mexico_City")).hour, operating_date(at, Holidays()))
     """
