@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import StpBehaviour
 
 from .support.stp_office import AT_STP, OPEN, Stp, at_work, mexico
 
@@ -155,7 +155,7 @@ async def test_no_answer_that_is_lost_around_the_roll_costs_a_second_debit(
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
 @pytest.mark.parametrize("made", ["17:54", "17:59:50", "18:03:50", "18:05"])
 async def test_queries_that_lag_around_the_roll_cost_no_second_debit(tmp_path: Path, made: str, ahead: int) -> None:
-    lagging = Behaviour(lookup_lag_seconds=45)
+    lagging = StpBehaviour(lookup_lag_seconds=45)
     stp = Stp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead), behaviour=lagging)
     async with at_work(stp, tmp_path) as office:
         told = await office.pays(70_016)

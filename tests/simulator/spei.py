@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 import rail_spei
-from rail_spei.client import SpeiClient, opened
+from rail_spei.client import SpeiClient, open_client
 from rail_spei.fields import check_digit
 from rail_spei.institutions import Catalogue
 from rail_spei.models import SpeiPayment
-from rail_spei.sandbox.app import payable
+from rail_spei.sandbox.app import payable_institutions
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel import Payment
 from riel.catalog import ActiveRail
@@ -104,7 +104,7 @@ def _settings(payer: str) -> SpeiSettings:
 
 @cache
 def _payable() -> Mapping[str, str]:
-    return payable(Catalogue.read(None))
+    return payable_institutions(Catalogue.read(None))
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class SpeiRail:
         async def connected() -> AsyncIterator[SpeiClient]:
             simulation, process = self._simulation, PROCESS.get()
             transport = NetworkTransport(simulation, self._stp, process)
-            async with opened(settings, transport, lambda: simulation.now(process)) as client:
+            async with open_client(settings, transport, lambda: simulation.now(process)) as client:
                 yield client
 
         return connected()

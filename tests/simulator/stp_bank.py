@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from rail_spei.sandbox.app import pretend_stp
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.app import stp_sandbox
+from rail_spei.sandbox.behaviour import StpBehaviour
 from riel import Debit, Status
 
 from .bookings import SimBooking
@@ -53,14 +53,14 @@ class PretendStp(PretendBank):
         draws = simulation.random
         self._closings = closings
         self._punctual = punctual
-        self._behaviour = Behaviour(
+        self._behaviour = StpBehaviour(
             settled_seconds=draws.choice((0.0, 1.0, 20.0)),
             returned_seconds=BACK,
             slow_seconds=DEADLINE * 3,
             late_seconds=LATE,
             lookup_lag_seconds=draws.choice((0.0, 50.0)),
         )
-        self.sandbox = pretend_stp(behaviour=self._behaviour, clock=self.clock, sleep=simulation.pause, **contract)
+        self.sandbox = stp_sandbox(behaviour=self._behaviour, clock=self.clock, sleep=simulation.pause, **contract)
 
     @property
     def lags(self) -> bool:

@@ -25,14 +25,15 @@ class Tested:
 
 
 def _spei() -> Mapping[str, str]:
-    from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
+    from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE
+    from riel.sandbox.kit import private_key_file
 
     # Near 18:00 in Mexico City what was lost may not be sent again, whenever that is here: no day ends during a test.
     today = datetime.now(UTC).date()
     holidays = (today + timedelta(days=day) for day in (-1, 0, 1))
     return {
         "empresa": EMPRESA,
-        "private_key": str(key_file()),
+        "private_key": str(private_key_file("spei", PASSPHRASE)),
         "private_key_passphrase": PASSPHRASE,
         "account": ACCOUNT,
         "payer_name": "Empresa Demo",
@@ -42,9 +43,9 @@ def _spei() -> Mapping[str, str]:
 
 
 def _of_stp() -> Container[str]:
-    from rail_spei.sandbox.behaviour import Behaviour
+    from rail_spei.sandbox.behaviour import StpBehaviour
 
-    return Behaviour.model_fields
+    return StpBehaviour.model_fields
 
 
 def _fintoc() -> Mapping[str, str]:

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 import httpx
 
 import rail_spei
-from rail_spei.client import opened
-from rail_spei.sandbox.app import pretend_stp
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.client import open_client
+from rail_spei.sandbox.app import stp_sandbox
+from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel.catalog import ActiveRail
 from riel.confirm import code_for
@@ -49,12 +49,12 @@ class Stp:
 
     now: datetime = field(default_factory=lambda: mexico("2026-03-04"))
     ahead: timedelta = timedelta(0)
-    behaviour: Behaviour = field(default_factory=Behaviour)
+    behaviour: StpBehaviour = field(default_factory=StpBehaviour)
     sent: list[bytes] = field(default_factory=list)
     down: bool = False
 
     def __post_init__(self) -> None:
-        self.sandbox = pretend_stp(behaviour=self.behaviour, clock=lambda: self.now, sleep=self._sleep)
+        self.sandbox = stp_sandbox(behaviour=self.behaviour, clock=lambda: self.now, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.later(seconds=seconds)
@@ -72,11 +72,11 @@ class Stp:
         """The reference of each debit."""
         return [debit.reference for debit in self.sandbox.debits()]
 
-    async def does(self, door: str, **asked: Any) -> None:
+    async def does(self, control: str, **body: Any) -> None:
         """What its staff, another bank or another company does."""
         transport = httpx.ASGITransport(self.sandbox.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://stp.invalid") as http:
-            (await http.post(f"/pretend/{door}", json=asked)).raise_for_status()
+            (await http.post(f"/_sandbox/{control}", json=body)).raise_for_status()
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -170,7 +170,9 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
     settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **supplied)
     active = ActiveRail(
-        declaration=replace(rail, connect=lambda settings: opened(settings, None if url else Wire(stp), stp.clock)),
+        declaration=replace(
+            rail, connect=lambda settings: open_client(settings, None if url else Wire(stp), stp.clock)
+        ),
         distribution="rail-spei",
         version="1",
         entry_point="spei",

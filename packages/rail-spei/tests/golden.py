@@ -10,7 +10,7 @@ from datetime import date
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from rail_spei.stp.cadena import STP, RegisterOrder, Request, legacy, query, reconciliation
+from rail_spei.stp.cadena import STP, RegisterOrder, SignedRequest, legacy, query, reconciliation
 
 PEM = b"""-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDO6dcS4k8Sz//09ISLLCIqHjCY
@@ -30,7 +30,7 @@ def public_key() -> RSAPublicKey:
 @dataclass(frozen=True)
 class Golden:
     name: str
-    request: RegisterOrder | Request
+    request: RegisterOrder | SignedRequest
     cadena: str
     firma: str
 
@@ -99,7 +99,7 @@ GOLDEN = (
     ),
     Golden(
         "an account",
-        Request({"empresa": "TAMIZI", "cuenta": "646180157018613700", "rfcCurp": "SAHE800416HDFABC01"}),
+        SignedRequest({"empresa": "TAMIZI", "cuenta": "646180157018613700", "rfcCurp": "SAHE800416HDFABC01"}),
         "||TAMIZI|646180157018613700|SAHE800416HDFABC01||",
         "j0aKfUr/ZpSz0WaFZc3aPjUuF3ZUpJWBKnALRqwGM0tlyAgMI5yaw2s6tbII4OiE4irJKeQqhniljzHdlVoyVC"
         "pMZOmFkV24AStayqVdNZ/hLtJDpcAxjwlBcwYM74oG5Qcl0+rBAY+UA7eRsLVtiVJzMy4/nxlt9+uoqoqchkk=",

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from rail_spei.calendar import MEXICO_CITY
-from rail_spei.client import SpeiClient, opened
+from rail_spei.client import SpeiClient, open_client
 from rail_spei.models import SpeiPayment, SpeiRefund
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.settings import SpeiSettings
 from riel import (
     Answer,
@@ -65,7 +65,7 @@ class Office(World):
     async def rail(self, **changed: Any) -> AsyncIterator[SpeiClient]:
         """The rail's client, which calls the pretend STP directly."""
         settings = self.settings.model_copy(update=changed)
-        async with opened(settings, _Watched(self), self.clock) as client:
+        async with open_client(settings, _Watched(self), self.clock) as client:
             yield client
 
     def order(self, client: SpeiClient, amount: int = 50_000, payment: Payment | None = None, **said: Any) -> Order:
@@ -93,7 +93,7 @@ class Office(World):
 
     async def moved(self, order: Order, state: str, **said: Any) -> None:
         """STP's staff moves an order into a state."""
-        await self.pretend("state", tracking_key=order.reference, state=state, **said)
+        await self.control("state", tracking_key=order.reference, state=state, **said)
 
     def queried(self) -> list[str]:
         """The operating days that were asked after, in their order; empty for the running one."""
@@ -130,7 +130,7 @@ def office(
     at: datetime | None = None, ahead: float = 0, options: dict[str, Any] | None = None, **behaves: Any
 ) -> Office:
     """An STP with that behaviour, at that time; our clock is ``ahead`` of it by so many seconds."""
-    made = Office(behaviour=Behaviour(**behaves), options=options or {}, ahead=timedelta(seconds=ahead))
+    made = Office(behaviour=StpBehaviour(**behaves), options=options or {}, ahead=timedelta(seconds=ahead))
     if at is not None:
         made.now = at
     return made

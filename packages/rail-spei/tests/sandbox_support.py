@@ -13,13 +13,14 @@ from typing import Any
 
 import httpx
 
-from rail_spei.sandbox.app import pretend_stp
-from rail_spei.sandbox.behaviour import Behaviour
-from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file
+from rail_spei.sandbox.app import stp_sandbox
+from rail_spei.sandbox.behaviour import StpBehaviour
+from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE
 from rail_spei.stp.api import Stp
 from rail_spei.stp.cadena import TEMPLATE
 from rail_spei.stp.signature import SigningKey
 from riel import Debit
+from riel.sandbox.kit import private_key_file
 
 NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)
 """A Wednesday in Mexico City."""
@@ -27,7 +28,6 @@ NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)
 PAYEE, BANK = "072691004495711499", "40072"
 REGISTER, RETURN = "/speiws/rest/ordenPago/registra", "/speiws/rest/ordenPago/retornaOrden"
 QUERY, LIST = "/efws/API/consultaOrden", "/efws/API/V2/conciliacion"
-BALANCE = "/efws/API/consultaSaldoCuenta"
 HOOK = "http://127.0.0.1:9/hook"
 RETURN_FIELDS = (
     "fechaOperacion",
@@ -42,7 +42,7 @@ RETURN_FIELDS = (
 
 @cache
 def key() -> SigningKey:
-    return SigningKey.load(key_file(), PASSPHRASE)
+    return SigningKey.load(private_key_file("spei", PASSPHRASE), PASSPHRASE)
 
 
 def signed(body: Mapping[str, Any], fields: tuple[str, ...] = TEMPLATE) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Wire(httpx.ASGITransport):
 class World:
     """One pretend STP, and what a test does with it."""
 
-    behaviour: Behaviour = field(default_factory=Behaviour)
+    behaviour: StpBehaviour = field(default_factory=StpBehaviour)
     options: dict[str, Any] = field(default_factory=dict)
     now: datetime = NOON
     slept: list[float] = field(default_factory=list)
@@ -103,11 +103,11 @@ class World:
     over_the_wire: bool = False
 
     def __post_init__(self) -> None:
-        self.sandbox = pretend_stp(
+        self.sandbox = stp_sandbox(
             behaviour=self.behaviour,
             clock=lambda: self.now,
             sleep=self._sleep,
-            webhooks=None if self.over_the_wire else httpx.MockTransport(self._receiver),
+            webhook_transport=None if self.over_the_wire else httpx.MockTransport(self._receiver),
             **self.options,
         )
 
@@ -164,10 +164,10 @@ class World:
         assert answer.status_code == (200 if answer.json()["estado"] == 0 else 400)
         return answer.json()["estado"], answer.json().get("respuesta")
 
-    async def pretend(self, door: str, **asked: Any) -> Any:
-        """One of the pretend STP's own doors."""
+    async def control(self, name: str, **body: Any) -> Any:
+        """Use one of the pretend STP's control routes."""
         async with self.http() as http:
-            answer = await http.post(f"/pretend/{door}", json=asked)
+            answer = await http.post(f"/_sandbox/{name}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -9,8 +9,11 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from hypothesis import strategies as st
 
-from rail_spei.stp.api import DEMO, Stp
+from rail_spei.stp.api import Stp
 from rail_spei.stp.signature import SigningKey
+
+ADDRESSES = ("https://demo.stpmex.com:7024/speiws/rest", "https://efws-dev.stpmex.com/efws/API")
+"""Where orders go, and where they are queried, in STP's demo system."""
 
 EMPRESA = "TAMIZI"
 KEY = "RIEL261123ABCDEFGHIJKLMNOP"
@@ -83,7 +86,7 @@ def private_key() -> RSAPrivateKey:
 
 
 @asynccontextmanager
-async def talking_to(respond: Respond, addresses: tuple[str, str] = DEMO) -> AsyncIterator[Stp]:
+async def talking_to(respond: Respond, addresses: tuple[str, str] = ADDRESSES) -> AsyncIterator[Stp]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond), trust_env=False) as http:
         yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()))
 

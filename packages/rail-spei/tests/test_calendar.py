@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rail_spei.calendar import (
     MEXICO_CITY,
     Holidays,
-    closes,
+    cutoff_of,
     is_business_day,
     next_business_day,
     operating_date,
@@ -91,8 +91,8 @@ def test_the_day_rolls_at_six_in_the_evening_to_the_next_day_on_which_banks_work
 
 
 def test_the_roll_is_where_summer_time_was_while_there_was_summer_time() -> None:
-    assert closes(date(2022, 7, 5), BANKS) == datetime(2022, 7, 5, 23, tzinfo=UTC)
-    assert closes(date(2023, 7, 5), BANKS) == datetime(2023, 7, 6, 0, tzinfo=UTC)
+    assert cutoff_of(date(2022, 7, 5), BANKS) == datetime(2022, 7, 5, 23, tzinfo=UTC)
+    assert cutoff_of(date(2023, 7, 5), BANKS) == datetime(2023, 7, 6, 0, tzinfo=UTC)
     assert operating_date(datetime(2022, 7, 5, 23, tzinfo=UTC), BANKS) == date(2022, 7, 6)
     assert operating_date(datetime(2023, 7, 5, 23, tzinfo=UTC), BANKS) == date(2023, 7, 5)
 
@@ -156,7 +156,7 @@ def test_all_that_is_true_with_any_list_of_holidays(at: datetime, holidays: Holi
 
 @given(days)
 def test_a_day_closes_at_the_first_instant_that_is_no_longer_its_own(day: date) -> None:
-    closing = closes(day, BANKS)
+    closing = cutoff_of(day, BANKS)
     assert closing.utcoffset() == timedelta(0)
     assert operating_date(closing, BANKS) > day
     if is_business_day(day, BANKS):
@@ -167,16 +167,16 @@ def test_a_day_closes_at_the_first_instant_that_is_no_longer_its_own(day: date) 
 
 @given(instants)
 def test_no_day_closes_before_what_it_was_given_to(at: datetime) -> None:
-    assert closes(operating_date(at, BANKS), BANKS) > at
+    assert cutoff_of(operating_date(at, BANKS), BANKS) > at
 
 
 @given(st.dates(date(2026, 1, 1), date(2026, 3, 31)), st.builds(Holidays, some_days))
 def test_a_day_that_became_a_holiday_closes_with_the_business_day_on_which_it_was_booked(
     day: date, holidays: Holidays
 ) -> None:
-    assert closes(day, holidays) >= closes(day, Holidays())
+    assert cutoff_of(day, holidays) >= cutoff_of(day, Holidays())
     if not is_business_day(day, holidays):
-        assert closes(day, holidays) == closes(next_business_day(day, holidays), holidays)
+        assert cutoff_of(day, holidays) == cutoff_of(next_business_day(day, holidays), holidays)
 
 
 @given(days)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from rail_spei.codes import ERRORS, REFUSALS
-from rail_spei.stp.refusals import TABLE, Kind
+from rail_spei.stp.refusals import CATALOGUE, RefusalKind
 from riel import NotSent, OutcomeUnknown, Rejected, Status
 
 from .rail_support import AT_STP, SETTLES_IN, learned, mexico, office, outcome, told
@@ -92,7 +92,7 @@ async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
 
 async def test_every_id_of_the_catalogue_is_one_of_these_rows() -> None:
     tried = {heard.removeprefix("rejected ") for _, _, heard, _ in ROWS}
-    final = {row.native for row in TABLE if row.kind in {Kind.INPUT, Kind.SETUP}}
+    final = {row.provider_code for row in CATALOGUE if row.kind in {RefusalKind.INPUT, RefusalKind.SETUP}}
     assert final - tried == {"-31", "0:bad_signature"}, "those two have tests of their own"
 
 
@@ -204,7 +204,7 @@ async def test_a_key_that_another_company_used_is_no_order_of_ours() -> None:
     here = office()
     async with here.rail() as client:
         order = here.order(client)
-        await here.pretend("another", tracking_key=order.reference)
+        await here.control("foreign-key", tracking_key=order.reference)
         assert await outcome(client, order) == "unknown"
         assert await learned(client, order) == "absent"
     assert here.debits == []
@@ -212,12 +212,12 @@ async def test_a_key_that_another_company_used_is_no_order_of_ours() -> None:
 
 async def test_in_maintenance_the_same_order_goes_later_under_the_same_key() -> None:
     here = office()
-    await here.pretend("maintenance", on=True)
+    await here.control("maintenance", on=True)
     async with here.rail() as client:
         order = here.order(client)
         assert await outcome(client, order) == "unknown"
         assert await learned(client, order) == "absent"
-        await here.pretend("maintenance", on=False)
+        await here.control("maintenance", on=False)
         assert await outcome(client, order) == "pending"
     first, second = here.sent()
     assert first == second == json.loads(order.body)
@@ -231,7 +231,7 @@ async def test_in_maintenance_around_the_roll_an_order_is_over_since_it_may_neve
     time: str, heard: str
 ) -> None:
     here = office(mexico("2026-03-04", time))
-    await here.pretend("maintenance", on=True)
+    await here.control("maintenance", on=True)
     async with here.rail() as client:
         assert await outcome(client, here.order(client)) == heard
 

@@ -8,7 +8,7 @@ import pytest
 import rail_spei
 from rail_spei.codes import CODES, ERRORS, REFUSALS
 from rail_spei.stp.causes import CAUSES
-from rail_spei.stp.refusals import TABLE
+from rail_spei.stp.refusals import CATALOGUE
 from rail_spei.stp.states import STATES
 
 # The codes of the tools, and whether the same call may succeed later; written down here a second time.
@@ -56,9 +56,9 @@ def test_every_word_of_stp_leads_to_one_of_them(native: str) -> None:
 
 def test_ids_states_causes_and_our_own_names_do_not_take_each_others_place() -> None:
     ours = [code.removeprefix("SPEI_").lower() for code in CODES]
-    theirs = [row.native for row in TABLE]
-    states = [state.native for state in STATES.values() if state.native]
-    causes = [cause.native for cause in CAUSES.values()]
+    theirs = [row.provider_code for row in CATALOGUE]
+    states = [state.provider_code for state in STATES.values() if state.provider_code]
+    causes = [cause.provider_code for cause in CAUSES.values()]
     names = [*ours, *theirs, *states, *causes]
     assert len(set(names)) == len(names)
     assert set(names) <= set(ERRORS)

@@ -83,7 +83,7 @@ def test_only_what_pretends_is_imported_by_what_pretends(source: Path) -> None:
     if "sandbox" in source.relative_to(ROOT).parts:
         return
     pretending = {name for name, _ in imported(source) if name.startswith("rail_spei.sandbox")}
-    assert pretending <= {"rail_spei.sandbox", "rail_spei.sandbox.identity"}
+    assert pretending <= {"rail_spei.sandbox"}
 
 
 def test_every_code_is_explained_and_no_refusal_is_an_unknown_outcome() -> None:

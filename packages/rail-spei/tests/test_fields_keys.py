@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from rail_spei.fields import KeyPrefix, NumericReference, TrackingKey, minted, numeric_reference
+from rail_spei.fields import KeyPrefix, NumericReference, TrackingKey, new_tracking_key, numeric_reference
 from riel import ReferenceSource
 
 KEY: TypeAdapter[str] = TypeAdapter(TrackingKey)
@@ -26,14 +26,14 @@ def mint(below: Callable[[int], int] | None = None) -> ReferenceSource:
 
 
 def test_a_key_is_prefix_operating_date_and_16_characters() -> None:
-    assert re.fullmatch(r"RIEL260831[A-Z0-9]{16}", minted("RIEL", DAY, mint()))
-    assert minted("RIEL", DAY, mint(lambda most: 0)) == "RIEL260831" + "0" * 16
-    assert minted("RIEL", DAY, mint(lambda most: most - 1)) == "RIEL260831" + "Z" * 16
+    assert re.fullmatch(r"RIEL260831[A-Z0-9]{16}", new_tracking_key("RIEL", DAY, mint()))
+    assert new_tracking_key("RIEL", DAY, mint(lambda most: 0)) == "RIEL260831" + "0" * 16
+    assert new_tracking_key("RIEL", DAY, mint(lambda most: most - 1)) == "RIEL260831" + "Z" * 16
 
 
 @given(st.from_regex(r"[A-Z0-9]{1,6}", fullmatch=True), st.dates(date(2020, 1, 1), date(2099, 12, 31)))
 def test_every_key_fits_and_can_be_looked_up(prefix: str, day: date) -> None:
-    key = minted(prefix, day, mint())
+    key = new_tracking_key(prefix, day, mint())
     assert re.fullmatch(r"[A-Z0-9]{23,28}", key)
     assert key.startswith(f"{prefix}{day:%y%m%d}")
     assert KEY.validate_python(key) == key
@@ -52,7 +52,7 @@ def test_a_key_is_its_random_number_and_loses_nothing_of_it(number: int) -> None
         asked.append(most)
         return number
 
-    assert random_part(minted("RIEL", DAY, mint(below))) == number
+    assert random_part(new_tracking_key("RIEL", DAY, mint(below))) == number
     assert asked == [36**16]
 
 
@@ -61,13 +61,13 @@ def test_a_million_keys_of_one_day_never_repeat() -> None:
     # one of them out would take ten times as long and tell the same.
     source = mint()
     assert len({source.below(36**16) for _ in range(KEYS)}) == KEYS
-    assert len({minted("RIEL", DAY, source) for _ in range(KEYS // 20)}) == KEYS // 20
+    assert len({new_tracking_key("RIEL", DAY, source) for _ in range(KEYS // 20)}) == KEYS // 20
 
 
 @pytest.mark.parametrize("prefix", ["", "SEVENTH", "riel", "RI-L", "Ñ", "R L", "RIEL\n", "R|L"])
 def test_a_prefix_that_stp_would_refuse_makes_no_key(prefix: str) -> None:
     with pytest.raises(ValueError, match="prefix"):
-        minted(prefix, DAY, mint())
+        new_tracking_key(prefix, DAY, mint())
     with pytest.raises(ValidationError):
         PREFIX.validate_python(prefix)
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from rail_spei.fields import Concept, RecipientName, carried_name, folded
+from rail_spei.fields import Concept, RecipientName, spei_name, spei_text
 
 CONCEPT: TypeAdapter[str] = TypeAdapter(Concept)
 NAME: TypeAdapter[str] = TypeAdapter(RecipientName)
@@ -55,44 +55,44 @@ texts = st.one_of(st.text(), st.text(st.sampled_from("aZ9 .'|-\t\u0301\u200bñÁ
 
 @pytest.mark.parametrize("text", FOLDED)
 def test_a_text_folds_to_what_spei_carries(text: str) -> None:
-    assert folded(text) == FOLDED[text]
+    assert spei_text(text) == FOLDED[text]
 
 
 @given(texts)
 @example(EXPANDING)
 def test_folding_never_grows(text: str) -> None:
-    assert len(folded(text)) <= len(text)
+    assert len(spei_text(text)) <= len(text)
 
 
 def test_no_character_becomes_more_than_one() -> None:
     for character in map(chr, range(0x20000)):  # beyond are only rare Chinese characters and what nobody sees
-        parted = folded(f"a{character}b")
+        parted = spei_text(f"a{character}b")
         assert parted in {"ab", "a b"} or (len(parted) == 3 and parted.isascii() and parted[1].isalnum())
 
 
 @given(texts)
 def test_what_is_folded_holds_letters_digits_and_single_spaces_inside(text: str) -> None:
-    assert re.fullmatch(r"([A-Za-z0-9]+( [A-Za-z0-9]+)*)?", folded(text))
+    assert re.fullmatch(r"([A-Za-z0-9]+( [A-Za-z0-9]+)*)?", spei_text(text))
 
 
 @given(texts)
 def test_folding_twice_is_folding_once(text: str) -> None:
-    assert folded(folded(text)) == folded(text)
+    assert spei_text(spei_text(text)) == spei_text(text)
 
 
 @given(texts)
 def test_a_carried_name_is_40_characters_at_most_and_trimmed(text: str) -> None:
-    carried = carried_name(text)
+    carried = spei_name(text)
     assert len(carried) <= 40
-    assert folded(text).startswith(carried)
+    assert spei_text(text).startswith(carried)
     assert carried == carried.strip()
-    assert bool(carried) == bool(folded(text))
+    assert bool(carried) == bool(spei_text(text))
 
 
 def test_a_cut_leaves_no_space_at_the_end() -> None:
-    assert carried_name("x" * 39 + " y") == "x" * 39
-    assert carried_name("x" * 40 + " y") == "x" * 40
-    assert carried_name("María de los Ángeles Fernández de Córdova Ruiz") == "Maria de los Angeles Fernandez de Cordov"
+    assert spei_name("x" * 39 + " y") == "x" * 39
+    assert spei_name("x" * 40 + " y") == "x" * 40
+    assert spei_name("María de los Ángeles Fernández de Córdova Ruiz") == "Maria de los Angeles Fernandez de Cordov"
 
 
 def refused(of: TypeAdapter[str], text: str) -> str:
@@ -122,7 +122,7 @@ def test_a_concept_is_never_cut_but_refused(text: str) -> None:
 
 def test_a_concept_is_counted_as_it_is_carried() -> None:
     written = "Renta de marzo, abril (2026), Hijos S.A. de C.V."
-    assert len(written) > 40 >= len(folded(written))
+    assert len(written) > 40 >= len(spei_text(written))
     assert CONCEPT.validate_python(written) == written
 
 
@@ -142,7 +142,7 @@ def test_what_a_person_could_not_see_is_refused(of: TypeAdapter[str]) -> None:
 
 @given(texts)
 def test_a_text_that_is_taken_can_be_carried(text: str) -> None:
-    for of, carried in ((CONCEPT, folded), (NAME, carried_name)):
+    for of, carried in ((CONCEPT, spei_text), (NAME, spei_name)):
         try:
             taken = of.validate_python(text)
         except ValidationError:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from rail_spei.stp.causes import CAUSES
-from rail_spei.stp.refusals import TABLE
+from rail_spei.stp.refusals import CATALOGUE
 from rail_spei.stp.states import STATES
 
 PAGE = (Path(__file__).parents[1] / "MAPPING.md").read_text("utf-8")
@@ -26,7 +26,7 @@ def test_every_state_stands_there_with_the_status_it_means() -> None:
 
 def test_every_id_stands_there_with_its_code_in_the_order_of_the_table() -> None:
     rows = [(row[0], row[4]) for row in section("Answers to an order")]
-    assert rows[:-1] == [(str(row.id), row.code) for row in TABLE]
+    assert rows[:-1] == [(str(row.id), row.code) for row in CATALOGUE]
 
 
 def test_every_cause_of_a_return_stands_there() -> None:

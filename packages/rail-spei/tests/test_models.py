@@ -155,5 +155,5 @@ def test_the_receipt_names_what_the_facts_bring() -> None:
 
 def test_a_return_is_a_payment_that_no_agent_writes() -> None:
     assert issubclass(SpeiReturn, Payment)
-    assert SpeiReturn.MEANS == "return"
+    assert SpeiReturn.OPERATION == "return"
     assert "MEANS" not in SpeiReturn.model_fields

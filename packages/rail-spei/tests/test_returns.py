@@ -26,7 +26,7 @@ def anyio_backend() -> str:
 async def receiving(amount: int = 80_000, at: str = "2026-03-04", **said: Any) -> Office:
     """An STP in whose book somebody has just paid us."""
     here = office(mexico(at))
-    await here.pretend("receive", amount=amount, tracking_key=KEY, payer_name="Ana Gómez", **said)
+    await here.control("receive", amount=amount, tracking_key=KEY, payer_name="Ana Gómez", **said)
     return here
 
 
@@ -144,7 +144,7 @@ async def test_a_payment_that_stp_no_longer_has_is_refused_in_the_words_of_retur
 @pytest.mark.parametrize("state", ["CXO", "CCE", "CCR", "C", "ZZ", "CN"])
 async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
     here = await receiving()
-    await here.pretend("state", tracking_key=KEY, state=state)
+    await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="not credited") as refused:
             await here.back(client, KEY)
@@ -155,7 +155,7 @@ async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
 @pytest.mark.parametrize("state", ["CCO", "LQ", "TLQ"])
 async def test_what_is_credited_is(state: str) -> None:
     here = await receiving()
-    await here.pretend("state", tracking_key=KEY, state=state)
+    await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         assert await here.back(client, KEY) is not None
 
@@ -163,7 +163,7 @@ async def test_what_is_credited_is(state: str) -> None:
 @pytest.mark.parametrize("state", ["XD", "XR", "D", "TD", "RE"])
 async def test_what_goes_back_already_does_not_go_back_again(state: str) -> None:
     here = await receiving()
-    await here.pretend("state", tracking_key=KEY, state=state)
+    await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="only once"):
             await here.back(client, KEY)
@@ -192,7 +192,7 @@ async def test_around_the_roll_it_is_found_whatever_the_clocks_say(ahead: float,
 async def test_of_one_key_the_last_payment_is_meant() -> None:
     here = await receiving(100)
     here.later(days=1)
-    await here.pretend("receive", amount=200, tracking_key=KEY)
+    await here.control("receive", amount=200, tracking_key=KEY)
     async with here.rail() as client:
         back = await here.back(client, KEY)
     assert back is not None

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from rail_spei.sandbox import open_sandbox
-from rail_spei.sandbox.behaviour import Behaviour
-from rail_spei.sandbox.identity import is_published, key_file, published
-from rail_spei.settings import SpeiSettings
+from rail_spei.sandbox.behaviour import StpBehaviour
+from rail_spei.settings import PUBLISHED_KEY, SpeiSettings
 from rail_spei.stp.signature import SigningKey
 from riel import Misconfigured
+from riel.sandbox.kit import fingerprint, published_key
 
 from .sandbox_support import World, result
 
@@ -35,7 +35,7 @@ def own(tmp_path: Path) -> Path:
 def test_what_it_supplies_is_a_key_that_a_client_can_read() -> None:
     supplied = open_sandbox({}).settings
     key = SigningKey.load(Path(supplied["private_key"]), supplied["private_key_passphrase"])
-    assert is_published(key.public_key)
+    assert key.fingerprint == PUBLISHED_KEY == fingerprint(published_key().public_key())
     assert key.public_key.key_size == 2048
     assert set(supplied) >= {"empresa", "account", "private_key", "private_key_passphrase"}
 
@@ -57,15 +57,15 @@ def test_two_processes_agree_on_the_key_and_leave_no_file() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 def test_nobody_else_can_read_the_file() -> None:
-    assert key_file().stat().st_mode & 0o777 == 0o600
-    assert key_file().parent.stat().st_mode & 0o777 == 0o700
+    assert Path(open_sandbox({}).settings["private_key"]).stat().st_mode & 0o777 == 0o600
+    assert Path(open_sandbox({}).settings["private_key"]).parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_operators_own_key_is_verified_and_not_replaced(own: Path) -> None:
     bank = open_sandbox({"private_key": str(own), "private_key_passphrase": OWN_PASSPHRASE, "empresa": "MINE"})
     assert "private_key" not in bank.settings
     assert bank.settings["empresa"] == "MINE"
-    assert not is_published(SigningKey.load(own, OWN_PASSPHRASE).public_key)
+    assert SigningKey.load(own, OWN_PASSPHRASE).fingerprint != PUBLISHED_KEY
 
 
 @pytest.mark.anyio
@@ -87,16 +87,23 @@ def test_half_a_key_is_said_plainly(settings: dict[str, str]) -> None:
 
 def test_a_client_with_what_it_supplies_is_complete_and_only_on_this_machine() -> None:
     supplied = dict(open_sandbox({}).settings)
-    assert SpeiSettings(base_url="http://127.0.0.1:8410", **supplied).pretend
+    assert SpeiSettings(base_url="http://127.0.0.1:8410", **supplied).on_this_machine
     for elsewhere in ("https://prod.stpmex.com/speiws/rest", "https://demo.stpmex.com:7024/speiws/rest"):
         with pytest.raises(Misconfigured, match="published key"):
             SpeiSettings(base_url=elsewhere, **supplied)
 
 
-def test_whoever_asks_about_a_key_pays_for_no_web_server() -> None:
-    asks = "import sys, rail_spei.sandbox.identity; print({'starlette', 'httpx'} & set(sys.modules))"
-    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+def test_settings_with_a_key_are_read_without_the_pretend_bank() -> None:
+    script = (
+        "import sys; from rail_spei.sandbox import open_sandbox; from rail_spei.settings import SpeiSettings;"
+        "supplied = dict(open_sandbox({}).settings);"
+        "bank = lambda: [name for name in sys.modules if name.startswith(('riel.sandbox', 'rail_spei.sandbox'))];"
+        "[sys.modules.pop(name) for name in bank()];"
+        "SpeiSettings(base_url='http://127.0.0.1:9', **supplied);"
+        "print(bank())"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_it_obeys_its_settings_and_refuses_others() -> None:
@@ -110,10 +117,4 @@ def test_it_obeys_its_settings_and_refuses_others() -> None:
 def test_it_tells_nobody_outside_this_machine(url: str) -> None:
     for name in ("webhook_url", "deposit_url"):
         with pytest.raises(ValueError, match="on this machine"):
-            Behaviour.model_validate({name: url})
-
-
-def test_it_is_no_key_of_somebody_else() -> None:
-    other = generate_private_key(public_exponent=65537, key_size=2048).public_key()
-    assert not is_published(other)
-    assert is_published(published())
+            StpBehaviour.model_validate({name: url})

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_spei.sandbox.behaviour import Behaviour
-from rail_spei.sandbox.magic import FATES
-from rail_spei.stp.refusals import Accepted, Outcome, Refused
+from rail_spei.sandbox.behaviour import StpBehaviour
+from rail_spei.sandbox.magic import SCENARIOS
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, Outcome
 from riel import OutcomeUnknown
 
 from .sandbox_support import REGISTER, World, order, result, signed
@@ -19,8 +19,8 @@ from .sandbox_support import REGISTER, World, order, result, signed
 pytestmark = pytest.mark.anyio
 
 KEY = order()["claveRastreo"]
-STORED = sorted(centavos for centavos, fate in FATES.items() if fate.stored)
-NOT_STORED = sorted(set(FATES) - set(STORED))
+STORED = sorted(centavos for centavos, fate in SCENARIOS.items() if fate.stored)
+NOT_STORED = sorted(set(SCENARIOS) - set(STORED))
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ async def finally_(here: World) -> str:
 async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
     here = World()
     await sent(here, centavos)
-    cancelled = FATES[centavos].life == "cancelled"
-    assert [debit.amount - FATES[centavos].adds for debit in here.debits] == [700 + centavos] * (not cancelled)
+    cancelled = SCENARIOS[centavos].life_cycle == "cancelled"
+    assert [debit.amount - SCENARIOS[centavos].adds for debit in here.debits] == [700 + centavos] * (not cancelled)
     state, told = await here.query()
     assert (state, told["claveRastreo"]) == (0, KEY)
     assert result(await here.register(monto=pesos(centavos)))[0] == -1, "a copy meets its own order"
@@ -67,9 +67,9 @@ async def test_what_is_not_stored_is_no_debit_and_is_not_found(centavos: int) ->
 
 async def test_every_other_amount_settles() -> None:
     here = World()
-    for cents in sorted(set(range(100)) - set(FATES)):
+    for cents in sorted(set(range(100)) - set(SCENARIOS)):
         assert result(await here.register(monto=f"3.{cents:02d}", claveRastreo=f"K{cents}"))[0] > 999
-    assert 20 not in FATES, "the recorded orders are of 1.20"
+    assert 20 not in SCENARIOS, "the recorded orders are of 1.20"
 
 
 async def test_an_order_lives_from_a_to_lq() -> None:
@@ -145,7 +145,7 @@ async def test_a_gateway_writes_a_page(centavos: int, status: int) -> None:
 
 async def test_a_slow_answer_comes_after_the_time_that_is_set() -> None:
     for centavos, taken in ((10, True), (11, False)):
-        here = World(behaviour=Behaviour(slow_seconds=17))
+        here = World(behaviour=StpBehaviour(slow_seconds=17))
         answer = await sent(here, centavos)
         assert here.slept == [17]
         assert answer is not None
@@ -231,7 +231,7 @@ async def test_a_late_order_and_its_copy_are_two_debits_across_the_roll() -> Non
     assert [debit.reference for debit in here.debits] == [KEY, KEY]
 
 
-@pytest.mark.parametrize("centavos", sorted(FATES))
+@pytest.mark.parametrize("centavos", sorted(SCENARIOS))
 async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavos: int) -> None:
     here = World()
     told: Outcome | None = None
@@ -239,10 +239,10 @@ async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavo
         async with here.client() as client:
             told = await client.register(json.dumps(signed(order(monto=pesos(centavos)))).encode())
     match told:
-        case Accepted():
-            assert FATES[centavos].stored
-        case Refused():
-            assert not FATES[centavos].stored
+        case OrderAccepted():
+            assert SCENARIOS[centavos].stored
+        case OrderRefusal():
+            assert not SCENARIOS[centavos].stored
 
 
 async def test_money_may_move_within_stp_although_the_answer_is_no() -> None:
@@ -263,4 +263,4 @@ async def test_an_order_that_breaks_a_rule_meets_the_rule_and_not_the_fate() -> 
 def test_the_readme_has_a_row_for_every_fate() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     rows = re.findall(r"^\| `\.(\d\d)` \| (.*) \|$", readme, re.MULTILINE)
-    assert rows == [(f"{centavos:02d}", fate.what) for centavos, fate in sorted(FATES.items())]
+    assert rows == [(f"{centavos:02d}", fate.description) for centavos, fate in sorted(SCENARIOS.items())]

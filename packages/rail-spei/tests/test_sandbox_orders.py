@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from rail_spei.sandbox.cadena import ORDER, cadena, legacy_cadena, parsed
+from rail_spei.sandbox.cadena import ORDER, cadena, legacy_cadena, parse_object
 from rail_spei.sandbox.cadena import QUERY as QUERY_FIELDS
 from rail_spei.stp.cadena import RegisterOrder, legacy
-from rail_spei.stp.signature import verified
+from rail_spei.stp.signature import is_valid
 
 from .golden import GOLDEN, public_key
 from .sandbox_support import NOON, PAYEE, QUERY, REGISTER, RETURN, World, order, result, signed
@@ -90,14 +90,14 @@ async def test_what_the_contract_may_add_is_not_signed() -> None:
 
 
 async def test_the_cadena_of_the_far_bank_is_the_recorded_one() -> None:
-    assert cadena(parsed(json.dumps(RECORDED).encode()), ORDER) == GOLDEN[1].cadena
+    assert cadena(parse_object(json.dumps(RECORDED).encode()), ORDER) == GOLDEN[1].cadena
     query = {"empresa": "TAMIZI", "claveRastreo": "PruebaDevolucion1", "tipoOrden": "R", "fechaOperacion": 20231106}
     assert cadena(query, QUERY_FIELDS) == "||TAMIZI|PruebaDevolucion1|R|20231106||"
     today = {"empresa": "TAMIZI", "claveRastreo": "CRINEXISTENTE", "tipoOrden": "E"}
     assert cadena(today, QUERY_FIELDS) == "||TAMIZI|CRINEXISTENTE|E|||"
     older = {"empresa": "TAMIZI", "fechaOperacion": "20200420", "claveRastreo": "CR1564969083"}
     assert legacy_cadena(older | {"institucionOperante": 90646, "estado": "E"}) == GOLDEN[5].cadena
-    assert verified(public_key(), legacy_cadena(older | {"institucionOperante": 90646}), GOLDEN[5].firma)
+    assert is_valid(public_key(), legacy_cadena(older | {"institucionOperante": 90646}), GOLDEN[5].firma)
 
 
 async def test_an_order_with_all_its_fields_is_put_together_as_it_was_signed() -> None:
@@ -130,7 +130,7 @@ async def test_an_order_with_all_its_fields_is_put_together_as_it_was_signed() -
         prioridad=0,
         latitud="19",
     )
-    arrived = parsed(json.dumps(full.json()).encode())
+    arrived = parse_object(json.dumps(full.json()).encode())
     assert cadena(arrived, ORDER) == full.cadena()
     asked = legacy(empresa="PRETEND", key="K1", institution="90646")
     assert legacy_cadena(asked.json()) == asked.cadena()
@@ -282,7 +282,7 @@ async def test_a_weekend_is_one_operating_day() -> None:
 
 async def test_a_key_that_another_company_used_is_taken_and_not_ours() -> None:
     here = World()
-    await here.pretend("another", trackingKey=KEY)
+    await here.control("foreign-key", trackingKey=KEY)
     assert result(await here.register())[0] == -1
     assert await here.query() == (6, None)
     assert here.debits == []
@@ -291,10 +291,10 @@ async def test_a_key_that_another_company_used_is_taken_and_not_ours() -> None:
 async def test_in_maintenance_orders_are_refused_and_questions_answered() -> None:
     here = World()
     await here.register(claveRastreo="K1")
-    await here.pretend("maintenance", on=True)
+    await here.control("maintenance", on=True)
     assert result(await here.register())[0] == -30
     assert (await here.query("K1"))[0] == 0
-    await here.pretend("maintenance", on=False)
+    await here.control("maintenance", on=False)
     assert result(await here.register())[0] > 999
 
 
@@ -316,7 +316,7 @@ async def test_faults_are_aimed_at_what_moves_money() -> None:
     assert moves("PUT", RETURN)
     assert not moves("GET", REGISTER)
     assert not moves("POST", QUERY)
-    assert not moves("POST", "/pretend/receive")
+    assert not moves("POST", "/_sandbox/receive")
 
 
 async def test_two_accounts_of_stp_settle_without_spei() -> None:

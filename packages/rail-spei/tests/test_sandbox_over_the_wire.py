@@ -11,10 +11,10 @@ import httpx
 import pytest
 import uvicorn
 
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.sandbox.identity import EMPRESA
 from rail_spei.stp.api import Absence, Stp
-from rail_spei.stp.refusals import Accepted, Refused
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal
 from riel import OutcomeUnknown
 
 from .sandbox_support import World, key, order, signed
@@ -58,7 +58,7 @@ def body(centavos: int = 0) -> bytes:
 async def test_an_order_is_registered_and_settles() -> None:
     here = World()
     async with client(here) as stp:
-        assert await stp.register(body()) == Accepted("9000001")
+        assert await stp.register(body()) == OrderAccepted("9000001")
         here.later(seconds=1)
         told = await stp.query(KEY)
     assert not isinstance(told, Absence)
@@ -90,7 +90,7 @@ async def test_a_page_of_the_gateway_is_a_refusal_of_access() -> None:
     here = World()
     async with client(here) as stp:
         told = await stp.register(body(14))
-    assert isinstance(told, Refused)
+    assert isinstance(told, OrderRefusal)
     assert told.provider_code == "403"
 
 
@@ -103,7 +103,7 @@ async def test_a_webhook_reaches_a_receiver_on_this_machine() -> None:
         await send({"type": "http.response.body", "body": b'{"mensaje":"recibido"}'})
 
     async with served(World(), receiver) as url:
-        here = World(behaviour=Behaviour(webhook_url=f"{url}/states"), over_the_wire=True)
+        here = World(behaviour=StpBehaviour(webhook_url=f"{url}/states"), over_the_wire=True)
         await here.register(monto="1.04")
         async with asyncio.timeout(120):
             while len(heard) < 2:  # noqa: ASYNC110  # the bank has no event for a test

@@ -6,7 +6,7 @@ import pytest
 
 from rail_spei.sandbox.identity import EMPRESA
 from rail_spei.stp.api import Absence
-from rail_spei.stp.refusals import Accepted, Refused, Unclear
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear
 
 from .sandbox_support import RETURN, RETURN_FIELDS, World, signed
 
@@ -40,7 +40,7 @@ async def give_back(here: World, **change: Any) -> Any:
 
 async def received(amount: int = 50_000) -> World:
     here = World()
-    told = await here.pretend("receive", amount=amount, trackingKey="MBAN01")
+    told = await here.control("receive", amount=amount, trackingKey="MBAN01")
     assert told == {"trackingKey": "MBAN01", "operationDate": "20260304", "id": 9000001}
     return here
 
@@ -124,10 +124,21 @@ async def test_a_sent_payment_cannot_be_pulled_back() -> None:
 
 @pytest.mark.parametrize(
     ("centavos", "kind", "moved"),
-    [(0, Accepted, True), (2, Refused, False), (3, Refused, False), (10, Accepted, True), (11, Unclear, False),
-     (13, Unclear, True), (14, Refused, False), (15, Unclear, False), (16, Unclear, True), (23, Unclear, False),
-     (24, Unclear, True), (28, Unclear, True)],
-)  # fmt: skip
+    [
+        (0, OrderAccepted, True),
+        (2, OrderRefusal, False),
+        (3, OrderRefusal, False),
+        (10, OrderAccepted, True),
+        (11, OrderUnclear, False),
+        (13, OrderUnclear, True),
+        (14, OrderRefusal, False),
+        (15, OrderUnclear, False),
+        (16, OrderUnclear, True),
+        (23, OrderUnclear, False),
+        (24, OrderUnclear, True),
+        (28, OrderUnclear, True),
+    ],
+)
 async def test_the_centavos_choose_the_fate_of_a_return_too(centavos: int, kind: type, moved: bool) -> None:
     here = await received(50_000 + centavos)
     async with here.client() as client:
@@ -140,5 +151,5 @@ async def test_the_centavos_choose_the_fate_of_a_return_too(centavos: int, kind:
 
 async def test_in_maintenance_nothing_goes_back() -> None:
     here = await received()
-    await here.pretend("maintenance", on=True)
+    await here.control("maintenance", on=True)
     assert (await give_back(here))["resultado"]["id"] == -30

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import StpBehaviour
 
 from .sandbox_support import HOOK, World, order
 
@@ -21,7 +21,7 @@ def anyio_backend() -> str:
 
 
 def told(**change: Any) -> World:
-    return World(behaviour=Behaviour(webhook_url=HOOK, **change))
+    return World(behaviour=StpBehaviour(webhook_url=HOOK, **change))
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -147,7 +147,7 @@ async def test_the_older_form_names_no_key() -> None:
 async def test_a_state_that_was_ordered_is_told_at_once() -> None:
     here = told()
     await here.register(monto="1.06")
-    await here.pretend("state", trackingKey=KEY, state="CN")
+    await here.control("state", trackingKey=KEY, state="CN")
     await until(lambda: bool(here.heard))
     assert (here.heard[0]["estado"], here.heard[0]["tsLiquidacion"]) == ("CANCELACION", "0")
 
@@ -166,9 +166,9 @@ async def test_a_late_order_is_told_when_it_arrives() -> None:
     [(200, {"mensaje": "confirmar"}, "CCO"), (400, {"mensaje": "devolver", "id": 6}, "CCR")],
 )
 async def test_a_received_payment_is_told_and_can_be_sent_back(status: int, answer: dict[str, Any], state: str) -> None:
-    here = World(behaviour=Behaviour(deposit_url=HOOK))
+    here = World(behaviour=StpBehaviour(deposit_url=HOOK))
     here.replies = [(status, answer)]
-    await here.pretend("receive", amount=12_345, trackingKey="MBAN01")
+    await here.control("receive", amount=12_345, trackingKey="MBAN01")
     await until(lambda: bool(here.heard))
     await quiet()
     assert (here.heard[0]["monto"], here.heard[0]["claveRastreo"]) == (123.45, "MBAN01")

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pydantic import ValidationError
 
-from rail_spei.sandbox.identity import ACCOUNT, PASSPHRASE, key_file
-from rail_spei.settings import GUARANTEES, SpeiSettings, trusted
+from rail_spei.sandbox.identity import ACCOUNT, PASSPHRASE
+from rail_spei.settings import GUARANTEES, SpeiSettings, tls_context
 from riel import FOREVER, Misconfigured
+from riel.sandbox.kit import private_key_file
 
 from .stp_support import private_key
 
@@ -192,7 +193,7 @@ def test_the_certificates_of_the_bundle_are_trusted_and_no_others(tmp_path: Path
         .sign(key, SHA256())
     )
     (bundle := tmp_path / "ca.pem").write_bytes(signed.public_bytes(Encoding.PEM))
-    context = trusted(bundle)
+    context = tls_context(bundle)
     assert [dict(pair for (pair,) in one["subject"]) for one in context.get_ca_certs()] == [{"commonName": "STP"}]
     assert context.check_hostname
     assert context.verify_mode.name == "CERT_REQUIRED"
@@ -210,7 +211,7 @@ def test_a_wrong_passphrase_shows_neither_itself_nor_the_key(ours: dict[str, Any
 
 @pytest.mark.parametrize("base", [DEMO, PRODUCTION, "https://127.0.0.1.example"])
 def test_the_published_key_signs_for_nobody_but_the_pretend_stp(ours: dict[str, Any], base: str) -> None:
-    published = {"private_key": str(key_file()), "private_key_passphrase": PASSPHRASE}
+    published = {"private_key": str(private_key_file("spei", PASSPHRASE)), "private_key_passphrase": PASSPHRASE}
     assert made(ours, base_url="http://127.0.0.1:8080", **published).mode == "test"
     with pytest.raises(Misconfigured, match="published key"):
         made(ours, base_url=base, **published)
@@ -219,8 +220,8 @@ def test_the_published_key_signs_for_nobody_but_the_pretend_stp(ours: dict[str, 
 def test_holidays_are_a_list_of_days_and_no_day_is_both(ours: dict[str, Any]) -> None:
     settings = made(ours, holidays="2030-10-01, 2026-03-05,", business_days="2026-03-16")
     assert [day.isoformat() for day in sorted(settings.holidays)] == ["2026-03-05", "2030-10-01"]
-    assert all(day in settings.calendar for day in settings.holidays)
-    assert date(2026, 3, 16) not in settings.calendar
+    assert all(day in settings.holiday_calendar for day in settings.holidays)
+    assert date(2026, 3, 16) not in settings.holiday_calendar
     with pytest.raises(Misconfigured, match="RIEL_SPEI_HOLIDAYS and RIEL_SPEI_BUSINESS_DAYS"):
         made(ours, holidays="2026-03-16", business_days="2026-03-16")
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from rail_spei.stp.signature import SigningKey, verified
+from rail_spei.stp.signature import SigningKey, is_valid
 from riel import Misconfigured
 
 from .golden import GOLDEN, Golden, public_key
@@ -87,9 +87,9 @@ def refusal(path: Path, passphrase: str = OURS) -> str:
 
 def test_what_the_key_signs_verifies_with_its_public_half_alone(path: Path, keys: Keys) -> None:
     firma = SigningKey.load(path, OURS).sign(CADENA)
-    assert verified(keys.public, CADENA, firma)
-    assert not verified(keys.public, f"{CADENA}|", firma)
-    assert not verified(public_key(), CADENA, firma)
+    assert is_valid(keys.public, CADENA, firma)
+    assert not is_valid(keys.public, f"{CADENA}|", firma)
+    assert not is_valid(public_key(), CADENA, firma)
 
 
 def test_the_company_can_be_known_by_its_public_half(path: Path, keys: Keys) -> None:
@@ -109,20 +109,20 @@ def test_a_signature_is_standard_base64_in_one_line_and_always_the_same(path: Pa
 def test_text_before_the_key_is_passed_over(tmp_path: Path, keys: Keys, ends: str) -> None:
     exported = (BAG.encode() + keys.pem).replace(b"\n", ends.encode())
     firma = SigningKey.load(written(tmp_path / "exported.pem", exported), OURS).sign(CADENA)
-    assert verified(keys.public, CADENA, firma)
+    assert is_valid(keys.public, CADENA, firma)
 
 
 def test_a_certificate_before_the_key_is_passed_over(tmp_path: Path, keys: Keys) -> None:
     certificate = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     firma = SigningKey.load(written(tmp_path / "both.pem", certificate + keys.pem), OURS).sign(CADENA)
-    assert verified(keys.public, CADENA, firma)
+    assert is_valid(keys.public, CADENA, firma)
 
 
 def test_the_older_form_of_an_encrypted_key_and_a_short_one_sign_too(tmp_path: Path) -> None:
     """STP's demo keys have 1024 bits."""
     demo = rsa.generate_private_key(65537, 1024)  # noqa: S505
     key = SigningKey.load(written(tmp_path / "demo.pem", encrypted(demo, TRADITIONAL)), OURS)
-    assert verified(demo.public_key(), CADENA, key.sign(CADENA))
+    assert is_valid(demo.public_key(), CADENA, key.sign(CADENA))
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,11 @@ def test_a_file_that_only_we_may_open_or_that_another_owner_mounted_is_read(
 ) -> None:
     for mode in (0o600, 0o400, 0o700):
         path.chmod(mode)
-        assert verified(keys.public, CADENA, SigningKey.load(path, OURS).sign(CADENA))
+        assert is_valid(keys.public, CADENA, SigningKey.load(path, OURS).sign(CADENA))
     path.chmod(0o440)
     owner = path.stat().st_uid
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    assert verified(keys.public, CADENA, SigningKey.load(path, OURS).sign(CADENA))
+    assert is_valid(keys.public, CADENA, SigningKey.load(path, OURS).sign(CADENA))
 
 
 def test_the_file_that_a_link_leads_to_is_the_one_that_is_judged(path: Path, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_neither_repr_nor_str_of_a_key_shows_anything(path: Path) -> None:
 def test_a_signature_is_accepted_in_one_writing_only(golden: Golden) -> None:
     """An answer that differs in anything is another one, even where a lenient reader would find the same bytes."""
     key, cadena, firma = public_key(), golden.cadena, golden.firma
-    assert verified(key, cadena, firma)
+    assert is_valid(key, cadena, firma)
     bits = sorted({*ascii_letters, *digits, "+", "/"})
     for other in (
         *(firma[:-2] + last + "=" for last in bits if last != firma[-2]),
@@ -238,4 +238,4 @@ def test_a_signature_is_accepted_in_one_writing_only(golden: Golden) -> None:
         "é" * len(firma),
         "AAAA",
     ):
-        assert not verified(key, cadena, other)
+        assert not is_valid(key, cadena, other)

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rail_spei.stp.api import DEMO, PRODUCTION, Absence, Stp
+from rail_spei.stp.api import Absence, Stp
 from rail_spei.stp.cadena import RegisterOrder
-from rail_spei.stp.models import Told
-from rail_spei.stp.refusals import Accepted, Refused, Unclear
-from rail_spei.stp.signature import verified
+from rail_spei.stp.models import OrderStatus
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear
+from rail_spei.stp.signature import is_valid
 from riel import NothingLearned, NotSent, OutcomeUnknown
 
 from .stp_support import (
+    ADDRESSES,
     EMPRESA,
     HTML,
     JSON,
@@ -115,34 +116,6 @@ REQUESTS: dict[str, tuple[Ask, str, str, dict[str, Any], str]] = {
         {"empresa": EMPRESA, "claveRastreo": KEY, "institucionOperante": "90646", "fechaOperacion": "20231106"},
         f"|||{EMPRESA}|20231106||{KEY}|90646" + "|" * 30,
     ),
-    "consOrdenesFech": (
-        lambda stp: stp.legacy_orders("R", DAY),
-        "POST",
-        "0/ordenPago/consOrdenesFech",
-        {"empresa": EMPRESA, "estado": "R", "fechaOperacion": "20231106"},
-        f"|||{EMPRESA}|20231106" + "|" * 33,
-    ),
-    "consSaldoEnvRec": (
-        lambda stp: stp.totals(),
-        "POST",
-        "0/ordenPago/consSaldoEnvRec",
-        {"empresa": EMPRESA},
-        f"|||{EMPRESA}" + "|" * 34,
-    ),
-    "consultaSaldoCuenta": (
-        lambda stp: stp.balance(PAYER),
-        "POST",
-        "1/consultaSaldoCuenta",
-        {"empresa": EMPRESA, "cuentaOrdenante": PAYER},
-        f"||{EMPRESA}|{PAYER}|||",
-    ),
-    "consultaSaldoCuenta of a day": (
-        lambda stp: stp.balance(PAYER, DAY),
-        "POST",
-        "1/consultaSaldoCuenta",
-        {"empresa": EMPRESA, "cuentaOrdenante": PAYER, "fecha": "20231106"},
-        f"||{EMPRESA}|{PAYER}|20231106||",
-    ),
 }
 LOOKS = {name: request[0] for name, request in REQUESTS.items() if request[1] == "POST"}
 SENDS = {name: request[0] for name, request in REQUESTS.items() if request[1] == "PUT"}
@@ -172,7 +145,7 @@ async def nothing(ask: Ask, answer: Any, status: int = 200) -> str:
     return str(failure.value)
 
 
-@pytest.mark.parametrize("addresses", [DEMO, PRODUCTION, ("https://a.invalid/x/", "https://b.invalid/y/")])
+@pytest.mark.parametrize("addresses", [ADDRESSES, ("https://a.invalid/x/", "https://b.invalid/y/")])
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_each_request_goes_once_signed_to_its_place(name: str, addresses: tuple[str, str]) -> None:
     ask, method, place, body, signed = REQUESTS[name]
@@ -193,15 +166,10 @@ async def test_each_request_goes_once_signed_to_its_place(name: str, addresses: 
     assert request.headers["Content-Type"] == "application/json; charset=utf-8"
     sent = json.loads(request.content)
     firma = sent.pop("firma")
-    assert verified(private_key().public_key(), signed, firma)
+    assert is_valid(private_key().public_key(), signed, firma)
     assert {name: str(value) for name, value in sent.items()}.items() >= body.items()
     if name != "registra":
         assert {name: str(value) for name, value in sent.items()} == body, "nothing else is sent"
-
-
-def test_stp_has_two_systems_at_known_addresses() -> None:
-    assert DEMO == ("https://demo.stpmex.com:7024/speiws/rest", "https://efws-dev.stpmex.com/efws/API")
-    assert PRODUCTION == ("https://prod.stpmex.com/speiws/rest", "https://prod.stpmex.com/efws/API")
 
 
 async def test_what_is_sent_is_what_was_kept_and_is_the_same_each_time() -> None:
@@ -215,19 +183,19 @@ async def test_what_is_sent_is_what_was_kept_and_is_the_same_each_time() -> None
         kept = stp.order_body(ORDER)
         assert kept == stp.order_body(ORDER)
         assert kept.isascii()
-        assert await stp.register(kept) == Accepted("9349827")
+        assert await stp.register(kept) == OrderAccepted("9349827")
         await stp.register(kept)
     assert seen == [kept, kept]
 
 
 @pytest.mark.parametrize("ask", SENDS.values(), ids=SENDS)
 async def test_a_send_is_read_by_the_strict_rule(ask: Ask) -> None:
-    assert await heard(ask, legacy(9349827)) == Accepted("9349827")
-    assert isinstance(await heard(ask, legacy(3)), Refused)
-    assert isinstance(await heard(ask, legacy(-1, descripcionError="ya fue utilizada")), Unclear)
-    assert isinstance(await heard(ask, legacy(9349827), 500), Unclear)
+    assert await heard(ask, legacy(9349827)) == OrderAccepted("9349827")
+    assert isinstance(await heard(ask, legacy(3)), OrderRefusal)
+    assert isinstance(await heard(ask, legacy(-1, descripcionError="ya fue utilizada")), OrderUnclear)
+    assert isinstance(await heard(ask, legacy(9349827), 500), OrderUnclear)
     async with talking_to(lambda _: httpx.Response(403, headers=PAGE, content=HTML)) as stp:
-        assert isinstance(await ask(stp), Refused)
+        assert isinstance(await ask(stp), OrderRefusal)
 
 
 @pytest.mark.parametrize("ask", SENDS.values(), ids=SENDS)
@@ -241,7 +209,7 @@ async def test_an_order_is_never_carried_elsewhere(ask: Ask, status: int) -> Non
 
     async with talking_to(respond) as stp:
         stp.http.follow_redirects = True
-        assert isinstance(await ask(stp), Unclear)
+        assert isinstance(await ask(stp), OrderUnclear)
     assert seen == ["demo.stpmex.com"]
 
 
@@ -301,10 +269,10 @@ async def test_a_wire_that_breaks_teaches_nothing(ask: Ask) -> None:
 
 async def test_an_order_is_found_and_read() -> None:
     order = await heard(lambda stp: stp.query(KEY, day=DAY), FOUND)
-    assert isinstance(order, Told)
-    assert (order.key, order.amount, order.state().word) == (KEY, 120, "success")
+    assert isinstance(order, OrderStatus)
+    assert (order.key, order.amount, order.state().kind) == (KEY, 120, "success")
     assert order.settled_at == datetime(2023, 11, 6, 21, 14, 30, tzinfo=UTC)
-    assert order.differs(key=KEY, empresa=EMPRESA, amount=120, payer=PAYER, payee=PAYEE) == ()
+    assert order.mismatches(key=KEY, empresa=EMPRESA, amount=120, payer=PAYER, payee=PAYEE) == ()
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -350,7 +318,7 @@ async def test_an_unclear_look_teaches_nothing(answer: dict[str, Any], status: i
 
 async def test_an_order_whose_amount_or_account_is_another_is_told_as_it_is() -> None:
     order = await heard(lambda stp: stp.query(KEY), FOUND | {"respuesta": told(monto=7, cuentaBeneficiario=PAYER)})
-    assert order.differs(key=KEY, empresa=EMPRESA, amount=120, payee=PAYEE) == ("amount", "payee")
+    assert order.mismatches(key=KEY, empresa=EMPRESA, amount=120, payee=PAYEE) == ("amount", "payee")
 
 
 async def test_the_older_query_finds_an_order_or_says_that_there_is_none() -> None:
@@ -390,37 +358,6 @@ async def test_an_unclear_answer_of_the_older_query_teaches_nothing(answer: Any)
 async def test_a_signature_that_fits_nothing_is_not_taken_for_absence() -> None:
     text = "Firma invalida No entity found for query"
     assert text in await nothing(lambda stp: stp.legacy_query(KEY), legacy(0, descripcionError=text))
-
-
-async def test_the_older_list_may_end_with_null() -> None:
-    def ask(stp: Stp) -> Awaitable[Any]:
-        return stp.legacy_orders()
-
-    assert [one.key for one in await heard(ask, legacy(1, lst=[told(), told(claveRastreo="K2"), None]))] == [KEY, "K2"]
-    assert await heard(ask, legacy(1, lst=[None])) == []
-    assert await heard(ask, legacy(1, lst=[])) == []
-    assert await heard(ask, legacy(-100, descripcionError="No se encontraron ordenes")) == []
-    parts: list[dict[str, Any]] = [{}, {"lst": None}, {"lst": {}}, {"lst": [told(), 7]}, {"lst": [told(estado=None)]}]
-    for part in parts:
-        await nothing(ask, legacy(1, **part))
-    await nothing(ask, legacy(1, lst=[told(), told(empresa="OTHER")]))
-
-
-async def test_totals_and_balances_are_centavos() -> None:
-    one = {"empresa": EMPRESA, "montoTotal": 4.1, "tipoOperacion": 1, "totalOperaciones": "2"}
-    totals = await heard(lambda stp: stp.totals(), legacy(1, saldos=[one, None]))
-    assert [(total.amount, total.operation, total.count) for total in totals] == [(410, "1", 2)]
-    assert await heard(lambda stp: stp.totals(), legacy(-100)) == []
-    await nothing(lambda stp: stp.totals(), legacy(1))
-    answer = {"estado": 0, "respuesta": {"saldo": "1234.50", "cargosPendientes": 8.29}}
-    balance = await heard(lambda stp: stp.balance(PAYER), answer)
-    assert (balance.balance, balance.pending) == (123_450, 829)
-    overdrawn = await heard(lambda stp: stp.balance(PAYER), {"estado": 0, "respuesta": {"saldo": -0.01}})
-    assert (overdrawn.balance, overdrawn.pending) == (-1, None)
-    for state in (2, 3, 6, 8):
-        await nothing(lambda stp: stp.balance(PAYER), {"estado": state, "mensaje": "no"}, 400)
-    await nothing(lambda stp: stp.balance(PAYER), {"estado": 0, "respuesta": {"cargosPendientes": 1}})
-    await nothing(lambda stp: stp.balance(PAYER), answer | {"estado": 3})
 
 
 def pages(*lists: list[Any], total: Any) -> Callable[[httpx.Request], httpx.Response]:

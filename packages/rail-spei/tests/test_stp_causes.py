@@ -47,7 +47,7 @@ def test_every_cause_is_said_in_two_languages_with_what_helps(number: int, words
     assert cause.advice.english
     assert cause.advice.spanish
     assert cause_of(str(number)) == cause_of(f" {number:02d} ") == cause
-    known = ERRORS[cause.native]
+    known = ERRORS[cause.provider_code]
     assert (known.code, known.message, known.retryable) == ("SPEI_RETURNED", cause.meaning.english, False)
 
 
@@ -61,21 +61,21 @@ def test_a_number_that_no_table_explains_is_shown(number: int) -> None:
     assert cause.code == str(number)
     assert str(number) in cause.meaning.english
     assert str(number) in cause.meaning.spanish
-    assert ERRORS[cause.native].code == "SPEI_RETURNED"
+    assert ERRORS[cause.provider_code].code == "SPEI_RETURNED"
 
 
 def test_a_cause_in_words_is_shown_clean() -> None:
     cause = cause_of("Cuenta 646180110400000007\x00 inexistente")
     assert cause.meaning.spanish == "Cuenta **************0007 inexistente"
-    assert ERRORS[cause.native].code == "SPEI_RETURNED"
+    assert ERRORS[cause.provider_code].code == "SPEI_RETURNED"
 
 
 @pytest.mark.parametrize("value", [None, 0, "", "0", True, 1.0, [1], {}])
 def test_no_cause_is_no_guess(value: Any) -> None:
     assert cause_of(value).code == ""
-    assert ERRORS[cause_of(value).native].code == "SPEI_RETURNED"
+    assert ERRORS[cause_of(value).provider_code].code == "SPEI_RETURNED"
 
 
 @given(JSON_LIKE)
 def test_whatever_stands_there_it_is_explained(value: Any) -> None:
-    assert ERRORS[cause_of(value).native].code == "SPEI_RETURNED"
+    assert ERRORS[cause_of(value).provider_code].code == "SPEI_RETURNED"

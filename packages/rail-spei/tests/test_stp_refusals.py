@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from rail_spei.codes import CODES, ERRORS
 from rail_spei.stp.refusals import (
+    CATALOGUE,
     REFUSALS,
-    TABLE,
-    Accepted,
-    Kind,
+    OrderAccepted,
+    OrderRefusal,
+    OrderUnclear,
     Outcome,
-    Refused,
-    Unclear,
-    outcome,
-    return_outcome,
+    RefusalKind,
+    classify,
+    classify_return,
 )
 
 from .stp_support import HTML, JSON, JSON_LIKE, ODD_BODIES, PAGE
 
 # STP's catalogue, written down here a second time: id, text, class, our code. F and C and R took nothing.
-CATALOGUE: list[tuple[int, str, str, str]] = [
+DOCUMENTED: list[tuple[int, str, str, str]] = [
     (0, "No se recibió respuesta del servicio", "U", ""),
     (0, "Error validando la firma", "C", "SPEI_SIGNATURE_REJECTED"),
     (0, "Firma invalida No entity found for query", "U", ""),
@@ -83,69 +83,74 @@ def answered(**result: Any) -> bytes:
 
 
 def asked(body: bytes, status: int = 200) -> Outcome:
-    return outcome(status, JSON, body)
+    return classify(status, JSON, body)
 
 
 def meant(one: Outcome) -> tuple[str, str]:
     """Class and code of an outcome."""
     match one:
-        case Accepted():
+        case OrderAccepted():
             return "accepted", ""
-        case Refused():
-            return one.kind.value, ERRORS[one.native].code
-        case Unclear():
-            return ("D" if one.duplicate else "U"), ""
+        case OrderRefusal():
+            return one.kind.value, ERRORS[one.row_code].code
+        case OrderUnclear():
+            known = one.provider_code in {"-1", "-2", "5"} and not one.provider_message.startswith("No se recibi")
+            return ("D" if known else "U"), ""
 
 
-@pytest.mark.parametrize(("number", "text", "kind", "code"), CATALOGUE)
+@pytest.mark.parametrize(("number", "text", "kind", "code"), DOCUMENTED)
 def test_every_id_of_the_catalogue_means_what_it_says(number: int, text: str, kind: str, code: str) -> None:
     one = asked(answered(id=number, descripcionError=text))
     assert meant(one) == (kind, code)
-    assert not isinstance(one, Accepted)
+    assert not isinstance(one, OrderAccepted)
     assert one.provider_code == str(number), "an operator needs the raw code"
     assert meant(asked(answered(id=str(number), descripcionError=text))) == (kind, code), "numbers come as strings"
-    if isinstance(one, Refused):
-        assert one.native in REFUSALS
+    if isinstance(one, OrderRefusal):
+        assert one.row_code in REFUSALS
 
 
 def test_the_catalogue_has_no_row_that_is_not_tested() -> None:
-    assert {row.id for row in TABLE} <= {number for number, *_ in CATALOGUE}
-    assert {row.native for row in TABLE if row.kind in {Kind.INPUT, Kind.SETUP, Kind.LATER}} <= {
-        one.native
-        for number, text, *_ in CATALOGUE
-        if isinstance(one := asked(answered(id=number, descripcionError=text)), Refused)
+    assert {row.id for row in CATALOGUE} <= {number for number, *_ in DOCUMENTED}
+    assert {
+        row.provider_code for row in CATALOGUE if row.kind in {RefusalKind.INPUT, RefusalKind.SETUP, RefusalKind.LATER}
+    } <= {
+        one.row_code
+        for number, text, *_ in DOCUMENTED
+        if isinstance(one := asked(answered(id=number, descripcionError=text)), OrderRefusal)
     }
-    assert len({row.native for row in TABLE}) == len(TABLE), "a name that stands for two rows explains neither"
+    assert len({row.provider_code for row in CATALOGUE}) == len(CATALOGUE), (
+        "a name that stands for two rows explains neither"
+    )
 
 
 @pytest.mark.parametrize("number", [9349827, "9349827", 1000, 10**18])
 @pytest.mark.parametrize("rest", [{}, {"descripcionError": None}, {"descripcionError": ""}, {"descripcionError": "  "}])
 def test_a_number_of_an_order_and_no_error_is_a_yes(number: Any, rest: dict[str, Any]) -> None:
-    assert asked(answered(id=number, **rest)) == Accepted(str(number))
+    assert asked(answered(id=number, **rest)) == OrderAccepted(str(number))
 
 
 def test_a_byte_order_mark_and_fields_that_are_new_to_us_change_nothing() -> None:
     body = b'\xef\xbb\xbf{"resultado":{"id":9349827,"fechaOperacion":20261123},"version":2.1}'
-    assert asked(body) == Accepted("9349827")
+    assert asked(body) == OrderAccepted("9349827")
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 301, 302, 400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504])
 def test_neither_yes_nor_no_is_believed_beside_another_status(status: int) -> None:
-    assert isinstance(asked(answered(id=9349827), status), Unclear)
-    assert isinstance(asked(answered(id=-24, descripcionError="Cuenta"), status), Unclear)
+    assert isinstance(asked(answered(id=9349827), status), OrderUnclear)
+    assert isinstance(asked(answered(id=-24, descripcionError="Cuenta"), status), OrderUnclear)
 
 
 def test_an_id_of_three_digits_without_a_text_is_no_yes() -> None:
     one = asked(b'{"resultado":{"id":3}}')
-    assert isinstance(one, Refused)
-    assert (one.kind, ERRORS[one.native].code) == (Kind.SETUP, "SPEI_SOURCE_ACCOUNT_REJECTED")
+    assert isinstance(one, OrderRefusal)
+    assert (one.kind, ERRORS[one.row_code].code) == (RefusalKind.SETUP, "SPEI_SOURCE_ACCOUNT_REJECTED")
 
 
 @pytest.mark.parametrize("name", ODD_BODIES)
 @pytest.mark.parametrize("status", [200, 403, 500, 502])
-@pytest.mark.parametrize("read", [outcome, return_outcome])
+@pytest.mark.parametrize("read", [classify, classify_return])
 def test_what_is_no_answer_is_unknown(name: str, status: int, read: Any) -> None:
-    assert isinstance(read(status, JSON, ODD_BODIES[name]), Unclear)
+    assert isinstance(read(status, JSON, ODD_BODIES[name]), OrderUnclear)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,7 @@ def test_another_charset_costs_accents_and_nothing_else(charset: str) -> None:
     assert meant(asked(silent.encode(charset))) == ("U", "")
     amount = '{"resultado":{"id":-20,"descripcionError":"El monto {500.0} no es válido"}}'
     assert meant(asked(amount.encode(charset))) == ("F", "SPEI_INVALID_AMOUNT")
-    assert asked('{"resultado":{"id":9349827,"mensaje":"registró"}}'.encode(charset)) == Accepted("9349827")
+    assert asked('{"resultado":{"id":9349827,"mensaje":"registró"}}'.encode(charset)) == OrderAccepted("9349827")
 
 
 @pytest.mark.parametrize("number", [-24, -1, 3, -30, -7])
@@ -179,26 +184,26 @@ def test_stp_not_hearing_its_own_service_is_unknown_under_any_id(number: int) ->
 @pytest.mark.parametrize("number", [-1, -2, 5])
 def test_a_key_that_was_used_before_is_looked_up_and_never_a_refusal(number: int) -> None:
     one = asked(answered(id=number, descripcionError="ya fue utilizada"))
-    assert isinstance(one, Unclear)
-    assert one.duplicate
+    assert isinstance(one, OrderUnclear)
+    assert one.provider_code == str(number)
     assert str(number) not in REFUSALS
 
 
 def test_maintenance_took_nothing_and_may_be_tried_later() -> None:
     one = asked(answered(id=-30))
-    assert isinstance(one, Refused)
-    assert one.native in REFUSALS
-    assert ERRORS[one.native].retryable
+    assert isinstance(one, OrderRefusal)
+    assert one.row_code in REFUSALS
+    assert ERRORS[one.row_code].retryable
 
 
 def test_the_front_end_without_a_vpn_is_a_refusal_for_the_operator() -> None:
-    one = outcome(403, PAGE, HTML)
+    one = classify(403, PAGE, HTML)
     assert meant(one) == ("C", "SPEI_PROVIDER_ACCESS_DENIED")
-    assert isinstance(one, Refused)
-    assert one.native in REFUSALS
-    assert not ERRORS[one.native].retryable
-    assert outcome(403, {"content-type": "Text/HTML; charset=utf-8"}, b"\r\n" + HTML) == one
-    assert return_outcome(403, PAGE, HTML) == one
+    assert isinstance(one, OrderRefusal)
+    assert one.row_code in REFUSALS
+    assert not ERRORS[one.row_code].retryable
+    assert classify(403, {"content-type": "Text/HTML; charset=utf-8"}, b"\r\n" + HTML) == one
+    assert classify_return(403, PAGE, HTML) == one
 
 
 @pytest.mark.parametrize(
@@ -214,32 +219,32 @@ def test_the_front_end_without_a_vpn_is_a_refusal_for_the_operator() -> None:
     ],
 )
 def test_another_page_is_unknown(status: int, headers: dict[str, str], body: bytes) -> None:
-    assert isinstance(outcome(status, headers, body), Unclear)
+    assert isinstance(classify(status, headers, body), OrderUnclear)
 
 
-@pytest.mark.parametrize("number", [row.id for row in TABLE if row.kind is Kind.INPUT and row.id])
+@pytest.mark.parametrize("number", [row.id for row in CATALOGUE if row.kind is RefusalKind.INPUT and row.id])
 def test_a_refusal_between_two_accounts_at_stp_is_confirmed_first(number: int) -> None:
     one = asked(answered(id=number, descripcionError="x"))
-    assert isinstance(one, Refused)
-    assert one.doubtful(90646)
-    assert one.doubtful("90646")
-    assert not one.doubtful(40072)
+    assert isinstance(one, OrderRefusal)
+    assert one.needs_lookup(90646)
+    assert one.needs_lookup("90646")
+    assert not one.needs_lookup(40072)
 
 
-@pytest.mark.parametrize("one", [asked(answered(id=3)), asked(answered(id=-30)), outcome(403, PAGE, HTML)])
-def test_a_refusal_that_is_not_about_the_order_needs_no_second_look(one: Refused) -> None:
-    assert not one.doubtful(90646)
+@pytest.mark.parametrize("one", [asked(answered(id=3)), asked(answered(id=-30)), classify(403, PAGE, HTML)])
+def test_a_refusal_that_is_not_about_the_order_needs_no_second_look(one: OrderRefusal) -> None:
+    assert not one.needs_lookup(90646)
 
 
 def test_words_are_kept_clean_and_without_account_numbers() -> None:
     text = "La cuenta {646180110400000007} no existe\u202e\n" + "x" * 10_000
     one = asked(answered(id=-7, descripcionError=text))
-    assert isinstance(one, Refused)
-    assert one.said.startswith("-7 La cuenta {**************0007} no existe x")
+    assert isinstance(one, OrderRefusal)
+    assert one.text.startswith("-7 La cuenta {**************0007} no existe x")
     assert len(one.provider_message) <= 200
     unknown = asked(answered(id=-777, descripcionError="Cuenta 646180110400000007"))
-    assert isinstance(unknown, Unclear)
-    assert unknown.why == "STP answered id -777: Cuenta **************0007"
+    assert isinstance(unknown, OrderUnclear)
+    assert unknown.reason == "STP answered id -777: Cuenta **************0007"
 
 
 @pytest.mark.parametrize(
@@ -262,10 +267,10 @@ def test_words_are_kept_clean_and_without_account_numbers() -> None:
 def test_a_return_is_refused_by_its_own_two_errors_and_accepted_like_an_order(
     answer: dict[str, Any], kind: str, code: str
 ) -> None:
-    one = return_outcome(200, JSON, json.dumps(answer).encode())
+    one = classify_return(200, JSON, json.dumps(answer).encode())
     assert meant(one) == (kind, code)
-    if isinstance(one, Refused):
-        assert one.native in REFUSALS
+    if isinstance(one, OrderRefusal):
+        assert one.row_code in REFUSALS
 
 
 def test_every_refusal_is_explained() -> None:
@@ -276,27 +281,29 @@ def test_every_refusal_is_explained() -> None:
 RESULT = st.fixed_dictionaries(
     {},
     optional={
-        "id": st.one_of(st.sampled_from([row.id for row in TABLE]), st.integers(), JSON_LIKE),
-        "descripcionError": st.one_of(st.sampled_from([text for _, text, *_ in CATALOGUE]), JSON_LIKE),
+        "id": st.one_of(st.sampled_from([row.id for row in CATALOGUE]), st.integers(), JSON_LIKE),
+        "descripcionError": st.one_of(st.sampled_from([text for _, text, *_ in DOCUMENTED]), JSON_LIKE),
     },
 )
 
 
 @given(st.one_of(RESULT, JSON_LIKE), st.sampled_from([200, 403, 500]))
 def test_no_json_breaks_it_and_a_yes_is_always_one(result: Any, status: int) -> None:
-    one = outcome(status, JSON, json.dumps({"resultado": result}).encode())
-    if isinstance(one, Accepted):
+    one = classify(status, JSON, json.dumps({"resultado": result}).encode())
+    if isinstance(one, OrderAccepted):
         assert status == 200
         assert int(result["id"]) > 999
         assert type(result["id"]) in {int, str}
         assert not (result.get("descripcionError") or "").strip()
-    if isinstance(one, Refused):
+    if isinstance(one, OrderRefusal):
         assert status == 200
-        assert int(result["id"]) in {row.id for row in TABLE if row.kind in {Kind.INPUT, Kind.SETUP, Kind.LATER}}
-    return_outcome(status, JSON, json.dumps(result).encode())
+        assert int(result["id"]) in {
+            row.id for row in CATALOGUE if row.kind in {RefusalKind.INPUT, RefusalKind.SETUP, RefusalKind.LATER}
+        }
+    classify_return(status, JSON, json.dumps(result).encode())
 
 
 @given(st.binary(), st.integers(100, 599), st.dictionaries(st.text(), st.text(), max_size=2))
 def test_no_bytes_break_it(body: bytes, status: int, headers: dict[str, str]) -> None:
-    assert not isinstance(outcome(status, headers, body), Accepted)
-    assert not isinstance(return_outcome(status, headers, body), Accepted)
+    assert not isinstance(classify(status, headers, body), OrderAccepted)
+    assert not isinstance(classify_return(status, headers, body), OrderAccepted)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rail_spei.settings import SpeiSettings
-from rail_spei.webhooks import hear
+from rail_spei.webhooks import parse_webhook
 from riel import WebhookResult
 
 from .rail_support import office
@@ -55,7 +55,7 @@ def answered(heard: WebhookResult) -> tuple[int, Any]:
     ],
 )
 async def test_whatever_the_state_is_called_there_is_news_of_that_order(settings: SpeiSettings, state: str) -> None:
-    heard = hear(settings, {}, message(settings, estado=state))
+    heard = parse_webhook(settings, {}, message(settings, estado=state))
     assert heard.references == (KEY,)
     assert answered(heard) == TAKEN
 
@@ -76,19 +76,19 @@ async def test_whatever_the_state_is_called_there_is_news_of_that_order(settings
     ids=str,
 )
 async def test_each_form_of_it_is_understood(settings: SpeiSettings, change: dict[str, Any], references: Any) -> None:
-    heard = hear(settings, {}, message(settings, **change))
+    heard = parse_webhook(settings, {}, message(settings, **change))
     assert heard.references == references
     assert answered(heard) == TAKEN
 
 
 async def test_the_older_form_names_no_order_of_ours_and_is_taken(settings: SpeiSettings) -> None:
-    heard = hear(settings, {}, b'{"id": 9349827, "Estado": "LIQUIDACION", "Detalle": null}')
+    heard = parse_webhook(settings, {}, b'{"id": 9349827, "Estado": "LIQUIDACION", "Detalle": null}')
     assert heard.references == ()
     assert answered(heard) == TAKEN
 
 
 async def test_the_order_of_another_company_is_none_of_ours(settings: SpeiSettings) -> None:
-    heard = hear(settings, {}, message(settings, empresa="OTRA_EMPRESA"))
+    heard = parse_webhook(settings, {}, message(settings, empresa="OTRA_EMPRESA"))
     assert heard.references == ()
     assert answered(heard) == TAKEN, "to have it repeated would help nobody"
 
@@ -114,14 +114,14 @@ async def test_the_order_of_another_company_is_none_of_ours(settings: SpeiSettin
     ids=lambda body: repr(body[:40]),
 )
 async def test_what_is_no_change_of_state_is_neither_taken_nor_believed(settings: SpeiSettings, body: bytes) -> None:
-    heard = hear(settings, {}, body)
+    heard = parse_webhook(settings, {}, body)
     assert (heard.status, heard.references) == (422, ())
     assert isinstance(json.loads(heard.body), dict)
 
 
 async def test_nothing_of_a_message_is_repeated_to_whoever_sent_it(settings: SpeiSettings) -> None:
     for body in (message(settings), message(settings, empresa="OTRA"), b'{"id": 1, "secreto": "s3cret"}'):
-        heard = hear(settings, {"authorization": "s3cret"}, body)
+        heard = parse_webhook(settings, {"authorization": "s3cret"}, body)
         assert b"s3cret" not in heard.body
         assert KEY.encode() not in heard.body
 
@@ -140,25 +140,25 @@ async def test_every_message_of_the_pretend_stp_is_understood(words: str, centav
         order = here.order(client, 70_000 + centavos)
         await client.send(order)
     await until(lambda: len(here.heard) == messages)
-    heard = [hear(here.settings, {}, json.dumps(body).encode()) for body in here.heard]
+    heard = [parse_webhook(here.settings, {}, json.dumps(body).encode()) for body in here.heard]
     assert {one.references for one in heard} == {(order.reference,)}
     assert {one.status for one in heard} == {200}
 
 
 async def test_the_messages_of_a_return_name_it_too() -> None:
     here = office(webhook_url=HOOK)
-    await here.pretend("receive", amount=80_000, tracking_key="BANK-1")
+    await here.control("receive", amount=80_000, tracking_key="BANK-1")
     async with here.rail() as client:
         order = here.order(client, payment=await here.back(client, "BANK-1"))
         await client.send(order)
     await until(lambda: bool(here.heard))
-    assert hear(here.settings, {}, json.dumps(here.heard[0]).encode()).references == (order.reference,)
+    assert parse_webhook(here.settings, {}, json.dumps(here.heard[0]).encode()).references == (order.reference,)
 
 
 async def test_a_received_payment_is_neither_confirmed_nor_given_back() -> None:
     here = office(deposit_url=HOOK)
-    await here.pretend("receive", amount=80_000, tracking_key="BANK-1")
+    await here.control("receive", amount=80_000, tracking_key="BANK-1")
     await until(lambda: bool(here.heard))
-    heard = hear(here.settings, {}, json.dumps(here.heard[0]).encode())
+    heard = parse_webhook(here.settings, {}, json.dumps(here.heard[0]).encode())
     assert (heard.status, heard.references) == (422, ()), "400 with `devolver` would send it back, 200 confirm it"
     assert json.loads(heard.body)["mensaje"] not in {"confirmar", "devolver", "recibido"}

@@ -8,12 +8,15 @@ from unittest.mock import patch
 
 from rail_spei.client import SpeiClient
 from rail_spei.stp import api
-from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear, Outcome, RefusalKind
 from riel import Draft, Order, Prepared, ReferenceSource
 from riel.journal import PaymentRecord
 from riel.payments import Context, recovery
 
 from .registry import bug, on_rail, seen_in
+
+USED_KEY = {"-1", "-2", "5"}
+"""Ids that say that STP knows the key."""
 
 BELIEVED = "-200"
 """A code that the rail declares as a refusal: the core believes no other, and that defence is taken off too."""
@@ -32,12 +35,12 @@ def _prepared(change: Callable[[Prepared, datetime], Prepared]) -> Any:
 
 def _understood(as_: Classify) -> Any:
     """STP's answer to an order, taken for something else."""
-    real = api.outcome
-    return patch.object(api, "outcome", lambda status, headers, body: as_(real(status, headers, body), status))
+    real = api.classify
+    return patch.object(api, "classify", lambda status, headers, body: as_(real(status, headers, body), status))
 
 
 def _refused(outcome: Outcome) -> Outcome:
-    return Refused(BELIEVED, Kind.SETUP, "", "")
+    return OrderRefusal(BELIEVED, RefusalKind.SETUP, "", "")
 
 
 # The operating day
@@ -56,7 +59,7 @@ def sent_again_whatever_the_day() -> Iterator[None]:
 @seen_in("lateness")
 @bug
 def asked_after_on_the_running_day_only() -> Iterator[None]:
-    with patch.object(SpeiClient, "_days", lambda self, order: iter([None])):
+    with patch.object(SpeiClient, "_possible_days", lambda self, order: iter([None])):
         yield
 
 
@@ -69,7 +72,7 @@ def asked_after_on_its_own_day_only() -> Iterator[None]:
     def days(self: SpeiClient, order: Order) -> Iterator[date]:
         yield date.fromisoformat(order.facts["operationDate"])
 
-    with patch.object(SpeiClient, "_days", days):
+    with patch.object(SpeiClient, "_possible_days", days):
         yield
 
 
@@ -106,7 +109,7 @@ def a_key_that_was_used_taken_for_a_refusal() -> Iterator[None]:
     """Id -1: it may well be this very order that used it."""
 
     def understood(outcome: Outcome, status: int) -> Outcome:
-        return _refused(outcome) if isinstance(outcome, Unclear) and outcome.duplicate else outcome
+        return _refused(outcome) if isinstance(outcome, OrderUnclear) and outcome.provider_code in USED_KEY else outcome
 
     with _understood(understood):
         yield
@@ -119,7 +122,7 @@ def any_id_taken_for_acceptance() -> Iterator[None]:
     """As the id 3 of an account that is not the company's."""
 
     def understood(outcome: Outcome, status: int) -> Outcome:
-        return Accepted(outcome.provider_code) if isinstance(outcome, Refused) and status == 200 else outcome
+        return OrderAccepted(outcome.provider_code) if isinstance(outcome, OrderRefusal) and status == 200 else outcome
 
     with _understood(understood):
         yield
@@ -132,7 +135,7 @@ def no_reason_taken_for_a_refusal() -> Iterator[None]:
     """Id 0 without a text."""
 
     def understood(outcome: Outcome, status: int) -> Outcome:
-        silent = isinstance(outcome, Unclear) and outcome.provider_code == "0" and not outcome.provider_message
+        silent = isinstance(outcome, OrderUnclear) and outcome.provider_code == "0" and not outcome.provider_message
         return _refused(outcome) if silent else outcome
 
     with _understood(understood):
@@ -155,7 +158,7 @@ def an_error_of_the_gateway_taken_for_a_refusal() -> Iterator[None]:
 @bug
 def an_id_that_no_catalogue_has_taken_for_a_refusal() -> Iterator[None]:
     def understood(outcome: Outcome, status: int) -> Outcome:
-        return _refused(outcome) if isinstance(outcome, Unclear) and outcome.provider_code == "-777" else outcome
+        return _refused(outcome) if isinstance(outcome, OrderUnclear) and outcome.provider_code == "-777" else outcome
 
     with _understood(understood):
         yield
@@ -165,5 +168,5 @@ def an_id_that_no_catalogue_has_taken_for_a_refusal() -> Iterator[None]:
 @seen_in("doubt")
 @bug
 def a_refusal_between_two_accounts_of_stp_believed() -> Iterator[None]:
-    with patch.object(Refused, "doubtful", lambda self, institution: False):
+    with patch.object(OrderRefusal, "needs_lookup", lambda self, institution: False):
         yield

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rail_spei.codes import ERRORS
 from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund
 from rail_spei.settings import GUARANTEES, SpeiSettings, catalogue
-from rail_spei.webhooks import hear
+from rail_spei.webhooks import parse_webhook
 from riel import Capabilities, CliTable, Order, Rail, Sandbox, hookimpl, never, yes
 
 if TYPE_CHECKING:
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
     from rail_spei.client import SpeiClient
 
-__all__ = ["banks", "by_hand", "connect", "open_sandbox", "riel_rails"]
+__all__ = ["banks_table", "connect", "manual_refund", "open_sandbox", "riel_rails"]
 
-FINAL = "A settled SPEI payment is final: only the payee can give it back."
-WHOLE = "SPEI gives payments back whole."
+NO_REFUND = "A settled SPEI payment is final: only the payee can give it back."
+NO_PARTIAL_REFUND = "SPEI gives payments back whole."
 
 
 def connect(
     settings: SpeiSettings, transport: "httpx.AsyncBaseTransport | None" = None
 ) -> "AbstractAsyncContextManager[SpeiClient]":
     """Open a client of STP."""
-    from rail_spei.client import opened
+    from rail_spei.client import open_client
 
-    return opened(settings, transport)
+    return open_client(settings, transport)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
@@ -41,7 +41,7 @@ def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     return opened(settings)
 
 
-def by_hand(order: Order) -> Mapping[str, str]:
+def manual_refund(order: Order) -> Mapping[str, str]:
     """What a person needs to ask for the money of a settled payment, which no program can take back."""
     return {
         "trackingKey": order.reference,
@@ -59,7 +59,7 @@ def by_hand(order: Order) -> Mapping[str, str]:
     }
 
 
-def banks(settings: Mapping[str, str]) -> CliTable:
+def banks_table(settings: Mapping[str, str]) -> CliTable:
     """The table of institutions."""
     table = catalogue(Path(settings["banks"]) if "banks" in settings else None)
     as_of = f"as of {table.as_of}" if table.as_of else "without a date"
@@ -84,11 +84,13 @@ def riel_rails() -> Iterable[Rail]:
         connect=connect,
         settings=SpeiSettings,
         errors=ERRORS,
-        capabilities=Capabilities(refund=never(FINAL), partial_refund=never(WHOLE), statement=yes, returns=yes),
+        capabilities=Capabilities(
+            refund=never(NO_REFUND), partial_refund=never(NO_PARTIAL_REFUND), statement=yes, returns=yes
+        ),
         guarantees=GUARANTEES,
         docs=str(Path(__file__).with_name("docs")),
         sandbox=open_sandbox,
-        manual_refund=by_hand,
-        parse_webhook=hear,
-        tables={"banks": banks},
+        manual_refund=manual_refund,
+        parse_webhook=parse_webhook,
+        tables={"banks": banks_table},
     )

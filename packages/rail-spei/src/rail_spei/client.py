@@ -14,17 +14,17 @@ from datetime import UTC, date, datetime
 
 import httpx
 
-from rail_spei.calendar import closes, is_business_day, last_business_day, operating_date
-from rail_spei.days import AROUND_THE_ROLL, around, days_of_an_order
-from rail_spei.fields import carried_name, folded, minted, numeric_reference
-from rail_spei.mapping import answer, entry
+from rail_spei.calendar import cutoff_of, is_business_day, last_business_day, operating_date
+from rail_spei.days import CUTOFF_MARGIN, operating_days_near, possible_days
+from rail_spei.fields import new_tracking_key, numeric_reference, spei_name, spei_text
+from rail_spei.mapping import to_answer, to_statement_line
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
-from rail_spei.returns import return_key, to_give_back
-from rail_spei.settings import SEND_DEADLINE, SpeiSettings, trusted
+from rail_spei.returns import build_return, return_key
+from rail_spei.settings import SEND_DEADLINE, SpeiSettings, tls_context
 from rail_spei.stp.api import Stp
 from rail_spei.stp.cadena import RegisterOrder
-from rail_spei.stp.models import Told
-from rail_spei.stp.refusals import Accepted, Kind, Outcome, Refused, Unclear
+from rail_spei.stp.models import OrderStatus
+from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear, Outcome, RefusalKind
 from rail_spei.stp.signature import SigningKey
 from riel import (
     Answer,
@@ -58,30 +58,33 @@ class SpeiClient:
 
         One that is made around the roll is never sent again: its copy could be the first of another operating day.
         """
-        day = operating_date(references.now, self._settings.calendar)
+        day = operating_date(references.now, self._settings.holiday_calendar)
         match draft.payment:
             case SpeiPayment() as payment:
-                key = minted(self._settings.key_prefix, day, references)
-                body, bank = self._order(payment, key, references), payment.payee().institution
+                key = new_tracking_key(self._settings.key_prefix, day, references)
+                body, bank = self._order_body(payment, key, references), payment.payee().institution
                 facts = {"operationDate": day.isoformat(), "bankName": bank}
-            case SpeiReturn() as back:
-                key = return_key(self._settings.key_prefix, back)
+            case SpeiReturn() as received:
+                key = return_key(self._settings.key_prefix, received)
                 body = self._stp.return_body(
-                    day=back.operation_date, key=back.tracking_key, return_key=key, amount=back.amount
+                    day=received.operation_date,
+                    key=received.tracking_key,
+                    return_key=key,
+                    amount=received.amount,
                 )
-                facts = {"operationDate": day.isoformat(), "means": SpeiReturn.MEANS}
+                facts = {"operationDate": day.isoformat(), "operation": SpeiReturn.OPERATION}
             case _:
                 raise TypeError("this draft is not one of SPEI")
-        first, last = around(references.now, self._settings.calendar)
+        first, last = operating_days_near(references.now, self._settings.holiday_calendar)
         return Prepared(
             reference=key,
             body=body,
             facts=facts,
-            resend_until=closes(first, self._settings.calendar) - AROUND_THE_ROLL,
-            absent_after=closes(last, self._settings.calendar) + AROUND_THE_ROLL,
+            resend_until=cutoff_of(first, self._settings.holiday_calendar) - CUTOFF_MARGIN,
+            absent_after=cutoff_of(last, self._settings.holiday_calendar) + CUTOFF_MARGIN,
         )
 
-    def _order(self, payment: SpeiPayment, key: str, mint: ReferenceSource) -> bytes:
+    def _order_body(self, payment: SpeiPayment, key: str, references: ReferenceSource) -> bytes:
         settings = self._settings
         return self._stp.order_body(
             RegisterOrder(
@@ -90,13 +93,13 @@ class SpeiClient:
                 folio_origen=key,
                 clave_rastreo=key,
                 monto=payment.amount,
-                nombre_ordenante=carried_name(settings.payer_name),
+                nombre_ordenante=spei_name(settings.payer_name),
                 cuenta_ordenante=settings.account,
                 rfc_curp_ordenante=settings.payer_rfc.replace("Ñ", "N"),
-                nombre_beneficiario=carried_name(payment.recipient_name),
+                nombre_beneficiario=spei_name(payment.recipient_name),
                 cuenta_beneficiario=payment.clabe,
-                concepto_pago=folded(payment.concept),
-                referencia_numerica=numeric_reference(mint),
+                concepto_pago=spei_text(payment.concept),
+                referencia_numerica=numeric_reference(references),
                 latitud=settings.latitude,
                 longitud=settings.longitude,
             )
@@ -104,29 +107,31 @@ class SpeiClient:
 
     async def send(self, order: Order) -> Answer:
         """``PUT ordenPago/registra``, or ``retornaOrden`` for what gives a received payment back."""
-        giving_back = order.facts.get("means") == SpeiReturn.MEANS
-        outcome = await (self._stp.return_received if giving_back else self._stp.register)(order.body)
-        return await self._meaning(order, outcome)
+        is_return = order.facts.get("operation") == SpeiReturn.OPERATION
+        outcome = await (self._stp.return_received if is_return else self._stp.register)(order.body)
+        return await self._to_answer(order, outcome)
 
-    async def _meaning(self, order: Order, outcome: Outcome) -> Answer:
+    async def _to_answer(self, order: Order, outcome: Outcome) -> Answer:
         match outcome:
-            case Accepted(id=number):
+            case OrderAccepted(id=number):
                 return Answer(status=Status.PENDING, provider_id=number, facts={"providerOrder": number})
-            case Refused(kind=Kind.LATER) if not self._made_around_the_roll(order):
-                raise OutcomeUnknown(outcome.said)  # nothing was taken: the same order is sent later, while it may be
-            case Refused():
-                if outcome.doubtful(_participant(order)) and (found := await self._after_all(order, outcome)):
+            case OrderRefusal(kind=RefusalKind.LATER) if not self._created_near_cutoff(order):
+                raise OutcomeUnknown(outcome.text)  # nothing was taken: the same order is sent later, while it may be
+            case OrderRefusal():
+                if outcome.needs_lookup(_payee_participant(order)) and (
+                    found := await self._found_despite_refusal(order, outcome)
+                ):
                     return found
-                raise Rejected(outcome.native, outcome.said)
-            case Unclear(why=why):
-                raise OutcomeUnknown(why)
+                raise Rejected(outcome.row_code, outcome.text)
+            case OrderUnclear(reason=reason):
+                raise OutcomeUnknown(reason)
 
-    async def _after_all(self, order: Order, refused: Refused) -> Answer | None:
+    async def _found_despite_refusal(self, order: Order, refusal: OrderRefusal) -> Answer | None:
         """The order, where STP has it in spite of its refusal."""
         try:
             return await self.status(order)
         except NothingLearned as failure:
-            raise OutcomeUnknown(f"{refused.said}; and STP did not say whether it has the order") from failure
+            raise OutcomeUnknown(f"{refusal.text}; and STP did not say whether it has the order") from failure
 
     async def refund(self, order: Order) -> Answer:
         """Never: what has settled is final."""
@@ -134,84 +139,84 @@ class SpeiClient:
 
     async def status(self, order: Order) -> Answer | None:
         """What STP knows of the order, on any operating day that it can have come to."""
-        told = await self._anywhere(order)
-        return None if told is None else await self._told(order, told)
+        status = await self._find_on_any_day(order)
+        return None if status is None else await self._checked_answer(order, status)
 
-    async def _anywhere(self, order: Order) -> Told | None:
+    async def _find_on_any_day(self, order: Order) -> OrderStatus | None:
         """The order as STP tells it, or ``None`` where STP has it on none of its days.
 
         :raises NothingLearned: STP did not say, neither in its present way nor in the older one.
         """
         silent: NothingLearned | None = None
-        for day in self._days(order):
+        for day in self._possible_days(order):
             try:
                 found = await self._stp.query(order.reference, "E", day)
             except NothingLearned as failure:
                 silent = failure
                 continue
-            if isinstance(found, Told):
+            if isinstance(found, OrderStatus):
                 return found
         if silent is None:
             return None
-        for day in self._days(order):
-            older = await self._stp.legacy_query(order.reference, day)
-            if isinstance(older, Told):
-                return older
+        for day in self._possible_days(order):
+            legacy = await self._stp.legacy_query(order.reference, day)
+            if isinstance(legacy, OrderStatus):
+                return legacy
         raise silent  # nobody has shown that the older way knows every order, so that it finds none proves nothing
 
-    def _days(self, order: Order) -> Iterator[date | None]:
+    def _possible_days(self, order: Order) -> Iterator[date | None]:
         own = date.fromisoformat(order.facts["operationDate"])
-        return days_of_an_order(own, order.created_at, self._clock(), self._settings.calendar)
+        return possible_days(own, order.created_at, self._clock(), self._settings.holiday_calendar)
 
-    def _made_around_the_roll(self, order: Order) -> bool:
+    def _created_near_cutoff(self, order: Order) -> bool:
         """Whether it is never sent again, as ``prepare`` promised."""
-        first, last = around(order.created_at, self._settings.calendar)
+        first, last = operating_days_near(order.created_at, self._settings.holiday_calendar)
         return first != last
 
-    async def _told(self, order: Order, told: Told) -> Answer:
+    async def _checked_answer(self, order: Order, status: OrderStatus) -> Answer:
         """An order in a state whose name is ambiguous is asked after once more before it counts as ended."""
-        state = told.state()
+        state = status.state()
         if state.ambiguous:
-            again = await self._anywhere(order)
-            if again is None or again.state_code != told.state_code:
+            second = await self._find_on_any_day(order)
+            if second is None or second.state_code != status.state_code:
                 raise NothingLearned("STP tells two different states")
         if state.alert:
             log.warning("STP tells of %s the state %r, which nobody explained: ask STP", order.reference, state.code)
-        return answer(told, order)
+        return to_answer(status, order)
 
     async def build_return(self, refund: SpeiRefund) -> Payment | None:
         """What gives back the received payment of that tracking key; ``None`` where STP knows of none lately.
 
         :raises NotAllowed: it was received, and cannot be given back now.
         """
-        return await to_give_back(refund, self._stp, self._clock(), self._settings)
+        return await build_return(refund, self._stp, self._clock(), self._settings)
 
     async def statement(self, day: date) -> Statement:
         """Every order that was sent on an operating day, which begins with the roll of the business day before."""
-        holidays = self._settings.calendar
+        holidays = self._settings.holiday_calendar
         if not is_business_day(day, holidays):
             raise NothingLearned(f"{day} is no operating day: SPEI has them on business days only")
-        first, last = around(self._clock(), holidays)
+        first, last = operating_days_near(self._clock(), holidays)
         if first != last and day in {first, last}:
             raise NothingLearned("the operating day rolls about now, and STP may see it otherwise: ask in ten minutes")
         listed = await self._stp.reconciliation("E", None if day == first else day)
         return Statement(
-            since=closes(last_business_day(day, holidays), holidays),
-            until=closes(day, holidays),
-            lines=[entry(told) for told in listed],
+            since=cutoff_of(last_business_day(day, holidays), holidays),
+            until=cutoff_of(day, holidays),
+            lines=[to_statement_line(status) for status in listed],
             covers=frozenset({"payment"}),
         )
 
 
 @asynccontextmanager
-async def opened(
+async def open_client(
     settings: SpeiSettings,
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock = lambda: datetime.now(UTC),
 ) -> AsyncIterator[SpeiClient]:
     """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
     key = SigningKey.load(settings.private_key, settings.private_key_passphrase.get_secret_value())
-    verify: ssl.SSLContext | bool = True if settings.ca_bundle is None else trusted(settings.ca_bundle)
+    verify: ssl.SSLContext | bool = True if settings.ca_bundle is None else tls_context(settings.ca_bundle)
     async with httpx.AsyncClient(
         timeout=SEND_DEADLINE.total_seconds(), transport=transport, verify=verify, trust_env=False
     ) as http:
@@ -219,6 +224,6 @@ async def opened(
         yield SpeiClient(settings, stp, clock)
 
 
-def _participant(order: Order) -> str:
+def _payee_participant(order: Order) -> str:
     """Whom the order is for, by the bytes that were sent; nobody for what gives a payment back."""
     return str(json.loads(order.body).get("institucionContraparte", ""))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rail_spei.stp.causes import CAUSES
-from rail_spei.stp.refusals import OTHERS, TABLE
+from rail_spei.stp.refusals import CATALOGUE, OTHER_REFUSALS
 from rail_spei.stp.refusals import REFUSALS as SAID_BY_STP
 from rail_spei.stp.states import STATES
 from riel import ErrorCode
@@ -157,11 +157,11 @@ ERRORS: Mapping[str, ErrorCode] = {
         message="That is neither an RFC (12 or 13 characters) nor a CURP (18), nor ND where it is not known.",
         remedy="Ask the person for the RFC or CURP, or write ND.",
     ),
-    **{row.native: replace(CODES[row.code], message=row.meaning) for row in TABLE},
-    **{native: replace(CODES[code], message=meaning) for native, (code, meaning) in OTHERS.items()},
-    **{state.native: CODES[_ENDED[state.word]] for state in STATES.values() if state.native},
+    **{row.provider_code: replace(CODES[row.code], message=row.meaning) for row in CATALOGUE},
+    **{native: replace(CODES[code], message=meaning) for native, (code, meaning) in OTHER_REFUSALS.items()},
+    **{state.provider_code: CODES[_ENDED[state.kind]] for state in STATES.values() if state.provider_code},
     **{
-        cause.native: replace(CODES["SPEI_RETURNED"], message=cause.meaning.english, remedy=cause.advice.english)
+        cause.provider_code: replace(CODES["SPEI_RETURNED"], message=cause.meaning.english, remedy=cause.advice.english)
         for cause in CAUSES.values()
     },
 }

@@ -2,63 +2,63 @@
 
 from rail_spei.cep import cep_link
 from rail_spei.name_match import names_match
-from rail_spei.stp.models import Told
-from rail_spei.stp.states import State
+from rail_spei.stp.models import OrderStatus
+from rail_spei.stp.states import OrderState
 from riel import Answer, Order, StatementLine, Status
 
 CURRENCY = "MXN"
 
-WITH_CEP = {"LQ", "D", "RE"}
+STATES_WITH_CEP = {"LQ", "D", "RE"}
 """The states in which Banxico has a receipt, or soon will: settled, and not between two accounts of STP."""
 
 
-def answer(told: Told, order: Order) -> Answer:
+def to_answer(status: OrderStatus, order: Order) -> Answer:
     """Where the order stands. What STP echoed goes along: the core compares it with what was asked."""
-    state = told.state()
+    state = status.state()
     return Answer(
         status=state.status,
-        provider_id="" if told.number is None else str(told.number),
-        amount=told.amount,
+        provider_id="" if status.number is None else str(status.number),
+        amount=status.amount,
         currency=CURRENCY,
-        account=told.payee_account,
-        settled_at=told.settled_at if state.status is Status.SETTLED else None,
-        provider_code=_code(told, state),
-        facts=dict(_facts(told, order, state)),
+        account=status.payee_account,
+        settled_at=status.settled_at if state.status is Status.SETTLED else None,
+        provider_code=_provider_code(status, state),
+        facts=dict(_facts(status, order, state)),
     )
 
 
-def _code(told: Told, state: State) -> str:
-    if state.word == "returned" and told.cause is not None:
-        return told.cause.native
-    return state.native
+def _provider_code(status: OrderStatus, state: OrderState) -> str:
+    if state.kind == "returned" and status.cause is not None:
+        return status.cause.provider_code
+    return state.provider_code
 
 
-def _facts(told: Told, order: Order, state: State) -> list[tuple[str, str]]:
+def _facts(status: OrderStatus, order: Order, state: OrderState) -> list[tuple[str, str]]:
     """What the receipt shows. A state that nobody explained is shown as STP writes it."""
     facts = [("providerState", state.code)]
-    if state.code in WITH_CEP:
-        facts.append(("cepUrl", cep_link(told.cep_link or None)))
-    if told.number is not None:
-        facts.append(("providerOrder", str(told.number)))
-    if told.day is not None:
-        facts.append(("operationDate", told.day.isoformat()))
-    if state.word == "returned" and told.cause is not None:
-        facts.append(("providerCode", told.cause.code))
-    if told.cep_name:
-        facts.append(("payeeNameAtBank", told.cep_name))
-        facts.append(("nameMatches", names_match(order.payee.name, told.cep_name)))
+    if state.code in STATES_WITH_CEP:
+        facts.append(("cepUrl", cep_link(status.cep_link or None)))
+    if status.number is not None:
+        facts.append(("providerOrder", str(status.number)))
+    if status.day is not None:
+        facts.append(("operationDate", status.day.isoformat()))
+    if state.kind == "returned" and status.cause is not None:
+        facts.append(("providerCode", status.cause.code))
+    if status.cep_name:
+        facts.append(("payeeNameAtBank", status.cep_name))
+        facts.append(("nameMatches", names_match(order.payee.name, status.cep_name)))
     return facts
 
 
-def entry(told: Told) -> StatementLine:
+def to_statement_line(status: OrderStatus) -> StatementLine:
     """A line of the list of an operating day."""
     return StatementLine(
         kind="payment",
-        reference=told.key,
-        status=told.state().status,
-        amount=told.amount or 0,
+        reference=status.key,
+        status=status.state().status,
+        amount=status.amount or 0,
         currency=CURRENCY,
-        account=told.payee_account,
-        provider_id="" if told.number is None else str(told.number),
-        at=told.captured_at,
+        account=status.payee_account,
+        provider_id="" if status.number is None else str(status.number),
+        at=status.captured_at,
     )

@@ -23,7 +23,7 @@ class SpeiPayment(Payment):
 
     @field_validator("clabe")
     @classmethod
-    def _can_be_paid(cls, clabe: str, info: ValidationInfo) -> str:
+    def _check_institution(cls, clabe: str, info: ValidationInfo) -> str:
         """An institution that takes part, and not the account that pays, as far as the settings are there to tell."""
         settings = info.context
         if isinstance(settings, SpeiSettings):
@@ -33,7 +33,7 @@ class SpeiPayment(Payment):
         return clabe
 
     @model_validator(mode="after")
-    def _knows_its_institution(self, info: ValidationInfo) -> Self:
+    def _check_known(self, info: ValidationInfo) -> Self:
         settings = info.context
         table = settings.catalogue if isinstance(settings, SpeiSettings) else catalogue(None)
         known = table.by_code.get(self.clabe[:3])
@@ -52,7 +52,7 @@ class SpeiPayment(Payment):
 class SpeiReturn(Payment):
     """Give back, whole, a payment that was received. It is made from what STP tells of it, never by an agent."""
 
-    MEANS: ClassVar[str] = "return"
+    OPERATION: ClassVar[str] = "return"
 
     account: str
     name: str

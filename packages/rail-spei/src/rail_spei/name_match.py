@@ -11,10 +11,10 @@ from typing import Literal, TypeAlias
 NameMatch: TypeAlias = Literal["same", "partly", "different", "unknown"]
 """``same``: every word of the shorter name is in the longer one. ``unknown``: one of them says nothing."""
 
-ON_THE_WIRE = 40
+MAX_CARRIED = 40
 """How many characters of a name SPEI carries."""
 
-SAYS_NOTHING = {
+STOP_WORDS = {
     *("a", "al", "da", "de", "del", "e", "en", "i", "la", "las", "los", "mi", "of", "the", "y"),
     *("cv", "rl", "sa", "sab", "sapi", "sc"),
     *("na", "nd"),
@@ -33,7 +33,7 @@ CONTRACTIONS = {
 }
 """How names are usually shortened in Mexico."""
 
-SHORTEST_CUT = 3
+MIN_PREFIX = 3
 
 
 def names_match(sent: str, reported: str) -> NameMatch:
@@ -44,7 +44,7 @@ def names_match(sent: str, reported: str) -> NameMatch:
     left = list(longer)
     shared = 0
     for word in sorted(shorter, key=len, reverse=True):  # the least ambiguous word chooses first
-        twin = next((w for w in left if w == word), None) or next((w for w in left if _cut(w, word)), None)
+        twin = next((w for w in left if w == word), None) or next((w for w in left if _is_prefix(w, word)), None)
         if twin is not None:
             left.remove(twin)
             shared += 1
@@ -56,14 +56,14 @@ def names_match(sent: str, reported: str) -> NameMatch:
 
 def _words(name: str) -> list[str]:
     """What a name says in what SPEI carries of it: no particles, no initials, no legal form."""
-    words = _plain(re.sub(r"[.'\u2019]", "", name)[:ON_THE_WIRE]).split()
-    return [CONTRACTIONS.get(w, w) for w in words if len(w) > 1 and w not in SAYS_NOTHING]
+    words = _plain(re.sub(r"[.'\u2019]", "", name)[:MAX_CARRIED]).split()
+    return [CONTRACTIONS.get(w, w) for w in words if len(w) > 1 and w not in STOP_WORDS]
 
 
-def _cut(one: str, other: str) -> bool:
+def _is_prefix(one: str, other: str) -> bool:
     """Whether one word is the other with its end cut off."""
     short, long = sorted((one, other), key=len)
-    return len(short) >= SHORTEST_CUT and long.startswith(short)
+    return len(short) >= MIN_PREFIX and long.startswith(short)
 
 
 def _plain(text: str) -> str:

@@ -10,50 +10,50 @@ from rail_spei.days import latest_days
 from rail_spei.models import SpeiRefund, SpeiReturn
 from rail_spei.settings import SpeiSettings
 from rail_spei.stp.api import Stp
-from rail_spei.stp.models import Told
+from rail_spei.stp.models import OrderStatus
 from riel import NotAllowed, NothingLearned
 
 ALPHABET = string.digits + string.ascii_uppercase
 
-RETURNING = {"XD", "XR", "D", "TD", "RE"}
+RETURN_STATES = {"XD", "XR", "D", "TD", "RE"}
 """States of a received payment that goes back, or has gone: by us, by STP's staff, or by whoever acted first."""
 
 
-async def to_give_back(refund: SpeiRefund, stp: Stp, now: datetime, settings: SpeiSettings) -> SpeiReturn | None:
+async def build_return(refund: SpeiRefund, stp: Stp, now: datetime, settings: SpeiSettings) -> SpeiReturn | None:
     """The payment that gives back what was received under that key; ``None`` where STP knows none of the last days.
 
     :raises NotAllowed: it is not there to be given back. :raises NothingLearned: STP did not tell what is needed.
     """
-    told = await _received(refund.tracking_key, stp, now, settings)
-    if told is None:
+    status = await _find_received(refund.tracking_key, stp, now, settings)
+    if status is None:
         return None
-    if not told.amount or told.payer_account is None or told.day is None:
+    if not status.amount or status.payer_account is None or status.day is None:
         raise NothingLearned("STP does not tell who paid it, how much, or when")
-    if told.payee_account not in {None, settings.account}:
+    if status.payee_account not in {None, settings.account}:
         other_account = replace(
             CODES["SPEI_REFUND_NOT_POSSIBLE"],
             message="It was received on another account than the one that this server pays from. Nothing was sent.",
             remedy="Tell the person that the operator of that account can return it.",
         )
         raise NotAllowed(other_account)
-    bank = settings.catalogue.by_code.get(told.payer_account[:3])
-    back = SpeiReturn(
-        amount=told.amount,
-        account=told.payer_account,
-        name=told.payer_name,
+    bank = settings.catalogue.by_code.get(status.payer_account[:3])
+    payment = SpeiReturn(
+        amount=status.amount,
+        account=status.payer_account,
+        name=status.payer_name,
         institution=bank.name if bank else "",
-        tracking_key=told.key,
-        operation_date=told.day,
+        tracking_key=status.key,
+        operation_date=status.day,
         reason=refund.reason,
     )
-    if told.state(sent=False).word != "success":
-        raise _not_there(told, return_key(settings.key_prefix, back))
-    return back
+    if status.state(sent=False).kind != "success":
+        raise _not_returnable(status, return_key(settings.key_prefix, payment))
+    return payment
 
 
-def _not_there(told: Told, key: str) -> NotAllowed:
+def _not_returnable(status: OrderStatus, key: str) -> NotAllowed:
     """Why it cannot be given back now. One that is on its way back is followed by the key of its return."""
-    if told.state_code in RETURNING:
+    if status.state_code in RETURN_STATES:
         returning = replace(
             CODES["SPEI_REFUND_NOT_POSSIBLE"],
             message="It was returned already, or is being returned; a payment is returned only once.",
@@ -64,18 +64,18 @@ def _not_there(told: Told, key: str) -> NotAllowed:
     return NotAllowed(replace(CODES["SPEI_REFUND_NOT_POSSIBLE"], message=not_credited, remedy="Check it again later."))
 
 
-async def _received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> Told | None:
+async def _find_received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> OrderStatus | None:
     """The last payment of that key: banks use theirs again."""
-    for day in latest_days(now, settings.calendar):
+    for day in latest_days(now, settings.holiday_calendar):
         found = await stp.query(key, "R", day)
-        if isinstance(found, Told):
+        if isinstance(found, OrderStatus):
             return found
     return None
 
 
-def return_key(prefix: str, back: SpeiReturn) -> str:
+def return_key(prefix: str, payment: SpeiReturn) -> str:
     """The key of a return: always the same for the same received payment, so that it can be given back once only."""
-    said = f"{back.tracking_key} {back.operation_date} {back.amount} {back.account}"
-    number = int.from_bytes(hashlib.sha256(said.encode()).digest())
+    identity = f"{payment.tracking_key} {payment.operation_date} {payment.amount} {payment.account}"
+    number = int.from_bytes(hashlib.sha256(identity.encode()).digest())
     text = "".join(ALPHABET[number // len(ALPHABET) ** place % len(ALPHABET)] for place in range(20))
     return f"{prefix}DEV{text}"

@@ -14,26 +14,29 @@ from pydantic_settings import NoDecode
 
 from rail_spei.calendar import Holidays
 from rail_spei.codes import REFUSALS
-from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, carried_name
+from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, spei_name
 from rail_spei.institutions import Catalogue
 from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
 DEMO_QUERIES = "https://efws-dev.stpmex.com/efws/API"
 
-System = Literal["pretend", "demo", "production"]
+System = Literal["sandbox", "demo", "production"]
 SYSTEMS: Mapping[str | None, System] = {
-    **dict.fromkeys(("localhost", "127.0.0.1", "::1"), "pretend"),
+    **dict.fromkeys(("localhost", "127.0.0.1", "::1"), "sandbox"),
     **dict.fromkeys(("demo.stpmex.com", "efws-dev.stpmex.com"), "demo"),
 }
 """Whose hosts are whose; STP may name any other for production."""
 
 DEGREES = r"^-?[0-9]{1,3}(\.[0-9]{1,24})?$"
 
+PUBLISHED_KEY = "b133687e29aea97bad20d87fc16c3aa8b806ea16b23dc6ac9a2240d56883777d"
+"""Fingerprint of the key pair that ``riel.sandbox.kit`` publishes: only a pretend STP may be paid with it."""
+
 SEND_DEADLINE = timedelta(seconds=20)
 LOOKUP_LAG = timedelta(seconds=60)
-WATCH = timedelta(days=1)
-RETURNS = timedelta(days=5)
+LATE_ARRIVAL_WINDOW = timedelta(days=1)
+RETURN_WINDOW = timedelta(days=5)
 
 
 def _system(host: str | None) -> System:
@@ -42,7 +45,7 @@ def _system(host: str | None) -> System:
 
 def _url(url: str) -> str:
     parts = urlsplit(url)
-    here = _system(parts.hostname) == "pretend"
+    here = _system(parts.hostname) == "sandbox"
     if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("write https://host/path, without a user, a query or a fragment")
     if parts.scheme != "https" and not (here and parts.scheme == "http"):
@@ -54,8 +57,8 @@ def _days(value: Any) -> Any:
     return [day.strip() for day in value.split(",") if day.strip()] if isinstance(value, str) else value
 
 
-def _printable(name: str) -> str:
-    if not carried_name(name):
+def _has_spei_text(name: str) -> str:
+    if not spei_name(name):
         raise ValueError("it holds nothing that SPEI carries: write it with letters of the Latin alphabet")
     return name
 
@@ -73,7 +76,9 @@ class SpeiSettings(RailSettings):
     private_key: Annotated[Path, Field(description="The path of the RSA key: PKCS#8 PEM, encrypted.")]
     private_key_passphrase: Annotated[SecretStr, Field(description="What the key is encrypted with.")]
     account: Annotated[Clabe, Field(description="The CLABE that pays.")]
-    payer_name: Annotated[SingleLine, AfterValidator(_printable), Field(description="Who pays, as the payee reads it.")]
+    payer_name: Annotated[
+        SingleLine, AfterValidator(_has_spei_text), Field(description="Who pays, as the payee reads it.")
+    ]
     payer_rfc: Annotated[Taxpayer, Field(description="RFC or CURP of who pays; `ND` where there is none.")] = "ND"
     key_prefix: Annotated[
         KeyPrefix,
@@ -92,24 +97,23 @@ class SpeiSettings(RailSettings):
 
     @field_validator("empresa")
     @classmethod
-    def _as_it_is_signed(cls, empresa: str) -> str:
+    def _check_alias(cls, empresa: str) -> str:
         if not empresa.isascii() or "|" in empresa:
             raise ValueError("an alias at STP is ASCII without pipes")
         return empresa
 
     @model_validator(mode="after")
-    def _everything_works(self) -> "SpeiSettings":
+    def _check_whole(self) -> "SpeiSettings":
         """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
-        from rail_spei.sandbox.identity import is_published
         from rail_spei.stp.signature import SigningKey
 
         key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())
-        if is_published(key.public_key) and not self.pretend:
+        if key.fingerprint == PUBLISHED_KEY and not self.on_this_machine:
             raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
         catalogue(self.banks)
-        calendar(self.holidays, self.business_days)
+        holidays_of(self.holidays, self.business_days)
         if self.ca_bundle is not None:
-            trusted(self.ca_bundle)
+            tls_context(self.ca_bundle)
         if _system(urlsplit(self.queries_at).hostname) != self.system:
             raise Misconfigured(
                 "RIEL_SPEI_QUERY_URL is another system than RIEL_SPEI_BASE_URL, which knows nothing of the orders: "
@@ -128,9 +132,9 @@ class SpeiSettings(RailSettings):
         return _system(self.host)
 
     @property
-    def pretend(self) -> bool:
+    def on_this_machine(self) -> bool:
         """Whether that system is on this machine."""
-        return self.system == "pretend"
+        return self.system == "sandbox"
 
     @property
     def mode(self) -> Mode:
@@ -163,12 +167,12 @@ class SpeiSettings(RailSettings):
         return catalogue(self.banks)
 
     @property
-    def calendar(self) -> Holidays:
+    def holiday_calendar(self) -> Holidays:
         """The days on which banks are closed."""
-        return calendar(self.holidays, self.business_days)
+        return holidays_of(self.holidays, self.business_days)
 
 
-def trusted(certificates: Path) -> ssl.SSLContext:
+def tls_context(certificates: Path) -> ssl.SSLContext:
     """What checks whom we talk to, with these certificates instead of the usual ones.
 
     :raises Misconfigured: there are none in that file.
@@ -185,7 +189,7 @@ def catalogue(path: Path | None) -> Catalogue:
     return Catalogue.read(path)
 
 
-def calendar(extra: frozenset[date], removed: frozenset[date]) -> Holidays:
+def holidays_of(extra: frozenset[date], removed: frozenset[date]) -> Holidays:
     """The holidays as the settings correct them.
 
     :raises Misconfigured: one of them is in both lists.
@@ -204,8 +208,8 @@ GUARANTEES = Guarantees(
     lookup="by_reference",
     lookup_lag=LOOKUP_LAG,
     absence_after=None,
-    late_arrival_window=WATCH,
-    return_window=RETURNS,
+    late_arrival_window=LATE_ARRIVAL_WINDOW,
+    return_window=RETURN_WINDOW,
     settlement="later",
     refunds="no",
     send_deadline=SEND_DEADLINE,

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rail_spei.settings import SpeiSettings
-from rail_spei.stp.parser import Unreadable, loaded
+from rail_spei.stp.parser import UnreadableJson, parse_json
 from rail_spei.stp.values import Exact
 from riel import WebhookResult
 
-RECEIVED = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
+TAKEN = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
 """What STP expects. After anything else it repeats the message, about twenty times."""
 
-NO_STATE = WebhookResult(status=422, body=json.dumps({"mensaje": "no es un cambio de estado"}).encode())
+NOT_A_STATE_CHANGE = WebhookResult(status=422, body=json.dumps({"mensaje": "no es un cambio de estado"}).encode())
 """A message of another kind, such as a received payment: neither confirmed nor given back, so STP repeats it."""
 
 
@@ -30,18 +30,18 @@ class StateMessage(BaseModel):
     Estado: str | None = None
 
 
-def hear(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> WebhookResult:
+def parse_webhook(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> WebhookResult:
     """Of which order there is news: we gave each our tracking key as ``folioOrigen``, which comes back here.
 
     An older message names STP's number alone, which says nothing to us; the order is asked after anyway, in its time.
     """
     try:
-        message = StateMessage.model_validate(loaded(body))
-    except (Unreadable, ValidationError):
-        return NO_STATE
+        message = StateMessage.model_validate(parse_json(body))
+    except (UnreadableJson, ValidationError):
+        return NOT_A_STATE_CHANGE
     if message.estado is None and message.Estado is None:
-        return NO_STATE
+        return NOT_A_STATE_CHANGE
     if message.empresa not in {None, settings.empresa}:
-        return RECEIVED
+        return TAKEN
     keys = dict.fromkeys(key for key in (message.folioOrigen, message.claveRastreo) if key)
-    return WebhookResult(references=tuple(keys), status=RECEIVED.status, body=RECEIVED.body)
+    return WebhookResult(references=tuple(keys), status=TAKEN.status, body=TAKEN.body)

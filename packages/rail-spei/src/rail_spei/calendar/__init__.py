@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from rail_spei.calendar.holidays import Holidays
 
 __all__ = [
+    "CUTOFF",
     "MEXICO_CITY",
-    "ROLL",
     "Holidays",
-    "closes",
+    "cutoff_of",
     "is_business_day",
     "last_business_day",
     "next_business_day",
@@ -30,7 +30,7 @@ def _mexico_city() -> ZoneInfo:
 
 
 MEXICO_CITY = _mexico_city()
-ROLL = time(18)
+CUTOFF = time(18)
 DAY = timedelta(days=1)
 
 
@@ -61,16 +61,16 @@ def operating_date(at: datetime, holidays: Holidays) -> date:
         raise ValueError("this time has no time zone: the operating day is one of an instant")
     local = at.astimezone(MEXICO_CITY)
     day = local.date()
-    return _business_day_from(day + DAY if local.time() >= ROLL else day, holidays)
+    return _business_day_from(day + DAY if local.time() >= CUTOFF else day, holidays)
 
 
-def closes(day: date, holidays: Holidays) -> datetime:
+def cutoff_of(day: date, holidays: Holidays) -> datetime:
     """The first instant, in UTC, that no longer belongs to the operating day ``day``: 18:00 in Mexico City.
 
     What is no business day is no operating day. An order that was given such a day (the list of holidays has changed
     since) is booked on the business day after, so it is that one that has to close.
     """
-    return datetime.combine(_business_day_from(day, holidays), ROLL, MEXICO_CITY).astimezone(UTC)
+    return datetime.combine(_business_day_from(day, holidays), CUTOFF, MEXICO_CITY).astimezone(UTC)
 
 
 def _business_day_from(day: date, holidays: Holidays) -> date:

@@ -31,18 +31,18 @@ class Holidays:
             raise ValueError(f"{min(both)} is both an extra holiday and a removed one: leave it in one of the lists")
 
     def __contains__(self, day: date) -> bool:
-        return day in self.extra or (day in computed(day.year) and day not in self.removed)
+        return day in self.extra or (day in statutory_holidays(day.year) and day not in self.removed)
 
     def of(self, year: int) -> list[date]:
         """The holidays of ``year``, those on a weekend included."""
-        return sorted(computed(year) - self.removed | {day for day in self.extra if day.year == year})
+        return sorted(statutory_holidays(year) - self.removed | {day for day in self.extra if day.year == year})
 
 
 @cache
-def computed(year: int) -> frozenset[date]:
+def statutory_holidays(year: int) -> frozenset[date]:
     """The holidays of ``year`` by the rules that hold since 2006."""
     fixed = {date(year, month, day) for month, day in FIXED}
-    mondays = {_monday(year, month, which) for month, which in MONDAYS}
+    mondays = {_nth_monday(year, month, which) for month, which in MONDAYS}
     return frozenset(fixed | mondays | {easter(year) - timedelta(days=days) for days in BEFORE_EASTER})
 
 
@@ -59,7 +59,7 @@ def easter(year: int) -> date:
     return date(year, month, (h + l - 7 * m + 33 * month + 19) % 32)
 
 
-def _monday(year: int, month: int, which: int) -> date:
+def _nth_monday(year: int, month: int, which: int) -> date:
     """The first, second, … Monday of a month."""
     first = date(year, month, 1)
     return first + timedelta(days=-first.weekday() % 7 + 7 * (which - 1))

@@ -1,12 +1,12 @@
 """What an agent writes and what SPEI carries of it: small functions over strings, and types that show in a schema."""
 
 from rail_spei.fields.clabe import Clabe, check_digit, clabe
-from rail_spei.fields.keys import KeyPrefix, NumericReference, TrackingKey, minted, numeric_reference
+from rail_spei.fields.keys import KeyPrefix, NumericReference, TrackingKey, new_tracking_key, numeric_reference
 from rail_spei.fields.taxpayers import NOT_AVAILABLE, Taxpayer, taxpayer
-from rail_spei.fields.text import MOST_CARRIED, Concept, RecipientName, carried_name, folded
+from rail_spei.fields.text import MAX_CARRIED, Concept, RecipientName, spei_name, spei_text
 
 __all__ = [
-    "MOST_CARRIED",
+    "MAX_CARRIED",
     "NOT_AVAILABLE",
     "Clabe",
     "Concept",
@@ -15,11 +15,11 @@ __all__ = [
     "RecipientName",
     "Taxpayer",
     "TrackingKey",
-    "carried_name",
     "check_digit",
     "clabe",
-    "folded",
-    "minted",
+    "new_tracking_key",
     "numeric_reference",
+    "spei_name",
+    "spei_text",
     "taxpayer",
 ]

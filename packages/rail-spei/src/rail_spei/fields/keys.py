@@ -9,17 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from riel import ReferenceSource, SingleLine
 
-MOST_REFERENCE = 9_999_999
+MAX_REFERENCE = 9_999_999
 """Seven digits. The reference is a number: zeros in front are lost on the way."""
 
-RANDOM = 16
+RANDOM_CHARACTERS = 16
 """Characters of a key that nobody can guess: 36**16 is more than 2**82."""
 
 _PREFIX = "[A-Z0-9]{1,6}"
 _KEY = "[A-Za-z0-9/-]{1,30}"
 
 
-def minted(prefix: str, day: date, mint: ReferenceSource) -> str:
+def new_tracking_key(prefix: str, day: date, references: ReferenceSource) -> str:
     """A new tracking key: ``prefix``, the operating date as ``YYMMDD``, and 16 random characters of ``[A-Z0-9]``.
 
     A key is unique for each sending institution and operating date, so it seems that all companies that send through
@@ -29,12 +29,12 @@ def minted(prefix: str, day: date, mint: ReferenceSource) -> str:
     """
     if re.fullmatch(_PREFIX, prefix) is None:
         raise ValueError("the prefix of a tracking key is 1 to 6 characters of A-Z and 0-9")
-    return f"{prefix}{day:%y%m%d}{mint.random(RANDOM)}"
+    return f"{prefix}{day:%y%m%d}{references.random(RANDOM_CHARACTERS)}"
 
 
-def numeric_reference(mint: ReferenceSource) -> int:
+def numeric_reference(references: ReferenceSource) -> int:
     """A numeric reference from 1 to 9,999,999. It tells payments apart for people, and proves nothing."""
-    return 1 + mint.below(MOST_REFERENCE)
+    return 1 + references.below(MAX_REFERENCE)
 
 
 def _tracking_key(text: str) -> str:
@@ -60,6 +60,6 @@ KeyPrefix = Annotated[str, Field(pattern=f"^{_PREFIX}$")]
 
 NumericReference = Annotated[
     int,
-    Field(strict=True, ge=1, le=MOST_REFERENCE, description="The numeric reference: a number of 1 to 7 digits."),
+    Field(strict=True, ge=1, le=MAX_REFERENCE, description="The numeric reference: a number of 1 to 7 digits."),
 ]
 """A number from 1 to 9,999,999."""

@@ -11,7 +11,7 @@ from stdnum.mx import curp, rfc
 
 NOT_AVAILABLE = "ND"
 
-_MOST_WRITTEN = 40
+_MAX_WRITTEN = 40
 _RFC = re.compile("[A-ZÑ&]{3,4}[0-9]{6}[A-Z0-9]{3}")
 _CURP = re.compile("[A-Z]{4}[0-9]{6}[A-Z]{6}[A-Z0-9][0-9]")
 
@@ -24,7 +24,7 @@ def taxpayer(text: str) -> str:
 
     :raises PydanticCustomError: ``invalid_taxpayer``.
     """
-    if len(text) <= _MOST_WRITTEN:
+    if len(text) <= _MAX_WRITTEN:
         number = rfc.compact(unicodedata.normalize("NFC", text))
         if number == NOT_AVAILABLE:
             return number

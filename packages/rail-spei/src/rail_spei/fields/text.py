@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from riel import SingleLine
 
-MOST_CARRIED = 40
+MAX_CARRIED = 40
 """Characters of a concept and of a name, in SPEI and in STP's order."""
 
-MOST_WRITTEN = 120
+MAX_WRITTEN = 120
 """Characters that a person is asked to read. It is also the most that SPEI brings of a payer's name."""
 
 _ALIKE = str.maketrans(
@@ -28,23 +28,23 @@ _APOSTROPHES = frozenset("'`\u00b4\u02bc\u2018\u2019")
 _INITIAL = re.compile(r"(?<![A-Za-z0-9])([A-Za-z])\.")
 
 
-def folded(text: str) -> str:
+def spei_text(text: str) -> str:
     """``text`` as SPEI carries it: only ``A-Z a-z 0-9`` and single spaces inside; perhaps nothing at all.
 
     It is never longer than ``text``, and folding it once more changes nothing. One character becomes one at most:
     ß is an s and ﬁ an f, and ½ is a space, since neither 1 nor 12 would be true. Accents and apostrophes go, also the
     point of an initial (S.A. is SA); whatever else SPEI might not carry parts the words on its sides.
     """
-    carried = "".join(_carried(character) for character in text)
+    carried = "".join(_spei_character(character) for character in text)
     return " ".join(_INITIAL.sub(r"\1", carried).replace(".", " ").split())
 
 
-def carried_name(name: str) -> str:
+def spei_name(name: str) -> str:
     """A recipient's name as the order carries it: folded and cut at 40, without the space that a cut may leave."""
-    return folded(name)[:MOST_CARRIED].rstrip()
+    return spei_text(name)[:MAX_CARRIED].rstrip()
 
 
-def _carried(character: str) -> str:
+def _spei_character(character: str) -> str:
     """One character that SPEI carries, a point, a space, or nothing."""
     if character in _APOSTROPHES or unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"}:
         return ""
@@ -58,20 +58,20 @@ def _carried(character: str) -> str:
 
 
 def _concept(text: str) -> str:
-    length = len(folded(text))
+    length = len(spei_text(text))
     if length == 0:
         raise PydanticCustomError("invalid_concept", "holds nothing that SPEI carries: write letters or digits")
-    if length > MOST_CARRIED or len(text) > MOST_WRITTEN:
+    if length > MAX_CARRIED or len(text) > MAX_WRITTEN:
         raise PydanticCustomError("invalid_concept", "is too long for SPEI: write 40 characters at most")
     return text
 
 
 def _recipient_name(text: str) -> str:
-    if not folded(text):
+    if not spei_text(text):
         raise PydanticCustomError(
             "invalid_recipient_name", "holds nothing that SPEI carries: write it with letters of the Latin alphabet"
         )
-    if len(text) > MOST_WRITTEN:
+    if len(text) > MAX_WRITTEN:
         raise PydanticCustomError("invalid_recipient_name", "is too long: write 120 characters at most")
     return text
 
@@ -81,7 +81,7 @@ Concept = Annotated[
     AfterValidator(_concept),
     Field(
         description="What it is for, as the payee reads it. SPEI drops accents and punctuation.",
-        json_schema_extra={"minLength": 1, "maxLength": MOST_CARRIED},
+        json_schema_extra={"minLength": 1, "maxLength": MAX_CARRIED},
     ),
 ]
 """A concept as it was written. The schema counts what is written, the check what is carried, which is never more."""
@@ -91,7 +91,7 @@ RecipientName = Annotated[
     AfterValidator(_recipient_name),
     Field(
         description="Full name of the account's holder. SPEI carries its first 40 characters.",
-        json_schema_extra={"minLength": 1, "maxLength": MOST_WRITTEN},
+        json_schema_extra={"minLength": 1, "maxLength": MAX_WRITTEN},
     ),
 ]
 """A name as it was written; :func:`carried_name` is what the order carries."""

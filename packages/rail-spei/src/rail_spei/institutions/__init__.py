@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from rail_spei.fields import clabe
 from riel import Misconfigured, SingleLine
 
-Standing = Literal["active", "infrastructure", "retired", "alias", "test"]
+InstitutionStatus = Literal["active", "infrastructure", "retired", "alias", "test"]
 """``active`` ones can be paid. ``infrastructure`` takes part without accounts, an ``alias`` is the second code of a
 bank, ``retired`` codes live on in old accounts, and the ``test`` bank exists in STP's test system only."""
 
@@ -47,7 +47,7 @@ class Institution:
     clabe_code: Annotated[str, Field(pattern="^[0-9]{3}$")]
     participant: Annotated[str, Field(pattern="^([0-9]{3,5})?$")]
     name: Annotated[SingleLine, Field(min_length=1, max_length=60)]
-    status: Standing
+    status: InstitutionStatus
     note: Annotated[SingleLine, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
@@ -132,7 +132,7 @@ def _rows(lines: list[str], where: str) -> Iterator[tuple[str, Institution]]:
         try:
             institution = Institution(**fields)  # type: ignore[arg-type]
         except ValidationError as failure:
-            raise Misconfigured(f"{where} is wrong in line {number}: {_why(failure)}.") from failure
+            raise Misconfigured(f"{where} is wrong in line {number}: {_reason(failure)}.") from failure
         first = seen.setdefault(institution.clabe_code, number)
         if first != number:
             raise Misconfigured(f"{where} has {institution.clabe_code} twice, in lines {first} and {number}.")
@@ -141,7 +141,7 @@ def _rows(lines: list[str], where: str) -> Iterator[tuple[str, Institution]]:
         raise Misconfigured(f"{where} has no institution in it.")
 
 
-def _why(failure: ValidationError) -> str:
+def _reason(failure: ValidationError) -> str:
     first = failure.errors(include_input=False, include_url=False)[0]
     return " ".join((*map(str, first["loc"]), first["msg"]))
 

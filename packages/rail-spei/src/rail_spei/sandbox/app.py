@@ -1,4 +1,4 @@
-"""The pretend STP as an ASGI app: STP's addresses and a few of its own (``/pretend``)."""
+"""The pretend STP as an ASGI app: STP's addresses, and control routes at ``/_sandbox``."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -17,32 +16,33 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rail_spei.calendar import Holidays
 from rail_spei.institutions import Catalogue
-from rail_spei.sandbox.bank import Bank
-from rail_spei.sandbox.behaviour import Behaviour, Clock, Sleep
-from rail_spei.sandbox.control import Doors, misunderstood
-from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE, key_file, published
-from rail_spei.sandbox.legacy_queries import OlderQueries
-from rail_spei.sandbox.orders import Orders
-from rail_spei.sandbox.parser import Unreadable
-from rail_spei.sandbox.queries import Queries, Refusal, refused, unreadable
-from rail_spei.sandbox.refusals import Contract
-from rail_spei.sandbox.webhooks import Courier
-from rail_spei.stp.signature import verified
+from rail_spei.sandbox.bank import StpBank
+from rail_spei.sandbox.behaviour import StpBehaviour
+from rail_spei.sandbox.control import CONTROLS, StpControls
+from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE
+from rail_spei.sandbox.legacy_queries import LegacyQueries
+from rail_spei.sandbox.orders import OrderRoutes
+from rail_spei.sandbox.parser import UnreadableRequest
+from rail_spei.sandbox.queries import QueryError, QueryRoutes, query_error, unreadable_request
+from rail_spei.sandbox.refusals import StpContract
+from rail_spei.sandbox.webhooks import StpWebhooks
+from rail_spei.stp.signature import is_valid
 from riel import Sandbox
+from riel.sandbox.kit import Clock, Sleep, client_gone, control_routes, private_key_file, published_key
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
 """STP's own paths, behind one address here."""
 
-MARK = (b"x-pretend", b"STP")
+MARK_HEADER = (b"x-pretend", b"STP")
 """A header of every answer: nobody may take this for the real one."""
 
 Answers = Callable[[Request], Awaitable[Response]]
 MOVES_MONEY = {f"{ORDERS}/ordenPago/registra", f"{ORDERS}/ordenPago/retornaOrden"}
 
 
-def pretend_stp(
+def stp_sandbox(
     *,
-    behaviour: Behaviour | None = None,
+    behaviour: StpBehaviour | None = None,
     clock: Clock = lambda: datetime.now(UTC),
     sleep: Sleep = asyncio.sleep,
     public_key: RSAPublicKey | None = None,
@@ -50,24 +50,24 @@ def pretend_stp(
     accounts: Iterable[str] = (ACCOUNT,),
     institutions: Mapping[str, str] | None = None,
     holidays: Holidays | None = None,
-    webhooks: httpx.AsyncBaseTransport | None = None,
+    webhook_transport: httpx.AsyncBaseTransport | None = None,
 ) -> Sandbox:
     """STP with an empty book, for one company.
 
     :param public_key: what firmas are verified with; where there is none, the client gets the published key pair.
     :param institutions: the participants that can be paid, code and name; the packaged catalogue's otherwise.
-    :param webhooks: how messages are sent, in tests.
+    :param webhook_transport: what sends the webhooks, in tests.
     """
-    behaviour = behaviour or Behaviour()
+    behaviour = behaviour or StpBehaviour()
     accounts = sorted(accounts)
-    contract = Contract(
+    contract = StpContract(
         empresa=empresa,
         accounts=frozenset(accounts),
-        institutions=payable(Catalogue.read(None)) if institutions is None else institutions,
+        institutions=payable_institutions(Catalogue.read(None)) if institutions is None else institutions,
     )
-    key = public_key or published()
-    bank = Bank(behaviour, contract, lambda signed, firma: verified(key, signed, firma), holidays or Holidays())
-    courier = Courier(behaviour, clock, sleep, webhooks)
+    key = public_key or published_key().public_key()
+    bank = StpBank(behaviour, contract, lambda signed, firma: is_valid(key, signed, firma), holidays or Holidays())
+    webhooks = StpWebhooks(behaviour, clock, sleep, webhook_transport)
     supplied = {
         "empresa": empresa,
         "account": accounts[0],
@@ -76,87 +76,76 @@ def pretend_stp(
         "key_prefix": "DEMO",
     }
     if public_key is None:
-        supplied |= {"private_key": str(key_file()), "private_key_passphrase": PASSPHRASE}
+        supplied |= {"private_key": str(private_key_file("spei", PASSPHRASE)), "private_key_passphrase": PASSPHRASE}
     return Sandbox(
-        app=_app(bank, courier, clock, sleep),
+        app=_app(bank, webhooks, clock, sleep),
         debits=lambda: bank.debits(clock()),
         settings=supplied,
         moves_money=lambda method, path: method == "PUT" and path in MOVES_MONEY,
+        controls=CONTROLS,
     )
 
 
-def payable(catalogue: Catalogue) -> Mapping[str, str]:
+def payable_institutions(catalogue: Catalogue) -> Mapping[str, str]:
     """The participants that the pretend STP reaches; like STP's demo host, a test bank among them."""
     return {bank.participant: bank.name for bank in catalogue if bank.status in {"active", "test"}}
 
 
-class Pretending:
+class SandboxMiddleware:
     """Marks every answer as play, and sends out what a request has brought about."""
 
-    def __init__(self, app: ASGIApp, bank: Bank, courier: Courier) -> None:
+    def __init__(self, app: ASGIApp, bank: StpBank, webhooks: StpWebhooks) -> None:
         self._app = app
         self._bank = bank
-        self._courier = courier
+        self._webhooks = webhooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), MARK]}
+                message = {**message, "headers": [*message.get("headers", []), MARK_HEADER]}
             await send(message)
 
         await self._app(scope, receive, marked)
-        for entry in self._bank.to_tell():
-            self._courier.follow(entry)
+        for entry in self._bank.take_unannounced():
+            self._webhooks.follow(entry)
 
 
-def _app(bank: Bank, courier: Courier, clock: Clock, sleep: Sleep) -> ASGIApp:
-    orders, queries = Orders(bank, courier, clock, sleep), Queries(bank, clock)
-    older, doors = OlderQueries(bank, clock), Doors(bank, courier, clock)
+def _app(bank: StpBank, webhooks: StpWebhooks, clock: Clock, sleep: Sleep) -> ASGIApp:
+    orders, queries = OrderRoutes(bank, webhooks, clock, sleep), QueryRoutes(bank, clock)
+    legacy = LegacyQueries(bank, clock)
 
     @contextlib.asynccontextmanager
     async def living(_: Starlette) -> AsyncIterator[None]:
         yield
-        await courier.close()
+        await webhooks.close()
 
     app = Starlette(
         routes=[
             *_routes(
-                ORDERS, {"/ordenPago/registra": orders.register, "/ordenPago/retornaOrden": orders.give_back}, "PUT"
+                ORDERS,
+                {"/ordenPago/registra": orders.register, "/ordenPago/retornaOrden": orders.return_received},
+                "PUT",
             ),
             *_routes(
                 ORDERS,
-                {
-                    "/ordenPago/consOrdEnvRastreo": older.order,
-                    "/ordenPago/consOrdenesFech": older.of_a_day,
-                    "/ordenPago/consSaldoEnvRec": older.totals,
-                },
+                {"/ordenPago/consOrdEnvRastreo": legacy.order},
             ),
             *_routes(
                 QUERIES,
                 {
                     "/consultaOrden": queries.order,
                     "/V2/conciliacion": queries.of_a_day,
-                    "/consultaSaldoCuenta": queries.balance,
                 },
             ),
-            *_routes(
-                "/pretend",
-                {
-                    "/receive": doors.receive,
-                    "/state": doors.state,
-                    "/another": doors.another,
-                    "/maintenance": doors.maintenance,
-                },
-            ),
+            *control_routes(StpControls(bank, webhooks, clock).by_name()),
         ],
-        middleware=[Middleware(Pretending, bank=bank, courier=courier)],
+        middleware=[Middleware(SandboxMiddleware, bank=bank, webhooks=webhooks)],
         exception_handlers={
-            Refusal: refused,
-            Unreadable: unreadable,
-            ValidationError: misunderstood,
-            ClientDisconnect: nobody_there,
+            QueryError: query_error,
+            UnreadableRequest: unreadable_request,
+            ClientDisconnect: client_gone,
         },
         lifespan=living,
     )
@@ -166,8 +155,3 @@ def _app(bank: Bank, courier: Courier, clock: Clock, sleep: Sleep) -> ASGIApp:
 
 def _routes(prefix: str, answers: Mapping[str, Answers], method: str = "POST") -> list[Route]:
     return [Route(f"{prefix}{path}", answer, methods=[method]) for path, answer in answers.items()]
-
-
-async def nobody_there(_: Request, __: Exception) -> Response:
-    """Whoever was sending has gone before the order was whole: nothing is booked, and nobody reads this."""
-    return Response(status_code=400)

@@ -1,4 +1,4 @@
-"""The pretend STP behind its counter: what it takes, what it refuses, and what is still on its way to it.
+"""The pretend STP without HTTP: what it accepts, what it refuses, and what is still on its way to it.
 
 It knows nothing of HTTP and has no clock: every request comes with the time of its arrival. Nothing here awaits, so
 one event loop makes each order whole.
@@ -11,176 +11,172 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from rail_spei.calendar import Holidays, operating_date
-from rail_spei.sandbox.behaviour import Behaviour
+from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.sandbox.cadena import ORDER, Body, cadena, pesos, text
-from rail_spei.sandbox.ledger import Book, Change, Direction, Entry, life_of, uses
-from rail_spei.sandbox.magic import ORDINARY, Fate, Wire, fate_of
-from rail_spei.sandbox.refusals import CATALOGUE, STP, Contract, Refused, Verify, one_of_its_fields, refusal
+from rail_spei.sandbox.ledger import Direction, LedgerOrder, StateChange, StpLedger, key_in_use, planned_changes
+from rail_spei.sandbox.magic import DEFAULT, AnswerFault, Scenario, scenario_of
+from rail_spei.sandbox.refusals import REFUSALS, STP, StpContract, StpRefusal, Verify, check_form, check_rules
 from riel import Debit
 
-ANOTHER = "OTRA_EMPRESA"
-NO_SUCH_PAYMENT = Refused(-1, "Orden no encontrada")
+OTHER_COMPANY = "OTRA_EMPRESA"
+NO_SUCH_PAYMENT = StpRefusal(-1, "Orden no encontrada")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OrderResult:
     """What STP answers, and what befalls the answer: it was ``taken`` as this order, ``refused``, or neither."""
 
-    taken: Entry | None = None
-    refused: Refused | None = None
-    answer: Wire = "whole"
+    accepted: LedgerOrder | None = None
+    refusal: StpRefusal | None = None
+    answer: AnswerFault = "whole"
 
 
-class Bank:
-    """STP with a book of its own, for one company."""
+class StpBank:
+    """STP with a ledger of its own, for one company."""
 
-    def __init__(self, behaviour: Behaviour, contract: Contract, verify: Verify, holidays: Holidays) -> None:
+    def __init__(self, behaviour: StpBehaviour, contract: StpContract, verify: Verify, holidays: Holidays) -> None:
         self.behaviour = behaviour
         self.contract = contract
         self.verify = verify
-        self.book = Book()
+        self.ledger = StpLedger()
         self.maintenance = False
         self.holidays = holidays
-        self._met: set[str] = set()
-        self._under_way: list[tuple[datetime, int, Body]] = []
-        self._untold: list[Entry] = []
+        self._seen_keys: set[str] = set()
+        self._in_transit: list[tuple[datetime, int, Body]] = []
+        self._unannounced: list[LedgerOrder] = []
 
     def today(self, now: datetime) -> date:
         """The operating day that an order gets which arrives now."""
         return operating_date(now, self.holidays)
 
-    def seen(self, now: datetime) -> datetime:
+    def visible_at(self, now: datetime) -> datetime:
         """The time as of which queries are answered."""
         self.catch_up(now)
         return now - timedelta(seconds=self.behaviour.lookup_lag_seconds)
 
     def catch_up(self, now: datetime) -> None:
         """Let in what was under way and has arrived by now; nobody waits for its answer any more."""
-        while self._under_way and self._under_way[0][0] <= now:
-            arrived, _, order = heapq.heappop(self._under_way)
-            self._decide(order, ORDINARY, arrived)
+        while self._in_transit and self._in_transit[0][0] <= now:
+            arrived, _, order = heapq.heappop(self._in_transit)
+            self._decide(order, DEFAULT, arrived)
 
     def debits(self, now: datetime) -> list[Debit]:
         """The money that has left the company."""
         self.catch_up(now)
-        return self.book.debits(self.contract.empresa, now)
+        return self.ledger.debits(self.contract.empresa, now)
 
-    def of_day(self, direction: Direction, day: date, at: datetime) -> list[Entry]:
+    def of_day(self, direction: Direction, day: date, at: datetime) -> list[LedgerOrder]:
         """The company's orders of an operating day, oldest first."""
-        return self.book.of_day(self.contract.empresa, direction, day, at)
+        return self.ledger.of_day(self.contract.empresa, direction, day, at)
 
-    def balance(self, account: str, at: datetime) -> tuple[int, int]:
-        """The centavos on an account of the company, and those of its orders that are not settled yet."""
-        return self.book.balance(self.contract.empresa, account, self.behaviour.opening_centavos, at)
-
-    def to_tell(self) -> list[Entry]:
+    def take_unannounced(self) -> list[LedgerOrder]:
         """The orders that were booked since the last call, for whoever sends the webhooks."""
-        booked, self._untold = self._untold, []
+        booked, self._unannounced = self._unannounced, []
         return booked
 
-    def register(self, order: Body, now: datetime) -> Told:
+    def register(self, order: Body, now: datetime) -> OrderResult:
         """``ordenPago/registra``"""
         self.catch_up(now)
-        fate = self._fate(order, text(order.get("claveRastreo")))
-        if fate.answer == "late":
+        scenario = self._scenario(order, text(order.get("claveRastreo")))
+        if scenario.answer == "late":
             late = now + timedelta(seconds=self.behaviour.late_seconds)
-            heapq.heappush(self._under_way, (late, len(self._met), order))
-        if fate.answer != "whole" and not fate.stored:
-            return Told(answer=fate.answer)  # a gateway in front of STP wrote it
-        return self._decide(order, fate, now)
+            heapq.heappush(self._in_transit, (late, len(self._seen_keys), order))
+        if scenario.answer != "whole" and not scenario.stored:
+            return OrderResult(answer=scenario.answer)  # a gateway in front of STP wrote it
+        return self._decide(order, scenario, now)
 
-    def give_back(self, asked: Body, received: Entry | None, now: datetime) -> Told:
+    def return_received(self, request: Body, received: LedgerOrder | None, now: datetime) -> OrderResult:
         """``ordenPago/retornaOrden``, of the received payment that it names; its form was checked before."""
-        key, today = text(asked.get("claveRastreoDevolucion")), self.today(now)
-        fate = self._fate(asked, key)
-        if fate.answer != "whole" and not fate.stored:
-            return Told(answer=fate.answer)
+        key, today = text(request.get("claveRastreoDevolucion")), self.today(now)
+        scenario = self._scenario(request, key)
+        if scenario.answer != "whole" and not scenario.stored:
+            return OrderResult(answer=scenario.answer)
         if self.maintenance:
-            return Told(refused=CATALOGUE[-30])
-        if fate.foreign or self.book.find("E", today, key, now):
-            return Told(refused=Refused(-1, uses(key, today)))
-        if received is None or received.now(now).state != "CCO" or centavos(asked) != received.amount:
-            return Told(refused=NO_SUCH_PAYMENT)
-        if fate.refused and not fate.stored:
-            return Told(refused=fate.refused)
-        entry = self._enter("E", key, received.amount, _reversed(received.said, key), now, fate)
-        received.life.append(Change(now, "XR"))
-        self.book.returned[received.number] = entry
+            return OrderResult(refusal=REFUSALS[-30])
+        if scenario.foreign or self.ledger.find("E", today, key, now):
+            return OrderResult(refusal=StpRefusal(-1, key_in_use(key, today)))
+        if received is None or received.change_at(now).state != "CCO" or centavos(request) != received.amount:
+            return OrderResult(refusal=NO_SUCH_PAYMENT)
+        if scenario.refusal and not scenario.stored:
+            return OrderResult(refusal=scenario.refusal)
+        entry = self._book("E", key, received.amount, _reversed(received.fields, key), now, scenario)
+        received.changes.append(StateChange(now, "XR"))
+        self.ledger.returned[received.number] = entry
         if (end := entry.settled_at(datetime.max.replace(tzinfo=now.tzinfo))) is not None:
-            received.life.append(Change(end, "RE"))
-        return Told(taken=entry, refused=fate.refused, answer=fate.answer)
+            received.changes.append(StateChange(end, "RE"))
+        return OrderResult(accepted=entry, refusal=scenario.refusal, answer=scenario.answer)
 
-    def receive(self, said: Mapping[str, Any], key: str, amount: int, now: datetime) -> Entry:
+    def receive(self, fields: Mapping[str, Any], key: str, amount: int, now: datetime) -> LedgerOrder:
         """A payment from somebody else's bank, credited at once."""
         self.catch_up(now)
-        return self._enter("R", key, amount, said, now, fate_of(amount))
+        return self._book("R", key, amount, fields, now, scenario_of(amount))
 
     def used_by_another(self, key: str, now: datetime) -> None:
         """Another company of STP sends an order with this key."""
-        said = {"empresa": ANOTHER, "cuentaBeneficiario": "", "claveRastreo": key}
-        self._enter("E", key, 1, said, now, ORDINARY)
+        fields = {"empresa": OTHER_COMPANY, "cuentaBeneficiario": "", "claveRastreo": key}
+        self._book("E", key, 1, fields, now, DEFAULT)
 
-    def _fate(self, asked: Body, key: str) -> Fate:
-        fate = fate_of(centavos(asked))
-        if fate.once and key in self._met:
-            return ORDINARY
-        self._met.add(key)
-        return fate
+    def _scenario(self, request: Body, key: str) -> Scenario:
+        scenario = scenario_of(centavos(request))
+        if scenario.first_only and key in self._seen_keys:
+            return DEFAULT
+        self._seen_keys.add(key)
+        return scenario
 
-    def _decide(self, order: Body, fate: Fate, now: datetime) -> Told:
+    def _decide(self, order: Body, scenario: Scenario, now: datetime) -> OrderResult:
         today = self.today(now)
         key = text(order.get("claveRastreo"))
         signed = self.verify(cadena(order, ORDER), text(order.get("firma")))
-        wrong = CATALOGUE[-30] if self.maintenance else one_of_its_fields(order, signed)
-        wrong = wrong or refusal(order, self.contract, today)
-        if wrong:
-            return Told(refused=wrong)
-        if fate.foreign and not self.book.find("E", today, key, now):
+        refusal = REFUSALS[-30] if self.maintenance else check_form(order, signed)
+        refusal = refusal or check_rules(order, self.contract, today)
+        if refusal:
+            return OrderResult(refusal=refusal)
+        if scenario.foreign and not self.ledger.find("E", today, key, now):
             self.used_by_another(key, now)
-        if self.book.find("E", today, key, now):
-            return Told(refused=Refused(-1, uses(key, today)))
-        within = fate.stored_within_stp and text(order.get("institucionContraparte")) == STP
-        if fate.refused and not (fate.stored or within):
-            return Told(refused=fate.refused)
-        said = {name: value for name, value in order.items() if name != "firma"}
-        entry = self._enter("E", key, centavos(order) + fate.adds, said, now, fate)
-        refused = Refused(-1, uses(key, today)) if fate.refused == CATALOGUE[-1] else fate.refused
-        return Told(taken=entry, refused=refused, answer=fate.answer)
+        if self.ledger.find("E", today, key, now):
+            return OrderResult(refusal=StpRefusal(-1, key_in_use(key, today)))
+        within_stp = scenario.stored_within_stp and text(order.get("institucionContraparte")) == STP
+        if scenario.refusal and not (scenario.stored or within_stp):
+            return OrderResult(refusal=scenario.refusal)
+        fields = {name: value for name, value in order.items() if name != "firma"}
+        entry = self._book("E", key, centavos(order) + scenario.adds, fields, now, scenario)
+        refusal = StpRefusal(-1, key_in_use(key, today)) if scenario.refusal == REFUSALS[-1] else scenario.refusal
+        return OrderResult(accepted=entry, refusal=refusal, answer=scenario.answer)
 
-    def _enter(
-        self, direction: Direction, key: str, amount: int, said: Mapping[str, Any], now: datetime, fate: Fate
-    ) -> Entry:
+    def _book(
+        self, direction: Direction, key: str, amount: int, fields: Mapping[str, Any], now: datetime, scenario: Scenario
+    ) -> LedgerOrder:
         if direction == "R":
-            life = [Change(now, "CCO")]
+            changes = [StateChange(now, "CCO")]
         else:
-            own = text(said.get("institucionContraparte")) == STP
-            life = life_of(fate, now, self.behaviour, between_our_own=own)
-        entry = Entry(
-            number=self.book.next_number,
+            own = text(fields.get("institucionContraparte")) == STP
+            changes = planned_changes(scenario, now, self.behaviour, between_our_own=own)
+        entry = LedgerOrder(
+            number=self.ledger.next_number,
             direction=direction,
             day=self.today(now),
             at=now,
             key=key,
             amount=amount,
-            said=said,
-            life=life,
-            fate=replace(fate, refused=None),
+            fields=fields,
+            changes=changes,
+            scenario=replace(scenario, refusal=None),
         )
         if entry.empresa == self.contract.empresa:
-            self._untold.append(entry)
-        return self.book.enter(entry)
+            self._unannounced.append(entry)
+        return self.ledger.add(entry)
 
 
-def centavos(asked: Body) -> int:
+def centavos(request: Body) -> int:
     """The amount of a request; nothing where it says none, which no rule lets pass."""
-    return int((pesos(asked.get("monto")) or 0) * 100)
+    return int((pesos(request.get("monto")) or 0) * 100)
 
 
-def _reversed(said: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _reversed(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     """A received payment turned around: what the order looks like that gives it back (type 17)."""
     turned = {"Ordenante": "Beneficiario", "Beneficiario": "Ordenante"}
-    back = dict(said)
+    fields_back = dict(fields)
     for field in ("tipoCuenta", "nombre", "cuenta", "rfcCurp"):
         for one, other in turned.items():
-            back[f"{field}{one}"] = said.get(f"{field}{other}")
-    return back | {"claveRastreo": key, "tipoPago": 17, "conceptoPago": "Devolucion"}
+            fields_back[f"{field}{one}"] = fields.get(f"{field}{other}")
+    return fields_back | {"claveRastreo": key, "tipoPago": 17, "conceptoPago": "Devolucion"}

@@ -1,35 +1,15 @@
-"""How the pretend STP behaves in time, and whom it tells: what a test or an operator may choose."""
+"""How the pretend STP behaves in time, and where it sends webhooks: what a test or an operator may choose."""
 
-from collections.abc import Awaitable, Callable, Container, Mapping
-from datetime import datetime
-from ipaddress import ip_address
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-Clock = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
+from riel.sandbox.kit import LoopbackUrl
+
 Seconds = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]
 
 
-def _here(url: str) -> str:
-    """A pretend bank tells nobody outside this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        here = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        here = False
-    if url and not (here and parts.scheme in {"http", "https"}):
-        raise ValueError("must be an http address on this machine: a pretend bank tells nobody else")
-    return url
-
-
-Here = Annotated[str, AfterValidator(_here)]
-
-
-class Behaviour(BaseModel):
+class StpBehaviour(BaseModel):
     """The times of an order's life, what lags, and where the webhooks go. Seconds, unless a name says otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -43,22 +23,11 @@ class Behaviour(BaseModel):
     lookup_lag_seconds: Annotated[Seconds, Field(description="How far the queries lie behind.")] = 0.0
     total_lag_seconds: Annotated[Seconds, Field(description="How far a list's `total` lies behind its rows.")] = 30.0
     page_rows: Annotated[int, Field(ge=1, le=1000, description="Rows in one page of a list.")] = 1000
-    opening_centavos: Annotated[int, Field(ge=0, description="The balance before the first order.")] = 1_000_000_000
-    webhook_url: Annotated[Here, Field(description="Where changes of state are told.")] = ""
-    deposit_url: Annotated[Here, Field(description="Where received payments are told.")] = ""
+    webhook_url: Annotated[LoopbackUrl, Field(description="Where changes of state are sent.")] = ""
+    deposit_url: Annotated[LoopbackUrl, Field(description="Where received payments are sent.")] = ""
     webhook_tries: Annotated[int, Field(ge=1, le=100, description="How often a message is sent at most.")] = 20
     webhook_pause_seconds: Annotated[Seconds, Field(description="Between two tries.")] = 5.0
     webhook_words: Annotated[
         Literal["events", "states", "participles", "english", "older"],
         Field(description="Which of STP's vocabularies the webhooks use; `older` has other fields, too."),
     ] = "events"
-
-
-def behaviour_of(settings: Mapping[str, str], of_the_client: Container[str]) -> Behaviour:
-    """The behaviour that raw settings ask for; whatever is neither the bank's nor the client's is refused."""
-    unknown = sorted(name for name in settings if name not in Behaviour.model_fields and name not in of_the_client)
-    if unknown:
-        known = ", ".join(Behaviour.model_fields)
-        raise ValueError(f"the pretend STP has no setting {', '.join(map(repr, unknown))}; it has {known}")
-    asked: dict[str, Any] = {name: value for name, value in settings.items() if name in Behaviour.model_fields}
-    return Behaviour.model_validate(asked)

@@ -23,18 +23,17 @@ _RETURN = """
 ORDER, RETURN = _ORDER.split(), _RETURN.split()
 QUERY = ["empresa", "claveRastreo", "tipoOrden", "fechaOperacion"]
 LIST = ["empresa", "tipoOrden", "fechaOperacion"]
-BALANCE = ["empresa", "cuentaOrdenante", "fecha"]
 LEGACY = ["empresa", "fechaOperacion", "claveRastreo", "institucionOperante"]
 
 Body = Mapping[str, Any]
 
 
-def parsed(raw: bytes) -> Body:
+def parse_object(raw: bytes) -> Body:
     """The JSON object that arrived, its numbers to the last digit.
 
     :raises ValueError: it is none, or a field stands in it twice.
     """
-    read = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
+    read = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
     if not isinstance(read, dict):
         raise ValueError("not an object")  # noqa: TRY004  # of whatever type: it is not JSON that STP reads
     return read
@@ -44,7 +43,7 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(read := dict(pairs)) != len(pairs):
         raise ValueError("a field stands twice")
     return read

@@ -1,26 +1,26 @@
-"""What the pretend STP can be told and the real one cannot: ``/pretend/…``, for tests and for whoever tries things out.
+"""The control routes of the pretend STP, at ``POST /_sandbox/<name>``: what the real one cannot be ordered to do.
 
-``receive`` brings in a payment from somebody else's bank, ``state`` moves an order into any state, ``another`` lets
-another company use a tracking key, and ``maintenance`` switches the mode in which STP answers questions only.
+``receive`` brings in a payment from another bank, ``state`` moves an order into any state, ``foreign-key`` lets another
+company use a tracking key, and ``maintenance`` switches the mode in which STP answers queries only.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from pydantic import Field
 
-from rail_spei.sandbox.bank import Bank
-from rail_spei.sandbox.behaviour import Clock
-from rail_spei.sandbox.ledger import Change
-from rail_spei.sandbox.parser import body_of
-from rail_spei.sandbox.webhooks import Courier
+from rail_spei.sandbox.bank import StpBank
+from rail_spei.sandbox.ledger import StateChange
+from rail_spei.sandbox.webhooks import StpWebhooks
 from riel import MinorUnits, WireModel
+from riel.sandbox.kit import Clock, Control
+
+CONTROLS = ("receive", "state", "foreign-key", "maintenance")
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9/\-]{1,30}$")]
 
 
-class Received(WireModel):
+class ReceivedPayment(WireModel):
     """A payment that arrives. ``amount`` is in centavos."""
 
     amount: MinorUnits
@@ -32,7 +32,7 @@ class Received(WireModel):
     concept: Annotated[str, Field(max_length=40)] = "Pago de prueba"
 
 
-class Moved(WireModel):
+class ForcedState(WireModel):
     """An order that enters a state."""
 
     tracking_key: Key
@@ -40,7 +40,7 @@ class Moved(WireModel):
     cause: Annotated[int, Field(ge=0, le=999)] | None = None
 
 
-class UsedByAnother(WireModel):
+class ForeignKey(WireModel):
     """A tracking key of the running operating day that another company uses."""
 
     tracking_key: Key
@@ -52,64 +52,59 @@ class Maintenance(WireModel):
     on: bool
 
 
-class Doors:
-    """The addresses of this module."""
+class StpControls:
+    """What each control route does."""
 
-    def __init__(self, bank: Bank, courier: Courier, clock: Clock) -> None:
+    def __init__(self, bank: StpBank, webhooks: StpWebhooks, clock: Clock) -> None:
         self._bank = bank
-        self._courier = courier
+        self._webhooks = webhooks
         self._clock = clock
 
-    async def receive(self, request: Request) -> Response:
-        """``POST /pretend/receive``"""
-        asked, now = Received.model_validate(await body_of(request)), self._clock()
-        key = asked.tracking_key or f"RECIBIDO{self._bank.book.next_number:06d}"
-        said = {
+    def by_name(self) -> Mapping[str, Control]:
+        """The controls by the names of their routes."""
+        return dict(zip(CONTROLS, (self.receive, self.state, self.foreign_key, self.maintenance), strict=True))
+
+    async def receive(self, body: bytes) -> Mapping[str, Any]:
+        """Book a payment from another bank."""
+        payment, now = ReceivedPayment.model_validate_json(body), self._clock()
+        key = payment.tracking_key or f"RECIBIDO{self._bank.ledger.next_number:06d}"
+        fields = {
             "empresa": self._bank.contract.empresa,
-            "institucionContraparte": asked.payer_institution,
-            "cuentaOrdenante": asked.payer_account,
-            "nombreOrdenante": asked.payer_name,
+            "institucionContraparte": payment.payer_institution,
+            "cuentaOrdenante": payment.payer_account,
+            "nombreOrdenante": payment.payer_name,
             "rfcCurpOrdenante": "ND",
-            "cuentaBeneficiario": asked.account or min(self._bank.contract.accounts),
+            "cuentaBeneficiario": payment.account or min(self._bank.contract.accounts),
             "nombreBeneficiario": self._bank.contract.empresa,
             "rfcCurpBeneficiario": "ND",
-            "conceptoPago": asked.concept,
+            "conceptoPago": payment.concept,
             "referenciaNumerica": 1,
         }
-        entry = self._bank.receive(said, key, asked.amount, now)
-        return _done(trackingKey=key, operationDate=f"{entry.day:%Y%m%d}", id=entry.id)
+        order = self._bank.receive(fields, key, payment.amount, now)
+        return {"trackingKey": key, "operationDate": f"{order.day:%Y%m%d}", "id": order.id}
 
-    async def state(self, request: Request) -> Response:
-        """``POST /pretend/state``"""
-        asked, now = Moved.model_validate(await body_of(request)), self._clock()
+    async def state(self, body: bytes) -> Mapping[str, Any]:
+        """Move an order into a state.
+
+        :raises LookupError: no order has that key.
+        """
+        forced, now = ForcedState.model_validate_json(body), self._clock()
         self._bank.catch_up(now)
-        entry = self._bank.book.latest(asked.tracking_key)
-        if entry is None:
-            return JSONResponse({"error": "there is no order of that key"}, 404)
-        change = Change(now, asked.state, asked.cause)
-        entry.life[:] = [*(earlier for earlier in entry.life if earlier.at <= now), change]
-        self._courier.tell(entry, change)
-        return _done(trackingKey=entry.key, state=change.state)
+        order = self._bank.ledger.latest(forced.tracking_key)
+        if order is None:
+            raise LookupError("there is no order of that key")
+        change = StateChange(now, forced.state, forced.cause)
+        order.changes[:] = [*(earlier for earlier in order.changes if earlier.at <= now), change]
+        self._webhooks.announce(order, change)
+        return {"trackingKey": order.key, "state": change.state}
 
-    async def another(self, request: Request) -> Response:
-        """``POST /pretend/another``"""
-        asked = UsedByAnother.model_validate(await body_of(request))
-        self._bank.used_by_another(asked.tracking_key, self._clock())
-        return _done(trackingKey=asked.tracking_key)
+    async def foreign_key(self, body: bytes) -> Mapping[str, Any]:
+        """Let another company use a tracking key."""
+        key = ForeignKey.model_validate_json(body).tracking_key
+        self._bank.used_by_another(key, self._clock())
+        return {"trackingKey": key}
 
-    async def maintenance(self, request: Request) -> Response:
-        """``POST /pretend/maintenance``"""
-        self._bank.maintenance = Maintenance.model_validate(await body_of(request)).on
-        return _done(on=self._bank.maintenance)
-
-
-async def misunderstood(_: Request, failure: Exception) -> Response:
-    """Something that these addresses cannot do."""
-    if not isinstance(failure, ValidationError):
-        raise failure
-    first = failure.errors(include_input=False, include_url=False)[0]
-    return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 422)
-
-
-def _done(**told: Any) -> Response:
-    return JSONResponse(told)
+    async def maintenance(self, body: bytes) -> Mapping[str, Any]:
+        """Begin or end maintenance."""
+        self._bank.maintenance = Maintenance.model_validate_json(body).on
+        return {"on": self._bank.maintenance}

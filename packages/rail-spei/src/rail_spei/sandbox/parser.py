@@ -3,12 +3,12 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from rail_spei.sandbox.cadena import Body, parsed, text
+from rail_spei.sandbox.cadena import Body, parse_object, text
 
-LONGEST_BODY = 16_384
+MAX_BODY = 16_384
 
 
-class Unreadable(HTTPException):
+class UnreadableRequest(HTTPException):
     """It is nothing that STP could read."""
 
 
@@ -18,19 +18,19 @@ async def body_of(request: Request) -> Body:
     :raises Unreadable: it is none, or not called one.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Unreadable(415)
+        raise UnreadableRequest(415)
     raw = b""
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > LONGEST_BODY:
-            raise Unreadable(413)
+        if len(raw) > MAX_BODY:
+            raise UnreadableRequest(413)
     try:
-        return parsed(raw)
+        return parse_object(raw)
     except (ValueError, RecursionError):
-        raise Unreadable(400) from None
+        raise UnreadableRequest(400) from None
 
 
-def out_of_form(body: Body, needed: list[str], optional: list[str]) -> str:
+def form_error(body: Body, needed: list[str], optional: list[str]) -> str:
     """What is wrong with the fields of a question, in STP's words; nothing where they are right."""
     for name in needed:
         if not text(body.get(name)):

@@ -7,20 +7,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from rail_spei.calendar import closes
-from rail_spei.sandbox.bank import Bank
-from rail_spei.sandbox.behaviour import Clock
-from rail_spei.sandbox.cadena import BALANCE, LIST, QUERY, Body, cadena, text
+from rail_spei.sandbox.bank import StpBank
+from rail_spei.sandbox.cadena import LIST, QUERY, Body, cadena, text
 from rail_spei.sandbox.ledger import Direction
-from rail_spei.sandbox.parser import Unreadable, body_of, out_of_form
-from rail_spei.sandbox.serializers import listed, number, order
+from rail_spei.sandbox.parser import UnreadableRequest, body_of, form_error
+from rail_spei.sandbox.serializers import list_row, order_json
+from riel.sandbox.kit import Clock
 
-FOUND = "Datos consultados correctamente"
-BAD, NOTHING, AHEAD = 2, 6, 8
+OK_MESSAGE = "Datos consultados correctamente"
+INVALID, NOTHING, AHEAD = 2, 6, 8
 MESSAGES = {NOTHING: "No se encontraron datos relacionados", AHEAD: "La fecha no puede ser mayor a la fecha actual"}
 
 
-class Refusal(Exception):
+class QueryError(Exception):
     """The service does not answer the question. ``estado`` says why."""
 
     def __init__(self, estado: int, message: str = "") -> None:
@@ -29,49 +28,38 @@ class Refusal(Exception):
         self.message = message or MESSAGES[estado]
 
 
-class Queries:
+class QueryRoutes:
     """``efws/API``, for one company."""
 
-    def __init__(self, bank: Bank, clock: Clock) -> None:
+    def __init__(self, bank: StpBank, clock: Clock) -> None:
         self._bank = bank
         self._clock = clock
 
     async def order(self, request: Request) -> Response:
         """``POST consultaOrden``"""
-        body = await self._asked(request, QUERY, ["claveRastreo", "tipoOrden"])
-        at = self._bank.seen(self._clock())
+        body = await self._request(request, QUERY, ["claveRastreo", "tipoOrden"])
+        at = self._bank.visible_at(self._clock())
         day = self._day(body.get("fechaOperacion"))
-        entry = self._bank.book.find(_direction(body), day, text(body["claveRastreo"]), at)
+        entry = self._bank.ledger.find(_direction(body), day, text(body["claveRastreo"]), at)
         if entry is None or entry.empresa != self._bank.contract.empresa:
-            raise Refusal(NOTHING)
-        return _found(respuesta=order(entry, at, self._hidden))
+            raise QueryError(NOTHING)
+        return _success(respuesta=order_json(entry, at, self._hidden))
 
     async def of_a_day(self, request: Request) -> Response:
         """``POST V2/conciliacion``: the rows are there before the total of the running day knows of them."""
-        body = await self._asked(request, LIST, ["tipoOrden", "page"])
-        at, rows_of_a_page = self._bank.seen(self._clock()), self._bank.behaviour.page_rows
+        body = await self._request(request, LIST, ["tipoOrden", "page"])
+        at, rows_of_a_page = self._bank.visible_at(self._clock()), self._bank.behaviour.page_rows
         day, direction = self._day(body.get("fechaOperacion")), _direction(body)
         if not re.fullmatch(r"[0-9]{1,6}", text(body["page"])):
-            raise Refusal(BAD, "El campo page es invalido")
+            raise QueryError(INVALID, "El campo page es invalido")
         first = int(body["page"]) * rows_of_a_page
-        entries = [entry for entry in self._bank.of_day(direction, day, at) if entry.fate.listed]
+        entries = [entry for entry in self._bank.of_day(direction, day, at) if entry.scenario.listed]
         if not entries:
-            raise Refusal(NOTHING)
+            raise QueryError(NOTHING)
         behind = at - timedelta(seconds=self._bank.behaviour.total_lag_seconds)
         total = sum(entry.at <= behind for entry in entries) if day == self._today() else len(entries)
         page = entries[first : first + rows_of_a_page]
-        return _found(datos=[listed(entry, at, self._hidden, self._bank.book) for entry in page], total=total)
-
-    async def balance(self, request: Request) -> Response:
-        """``POST consultaSaldoCuenta``, now or as it was when an earlier operating day closed."""
-        body = await self._asked(request, BALANCE, ["cuentaOrdenante"])
-        account, at = text(body["cuentaOrdenante"]), self._bank.seen(self._clock())
-        if account not in self._bank.contract.accounts:
-            raise Refusal(NOTHING)
-        if text(body.get("fecha")):
-            at = min(at, closes(self._day(body["fecha"]), self._bank.holidays))
-        held, under_way = self._bank.balance(account, at)
-        return _found(respuesta={"saldo": number(held), "cargosPendientes": number(under_way)})
+        return _success(datos=[list_row(entry, at, self._hidden, self._bank.ledger) for entry in page], total=total)
 
     @property
     def _hidden(self) -> timedelta:
@@ -87,36 +75,36 @@ class Queries:
             return today
         day = day_of(value)
         if day is None:
-            raise Refusal(BAD, "El campo fechaOperacion es invalido")
+            raise QueryError(INVALID, "El campo fechaOperacion es invalido")
         if day >= today:
-            raise Refusal(AHEAD if day > today else NOTHING)
+            raise QueryError(AHEAD if day > today else NOTHING)
         return day
 
-    async def _asked(self, request: Request, signed: list[str], needed: list[str]) -> Body:
+    async def _request(self, request: Request, signed: list[str], needed: list[str]) -> Body:
         body = await body_of(request)
-        wrong = out_of_form(body, ["empresa", *needed, "firma"], signed)
-        if wrong:
-            raise Refusal(BAD, wrong)
+        problem = form_error(body, ["empresa", *needed, "firma"], signed)
+        if problem:
+            raise QueryError(INVALID, problem)
         if text(body["empresa"]) != self._bank.contract.empresa:
-            raise Refusal(BAD, "Firma invalida No entity found for query")
+            raise QueryError(INVALID, "Firma invalida No entity found for query")
         if not self._bank.verify(cadena(body, signed), text(body["firma"])):
-            raise Refusal(BAD, "Firma invalida Firma Invalida")
+            raise QueryError(INVALID, "Firma invalida Firma Invalida")
         return body
 
 
-async def refused(_: Request, failure: Exception) -> Response:
+async def query_error(_: Request, failure: Exception) -> Response:
     """The service's own errors."""
-    if not isinstance(failure, Refusal):
+    if not isinstance(failure, QueryError):
         raise failure
     return JSONResponse({"estado": failure.estado, "mensaje": failure.message}, 400)
 
 
-async def unreadable(request: Request, failure: Exception) -> Response:
+async def unreadable_request(request: Request, failure: Exception) -> Response:
     """What no service got to read."""
-    if not isinstance(failure, Unreadable):
+    if not isinstance(failure, UnreadableRequest):
         raise failure
     if "/ordenPago/" not in request.url.path:
-        return JSONResponse({"estado": BAD, "mensaje": "Bad request"}, 400)
+        return JSONResponse({"estado": INVALID, "mensaje": "Bad request"}, 400)
     return Response("<html><body><h1>Bad Request</h1></body></html>", failure.status_code, media_type="text/html")
 
 
@@ -135,8 +123,8 @@ def _direction(body: Body) -> Direction:
             return "E"
         case "R":
             return "R"
-    raise Refusal(BAD, "El campo tipoOrden es invalido")
+    raise QueryError(INVALID, "El campo tipoOrden es invalido")
 
 
-def _found(**told: Any) -> Response:
-    return JSONResponse({"estado": 0, "mensaje": FOUND, **told})
+def _success(**content: Any) -> Response:
+    return JSONResponse({"estado": 0, "mensaje": OK_MESSAGE, **content})

@@ -1,11 +1,11 @@
-"""What the pretend STP's queries and webhooks tell of an order, in STP's own fields."""
+"""Orders as JSON in STP's own fields, for the queries and the webhooks of the pretend STP."""
 
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rail_spei.sandbox.ledger import BACK, SETTLED, Book, Change, Entry
+from rail_spei.sandbox.ledger import RETURNED, SETTLED, LedgerOrder, StateChange, StpLedger
 from rail_spei.sandbox.refusals import STP
 
 CEP_LINK = "https://cep.invalid/cep/go"
@@ -14,7 +14,7 @@ CEP_LINK = "https://cep.invalid/cep/go"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def number(centavos: int) -> float:
+def pesos_number(centavos: int) -> float:
     """An amount as STP writes it, a JSON number in pesos; up to 15 digits its shortest text is exact."""
     return centavos / 100
 
@@ -24,57 +24,58 @@ def milliseconds(at: datetime | None) -> int | None:
     return None if at is None else (at - EPOCH) // timedelta(milliseconds=1)
 
 
-def order(entry: Entry, at: datetime, hidden: timedelta) -> dict[str, Any]:
+def order_json(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[str, Any]:
     """An order as the query services tell it. ``hidden``: for how long the time of a settlement may be missing."""
-    said, state = entry.said, entry.now(at)
+    sent, state = entry.fields, entry.change_at(at)
     settled = entry.settled_at(at)
-    told = settled is not None
-    between_our_own = str(said.get("institucionContraparte")) == STP
-    if settled is not None and entry.fate.hides_time and at < settled + hidden:
+    has_settled = settled is not None
+    payee_name = entry.scenario.payee_name or str(sent.get("nombreBeneficiario", "")).upper()
+    between_our_own = str(sent.get("institucionContraparte")) == STP
+    if settled is not None and entry.scenario.hides_time and at < settled + hidden:
         settled = None
     fields: dict[str, Any] = {
         "idEF": entry.id,
         "claveRastreo": entry.key,
-        "conceptoPago": said.get("conceptoPago"),
-        "cuentaBeneficiario": said.get("cuentaBeneficiario"),
-        "cuentaOrdenante": said.get("cuentaOrdenante"),
+        "conceptoPago": sent.get("conceptoPago"),
+        "cuentaBeneficiario": sent.get("cuentaBeneficiario"),
+        "cuentaOrdenante": sent.get("cuentaOrdenante"),
         "empresa": entry.empresa,
         "estado": state.state,
         "fechaOperacion": int(f"{entry.day:%Y%m%d}"),
-        "institucionContraparte": _whole(said.get("institucionContraparte")),
+        "institucionContraparte": _int(sent.get("institucionContraparte")),
         "institucionOperante": int(STP),
         "medioEntrega": 3,
-        "monto": number(entry.amount),
-        "nombreBeneficiario": said.get("nombreBeneficiario"),
-        "nombreOrdenante": said.get("nombreOrdenante"),
-        "nombreCep": (entry.fate.payee or str(said.get("nombreBeneficiario", "")).upper()) if told else None,
-        "rfcCep": (said.get("rfcCurpBeneficiario") or "ND") if told else None,
-        "sello": _seal(entry) if told and entry.fate.sealed and not between_our_own else None,
-        "rfcCurpBeneficiario": said.get("rfcCurpBeneficiario"),
-        "rfcCurpOrdenante": said.get("rfcCurpOrdenante"),
-        "referenciaNumerica": _whole(said.get("referenciaNumerica")),
+        "monto": pesos_number(entry.amount),
+        "nombreBeneficiario": sent.get("nombreBeneficiario"),
+        "nombreOrdenante": sent.get("nombreOrdenante"),
+        "nombreCep": payee_name if has_settled else None,
+        "rfcCep": (sent.get("rfcCurpBeneficiario") or "ND") if has_settled else None,
+        "sello": _seal(entry) if has_settled and entry.scenario.sealed and not between_our_own else None,
+        "rfcCurpBeneficiario": sent.get("rfcCurpBeneficiario"),
+        "rfcCurpOrdenante": sent.get("rfcCurpOrdenante"),
+        "referenciaNumerica": _int(sent.get("referenciaNumerica")),
         "tipoCuentaBeneficiario": 40,
         "tipoCuentaOrdenante": 40,
-        "tipoPago": _whole(said.get("tipoPago", 1)),
+        "tipoPago": _int(sent.get("tipoPago", 1)),
         "tsCaptura": milliseconds(entry.at),
         "tsLiquidacion": milliseconds(settled),
         "causaDevolucion": state.cause,
         "urlCEP": f"{CEP_LINK}?i={STP}&s={entry.day:%Y%m%d}&d={_opaque(entry)}"
-        if told and not between_our_own
+        if has_settled and not between_our_own
         else None,
     }
-    return strings(fields) if entry.fate.answer == "strings" else fields
+    return numbers_as_strings(fields) if entry.scenario.answer == "strings" else fields
 
 
-def listed(entry: Entry, at: datetime, hidden: timedelta, book: Book) -> dict[str, Any]:
+def list_row(entry: LedgerOrder, at: datetime, hidden: timedelta, ledger: StpLedger) -> dict[str, Any]:
     """An order as the list of a day tells it."""
-    back = book.returned.get(entry.number)
-    return order(entry, at, hidden) | {"claveRastreoDevolucion": back.key if back else None}
+    back = ledger.returned.get(entry.number)
+    return order_json(entry, at, hidden) | {"claveRastreoDevolucion": back.key if back else None}
 
 
-def older(entry: Entry, at: datetime, hidden: timedelta) -> dict[str, Any]:
+def legacy_order(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[str, Any]:
     """An order as the older queries tell it."""
-    returned = next((change.at for change in entry.life if change.at <= at and change.state in BACK), None)
+    returned = next((change.at for change in entry.changes if change.at <= at and change.state in RETURNED), None)
     settled = milliseconds(entry.settled_at(at))
     times = {
         "tsAcuseBanxico": settled,
@@ -83,13 +84,13 @@ def older(entry: Entry, at: datetime, hidden: timedelta) -> dict[str, Any]:
         "tsDevolucionRecibida": milliseconds(returned),
     }
     return (
-        order(entry, at, hidden)
+        order_json(entry, at, hidden)
         | times
-        | {"folioOrigen": entry.said.get("folioOrigen"), "idCliente": None, "usuario": None}
+        | {"folioOrigen": entry.fields.get("folioOrigen"), "idCliente": None, "usuario": None}
     )
 
 
-def event(entry: Entry, change: Change, words: str) -> dict[str, Any]:
+def state_webhook(entry: LedgerOrder, change: StateChange, words: str) -> dict[str, Any]:
     """A change of state as the webhook tells it."""
     settled = entry.settled_at(change.at)
     if words == "older":
@@ -97,7 +98,7 @@ def event(entry: Entry, change: Change, words: str) -> dict[str, Any]:
     return {
         "id": entry.id,
         "empresa": entry.empresa,
-        "folioOrigen": entry.said.get("folioOrigen") or "",
+        "folioOrigen": entry.fields.get("folioOrigen") or "",
         "claveRastreo": entry.key,
         "estado": state_word(change.state, words),
         "causaDevolucion": cause_word(change.cause),
@@ -105,7 +106,7 @@ def event(entry: Entry, change: Change, words: str) -> dict[str, Any]:
     }
 
 
-WORDS = {
+VOCABULARIES = {
     "events": ("LIQUIDACION", "DEVOLUCION", "CANCELACION"),
     "participles": ("Liquidada", "Devuelta", "Cancelada"),
     "english": ("Success", "Refund", "Cancel"),
@@ -115,7 +116,7 @@ WORDS = {
 
 def state_word(state: str, words: str) -> str:
     """A state in one of the vocabularies that webhooks have used."""
-    return WORDS[words][0 if state in SETTLED else 1 if state in BACK else 2]
+    return VOCABULARIES[words][0 if state in SETTLED else 1 if state in RETURNED else 2]
 
 
 def cause_word(cause: int | None) -> str | None:
@@ -125,46 +126,46 @@ def cause_word(cause: int | None) -> str | None:
     )
 
 
-def strings(fields: dict[str, Any]) -> dict[str, Any]:
+def numbers_as_strings(fields: dict[str, Any]) -> dict[str, Any]:
     """The same with every number as a string, which STP has been seen to do."""
     return {name: str(value) if isinstance(value, int | float) else value for name, value in fields.items()}
 
 
-def _whole(value: Any) -> int | None:
+def _int(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _seal(entry: Entry) -> str:
+def _seal(entry: LedgerOrder) -> str:
     return base64.b64encode(hashlib.sha512(f"{entry.id}{entry.key}".encode()).digest()).decode()
 
 
-def _opaque(entry: Entry) -> str:
+def _opaque(entry: LedgerOrder) -> str:
     return hashlib.sha256(f"{entry.id}{entry.key}".encode()).hexdigest()
 
 
-def deposit(entry: Entry) -> dict[str, Any]:
+def deposit_webhook(entry: LedgerOrder) -> dict[str, Any]:
     """A received payment as the webhook tells it (``sendAbono``)."""
-    said = entry.said
+    sent = entry.fields
     return {
         "id": entry.id,
         "fechaOperacion": int(f"{entry.day:%Y%m%d}"),
-        "institucionOrdenante": _whole(said.get("institucionContraparte")),
+        "institucionOrdenante": _int(sent.get("institucionContraparte")),
         "institucionBeneficiaria": int(STP),
         "claveRastreo": entry.key,
-        "monto": number(entry.amount),
-        "nombreOrdenante": said.get("nombreOrdenante"),
+        "monto": pesos_number(entry.amount),
+        "nombreOrdenante": sent.get("nombreOrdenante"),
         "tipoCuentaOrdenante": 40,
-        "cuentaOrdenante": said.get("cuentaOrdenante"),
-        "rfcCurpOrdenante": said.get("rfcCurpOrdenante"),
-        "nombreBeneficiario": said.get("nombreBeneficiario"),
+        "cuentaOrdenante": sent.get("cuentaOrdenante"),
+        "rfcCurpOrdenante": sent.get("rfcCurpOrdenante"),
+        "nombreBeneficiario": sent.get("nombreBeneficiario"),
         "tipoCuentaBeneficiario": 40,
-        "cuentaBeneficiario": said.get("cuentaBeneficiario"),
+        "cuentaBeneficiario": sent.get("cuentaBeneficiario"),
         "nombreBeneficiario2": "",
         "tipoCuentaBeneficiario2": "",
         "cuentaBeneficiario2": "",
-        "rfcCurpBeneficiario": said.get("rfcCurpBeneficiario"),
-        "conceptoPago": said.get("conceptoPago"),
-        "referenciaNumerica": _whole(said.get("referenciaNumerica")),
+        "rfcCurpBeneficiario": sent.get("rfcCurpBeneficiario"),
+        "conceptoPago": sent.get("conceptoPago"),
+        "referenciaNumerica": _int(sent.get("referenciaNumerica")),
         "empresa": entry.empresa,
         "tipoPago": 1,
         "tsLiquidacion": str(milliseconds(entry.at)),

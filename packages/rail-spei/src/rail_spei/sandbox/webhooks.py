@@ -1,118 +1,94 @@
-"""The webhooks of the pretend STP: told in the background, repeated until they are taken, and given up at last."""
+"""The webhooks of the pretend STP: which changes of an order it announces, when, and what accepts a message."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from rail_spei.sandbox.behaviour import Behaviour, Clock, Sleep
-from rail_spei.sandbox.ledger import BACK, NEVER_PAID, SETTLED, Change, Entry
-from rail_spei.sandbox.serializers import deposit, event
+from rail_spei.sandbox.behaviour import StpBehaviour
+from rail_spei.sandbox.ledger import NEVER_PAID, RETURNED, SETTLED, LedgerOrder, StateChange
+from rail_spei.sandbox.serializers import deposit_webhook, state_webhook
+from riel.sandbox.kit import Clock, Sleep, WebhookDelivery, WebhookSender, json_request
 
-Heard = Callable[[httpx.Response], bool]
-TOLD = SETTLED | BACK | NEVER_PAID
-PATIENCE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One message, where it goes, when it is due, and what counts as heard."""
-
-    url: str
-    at: datetime
-    body: Mapping[str, Any]
-    heard: Heard = lambda response: response.status_code == 200
+ANNOUNCED = SETTLED | RETURNED | NEVER_PAID
 
 
-class Courier:
-    """Carries the messages of one bank. Those of one order go out in their order; a repeated one comes when it can."""
+class StpWebhooks:
+    """The messages about one bank's orders. Those of one order go out in their order."""
 
     def __init__(
-        self, behaviour: Behaviour, clock: Clock, sleep: Sleep, transport: httpx.AsyncBaseTransport | None = None
+        self, behaviour: StpBehaviour, clock: Clock, sleep: Sleep, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._behaviour = behaviour
         self._clock = clock
-        self._sleep = sleep
-        self._transport = transport
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sender = WebhookSender(
+            clock=clock,
+            sleep=sleep,
+            attempts=behaviour.webhook_tries,
+            pause=behaviour.webhook_pause_seconds,
+            transport=transport,
+        )
 
-    def follow(self, entry: Entry) -> None:
-        """Tell all that becomes of an order, each thing in its time."""
-        notices = self._notices(entry)
-        if notices:
-            self._begin(self._carry(notices))
+    def follow(self, order: LedgerOrder) -> None:
+        """Announce every change of an order, each at its time."""
+        if deliveries := self._deliveries(order):
+            self._sender.start(deliveries)
 
-    async def tell_first(self, entry: Entry) -> None:
-        """Tell what has become of an order already, and wait until it was heard or the first try has failed."""
-        await self._carry([notice for notice in self._notices(entry) if notice.at <= self._clock()])
+    async def send_due(self, order: LedgerOrder) -> None:
+        """Announce the changes up to now, and wait until they are accepted or the first attempt has failed."""
+        now = self._clock()
+        await self._sender.send(
+            [one for one in self._deliveries(order) if one.not_before is None or one.not_before <= now]
+        )
 
-    def tell(self, entry: Entry, change: Change) -> None:
-        """Tell one change of state now."""
-        if self._behaviour.webhook_url and change.state in TOLD:
-            self._begin(self._carry([self._event(entry, change)]))
+    def announce(self, order: LedgerOrder, change: StateChange) -> None:
+        """Announce one change of state now."""
+        if self._behaviour.webhook_url and change.state in ANNOUNCED:
+            self._sender.start([self._state_change(order, change)])
 
     async def close(self) -> None:
-        """Stop, whatever is still to be told."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop. Messages that were not accepted are dropped."""
+        await self._sender.close()
 
-    def _notices(self, entry: Entry) -> list[Notice]:
-        if entry.direction == "R":
-            return [self._deposit(entry)] if self._behaviour.deposit_url else []
+    def _deliveries(self, order: LedgerOrder) -> list[WebhookDelivery]:
+        if order.direction == "R":
+            return [self._deposit(order)] if self._behaviour.deposit_url else []
         if not self._behaviour.webhook_url:
             return []
-        notices = [self._event(entry, change) for change in entry.life if change.state in TOLD]
-        match entry.fate.telling:
+        changes = [change for change in order.changes if change.state in ANNOUNCED]
+        match order.scenario.webhooks:
             case "twice":
-                return [notice for notice in notices for _ in range(2)]
+                changes = [change for change in changes for _ in range(2)]
             case "backwards":
-                return [Notice(notice.url, notices[-1].at, notice.body) for notice in reversed(notices)]
-        return notices
+                last = changes[-1].at
+                return [self._state_change(order, change, last) for change in reversed(changes)]
+        return [self._state_change(order, change) for change in changes]
 
-    def _event(self, entry: Entry, change: Change) -> Notice:
-        return Notice(self._behaviour.webhook_url, change.at, event(entry, change, self._behaviour.webhook_words))
+    def _state_change(self, order: LedgerOrder, change: StateChange, at: datetime | None = None) -> WebhookDelivery:
+        return WebhookDelivery(
+            url=self._behaviour.webhook_url,
+            request=json_request(state_webhook(order, change, self._behaviour.webhook_words)),
+            not_before=at or change.at,
+            accepted=lambda response: response.status_code == 200,
+        )
 
-    def _deposit(self, entry: Entry) -> Notice:
-        """Whoever gets a payment confirms it, or sends it back with a cause."""
+    def _deposit(self, order: LedgerOrder) -> WebhookDelivery:
+        """A received payment: its receiver confirms it, or sends it back with a cause."""
 
-        def heard(response: httpx.Response) -> bool:
+        def accepted(response: httpx.Response) -> bool:
             try:
-                answer = response.json()
+                answer: Mapping[str, Any] = response.json()
             except ValueError:
                 return False
             if response.status_code == 400 and answer.get("mensaje") == "devolver":
-                entry.life.append(Change(self._clock(), "CCR", int(answer["id"])))
+                order.changes.append(StateChange(self._clock(), "CCR", int(answer["id"])))
                 return True
             return response.status_code == 200 and answer.get("mensaje") == "confirmar"
 
-        return Notice(self._behaviour.deposit_url, entry.at, deposit(entry), heard)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            wait = (notice.at - self._clock()).total_seconds()
-            if wait > 0:
-                await self._sleep(wait)
-            if not await self._try(notice):
-                self._begin(self._repeat(notice))
-
-    async def _repeat(self, notice: Notice) -> None:
-        for _ in range(self._behaviour.webhook_tries - 1):
-            await self._sleep(self._behaviour.webhook_pause_seconds)
-            if await self._try(notice):
-                return
-
-    async def _try(self, notice: Notice) -> bool:
-        try:
-            async with httpx.AsyncClient(transport=self._transport, timeout=PATIENCE, trust_env=False) as http:
-                return notice.heard(await http.post(notice.url, json=dict(notice.body)))
-        except httpx.HTTPError:
-            return False
+        return WebhookDelivery(
+            url=self._behaviour.deposit_url,
+            request=json_request(deposit_webhook(order)),
+            not_before=order.at,
+            accepted=accepted,
+        )

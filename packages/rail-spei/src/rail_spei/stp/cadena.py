@@ -29,7 +29,7 @@ def pesos(centavos: int) -> str:
     return f"{centavos // 100}.{centavos % 100:02d}"
 
 
-def _written(name: str, value: str | int | date) -> str | int:
+def _field_text(name: str, value: str | int | date) -> str | int:
     """``value`` as it stands in a signed text. An error names the field and keeps what it holds."""
     # A time is refused: its date does not tell the operating day to which it belongs.
     if isinstance(value, (bool, datetime)) or not isinstance(value, (str, int, date)):
@@ -47,7 +47,7 @@ def _written(name: str, value: str | int | date) -> str | int:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SignedRequest:
     """The fields of one request in the order in which they are signed, ``None`` where left out, and the unsigned ones.
 
     :raises ValueError, TypeError: where a field holds what could not be signed unmistakably.
@@ -62,7 +62,7 @@ class Request:
     def json(self) -> dict[str, str | int]:
         """The body without ``firma``: what is left out is not in it."""
         sent = {**self.signed, **self.unsigned}
-        return {name: _written(name, value) for name, value in sent.items() if value is not None}
+        return {name: _field_text(name, value) for name, value in sent.items() if value is not None}
 
     def cadena(self) -> str:
         """The text that is signed, made from the body."""
@@ -122,7 +122,7 @@ class RegisterOrder:
             raise ValueError("monto is nothing")
         self.request()
 
-    def request(self) -> Request:
+    def request(self) -> SignedRequest:
         """The fields by STP's names, as they are written."""
         signed: dict[str, Value] = {}
         unsigned: dict[str, Value] = {}
@@ -131,7 +131,7 @@ class RegisterOrder:
             if value is not None and one.name in AMOUNTS:
                 value = pesos(value)
             (unsigned if one.name in UNSIGNED else signed)[to_camel(one.name)] = value
-        return Request(signed, unsigned)
+        return SignedRequest(signed, unsigned)
 
     def json(self) -> dict[str, str | int]:
         """The body without ``firma``."""
@@ -145,17 +145,19 @@ class RegisterOrder:
 TEMPLATE = tuple(to_camel(one.name) for one in fields(RegisterOrder) if one.name not in UNSIGNED)
 
 
-def query(empresa: str, key: str, kind: Direction, day: date | None = None) -> Request:
+def query(empresa: str, key: str, kind: Direction, day: date | None = None) -> SignedRequest:
     """``POST efws consultaOrden``: one order by its clave de rastreo; without ``day``, of the running operating day."""
-    return Request({"empresa": empresa, "claveRastreo": key, "tipoOrden": kind, "fechaOperacion": day})
+    return SignedRequest({"empresa": empresa, "claveRastreo": key, "tipoOrden": kind, "fechaOperacion": day})
 
 
-def reconciliation(empresa: str, kind: Direction, day: date | None = None, *, page: int = 0) -> Request:
+def reconciliation(empresa: str, kind: Direction, day: date | None = None, *, page: int = 0) -> SignedRequest:
     """``POST efws V2/conciliacion``: one page, counted from 0 and not signed, of all orders of an operating day."""
-    return Request({"empresa": empresa, "tipoOrden": kind, "fechaOperacion": day}, {"page": page})
+    return SignedRequest({"empresa": empresa, "tipoOrden": kind, "fechaOperacion": day}, {"page": page})
 
 
-def legacy(*, empresa: str, day: date | None = None, key: str | None = None, institution: str | None = None) -> Request:
+def legacy(
+    *, empresa: str, day: date | None = None, key: str | None = None, institution: str | None = None
+) -> SignedRequest:
     """The older queries at ``ordenPago``, signed with the 34 places of an order of which four are filled."""
     filled = {
         "empresa": empresa,
@@ -163,17 +165,12 @@ def legacy(*, empresa: str, day: date | None = None, key: str | None = None, ins
         "claveRastreo": key,
         "institucionOperante": institution,
     }
-    return Request({name: filled.get(name) for name in TEMPLATE})
-
-
-def balance(empresa: str, account: str, day: date | None = None) -> Request:
-    """``POST efws consultaSaldoCuenta``: the balance of one of the company's accounts (from a single source)."""
-    return Request({"empresa": empresa, "cuentaOrdenante": account, "fecha": day})
+    return SignedRequest({name: filled.get(name) for name in TEMPLATE})
 
 
 def return_received(
     *, empresa: str, day: date, key: str, return_key: str, amount: int, institution: str = STP
-) -> Request:
+) -> SignedRequest:
     """``PUT ordenPago/retornaOrden``: give back a payment that was received, whole (from a single source).
 
     :param day: the operating day of the received payment; ``key`` its clave de rastreo, ``amount`` its centavos.
@@ -183,7 +180,7 @@ def return_received(
         raise ValueError("monto is nothing")
     if key == return_key:
         raise ValueError("claveRastreoDevolucion is the key of the payment that is given back")
-    return Request(
+    return SignedRequest(
         {
             "fechaOperacion": day,
             "institucionOperante": institution,

@@ -6,11 +6,11 @@ Tables in circulation number the causes otherwise: one where 1 is not "the accou
 
 from dataclasses import dataclass
 
-from rail_spei.stp.parser import shown, whole
+from rail_spei.stp.parser import displayable, parse_int
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Bilingual:
     """One sentence in two languages."""
 
     english: str
@@ -18,46 +18,46 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class ReturnCause:
     """Why money came back: ``code`` is the number (empty where STP wrote none), ``advice`` what to do about it."""
 
     code: str
-    meaning: Words
-    advice: Words
+    meaning: Bilingual
+    advice: Bilingual
 
     @property
-    def native(self) -> str:
+    def provider_code(self) -> str:
         """The code under which the rail's table of errors explains it."""
         return f"cause:{self.code}" if self.code and int(self.code) in CAUSES else "state:D"
 
 
-_CHECK = Words(
+_CHECK = Bilingual(
     "Ask the person to check the CLABE with the payee. The money is back.",
     "Verifique la CLABE con el beneficiario. El dinero regresó.",
 )
-_OTHER_ACCOUNT = Words(
+_OTHER_ACCOUNT = Bilingual(
     "Ask the person for another account of the payee. The money is back.",
     "Pida otra cuenta al beneficiario. El dinero regresó.",
 )
-_ASK_PAYEE = Words(
+_ASK_PAYEE = Bilingual(
     "Ask the person to speak with the payee. The money is back.",
     "Consulte al beneficiario. El dinero regresó.",
 )
-_LATER = Words(
+_LATER = Bilingual(
     "Ask the person whether to pay later or less. The money is back.",
     "Pague más tarde o un monto menor. El dinero regresó.",
 )
-_OUR_DEFECT = Words(
+_OUR_DEFECT = Bilingual(
     "This is a fault of the software or its configuration: tell the operator. The money is back.",
     "Es una falla del sistema o de su configuración: avise al operador. El dinero regresó.",
 )
-_TELL = Words(
+_TELL = Bilingual(
     "Tell the person that the money is back; the operator can ask STP about the cause.",
     "Avise que el dinero regresó; el operador puede preguntar la causa a STP.",
 )
 
-CAUSES: dict[int, Cause] = {
-    code: Cause(str(code), Words(english, spanish), advice)
+CAUSES: dict[int, ReturnCause] = {
+    code: ReturnCause(str(code), Bilingual(english, spanish), advice)
     for code, english, spanish, advice in (
         (1, "The payee's account does not exist.", "La cuenta del beneficiario no existe.", _CHECK),
         (2, "The payee's account is blocked.", "La cuenta del beneficiario está bloqueada.", _ASK_PAYEE),
@@ -131,14 +131,14 @@ CAUSES: dict[int, Cause] = {
 }
 
 
-def cause_of(value: object) -> Cause:
+def cause_of(value: object) -> ReturnCause:
     """Why money came back, from ``causaDevolucion``: a number of the table or not, a text (in webhooks), or nothing."""
-    number = whole(value.strip()) if isinstance(value, str) else whole(value)
+    number = parse_int(value.strip()) if isinstance(value, str) else parse_int(value)
     if number in CAUSES:
         return CAUSES[number]
     if number:
         english, spanish = f"The payee's institution gave the cause {number}.", f"Causa de devolución {number}."
-        return Cause(str(number), Words(english, spanish), _TELL)
-    if text := shown(value):
-        return Cause("", Words(f"The payee's institution wrote: {text}", text), _TELL)
-    return Cause("", Words("No cause was given.", "Sin causa informada."), _TELL)
+        return ReturnCause(str(number), Bilingual(english, spanish), _TELL)
+    if text := displayable(value):
+        return ReturnCause("", Bilingual(f"The payee's institution wrote: {text}", text), _TELL)
+    return ReturnCause("", Bilingual("No cause was given.", "Sin causa informada."), _TELL)

@@ -1,4 +1,4 @@
-"""What STP writes of orders and balances, as models: tolerant of form, strict about what tells one order from another.
+"""What STP writes of orders, as models: tolerant of form, strict about what tells one order from another.
 
 Numbers may come as strings, fields may be null, missing or new. Key, state, amount, company and accounts decide whose
 order it is and what became of it, so where one of them cannot be read, the answer is none. The rest is information:
@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rail_spei.stp.states import State, state_of
+from rail_spei.stp.states import OrderState, state_of
 from rail_spei.stp.values import (
     Account,
     Centavos,
@@ -26,13 +26,13 @@ from rail_spei.stp.values import (
 )
 
 
-class Heard(BaseModel):
+class StpModel(BaseModel):
     """Something STP wrote. Fields that are new to us are its right."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-class Told(Heard):
+class OrderStatus(StpModel):
     """One order as STP tells it, whichever query asked. Amounts are centavos."""
 
     number: Annotated[Whole, Field(alias="idEF")] = None
@@ -58,11 +58,11 @@ class Told(Heard):
     cep_taxpayer: Annotated[Information, Field(alias="rfcCep")] = ""
     cep_link: Annotated[Link, Field(alias="urlCEP")] = ""
 
-    def state(self, *, sent: bool = True) -> State:
+    def state(self, *, sent: bool = True) -> OrderState:
         """Where it stands, for an order that was sent or a payment that was received."""
         return state_of(self.state_code, sent=sent)
 
-    def differs(
+    def mismatches(
         self, *, key: str, empresa: str, amount: int | None = None, payer: str | None = None, payee: str | None = None
     ) -> tuple[str, ...]:
         """In which fields this is another order than ours. What STP left out, or is not given here, does not differ."""
@@ -73,61 +73,35 @@ class Told(Heard):
             "payer": (self.payer_account, payer),
             "payee": (self.payee_account, payee),
         }
-        return tuple(name for name, (told, ours) in compared.items() if None not in (told, ours) and told != ours)
+        return tuple(name for name, (theirs, ours) in compared.items() if None not in (theirs, ours) and theirs != ours)
 
 
-class One(Heard):
+class OrderAnswer(StpModel):
     """The answer of ``consultaOrden``."""
 
     estado: Whole
     mensaje: Shown = ""
-    respuesta: Annotated[Told | None, Something] = None
+    respuesta: Annotated[OrderStatus | None, Something] = None
 
 
-class Page(Heard):
+class DayPage(StpModel):
     """The answer of ``V2/conciliacion``. A list may end with null."""
 
     estado: Whole = None
     mensaje: Shown = ""
-    datos: list[Told | None] | None = None
+    datos: list[OrderStatus | None] | None = None
     total: Whole = None
 
 
-class Balance(Heard):
-    """What an account holds, and what of it is on its way out; centavos, below zero where it is overdrawn."""
-
-    balance: Annotated[Centavos, Field(alias="saldo")]
-    pending: Annotated[Centavos, Field(alias="cargosPendientes")] = None
-
-
-class OneBalance(Heard):
-    """The answer of ``consultaSaldoCuenta``."""
-
-    estado: Whole
-    mensaje: Shown = ""
-    respuesta: Annotated[Balance | None, Something] = None
-
-
-class Total(Heard):
-    """What was sent or received on a day, by kind of operation, in centavos."""
-
-    amount: Annotated[Centavos, Field(alias="montoTotal")]
-    operation: Annotated[Information, Field(alias="tipoOperacion")] = ""
-    count: Annotated[Whole, Field(alias="totalOperaciones")] = None
-    empresa: Exact = None
-
-
-class Legacy(Heard):
+class LegacyResult(StpModel):
     """What stands under ``resultado`` in an answer of the older queries; here an ``id`` of 1 says yes."""
 
     id: Whole
     text: Annotated[Shown, Field(alias="descripcionError")] = ""
-    order: Annotated[Told | None, Something, Field(alias="ordenPago")] = None
-    orders: Annotated[list[Told | None] | None, Field(alias="lst")] = None
-    totals: Annotated[list[Total | None] | None, Field(alias="saldos")] = None
+    order: Annotated[OrderStatus | None, Something, Field(alias="ordenPago")] = None
 
 
-class LegacyAnswer(Heard):
+class LegacyAnswer(StpModel):
     """An answer of the older queries."""
 
-    resultado: Legacy
+    resultado: LegacyResult

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Final
 
 from rail_spei.stp.cadena import STP
-from rail_spei.stp.parser import Unreadable, loaded, plain, shown, whole
+from rail_spei.stp.parser import UnreadableJson, displayable, fold_text, parse_int, parse_json
 
-SMALLEST_ORDER: Final = 1000
+MIN_ORDER_NUMBER: Final = 1000
 """Below it an id is a code of the catalogue; from it on it is the number of an accepted order."""
 
 NO_ACCESS: Final = "http:403"
@@ -23,7 +23,7 @@ RETURN_UNSIGNED: Final = "return:0"
 RETURN_UNKNOWN: Final = "return:-1"
 
 
-class Kind(StrEnum):
+class RefusalKind(StrEnum):
     """What follows from an id: the classes of STP's errors."""
 
     INPUT = "F"  # final: nothing was taken, and the order itself must change
@@ -33,80 +33,90 @@ class Kind(StrEnum):
     LATER = "R"  # nothing was taken, and the same order may be sent later
 
 
-NOTHING_TAKEN: Final = frozenset({Kind.INPUT, Kind.SETUP, Kind.LATER})
+NOTHING_TAKEN: Final = frozenset({RefusalKind.INPUT, RefusalKind.SETUP, RefusalKind.LATER})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CatalogueRow:
     """One id of STP's catalogue. ``word`` tells apart what stands under one id, by ``text``, a pattern."""
 
     id: int
-    kind: Kind
+    kind: RefusalKind
     code: str
     meaning: str
-    word: str = ""
+    variant: str = ""
     text: str = ""
 
     @property
-    def native(self) -> str:
+    def provider_code(self) -> str:
         """The name of the row: the id as STP writes it, with a word where the text decides."""
-        return f"{self.id}:{self.word}" if self.word else str(self.id)
+        return f"{self.id}:{self.variant}" if self.variant else str(self.id)
 
 
-_F, _C, _D, _U, _R = Kind.INPUT, Kind.SETUP, Kind.DUPLICATE, Kind.UNKNOWN, Kind.LATER
+_F, _C, _D, _U, _R = RefusalKind.INPUT, RefusalKind.SETUP, RefusalKind.DUPLICATE, RefusalKind.UNKNOWN, RefusalKind.LATER
 _FIELD, _SOURCE, _CLABE = "SPEI_INVALID_FIELD", "SPEI_SOURCE_ACCOUNT_REJECTED", "SPEI_INVALID_CLABE"
 _KEY, _TWICE, _NOT_KNOWN = "SPEI_INVALID_TRACKING_KEY", "SPEI_DUPLICATE_TRACKING_KEY", "SPEI_OUTCOME_UNKNOWN"
 
 # STP's catalogue of errors of the registration, with the texts that were recorded. Under one id the first pattern that
 # fits decides, so the row without one comes last. -100 belongs to queries; after a registration it explains nothing.
-TABLE: tuple[Row, ...] = (
-    Row(0, _U, _NOT_KNOWN, "STP did not hear from its own service.", "no_answer", r"no se recibi\S* respuesta"),
-    Row(
+CATALOGUE: tuple[CatalogueRow, ...] = (
+    CatalogueRow(
+        0, _U, _NOT_KNOWN, "STP did not hear from its own service.", "no_answer", r"no se recibi\S* respuesta"
+    ),
+    CatalogueRow(
         0, _C, "SPEI_SIGNATURE_REJECTED", "STP does not accept the signature.", "signature", r"error validando la firma"
     ),
     # "Firma invalida No entity found for query" may as well mean an order that is not there: it decides nothing.
-    Row(0, _U, _NOT_KNOWN, "STP found nothing to hold the signature against.", "no_entity", r".*no entity found"),
-    Row(0, _C, "SPEI_SIGNATURE_REJECTED", "STP does not accept the signature.", "bad_signature", r"firma inv\S*lida"),
-    Row(0, _F, _FIELD, "A field that STP needs is missing.", "missing_field", r"el campo .* es obligatorio"),
-    Row(0, _U, _NOT_KNOWN, "STP names no reason."),
-    Row(1, _F, _FIELD, "A datum that STP needs is missing."),
-    Row(2, _F, _FIELD, "A value is not in STP's catalogues."),
-    Row(3, _C, _SOURCE, "The account that pays does not belong to this company at STP."),
-    Row(4, _F, _CLABE, "STP does not accept the payee's account."),
-    Row(5, _D, _TWICE, "STP has a datum of this order already."),
-    Row(6, _C, _SOURCE, "The account that pays is not associated with this company at STP."),
-    Row(7, _C, _SOURCE, "The account that pays is not enabled at STP."),
-    Row(8, _F, _FIELD, "STP does not accept the RFC or CURP of the payer or the payee."),
-    Row(-1, _D, _TWICE, "The tracking key was used before on that operating day."),
-    Row(-2, _D, _TWICE, "STP has this order already."),
-    Row(-3, _F, _FIELD, "A key is not in STP's catalogue of users."),
-    Row(-5, _F, _FIELD, "The payee's institution is missing."),
-    Row(-6, _C, _FIELD, "STP does not know this company or the institution that it operates through."),
-    Row(-7, _C, _SOURCE, "STP does not know the account that pays."),
-    Row(-9, _F, "SPEI_INSTITUTION_INACTIVE", "The payee's institution does not take part in SPEI at the moment."),
-    Row(-10, _C, _FIELD, "STP does not accept the means of delivery."),
-    Row(-11, _F, "SPEI_ACCOUNT_TYPE_NOT_SUPPORTED", "This kind of account is not enabled at STP."),
-    Row(-12, _C, _FIELD, "STP does not accept the type of operation."),
-    Row(-13, _C, _FIELD, "STP does not accept the type of payment."),
-    Row(-14, _C, _FIELD, "STP does not accept the user."),
-    Row(-16, _F, _FIELD, "STP does not accept the operating date."),
-    Row(-17, _C, _FIELD, "No user is associated with this company at STP."),
-    Row(-18, _C, _FIELD, "The institution that operates is not associated with this company at STP."),
-    Row(-20, _F, "SPEI_INVALID_AMOUNT", "The contract or the payee's institution does not allow this amount."),
-    Row(-21, _F, _CLABE, "The check digit of the payee's CLABE is wrong."),
-    Row(-22, _F, _CLABE, "The payee's CLABE belongs to another institution than the order names."),
-    Row(-23, _F, _CLABE, "The payee's CLABE does not have 18 digits."),
-    Row(-24, _F, "SPEI_SAME_ACCOUNT", "The account that pays is the payee's."),
-    Row(-26, _F, _KEY, "STP does not accept the tracking key."),
-    Row(-30, _R, "SPEI_PROVIDER_MAINTENANCE", "STP answers questions at the moment and takes no orders."),
-    Row(-31, _F, "SPEI_INSTITUTION_INACTIVE", "The payee's institution cannot be paid in the way STP works now."),
-    Row(-34, _F, _KEY, "The tracking key holds a character that STP does not accept."),
-    Row(-100, _U, "SPEI_NOT_FOUND", "STP finds no such order."),
-    Row(-200, _F, "SPEI_COMPLIANCE_REJECTED", "STP's rules against money laundering refuse the order."),
+    CatalogueRow(
+        0, _U, _NOT_KNOWN, "STP found nothing to hold the signature against.", "no_entity", r".*no entity found"
+    ),
+    CatalogueRow(
+        0, _C, "SPEI_SIGNATURE_REJECTED", "STP does not accept the signature.", "bad_signature", r"firma inv\S*lida"
+    ),
+    CatalogueRow(0, _F, _FIELD, "A field that STP needs is missing.", "missing_field", r"el campo .* es obligatorio"),
+    CatalogueRow(0, _U, _NOT_KNOWN, "STP names no reason."),
+    CatalogueRow(1, _F, _FIELD, "A datum that STP needs is missing."),
+    CatalogueRow(2, _F, _FIELD, "A value is not in STP's catalogues."),
+    CatalogueRow(3, _C, _SOURCE, "The account that pays does not belong to this company at STP."),
+    CatalogueRow(4, _F, _CLABE, "STP does not accept the payee's account."),
+    CatalogueRow(5, _D, _TWICE, "STP has a datum of this order already."),
+    CatalogueRow(6, _C, _SOURCE, "The account that pays is not associated with this company at STP."),
+    CatalogueRow(7, _C, _SOURCE, "The account that pays is not enabled at STP."),
+    CatalogueRow(8, _F, _FIELD, "STP does not accept the RFC or CURP of the payer or the payee."),
+    CatalogueRow(-1, _D, _TWICE, "The tracking key was used before on that operating day."),
+    CatalogueRow(-2, _D, _TWICE, "STP has this order already."),
+    CatalogueRow(-3, _F, _FIELD, "A key is not in STP's catalogue of users."),
+    CatalogueRow(-5, _F, _FIELD, "The payee's institution is missing."),
+    CatalogueRow(-6, _C, _FIELD, "STP does not know this company or the institution that it operates through."),
+    CatalogueRow(-7, _C, _SOURCE, "STP does not know the account that pays."),
+    CatalogueRow(
+        -9, _F, "SPEI_INSTITUTION_INACTIVE", "The payee's institution does not take part in SPEI at the moment."
+    ),
+    CatalogueRow(-10, _C, _FIELD, "STP does not accept the means of delivery."),
+    CatalogueRow(-11, _F, "SPEI_ACCOUNT_TYPE_NOT_SUPPORTED", "This kind of account is not enabled at STP."),
+    CatalogueRow(-12, _C, _FIELD, "STP does not accept the type of operation."),
+    CatalogueRow(-13, _C, _FIELD, "STP does not accept the type of payment."),
+    CatalogueRow(-14, _C, _FIELD, "STP does not accept the user."),
+    CatalogueRow(-16, _F, _FIELD, "STP does not accept the operating date."),
+    CatalogueRow(-17, _C, _FIELD, "No user is associated with this company at STP."),
+    CatalogueRow(-18, _C, _FIELD, "The institution that operates is not associated with this company at STP."),
+    CatalogueRow(-20, _F, "SPEI_INVALID_AMOUNT", "The contract or the payee's institution does not allow this amount."),
+    CatalogueRow(-21, _F, _CLABE, "The check digit of the payee's CLABE is wrong."),
+    CatalogueRow(-22, _F, _CLABE, "The payee's CLABE belongs to another institution than the order names."),
+    CatalogueRow(-23, _F, _CLABE, "The payee's CLABE does not have 18 digits."),
+    CatalogueRow(-24, _F, "SPEI_SAME_ACCOUNT", "The account that pays is the payee's."),
+    CatalogueRow(-26, _F, _KEY, "STP does not accept the tracking key."),
+    CatalogueRow(-30, _R, "SPEI_PROVIDER_MAINTENANCE", "STP answers questions at the moment and takes no orders."),
+    CatalogueRow(
+        -31, _F, "SPEI_INSTITUTION_INACTIVE", "The payee's institution cannot be paid in the way STP works now."
+    ),
+    CatalogueRow(-34, _F, _KEY, "The tracking key holds a character that STP does not accept."),
+    CatalogueRow(-100, _U, "SPEI_NOT_FOUND", "STP finds no such order."),
+    CatalogueRow(-200, _F, "SPEI_COMPLIANCE_REJECTED", "STP's rules against money laundering refuse the order."),
 )
 
 # What only "return a received payment" answers, and what comes from the front end.
-OTHERS: Mapping[str, tuple[str, str]] = {
+OTHER_REFUSALS: Mapping[str, tuple[str, str]] = {
     RETURN_UNSIGNED: ("SPEI_SIGNATURE_REJECTED", "STP does not accept the signature of the return."),
     RETURN_UNKNOWN: ("SPEI_NOT_FOUND", "STP finds no received payment with that tracking key on that day."),
     NO_ACCESS: (
@@ -115,118 +125,121 @@ OTHERS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-REFUSALS: frozenset[str] = frozenset(row.native for row in TABLE if row.kind in NOTHING_TAKEN) | frozenset(OTHERS)
+REFUSALS: frozenset[str] = frozenset(row.provider_code for row in CATALOGUE if row.kind in NOTHING_TAKEN) | frozenset(
+    OTHER_REFUSALS
+)
 """The native codes after which nothing was booked. Only these may ever be raised as ``riel.Rejected``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class OrderAccepted:
     """STP took the order and gave it a number. It has not settled."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class OrderRefusal:
     """STP did not take the order. ``provider_code`` and ``provider_message`` are its own, cleaned."""
 
-    native: str
-    kind: Kind
+    row_code: str
+    kind: RefusalKind
     provider_code: str
     provider_message: str
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """STP's own words, its code in front."""
         return f"{self.provider_code} {self.provider_message}".strip()
 
-    def doubtful(self, institution: str | int) -> bool:
+    def needs_lookup(self, institution: str | int) -> bool:
         """Whether to look the order up once before this is believed, where ``institution`` is the payee's.
 
         It is reported of orders from STP to STP that money moved although the answer was an error.
         """
-        return self.kind is Kind.INPUT and str(institution) == STP
+        return self.kind is RefusalKind.INPUT and str(institution) == STP
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
-    """STP may have taken the order: ``why`` nobody knows. With ``duplicate`` its key is known there."""
+class OrderUnclear:
+    """STP may have taken the order: ``reason`` says why that is not known."""
 
-    why: str
-    duplicate: bool = False
+    reason: str
     provider_code: str = ""
     provider_message: str = ""
 
 
-Outcome = Accepted | Refused | Unclear
+Outcome = OrderAccepted | OrderRefusal | OrderUnclear
 
 
-def outcome(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """What the answer to ``registra`` means for the order."""
-    if _turned_away(status, headers, body):
-        return Refused(NO_ACCESS, Kind.SETUP, str(status), "")
+    if _blocked_by_front_end(status, headers, body):
+        return OrderRefusal(NO_ACCESS, RefusalKind.SETUP, str(status), "")
     if status != 200:
-        return Unclear(f"HTTP {status}")
+        return OrderUnclear(f"HTTP {status}")
     try:
-        return _said(_result(loaded(body)))
-    except Unreadable as failure:
-        return Unclear(f"HTTP 200 with {failure}")
+        return _classify_result(_parse_result(parse_json(body)))
+    except UnreadableJson as failure:
+        return OrderUnclear(f"HTTP 200 with {failure}")
 
 
-def return_outcome(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+def classify_return(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """What the answer to ``retornaOrden`` means for the return: it has two errors of its own, in a form of their own.
 
     How STP says yes to a return is not documented, so only the form of an accepted order counts as one.
     """
     if status != 200:
-        return outcome(status, headers, body)
+        return classify(status, headers, body)
     try:
-        answer = loaded(body)
-    except Unreadable as failure:
-        return Unclear(f"HTTP 200 with {failure}")
+        answer = parse_json(body)
+    except UnreadableJson as failure:
+        return OrderUnclear(f"HTTP 200 with {failure}")
     if not isinstance(answer, dict) or "resultado" in answer:
-        return outcome(status, headers, body)
-    state, words = whole(answer.get("estado")), answer.get("mensaje")
-    text = plain(words) if isinstance(words, str) else ""
+        return classify(status, headers, body)
+    state, words = parse_int(answer.get("estado")), answer.get("mensaje")
+    text = fold_text(words) if isinstance(words, str) else ""
     known = {
-        (0, "error validando la firma"): Refused(RETURN_UNSIGNED, Kind.SETUP, "0", shown(words)),
-        (-1, "orden no encontrada"): Refused(RETURN_UNKNOWN, Kind.INPUT, "-1", shown(words)),
+        (0, "error validando la firma"): OrderRefusal(RETURN_UNSIGNED, RefusalKind.SETUP, "0", displayable(words)),
+        (-1, "orden no encontrada"): OrderRefusal(RETURN_UNKNOWN, RefusalKind.INPUT, "-1", displayable(words)),
     }
     return next(
         (refused for (number, start), refused in known.items() if state == number and text.startswith(start)),
-        Unclear(f"STP answered {shown(words) or 'nothing that is known'}", provider_message=shown(words)),
+        OrderUnclear(
+            f"STP answered {displayable(words) or 'nothing that is known'}", provider_message=displayable(words)
+        ),
     )
 
 
-def _turned_away(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+def _blocked_by_front_end(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Whether the front end answered instead of STP: 403 with a page. The service behind it only writes JSON."""
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     return status == 403 and kind.strip().lower().startswith("text/html") and body.lstrip()[:1] == b"<"
 
 
-def _result(answer: object) -> tuple[int, str]:
+def _parse_result(answer: object) -> tuple[int, str]:
     """Id and text under ``resultado``; whatever is shaped otherwise says nothing."""
     result = answer.get("resultado") if isinstance(answer, dict) else None
-    number = whole(result.get("id")) if isinstance(result, dict) else None
+    number = parse_int(result.get("id")) if isinstance(result, dict) else None
     text = result.get("descripcionError") if isinstance(result, dict) else None
     if number is None or not isinstance(text, str | None):
-        raise Unreadable("no result")
+        raise UnreadableJson("no result")
     return number, (text or "").strip()
 
 
-def _said(result: tuple[int, str]) -> Outcome:
+def _classify_result(result: tuple[int, str]) -> Outcome:
     number, text = result
-    if number >= SMALLEST_ORDER and not text:
-        return Accepted(str(number))
-    row, words = _row(number, plain(text)), shown(text)
+    if number >= MIN_ORDER_NUMBER and not text:
+        return OrderAccepted(str(number))
+    row, words = _find_row(number, fold_text(text)), displayable(text)
     if row is None or row.kind not in NOTHING_TAKEN:
         why = f"STP answered id {number}: {words}" if words else f"STP answered id {number}"
-        return Unclear(why, row is not None and row.kind is Kind.DUPLICATE, str(number), words)
-    return Refused(row.native, row.kind, str(number), words)
+        return OrderUnclear(why, str(number), words)
+    return OrderRefusal(row.provider_code, row.kind, str(number), words)
 
 
-def _row(number: int, text: str) -> Row | None:
+def _find_row(number: int, text: str) -> CatalogueRow | None:
     """The row of an id. Whatever the id, a text that says STP heard nothing itself means that nobody knows."""
-    if re.match(TABLE[0].text, text):
-        return TABLE[0]
-    return next((row for row in TABLE if row.id == number and re.match(row.text, text)), None)
+    if re.match(CATALOGUE[0].text, text):
+        return CATALOGUE[0]
+    return next((row for row in CATALOGUE if row.id == number and re.match(row.text, text)), None)

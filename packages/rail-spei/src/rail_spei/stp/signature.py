@@ -4,6 +4,7 @@ STP asks for an RSA key in an encrypted PEM file, and for RSA PKCS#1 v1.5 with S
 its cause or says the path: somebody may have put the key itself where its path belongs.
 """
 
+import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from riel import Misconfigured, read_private_file
 
@@ -39,7 +40,7 @@ class SigningKey:
         pem = read_private_file(path, FILE)
         if not passphrase:
             raise Misconfigured(f"{PASSPHRASE} is empty: set the passphrase that the private key is encrypted with")
-        _must_be_encrypted(pem)
+        _check_encrypted(pem)
         try:
             key = load_pem_private_key(pem, passphrase.encode())
         except (ValueError, TypeError):
@@ -55,12 +56,17 @@ class SigningKey:
         """The half that STP has, and verifies with."""
         return self._key.public_key()
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the public half in DER (``SubjectPublicKeyInfo``), as 64 hexadecimal digits."""
+        return hashlib.sha256(self.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
     def sign(self, cadena: str) -> str:
         """The ``firma`` of a text: standard base64 with padding, in one line."""
         return b64encode(self._key.sign(cadena.encode(), PKCS1v15(), SHA256())).decode()
 
 
-def verified(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
+def is_valid(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
     """Whether ``firma`` is the signature of ``cadena``, written in the one way in which it may be."""
     try:
         signature = b64decode(firma)
@@ -70,7 +76,7 @@ def verified(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
     return b64encode(signature).decode() == firma
 
 
-def _must_be_encrypted(pem: bytes) -> None:
+def _check_encrypted(pem: bytes) -> None:
     """Asked without a passphrase, an encrypted key is a ``TypeError``: so a bad file and a bad passphrase differ."""
     try:
         load_pem_private_key(pem, None)

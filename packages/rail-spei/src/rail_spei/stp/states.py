@@ -1,22 +1,21 @@
-"""What STP's word for where an order stands means. A word that nobody explained is ``pending``, and an operator looks.
+"""What ``estado``, STP's state of an order, means. An unexplained state is ``pending``, and an operator looks.
 
-The names are those of STP's catalogue of states. ``proven`` are the states on which a licensed operator has relied in
-production for years; the others mean what their names say.
+The names are those of STP's catalogue of states.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from rail_spei.stp.parser import shown
+from rail_spei.stp.parser import displayable
 from riel import Status
 
-LONGEST_CODE = 20
+MAX_CODE = 20
 
-Word = Literal["pending", "success", "returned", "cancelled", "failed"]
+StateKind = Literal["pending", "success", "returned", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class OrderState:
     """One state of an order.
 
     ``inbound`` is one that only a received payment has. ``ambiguous`` is final by one reading of its name: ask a second
@@ -25,8 +24,7 @@ class State:
 
     code: str
     name: str
-    word: Word
-    proven: bool = False
+    kind: StateKind
     inbound: bool = False
     ambiguous: bool = False
     alert: bool = False
@@ -34,15 +32,15 @@ class State:
     @property
     def status(self) -> Status:
         """The same in the core's words."""
-        return _STATUSES[self.word]
+        return _STATUSES[self.kind]
 
     @property
-    def native(self) -> str:
+    def provider_code(self) -> str:
         """The code under which the rail's table of errors explains it; empty where nothing went wrong."""
-        return "" if self.word in {"pending", "success"} else f"state:{self.code}"
+        return "" if self.kind in {"pending", "success"} else f"state:{self.code}"
 
 
-_STATUSES: dict[Word, Status] = {
+_STATUSES: dict[StateKind, Status] = {
     "pending": Status.PENDING,
     "success": Status.SETTLED,
     "returned": Status.RETURNED,
@@ -50,71 +48,53 @@ _STATUSES: dict[Word, Status] = {
     "failed": Status.REJECTED,
 }
 
-STATES: dict[str, State] = {
+STATES: dict[str, OrderState] = {
     state.code: state
     for state in (
-        State("C", "capturada", "pending"),
-        State("PL", "pendiente liberar", "pending"),
-        State("L", "liberada", "pending"),
-        State("PA", "pendiente autorizar", "pending"),
-        State("A", "autorizada", "pending"),
-        State("E", "enviada", "pending"),
-        State("EA", "enviada adapter", "pending"),
-        State("EP", "exportación POA", "pending"),
-        State("EC", "exportación CEP", "pending"),
-        State("R", "recibida", "pending"),
-        State("XC", "por cancelar", "pending"),
-        State("XD", "por devolver", "pending"),
-        State("XR", "por retornar", "pending"),
-        State("TC", "traspaso capturado", "pending"),
-        State("TL", "traspaso liberado", "pending"),
-        State("TA", "traspaso autorizado", "pending"),
-        State("LQ", "liquidada", "success", proven=True),
-        State("TLQ", "traspaso liquidado", "success", proven=True),
-        State("D", "devuelta", "returned", proven=True),
-        State("TD", "traspaso devuelto", "returned"),
-        State("RE", "retornada", "returned"),
-        State("CN", "cancelada", "cancelled", proven=True),
-        State("TCL", "traspaso cancelado", "cancelled", proven=True),
-        State("CA", "cancelada adapter", "cancelled", proven=True),
-        State("CR", "cancelada rechazada", "cancelled", proven=True, ambiguous=True),
-        State("CL", "cancelada local", "cancelled"),
-        State("RL", "rechazada local", "failed"),
-        State("RA", "rechazada adapter", "failed"),
-        State("RB", "rechazada Banxico", "failed"),
-        State("EL", "eliminada", "failed"),
-        State("CXO", "por enviar confirmación", "pending", inbound=True),
-        State("CCE", "confirmación enviada", "pending", inbound=True),
-        State("CCO", "confirmada", "success", proven=True, inbound=True),
-        State("CCR", "confirmación rechazada", "failed", inbound=True),
+        OrderState("C", "capturada", "pending"),
+        OrderState("PL", "pendiente liberar", "pending"),
+        OrderState("L", "liberada", "pending"),
+        OrderState("PA", "pendiente autorizar", "pending"),
+        OrderState("A", "autorizada", "pending"),
+        OrderState("E", "enviada", "pending"),
+        OrderState("EA", "enviada adapter", "pending"),
+        OrderState("EP", "exportación POA", "pending"),
+        OrderState("EC", "exportación CEP", "pending"),
+        OrderState("R", "recibida", "pending"),
+        OrderState("XC", "por cancelar", "pending"),
+        OrderState("XD", "por devolver", "pending"),
+        OrderState("XR", "por retornar", "pending"),
+        OrderState("TC", "traspaso capturado", "pending"),
+        OrderState("TL", "traspaso liberado", "pending"),
+        OrderState("TA", "traspaso autorizado", "pending"),
+        OrderState("LQ", "liquidada", "success"),
+        OrderState("TLQ", "traspaso liquidado", "success"),
+        OrderState("D", "devuelta", "returned"),
+        OrderState("TD", "traspaso devuelto", "returned"),
+        OrderState("RE", "retornada", "returned"),
+        OrderState("CN", "cancelada", "cancelled"),
+        OrderState("TCL", "traspaso cancelado", "cancelled"),
+        OrderState("CA", "cancelada adapter", "cancelled"),
+        OrderState("CR", "cancelada rechazada", "cancelled", ambiguous=True),
+        OrderState("CL", "cancelada local", "cancelled"),
+        OrderState("RL", "rechazada local", "failed"),
+        OrderState("RA", "rechazada adapter", "failed"),
+        OrderState("RB", "rechazada Banxico", "failed"),
+        OrderState("EL", "eliminada", "failed"),
+        OrderState("CXO", "por enviar confirmación", "pending", inbound=True),
+        OrderState("CCE", "confirmación enviada", "pending", inbound=True),
+        OrderState("CCO", "confirmada", "success", inbound=True),
+        OrderState("CCR", "confirmación rechazada", "failed", inbound=True),
     )
 }
 
-# The words of the webhooks differ from one contract to the next. "Liberada" is no "Liquidada", so one letter is not
-# enough: the words begin with these.
-_BEGINNINGS: dict[str, str] = {
-    "liquid": "LQ",
-    "success": "LQ",
-    "devol": "D",
-    "devuel": "D",
-    "refund": "D",
-    "cancel": "CN",
-}
 
-
-def state_of(code: str, *, sent: bool = True) -> State:
+def state_of(code: str, *, sent: bool = True) -> OrderState:
     """What ``estado`` of a query means, for an order that was sent or for a payment that was received.
 
     A state of received payments makes no sense on one that was sent: there it counts as unexplained.
     """
     known = STATES.get(code.strip())
     if known is None or (sent and known.inbound):
-        return State(shown(code)[:LONGEST_CODE], "", "pending", alert=True)
+        return OrderState(displayable(code)[:MAX_CODE], "", "pending", alert=True)
     return known
-
-
-def state_told(word: str) -> State:
-    """What the state of a webhook means: a code, or one of the words that STP has used there."""
-    plain = word.strip().casefold()
-    known = next((code for beginning, code in _BEGINNINGS.items() if plain.startswith(beginning)), "")
-    return STATES[known] if known else state_of(word)

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from rail_spei.stp.causes import Cause, cause_of
-from rail_spei.stp.parser import shown, whole
+from rail_spei.stp.causes import ReturnCause, cause_of
+from rail_spei.stp.parser import displayable, parse_int
 from riel import Money, clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLABE_DIGITS = 18
 NO_TEXT = {"", "null"}  # STP also writes the word, where there is nothing
-LONGEST_LINK = 2000
+MAX_LINK = 2000
 
 _PESOS = re.compile(r"-?[0-9]{1,17}(\.[0-9]+)?")
 
@@ -58,13 +58,13 @@ def _information(value: object) -> str:
 
 def _link(value: object) -> str:
     """An address of STP's or Banxico's. Nothing but https is handed on."""
-    text = clean_text(value, LONGEST_LINK) if isinstance(value, str) else ""
+    text = clean_text(value, MAX_LINK) if isinstance(value, str) else ""
     return text if text.startswith("https://") and " " not in text and not text.endswith("…") else ""
 
 
 def _day(value: object) -> date | None:
     """AAAAMMDD."""
-    number = whole(value)
+    number = parse_int(value)
     try:
         return date(number // 10_000, number // 100 % 100, number % 100) if number else None
     except (ValueError, OverflowError):
@@ -73,7 +73,7 @@ def _day(value: object) -> date | None:
 
 def _instant(value: object) -> datetime | None:
     """Milliseconds since 1970, as a number or a string; ``"0"`` and null are none."""
-    number = whole(value)
+    number = parse_int(value)
     try:
         return EPOCH + timedelta(milliseconds=number) if number and number > 0 else None
     except OverflowError:
@@ -85,9 +85,9 @@ def _something(value: Any) -> Any:
     return value or None
 
 
-def _cause(value: object) -> Cause | None:
+def _cause(value: object) -> ReturnCause | None:
     """``causaDevolucion``: null, a number, a number as a string, or a text."""
-    nothing = value is None or whole(value) == 0 or (isinstance(value, str) and value.strip() in NO_TEXT)
+    nothing = value is None or parse_int(value) == 0 or (isinstance(value, str) and value.strip() in NO_TEXT)
     return None if nothing else cause_of(value)
 
 
@@ -96,10 +96,10 @@ Key = Annotated[str, BeforeValidator(_exact_text)]
 Account = Annotated[str | None, BeforeValidator(_account)]
 Centavos = Annotated[int | None, BeforeValidator(_centavos)]
 Information = Annotated[str, BeforeValidator(_information)]
-Shown = Annotated[str, BeforeValidator(shown)]
+Shown = Annotated[str, BeforeValidator(displayable)]
 Link = Annotated[str, BeforeValidator(_link)]
-Whole = Annotated[int | None, BeforeValidator(whole)]
+Whole = Annotated[int | None, BeforeValidator(parse_int)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Instant = Annotated[datetime | None, BeforeValidator(_instant)]
-GivenBack = Annotated[Cause | None, BeforeValidator(_cause)]
+GivenBack = Annotated[ReturnCause | None, BeforeValidator(_cause)]
 Something = BeforeValidator(_something)
