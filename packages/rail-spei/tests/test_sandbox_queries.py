@@ -15,7 +15,6 @@ pytestmark = pytest.mark.anyio
 
 KEY = order()["claveRastreo"]
 LIST_FIELDS = ("empresa", "tipoOrden", "fechaOperacion")
-BALANCE_FIELDS = ("empresa", "cuentaOrdenante", "fecha")
 
 
 @pytest.fixture
