@@ -15,7 +15,7 @@ import pytest
 from riel.app import ask_docs
 from riel.catalog import validate
 from riel.errors import Misconfigured
-from riel.mcp.docs_client import MOST_BYTES, search_there
+from riel.mcp.docs_client import MAX_BYTES, search_docs_server
 from riel.tools.search_docs import MAX_REMOTE
 
 from .bad_rails.toy import toy
@@ -159,7 +159,7 @@ TOOLS: dict[str, tuple[list[wire.Tool], tuple[str, str] | None]] = {
 async def test_the_tool_that_searches_is_found_by_its_name_and_its_schema(which: str) -> None:
     tools, found = TOOLS[which]
     async with documented(says("Well."), tools) as there:
-        assert await search_there(there.url, "refund", LONG) == (["Well."] if found else [])
+        assert await search_docs_server(there.url, "refund", LONG) == (["Well."] if found else [])
     assert there.asked == ([(found[0], {found[1]: "refund"})] if found else [])
 
 
@@ -172,7 +172,7 @@ async def test_texts_of_pages_count_and_pictures_do_not() -> None:
         )
 
     async with documented(answer) as there:
-        assert await search_there(there.url, "refund", LONG) == ["A page.", "So."]
+        assert await search_docs_server(there.url, "refund", LONG) == ["A page.", "So."]
 
 
 # Where it does not answer.
@@ -221,7 +221,7 @@ async def test_a_tool_that_never_answers_is_given_up(docs: Path) -> None:
 
 @pytest.mark.parametrize("as_json", [True, False])
 async def test_an_answer_that_is_far_too_long_is_not_read(docs: Path, as_json: bool) -> None:
-    async with documented(says("x" * MOST_BYTES), as_json=as_json) as there, searching(docs, there.url) as ana:
+    async with documented(says("x" * MAX_BYTES), as_json=as_json) as there, searching(docs, there.url) as ana:
         assert await is_bundled(ana)
 
 
@@ -238,7 +238,7 @@ GARBAGE: dict[str, tuple[int, bytes, dict[str, Any]]] = {
     "deep JSON": (200, b"[" * 100_000, {"content_type": JSON}),
     "no stream": (200, b"data: {nothing\n\n", {"content_type": "text/event-stream"}),
     "a stream without end": (200, b": ping\n\n" * 10_000, {"content_type": "text/event-stream", "again": 40}),
-    "far too much": (200, b" " * MOST_BYTES, {"content_type": JSON, "again": 40}),
+    "far too much": (200, b" " * MAX_BYTES, {"content_type": JSON, "again": 40}),
     "a failure": (500, b"no", {}),
     "nobody": (404, b"", {}),
     "a door": (401, b"", {"www_authenticate": "Bearer"}),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types import JSONRPCResponse
 
-from riel.mcp.stdio.framing import KEPT, LONGEST_LINE, LineSplitter, Overlong, decode_line, encode_message
+from riel.mcp.stdio.framing import EDGE, LONGEST_LINE, LineSplitter, Overlong, decode_line, encode_message
 
 from .stdio_support import LIMIT, call, serving
 
@@ -178,9 +178,9 @@ def test_any_other_line_over_the_limit_is_an_error_with_the_id_where_it_is_plain
 
 
 def test_the_limit_is_the_last_length_that_is_read() -> None:
-    lines = LineSplitter(KEPT * 2)
-    assert lines.feed(b"x" * KEPT * 2 + b"\n") == [b"x" * KEPT * 2]
-    assert lines.feed(b"a" + b"x" * KEPT * 2 + b"\n") == [Overlong(b"a" + b"x" * (KEPT - 1), b"x" * KEPT)]
+    lines = LineSplitter(EDGE * 2)
+    assert lines.feed(b"x" * EDGE * 2 + b"\n") == [b"x" * EDGE * 2]
+    assert lines.feed(b"a" + b"x" * EDGE * 2 + b"\n") == [Overlong(b"a" + b"x" * (EDGE - 1), b"x" * EDGE)]
 
 
 def test_a_line_over_the_limit_is_never_held_whole() -> None:
@@ -193,4 +193,4 @@ def test_a_line_over_the_limit_is_never_held_whole() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 5 * len(chunk)
-    assert lines.rest() == [Overlong(b"x" * KEPT, b"x" * KEPT)]
+    assert lines.rest() == [Overlong(b"x" * EDGE, b"x" * EDGE)]

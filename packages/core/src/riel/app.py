@@ -180,6 +180,6 @@ def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor
 
 async def ask_docs(url: str, query: str, within: timedelta) -> Sequence[str]:
     """Search the documentation server at ``url`` over MCP, which a server of tools has loaded already."""
-    from riel.mcp.docs_client import search_there
+    from riel.mcp.docs_client import search_docs_server
 
-    return await search_there(url, query, within)
+    return await search_docs_server(url, query, within)

@@ -1,11 +1,10 @@
 """The command line: one module for each group of commands, imported only when it is asked for.
 
 A module named in ``COMMANDS`` has a function of the command's name, or a ``typer.Typer`` with several commands
-(``riel payments list``), and ``CONTEXT`` for typer's context settings. ``serve`` is apart: an agent's client
-waits for it, and typer takes a tenth of a second, while argparse is there anyway.
+(``riel payments list``), and ``CONTEXT`` for typer's context settings. ``serve`` parses
+its own arguments, because importing typer would delay each start.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,29 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         if given[:1] == ["serve"]:
-            return _serve(given[1:])
+            from riel.cli.serve import serve
+
+            return serve(given[1:])
         return _typed(given or ["--help"])
     except Misconfigured as failure:
         sys.stderr.writelines(f"riel: {sentence}\n" for sentence in str(failure).splitlines())
         return MISCONFIGURED
     except KeyboardInterrupt:
         return 130
-
-
-def _serve(given: list[str]) -> int:
-    options = argparse.ArgumentParser(prog="riel serve", description=COMMANDS["serve"][1], allow_abbrev=False)
-    options.add_argument("--sandbox", action="store_true", help="pay pretend banks on this machine, and nobody else")
-    options.add_argument("--read-only", action="store_true", help="offer no tool that changes anything")
-    asked = options.parse_args(given)
-
-    from riel.config import likely_secrets, read_settings
-    from riel.redaction import Redactor, configure_log
-
-    settings = read_settings()
-    logs = Redactor(likely_secrets(settings))
-    configure_log(logs, settings.log)
-    import_module(COMMANDS["serve"][0]).run(settings, logs, sandbox=asked.sandbox, read_only=asked.read_only)
-    return 0
 
 
 def _typed(given: list[str]) -> int:

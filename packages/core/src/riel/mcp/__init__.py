@@ -1,4 +1,4 @@
-"""The tools over MCP. This is the only package that imports ``mcp``."""
+"""The tools over MCP; the only package that imports ``mcp``, besides the demo's client."""
 
 from riel.mcp.server import mcp_server, serve
 from riel.mcp.stdio.capture import Pipes, capture_stdio

@@ -1,7 +1,7 @@
-"""What a provider's own documentation server says, asked over MCP with the official client.
+"""Search a provider's documentation server over MCP, with the official client.
 
-It is somebody else's server: it hears a few words and no credential, sends us nowhere else, and has a short time and
-few bytes to answer in.
+The server is a third party: it receives a few words and no credential, its redirects are not followed, and its time
+and the bytes of its answer are limited.
 """
 
 import logging
@@ -17,44 +17,45 @@ from mcp.client.streamable_http import streamable_http_client
 
 from riel.config import is_loopback
 
-MOST_BYTES = 1024 * 1024
-"""How long one answer may be."""
+MAX_BYTES = 1024 * 1024
+"""The longest answer."""
 
 QUERY = "query"
-"""What the argument is called where a tool has several that could be it."""
+"""The argument that is taken if several could be the query."""
 
 
-async def search_there(url: str, query: str, within: timedelta) -> list[str]:
-    """What the server at ``url`` answers to ``query``, text by text; nothing, where it has no answer in time.
+async def search_docs_server(url: str, query: str, within: timedelta) -> list[str]:
+    """The texts that the server at ``url`` answers to ``query``; empty if it has none in time.
 
-    Whatever is wrong with it or with the way to it is raised.
+    Raises whatever the connection, the client or the server raises.
     """
-    logging.getLogger("mcp.client").setLevel(logging.CRITICAL)  # it logs what the server wrote, and how it is wrong
-    told: list[str] = []
-    # Not asyncio.timeout: that cancels once, and the client's farewell could then take as long as the server likes.
+    logging.getLogger("mcp.client").setLevel(logging.CRITICAL)  # it would log what the server wrote
+    texts: list[str] = []
+    # asyncio.timeout cancels only once: the client's goodbye could then take as long as the server likes.
     with anyio.move_on_after(within.total_seconds()):
         async with _http(url) as http, Client(streamable_http_client(url, http_client=http)) as client:
             tools = (await client.list_tools()).tools
-            found = next(_searching(tools), None)
-            if found is not None:
-                answer = await client.call_tool(found[0], {found[1]: query})
-                told = [] if answer.is_error else list(_texts(answer.content))
-    return told
+            search = next(_search_tools(tools), None)
+            if search is not None:
+                name, argument = search
+                answer = await client.call_tool(name, {argument: query})
+                texts = [] if answer.is_error else list(_texts(answer.content))
+    return texts
 
 
 def _http(url: str) -> httpx2.AsyncClient:
-    """A client for this one search. What goes to this machine goes by no proxy; a redirect leads nowhere else."""
+    """An HTTP client for one search. It follows no redirect, and uses no proxy for this machine."""
     return httpx2.AsyncClient(
-        timeout=None,  # search_there bounds the whole
+        timeout=None,  # search_docs_server limits the whole
         follow_redirects=False,
         trust_env=not is_loopback(url),
         headers={"Accept-Encoding": "identity"},
-        event_hooks={"response": [_bound]},
+        event_hooks={"response": [_limit_size]},
     )
 
 
-def _searching(tools: Sequence[wire.Tool]) -> Iterator[tuple[str, str]]:
-    """The tools that search, and the argument of each that is the query: a text, and all that must be given."""
+def _search_tools(tools: Sequence[wire.Tool]) -> Iterator[tuple[str, str]]:
+    """The name and query argument of each search tool whose only required argument is a text."""
     for tool in sorted(tools, key=lambda tool: tool.name):
         if tool.name.startswith("search"):
             properties: Mapping[str, Any] = tool.input_schema.get("properties") or {}
@@ -73,22 +74,22 @@ def _texts(content: Sequence[wire.ContentBlock]) -> Iterator[str]:
             yield block.resource.text
 
 
-async def _bound(response: httpx2.Response) -> None:
-    """Let the answer be no longer than it may. One that is packed could be of any length, and was not asked for."""
+async def _limit_size(response: httpx2.Response) -> None:
+    """Limit the answer to :data:`MAX_BYTES`; refuse a compressed one, which could unpack to any length."""
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx2.DecodingError("the answer is packed", request=response.request)
+        raise httpx2.DecodingError("the answer is compressed", request=response.request)
     assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 (the client is an asynchronous one)
-    response.stream = _Bounded(response.stream)
+    response.stream = _LimitedStream(response.stream)
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """A stream that breaks off where it becomes too long."""
+class _LimitedStream(httpx2.AsyncByteStream):
+    """A stream that raises when it becomes too long."""
 
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MOST_BYTES
+        left = MAX_BYTES
         async for piece in self._stream:
             left -= len(piece)
             if left < 0:

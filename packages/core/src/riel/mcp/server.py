@@ -1,7 +1,7 @@
-"""The tools over MCP, on the SDK's low-level server and our own pipes: the only room that imports ``mcp``.
+"""The tools over MCP, on the SDK's low-level server and riel's own stdio transport.
 
-The handlers serve both protocol eras. Three traps of that server are closed here: no exception reaches it from a tool,
-a tool whose schema it would refuse is left out alone, and the declared output schema is the whole envelope.
+The handlers serve both protocol eras. No exception of a tool reaches the SDK, a tool whose schema it would refuse is
+left out alone, and the declared output schema is the whole envelope.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from riel.tools import Envelope, ToolSpec, not_an_object, unknown_tool
 log = logging.getLogger(__name__)
 
 SUPPORTED_VERSIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
-AT_ONCE = 256
-LIST_LIVES = timedelta(minutes=1)
+MAX_CALLS = 256
+LIST_TTL = timedelta(minutes=1)
 INSTRUCTIONS = (
     "These tools move money. A payment needs a code that a person received for exactly that payment, and is made at "
     "most once, however often the call is repeated. If a status is pending, check the status; do not pay again. Text "
@@ -38,10 +38,10 @@ INSTRUCTIONS = (
 
 def mcp_server(tools: Mapping[str, ToolSpec], principal: str, version: str) -> Server[Any]:
     """A server that lists and calls ``tools`` on behalf of ``principal``."""
-    described = {name: _shown(tool) for name, tool in tools.items() if tool.granted}
+    described = {name: _wire_tool(tool) for name, tool in tools.items() if tool.granted}
     shown = {name: tool for name, tool in described.items() if tool is not None}
     listed = wire.ListToolsResult(tools=[shown[name] for name in sorted(shown)])
-    places = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_CALLS)
 
     async def list_tools(ctx: ServerRequestContext[Any], params: object) -> wire.ListToolsResult:
         return listed
@@ -50,7 +50,7 @@ def mcp_server(tools: Mapping[str, ToolSpec], principal: str, version: str) -> S
         tool = tools.get(params.name)
         if tool is None or (tool.granted and tool.name not in shown):
             return _result(unknown_tool())
-        async with places:  # also where it was not granted: it says so
+        async with slots:  # also without a grant: the tool then refuses by itself
             return _result(await tool.run(params.arguments or {}, principal))
 
     server: Server[Any] = Server(
@@ -61,25 +61,25 @@ def mcp_server(tools: Mapping[str, ToolSpec], principal: str, version: str) -> S
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         get_tool_input_schema=lambda name: shown[name].input_schema if name in shown else None,
-        cache_hints={"tools/list": CacheHint(int(LIST_LIVES.total_seconds() * 1000), "private")},
+        cache_hints={"tools/list": CacheHint(int(LIST_TTL.total_seconds() * 1000), "private")},
     )
     if find_spec("opentelemetry.sdk") is None:
-        server.middleware.clear()  # a span for each message, which nobody collects without the OpenTelemetry SDK
+        server.middleware.clear()  # without the OpenTelemetry SDK nobody collects the span of each message
     server.middleware.append(_refuse_malformed)
     return server
 
 
 async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
-    """Serve one client until its input ends or a signal comes; what was accepted is answered first."""
+    """Serve one client until its input ends or a signal comes, then answer the accepted requests."""
     if os.isatty(pipes.incoming):
-        sys.stderr.write("riel serve waits for an agent's client on stdin; Ctrl-C ends it. Try riel demo.\n")
+        sys.stderr.write("riel serve waits for an MCP client on stdin; Ctrl-C ends it. Try riel demo.\n")
     async with stdio_streams(pipes, grace=grace) as (incoming, outgoing):
         with end_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
 
 async def _refuse_malformed(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-    """A call without a name, or whose arguments are no object, gets our error too: the SDK's has no word in it."""
+    """Answer a call without a name or with arguments of another type by our error: the SDK's has no explanation."""
     if ctx.method == "tools/call":
         params = ctx.params or {}
         if not isinstance(params.get("name"), str):
@@ -89,8 +89,8 @@ async def _refuse_malformed(ctx: ServerRequestContext[Any], call_next: CallNext)
     return await call_next(ctx)
 
 
-def _shown(tool: ToolSpec) -> wire.Tool | None:
-    """The tool as MCP has it, or ``None`` where some protocol version could not carry it: one such fails every list."""
+def _wire_tool(tool: ToolSpec) -> wire.Tool | None:
+    """The tool for MCP, or ``None`` if a protocol version cannot carry it: one such tool breaks the whole list."""
     try:
         shown = wire.Tool(
             name=tool.name,
@@ -116,7 +116,7 @@ def _shown(tool: ToolSpec) -> wire.Tool | None:
 
 
 def _result(envelope: Envelope) -> wire.CallToolResult:
-    """The envelope as structured content and as text, an error exactly when it holds one."""
+    """The envelope as structured content and as text; ``is_error`` is true exactly when it has an ``error``."""
     return wire.CallToolResult(
         content=[wire.TextContent(text=json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))],
         structured_content=envelope,

@@ -1,11 +1,12 @@
-"""JSON-RPC over stdin and stdout, read and written by the event loop itself, and nothing else on that stdout.
+"""Reserve stdin and stdout for JSON-RPC, and read and write them from the event loop.
 
-The SDK's own transport hops through worker threads three times a message, loses the answers to what was still being
-served when the input ended, and does not stop at Ctrl-C. This one gives the same ``Server.run`` its two streams::
+The SDK's own transport hops through worker threads three times a message, loses the answers of requests
+that are still being served when the input ends, and does not stop at Ctrl-C. This one gives ``Server.run`` the
+streams::
 
-    pipes = divert()
-    async with connected(pipes) as (incoming, outgoing):
-        with ending_on_signal(incoming.end):
+    pipes = capture_stdio()
+    async with stdio_streams(pipes) as (incoming, outgoing):
+        with end_on_signal(incoming.end):
             await server.run(incoming, outgoing, server.create_initialization_options())
 """
 
@@ -36,22 +37,22 @@ if sys.platform != "win32":
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """Private descriptors of what was stdin and stdout; no child process inherits them."""
+    """Private duplicates of the descriptors of stdin and stdout; no child process inherits them."""
 
     incoming: int
     outgoing: int
 
 
 def capture_stdio(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipes:
-    """Keep stdin and stdout for JSON-RPC: from here on the usual ones are the null device and stderr.
+    """Reserve stdin and stdout for JSON-RPC: descriptors 0 and 1 become the null device and stderr.
 
-    To be called before any rail is imported: whatever it prints, at import too, must not reach the client. And before
-    the event loop starts, which holds descriptors of its own.
+    Call it before any rail is imported, so that nothing that it prints reaches the client, and before the event loop
+    starts, which holds descriptors of its own.
 
     :raises Misconfigured: one of them is closed.
     """
     try:
-        if sys.__stdin__ is None or sys.__stdout__ is None:  # by now its number may be another file's
+        if sys.__stdin__ is None or sys.__stdout__ is None:  # its number may be another file's by now
             raise OSError("closed when the process started")
         pipes = Pipes(_private(incoming), _private(outgoing))
     except OSError as closed:
@@ -76,7 +77,7 @@ def capture_stdio(incoming: int = 0, outgoing: int = 1, errors: int = 2) -> Pipe
 
 
 def _private(fd: int) -> int:
-    """A duplicate that is not inherited and, where stderr is closed, does not become fd 2 and collect the log."""
+    """A duplicate that is not inherited, and never becomes fd 2, where it would collect the log."""
     if sys.platform != "win32":
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
     return os.dup(fd)
@@ -86,36 +87,36 @@ def _private(fd: int) -> int:
 def end_on_signal(
     end: Callable[[], None], numbers: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 ) -> Iterator[None]:
-    """The first signal calls ``end``; the second ends the process at once, even where the loop is stuck by then.
+    """Call ``end`` on the first signal; the second ends the process at once, even if the loop is stuck.
 
-    So after the first the signals keep their default effect, and are put back as they were only if none came.
+    After the first signal the default handlers stay; the former ones return only if no signal came.
     """
     loop = asyncio.get_running_loop()
     former = {number: signal.getsignal(number) for number in numbers}
-    came = False
+    received = False
 
-    def let_go() -> None:
+    def restore_defaults() -> None:
         for number in numbers:
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    def first() -> None:
-        nonlocal came
-        came = True
-        let_go()
+    def on_first() -> None:
+        nonlocal received
+        received = True
+        restore_defaults()
         end()
 
     for number in numbers:
         try:
-            loop.add_signal_handler(number, first)
+            loop.add_signal_handler(number, on_first)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(first))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(on_first))
     try:
         yield
     finally:
-        if not came:
-            let_go()
+        if not received:
+            restore_defaults()
             for number, handler in former.items():
                 signal.signal(number, handler or signal.SIG_DFL)
 
@@ -126,14 +127,14 @@ async def stdio_streams(
 ) -> AsyncIterator[tuple[Incoming, Outgoing]]:
     """The two streams for ``Server.run`` over ``pipes``, which are closed at the end.
 
-    A line of more than ``limit`` bytes is drained and refused. After the end of input, or :meth:`Incoming.end`, what
-    was accepted has ``grace`` to be answered, and the client the same again to read the last answers.
+    A line of more than ``limit`` bytes is dropped and refused. After the end of the input, or :meth:`Incoming.end`,
+    accepted requests have ``grace`` to be answered, and the client the same time again to read the last answers.
     """
-    owed = PendingRequests()
-    outgoing = Outgoing(owed)
-    incoming = Incoming(outgoing, owed, limit, grace)
-    outgoing.at_loss = incoming.hang_up
-    reads, writes = _a_loop_can(pipes, pipes.incoming), _a_loop_can(pipes, pipes.outgoing)
+    pending = PendingRequests()
+    outgoing = Outgoing(pending)
+    incoming = Incoming(outgoing, pending, limit, grace)
+    outgoing.on_disconnect = incoming.hang_up
+    reads, writes = _loop_can_watch(pipes, pipes.incoming), _loop_can_watch(pipes, pipes.outgoing)
     await _read_from(pipes.incoming, incoming, by_loop=reads)
     written = await _write_to(pipes.outgoing, outgoing, by_loop=writes)
     try:
@@ -161,7 +162,7 @@ async def _read_from(fd: int, incoming: Incoming, *, by_loop: bool) -> None:
             while chunk := source.read(CHUNK):
                 far.sendall(chunk)
 
-    _in_a_thread(pump, fd)
+    _start_thread(pump, fd)
     await loop.connect_accepted_socket(lambda: incoming, near)
 
 
@@ -185,12 +186,12 @@ async def _write_to(fd: int, outgoing: Outgoing, *, by_loop: bool) -> asyncio.Ev
         with suppress(RuntimeError):  # the loop did not wait
             loop.call_soon_threadsafe(written.set)
 
-    _in_a_thread(pump, fd)
+    _start_thread(pump, fd)
     await loop.connect_accepted_socket(lambda: outgoing, near)
     return written
 
 
-def _a_loop_can(pipes: Pipes, fd: int) -> bool:
+def _loop_can_watch(pipes: Pipes, fd: int) -> bool:
     """Not on Windows; not a file, which a loop cannot wait for; not a terminal, which others share.
 
     And not one socket for both directions (inetd, socat): what arrives there would pass for a client that has left.
@@ -201,8 +202,8 @@ def _a_loop_can(pipes: Pipes, fd: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _in_a_thread(pump: Callable[[], None], fd: int) -> None:
-    """Run ``pump`` beside the loop; a daemon, because a read of a terminal cannot be interrupted."""
+def _start_thread(pump: Callable[[], None], fd: int) -> None:
+    """Run ``pump`` in a daemon thread: a read of a terminal cannot be interrupted."""
     if sys.platform != "win32":
         os.set_blocking(fd, True)
     threading.Thread(target=pump, name=f"riel-pipe-{fd}", daemon=True).start()

@@ -1,7 +1,7 @@
-"""One JSON-RPC message a line, out of any bytes whatsoever, and an answer for each line that cannot be served.
+"""Split bytes into lines, each of which is one JSON-RPC message, and answer a line that cannot be served.
 
-The SDK drops what it cannot parse, so the client waits for ever, and holds a line of any length in memory. Here every
-line that is not empty becomes either a message or an answer, and nothing of its content is repeated in the answer.
+The SDK drops a line that it cannot parse, so its client waits for ever, and it holds a line of any length in memory.
+Here every line that is not empty becomes a message or an answer, and an answer repeats nothing of the line.
 """
 
 import json
@@ -25,7 +25,9 @@ from pydantic_core import from_json
 from riel.errors import Code, ErrorData
 
 LONGEST_LINE = 4 * 1024 * 1024
-KEPT = 1024
+EDGE = 1024
+"""The bytes at each end of an overlong line in which its id is looked for."""
+
 BOM = b"\xef\xbb\xbf"
 
 RULES = {
@@ -48,18 +50,18 @@ _TAIL = re.compile(rb"((?:,\s*%s)+)\}\s*\Z" % _ANY_MEMBER)
 
 @dataclass(frozen=True, slots=True)
 class Overlong:
-    """A line over the limit: its first and last :data:`KEPT` bytes; the rest was drained."""
+    """A line over the limit: its first and last :data:`EDGE` bytes; the rest was dropped."""
 
     head: bytes
     tail: bytes
 
 
 class LineSplitter:
-    """Chunks in, lines out: at most ``limit`` bytes of a line are ever held."""
+    """Chunks in, lines out. At most ``limit`` bytes of a line are held."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held = bytearray()
+        self._tail = bytearray()
         self._head: bytes | None = None
 
     def feed(self, chunk: bytes) -> list[bytes | Overlong]:
@@ -67,60 +69,60 @@ class LineSplitter:
         *ended, rest = chunk.split(b"\n")
         lines: list[bytes | Overlong] = []
         for piece in ended:
-            self._hold(piece)
-            lines.append(self._line())
-        self._hold(rest)
+            self._add(piece)
+            lines.append(self._take())
+        self._add(rest)
         return lines
 
     def rest(self) -> list[bytes | Overlong]:
-        """The last line, where the input ended without a line end."""
-        return [self._line()] if self._held else []
+        """The last line, if the input ended without a line end."""
+        return [self._take()] if self._tail else []
 
-    def _hold(self, piece: bytes) -> None:
+    def _add(self, piece: bytes) -> None:
         if self._head is None:
-            if len(self._held) + len(piece) <= self._limit:
-                self._held += piece
+            if len(self._tail) + len(piece) <= self._limit:
+                self._tail += piece
                 return
-            self._head = bytes(self._held[:KEPT])
-        self._head += piece[: KEPT - len(self._head)]
-        self._held += piece[-KEPT:]
-        del self._held[:-KEPT]
+            self._head = bytes(self._tail[:EDGE])
+        self._head += piece[: EDGE - len(self._head)]
+        self._tail += piece[-EDGE:]
+        del self._tail[:-EDGE]
 
-    def _line(self) -> bytes | Overlong:
-        held, head = bytes(self._held), self._head
-        self._held.clear()
+    def _take(self) -> bytes | Overlong:
+        tail, head = bytes(self._tail), self._head
+        self._tail.clear()
         self._head = None
-        return held if head is None else Overlong(head, held)
+        return tail if head is None else Overlong(head, tail)
 
 
 def decode_line(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | None:
-    """The message in ``line``; or the answer (a whole line) to what cannot be served; or ``None`` for an empty line."""
+    """The message in ``line``, or the answer (a whole line) if it cannot be served, or ``None`` for an empty line."""
     if isinstance(line, Overlong):
         return _too_large(line, limit)
     line = line.removeprefix(BOM)
     if not line.strip():
         return None
     try:
-        value = _parsed(line)
+        value = _parse_json(line)
     except (ValueError, RecursionError):
         return _error(PARSE_ERROR, None, ErrorData.of(Code.PARSE_ERROR))
     if not isinstance(value, dict):
         problem = "batches are not accepted" if isinstance(value, list) else "it must be a JSON object"
         return _error(INVALID_REQUEST, None, ErrorData.of(Code.INVALID_REQUEST, problem=problem))
-    shape = _shape(value)
+    kind = _kind_of(value)
     try:
-        return shape.model_validate(value)
+        return kind.model_validate(value)
     except ValidationError as failure:
         field = str(failure.errors(include_input=False, include_url=False, include_context=False)[0]["loc"][0])
-    # An answer's id is one of ours: a refusal that carried it would look like the answer to a request of the client's.
-    asked = shape is JSONRPCRequest
+    # The id of an answer is one of ours: an error with it would look like the answer to a request of the client.
+    request_id = usable_id(value.get("id")) if kind is JSONRPCRequest else None
     problem = f"its {field!r} {RULES.get(field, 'is not valid')}"
     error = ErrorData.of(Code.INVALID_REQUEST, problem=problem, details={"field": field})
-    return _error(INVALID_REQUEST, usable_id(value.get("id")) if asked else None, error)
+    return _error(INVALID_REQUEST, request_id, error)
 
 
 def usable_id(value: object) -> RequestId | None:
-    """A request id, which is a string or a whole number (``true`` is neither), or ``None``."""
+    """``value`` if it can be a request id, a string or a whole number, else ``None``; ``True`` is neither."""
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
@@ -128,24 +130,24 @@ def encode_message(message: JSONRPCMessage) -> bytes:
     """One message as a whole line."""
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
-    except ValueError:  # half of an emoji in a result: the client's parser would refuse the line, so it becomes "?"
-        plain = message.model_dump(by_alias=True, exclude_unset=True)
-        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    except ValueError:  # half of a surrogate pair in a result becomes "?": the client's parser would refuse the line
+        dumped = message.model_dump(by_alias=True, exclude_unset=True)
+        return json.dumps(dumped, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _parsed(line: bytes) -> Any:
+def _parse_json(line: bytes) -> Any:
     try:
         return from_json(line)
     except ValueError:
-        # Half of an emoji, as JavaScript writes a string that a model cut: only the standard library reads it. It is
-        # passed on, so that the tool refuses the argument by name; answered with no id, the client would wait for ever.
+        # Half of a surrogate pair, as JavaScript writes a string that a model cut: only the standard library reads it.
+        # The tool then refuses the argument by name; an error without an id would let the client wait for ever.
         if not _SURROGATE.search(line):
             raise
     return json.loads(line.decode())
 
 
-def _shape(value: dict[str, Any]) -> type[JSONRPCRequest | JSONRPCNotification | JSONRPCResponse | JSONRPCError]:
-    """What the message wants to be. With ``id: null`` or 1.5 it is a broken request, not a notification."""
+def _kind_of(value: dict[str, Any]) -> type[JSONRPCRequest | JSONRPCNotification | JSONRPCResponse | JSONRPCError]:
+    """The kind of the message. With ``id: null`` or 1.5 it is a malformed request, not a notification."""
     if "method" in value:
         return JSONRPCRequest if "id" in value else JSONRPCNotification
     if "result" in value:
@@ -154,6 +156,7 @@ def _shape(value: dict[str, Any]) -> type[JSONRPCRequest | JSONRPCNotification |
 
 
 def _too_large(line: Overlong, limit: int) -> bytes:
+    """The answer to an overlong line; it has the request's id if possible, since a client waits for that for ever."""
     error = ErrorData.of(Code.REQUEST_TOO_LARGE, limit=limit, details={"limitBytes": limit})
     request_id, method = _peek_id(line)
     if request_id is None or method != "tools/call":
@@ -171,16 +174,17 @@ def _too_large(line: Overlong, limit: int) -> bytes:
 def _peek_id(line: Overlong) -> tuple[RequestId | None, str | None]:
     """The id and method of a request, from the members before its first and after its last object.
 
-    Both patterns are anchored at an end of the line, so that nothing inside an argument can pass for the id.
+    The Python SDK writes the id first, the TypeScript SDK writes it last. Both patterns are anchored at an end of the
+    line, so that nothing inside an argument is taken for the id.
     """
     head = _HEAD.match(line.head.removeprefix(BOM))
     tail = _TAIL.search(line.tail)
-    found: dict[bytes, bytes] = {}
+    values: dict[bytes, bytes] = {}
     for members in (head, tail):
-        found |= _NAMED.findall(members[1]) if members else []
-    if (head and head[2] in {b"result", b"error"}) or b"result" in found or b"error" in found:
-        return None, None  # an answer to us: see understood()
-    return usable_id(_scalar(found.get(b"id"))), _scalar(found.get(b"method"))
+        values |= _NAMED.findall(members[1]) if members else []
+    if (head and head[2] in {b"result", b"error"}) or b"result" in values or b"error" in values:
+        return None, None  # an answer, whose id is one of ours
+    return usable_id(_scalar(values.get(b"id"))), _scalar(values.get(b"method"))
 
 
 def _scalar(text: bytes | None) -> Any:

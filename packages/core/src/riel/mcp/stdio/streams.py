@@ -1,7 +1,7 @@
-"""The two streams that ``Server.run`` is given: its client's messages, and its own, which the client must not miss.
+"""The two streams of ``Server.run``: the client's messages and the server's.
 
-The incoming one ends only once every request that was accepted has been answered, so no answer is lost at the end of
-the input.
+The incoming stream ends only when every accepted request has been answered, so no answer is lost at the end of the
+input.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from riel.mcp.stdio.framing import LineSplitter, Overlong, decode_line, encode_m
 
 
 class PendingRequests:
-    """The requests that were accepted and not answered yet."""
+    """The requests that were accepted and are not answered yet."""
 
     def __init__(self) -> None:
         self._ids: Counter[str] = Counter()
@@ -29,7 +29,7 @@ class PendingRequests:
         self._settled.set()
 
     def accept(self, message: JSONRPCMessage) -> None:
-        """Count a request; a cancelled one is never answered, so it counts no more."""
+        """Count a request, or stop counting the one that a notification cancels: it is never answered."""
         if isinstance(message, JSONRPCRequest) and message.method != "subscriptions/listen":  # answered at the very end
             self._ids[str(message.id)] += 1
             self._settled.clear()
@@ -37,7 +37,7 @@ class PendingRequests:
             self.settle(usable_id((message.params or {}).get("requestId")))
 
     def settle(self, request_id: RequestId | None) -> None:
-        """One request of this id needs no answer any more; ``7`` and ``"7"`` are one id, as for the SDK."""
+        """A request of this id needs no answer any more. ``7`` and ``"7"`` are one id, as in the SDK."""
         if request_id is None:
             return
         key = str(request_id)
@@ -49,12 +49,12 @@ class PendingRequests:
             self._settled.set()
 
     def forget(self) -> None:
-        """Nobody is there to be answered."""
+        """Stop waiting for every request: the client is gone."""
         self._ids.clear()
         self._settled.set()
 
     async def settled(self, grace: timedelta) -> None:
-        """Return when nothing is owed, or when ``grace`` is over."""
+        """Wait until nothing is pending, for ``grace`` at most."""
         with anyio.move_on_after(grace.total_seconds()):
             await self._settled.wait()
 
@@ -62,14 +62,14 @@ class PendingRequests:
 class Incoming(asyncio.Protocol):
     """The client's messages, in order; they end once every accepted request has been answered."""
 
-    def __init__(self, outgoing: "Outgoing", owed: PendingRequests, limit: int, grace: timedelta) -> None:
+    def __init__(self, outgoing: "Outgoing", pending: PendingRequests, limit: int, grace: timedelta) -> None:
         self._outgoing = outgoing
-        self._owed = owed
+        self._pending = pending
         self._limit = limit
         self._grace = grace
         self._lines = LineSplitter(limit)
-        self._waiting: deque[bytes | Overlong] = deque()
-        self._news = asyncio.Event()
+        self._unread: deque[bytes | Overlong] = deque()
+        self._arrived = asyncio.Event()
         self._ended = False
         self._paused = False
 
@@ -79,31 +79,31 @@ class Incoming(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        if self._waiting and not self._paused:  # the rest may wait in the pipe: two chunks of lines at most wait here
+        if self._unread and not self._paused:  # at most two chunks of lines are held here; the rest stays in the pipe
             self._paused = True
             self._transport.pause_reading()
-        self._waiting.extend(self._lines.feed(data))
-        self._news.set()
+        self._unread.extend(self._lines.feed(data))
+        self._arrived.set()
 
     def eof_received(self) -> None:
         if not self._ended:
-            self._waiting.extend(self._lines.rest())
+            self._unread.extend(self._lines.rest())
         self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _left_as_found(self._transport)
+        _restore_blocking(self._transport)
         self.end()
 
     def end(self) -> None:
-        """Read no more, as if the client had closed its end here; what was read in whole is still served."""
+        """Stop reading, as if the client had closed its end; whole lines that were read are still served."""
         self._ended = True
         self._transport.close()
-        self._news.set()
+        self._arrived.set()
 
     def hang_up(self) -> None:
-        """Nobody reads the answers any more: end, and serve nothing of what is still waiting."""
-        self._waiting.clear()
-        self._owed.forget()
+        """End without serving the unread lines: nobody reads the answers any more."""
+        self._unread.clear()
+        self._pending.forget()
         self.end()
 
     async def receive(self) -> SessionMessage:
@@ -112,22 +112,22 @@ class Incoming(asyncio.Protocol):
         :raises anyio.EndOfStream: the input ended, and every accepted request was answered or the grace is over.
         """
         while True:
-            while self._waiting:
-                message = decode_line(self._waiting.popleft(), self._limit)
+            while self._unread:
+                message = decode_line(self._unread.popleft(), self._limit)
                 if isinstance(message, bytes):
                     with suppress(anyio.BrokenResourceError):
                         await self._outgoing.put(message)
                 elif message is not None:
-                    self._owed.accept(message)
+                    self._pending.accept(message)
                     return SessionMessage(message)
             if self._ended:
-                await self._owed.settled(self._grace)
+                await self._pending.settled(self._grace)
                 raise anyio.EndOfStream
-            self._news.clear()
+            self._arrived.clear()
             if self._paused:
                 self._paused = False
                 self._transport.resume_reading()
-            await self._news.wait()
+            await self._arrived.wait()
 
     async def aclose(self) -> None:
         self.end()
@@ -149,15 +149,15 @@ class Incoming(asyncio.Protocol):
 
 
 class Outgoing(asyncio.Protocol):
-    """The server's messages, one a line; a sender waits while the client does not read."""
+    """The server's messages, one a line. A sender waits while the client does not read."""
 
-    def __init__(self, owed: PendingRequests) -> None:
-        self._owed = owed
+    def __init__(self, pending: PendingRequests) -> None:
+        self._pending = pending
         self._room = asyncio.Event()
         self._room.set()
         self._closed = False
         self.gone = asyncio.Event()
-        self.at_loss: Callable[[], None] = lambda: None
+        self.on_disconnect: Callable[[], None] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.WriteTransport", transport)
@@ -169,10 +169,10 @@ class Outgoing(asyncio.Protocol):
         self._room.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _left_as_found(self.transport)
+        _restore_blocking(self.transport)
         self._room.set()
         self.gone.set()
-        self.at_loss()
+        self.on_disconnect()
 
     async def send(self, item: SessionMessage, /) -> None:
         """Write one message.
@@ -185,7 +185,7 @@ class Outgoing(asyncio.Protocol):
         message = item.message
         await self.put(encode_message(message))
         if isinstance(message, JSONRPCResponse | JSONRPCError):
-            self._owed.settle(message.id)
+            self._pending.settle(message.id)
 
     async def put(self, line: bytes) -> None:
         """Write one whole line."""
@@ -205,7 +205,7 @@ class Outgoing(asyncio.Protocol):
         await self.aclose()
 
 
-def _left_as_found(transport: asyncio.BaseTransport) -> None:
-    """The loop made the pipe non-blocking, which whoever shares it and outlives us would not expect."""
+def _restore_blocking(transport: asyncio.BaseTransport) -> None:
+    """Make the pipe blocking again, as a process that shares it and outlives this one expects."""
     if sys.platform != "win32" and (pipe := transport.get_extra_info("pipe")) is not None:
         os.set_blocking(pipe.fileno(), True)
