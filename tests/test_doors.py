@@ -47,7 +47,9 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
         pytest.param("from riel.cli import main\nmain(['rails', '--json'])", {"typer", "rich"}, id="riel rails"),
         pytest.param("from riel.journal.open import open_journal", set(), id="keeping the journal"),
         pytest.param(
-            "from riel.payments import PaymentEngine\nfrom riel.tools import every_tool", set(), id="paying, not served"
+            "from riel.payments import PaymentEngine\nfrom riel.tools import build_tools",
+            set(),
+            id="paying, not served",
         ),
         pytest.param("from riel.mcp import mcp_server", SDK, id="riel serve"),
     ],
