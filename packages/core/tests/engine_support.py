@@ -226,6 +226,7 @@ async def working(
     now: datetime = NOON,
     declares: Mapping[str, Any] = MappingProxyType({}),
     clean: Callable[[str], str] = str,
+    crash_points: bool = False,
     **guarantees: Any,
 ) -> AsyncIterator[World]:
     """An engine on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
@@ -260,7 +261,9 @@ async def working(
         now=lambda: world.now,
         clean=clean,
     )
-    world = World(PaymentEngine(with_crash_points(context)), store, client, person, active, now)
+    world = World(
+        PaymentEngine(with_crash_points(context) if crash_points else context), store, client, person, active, now
+    )
     try:
         yield world
     finally:

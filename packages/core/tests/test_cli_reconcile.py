@@ -108,14 +108,17 @@ def test_a_client_that_cannot_do_what_its_rail_declares_is_one_sentence(
     code, out, err = riel("reconcile", "toy", *DAY)
     assert (code, out) == (2, "")
     assert err == (
-        "riel: the rail 'toy' declares that it tells what it took on a day, but its client does not. "
-        "Nothing was compared.\n"
+        "riel: the rail 'toy' declares statements, but its client has no method 'statement'. Nothing was compared.\n"
     )
 
 
 @pytest.mark.parametrize(
     ("failure", "why"),
-    [(KeyError("secret"), "KeyError"), (SystemExit(3), "SystemExit"), (TimeoutError(), "TimeoutError")],
+    [
+        (KeyError("secret"), "the rail failed: KeyError in"),
+        (SystemExit(3), "the rail failed: SystemExit in"),
+        (TimeoutError(), "no answer within the deadline of a statement"),
+    ],
     ids=["a bug", "sys.exit", "a time-out"],
 )
 def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
@@ -130,8 +133,12 @@ def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
         yield Failing()
 
     offering(connect=connect)
-    sentence = f"riel: the rail 'toy' did not tell its list ({why}): nothing was compared\n"
-    assert riel("reconcile", "toy", *DAY) == (2, "", sentence)
+    code, out, err = riel("reconcile", "toy", *DAY)
+    assert (code, out) == (2, "")
+    assert f"riel: the rail 'toy' did not tell its list ({why}" in err
+    assert err.endswith("): nothing was compared\n")
+    assert "secret" not in err
+    assert ("(rail-toy 1) failed in statement: " in err) == ("failed" in why)
 
 
 def test_times_that_no_calendar_has_are_shown_as_they_were_told(riel: Riel, offering: Callable[..., None]) -> None:
@@ -169,9 +176,10 @@ def test_a_client_that_cannot_be_opened_is_one_sentence(riel: Riel, offering: Ca
     offering(connect=connect)
     code, out, err = riel("reconcile", "toy", *DAY)
     assert (code, out) == (2, "")
-    assert err == (
-        "riel: The rail toy failed: it could not be opened (RuntimeError). Nothing was sent. Nothing was compared.\n"
-    )
+    assert "the rail 'toy' (rail-toy 1) failed in connect: RuntimeError in " in err
+    assert "riel: The rail toy failed: it could not be opened (RuntimeError in " in err
+    assert err.endswith("Nothing was sent. Nothing was compared.\n")
+    assert "secret" not in err
 
 
 def test_attention_before_the_command_lists_too_and_before_another_command_is_refused(

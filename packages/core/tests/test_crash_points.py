@@ -16,7 +16,7 @@ from riel.confirm import Factor
 from riel.crash_points import at_crash_points, crash_point
 from riel.journal import Journal
 from riel.payments import Clients
-from riel.rail import Client, StatementClient
+from riel.rail import Client, ReturnClient, StatementClient
 from riel.testing.crash_points import (
     clients_with_crash_points,
     factor_with_crash_points,
@@ -26,10 +26,10 @@ from riel.testing.crash_points import (
 PAYMENTS = Path(riel.payments.__file__).parent
 SQLITE = Path(riel.journal.sqlite.__file__).parent
 
-BEHIND_A_PROXY = {"journal", "factor", "clients", "client"}
+BEHIND_A_PROXY = {"journal", "factor", "clients", "client", "return_client", "statement_client"}
 """What the engine's context and the rails' clients are called where their methods are awaited."""
 
-OWN = {"turn": "PrincipalAttempts"}
+OWN = {"attempts": "PrincipalAttempts"}
 """What objects of the package itself are called where their methods are awaited."""
 
 OWN_TASKS = {
@@ -40,8 +40,12 @@ OWN_TASKS = {
 }
 """Functions that wait for tasks of the package itself, or for time: nothing is written or sent by them."""
 
-OWN_FUTURES = {("attempt_limiter", "place"), ("clients", "self._closing.wait()")}
-"""Futures and events of the package itself."""
+OWN_FUTURES = {
+    ("attempt_limiter", "slot"),
+    ("clients", "self._closing.wait()"),
+    ("rail_calls", "function(client, arguments)"),
+}
+"""Futures and events of the package itself; and a rail's own tool, which moves no money and gets the proxy."""
 
 
 # The points themselves
@@ -91,7 +95,7 @@ BY_CALLER: dict[type, Callable[[Any], Any]] = {Journal: journal_with_crash_point
 METHODS = [
     *[(protocol, name) for protocol in BY_CALLER for name in coroutine_methods(protocol) if not name.startswith("_")],
     *[(Factor, name) for name in coroutine_methods(Factor)],
-    *[(protocol, name) for protocol in (Client, StatementClient) for name in coroutine_methods(protocol)],
+    *[(protocol, name) for protocol in (Client, ReturnClient, StatementClient) for name in coroutine_methods(protocol)],
 ]
 
 
@@ -203,11 +207,17 @@ class Awaits:
                 return
             case ast.Call(func=function) if ast.unparse(function) in OWN_TASKS:
                 return
+            case ast.Call(func=ast.Attribute(ast.Name(name), method)) if self._in_module(name, method):
+                return
             case ast.Call(func=ast.Name(name)) if self._ours(module, name) or self._handed(name, functions):
                 return
             case ast.Call(func=ast.Attribute(receiver, method)) if method in self._methods(module, receiver, classes):
                 return
         self._say(module, node, f"await {ast.unparse(call)}")
+
+    def _in_module(self, name: str, method: str) -> bool:
+        """Whether ``name`` is a module of the package with that coroutine function."""
+        return any(one.name == name and method in one.coroutines for one in self.modules)
 
     def _ours(self, module: Module, name: str) -> bool:
         """Whether ``name`` is a coroutine function of the package, as this module knows it."""

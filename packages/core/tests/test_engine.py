@@ -74,7 +74,7 @@ async def test_another_engine_on_the_same_journal_joins_too(tmp_path: Path) -> N
 async def test_a_caller_that_goes_away_at_any_moment_changes_nothing(
     tmp_path: Path, verb: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with working(tmp_path, sends=answers(LOST)) as world:
+    async with working(tmp_path, sends=answers(LOST), crash_points=True) as world:
 
         async def begin(amount: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
             """What the caller does who goes away, and what its next call finds."""
@@ -132,7 +132,7 @@ async def _goes_away_at(point: str, work: Callable[[], Any]) -> None:
 async def test_a_refusal_of_which_nobody_hears_is_not_logged_as_a_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with working(tmp_path) as world:
+    async with working(tmp_path, crash_points=True) as world:
         await world.asked(world.request())
         await _goes_away_at("challenges@challenges:before", lambda: world.engine.confirm(world.request(), WRONG))
         await world.quiet()

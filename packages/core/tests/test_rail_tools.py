@@ -119,7 +119,7 @@ async def test_a_refusal_that_it_does_not_know_is_marked_as_somebody_elses_words
 async def test_a_rail_that_breaks_answers_with_no_word_of_it(tmp_path: Path, failure: BaseException) -> None:
     async with agent(tmp_path, reading(run=raising(failure))) as ana:
         answer = await ana.call("toy_read_it")
-        assert answer["error"]["code"] == "INTERNAL_ERROR"
+        assert answer["error"]["code"] == "RAIL_BROKEN"
         assert SECRET not in json.dumps(answer)
 
 

@@ -405,13 +405,13 @@ async def test_a_page_is_read_without_reading_every_payment_of_the_rail(tmp_path
         ([], "it is list"),
         (Statement(since=MIDNIGHT.replace(tzinfo=None), until=LATER, lines=[]), "no beginning"),
         (Statement(since=LATER, until=MIDNIGHT, lines=[]), "ends before it begins"),
-        (Statement(since=MIDNIGHT, until=LATER, lines=[{}]), "an entry"),  # type: ignore[list-item]
-        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=500.0)]), "an entry"),
-        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=True)]), "an entry"),
-        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="done")]), "an entry"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="settled")]), "an entry"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, lines=None), "of another type"),  # type: ignore[arg-type]
-        (Statement(since=MIDNIGHT, until=LATER, lines=[], covers=None), "of another type"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[{}]), "one of its lines"),  # type: ignore[list-item]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=500.0)]), "one of its lines"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=True)]), "one of its lines"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="done")]), "one of its lines"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="settled")]), "one of its lines"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=None), "another type"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[], covers=None), "another type"),  # type: ignore[arg-type]
     ],
     ids=[
         *("nothing", "a list", "no zone", "backwards", "no entry", "a float", "a bool", "no status", "a word for one"),
@@ -431,7 +431,7 @@ async def test_a_list_that_is_none_is_never_compared(tmp_path: Path, told: Any, 
 @pytest.mark.anyio
 async def test_a_client_that_cannot_do_what_its_rail_declares_is_said_to_be_so(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
-        with pytest.raises(BrokenRail, match="declares that it tells what it took on a day, but its client does not"):
+        with pytest.raises(BrokenRail, match="declares statements, but its client has no method 'statement'"):
             await differences(journal, object())
 
 

@@ -1,8 +1,17 @@
-"""The life of one payment, start to end."""
+"""The life of one payment, from start to end."""
 
 from riel.payments.clients import Clients
 from riel.payments.context import Context, PaymentRequest, Timing
-from riel.payments.engine import Asked, PaymentEngine, RecoveryTask
+from riel.payments.engine import OpenedChallenge, PaymentEngine, RecoveryTask
 from riel.payments.rules import Backoff
 
-__all__ = ["Asked", "Backoff", "Clients", "Context", "PaymentEngine", "PaymentRequest", "RecoveryTask", "Timing"]
+__all__ = [
+    "Backoff",
+    "Clients",
+    "Context",
+    "OpenedChallenge",
+    "PaymentEngine",
+    "PaymentRequest",
+    "RecoveryTask",
+    "Timing",
+]

@@ -1,8 +1,8 @@
-"""How many codes of one principal are being compared at a time.
+"""The codes of each principal that are being compared at this moment.
 
-A try that is counted and not yet resolved counts as wrong, so that a burst of guesses cannot slip past the hourly
-bound. Honest calls in parallel would then refuse each other; here one that finds no room waits for another to turn out
-right, which makes room, and is refused once no other can.
+The journal counts an attempt before its code is compared, and an attempt without a result counts as wrong, so that a
+burst of guesses cannot pass the hourly limit. Honest calls in parallel would then refuse each other. Here an attempt
+that finds no slot waits until another one succeeds, which frees a slot. It is refused once no other one can.
 """
 
 import asyncio
@@ -12,66 +12,66 @@ from contextlib import contextmanager
 
 
 class PrincipalAttempts:
-    """The tries of one principal that are under way. ``rights`` counts those that made room."""
+    """The attempts of one principal that are under way. ``successes`` counts those that freed their slot."""
 
     def __init__(self) -> None:
         self.successes = 0
-        self._at_work = 0
+        self._active = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
     def enter(self) -> None:
-        """One try begins."""
-        self._at_work += 1
+        """Begin an attempt."""
+        self._active += 1
 
     def succeeded(self) -> None:
-        """One was right: it counts no more, so one that waits may be counted in its place."""
+        """Free the slot of an attempt whose code was right: one that waits may be counted in its place."""
         self.successes += 1
-        self._wake(room=True)
+        self._wake(free=True)
 
     async def wait_for_slot(self, since: int) -> bool:
-        """Wait for a try to be right after ``rights`` was ``since``; ``False`` once none is left that could be."""
+        """Wait until ``successes`` is no longer ``since``; return ``False`` once none is left that can succeed."""
         if self.successes != since:
             return True
-        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        slot: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(slot)
         self.leave()
         try:
-            return await place
+            return await slot
         finally:
-            if place.cancelled():  # nobody counted it in again, and its end will count it out
+            if slot.cancelled():  # nobody entered it again, and its end will leave
                 self.enter()
 
     def leave(self) -> bool:
-        """One try ends, or waits. Whether that was the last: then there is nothing left to wait for."""
-        self._at_work -= 1
-        if self._at_work == 0:
-            self._wake(room=False)
-        return self._at_work == 0
+        """End an attempt, or let it wait. Return whether it was the last: then there is nothing left to wait for."""
+        self._active -= 1
+        if self._active == 0:
+            self._wake(free=False)
+        return self._active == 0
 
-    def _wake(self, *, room: bool) -> None:
-        """Let one go on where there is room, and all where there will be none."""
+    def _wake(self, *, free: bool) -> None:
+        """Wake one attempt if a slot is free, and all of them if there will be none."""
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
+            slot = self._waiting.popleft()
+            if not slot.done():
                 self.enter()
-                place.set_result(room)
-                if room:
+                slot.set_result(free)
+                if free:
                     return
 
 
 class AttemptLimiter:
-    """The tries under way, by principal."""
+    """The attempts under way, by principal."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, PrincipalAttempts] = {}
+        self._principals: dict[str, PrincipalAttempts] = {}
 
     @contextmanager
     def attempt(self, principal: str) -> Iterator[PrincipalAttempts]:
-        """Count one try of ``principal`` as being under way."""
-        turn = self._turns.setdefault(principal, PrincipalAttempts())
-        turn.enter()
+        """Count one attempt of ``principal`` as under way."""
+        attempts = self._principals.setdefault(principal, PrincipalAttempts())
+        attempts.enter()
         try:
-            yield turn
+            yield attempts
         finally:
-            if turn.leave():
-                del self._turns[principal]
+            if attempts.leave():
+                del self._principals[principal]

@@ -1,4 +1,4 @@
-"""Ask a person whether exactly this may be done. Nothing moves here."""
+"""Ask a person to confirm exactly one request. Nothing moves here."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from riel.payments.context import Context, PaymentRequest, confirmation_request
 
 
 def new_challenge(context: Context, request: PaymentRequest) -> Challenge:
-    """The question that ``call`` would ask, under an id of its own."""
+    """Return a challenge for ``request``, with an id of its own."""
     now = context.now()
     return Challenge(
         id=context.new_id(),
@@ -29,11 +29,12 @@ def new_challenge(context: Context, request: PaymentRequest) -> Challenge:
 
 
 async def open_challenge(context: Context, request: PaymentRequest) -> tuple[Challenge, str]:
-    """The challenge that now waits for a code, and where the person finds it.
+    """Return the challenge that now waits for a code, and a sentence on where the person finds it.
 
-    An open challenge for the same thing is used again, and its question repeated only after a pause.
+    An open challenge for the same request is used again; it is delivered once more only after a pause.
 
-    :raises NotAllowed: a guard refused. :raises NotConfirmed: the person said no to exactly this, and a no stays.
+    :raises NotAllowed: a guard refused.
+    :raises NotConfirmed: the person declined exactly this request, which stays declined, or could not be reached.
     """
     now = context.now()
     challenge = await _open(context, request)
@@ -41,22 +42,22 @@ async def open_challenge(context: Context, request: PaymentRequest) -> tuple[Cha
         raise NotConfirmed(Code.TWO_FA_DECLINED, details={"paymentId": challenge.id})
     if challenge.delivered_at is not None and now < challenge.delivered_at + context.timing.resend_challenge_after:
         return challenge, "The code was sent a moment ago."
-    where = await _deliver(context, challenge)
+    delivery = await _deliver(context, challenge)
     await context.journal.mark_delivered(challenge.id, now)
-    return challenge, where
+    return challenge, delivery
 
 
 async def _open(context: Context, request: PaymentRequest) -> Challenge:
-    """The question that waits for a code, or the one that was declined.
+    """Return the challenge that waits for a code, or the one that was declined.
 
-    :raises NotAllowed: a guard refused, or a limit has no room; that stands in the record.
+    :raises NotAllowed: a guard refused, or a limit is reached; the refusal is in the record.
     """
-    wanted = new_challenge(context, request)
+    new = new_challenge(context, request)
     try:
         context.guard(request.terms)
         opened = await context.journal.open_challenge(
-            wanted,
-            lambda earlier: _text(context, request, earlier),
+            new,
+            lambda duplicate: _text(context, request, duplicate),
             close_others=not context.factor.dynamic_linking,
             duplicate_window=context.timing.duplicate_window,
             decline_ttl=context.timing.decline_ttl,
@@ -65,26 +66,26 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
         if isinstance(opened, LimitReached):
             raise opened.reservation.error(opened.left)
     except NotAllowed as refusal:
-        await context.journal.record_refusal(wanted, refusal.error.code, str(refusal))
+        await context.journal.record_refusal(new, refusal.error.code, str(refusal))
         raise
     return opened.challenge
 
 
-def _text(context: Context, request: PaymentRequest, earlier: DuplicateOf | None) -> str:
-    """What the person is shown."""
+def _text(context: Context, request: PaymentRequest, duplicate: DuplicateOf | None) -> str:
+    """Return what the person reads."""
     return render_challenge(
         request.terms,
         title=request.rail.declaration.title,
         purpose=request.purpose,
         reference=request.original.reference if request.original else "",
         language=context.language,
-        duplicate_of=earlier.reference if earlier else None,
-        nth=earlier.count + 1 if earlier else 1,
+        duplicate_of=duplicate.reference if duplicate else None,
+        nth=duplicate.count + 1 if duplicate else 1,
     )
 
 
 async def _deliver(context: Context, challenge: Challenge) -> str:
-    """Where the person finds the code.
+    """Deliver the challenge to the person, and return a sentence on where they find the code.
 
     :raises NotConfirmed: it could not be delivered.
     """

@@ -1,4 +1,4 @@
-"""The rails' open clients: each connected when it is first needed, and all closed together."""
+"""The rails' open clients: each one is connected when it is first needed, and all are closed together."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,54 +6,60 @@ from datetime import timedelta
 
 from riel.catalog import ActiveRail
 from riel.errors import Code, NothingSent, RielError
+from riel.payments.rail_failure import RailFailure, contained
 from riel.rail import Client
 
 
 class Clients:
-    """Keeps each client open in a task of its own, so that it is closed by the task that opened it."""
+    """Keeps each client open in a task of its own, so that the task that opened it closes it.
+
+    :param timeout: how long a caller waits for a client to open.
+    """
 
     def __init__(self, rails: Mapping[str, ActiveRail], timeout: timedelta = timedelta(seconds=4)) -> None:
         self._timeout = timeout
         self._rails = rails
-        self._opened: dict[str, asyncio.Future[Client]] = {}
+        self._clients: dict[str, asyncio.Future[Client]] = {}
         self._keepers: dict[asyncio.Task[None], asyncio.Future[Client]] = {}
         self._closing = asyncio.Event()
 
-    async def of(self, rail: str) -> Client:
-        """The client of that rail.
+    async def of(self, rail_name: str) -> Client:
+        """Return the client of that rail, and open it first if it is not open.
 
         :raises NothingSent: it could not be opened in time, so nothing can leave.
         """
-        opened = self._opened.get(rail)
-        if opened is None or (opened.done() and opened.exception() is not None):
-            opened = self._opened[rail] = asyncio.get_running_loop().create_future()
-            keeper = asyncio.create_task(self._keep(self._rails[rail], opened), name=f"riel-client-{rail}")
-            self._keepers[keeper] = opened
+        client = self._clients.get(rail_name)
+        if client is None or (client.done() and client.exception() is not None):
+            client = self._clients[rail_name] = asyncio.get_running_loop().create_future()
+            keeper = asyncio.create_task(self._keep(self._rails[rail_name], client), name=f"riel-client-{rail_name}")
+            self._keepers[keeper] = client
             keeper.add_done_callback(self._keepers.pop)
-        if opened.done():
-            return opened.result()
-        done, _ = await asyncio.wait({opened}, timeout=self._timeout.total_seconds())
+        if client.done():
+            return client.result()
+        done, _ = await asyncio.wait({client}, timeout=self._timeout.total_seconds())
         if not done:
-            raise _broken(rail, "it took too long")
+            raise _not_opened(rail_name, "it took too long")
         try:
-            return opened.result()
+            return client.result()
         except RielError as failure:
-            raise NothingSent(Code.RAIL_MISCONFIGURED, rail=rail, problem=str(failure).rstrip(".")) from failure
+            raise NothingSent(Code.RAIL_MISCONFIGURED, rail=rail_name, problem=str(failure).rstrip(".")) from failure
         except Exception as failure:
-            raise _broken(rail, type(failure).__name__) from failure
+            raise _not_opened(rail_name, str(failure)) from failure
 
     async def _keep(self, rail: ActiveRail, opened: asyncio.Future[Client]) -> None:
+        """Open the client, give it to ``opened``, and close it when everything is closed."""
         try:
-            async with rail.declaration.connect(rail.settings) as client:
-                opened.set_result(client)
-                await self._closing.wait()
-        except (Exception, SystemExit) as failure:
+            with contained(rail, "connect", RielError):
+                async with rail.declaration.connect(rail.settings) as client:
+                    opened.set_result(client)
+                    await self._closing.wait()
+        except (RielError, RailFailure) as failure:
             if not opened.done():
-                opened.set_exception(failure if isinstance(failure, Exception) else RuntimeError("SystemExit"))
+                opened.set_exception(failure)
         finally:
             if not opened.done():
-                opened.set_exception(RuntimeError("cancelled"))
-            opened.exception()  # whoever waited may be gone
+                opened.set_exception(RailFailure("it was cancelled"))
+            opened.exception()  # the caller that waited may be gone
 
     async def close(self, grace: timedelta) -> None:
         """Close every client. One that takes longer than ``grace`` is given up; one that never opened, at once."""
@@ -69,5 +75,5 @@ class Clients:
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def _broken(rail: str, why: str) -> NothingSent:
-    return NothingSent(Code.RAIL_BROKEN, rail=rail, problem=f"it could not be opened ({why})")
+def _not_opened(rail_name: str, reason: str) -> NothingSent:
+    return NothingSent(Code.RAIL_BROKEN, rail=rail_name, problem=f"it could not be opened ({reason})")

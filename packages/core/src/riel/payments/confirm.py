@@ -1,4 +1,7 @@
-"""From a code to a payment: counted, compared, and born in one transaction with the end of its challenge."""
+"""Turn a code into a payment: count the attempt, compare the code, and create the payment with its challenge's end.
+
+The payment is created in the transaction that consumes its challenge.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,37 +10,39 @@ from datetime import datetime
 from riel.confirm import Proof
 from riel.errors import Code, JournalUnavailable, NotAllowed, NothingSent
 from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, PaymentRecord
+from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 from riel.payments.refusals import already_done, mismatch, not_confirmed
-from riel.rail import Draft, Payment, Prepared, ReferenceSource, Refund
+from riel.rail import Prepared
 
-RIGHT_ALL_THE_SAME: tuple[ConfirmFailure, ...] = ("exceeds_payment", "not_settled")
-"""Reasons against a refund whose code was right: the journal counts no wrong try for them."""
+CODE_WAS_RIGHT: tuple[ConfirmFailure, ...] = ("exceeds_payment", "not_settled")
+"""Reasons against a refund whose code was right: the journal counts no wrong attempt for them."""
 
-REFERENCES = 3
-"""How often a new reference is minted where one is taken."""
+MAX_REFERENCES = 3
+"""How many references are tried if the rail makes one that is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """One code on its way: what it is for, which question it answers, and how many others are compared meanwhile."""
+    """One code to compare: its request and challenge, and the attempts of its principal that are under way."""
 
     context: Context
     request: PaymentRequest
     code: str
     challenge: Challenge
-    turn: PrincipalAttempts
+    attempts: PrincipalAttempts
 
 
 async def confirm(context: Context, request: PaymentRequest, code: str) -> tuple[PaymentRecord, bool]:
-    """The payment that ``code`` confirms, and whether it was born just now.
+    """Return the payment that ``code`` confirms, and whether this call created it.
 
-    A newborn payment is ``sending`` and ours, and nothing of it has left yet. Whatever can fail without a person is
-    done before a try is counted.
+    A new payment is ``sending`` and ours, and nothing of it has left yet. Everything that can fail without a person is
+    done before an attempt is counted.
 
-    :raises NotConfirmed: the code does not belong to exactly this. :raises NotAllowed: a guard refused.
+    :raises NotConfirmed: the code does not belong to exactly this request.
+    :raises NotAllowed: a guard refused.
     """
     challenges = await _challenges(context, request)
     if (known := await _replay_of(context, code, challenges)) is not None:
@@ -46,13 +51,13 @@ async def confirm(context: Context, request: PaymentRequest, code: str) -> tuple
     if challenge is None or challenge.factor != context.factor.name:
         raise await _no_open_challenge(context, request, challenges)
     await _guard(context, request, challenge)
-    prepared = await _prepare(context, request)
-    with context.attempt_limiter.attempt(request.terms.principal) as turn:
-        return await _compare(OpenAttempt(context, request, code, challenge, turn), prepared)
+    prepared = await rail_calls.prepare(context, request)
+    with context.attempt_limiter.attempt(request.terms.principal) as attempts:
+        return await _compare(OpenAttempt(context, request, code, challenge, attempts), prepared)
 
 
 async def _replay_of(context: Context, code: str, challenges: Sequence[Challenge]) -> PaymentRecord | None:
-    """The payment which this same code already confirmed: a repeated call joins it and pays nothing more."""
+    """Return the payment that this same code confirmed before: a repeated call joins it and pays nothing more."""
     for challenge in challenges:
         ours = challenge.state is ChallengeState.CONSUMED and challenge.factor == context.factor.name
         if ours and context.factor.is_replay(confirmation_request(challenge), code, Proof(challenge.replay_key)):
@@ -61,26 +66,26 @@ async def _replay_of(context: Context, code: str, challenges: Sequence[Challenge
 
 
 async def _guard(context: Context, request: PaymentRequest, challenge: Challenge) -> None:
-    """Ask every guard once more; a refusal stands in the record of what was asked."""
+    """Ask every guard once more; a refusal goes into the challenge's record."""
     try:
         context.guard(request.terms)
     except NotAllowed as refusal:
-        told = {"code": refusal.error.code, "reason": str(refusal)}
-        await context.journal.append_event(challenge.id, "attempt.refused", told, context.now())
+        facts = {"code": refusal.error.code, "reason": str(refusal)}
+        await context.journal.append_event(challenge.id, "attempt.refused", facts, context.now())
         raise
 
 
 async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[PaymentRecord, bool]:
-    """Count the try, then compare the code, then give birth."""
+    """Count the attempt, then compare the code, then create the payment."""
     context, challenge, limits = (
         open_attempt.context,
         open_attempt.challenge,
         open_attempt.context.timing.attempt_limits,
     )
     while True:
-        rights = open_attempt.turn.successes
+        successes = open_attempt.attempts.successes
         attempt = await context.journal.count_attempt(challenge.id, challenge.principal, context.now(), limits)
-        if attempt != "rate_limited" or not await open_attempt.turn.wait_for_slot(rights):
+        if attempt != "rate_limited" or not await open_attempt.attempts.wait_for_slot(successes):
             break
     if not isinstance(attempt, Attempt):
         return await _lost_race(open_attempt, attempt)
@@ -94,44 +99,45 @@ async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[Payme
 async def _create(
     open_attempt: OpenAttempt, attempt: Attempt, proof: Proof, prepared: Prepared
 ) -> tuple[PaymentRecord, bool]:
-    """The one transaction. It is marked as ours before it is born, so that the rounds never take it for an orphan."""
+    """Run the one transaction. The payment is marked as busy before it exists, so that recovery does not claim it."""
     context, request, challenge_id = open_attempt.context, open_attempt.request, open_attempt.challenge.id
-    born: PaymentRecord | ConfirmFailure = "reference_taken"
+    created: PaymentRecord | ConfirmFailure = "reference_taken"
     context.busy.add(challenge_id)
     try:
-        for _ in range(REFERENCES):
+        for _ in range(MAX_REFERENCES):
             intent = _intent(context, request, prepared)
-            born = await context.journal.create_payment(attempt, challenge_id, proof.replay_key, intent, context.now())
-            if isinstance(born, PaymentRecord) or born in RIGHT_ALL_THE_SAME:
-                open_attempt.turn.succeeded()
-            if isinstance(born, PaymentRecord):
-                return born, True
-            if born != "reference_taken":
-                return await _lost_race(open_attempt, born)
-            again = await _prepare(context, request)
+            now, replay_key = context.now(), proof.replay_key
+            created = await context.journal.create_payment(attempt, challenge_id, replay_key, intent, now)
+            if isinstance(created, PaymentRecord) or created in CODE_WAS_RIGHT:
+                open_attempt.attempts.succeeded()
+            if isinstance(created, PaymentRecord):
+                return created, True
+            if created != "reference_taken":
+                return await _lost_race(open_attempt, created)
+            again = await rail_calls.prepare(context, request)
             if again.reference == prepared.reference:
                 await _refuse_known_reference(context, request, again)
             prepared = again
     except JournalUnavailable as failure:
         return await _reread_after_commit_error(context, challenge_id, failure), False
     finally:
-        if not isinstance(born, PaymentRecord):
+        if not isinstance(created, PaymentRecord):
             context.busy.discard(challenge_id)
     raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its references are already taken")
 
 
 async def refuse_duplicate(context: Context, request: PaymentRequest) -> None:
-    """Refuse what the rail makes under one reference only, where that is taken: nobody need be asked.
+    """Refuse a payment that the rail makes only once, before a person is asked.
 
-    :raises NothingSent: exactly this was made before.
+    :raises NothingSent: exactly this payment was made before.
     """
-    await _refuse_known_reference(context, request, await _prepare(context, request))
+    await _refuse_known_reference(context, request, await rail_calls.prepare(context, request))
 
 
 async def _refuse_known_reference(context: Context, request: PaymentRequest, prepared: Prepared) -> None:
-    """Say so where the reference belongs to a payment of the same money to the same payee.
+    """Refuse the request if its reference belongs to a payment of the same money to the same payee.
 
-    Where it belongs to any other, the rail's references are not unique, and that is another matter.
+    If the reference belongs to another payment, the rail's references are not unique; that fails later.
     """
     terms = request.terms
     known = await context.journal.by_reference(terms.rail, terms.mode, prepared.reference)
@@ -140,7 +146,7 @@ async def _refuse_known_reference(context: Context, request: PaymentRequest, pre
 
 
 async def _lost_race(open_attempt: OpenAttempt, why: ConfirmFailure) -> tuple[PaymentRecord, bool]:
-    """Another process was first with the same code: join its payment. Otherwise it is refused."""
+    """Join the payment of another process that was first with the same code; raise if there is none."""
     if why == "consumed":
         challenges = await _challenges(open_attempt.context, open_attempt.request)
         if (record := await _replay_of(open_attempt.context, open_attempt.code, challenges)) is not None:
@@ -149,9 +155,9 @@ async def _lost_race(open_attempt: OpenAttempt, why: ConfirmFailure) -> tuple[Pa
 
 
 async def _reread_after_commit_error(context: Context, challenge_id: str, failure: JournalUnavailable) -> PaymentRecord:
-    """The payment whose commit failed, where it was written nevertheless: it is left to the rounds, which look first.
+    """Return the payment whose commit failed but was written. It is left to recovery, which looks it up first.
 
-    :raises JournalUnavailable: it was not written, or that cannot be told.
+    :raises JournalUnavailable: it was not written, or nobody knows.
     """
     try:
         record = await context.journal.payment(challenge_id)
@@ -167,7 +173,7 @@ async def _challenges(context: Context, request: PaymentRequest) -> Sequence[Cha
 
 
 async def _no_open_challenge(context: Context, request: PaymentRequest, challenges: Sequence[Challenge]) -> NothingSent:
-    """There is nothing to compare the code with: a guess all the same, and counted as one."""
+    """Return the refusal of a code for which no challenge is open; it counts as a wrong one."""
     ended = challenges[0].state.value if challenges else "consumed"
     if ended in {"expired", "locked", "declined"}:
         return not_confirmed(ended)  # type: ignore[arg-type]
@@ -179,31 +185,10 @@ async def _no_open_challenge(context: Context, request: PaymentRequest, challeng
     return refusal
 
 
-async def _prepare(context: Context, request: PaymentRequest) -> Prepared:
-    client = await context.clients.of(request.terms.rail)
-    draft = Draft(
-        kind=request.terms.kind,
-        money=request.terms.money,
-        payment=request.model if isinstance(request.model, Payment) else None,
-        refund=request.model if isinstance(request.model, Refund) else None,
-        original=request.original.order() if request.original else None,
-    )
-    try:
-        prepared = client.prepare(draft, ReferenceSource(context.now(), context.below))
-    except NothingSent:
-        raise
-    except (Exception, SystemExit) as failure:
-        problem = f"it could not prepare the payment ({type(failure).__name__})"
-        raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem=problem) from failure
-    if not isinstance(prepared, Prepared) or not prepared.reference:
-        raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="it prepared no reference")
-    return prepared
-
-
 def _resend_until(context: Context, request: PaymentRequest, prepared: Prepared) -> datetime:
-    """Until when this order may be sent again: what the rail promises as of now, whatever it promises later.
+    """Return until when this order may be sent again, by what the rail guarantees now.
 
-    Never for longer than ``resend_within``, since a person confirmed it today and not weeks from now.
+    It is never longer than ``resend_within``, since a person confirmed the payment for today and not for next week.
     """
     rules, now = request.rail.guarantees, context.now()
     if rules.dedupe == "no":

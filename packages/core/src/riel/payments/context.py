@@ -1,4 +1,4 @@
-"""What every step in the life of a payment has at hand: the record, the rails, the factor, the guards, a clock."""
+"""What every step of a payment works with: the journal, the rails, the factor, the guards, the clock."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentRequest:
-    """What an agent wants, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
+    """What an agent asks for, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
 
     terms: Terms
     rail: ActiveRail
@@ -54,13 +54,13 @@ class PaymentRequest:
 
     @cached_property
     def digest(self) -> bytes:
-        """The terms as 32 bytes."""
+        """The SHA-256 of the terms: 32 bytes."""
         return digest(self.terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What every step of a payment needs. ``busy`` holds the ids of the payments this process is at work on."""
+    """The surroundings of the engine. ``busy`` holds the ids of the payments that this process is working on."""
 
     journal: Journal
     rails: Mapping[str, ActiveRail]
@@ -77,16 +77,16 @@ class Context:
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
 
     def new_id(self) -> str:
-        """An id nobody can guess. It begins with the time, so that new rows stand together in the journal's indexes."""
+        """Return an unguessable id. It begins with the time, which keeps new rows together in the journal's indexes."""
         return f"pay_{int(self.now().timestamp() * 1000):012x}{self.random_bytes(10).hex()}"
 
     def can_ask(self, record: PaymentRecord) -> bool:
-        """Whether its rail is here, where its money is and of its payer: another account knows nothing of it."""
+        """Return whether its rail is active here, in its mode and with its payer: another account knows nothing."""
         rail = self.rails.get(record.rail)
         return rail is not None and (rail.mode, rail.payer) == (record.mode, record.payer)
 
     def sanitized(self, record: PaymentRecord, change: Change) -> Change:
-        """``change`` as it may be kept: what a rail or a bank wrote holds no secret and no whole account number."""
+        """Return ``change`` without a secret or a whole account number in what the rail or its provider wrote."""
         return replace(
             change,
             why=self.sanitize(change.why, record),
@@ -97,7 +97,7 @@ class Context:
         )
 
     def sanitize(self, text: str, record: PaymentRecord, most: int = MAX_TEXT) -> str:
-        """Somebody's words about ``record``, without a secret and without its whole account number."""
+        """Return ``text`` about ``record`` without a secret and without its whole account number."""
         account = record.payee.account
         return clean_text(replace_number(self.clean(text), account, mask_account(account)), most)
 
@@ -110,13 +110,13 @@ class Context:
             guard.check(terms, self.now())
 
     def reservations(self, terms: Terms) -> list[Reservation]:
-        """What these terms take of the limits that many payments share."""
-        rationing = [guard for guard in self.guards if isinstance(guard, QuotaGuard)]
-        return [hold for guard in rationing for hold in guard.reservations(terms, self.now())]
+        """Return what these terms take of the limits that many payments share."""
+        quotas = [guard for guard in self.guards if isinstance(guard, QuotaGuard)]
+        return [reservation for guard in quotas for reservation in guard.reservations(terms, self.now())]
 
 
 def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
-    """The question as a factor sees it."""
+    """Return the challenge as a factor sees it."""
     return ConfirmationRequest(
         payment_id=challenge.id,
         principal=challenge.principal,
@@ -129,7 +129,7 @@ def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
 
 
 async def original_of(context: Context, record: PaymentRecord) -> PaymentRecord | None:
-    """The payment that a refund pays back."""
+    """Return the payment that a refund pays back; ``None`` for a payment."""
     if record.refund_of is None:
         return None
     return await context.journal.payment(record.refund_of)

@@ -1,43 +1,47 @@
-"""The life of one payment, start to end.
+"""The life of one payment, from start to end.
 
-An agent's call becomes a question to a person (``asking``); the person's code becomes a payment in the journal
-(``confirming``); the payment is carried to the rail once (``carrying``); and what is not clear is resolved by asking
-the rail (``resolving``), on the rules of ``verdict``. The work belongs to the engine and not to the caller: a call that
-is cut off changes nothing about it.
+An agent's call opens a challenge (``challenge``). The person's code creates a payment in the journal (``confirm``). The
+payment is sent to the rail once (``dispatch``). If the outcome is not known, it is looked up (``recovery``), by the
+rules of ``rules``. Each call of a rail is made in ``rail_calls``. The work is a task of the engine and not of the call:
+a call that is cut off changes nothing about it.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
+from pydantic import BaseModel
+
+from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable, NotFound
-from riel.journal import Challenge, PaymentRecord, State
+from riel.journal import Challenge, PaymentRecord, State, Topic
+from riel.payments import rail_calls
 from riel.payments.challenge import open_challenge
 from riel.payments.confirm import confirm, refuse_duplicate
 from riel.payments.context import Context, PaymentRequest
 from riel.payments.dispatch import dispatch
 from riel.payments.manual_refund import open_refund_case
 from riel.payments.recovery import lookup_unleased, recover
-from riel.payments.returns import build_return
-from riel.rail import Payment, Refund
+from riel.rail import Payment, Refund, Tool, WireModel
 
 log = logging.getLogger(__name__)
 
 MAX_RECOVERING = 32
-"""How many payments of one rail are resolved in the background at a time: one that hangs holds up no other."""
+"""How many payments of one rail are recovered in the background at a time: a rail that hangs holds up no other."""
 
 MAX_HINTS = 10_000
-"""Of how many payments there may be news that nobody has looked at yet; the oldest is forgotten first."""
+"""How many payments may have a webhook that no look-up has followed yet; the oldest hint is forgotten first."""
 
-Asked = tuple[Challenge, str]
+OpenedChallenge = tuple[Challenge, str]
+"""A challenge, and a sentence on where the person finds its code."""
 
 RecoveryTask = tuple[PaymentRecord, asyncio.Task[PaymentRecord]]
-"""A payment as it was, and the task that finds out what became of it."""
+"""A payment as it was, and the task that finds out its outcome."""
 
 
 class PaymentEngine:
@@ -55,18 +59,18 @@ class PaymentEngine:
         self._anchored: datetime | None = None
 
     def start(self) -> None:
-        """Begin to look after what is unresolved, that of dead processes first of all."""
-        self._recovery_loop = asyncio.create_task(self._run_recovery(), name="riel-rounds")
+        """Start the recovery of unresolved payments, beginning with those of dead processes."""
+        self._recovery_loop = asyncio.create_task(self._run_recovery(), name="riel-recovery")
 
-    async def ask(self, request: PaymentRequest) -> Asked:
-        """Ask the person; see :func:`riel.payments.challenge.ask`."""
+    async def ask(self, request: PaymentRequest) -> OpenedChallenge:
+        """Ask the person; see :func:`riel.payments.challenge.open_challenge`."""
         async with self._lock(request):
             return await open_challenge(self.context, request)
 
     async def confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
-        """Pay (or refund) what ``code`` confirms and answer within the terms, done or not.
+        """Execute what ``code`` confirms, and answer within ``answer_within``, whether it is finished or not.
 
-        :raises NothingSent: with the reason; nothing left this machine.
+        :raises NothingSent: it was refused; nothing left this machine.
         """
         paying = asyncio.create_task(self._confirm(request, code))
         self._paying.add(paying)
@@ -75,64 +79,64 @@ class PaymentEngine:
         return await self._answer(record)
 
     async def _confirm(self, request: PaymentRequest, code: str) -> PaymentRecord:
-        """From the code to work under way, which no caller can cut in two."""
+        """Create the payment and start its dispatch; a cancelled caller cannot separate the two."""
         async with self._lock(request):
-            record, born = await confirm(self.context, request, code)
-            if born:
+            record, created = await confirm(self.context, request, code)
+            if created:
                 self._start(record, dispatch)
             return record
 
     def _confirmed(self, task: asyncio.Task[PaymentRecord]) -> None:
-        """A refusal of which the caller will not hear, because it went away, is no failure to be logged."""
+        """Retrieve the exception of a task whose caller is gone, so that asyncio does not log it."""
         self._paying.discard(task)
         if not task.cancelled():
             task.exception()
 
     async def status(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
-        """What became of the payment the rail knows by ``reference``, or of the question with that payment id.
+        """Return the payment with that reference of the rail, or the challenge with that payment id; look it up if due.
 
-        :raises NotFound: this principal has none such; somebody else's is none such.
+        :raises NotFound: this principal has no such payment.
         """
-        found = await self.find(rail, reference, principal)
-        if isinstance(found, Challenge):
-            return found
+        known = await self.find(rail, reference, principal)
+        if isinstance(known, Challenge):
+            return known
         if (
-            found.next_at is not None
-            and self.context.can_ask(found)
-            and self._is_idle(found)
-            and self._may_look_up(found)
+            known.next_at is not None
+            and self.context.can_ask(known)
+            and self._is_idle(known)
+            and self._may_look_up(known)
         ):
-            await self._lookup(found)
-        return await self._answer(found)
+            await self._lookup(known)
+        return await self._answer(known)
 
     async def find(self, rail: str, reference: str, principal: str) -> PaymentRecord | Challenge:
-        """The record as the journal has it; raises as :meth:`status` does."""
+        """Return the same from the journal alone; raises as :meth:`status` does."""
         journal, mode = self.context.journal, self.context.rails[rail].mode
-        found: PaymentRecord | Challenge | None
-        found = await journal.by_reference(rail, mode, reference)
-        found = found or await journal.payment(reference)
-        found = found or await journal.challenge(reference)
-        if found is None or (found.principal, found.rail, found.mode) != (principal, rail, mode):
+        known: PaymentRecord | Challenge | None
+        known = await journal.by_reference(rail, mode, reference)
+        known = known or await journal.payment(reference)
+        known = known or await journal.challenge(reference)
+        if known is None or (known.principal, known.rail, known.mode) != (principal, rail, mode):
             raise NotFound()
-        return found
+        return known
 
     async def on_webhook(self, rail: str, reference: str) -> bool:
-        """Ask the rail about this payment, because it said that there is news of it; whether there is such a payment.
+        """Look a payment up because its provider sent a webhook about it. Return whether there is such a payment.
 
-        The work goes on behind the call, now or in a round to come: however often there is news of a payment, the rail
-        is asked no more often than it can know better. What the news is counts for nothing until the rail says it.
+        The look-up runs behind the call, now or in a later run of recovery: however many webhooks come, the rail is
+        asked no more often than its answer can have changed. The content of a webhook is a hint and no evidence.
         """
         active = self.context.rails[rail]
-        found = await self.context.journal.by_reference(rail, active.mode, reference)
-        if found is not None and self.context.can_ask(found) and active.guarantees.lookup != "no":
-            self._hinted[found.id] = None
+        known = await self.context.journal.by_reference(rail, active.mode, reference)
+        if known is not None and self.context.can_ask(known) and active.guarantees.lookup != "no":
+            self._hinted[known.id] = None
             if len(self._hinted) > MAX_HINTS:
                 self._hinted.pop(next(iter(self._hinted)))
-            await self._check_hinted(found)
-        return found is not None
+            await self._check_hinted(known)
+        return known is not None
 
     async def _check_hinted(self, record: PaymentRecord) -> None:
-        """Ask after ``record`` because of the news of it, unless it is too early for that."""
+        """Look ``record`` up because of a webhook, unless it is too early for that."""
         if self._free_slots(record.rail) > 0 and self._is_idle(record) and self._may_look_up(record):
             self._hinted.pop(record.id, None)
             try:
@@ -142,24 +146,58 @@ class PaymentEngine:
                 raise
 
     async def open_refund_case(self, record: PaymentRecord, reason: str) -> str:
-        """The number of the case of a payment whose money only a person can ask back."""
+        """Return the number of the case of a payment whose money only a person can ask for."""
         return await open_refund_case(self.context, record, reason)
 
     async def build_return(self, rail: str, refund: Refund) -> Payment | None:
-        """The payment that gives back what ``refund`` names, or ``None`` where the rail never received that.
+        """Build the payment that returns a received one; ``None`` if the rail received no such payment.
 
-        :raises NothingSent: the rail cannot be asked.
+        :raises NothingSent: the rail refused, did not answer, or failed.
         """
-        return await build_return(self.context, rail, refund)
+        return await rail_calls.build_return(self.context, rail, refund)
+
+    async def run_tool(self, rail: ActiveRail, tool: Tool, arguments: WireModel) -> BaseModel:
+        """Run a rail's own tool; see :func:`riel.payments.rail_calls.run_tool`."""
+        return await rail_calls.run_tool(self.context, rail, tool, arguments)
+
+    async def build_payment(self, rail: ActiveRail, tool: Tool, arguments: WireModel) -> Payment | None:
+        """Build the payment of a rail's own tool; see :func:`riel.payments.rail_calls.build_payment`."""
+        return await rail_calls.build_payment(self.context, rail, tool, arguments)
+
+    async def notify(self, rail: ActiveRail, tool: Tool, body: Mapping[str, Any], principal: str) -> str:
+        """Put the message of a rail's own tool into the outbox, and return its id."""
+        name = rail.declaration.name
+        message_id = f"{name}_{tool.name}_{self.context.new_id().removeprefix('pay_')}"
+        facts = {"rail": name, "mode": rail.mode, "tool": tool.name, "principal": principal}
+        await self.context.journal.enqueue(message_id, Topic.TOOL_NOTICE, {**body, **facts}, self.context.now())
+        return message_id
 
     async def refuse_duplicate(self, request: PaymentRequest) -> None:
-        """Refuse what the rail makes only once and has made, before a person is asked; see ``confirming``."""
+        """Refuse a payment that the rail makes only once and has made, before a person is asked."""
         await refuse_duplicate(self.context, request)
 
-    async def close(self, grace: timedelta) -> None:
-        """Finish what is being sent within ``grace`` and write it down, then seal the record.
+    @property
+    def rails(self) -> Mapping[str, ActiveRail]:
+        """The active rails by name."""
+        return self.context.rails
 
-        What is left, recovery finds.
+    @property
+    def answer_within(self) -> timedelta:
+        """By when a call is answered."""
+        return self.context.timing.answer_within
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self.context.now()
+
+    def clean(self, text: str) -> str:
+        """Return ``text`` without the secrets of the settings."""
+        return self.context.clean(text)
+
+    async def close(self, grace: timedelta) -> None:
+        """Finish within ``grace`` what is being sent, then anchor the record and close everything.
+
+        A later start recovers what is left.
         """
         until = asyncio.get_running_loop().time() + grace.total_seconds()
         if self._recovery_loop is not None:
@@ -176,7 +214,7 @@ class PaymentEngine:
         try:
             await self.context.journal.anchor(self.context.now())
         except JournalUnavailable:
-            log.warning("the journal could not be sealed at the end")
+            log.warning("the journal could not be anchored at the end")
         await self.context.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
         await self.context.journal.close()
 
@@ -186,7 +224,7 @@ class PaymentEngine:
     def _start(
         self, record: PaymentRecord, work: Callable[[Context, PaymentRecord], Awaitable[PaymentRecord]]
     ) -> asyncio.Task[PaymentRecord]:
-        """Work on ``record`` behind the call: neither a disconnect nor a cancellation of the caller stops it."""
+        """Start ``work`` on ``record`` in a task of the engine: neither a disconnect nor a cancelled caller ends it."""
 
         async def run() -> PaymentRecord:
             try:
@@ -194,7 +232,7 @@ class PaymentEngine:
             except JournalUnavailable:
                 raise
             except Exception:
-                log.exception("work on payment %s stopped; it is taken up again later", record.id)
+                log.exception("work on payment %s failed; it is recovered later", record.id)
                 backoff = self.context.timing.backoff.with_jitter(self.context.below)
                 later = self.context.now() + backoff.pause_after(record.lookups + record.sends)
                 await self.context.journal.release(record.id, record.fence, later)
@@ -212,12 +250,12 @@ class PaymentEngine:
             del self._work[payment_id]
             self.context.busy.discard(payment_id)
         if not task.cancelled() and task.exception() is not None:
-            log.error("the journal could not be written for payment %s; it is taken up again", payment_id)
+            log.error("the journal could not be written for payment %s; it is recovered later", payment_id)
 
     async def _answer(self, record: PaymentRecord) -> PaymentRecord:
-        """``record`` as it stands when its work is done, or when it is time to answer.
+        """Return ``record`` as it stands when its work is finished, or when it is time to answer.
 
-        It was born, so it is told as it was last known even where the journal cannot be read now: never as not sent.
+        The payment exists, so if the journal cannot be read now, the answer is its last known state and no refusal.
         """
         task = self._work.get(record.id)
         if task is None:
@@ -233,7 +271,7 @@ class PaymentEngine:
             return record
 
     def _may_look_up(self, record: PaymentRecord) -> bool:
-        """Whether a look-up now could tell more than the last one, given how stale the rail's are."""
+        """Return whether a look-up can tell more now than the last one, given the lag of the rail's look-ups."""
         rules, now = self.context.rails[record.rail].guarantees, self.context.now()
         last = self._looked_up_at.get(record.id)
         if rules.lookup == "no" or (
@@ -253,7 +291,7 @@ class PaymentEngine:
         await self.claim_one(record)
 
     async def _run_recovery(self) -> None:
-        """Take up what is due, every ``recovery_interval``, until the engine is closed."""
+        """Call :meth:`run_once` every ``recovery_interval``, until the engine is closed."""
         timing = self.context.timing
         every = timing.poll_interval if timing.recovery_interval is None else timing.recovery_interval
         while True:
@@ -262,41 +300,41 @@ class PaymentEngine:
             except JournalUnavailable:
                 log.warning("the journal cannot be read now; unresolved payments wait")
             except Exception as failure:
-                log.error("a round failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
+                log.error("a run of recovery failed (%s); unresolved payments wait", type(failure).__name__)  # noqa: TRY400
             await asyncio.sleep(every.total_seconds())
 
     async def run_once(self) -> None:
-        """Take up what is due now, and seal the record when it is time."""
+        """Follow hints, claim what is due now, and anchor the record when it is time."""
         now = self.context.now()
         for payment_id in [*islice(self._hinted, MAX_RECOVERING)]:
             record = await self.context.journal.payment(payment_id)
             if record is not None and payment_id in self._hinted:
-                self._hinted[payment_id] = self._hinted.pop(payment_id)  # the last now, so that each has its turn
+                self._hinted[payment_id] = self._hinted.pop(payment_id)  # moved to the end, so that each has its turn
                 await self._check_hinted(record)
         await self.claim_due(now)
         if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
-            self._anchored = now  # also where it fails: who is at work on the table would be asked each second
+            self._anchored = now  # set before, so that a journal that fails is not asked each second
             await self.context.journal.anchor(now)
 
     async def claim_due(self, due: datetime) -> list[RecoveryTask]:
-        """Begin to resolve what is due by then and has no living owner; what was begun, each with its record before.
+        """Claim what is due and has no living owner, and start its recovery. Return each with its record before.
 
-        Each rail is asked for by itself, so that one with much to do, or one that hangs, holds up no other.
+        Each rail is claimed for by itself, so that one with much to do, or one that hangs, holds up no other.
         """
-        begun: list[RecoveryTask] = []
+        tasks: list[RecoveryTask] = []
         for name, rail in sorted(self.context.rails.items()):
-            if (room := self._free_slots(name)) > 0:
+            if (slots := self._free_slots(name)) > 0:
                 ours = [(name, rail.mode, rail.payer)]
-                records = await self.context.journal.claim(due, self.context.busy, most=room, rails=ours)
-                begun += [self._recover(record) for record in records if self._is_idle(record)]
-        return begun
+                records = await self.context.journal.claim(due, self.context.busy, most=slots, rails=ours)
+                tasks += [self._recover(record) for record in records if self._is_idle(record)]
+        return tasks
 
     async def claim_one(self, record: PaymentRecord) -> RecoveryTask | None:
-        """Begin to resolve this one, due or not; ``None`` where somebody is at work on it, or it is another's."""
+        """Claim this one, due or not, and start its recovery; ``None`` if another process or task is working on it."""
         if not self.context.can_ask(record):
             return None
-        taken = await self.context.journal.claim_one(record.id, self.context.now(), self.context.busy)
-        return self._recover(taken) if taken is not None and self._is_idle(taken) else None
+        claimed = await self.context.journal.claim_one(record.id, self.context.now(), self.context.busy)
+        return self._recover(claimed) if claimed is not None and self._is_idle(claimed) else None
 
     def _free_slots(self, rail: str) -> int:
         return MAX_RECOVERING - Counter(self._recovering.values())[rail]

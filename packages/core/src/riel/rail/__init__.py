@@ -1,4 +1,4 @@
-"""What a rail author writes: one value that declares a rail, and the code behind it."""
+"""The parts of a rail: one value that declares it, and the protocols of the code behind it."""
 
 from riel.rail.client import (
     REFERENCE_ALPHABET,
@@ -8,6 +8,7 @@ from riel.rail.client import (
     Order,
     Prepared,
     ReferenceSource,
+    ReturnClient,
     Status,
     WebhookResult,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Receipt",
     "ReferenceSource",
     "Refund",
+    "ReturnClient",
     "Sandbox",
     "Statement",
     "StatementClient",

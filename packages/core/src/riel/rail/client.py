@@ -1,4 +1,4 @@
-"""What a rail's client is handed and what it answers. It sends and looks up, once each; the core does the rest."""
+"""The client of a rail, and the values that it gets and returns. It sends and looks up; the core does the rest."""
 
 import secrets
 import string
@@ -15,7 +15,7 @@ REFERENCE_ALPHABET = string.digits + string.ascii_uppercase
 
 
 class Status(StrEnum):
-    """What a rail says of a payment."""
+    """The status of a payment at the rail."""
 
     PENDING = "pending"
     SETTLED = "settled"
@@ -25,11 +25,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the rail said about one payment or refund.
+    """The answer of the rail about one payment or refund.
 
-    ``amount`` (minor units), ``currency`` and ``account`` are what the rail echoed, if it did: where they differ from
-    what was asked, the core hands the payment to an operator. ``code`` is the rail's own code of a rejection or a
-    return, ``said`` its own words. ``facts`` are strings for the receipt, under the receipt's field names on the wire.
+    ``amount`` (minor units), ``currency`` and ``account`` are those that the rail echoed, if it did: if they differ
+    from the order, the core hands the payment to an operator. ``provider_code`` is the provider's code of a rejection
+    or a return, ``provider_message`` its own words. ``settled_at`` needs a time zone. ``facts`` are strings for the
+    receipt, under the receipt's field names on the wire.
     """
 
     status: Status
@@ -45,23 +46,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSource:
-    """Where a reference comes from: the time (UTC) and randomness, so that ``prepare`` needs no clock of its own."""
+    """The time (UTC) and randomness to make a reference from, so that ``prepare`` needs no clock of its own."""
 
     now: datetime
     below: Callable[[int], int] = secrets.randbelow
 
     def random(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
-        """``length`` characters of ``alphabet``, unguessable."""
+        """Return ``length`` unguessable characters of ``alphabet``."""
         number, base = self.below(len(alphabet) ** length), len(alphabet)
         return "".join(alphabet[number // base**place % base] for place in range(length))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One payment or refund as the journal holds it: what the rail is asked to do, in the exact bytes.
+    """One payment or refund as the journal holds it, in the exact bytes that the rail gets.
 
-    ``body`` and ``facts`` are what ``prepare`` made; a repeated send carries the same ``reference`` and the same
-    ``body``. For a refund ``original`` is the payment that is paid back, ``rail_id`` included where the rail gave one.
+    ``body`` and ``facts`` come from ``prepare``; a repeated send carries the same ``reference`` and the same ``body``.
+    For a refund, ``original`` is the payment that is refunded, with its ``provider_id`` if the rail gave one.
     """
 
     kind: Kind
@@ -78,7 +79,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is about to become an order: the arguments, checked and confirmed, before a reference exists."""
+    """The checked arguments of an order that has no reference yet."""
 
     kind: Kind
     money: Money
@@ -89,10 +90,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What ``prepare`` makes: the reference the rail will see, and the bytes that will carry the order.
+    """The result of ``prepare``: the reference that the rail will see, and the bytes that will carry the order.
 
-    ``resend_until`` and ``absent_after`` narrow the rail's guarantees for this one order, where they depend on it
-    (SPEI's operating date); otherwise the windows of :class:`Guarantees` count from the first send.
+    ``resend_until`` and ``absent_after`` narrow the rail's guarantees for this one order, if they depend on it (as on
+    SPEI's operating date). They need a time zone. Without them the windows of :class:`Guarantees` count from the first
+    send.
     """
 
     reference: str
@@ -103,33 +105,51 @@ class Prepared:
 
 
 class Client(Protocol):
-    """A rail's own code for talking to its provider. It never retries: the core does, where that is safe."""
+    """A rail's own code that talks to its provider. It never retries: the core does, if that is safe.
+
+    Any exception that is not named here is a bug of the rail: it is logged with its place in the rail's own package.
+    """
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        """Make the reference and the bytes. Pure: it does no I/O, and the core stores the result before it sends."""
+        """Make the reference and the bytes. It does no I/O; the core stores the result before it sends.
+
+        :raises NothingSent: the order cannot be made.
+        """
 
     async def send(self, order: Order) -> Answer:
         """Ask the rail to pay.
 
-        :raises Rejected: the rail said no, with its own code.
-        :raises NotSent, OutcomeUnknown: as ``riel.paying`` raises them; anything else counts as an unknown outcome.
+        :raises Rejected: the rail refused, with the provider's code.
+        :raises NotSent, OutcomeUnknown: as ``riel.paying`` raises them. After any other exception the outcome counts as
+            unknown.
         """
 
     async def refund(self, order: Order) -> Answer:
-        """Ask the rail to pay back; raises as ``send`` does."""
+        """Ask the rail to refund; raises as ``send`` does."""
 
     async def status(self, order: Order) -> Answer | None:
-        """What the rail knows of this order (of either kind), or ``None`` where it knows none of that reference.
+        """Return what the rail knows of this order (of either kind); ``None`` if it knows none of that reference.
 
-        :raises NothingLearned: as ``riel.reading`` raises it; anything else counts the same.
+        :raises NothingLearned: as ``riel.reading`` raises it. After any other exception nothing is learned either.
+        """
+
+
+class ReturnClient(Protocol):
+    """What the client of a rail has besides, if its capabilities declare ``returns``."""
+
+    async def build_return(self, refund: Refund) -> Payment | None:
+        """Build the payment that returns a received one; ``None`` if the rail received no such payment.
+
+        :raises NothingSent: the payment cannot be returned.
+        :raises NothingLearned: as ``riel.reading`` raises it.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookResult:
-    """What a provider's own message to us came to: whose payments there is news of, and the answer it expects.
+    """What a provider's webhook is about: the references of payments, and the HTTP answer that the provider expects.
 
-    The message is a hint and no evidence: whatever it says, the rail is asked about each of ``references``.
+    The message is a hint and no evidence: the rail is asked about each of ``references``.
     """
 
     references: tuple[str, ...] = ()

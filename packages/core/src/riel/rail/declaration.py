@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Concatenate, Generic
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from riel.errors import ErrorCode
 from riel.rail.client import Client, Order, WebhookResult
@@ -19,10 +20,14 @@ from riel.rail.models import Lookup, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Sandbox
 from riel.rail.settings import RailSettings
 
+SettingsT = TypeVar("SettingsT", bound=RailSettings, default=Any)
+ClientT = TypeVar("ClientT", bound=Client, default=Any)
+InputT = TypeVar("InputT", bound=WireModel, default=Any)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliTable:
-    """Something that a rail shows on the command line, under ``riel <rail> <name>``."""
+    """A table that a rail shows on the command line, as ``riel <rail> <name>``."""
 
     title: str
     columns: tuple[str, ...]
@@ -30,17 +35,17 @@ class CliTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A tool of a rail's own besides the three. What it does is exactly one of ``run``, ``pays`` and ``tells``.
+class Tool(Generic[ClientT, InputT]):
+    """A tool of the rail's own. It does exactly one of ``run``, ``build_payment`` and ``build_notification``.
 
-    :param scope: what a session must be granted; empty where nothing is needed, or where ``scope_of`` tells it from
-        the checked input.
-    :param run: asks the provider, or makes something there that is no money, and makes it once however often it is
-        asked for it: ``run(client, asked)``. What the provider has against it is :class:`Rejected`.
-    :param pays: makes the payment that a person is then asked to confirm, or ``None`` where there never was anything
-        to pay: ``pays(client, asked)``. It answers as ``{rail}_send_payment`` does. The second call, with the code,
-        asks it again, and must get the same payment, also where it was made meanwhile.
-    :param tells: makes the message that is kept in the journal, and delivered to whoever receives notifications.
+    :param scope: the scope that a session needs; empty if it needs none, or if ``scope_of`` computes it from the
+        checked arguments.
+    :param run: asks the provider, or creates something there that moves no money: ``run(client, arguments)``. Repeated
+        with the same arguments it creates nothing more. It raises :class:`Rejected` if the provider refuses.
+    :param build_payment: builds the payment that a person is then asked to confirm: ``build_payment(client,
+        arguments)``; ``None`` if there never was anything to pay. The tool answers as ``{rail}_send_payment`` does. The
+        second call, with the code, builds the payment again and must get the same one, even if it was made meanwhile.
+    :param build_notification: builds a message for the operator, which waits in the outbox.
     :param read_only: whether ``run`` changes nothing at the provider.
     """
 
@@ -48,32 +53,33 @@ class Tool:
     title: str
     description: str
     scope: str
-    input: type[WireModel]
+    input: type[InputT]
     output: type[BaseModel] | None = None
-    run: Callable[[Any, Any], Awaitable[BaseModel]] | None = None
-    build_payment: Callable[[Any, Any], Awaitable[Payment | None]] | None = None
-    build_notification: Callable[[Any], Mapping[str, Any]] | None = None
-    scope_of: Callable[[Any], str] | None = None
+    run: Callable[[ClientT, InputT], Awaitable[BaseModel]] | None = None
+    build_payment: Callable[[ClientT, InputT], Awaitable[Payment | None]] | None = None
+    build_notification: Callable[[InputT], Mapping[str, Any]] | None = None
+    scope_of: Callable[[InputT], str] | None = None
     read_only: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rail:
-    """A payment rail, whole.
+class Rail(Generic[SettingsT, ClientT]):
+    """A payment rail, whole. ``Rail[ZapSettings, ZapClient](...)`` lets a type checker compare all its parts.
 
     :param name: one word in lower case: the entry point, the prefix of the tools, ``RIEL_<NAME>_*``.
-    :param currency: ISO 4217; several where the payment has a field ``currency``.
-    :param connect: opens a client: ``connect(settings, transport=None)``, with an httpx transport in tests.
+    :param currency: ISO 4217; several if the payment has a field ``currency``.
+    :param connect: opens a client: ``connect(settings, transport=None)``, with an httpx transport in tests. The client
+        has the optional methods that ``capabilities`` declare (:class:`StatementClient`, :class:`ReturnClient`).
     :param errors: the rail's own codes and what they mean to an agent.
-    :param guarantees: one value, or a function of the settings where they decide.
+    :param guarantees: one value, or a function of the settings if they decide.
     :param docs: a folder of markdown in the package, as an absolute path (``str(Path(__file__).with_name("docs"))``):
         an agent can search it.
-    :param docs_server: the URL of the provider's own documentation over MCP, or ``None`` where there is none under
-        these settings. It is asked first, and ``docs`` answer where it does not.
-    :param sandbox: makes the pretend bank from whatever settings are there.
-    :param by_hand: where the rail cannot refund: what a person needs to ask for the money back, in names and words.
-    :param hear: reads a message that the provider sends of its own accord: ``hear(settings, headers, body)``.
-    :param tables: what ``riel <rail> <name>`` shows, each made from whatever settings are there.
+    :param docs_server: the URL of the provider's own documentation over MCP, or ``None`` if there is none under these
+        settings. It is asked first; if it does not answer, ``docs`` are searched.
+    :param sandbox: makes the pretend bank from the settings that are known.
+    :param manual_refund: for a rail that cannot refund: what a person needs to ask for the money, in names and words.
+    :param parse_webhook: reads a provider's message to us: ``parse_webhook(settings, headers, body)``.
+    :param tables: what ``riel <rail> <name>`` shows, each made from the settings that are known.
     """
 
     name: str
@@ -83,17 +89,17 @@ class Rail:
     lookup: type[Lookup]
     refund: type[Refund]
     receipt: type[Receipt]
-    connect: Callable[..., AbstractAsyncContextManager[Client]]
-    settings: type[RailSettings]
+    connect: Callable[Concatenate[SettingsT, ...], AbstractAsyncContextManager[ClientT]]
+    settings: type[SettingsT]
     errors: Mapping[str, ErrorCode]
     capabilities: Capabilities
-    guarantees: Guarantees | Callable[[Any], Guarantees]
-    tools: tuple[Tool, ...] = ()
+    guarantees: Guarantees | Callable[[SettingsT], Guarantees]
+    tools: tuple[Tool[ClientT, Any], ...] = ()
     docs: str = ""
-    docs_server: Callable[[Any], str | None] | None = None
+    docs_server: Callable[[SettingsT], str | None] | None = None
     sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
     manual_refund: Callable[[Order], Mapping[str, str]] | None = None
-    parse_webhook: Callable[[Any, Mapping[str, str], bytes], WebhookResult] | None = None
+    parse_webhook: Callable[[SettingsT, Mapping[str, str], bytes], WebhookResult] | None = None
     tables: Mapping[str, Callable[[Mapping[str, str]], CliTable]] = field(default_factory=dict)
 
     tool_suffixes: ClassVar[tuple[str, str, str]] = ("send_payment", "check_status", "request_refund")
@@ -101,12 +107,12 @@ class Rail:
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Every currency the rail moves."""
+        """Every currency that the rail moves."""
         return (self.currency,) if isinstance(self.currency, str) else self.currency
 
     @property
     def reference_field(self) -> str:
-        """What the rail calls a payment's reference, in Python: the only field of its look-up."""
+        """The name of the reference field, in Python: the only field of ``lookup``."""
         return _only_field(self.lookup)
 
 

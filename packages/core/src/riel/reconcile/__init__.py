@@ -4,18 +4,15 @@ Nothing here writes. A look-up clears a difference that the provider's answer ca
 (``riel recover``); a person settles every other one.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from riel.catalog import ActiveRail
-from riel.errors import BrokenRail, NothingLearned
 from riel.journal import Journal, PaymentRecord
 from riel.journal.pagination import iterate_payments
-from riel.rail import Client, Status
-from riel.rail.statement import Statement, StatementClient, StatementLine
+from riel.payments import rail_calls
+from riel.rail import Client, Statement
 from riel.reconcile.comparison import Comparison, Difference, DifferenceKind, Key, compare, severity
 
 __all__ = ["Difference", "DifferenceKind", "ReconciliationReport", "compare", "reconcile"]
@@ -24,9 +21,6 @@ DAY_MARGIN = timedelta(hours=1)
 """An order this close to the start or end of a day may stand in the statement of the day beside it."""
 
 DAY = timedelta(days=1)
-
-LONGEST = timedelta(minutes=15)
-"""How long a rail may take over the list of a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +43,7 @@ async def reconcile(
     :raises NothingLearned: the provider gave no statement.
     :raises BrokenRail: the rail's client returned something that is no statement.
     """
-    statement = await fetch_statement(rail, client, day)
+    statement = await rail_calls.statement(rail, client, day)
     comparison, name = Comparison(statement.lines), rail.declaration.name
     differences: list[Difference] = []
     count = 0
@@ -75,29 +69,6 @@ async def reconcile(
         is_complete=statement.until <= now,
         differences=sorted([*differences, *comparison.unconfirmed()], key=severity),
     )
-
-
-async def fetch_statement(rail: ActiveRail, client: Client | StatementClient, day: date) -> Statement:
-    """The rail's own list of a day, whole and in form.
-
-    :raises NothingLearned: whatever the rail's client did instead.
-    :raises BrokenRail: what it told is no list.
-    """
-    name = rail.declaration.name
-    asking = getattr(client, "statement", None)
-    if not callable(asking):
-        raise BrokenRail(f"the rail {name!r} declares that it tells what it took on a day, but its client does not.")
-    try:
-        async with asyncio.timeout(LONGEST.total_seconds()):
-            told = await asking(day)
-    except NothingLearned:
-        raise
-    except (Exception, SystemExit) as failure:
-        raise NothingLearned(type(failure).__name__) from failure
-    if wrong := _out_of_form(told):
-        raise BrokenRail(f"the rail {name!r} told no list of a day: {wrong}.")
-    statement: Statement = told
-    return statement
 
 
 def belongs_to(rail: ActiveRail, record: PaymentRecord) -> bool:
@@ -129,30 +100,5 @@ async def _on_adjacent_days(
         days.add(day + DAY)
     there: set[Key] = set()
     for other in sorted(days):
-        there |= {(entry.kind, entry.reference) for entry in (await fetch_statement(rail, client, other)).lines}
+        there |= {(entry.kind, entry.reference) for entry in (await rail_calls.statement(rail, client, other)).lines}
     return {record.reference for record in missing if (record.kind, record.reference) in there}
-
-
-def _out_of_form(told: Any) -> str:
-    """What a rail's client returned instead of a statement, or nothing."""
-    if not isinstance(told, Statement):
-        return f"it is {type(told).__name__}"
-    if not all(isinstance(at, datetime) and at.utcoffset() is not None for at in (told.since, told.until)):
-        return "its day has no beginning or no end in time"
-    if told.since >= told.until:
-        return "its day ends before it begins"
-    if not isinstance(told.lines, Sequence) or not isinstance(told.covers, frozenset):
-        return "its entries or the kinds it covers are of another type"
-    return "" if all(map(_is_entry, told.lines)) else "an entry of it is none"
-
-
-def _is_entry(entry: object) -> bool:
-    return (
-        isinstance(entry, StatementLine)
-        and entry.kind in ("payment", "refund")
-        and isinstance(entry.status, Status)
-        and type(entry.amount) is int
-        and all(isinstance(text, str) for text in (entry.reference, entry.currency, entry.provider_id))
-        and isinstance(entry.account, str | None)
-        and isinstance(entry.at, datetime | None)
-    )

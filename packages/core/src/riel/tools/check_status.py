@@ -47,5 +47,5 @@ class CheckStatus(PaymentTool):
             reference = getattr(check(self.declaration.lookup, arguments, self.rail), self.declaration.reference_field)
         known = await self.engine.status(self.declaration.name, reference, principal)
         if isinstance(known, Challenge):
-            return success(challenge_data(known, "", self.engine.context.now()))
+            return success(challenge_data(known, "", self.engine.now()))
         return success(receipt(self.rail, known))

@@ -58,7 +58,7 @@ async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: st
     """Without ``code``, open a challenge; with it, execute ``request`` once and answer with its status."""
     if code is None:
         challenge, delivery = await tool.engine.ask(request)
-        return success(challenge_data(challenge, delivery, tool.engine.context.now()))
+        return success(challenge_data(challenge, delivery, tool.engine.now()))
     tool.logs.remember(code)
     record = await tool.engine.confirm(request, code)
     if record.state is State.REJECTED:

@@ -1,16 +1,14 @@
 """A rail's own tool, checked and answered like the payment tools; if it pays, it is confirmed like a payment."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from riel.catalog import ActiveRail
-from riel.errors import Code, NothingLearned, NothingSent, OutcomeUnknown, Rejected
-from riel.journal import Topic
+from riel.errors import Code, NothingSent, Rejected
 from riel.payments import PaymentEngine
-from riel.rail import Tool, WireModel
+from riel.rail import Payment, Tool, WireModel
 from riel.redaction import Redactor
 from riel.text import clean_text
 from riel.tools.arguments import check, with_code
@@ -18,8 +16,6 @@ from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import MODE, Envelope, payment_answer, success
 from riel.tools.schema import Schema, answer_schema, enveloped
 from riel.tools.scopes import Scopes
-
-T = TypeVar("T")
 
 NOTICE: Schema = {
     "type": "object",
@@ -74,7 +70,8 @@ class RailTool:
     @property
     def model(self) -> type[WireModel]:
         """The model of its arguments."""
-        return with_code(self.tool.input) if self.tool.build_payment else self.tool.input
+        model: type[WireModel] = self.tool.input
+        return with_code(model) if self.tool.build_payment else model
 
     @property
     def output_schema(self) -> Schema:
@@ -90,31 +87,31 @@ class RailTool:
         if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(checked)):
             raise self.scopes.refusal(scope)
         if self.tool.build_notification is not None:
-            return await self._enqueue(self.tool.build_notification(checked), principal)
+            body: dict[str, Any] = self.logs.clean(self.tool.build_notification(checked))
+            message_id = await self.engine.notify(self.rail, self.tool, body, principal)
+            return success({"status": "recorded", "messageId": message_id, "mode": self.rail.mode})
         if self.tool.run is not None:
-            answer = await self._call(self.tool.run, checked)
+            try:
+                answer = await self.engine.run_tool(self.rail, self.tool, checked)
+            except Rejected as refused:
+                raise self._refusal(refused) from refused
             return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.rail.mode})
-        assert self.tool.build_payment is not None  # noqa: S101 (the catalog offers no tool that does nothing)
-        build = partial(self._call, self.tool.build_payment, checked)
+        build = partial(self._build_payment, checked)
         return await confirm_derived_payment(self, self.tool.name, checked, principal, build)
 
-    async def _call(self, function: Callable[[Any, Any], Awaitable[T]], arguments: WireModel) -> T:
-        """Call the rail's own code within the time for an answer.
+    async def _build_payment(self, arguments: WireModel) -> Payment | None:
+        """Build the payment that a person is asked to confirm.
 
         :raises NothingSent: the provider refused, or did not answer.
         """
-        client = await self.engine.context.clients.of(self.rail.declaration.name)
         try:
-            async with asyncio.timeout(self.engine.context.timing.answer_within.total_seconds()):
-                return await function(client, arguments)
-        except (NothingLearned, OutcomeUnknown, TimeoutError) as failure:
-            raise NothingSent(Code.RAIL_NO_ANSWER, rail=self.rail.declaration.title) from failure
+            return await self.engine.build_payment(self.rail, self.tool, arguments)
         except Rejected as refused:
             raise self._refusal(refused) from refused
 
     def _refusal(self, refused: Rejected) -> NothingSent:
         """The provider's refusal, in the words of the rail's table if its code is listed there."""
-        declaration, clean = self.rail.declaration, self.engine.context.clean
+        declaration, clean = self.rail.declaration, self.engine.clean
         known = declaration.errors.get(refused.provider_code)
         theirs = {"providerMessage": refused.provider_message, "providerCode": "" if known else refused.provider_code}
         untrusted = {name: clean_text(clean(words)) for name, words in theirs.items() if words}
@@ -122,12 +119,3 @@ class RailTool:
         if known is None:
             return NothingSent(Code.RAIL_REJECTED, rail=declaration.title, details=details)
         return NothingSent(known, details=details)
-
-    async def _enqueue(self, message: Mapping[str, Any], principal: str) -> Envelope:
-        """Put ``message`` into the outbox, where it waits for a receiver of notifications."""
-        context, rail_name = self.engine.context, self.rail.declaration.name
-        number = f"{rail_name}_{self.tool.name}_{context.new_id().removeprefix('pay_')}"
-        facts = {"rail": rail_name, "mode": self.rail.mode, "tool": self.tool.name, "principal": principal}
-        cleaned: dict[str, Any] = self.logs.clean(message)
-        await context.journal.enqueue(number, Topic.TOOL_NOTICE, {**cleaned, **facts}, context.now())
-        return success({"status": "recorded", "messageId": number, "mode": self.rail.mode})

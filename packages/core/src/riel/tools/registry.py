@@ -67,7 +67,7 @@ def build_tools(
     """
     scopes = scopes or Scopes()
     tools: dict[str, ToolSpec] = {}
-    for rail_name, rail in sorted(engine.context.rails.items()):
+    for rail_name, rail in sorted(engine.rails.items()):
         prefix = rail.settings.rail_tool_prefix
         for tool in _tools_of(engine, rail, logs, scopes, ask_docs):
             own_prefix = f"{rail_name}_" if isinstance(tool, PaymentTool) or prefix is None else prefix

@@ -4,7 +4,6 @@ The rail refunds a payment, or a received payment is returned, or only a person 
 opened and nothing moves.
 """
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ from riel.confirm import Terms
 from riel.errors import Code, NotFound, NothingSent
 from riel.journal import PaymentRecord, State
 from riel.money import Money
-from riel.payments import PaymentRequest
+from riel.payments import PaymentRequest, rail_calls
 from riel.rail import Refund, WireModel
 from riel.text import clean_text
 from riel.tools.arguments import CODE_FIELD, check, with_code
@@ -21,8 +20,6 @@ from riel.tools.confirmation import ask_or_execute, payer_of, wire_arguments
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import Envelope, manual_refund_data, success
 from riel.tools.payment_tool import PaymentTool
-
-log = logging.getLogger(__name__)
 
 MAX_FACT = 2000
 """The longest fact of a manual refund, in characters."""
@@ -121,17 +118,8 @@ class RequestRefund(PaymentTool):
 
     def _refund_facts(self, original: PaymentRecord) -> dict[str, str]:
         """The rail's facts for the person, by name; empty if the rail fails to give them."""
-        assert self.declaration.manual_refund is not None  # noqa: S101 (run looked)
-        try:
-            facts = self.declaration.manual_refund(original.order())
-            return {clean_text(name): clean_text(words, MAX_FACT) for name, words in facts.items()}
-        except (Exception, SystemExit) as failure:
-            log.warning(
-                "the rail %r failed to give the facts of a manual refund (%s)",
-                self.declaration.name,
-                type(failure).__name__,
-            )
-            return {}
+        facts = rail_calls.manual_refund(self.rail, original.order())
+        return {clean_text(name): clean_text(words, MAX_FACT) for name, words in facts.items()}
 
 
 def _check_refundable(original: PaymentRecord, amount: int) -> None:

@@ -17,6 +17,7 @@ from riel.catalog import ActiveRail
 from riel.config import is_loopback
 from riel.docs_index import Pages
 from riel.errors import Misconfigured
+from riel.payments import rail_calls
 from riel.rail import WireModel
 from riel.text import clean_text
 from riel.tools.arguments import check
@@ -131,7 +132,7 @@ class SearchDocs(PaymentTool):
         """The texts of the provider's server; empty if it fails. It receives no secret and no account number."""
         if self.url is None or self.ask is None:
             return []
-        within = self.engine.context.timing.answer_within * REMOTE_SHARE
+        within = self.engine.answer_within * REMOTE_SHARE
         try:
             texts = await self.ask(self.url, clean_text(self.logs.text(query.query), 300), within)
         except Exception as failure:
@@ -150,7 +151,7 @@ def docs_url(rail: ActiveRail) -> str | None:
 
     :raises Misconfigured: the URL is not https.
     """
-    url = _declared_url(rail)
+    url = rail_calls.docs_server(rail)
     if not url or is_loopback(url):
         return url or None
     parts = urlsplit(url)
@@ -160,17 +161,3 @@ def docs_url(rail: ActiveRail) -> str | None:
             "password, unless it is on this machine"
         )
     return None if rail.mode == "sandbox" else url
-
-
-def _declared_url(rail: ActiveRail) -> str | None:
-    """The URL that the rail declares; none if its function fails."""
-    declaration = rail.declaration
-    try:
-        url = None if declaration.docs_server is None else declaration.docs_server(rail.settings)
-        if isinstance(url, str | None):
-            return url
-        failed = f"it is {type(url).__name__}"
-    except (Exception, SystemExit) as failure:
-        failed = type(failure).__name__
-    log.warning("the rail %r failed to name its documentation server (%s)", declaration.name, failed)
-    return None

@@ -12,7 +12,7 @@ from typing import Any
 from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.http_server import App, Receive, Send, read_body, send_response, serve_http
-from riel.payments import PaymentEngine
+from riel.payments import PaymentEngine, rail_calls
 from riel.rail import WebhookResult
 from riel.redaction import Redactor
 from riel.text import clean_text, hidden
@@ -57,7 +57,7 @@ async def receive_webhooks(
 
 def _app(engine: PaymentEngine, logs: Redactor) -> App:
     receivers = {
-        name: rail for name, rail in engine.context.rails.items() if rail.declaration.parse_webhook is not None
+        name: rail for name, rail in engine.rails.items() if rail.declaration.parse_webhook is not None
     }
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -75,7 +75,7 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
         if len(body) > MAX_BODY:
             return WebhookResult(status=413, body=b'{"error": "this message is too long"}')
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        result = _parse(rail, headers, body)
+        result = rail_calls.parse_webhook(rail, headers, body) or UNREADABLE
         try:
             await _look_up_hinted(engine, rail.declaration.name, result, logs)
         except JournalUnavailable:
@@ -83,28 +83,6 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
         return result
 
     return app
-
-
-def _parse(rail: ActiveRail, headers: dict[str, str], body: bytes) -> WebhookResult:
-    """What the rail makes of a message; one that it cannot read, or answers with nonsense, was not result."""
-    assert rail.declaration.parse_webhook is not None  # noqa: S101 (only such rails are asked)
-    try:
-        result = rail.declaration.parse_webhook(rail.settings, headers, body)
-    except (Exception, SystemExit) as failure:
-        log.warning(
-            "the rail %r cannot read what its provider wrote (%s)", rail.declaration.name, type(failure).__name__
-        )
-        return UNREADABLE
-    if (
-        isinstance(result, WebhookResult)
-        and isinstance(result.references, tuple)
-        and all(isinstance(reference, str) for reference in result.references)
-        and result.status in range(200, 600)
-        and isinstance(result.body, bytes)
-    ):
-        return result
-    log.warning("the rail %r answers its provider with something that is no riel.WebhookResult", rail.declaration.name)
-    return UNREADABLE
 
 
 async def _look_up_hinted(engine: PaymentEngine, rail: str, result: WebhookResult, logs: Redactor) -> None:

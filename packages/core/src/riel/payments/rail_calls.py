@@ -1,0 +1,367 @@
+"""Every call of a rail's own code: opened, bounded in time, contained, and its result checked.
+
+A rail may raise what the contract of the called function names, and nothing else. Any other exception, and any result
+of a wrong type, is a failure of the rail: :mod:`riel.payments.rail_failure` logs it with its place, and here it gets
+the meaning that is safe for the money. Of an order that may have left, the outcome is unknown; in every other call,
+nothing was sent or nothing was learned.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from riel.catalog import ActiveRail
+from riel.errors import BrokenRail, Code, NothingLearned, NothingSent, NotSent, OutcomeUnknown, Rejected
+from riel.journal import PaymentRecord
+from riel.payments.context import Context, PaymentRequest
+from riel.payments.rail_failure import RailFailure, contained, rail_failure
+from riel.payments.rules import LookupOutcome, SendOutcome
+from riel.rail import (
+    Answer,
+    Client,
+    Draft,
+    Order,
+    Payment,
+    Prepared,
+    ReferenceSource,
+    Refund,
+    ReturnClient,
+    Statement,
+    StatementClient,
+    StatementLine,
+    Status,
+    Tool,
+    WebhookResult,
+    WireModel,
+)
+
+STATEMENT_DEADLINE = timedelta(minutes=15)
+"""How long a rail may take over the statement of one day, every page of it."""
+
+
+class Expired(Exception):
+    """A call took longer than its time."""
+
+
+@asynccontextmanager
+async def bounded(rail: ActiveRail, call: str, within: timedelta, *allowed: type[Exception]) -> AsyncIterator[None]:
+    """Run code of ``rail`` that waits for its provider.
+
+    :raises Expired: it took longer than ``within``, or than a time of its own.
+    :raises RailFailure: it raised an exception that is not ``allowed``.
+    """
+    with contained(rail, call, Expired, *allowed):
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                yield
+        except TimeoutError as failure:
+            raise Expired from failure
+
+
+# Calls in the life of a payment
+
+
+async def prepare(context: Context, request: PaymentRequest) -> Prepared:
+    """Make the reference and the bytes of an order.
+
+    :raises NothingSent: the rail refused it, or failed.
+    """
+    rail, terms = request.rail, request.terms
+    client = await context.clients.of(terms.rail)
+    draft = Draft(
+        kind=terms.kind,
+        money=terms.money,
+        payment=request.model if isinstance(request.model, Payment) else None,
+        refund=request.model if isinstance(request.model, Refund) else None,
+        original=request.original.order() if request.original else None,
+    )
+    try:
+        with contained(rail, "prepare", NothingSent):
+            prepared = client.prepare(draft, ReferenceSource(context.now(), context.below))
+        if problem := _problem_of_prepared(prepared):
+            raise rail_failure(rail, "prepare", problem)
+    except RailFailure as failure:
+        raise _broken(rail, "prepare the payment", failure) from failure
+    return prepared
+
+
+async def send(context: Context, record: PaymentRecord, order: Order) -> SendOutcome:
+    """Send ``order`` to the rail, once, within the rail's ``send_deadline``."""
+    rail, started = context.rails[record.rail], asyncio.get_running_loop().time()
+    try:
+        client = await context.clients.of(record.rail)
+    except NothingSent as failure:
+        return NotSent(str(failure))
+    left = _time_left(context, record, started)
+    if left <= timedelta(0):  # the process was stopped: others may have concluded that the order is gone
+        return NotSent("it was too late to send it")
+    call = "refund" if record.kind == "refund" else "send"
+    try:
+        async with bounded(rail, call, left, Rejected, NotSent, OutcomeUnknown):
+            if record.kind == "refund":
+                answer = await client.refund(order)
+            else:
+                answer = await client.send(order)
+            return checked_answer(rail, call, answer)
+    except (Rejected, NotSent, OutcomeUnknown) as outcome:
+        return outcome
+    except Expired:
+        return OutcomeUnknown("no answer within the deadline of the send")
+    except RailFailure as failure:
+        return OutcomeUnknown(f"the rail failed: {failure}")
+
+
+async def look_up(context: Context, record: PaymentRecord, order: Order) -> LookupOutcome:
+    """Ask the rail what it knows of ``order``."""
+    rail = context.rails[record.rail]
+    try:
+        client = await context.clients.of(record.rail)
+    except NothingSent as failure:
+        return NothingLearned(str(failure))
+    try:
+        async with bounded(rail, "status", rail.guarantees.send_deadline, NothingLearned):
+            answer = await client.status(order)
+            return "absent" if answer is None else checked_answer(rail, "status", answer)
+    except NothingLearned as nothing:
+        return nothing
+    except Expired:
+        return NothingLearned("no answer within the deadline of a look-up")
+    except RailFailure as failure:
+        return NothingLearned(f"the rail failed: {failure}")
+
+
+async def build_return(context: Context, rail_name: str, refund: Refund) -> Payment | None:
+    """Build the payment that returns a received one; ``None`` if the rail received no such payment.
+
+    :raises NothingSent: the rail refused it, did not answer, or failed.
+    """
+    rail = context.rails[rail_name]
+    return_client = cast("ReturnClient", await context.clients.of(rail_name))
+    try:
+        async with bounded(rail, "build_return", context.timing.answer_within, NothingSent, NothingLearned):
+            payment = await return_client.build_return(refund)
+            return cast("Payment | None", _checked(rail, "build_return", payment, Payment, None))
+    except (NothingLearned, Expired) as failure:
+        raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
+    except RailFailure as failure:
+        raise _broken(rail, "find the payment that was received", failure) from failure
+
+
+# Calls beside it
+
+
+async def run_tool(context: Context, rail: ActiveRail, tool: Tool, arguments: WireModel) -> BaseModel:
+    """Run a rail's own tool.
+
+    :raises Rejected: the provider refused.
+    :raises NothingSent: the rail refused, did not answer, or failed.
+    """
+    assert tool.run is not None and tool.output is not None  # noqa: S101, PT018 (the catalog checks it)
+    result = await _tool_result(context, rail, tool, tool.run, arguments, tool.output)
+    return cast("BaseModel", result)
+
+
+async def build_payment(context: Context, rail: ActiveRail, tool: Tool, arguments: WireModel) -> Payment | None:
+    """Build the payment of a rail's own tool; raises as :func:`run_tool` does."""
+    assert tool.build_payment is not None  # noqa: S101 (the catalog checks it)
+    payment = await _tool_result(context, rail, tool, tool.build_payment, arguments, Payment, None)
+    return cast("Payment | None", payment)
+
+
+async def _tool_result(
+    context: Context,
+    rail: ActiveRail,
+    tool: Tool,
+    function: Callable[[Any, Any], Awaitable[object]],
+    arguments: WireModel,
+    *types: type[object] | None,
+) -> object:
+    client = await context.clients.of(rail.declaration.name)
+    within, call = context.timing.answer_within, f"the tool {tool.name}"
+    try:
+        async with bounded(rail, call, within, NothingSent, NothingLearned, OutcomeUnknown, Rejected):
+            return _checked(rail, call, await function(client, arguments), *types)
+    except (NothingLearned, OutcomeUnknown, Expired) as failure:
+        raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
+    except RailFailure as failure:
+        raise _broken(rail, f"run {tool.name}", failure) from failure
+
+
+async def statement(rail: ActiveRail, client: Client, day: date, within: timedelta = STATEMENT_DEADLINE) -> Statement:
+    """Fetch the provider's statement of ``day``, whole.
+
+    :raises NothingLearned: the rail did not answer, or failed.
+    :raises BrokenRail: the rail returned something that is no statement.
+    """
+    name = rail.declaration.name
+    statement_client = cast("StatementClient", client)
+    if not callable(getattr(client, "statement", None)):
+        raise BrokenRail(f"the rail {name!r} declares statements, but its client has no method 'statement'.")
+    try:
+        async with bounded(rail, "statement", within, NothingLearned):
+            result = await statement_client.statement(day)
+    except Expired as failure:
+        raise NothingLearned("no answer within the deadline of a statement") from failure
+    except RailFailure as failure:
+        raise NothingLearned(f"the rail failed: {failure}") from failure
+    if problem := _problem_of_statement(result):
+        raise BrokenRail(f"the rail {name!r} returned no statement: {rail_failure(rail, 'statement', problem)}.")
+    return result
+
+
+def parse_webhook(rail: ActiveRail, headers: Mapping[str, str], body: bytes) -> WebhookResult | None:
+    """Read a provider's message; ``None`` if the rail failed to."""
+    assert rail.declaration.parse_webhook is not None  # noqa: S101 (the caller looked)
+    try:
+        with contained(rail, "parse_webhook"):
+            result = rail.declaration.parse_webhook(rail.settings, headers, body)
+        if problem := _problem_of_webhook(result):
+            raise rail_failure(rail, "parse_webhook", problem)
+    except RailFailure:
+        return None
+    return result
+
+
+def manual_refund(rail: ActiveRail, order: Order) -> Mapping[str, str]:
+    """Return what a person needs to ask for the money of ``order``, in names and words; empty if the rail failed."""
+    assert rail.declaration.manual_refund is not None  # noqa: S101 (the caller looked)
+    try:
+        with contained(rail, "manual_refund"):
+            facts = rail.declaration.manual_refund(order)
+        if not _is_text_by_name(facts):
+            raise rail_failure(rail, "manual_refund", "its facts are not strings by name")
+    except RailFailure:
+        return {}
+    return facts
+
+
+def docs_server(rail: ActiveRail) -> str | None:
+    """Return the URL of the provider's documentation server; ``None`` if there is none, or the rail failed."""
+    if rail.declaration.docs_server is None:
+        return None
+    try:
+        with contained(rail, "docs_server"):
+            url = rail.declaration.docs_server(rail.settings)
+        return cast("str | None", _checked(rail, "docs_server", url, str, None))
+    except RailFailure:
+        return None
+
+
+# What a rail may return
+
+
+def checked_answer(rail: ActiveRail, call: str, answer: object) -> Answer:
+    """Return ``answer`` if each of its fields has its type. An instant without a time zone is dropped, never guessed.
+
+    :raises RailFailure: a field has another type.
+    """
+    if problem := _problem_of_answer(answer):
+        raise rail_failure(rail, call, problem)
+    checked = cast("Answer", answer)
+    if checked.settled_at is not None and checked.settled_at.utcoffset() is None:
+        rail_failure(rail, call, "settled_at has no time zone, so it was dropped")
+        return replace(checked, settled_at=None)
+    return checked
+
+
+def _checked(rail: ActiveRail, call: str, result: object, *types: type[object] | None) -> object:
+    """Return ``result`` if it is one of ``types``."""
+    if any(result is None if kind is None else isinstance(result, kind) for kind in types):
+        return result
+    expected = " or ".join("None" if kind is None else kind.__name__ for kind in types)
+    raise rail_failure(rail, call, f"it returned {type(result).__name__} and not {expected}")
+
+
+def _problem_of_answer(answer: object) -> str:
+    if not isinstance(answer, Answer):
+        return f"it returned {type(answer).__name__} and not Answer"
+    if not isinstance(answer.status, Status):
+        return "status is no riel.Status"
+    if not (answer.amount is None or type(answer.amount) is int):
+        return "amount is no int of minor units"
+    if not all(isinstance(text, str | None) for text in (answer.currency, answer.account)):
+        return "currency or account is no string"
+    if not all(isinstance(text, str) for text in (answer.provider_id, answer.provider_code, answer.provider_message)):
+        return "provider_id, provider_code or provider_message is no string"
+    if not _is_text_by_name(answer.facts):
+        return "facts are not strings by name"
+    return "" if isinstance(answer.settled_at, datetime | None) else "settled_at is no datetime"
+
+
+def _problem_of_prepared(prepared: object) -> str:
+    if not isinstance(prepared, Prepared):
+        return f"it returned {type(prepared).__name__} and not Prepared"
+    if not isinstance(prepared.reference, str) or not prepared.reference:
+        return "it returned no reference"
+    if not isinstance(prepared.body, bytes):
+        return "body is not bytes"
+    if not _is_text_by_name(prepared.facts):
+        return "facts are not strings by name"
+    instants = (prepared.resend_until, prepared.absent_after)
+    return "" if all(at is None or _is_instant(at) for at in instants) else "an instant has no time zone"
+
+
+def _problem_of_webhook(result: object) -> str:
+    if not isinstance(result, WebhookResult):
+        return f"it returned {type(result).__name__} and not WebhookResult"
+    if not isinstance(result.references, tuple) or not all(isinstance(one, str) for one in result.references):
+        return "references are no tuple of strings"
+    if type(result.status) is not int or result.status not in range(200, 600):
+        return "status is no HTTP status"
+    return "" if isinstance(result.body, bytes) else "body is not bytes"
+
+
+def _problem_of_statement(result: object) -> str:
+    if not isinstance(result, Statement):
+        return f"it is {type(result).__name__}"
+    if not (_is_instant(result.since) and _is_instant(result.until)):
+        return "its day has no beginning or no end in time"
+    if result.since >= result.until:
+        return "its day ends before it begins"
+    if not isinstance(result.lines, Sequence) or not isinstance(result.covers, frozenset):
+        return "its lines or the kinds it covers have another type"
+    return "" if all(map(_is_line, result.lines)) else "one of its lines is no StatementLine"
+
+
+def _is_line(line: object) -> bool:
+    return (
+        isinstance(line, StatementLine)
+        and line.kind in ("payment", "refund")
+        and isinstance(line.status, Status)
+        and type(line.amount) is int
+        and all(isinstance(text, str) for text in (line.reference, line.currency, line.provider_id))
+        and isinstance(line.account, str | None)
+        and isinstance(line.at, datetime | None)
+    )
+
+
+def _is_text_by_name(facts: object) -> bool:
+    return isinstance(facts, Mapping) and all(isinstance(text, str) for pair in facts.items() for text in pair)
+
+
+def _is_instant(at: object) -> bool:
+    return isinstance(at, datetime) and at.utcoffset() is not None
+
+
+# Time and errors
+
+
+def _time_left(context: Context, record: PaymentRecord, started: float) -> timedelta:
+    """Return how long the order may still be under way.
+
+    Every other process counts from ``sent_at``, by the clock of the day, so that clock binds. The clock of the loop
+    binds as well, since the other one may have been set back while this process was stopped.
+    """
+    deadline = context.rails[record.rail].guarantees.send_deadline
+    by_the_clock = record.sent_at + deadline - context.now()
+    by_the_loop = deadline - timedelta(seconds=asyncio.get_running_loop().time() - started)
+    return min(by_the_clock, by_the_loop)
+
+
+def _broken(rail: ActiveRail, task: str, failure: RailFailure) -> NothingSent:
+    return NothingSent(Code.RAIL_BROKEN, rail=rail.declaration.name, problem=f"it could not {task} ({failure})")
