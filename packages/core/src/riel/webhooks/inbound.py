@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.http_server import App, Receive, Send, read_body, send_response, serve_http
 from riel.payments import PaymentEngine, rail_calls
@@ -56,9 +55,7 @@ async def receive_webhooks(
 
 
 def _app(engine: PaymentEngine, logs: Redactor) -> App:
-    receivers = {
-        name: rail for name, rail in engine.rails.items() if rail.declaration.parse_webhook is not None
-    }
+    receivers = {name: rail for name, rail in engine.rails.items() if rail.declaration.parse_webhook is not None}
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         result = await _handle(scope, receive)
