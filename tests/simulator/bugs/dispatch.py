@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 from riel.journal import Attempt, Change, PaymentRecord, events
-from riel.payments import Context, PaymentEngine, PaymentRequest, confirm, dispatch, recovery, rules
+from riel.payments import Context, PaymentEngine, PaymentRequest, confirm, dispatch, rail_calls, recovery, rules
 from riel.rail.guarantees import Guarantees
 
 from .registry import bug, ended, seen_in
@@ -79,7 +79,7 @@ def a_copy_not_counted() -> Iterator[None]:
 @seen_in("stops")
 @bug
 def sent_however_long_it_was_held_up() -> Iterator[None]:
-    with patch.object(dispatch, "_time_left", lambda context, record, handed_over: 6.0):
+    with patch.object(rail_calls, "_time_left", lambda context, record, started: timedelta(seconds=6)):
         yield
 
 

@@ -127,7 +127,7 @@ def a_watch_ended_by_a_look_that_saw_nothing() -> Iterator[None]:
     def watched(record: PaymentRecord, found: Any, now: datetime, backoff: Any) -> bool:
         return record.watch_until is not None and now >= record.watch_until
 
-    with patch.object(recovery, "_still_watched", watched):
+    with patch.object(recovery, "_watch_ended", watched):
         yield
 
 
