@@ -151,13 +151,13 @@ class SimOwners:
         self._simulation = simulation
         self.me = process.name
 
-    def dead(self, owner: str) -> bool:
+    def is_dead(self, owner: str) -> bool:
         process = self._simulation.processes[owner]
         if process.dead or process.stopped_at is None or not self._simulation.leases_expire:
             return process.dead
         return self._simulation.loop.time() > process.stopped_at + LEASE
 
-    def leave(self) -> None:
+    def unregister(self) -> None:
         """A process that ends is dead."""
 
 

@@ -1,6 +1,6 @@
-"""The protocol of a journal: verbs, each of them one transaction.
+"""The protocol of a journal store.
 
-What a verb returned is on the disk. Every store passes one suite, ``riel.testing.journal_contract``.
+Every store passes one suite, ``riel.testing.journal_contract``.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -36,17 +36,17 @@ ConfirmFailure = Literal[
     "not_settled",
     "exceeds_payment",
 ]
-"""Why something was not confirmed: the challenge's end, ten wrong codes an hour, a time step that was used before, a
-reference that is taken, or a refund of what has not settled or of more than is left."""
+"""Why there is no payment: how the challenge ended, too many wrong codes, a code that was used before, a reference that
+is taken, or a refund of what has not settled or of more than is left."""
 
 
 ChallengeText = Callable[[DuplicateOf | None], str]
-"""What the person is shown, given an identical payment that was made shortly before, if there was one."""
+"""Makes the text of a challenge, given the identical payment that was created shortly before, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedChallenge:
-    """The challenge that now waits for a code, or the one that was declined; ``fresh`` when it was made just now."""
+    """The challenge that waits for a code, or the one that was declined. ``fresh``: this call stored it."""
 
     challenge: Challenge
     fresh: bool
@@ -54,7 +54,7 @@ class OpenedChallenge:
 
 @dataclass(frozen=True, slots=True)
 class LimitReached:
-    """A limit has no room for it, and nothing was opened; ``left`` of it could still be taken."""
+    """A limit has no room for ``reservation``, and nothing was opened. ``left`` could still be reserved."""
 
     reservation: Reservation
     left: int
@@ -62,7 +62,7 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A try that was counted before it is compared; ``left`` more may follow it."""
+    """A code that was counted and not yet compared. ``left`` more may follow it for the same challenge."""
 
     id: int
     left: int
@@ -70,7 +70,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many codes may be wrong: per challenge, and per principal within ``window``, whatever the challenges."""
+    """How many codes may be wrong: for one challenge, and for one principal within ``window`` over all challenges."""
 
     per_challenge: int = 5
     per_window: int = 10
@@ -78,7 +78,12 @@ class AttemptLimits:
 
 
 class Journal(Protocol):
-    """The verbs. All times are aware and given by the caller; every write is one transaction."""
+    """The durable record of challenges, payments, events and messages.
+
+    Every method that writes is one transaction, and what it returned is durable. Times are aware and come from the
+    caller. Every method raises :class:`~riel.errors.JournalUnavailable` where the store fails: after a write, only a
+    later read tells whether it was kept. Cancelling a caller never undoes a write.
+    """
 
     async def open_challenge(
         self,
@@ -90,78 +95,118 @@ class Journal(Protocol):
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
     ) -> OpenedChallenge | LimitReached:
-        """The open challenge of this principal and digest, or this one, with ``words`` as its text.
+        """Open ``challenge`` with its text, or return the challenge that stands for the same principal and digest.
 
-        ``words`` is told of an identical payment confirmed within ``again_within``. Where the person said no within
-        ``no_stays``, that declined challenge is returned and nothing is opened. ``alone`` closes every other open
-        challenge of the principal: a code that is not bound to a payment must fit only the one that is shown.
-        A new challenge takes every one of ``holds``, or none and is not opened; they are given back when it, or the
-        payment it becomes, ends without having moved money.
+        In this order:
+
+        * An open challenge of that principal and digest with the same factor is returned, ``fresh=False``. One whose
+          time is over, or of another factor, is ended as ``expired``.
+        * A challenge that the person declined within ``decline_ttl`` is returned, ``fresh=False``.
+        * Where a reservation finds no room, nothing is opened: :class:`LimitReached`.
+        * Otherwise ``challenge`` is stored with ``text(duplicate)`` and every reservation, ``fresh=True``.
+
+        Of many that open the same at once, one is fresh and the others get it. The reservations are released when the
+        challenge, or the payment that it becomes, ends without having moved money.
+
+        :param text: makes the text; its argument is the last identical payment that was created within
+            ``duplicate_window`` and not rejected, or ``None``.
+        :param close_others: ends every other open challenge of the principal as ``expired``: a code that is not bound
+            to a payment may fit only the challenge that is shown.
+        :raises JournalUnavailable: the store failed; whether it was written, only a later read tells.
         """
 
     async def reserved_total(self, scope: str, since: int) -> int:
-        """What the holds of a scope come to, from the bucket ``since`` on."""
+        """Add up what is reserved in a scope, from the bucket ``since`` on, in minor units or payments."""
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        """Write down that this was refused with ``code``, and that nobody was asked."""
+        """Record that a guard or a limit refused ``challenge`` with ``code`` before any person was asked."""
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
-        """The person was asked."""
+        """Store the time at which the challenge was shown to the person."""
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
-        """The newest challenges of that digest, newest first."""
+        """Return up to 20 challenges of that principal and digest, the open one first, then the newest first."""
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
-        """One challenge."""
+        """Return the challenge of that id."""
 
     async def count_attempt(
         self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
     ) -> Attempt | ConfirmFailure:
-        """Count one try, before the code is compared. Without a challenge it is wrong at once."""
+        """Count one code before it is compared, and return the attempt.
+
+        An attempt counts as wrong until :meth:`create_payment` has accepted it, also where its process dies meanwhile.
+        Parallel attempts never pass ``limits``.
+
+        :param challenge_id: ``None`` where no challenge is open: the attempt counts as wrong at once.
+        :returns: why the code may not be compared, where it may not: ``rate_limited``, or the state in which the
+            challenge ended. A challenge whose time is over is ended here.
+        """
 
     async def record_wrong_code(
         self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
     ) -> ChallengeState:
-        """The code was wrong. The last try locks the challenge."""
+        """Record that the code was wrong, and return the state of the challenge. The last allowed attempt locks it."""
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
-        """The person said no, and it stays no. ``None`` where there is no such challenge that is open."""
+        """End an open challenge for good, since ``by`` declined it. Returns ``None`` where no such one is open."""
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure:
-        """The heart: consume the challenge and give birth to the payment, owned by this process, ``sending``."""
+        """Consume the challenge and create its payment, ``sending`` and owned by this process, in one transaction.
+
+        Of many calls for one challenge, one creates the payment and the others get ``consumed``.
+
+        :param replay_key: names what the code used up. It is accepted once in the whole journal: ``code_reused``.
+        :returns: the payment, or why there is none. After ``reference_taken`` the challenge is open as before, and the
+            same attempt may come with another reference. After ``not_settled`` and ``exceeds_payment`` (a refund of
+            what has not settled, or of more than is left) it is open too, and the attempt counts as right.
+
+        Example::
+
+            attempt = await journal.count_attempt(challenge.id, "ana", now, AttemptLimits())
+            if isinstance(attempt, Attempt) and code_is_right:
+                payment = await journal.create_payment(attempt, challenge.id, None, intent, now)
+        """
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        """Write one transition, if life allows it: on evidence always, otherwise by its owner under the newest fence.
+        """Write one transition if it is allowed from the state that is stored now.
 
-        Returns the record as it now is, and whether it was written.
+        Evidence that money moved (``fence=None``) counts whoever brings it. Any other change needs this process to own
+        the payment under the newest fencing number. See ``transitions.py``. The event, the notification and the
+        release of reservations are written in the same transaction.
+
+        :returns: the payment as it is now, and whether the change was written.
+        :raises JournalUnavailable: there is no such payment, or the store failed.
         """
 
     async def resolve_manually(
         self, payment_id: str, to: State, by: str, evidence: str, at: datetime
     ) -> PaymentRecord | None:
-        """An operator's decision on what is in review; ``None`` where it is not."""
+        """Write an operator's decision about a payment in review. Returns ``None`` where it is not in review."""
 
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
-        """Take over what is due and has no living owner (or is ours, and not in ``busy``); each with a new fence.
+        """Lease up to ``most`` payments that are due, the longest waiting first, each under a new fencing number.
 
-        :param rails: only payments of these rails, modes and payers; those of others are left to who offers them.
+        A payment may be leased when nobody owns it, its owner is dead, or it is ours and not in ``busy``.
+
+        :param rails: lease only payments of these rails, modes and payers.
         """
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
-        """Take over this one, due or not, or ``None`` where somebody is at work on it or nothing more is expected."""
+        """Lease this payment, due or not. Returns ``None`` where another process works on it or nothing is expected."""
 
     async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
-        """Nothing was learned: give the lease back until ``next_at``."""
+        """Give back the lease under ``fence``, if it is still ours. The payment is due again at ``next_at``."""
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
-        """One payment or refund."""
+        """Return one payment or refund."""
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
-        """The payment or refund which the rail knows by that reference."""
+        """Return the payment or refund that the provider knows by that reference."""
 
     async def payments(
         self,
@@ -172,45 +217,45 @@ class Journal(Protocol):
         until: datetime | None = None,
         most: int = 50,
     ) -> Sequence[PaymentRecord]:
-        """The newest, newest first; born at ``since`` or later, and before ``until``."""
+        """Return up to ``most`` payments, the newest first, created at ``since`` or later and before ``until``."""
 
     async def events(self, payment_id: str) -> Sequence[Event]:
-        """The chain of one payment."""
+        """Return the audit chain of one payment, oldest first."""
 
     async def append_event(
         self, payment_id: str, event: str, body: Mapping[str, Any], at: datetime, *, once: bool = False
     ) -> None:
-        """Add a line to a payment's chain that changes nothing else; ``once``: unless it has such an event already."""
+        """Add an event that changes no state. With ``once``, do nothing where the chain has an event of that name."""
 
     async def anchor(self, at: datetime) -> bool:
-        """Seal every event since the last anchor; whether there was any."""
+        """Write an anchor over every event since the last one. Returns whether there was any such event."""
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
-        """How many events there are, and the first place where the chain or an anchor does not hold."""
+        """Count the events and find the first place where a chain, an anchor or a payment does not hold."""
 
     async def anchors(self) -> Sequence[Anchor]:
-        """Every anchor, oldest first."""
+        """Return every anchor, oldest first."""
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
-        """The next events after number ``after`` that the newest anchor seals, in the order of writing."""
+        """Return up to ``most`` events after number ``after`` that an anchor covers, in the order of writing."""
 
     async def bind_key(self, fingerprint: str) -> bool:
-        """Whether the codes of this journal are made with that key: the first that is named, and no other."""
+        """Bind the journal to the key of its codes. Returns whether ``fingerprint`` is the key that was bound first."""
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        """Put a message into the outbox; one that has that id already stays as it is."""
+        """Put a message into the outbox. One that has that id already stays as it is."""
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
-        """Messages that are due, not to be taken again within ``lease``."""
+        """Return messages that are due. None of them is due again within ``lease``, unless it failed."""
 
     async def message_sent(self, message_id: str, at: datetime) -> None:
-        """It was delivered."""
+        """Record that the message was delivered."""
 
     async def message_failed(self, message_id: str, why: str, at: datetime, next_at: datetime) -> None:
-        """It could not be delivered, and is due again at ``next_at``."""
+        """Record that the message was not delivered. It is due again at ``next_at``."""
 
     async def backlog(self) -> Backlog:
-        """What waits in the outbox."""
+        """Count the messages that wait in the outbox."""
 
     async def close(self) -> None:
-        """Finish what waits and let go."""
+        """Finish what is under way and release every lease of this process."""

@@ -77,9 +77,9 @@ class Database:
                     raise Misconfigured(f"RIEL_JOURNAL: {self._place} runs with {name}={in_force}: {MAY_LOSE}")
             return connection
 
-        lines = ConnectionPool(connect, most)
-        async with lines.connection():  # what is wrong is said at the start
-            return lines
+        pool = ConnectionPool(connect, most)
+        async with pool.connection():  # a wrong setting is reported at the start
+            return pool
 
     async def prepare(self, *, make: bool) -> str:
         """Refuse what loses payments, and bring the tables up to date; the ``synchronous_commit`` to use.

@@ -125,8 +125,8 @@ class Sessions:
     :param answers_within: how long a caller waits.
     """
 
-    def __init__(self, lines: ConnectionPool, answers_within: timedelta = ANSWER_TIMEOUT) -> None:
-        self._lines = lines
+    def __init__(self, pool: ConnectionPool, answers_within: timedelta = ANSWER_TIMEOUT) -> None:
+        self._pool = pool
         self._answers_within = answers_within
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -158,9 +158,9 @@ class Sessions:
             await asyncio.wait(self._under_way, timeout=CLOSE_TIMEOUT.total_seconds())
         try:
             with suppress(*FAILURES):
-                await wait_at_most(CLOSE_TIMEOUT, self._lines.close())
+                await wait_at_most(CLOSE_TIMEOUT, self._pool.close())
         finally:
-            self._lines.terminate()
+            self._pool.terminate()
 
     async def _run(
         self, work: Coroutine[Any, Any, T], unavailable: Callable[[], JournalUnavailable], *, however_long: bool = False
@@ -192,7 +192,7 @@ class Sessions:
         raise write_failed()
 
     async def _with_session(self, unit: Unit[T]) -> T:
-        async with self._lines.connection() as connection:
+        async with self._pool.connection() as connection:
             return await unit(Session(connection))
 
 
