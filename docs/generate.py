@@ -52,14 +52,14 @@ USUAL = {
 }
 ASKED = {"account": "1234567897", "amount": 50000, "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"}
 STATUSES = {
-    "2fa_required": "Nothing was sent. A person is asked, and gets a code for exactly this.",
+    "2fa_required": "Nothing was sent. A person is asked, and receives a code for exactly this.",
     "pending": "It is on its way, accepted, or unknown. It was not lost: ask again, do not send again.",
     "success": "It has settled.",
     "rejected": "It did not happen; nothing was booked. `reason` says why.",
     "returned": "It had settled, and the money came back. `reason` says why.",
     "refunded": "All of it was paid back.",
     "declined": "The person said no.",
-    "expired": "The code's time is over, or five wrong ones closed the question.",
+    "expired": "The code has expired, or five wrong codes closed the confirmation.",
     "manual_refund_required": "Nothing moved: only a person can ask for the money. `caseId` is the number of the case.",
     "nothing_to_refund": "Nothing moved: the payment never happened, or its money has come back already.",
 }

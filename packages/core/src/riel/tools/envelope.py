@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from riel.catalog import ActiveRail
-from riel.errors import Code, ErrorData
+from riel.errors import CATALOGUE, Code, ErrorData
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import mask_account
 from riel.payments.rules import ABSENT, NEVER_SENT
@@ -42,13 +42,18 @@ MAX_NAME = 80
 _CHECK_STATUS = "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
 _MESSAGES = {
     State.SENDING: "The {kind} is on its way to the rail. " + _CHECK_STATUS,
-    State.UNKNOWN: "The rail's answer was lost; riel is finding out what became of the {kind}. " + _CHECK_STATUS,
+    State.UNKNOWN: "The rail's answer was lost; riel is looking up the outcome of the {kind}. " + _CHECK_STATUS,
     State.PENDING: "The rail has accepted the {kind}, and it has not settled yet. " + _CHECK_STATUS,
-    State.REVIEW: "What became of the {kind} cannot be learned from the rail; an operator is asked. "
-    "Do not send it again.",
+    State.REVIEW: "The rail cannot tell the outcome of the {kind}; an operator has to decide. Do not send it again.",
     State.SETTLED: "",
     State.RETURNED: "The {kind} had settled, and the money came back.",
     State.REJECTED: "The {kind} did not happen; nothing was booked.",
+}
+
+
+_ENDS = {
+    ChallengeState.DECLINED: ("declined", Code.TWO_FA_DECLINED),
+    ChallengeState.LOCKED: ("expired", Code.TWO_FA_LOCKED),
 }
 
 
@@ -70,14 +75,13 @@ def challenge_data(challenge: Challenge, delivery: str, now: datetime) -> dict[s
     state = challenge.state
     if state is ChallengeState.OPEN and now >= challenge.expires_at:
         state = ChallengeState.EXPIRED
-    again = "Nothing was sent. Call again without verificationCode to ask the person anew."
-    text = f"{challenge.text} {delivery}".strip()
-    ask = "Ask them for the code and call again with the same arguments and verificationCode."
-    status, message = {
-        ChallengeState.OPEN: ("2fa_required", f"A person must confirm: {text} {ask}"),
-        ChallengeState.DECLINED: ("declined", "The person declined. Nothing was sent; do not ask again."),
-        ChallengeState.LOCKED: ("expired", "Too many wrong codes closed this confirmation. " + again),
-    }.get(state, ("expired", "The code's time is over. " + again))
+    if state is ChallengeState.OPEN:
+        text = f"{challenge.text} {delivery}".strip()
+        ask = "Ask them for the code, then call the same tool with the same arguments and verificationCode."
+        status, message = "2fa_required", f"A person must confirm: {text} {ask}"
+    else:
+        status, code = _ENDS.get(state, ("expired", Code.TWO_FA_EXPIRED))
+        message = f"{CATALOGUE[code].message} {CATALOGUE[code].remedy}"
     return {
         "status": status,
         "message": message,
@@ -117,15 +121,15 @@ def manual_refund_data(
     """
     if record.state in {State.RETURNED, State.REJECTED}:
         return receipt(rail, record) | {"status": "nothing_to_refund", "fundsMoved": False}
-    told = receipt(rail, record) | {"status": "manual_refund_required", "fundsMoved": False}
+    data = receipt(rail, record) | {"status": "manual_refund_required", "fundsMoved": False}
     if not case:
-        message = f"It has not settled yet, and cannot be called back. {told.get('message', '')}"
-        return told | {"message": message.strip()}
+        message = f"It has not settled yet, and cannot be called back. {data.get('message', '')}"
+        return data | {"message": message.strip()}
     reason = rail.declaration.capabilities.refund.reason
     message = (
         f"Nothing was paid back: {reason} Give the person caseId and what is refundInstructions; no tool can do more."
     )
-    return told | {"caseId": case, "message": message, "refundInstructions": dict(facts or {})}
+    return data | {"caseId": case, "message": message, "refundInstructions": dict(facts or {})}
 
 
 def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
