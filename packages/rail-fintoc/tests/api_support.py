@@ -26,7 +26,7 @@ def private_key() -> RSAPrivateKey:
 
 
 @dataclass
-class Clock:
+class MonotonicClock:
     """Seconds that pass only while somebody sleeps; ``slept`` is how long each sleep was."""
 
     at: float = 0.0
@@ -49,17 +49,17 @@ def counted() -> Iterator[str]:
 
 @asynccontextmanager
 async def talking_to(
-    respond: Respond, *, signs: bool = True, clock: Clock | None = None, base_url: str = API
+    respond: Respond, *, signs: bool = True, clock: MonotonicClock | None = None, base_url: str = API
 ) -> AsyncIterator[FintocApi]:
     nonces = counted()
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond), trust_env=False) as http:
         jws = JwsKey(private_key()) if signs else None
-        pace = (clock or Clock()).pace()
+        pace = (clock or MonotonicClock()).pace()
         yield FintocApi(http, base_url, SECRET, VERSION, jws, lambda: NOW, lambda: next(nonces), pace)
 
 
 @dataclass
-class Wire:
+class ScriptedResponses:
     """What left, in order; each request is answered by the next of ``answers``, the last one from then on."""
 
     answers: list[httpx.Response | httpx.TransportError]

@@ -10,7 +10,7 @@ from rail_fintoc.sandbox.ledger.organisation import ModeStore
 from rail_fintoc.sandbox.routes import ROUTES
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .sandbox_support import World
+from .sandbox_support import SandboxDriver
 
 PAYMENT, MEXICAN, UNKNOWN_PAYER = fixed_id("pi", "CLP"), fixed_id("pi", "MXN"), fixed_id("pi", "Cash")
 ACCOUNT = {
@@ -26,7 +26,7 @@ OLD = "2025-08-13"
 """The last version before v2 had payments."""
 
 
-class Payments(World):
+class PaymentsDriver(SandboxDriver):
     """A world with a window into its books."""
 
     def __post_init__(self) -> None:
@@ -77,7 +77,9 @@ def refund_of(payment: str = PAYMENT, **change: Any) -> dict[str, Any]:
     return {"resource_id": payment, "resource_type": "payment_intent"} | change
 
 
-async def refused(world: World, method: str, path: str, body: Any = None, **how: Any) -> tuple[int, str, str | None]:
+async def refused(
+    world: SandboxDriver, method: str, path: str, body: Any = None, **how: Any
+) -> tuple[int, str, str | None]:
     """Status, code and parameter of an answer that must be an error, and a whole one."""
     answer = await world.send(method, path, body, **how)
     assert answer.status_code >= 400, answer.text

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -19,6 +19,7 @@ from rail_fintoc.sandbox.app import pretend_fintoc
 from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from riel import Debit
 from riel.sandbox.kit import published_key
+from riel.testing.harness import Clock
 
 NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)
 """A Wednesday at noon in Mexico City."""
@@ -39,7 +40,7 @@ def seal(body: bytes, at: datetime, **change: Any) -> str:
     return f"{protected}.{b64(published_key().sign(f'{protected}.{b64(body)}'.encode(), PKCS1v15(), SHA256()))}"
 
 
-class Wire(httpx.ASGITransport):
+class AppTransport(httpx.ASGITransport):
     """Calls the app directly; an answer that breaks off is one over a real connection, too."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -50,13 +51,12 @@ class Wire(httpx.ASGITransport):
 
 
 @dataclass
-class World:
+class SandboxDriver:
     """One pretend Fintoc, and what a test does with it. It takes any number of requests in a second, unless told."""
 
     behaviour: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    now: datetime = NOON
-    slept: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=lambda: Clock(NOON))
     gate: asyncio.Event | None = None
     heard: list[httpx.Request] = field(default_factory=list)
     replies: list[int] = field(default_factory=list)
@@ -66,7 +66,7 @@ class World:
         pace = {"requests_per_second": 10**6, "transfers_per_second": 10**6}
         self.sandbox = pretend_fintoc(
             behaviour=FintocBehaviour.model_validate(pace | self.behaviour),
-            clock=lambda: self.now,
+            clock=self.clock,
             sleep=self._sleep,
             randomness=random.Random(7),  # noqa: S311  # it makes ids
             webhooks=httpx.MockTransport(self._receiver),
@@ -74,19 +74,31 @@ class World:
         )
 
     async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        if self.gate is not None:
-            await self.gate.wait()
-        self.now += timedelta(seconds=seconds)
+        if self.gate is None:
+            return await self.clock.sleep(seconds)
+        self.clock.slept.append(seconds)
+        await self.gate.wait()
+        self.clock.advance(seconds=seconds)
+        return None
 
     def _receiver(self, request: httpx.Request) -> httpx.Response:
         self.heard.append(request)
         self.happened.append(json.loads(request.content)["type"])
         return httpx.Response(self.replies.pop(0) if self.replies else 200)
 
+    @property
+    def now(self) -> datetime:
+        """The time of the clock."""
+        return self.clock.now
+
+    @property
+    def slept(self) -> list[float]:
+        """The seconds of each sleep."""
+        return self.clock.slept
+
     def later(self, **duration: float) -> None:
         """Let time pass."""
-        self.now += timedelta(**duration)
+        self.clock.advance(**duration)
 
     @property
     def debits(self) -> list[Debit]:
@@ -97,7 +109,7 @@ class World:
         """Anybody's client, calling the app directly."""
         headers = {"Authorization": key} if key else {}
         async with httpx.AsyncClient(
-            transport=Wire(self.sandbox.app), base_url="http://fintoc.invalid", headers=headers
+            transport=AppTransport(self.sandbox.app), base_url="http://fintoc.invalid", headers=headers
         ) as http:
             yield http
 

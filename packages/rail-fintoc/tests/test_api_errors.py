@@ -18,7 +18,7 @@ from rail_fintoc.api.errors import error_details, parse_json
 from rail_fintoc.codes import BEFORE_PROCESSING, ERRORS, REFUSALS
 from riel import NothingLearned, OutcomeUnknown, Rejected
 
-from .api_support import Clock, Wire, error, said, talking_to
+from .api_support import MonotonicClock, ScriptedResponses, error, said, talking_to
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ def test_every_code_is_known_with_and_without_its_suffix(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(TABLE))
 async def test_an_order_is_refused_only_by_a_code_that_proves_it(code: str) -> None:
-    async with talking_to(Wire([error(TABLE[code].status, code)])) as fintoc:
+    async with talking_to(ScriptedResponses([error(TABLE[code].status, code)])) as fintoc:
         with pytest.raises((RequestRefused, Unresolved)) as answered:
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
     if code in REFUSALS:
@@ -109,7 +109,7 @@ def test_a_code_of_a_refusal_under_another_type_proves_nothing(kind: str) -> Non
 @pytest.mark.parametrize("code", ["brand_new", "", None])
 async def test_a_code_that_nobody_knows_is_unknown_whatever_its_type(code: str | None, status: int) -> None:
     for kind in ("invalid_request_error", "authentication_error", "brand_new_error"):
-        async with talking_to(Wire([error(status, code, kind)])) as fintoc:
+        async with talking_to(ScriptedResponses([error(status, code, kind)])) as fintoc:
             with pytest.raises(Unresolved):
                 await fintoc.send("/v2/transfers", b"{}", "RIEL1")
 
@@ -125,7 +125,7 @@ def test_an_unknown_code_is_explained_by_the_type_and_then_by_the_status() -> No
 
 
 async def test_a_429_on_an_order_is_unknown_since_nobody_says_that_nothing_was_done() -> None:
-    async with talking_to(Wire([error(429, "rate_limit_exceeded")])) as fintoc:
+    async with talking_to(ScriptedResponses([error(429, "rate_limit_exceeded")])) as fintoc:
         with pytest.raises(Unresolved) as answered:
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
     assert answered.value.details.meaning is ErrorMeaning.RATE_LIMITED
@@ -133,7 +133,7 @@ async def test_a_429_on_an_order_is_unknown_since_nobody_says_that_nothing_was_d
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 async def test_a_5xx_on_an_order_is_unknown_and_it_is_not_made_again(status: int) -> None:
-    wire = Wire([error(status, "internal_server_error", "api_error")])
+    wire = ScriptedResponses([error(status, "internal_server_error", "api_error")])
     async with talking_to(wire) as fintoc:
         with pytest.raises(Unresolved):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
@@ -143,7 +143,7 @@ async def test_a_5xx_on_an_order_is_unknown_and_it_is_not_made_again(status: int
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("status", [400, 403, 409, 500, 502])
 async def test_an_odd_body_proves_nothing_and_breaks_nothing(name: str, status: int) -> None:
-    async with talking_to(Wire([said(ODD[name], status)])) as fintoc:
+    async with talking_to(ScriptedResponses([said(ODD[name], status)])) as fintoc:
         with pytest.raises(Unresolved):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
         with pytest.raises(NothingLearned):
@@ -155,14 +155,16 @@ async def test_an_odd_body_proves_nothing_and_breaks_nothing(name: str, status: 
     ["nothing", "html", "list", "null", "text", "code twice", "half", "utf-16", "deep", "gigantic number", "noise"],
 )
 async def test_a_success_that_tells_nothing_is_unknown(name: str) -> None:
-    async with talking_to(Wire([said(ODD[name], 201)])) as fintoc:
+    async with talking_to(ScriptedResponses([said(ODD[name], 201)])) as fintoc:
         with pytest.raises(OutcomeUnknown):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
 
 
 @given(status=st.integers(200, 599), body=JSON_LIKE | st.fixed_dictionaries({"error": JSON_LIKE}))
 async def test_nothing_but_what_is_documented_is_raised_whatever_the_answer(status: int, body: Any) -> None:
-    async with talking_to(Wire([said(json.dumps(body).encode(), status)]), clock=Clock()) as fintoc:
+    async with talking_to(
+        ScriptedResponses([said(json.dumps(body).encode(), status)]), clock=MonotonicClock()
+    ) as fintoc:
         for ask in (fintoc.send("/v2/transfers", b"{}", "R"), fintoc.write("/v2/customers", b"{}", "R")):
             with contextlib.suppress(RequestRefused, OutcomeUnknown):
                 await ask
@@ -175,7 +177,7 @@ async def test_a_question_that_fintoc_answers_with_an_error_brings_all_of_it() -
     answer = error(
         404, "missing_resource", message="No such transfer: tr_1", param="id", doc_url="https://fintoc.com/x"
     )
-    async with talking_to(Wire([answer])) as fintoc:
+    async with talking_to(ScriptedResponses([answer])) as fintoc:
         with pytest.raises(LookupRefused) as failed:
             await fintoc.read("/v2/transfers/tr_1")
     assert failed.value.details == ErrorDetails(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rail_fintoc.api import API, VERSION, FintocApi, ResourcePage
 from riel import NothingLearned
 
-from .api_support import SECRET, Wire, error, said, talking_to
+from .api_support import SECRET, ScriptedResponses, error, said, talking_to
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +86,7 @@ async def test_a_part_says_with_which_parameters_to_go_on(path: str, following: 
 
 async def test_the_next_page_is_asked_for_as_it_is_linked_with_the_version_and_the_key() -> None:
     link = f'<{API}/v2/transfers?starting_after=tr_1&x=%5B1%5D&since=2026-01-01T00%3A00%3A00Z&limit=7>; rel="next"'
-    wire = Wire([said([{"id": "tr_1"}], Link=link), said([{"id": "tr_2"}])])
+    wire = ScriptedResponses([said([{"id": "tr_1"}], Link=link), said([{"id": "tr_2"}])])
     async with talking_to(wire) as fintoc:
         rows = [row["id"] async for row in fintoc.iter_list("/v2/transfers", {"status": ["failed", "pending"]})]
     assert rows == ["tr_1", "tr_2"]
@@ -119,7 +119,7 @@ async def test_the_next_page_is_asked_for_as_it_is_linked_with_the_version_and_t
     ],
 )
 async def test_a_next_page_that_is_elsewhere_never_gets_the_key(link: str) -> None:
-    wire = Wire([said([{"id": "tr_1"}], Link=f'<{link}>; rel="next"')])
+    wire = ScriptedResponses([said([{"id": "tr_1"}], Link=f'<{link}>; rel="next"')])
     async with talking_to(wire) as fintoc:
         with pytest.raises(NothingLearned, match="elsewhere"):
             await every(fintoc, "/v2/transfers")
@@ -131,7 +131,7 @@ async def test_a_next_page_that_is_elsewhere_never_gets_the_key(link: str) -> No
 @given(host=st.from_regex(r"[a-z0-9.-]{1,20}", fullmatch=True), port=st.none() | st.integers(1, 65535))
 async def test_no_host_but_our_own_is_ever_asked(host: str, port: int | None) -> None:
     netloc = host if port is None else f"{host}:{port}"
-    wire = Wire([said([], Link=f'<https://{netloc}/v2/transfers?starting_after=x>; rel="next"')])
+    wire = ScriptedResponses([said([], Link=f'<https://{netloc}/v2/transfers?starting_after=x>; rel="next"')])
     async with talking_to(wire, base_url="http://127.0.0.1:8999") as fintoc:
         with pytest.raises(NothingLearned):
             await fintoc.list_page("/v2/transfers", {}, 300)
@@ -139,7 +139,7 @@ async def test_no_host_but_our_own_is_ever_asked(host: str, port: int | None) ->
 
 
 async def test_a_list_that_turns_in_a_circle_is_no_list() -> None:
-    wire = Wire([said([{"id": "tr_1"}], Link=f'<{API}/v2/transfers?limit=300>; rel="next"')])
+    wire = ScriptedResponses([said([{"id": "tr_1"}], Link=f'<{API}/v2/transfers?limit=300>; rel="next"')])
     async with talking_to(wire) as fintoc:
         with pytest.raises(NothingLearned, match="end"):
             [row async for row in fintoc.iter_list("/v2/transfers")]
@@ -148,14 +148,16 @@ async def test_a_list_that_turns_in_a_circle_is_no_list() -> None:
 
 async def test_a_row_that_slips_to_the_next_page_comes_once() -> None:
     link = f'<{API}/v1/refunds?page=2>; rel="next"'
-    wire = Wire([said([{"id": "re_2"}, {"id": "re_1"}], Link=link), said([{"id": "re_1"}, {"id": "re_0"}])])
+    wire = ScriptedResponses(
+        [said([{"id": "re_2"}, {"id": "re_1"}], Link=link), said([{"id": "re_1"}, {"id": "re_0"}])]
+    )
     async with talking_to(wire) as fintoc:
         assert [row["id"] async for row in fintoc.iter_list("/v1/refunds")] == ["re_2", "re_1", "re_0"]
 
 
 async def test_a_page_that_fails_on_the_way_makes_no_shorter_list() -> None:
     link = f'<{API}/v2/transfers?starting_after=tr_1>; rel="next"'
-    wire = Wire([said([{"id": "tr_1"}], Link=link), error(500, "internal_server_error", "api_error")])
+    wire = ScriptedResponses([said([{"id": "tr_1"}], Link=link), error(500, "internal_server_error", "api_error")])
     async with talking_to(wire) as fintoc:
         with pytest.raises(NothingLearned):
             await fintoc.list_page("/v2/transfers", {}, 600)
@@ -163,13 +165,13 @@ async def test_a_page_that_fails_on_the_way_makes_no_shorter_list() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"data": []}, None, "x", 7, [1], [[]], [{"id": "tr_1"}, None]])
 async def test_what_is_no_list_of_objects_teaches_nothing(body: object) -> None:
-    async with talking_to(Wire([said(body)])) as fintoc:
+    async with talking_to(ScriptedResponses([said(body)])) as fintoc:
         with pytest.raises(NothingLearned, match="list"):
             await fintoc.list_page("/v2/transfers", {}, 30)
 
 
 async def test_a_next_page_without_a_place_is_not_taken_for_the_end() -> None:
-    async with talking_to(Wire([said([], Link=f'<{API}/v2/transfers?limit=1>; rel="next"')])) as fintoc:
+    async with talking_to(ScriptedResponses([said([], Link=f'<{API}/v2/transfers?limit=1>; rel="next"')])) as fintoc:
         with pytest.raises(NothingLearned, match="where"):
             await fintoc.list_page("/v2/transfers", {}, 30)
 
@@ -183,7 +185,7 @@ async def test_a_list_is_asked_for_at_least_one_row(most: int) -> None:
 
 @pytest.mark.parametrize("link", ['<>; rel="next"', "nonsense", ";", '<x>; rel="prev"', ", ,", '<x>; rel=""'])
 async def test_a_link_without_a_next_page_is_the_end(link: str) -> None:
-    async with talking_to(Wire([said([{"id": "tr_1"}], Link=link)])) as fintoc:
+    async with talking_to(ScriptedResponses([said([{"id": "tr_1"}], Link=link)])) as fintoc:
         assert await fintoc.list_page("/v2/transfers", {}, 30) == ResourcePage([{"id": "tr_1"}])
 
 

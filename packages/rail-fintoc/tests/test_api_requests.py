@@ -16,7 +16,7 @@ from rail_fintoc.api import API, HEADER, VERSION, FintocApi, JwsKey, path_to, ve
 from rail_fintoc.api.request import SecretKey
 from riel import Misconfigured, NotSent, OutcomeUnknown
 
-from .api_support import NOW, SECRET, Clock, Wire, error, private_key, said, talking_to
+from .api_support import NOW, SECRET, MonotonicClock, ScriptedResponses, error, private_key, said, talking_to
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ def written(value: object) -> str:
 
 @given(path=PATHS, params=PARAMS)
 async def test_a_question_goes_to_its_path_with_its_query_and_without_a_body(path: str, params: dict[str, Any]) -> None:
-    wire = Wire([said({"id": "tr_1"})])
+    wire = ScriptedResponses([said({"id": "tr_1"})])
     async with talking_to(wire) as fintoc:
         assert await fintoc.read(path, params) == {"id": "tr_1"}
     (request,) = wire.left
@@ -70,7 +70,7 @@ async def test_a_question_goes_to_its_path_with_its_query_and_without_a_body(pat
     ],
 )
 async def test_a_list_in_a_query_is_its_name_repeated(params: dict[str, Any], query: str) -> None:
-    wire = Wire([said([])])
+    wire = ScriptedResponses([said([])])
     async with talking_to(wire) as fintoc:
         await fintoc.read("/v2/transfers", params)
     assert wire.left[0].url.query.decode().replace("+", "%20") == query
@@ -78,7 +78,7 @@ async def test_a_list_in_a_query_is_its_name_repeated(params: dict[str, Any], qu
 
 @pytest.mark.parametrize("value", [1.5, b"x", {"a": 1}, [[1]], [1.0]])
 async def test_a_query_carries_no_fraction_and_nothing_nested(value: object) -> None:
-    wire = Wire([said([])])
+    wire = ScriptedResponses([said([])])
     async with talking_to(wire) as fintoc:
         with pytest.raises(TypeError):
             await fintoc.read("/v2/transfers", {"amount": value})
@@ -89,7 +89,7 @@ async def test_a_query_carries_no_fraction_and_nothing_nested(value: object) -> 
 async def test_money_leaves_in_exactly_these_bytes_signed_and_under_this_key(
     path: str, body: bytes, key: str, signed: bool
 ) -> None:
-    wire = Wire([said({"id": "tr_1"}, 201)])
+    wire = ScriptedResponses([said({"id": "tr_1"}, 201)])
     async with talking_to(wire) as fintoc:
         await fintoc.send(path, body, key, signed=signed)
     (request,) = wire.left
@@ -105,7 +105,7 @@ async def test_money_leaves_in_exactly_these_bytes_signed_and_under_this_key(
 
 @given(path=PATHS, body=st.just(b"") | BODIES, key=KEYS, method=st.sampled_from(["POST", "PATCH", "DELETE"]))
 async def test_a_write_leaves_once_with_its_key_and_unsigned(path: str, body: bytes, key: str, method: Any) -> None:
-    wire = Wire([said(None, 200)])
+    wire = ScriptedResponses([said(None, 200)])
     async with talking_to(wire) as fintoc:
         assert await fintoc.write(path, body, key, method) is None
     (request,) = wire.left
@@ -117,7 +117,7 @@ async def test_a_write_leaves_once_with_its_key_and_unsigned(path: str, body: by
 
 
 async def test_every_attempt_that_never_left_is_signed_anew_over_the_same_bytes_and_the_same_key() -> None:
-    wire = Wire([httpx.ConnectError("no"), httpx.ConnectTimeout("no"), said({"id": "tr_1"}, 201)])
+    wire = ScriptedResponses([httpx.ConnectError("no"), httpx.ConnectTimeout("no"), said({"id": "tr_1"}, 201)])
     async with talking_to(wire) as fintoc:
         await fintoc.send("/v2/transfers", b'{"amount":1}', "RIEL1")
     nonces = {
@@ -130,7 +130,7 @@ async def test_every_attempt_that_never_left_is_signed_anew_over_the_same_bytes_
 
 @pytest.mark.parametrize("lost", [httpx.ReadTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError])
 async def test_an_order_whose_answer_is_lost_is_unknown_and_never_made_again(lost: type[httpx.TransportError]) -> None:
-    wire = Wire([lost("gone")])
+    wire = ScriptedResponses([lost("gone")])
     async with talking_to(wire) as fintoc:
         with pytest.raises(OutcomeUnknown):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
@@ -140,14 +140,14 @@ async def test_an_order_whose_answer_is_lost_is_unknown_and_never_made_again(los
 
 
 async def test_an_order_that_could_not_leave_was_not_sent() -> None:
-    async with talking_to(Wire([httpx.ConnectError("no")])) as fintoc:
+    async with talking_to(ScriptedResponses([httpx.ConnectError("no")])) as fintoc:
         with pytest.raises(NotSent):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\r\nX: y", "é", "a" * 256, "\x00"])
 async def test_a_key_that_a_header_cannot_carry_stops_the_order(key: str) -> None:
-    wire = Wire([said({}, 201)])
+    wire = ScriptedResponses([said({}, 201)])
     async with talking_to(wire) as fintoc:
         with pytest.raises(ValueError, match="Idempotency-Key"):
             await fintoc.send("/v2/transfers", b"{}", key)
@@ -155,7 +155,7 @@ async def test_a_key_that_a_header_cannot_carry_stops_the_order(key: str) -> Non
 
 
 async def test_without_a_key_to_sign_with_nothing_that_must_be_signed_leaves() -> None:
-    wire = Wire([said({}, 201)])
+    wire = ScriptedResponses([said({}, 201)])
     async with talking_to(wire, signs=False) as fintoc:
         with pytest.raises(Misconfigured, match="RIEL_FINTOC_JWS_PRIVATE_KEY"):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
@@ -180,7 +180,7 @@ async def test_without_a_key_to_sign_with_nothing_that_must_be_signed_leaves() -
     ],
 )
 async def test_a_path_is_one_of_the_api_and_nothing_else(path: str) -> None:
-    wire = Wire([said({})])
+    wire = ScriptedResponses([said({})])
     async with talking_to(wire) as fintoc:
         with pytest.raises(ValueError, match="path"):
             await fintoc.read(path)
@@ -189,7 +189,7 @@ async def test_a_path_is_one_of_the_api_and_nothing_else(path: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_never_followed(status: int) -> None:
-    wire = Wire([said(None, status, Location="https://evil.example/v2/transfers")])
+    wire = ScriptedResponses([said(None, status, Location="https://evil.example/v2/transfers")])
     async with talking_to(wire) as fintoc:
         with pytest.raises(OutcomeUnknown):
             await fintoc.send("/v2/transfers", b"{}", "RIEL1")
@@ -269,7 +269,7 @@ async def test_the_secret_key_is_in_no_repr_no_error_and_no_log(
     ask: str, answer: httpx.Response, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with talking_to(Wire([answer]), clock=Clock()) as fintoc:
+    async with talking_to(ScriptedResponses([answer]), clock=MonotonicClock()) as fintoc:
         with pytest.raises(Exception) as failed:  # noqa: PT011
             await ASK[ask](fintoc)
         shown = [repr(fintoc), str(fintoc), repr(vars(fintoc)), repr(failed.value), repr(vars(failed.value))]

@@ -8,7 +8,7 @@ import pytest
 
 from riel import NothingLearned, OutcomeUnknown, Status
 
-from .office_support import MEXICO, Bank
+from .harness_support import MEXICO, FintocBank
 
 pytestmark = pytest.mark.anyio
 
@@ -41,26 +41,26 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", OTHERS)
 async def test_a_yes_about_something_else_is_no_acceptance(what: str) -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         order = bank.order(client, amount=50_000)
-        bank.meets = lambda _: httpx.Response(201, json=ours(order.reference))
+        bank.transport.answer = lambda _: httpx.Response(201, json=ours(order.reference))
         assert (await client.send(order)).status is Status.SETTLED
-        bank.meets = lambda _: httpx.Response(201, json=ours(order.reference, **OTHERS[what]))
+        bank.transport.answer = lambda _: httpx.Response(201, json=ours(order.reference, **OTHERS[what]))
         with pytest.raises(OutcomeUnknown):
             await client.send(order)
 
 
 @pytest.mark.parametrize("what", [*OTHERS, "another object's"])
 async def test_a_look_up_that_brings_something_else_teaches_nothing(what: str) -> None:
-    bank = Bank()
+    bank = FintocBank()
     other = {**OTHERS, "another object's": {"id": "tr_of_somebody_else"}}[what]
     async with bank.rail() as client:
         order = replace(bank.order(client, amount=50_000), provider_id="tr_ours")
-        bank.meets = lambda _: httpx.Response(200, json=ours(order.reference))
+        bank.transport.answer = lambda _: httpx.Response(200, json=ours(order.reference))
         found = await client.status(order)
         assert found is not None
         assert found.status is Status.SETTLED
-        bank.meets = lambda _: httpx.Response(200, json=ours(order.reference, **other))
+        bank.transport.answer = lambda _: httpx.Response(200, json=ours(order.reference, **other))
         with pytest.raises(NothingLearned):
             await client.status(order)

@@ -15,8 +15,9 @@ from rail_fintoc.models import Return, Verification
 from rail_fintoc.orders import REFERENCE
 from riel import NotAllowed, Rejected
 from riel.sandbox.kit import published_key
+from riel.testing.harness import lookup_outcome, send_outcome
 
-from .office_support import CHILE, HERE, MEXICO, PAYEE, Bank, chilean, learned, outcome, sent, to, told
+from .harness_support import CHILE, HERE, MEXICO, PAYEE, FintocBank, chilean, look_up, send, to
 
 pytestmark = pytest.mark.anyio
 
@@ -61,19 +62,19 @@ SCENARIOS: list[tuple[str, int, str, str, bool]] = [
 async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
     scenario: int, heard: str, later: str, moved: bool
 ) -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
-        said, order = await sent(client, bank.order(client, **to(scenario)))
+        said, order = await send(client, bank.order(client, **to(scenario)))
         assert said == heard
-        assert len(bank.sent()) == 1, "the rail never tries again by itself"
+        assert len(bank.transport.orders) == 1, "the rail never tries again by itself"
         bank.later(minutes=2)
-        assert await learned(client, order) == later
+        assert await lookup_outcome(client, order) == later
     assert [debit.amount for debit in bank.debits] == [50_000] * moved
 
 
 @pytest.mark.parametrize("scenario", [row[1] for row in SCENARIOS if row[2].startswith("rejected")])
 async def test_every_refusal_proves_that_nothing_was_booked_and_is_explained(scenario: int) -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(bank.order(client, **to(scenario)))
@@ -88,29 +89,29 @@ async def test_every_refusal_proves_that_nothing_was_booked_and_is_explained(sce
     "failure", [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError]
 )
 async def test_an_order_that_left_is_sent_once_and_unknown(failure: type[httpx.TransportError], when: str) -> None:
-    bank = Bank(breaking=[(when, failure("gone"))])
+    bank = FintocBank(breaks=[(when, failure("gone"))])
     async with bank.rail() as client:
         order = bank.order(client)
-        assert await outcome(client, order) == "unknown"
-        assert len(bank.sent()) == 1
+        assert await send_outcome(client, order) == "unknown"
+        assert len(bank.transport.orders) == 1
         bank.later(seconds=5)
-        assert await learned(client, order) == ("settled" if when == "after" else "absent")
+        assert await lookup_outcome(client, order) == ("settled" if when == "after" else "absent")
     assert len(bank.debits) == (when == "after")
 
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
 async def test_what_never_left_was_not_sent(failure: type[httpx.TransportError]) -> None:
-    bank = Bank(breaking=[("before", failure("down")) for _ in range(3)])
+    bank = FintocBank(breaks=[("before", failure("down")) for _ in range(3)])
     async with bank.rail() as client:
-        assert await outcome(client, bank.order(client)) == "not sent"
+        assert await send_outcome(client, bank.order(client)) == "not sent"
     assert bank.debits == []
 
 
 async def test_a_connection_that_comes_after_all_carries_it_once_and_signs_it_anew() -> None:
-    bank = Bank(breaking=[("before", httpx.ConnectError("down"))] * 2)
+    bank = FintocBank(breaks=[("before", httpx.ConnectError("down"))] * 2)
     async with bank.rail() as client:
-        assert await outcome(client, bank.order(client)) == "pending"
-    assert len({protected(request)["nonce"] for request in bank.sent()}) == 3
+        assert await send_outcome(client, bank.order(client)) == "pending"
+    assert len({protected(request)["nonce"] for request in bank.transport.orders}) == 3
     assert len(bank.debits) == 1
 
 
@@ -121,13 +122,13 @@ def protected(request: httpx.Request) -> dict[str, Any]:
 
 
 async def test_the_same_order_again_is_the_same_key_and_bytes_under_a_fresh_signature() -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         order = bank.order(client)
         first = await client.send(order)
         bank.later(minutes=1)
         second = await client.send(order)
-    one, two = bank.sent()
+    one, two = bank.transport.orders
     assert first.provider_id == second.provider_id
     assert one.content == two.content == order.body
     assert bank.keys() == [order.reference, order.reference]
@@ -141,11 +142,11 @@ async def test_the_same_order_again_is_the_same_key_and_bytes_under_a_fresh_sign
 
 
 async def test_an_order_in_mexico_says_exactly_this() -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         order = bank.order(client, holderId="NUJO800101AB1", referenceId="1234567")
         await client.send(order)
-    (request,) = bank.sent()
+    (request,) = bank.transport.orders
     assert (request.method, request.url.raw_path) == ("POST", b"/v2/transfers")
     assert request.headers["Authorization"] == "sk_test_riel"
     assert request.headers["Fintoc-Version"] == "2026-02-01"
@@ -166,8 +167,8 @@ async def test_an_order_in_chile_says_exactly_this() -> None:
     bank = chilean()
     async with bank.rail() as client:
         order = bank.order(client, **CHILE)
-        assert await outcome(client, order) == "pending"
-    (request,) = bank.sent()
+        assert await send_outcome(client, order) == "pending"
+    (request,) = bank.transport.orders
     assert json.loads(request.content) == {
         "amount": 50_000,
         "currency": "CLP",
@@ -185,7 +186,7 @@ async def test_an_order_in_chile_says_exactly_this() -> None:
 
 
 async def test_references_are_long_random_and_never_the_same() -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         references = {bank.order(client).reference for _ in range(50)}
     assert len(references) == 50
@@ -194,28 +195,28 @@ async def test_references_are_long_random_and_never_the_same() -> None:
 
 @pytest.mark.parametrize("currency", ["CLP", "MXN"])
 async def test_the_currency_of_another_account_is_refused_by_its_own_code(currency: str) -> None:
-    bank = Bank() if currency == "CLP" else chilean()
+    bank = FintocBank() if currency == "CLP" else chilean()
     async with bank.rail() as client:
         order = bank.order(client, **(CHILE if currency == "CLP" else MEXICO))
-        assert await outcome(client, order) == "rejected mismatch_transfer_account_currency"
+        assert await send_outcome(client, order) == "rejected mismatch_transfer_account_currency"
     assert bank.debits == []
 
 
 async def test_ten_transfers_leave_in_a_second_and_the_eleventh_waits() -> None:
-    bank = Bank(behaviour={"transfers_per_second": 10})
+    bank = FintocBank(behaviour={"transfers_per_second": 10})
     async with bank.rail() as client:
         begun = bank.now
-        assert [await outcome(client, bank.order(client)) for _ in range(11)] == ["pending"] * 11
+        assert [await send_outcome(client, bank.order(client)) for _ in range(11)] == ["pending"] * 11
     assert bank.now - begun == timedelta(seconds=1)
     assert len(bank.debits) == 11
 
 
 async def test_after_a_429_everything_waits_and_the_same_key_is_used() -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         order, before = bank.order(client, **to(28)), bank.now
-        assert await outcome(client, order) == "unknown"
-        assert await learned(client, order) == "absent"
+        assert await send_outcome(client, order) == "unknown"
+        assert await lookup_outcome(client, order) == "absent"
         assert bank.now - before == timedelta(seconds=1)
         assert (await client.send(order)).status.value == "pending"
     assert bank.keys() == [order.reference] * 2
@@ -232,10 +233,10 @@ async def test_an_error_without_fintocs_form_proves_nothing() -> None:
         httpx.Response(201, json={"status": "succeeded"}),
         httpx.Response(409, json={"error": {"type": "api_error", "code": "insufficient_balance", "message": "x"}}),
     ):
-        bank = Bank()
-        bank.meets = lambda request, answer=answer: answer  # type: ignore[misc]
+        bank = FintocBank()
+        bank.transport.answer = lambda request, answer=answer: answer  # type: ignore[misc]
         async with bank.rail() as client:
-            heard = await outcome(client, bank.order(client))
+            heard = await send_outcome(client, bank.order(client))
         assert heard == ("rejected missing_resource" if answer.status_code == 404 else "unknown")
 
 
@@ -244,7 +245,7 @@ async def test_an_error_without_fintocs_form_proves_nothing() -> None:
     [({"jws_private_key": ...}, "RIEL_FINTOC_JWS_PRIVATE_KEY"), ({"account_id": ...}, "RIEL_FINTOC_ACCOUNT_ID")],
 )
 async def test_what_cannot_be_sent_is_refused_before_anybody_is_asked(unset: dict[str, Any], named: str) -> None:
-    bank = Bank(set_up=unset)
+    bank = FintocBank(overrides=unset)
     async with bank.rail() as client:
         with pytest.raises(ValueError, match=named):
             bank.order(client)
@@ -256,11 +257,11 @@ async def test_what_cannot_be_sent_is_refused_before_anybody_is_asked(unset: dic
                 with pytest.raises(NotAllowed, match=named) as refused:
                     bank.order(client, operation)
                 assert refused.value.error.code == "FINTOC_NOT_SET_UP"
-    assert bank.sent() == []
+    assert bank.transport.orders == []
 
 
 async def test_the_published_pair_is_what_the_pretend_fintoc_gives_and_nobody_answers_at_its_address() -> None:
-    bank = Bank()
+    bank = FintocBank()
     assert bank.settings.base_url == HERE
     assert bank.settings.jws_private_key is not None
     key = load_pem_private_key(bank.settings.jws_private_key.read_bytes(), None)
@@ -268,10 +269,10 @@ async def test_the_published_pair_is_what_the_pretend_fintoc_gives_and_nobody_an
 
 
 async def test_an_order_that_is_in_no_list_is_found_by_the_id_that_fintoc_gave_it() -> None:
-    bank = Bank()
+    bank = FintocBank()
     async with bank.rail() as client:
         order = bank.order(client, **to(34))
-        _, known = await sent(client, order)
+        _, known = await send(client, order)
         bank.later(seconds=5)
-        assert await learned(client, order) == "absent"
-        assert (await told(client, known)).facts["fintocId"] == known.provider_id
+        assert await lookup_outcome(client, order) == "absent"
+        assert (await look_up(client, known)).facts["fintocId"] == known.provider_id

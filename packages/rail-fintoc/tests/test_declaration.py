@@ -19,7 +19,7 @@ from rail_fintoc.codes import BEFORE_PROCESSING, CODES, DUPLICATE_SEEN, ERRORS, 
 from rail_fintoc.models import FintocPayment
 from riel import Misconfigured, Money, Order, Rail, Sandbox
 
-from .office_support import MEXICO, PAYEE
+from .harness_support import MEXICO, PAYEE
 
 pytestmark = pytest.mark.alone
 

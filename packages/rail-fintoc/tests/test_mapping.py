@@ -11,7 +11,7 @@ from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verificati
 from rail_fintoc.orders import TRANSFER
 from riel import Money, NothingLearned, Order, Payee, Status
 
-from .office_support import PAYEE
+from .harness_support import PAYEE
 
 AT = datetime(2026, 3, 4, 18, tzinfo=UTC)
 ORDER = Order(

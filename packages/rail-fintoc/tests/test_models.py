@@ -9,7 +9,7 @@ from rail_fintoc.codes import ERRORS
 from rail_fintoc.models import CancelRefund, FintocPayment, FintocReceipt, FintocRefund, RefundOfPayment, Return
 from riel import Payee
 
-from .office_support import CHILE, MEXICO, PAYEE, Bank
+from .harness_support import CHILE, MEXICO, PAYEE, FintocBank
 
 CARD, PHONE = "4111111111111111", "5512345678"
 
@@ -117,7 +117,7 @@ def test_an_unknown_argument_is_refused() -> None:
 
 @pytest.mark.parametrize("unset", ["jws_private_key", "account_id"])
 def test_a_payment_that_this_server_cannot_send_is_refused_at_the_question(unset: str) -> None:
-    settings = Bank(set_up={unset: ...}).settings
+    settings = FintocBank(overrides={unset: ...}).settings
     with pytest.raises(ValidationError, match=f"RIEL_FINTOC_{unset.upper()} is not set") as refused:
         FintocPayment.model_validate(dict(MEXICO), context=settings)
     assert ERRORS[refused.value.errors()[0]["type"]].code == "FINTOC_NOT_SET_UP"

@@ -11,8 +11,9 @@ from rail_fintoc.models import FintocRefund, RefundOfPayment, Return
 from rail_fintoc.returns import cancellation_of, refund_of, return_of
 from rail_fintoc.sandbox.seed.companies import fixed_id
 from riel import NotAllowed, NothingLearned, Payment
+from riel.testing.harness import lookup_outcome, send_outcome
 
-from .office_support import MEXICO, Bank, learned, outcome, sent, told
+from .harness_support import MEXICO, FintocBank, look_up, send
 from .payments_support import MEXICAN, PAYMENT, UNKNOWN_PAYER
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +25,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def bank() -> Bank:
-    return Bank()
+def bank() -> FintocBank:
+    return FintocBank()
 
 
 async def back(client: FintocClient, reference: str, amount: int | None = None) -> Payment | None:
@@ -39,7 +40,7 @@ async def impossible(client: FintocClient, reference: str, amount: int | None = 
     return refused.value.error.code, refused.value.error.message
 
 
-async def test_a_received_transfer_goes_back_whole_to_whoever_sent_it(bank: Bank) -> None:
+async def test_a_received_transfer_goes_back_whole_to_whoever_sent_it(bank: FintocBank) -> None:
     known = await bank.received(20_000)
     sender = (await bank.get(f"/v2/transfers/{known}"))["counterparty"]
     async with bank.rail() as client:
@@ -51,30 +52,30 @@ async def test_a_received_transfer_goes_back_whole_to_whoever_sent_it(bank: Bank
         assert payment.purpose() == f"return of {known}: Not ours"
         order = bank.order(client, payment)
         assert order.reference == f"return-{known}"
-        heard, order = await sent(client, order)
+        heard, order = await send(client, order)
         assert heard == "pending"
         bank.later(seconds=5)
-        assert await learned(client, order) == "settled"
-    (request,) = bank.sent()
+        assert await lookup_outcome(client, order) == "settled"
+    (request,) = bank.transport.orders
     assert (request.url.path, request.content) == ("/v2/transfers/return", f'{{"transfer_id":"{known}"}}'.encode())
     assert "Fintoc-JWS-Signature" in request.headers
     assert [(debit.reference, debit.amount) for debit in bank.debits] == [(order.reference, 20_000)]
 
 
 @pytest.mark.parametrize(("days", "goes"), [(89, True), (91, False)])
-async def test_a_transfer_goes_back_for_90_days(bank: Bank, days: int, goes: bool) -> None:
+async def test_a_transfer_goes_back_for_90_days(bank: FintocBank, days: int, goes: bool) -> None:
     known = await bank.received()
     bank.later(days=days)
     async with bank.rail() as client:
         if goes:
             payment = await back(client, known)
-            assert await outcome(client, bank.order(client, payment)) == "pending"
+            assert await send_outcome(client, bank.order(client, payment)) == "pending"
         else:
             assert (await impossible(client, known))[0] == "FINTOC_RETURN_TOO_LATE"
-    assert bool(bank.sent()) == goes
+    assert bool(bank.transport.orders) == goes
 
 
-async def test_a_return_that_was_made_is_still_the_same_return_after_90_days(bank: Bank) -> None:
+async def test_a_return_that_was_made_is_still_the_same_return_after_90_days(bank: FintocBank) -> None:
     known = await bank.received()
     async with bank.rail() as client:
         first = await back(client, known)
@@ -84,34 +85,34 @@ async def test_a_return_that_was_made_is_still_the_same_return_after_90_days(ban
         assert await back(client, known) == first
 
 
-async def test_a_return_that_fails_is_told_as_failed_and_only_once_it_was_begun(bank: Bank) -> None:
+async def test_a_return_that_fails_is_told_as_failed_and_only_once_it_was_begun(bank: FintocBank) -> None:
     known = await bank.received(40_400)
     async with bank.rail() as client:
         order = bank.order(client, await back(client, known))
-        assert await learned(client, order) == "absent", "nothing was done to it yet"
-        _, begun = await sent(client, order)
+        assert await lookup_outcome(client, order) == "absent", "nothing was done to it yet"
+        _, begun = await send(client, order)
         bank.later(seconds=30)
-        assert await learned(client, begun) == "absent", "too early: what was read may be older than the answer"
+        assert await lookup_outcome(client, begun) == "absent", "too early: what was read may be older than the answer"
         bank.later(minutes=2)
-        answer = await told(client, begun)
+        answer = await look_up(client, begun)
         assert (answer.status.value, answer.provider_code) == ("rejected", "return_failed")
-        assert await learned(client, order) == "absent", "whose answer was lost may never have arrived"
+        assert await lookup_outcome(client, order) == "absent", "whose answer was lost may never have arrived"
     assert bank.debits == []
 
 
-async def test_a_return_whose_answer_was_lost_is_found(bank: Bank) -> None:
+async def test_a_return_whose_answer_was_lost_is_found(bank: FintocBank) -> None:
     known = await bank.received()
-    bank.breaking.append(("after", httpx.ReadTimeout("lost")))
+    bank.transport.breaks.append(("after", httpx.ReadTimeout("lost")))
     async with bank.rail() as client:
-        heard, order = await sent(client, bank.order(client, await back(client, known)))
+        heard, order = await send(client, bank.order(client, await back(client, known)))
         assert heard == "unknown"
-        assert await learned(client, order) == "pending"
+        assert await lookup_outcome(client, order) == "pending"
         bank.later(seconds=5)
-        assert await learned(client, order) == "settled"
+        assert await lookup_outcome(client, order) == "settled"
     assert len(bank.debits) == 1
 
 
-async def test_what_cannot_go_back_is_said_and_nothing_is_sent(bank: Bank) -> None:
+async def test_what_cannot_go_back_is_said_and_nothing_is_sent(bank: FintocBank) -> None:
     pesos, whole = await bank.received(currency="CLP"), await bank.received(20_000)
     async with bank.rail() as client:
         answer = await client.send(bank.order(client))
@@ -125,10 +126,10 @@ async def test_what_cannot_go_back_is_said_and_nothing_is_sent(bank: Bank) -> No
             assert code == "FINTOC_REFUND_NOT_POSSIBLE"
             assert word in message
         assert isinstance(await back(client, whole, 20_000), Return)
-    assert len(bank.sent()) == 1
+    assert len(bank.transport.orders) == 1
 
 
-async def test_what_has_not_arrived_cannot_go_back(bank: Bank) -> None:
+async def test_what_has_not_arrived_cannot_go_back(bank: FintocBank) -> None:
     (account,) = [row for row in await bank.get("/v2/accounts") if row["currency"] == "MXN"]
     body = {"account_number_id": account["root_account_number_id"], "amount": 5, "currency": "MXN"}
     known = (await bank.post("/v2/simulate/receive_transfer", body))["id"]
@@ -136,7 +137,7 @@ async def test_what_has_not_arrived_cannot_go_back(bank: Bank) -> None:
         assert "not been credited" in (await impossible(client, known))[1]
 
 
-async def test_a_collected_payment_goes_back_whole_or_in_part(bank: Bank) -> None:
+async def test_a_collected_payment_goes_back_whole_or_in_part(bank: FintocBank) -> None:
     async with bank.rail() as client:
         whole, part = await back(client, PAYMENT), await back(client, PAYMENT, 500)
         assert isinstance(whole, RefundOfPayment)
@@ -144,23 +145,23 @@ async def test_a_collected_payment_goes_back_whole_or_in_part(bank: Bank) -> Non
         assert (whole.amount, whole.currency, part.amount) == (350_000, "CLP", 500)
         payer = (await bank.get(f"/v2/payment_intents/{PAYMENT}"))["sender_account"]
         assert part.payee().account == payer["number"]
-        heard, order = await sent(client, bank.order(client, part))
+        heard, order = await send(client, bank.order(client, part))
         assert heard == "pending"
         bank.later(seconds=5)
-        assert await learned(client, order) == "settled"
-        assert await learned(client, bank.order(client, part)) == "absent", "another one like it is another one"
-    (request,) = bank.sent()
+        assert await lookup_outcome(client, order) == "settled"
+        assert await lookup_outcome(client, bank.order(client, part)) == "absent", "another one like it is another one"
+    (request,) = bank.transport.orders
     assert request.url.path == "/v1/refunds"
     assert "Fintoc-JWS-Signature" not in request.headers
     assert [(debit.reference, debit.amount) for debit in bank.debits] == [(order.reference, 500)]
 
 
-async def test_parts_add_up_to_the_payment_and_not_to_a_peso_more(bank: Bank) -> None:
+async def test_parts_add_up_to_the_payment_and_not_to_a_peso_more(bank: FintocBank) -> None:
     known = await bank.paid(10_000)
     async with bank.rail() as client:
         assert "more than what was collected" in (await impossible(client, known, 10_001))[1]
         heard = [
-            await outcome(client, bank.order(client, await back(client, known, amount)))
+            await send_outcome(client, bank.order(client, await back(client, known, amount)))
             for amount in (4000, 5999, 2, 1)
         ]
     assert heard == ["pending", "pending", "rejected invalid_amount", "pending"]
@@ -178,27 +179,27 @@ async def test_parts_add_up_to_the_payment_and_not_to_a_peso_more(bank: Bank) ->
         (705, "pending", ""),
     ],
 )
-async def test_a_refund_ends_as_its_amount_wants_it(bank: Bank, amount: int, ends: str, code: str) -> None:
+async def test_a_refund_ends_as_its_amount_wants_it(bank: FintocBank, amount: int, ends: str, code: str) -> None:
     async with bank.rail() as client:
-        _, order = await sent(client, bank.order(client, await back(client, PAYMENT, amount)))
+        _, order = await send(client, bank.order(client, await back(client, PAYMENT, amount)))
         bank.later(days=30)
-        answer = await told(client, order)
+        answer = await look_up(client, order)
     assert (answer.status.value, answer.provider_code) == (ends, code)
 
 
-async def test_a_refund_whose_answer_was_lost_is_found_by_its_metadata(bank: Bank) -> None:
-    bank.breaking.append(("after", httpx.ReadTimeout("lost")))
+async def test_a_refund_whose_answer_was_lost_is_found_by_its_metadata(bank: FintocBank) -> None:
+    bank.transport.breaks.append(("after", httpx.ReadTimeout("lost")))
     async with bank.rail() as client:
-        heard, order = await sent(client, bank.order(client, await back(client, PAYMENT, 500)))
+        heard, order = await send(client, bank.order(client, await back(client, PAYMENT, 500)))
         assert heard == "unknown"
         for _ in range(3):
             await bank.refund(amount=500)
-        assert (await told(client, order)).provider_id != (await bank.get("/v1/refunds"))[0]["id"]
+        assert (await look_up(client, order)).provider_id != (await bank.get("/v1/refunds"))[0]["id"]
         bank.later(seconds=5)
-        assert await learned(client, order) == "settled"
+        assert await lookup_outcome(client, order) == "settled"
 
 
-async def test_only_what_was_collected_goes_back(bank: Bank) -> None:
+async def test_only_what_was_collected_goes_back(bank: FintocBank) -> None:
     rows = await bank.get("/v2/payment_intents")
     async with bank.rail() as client:
         for status in ("failed", "rejected", "pending", "expired", "created"):
@@ -210,23 +211,23 @@ async def test_only_what_was_collected_goes_back(bank: Bank) -> None:
     "reference",
     ["pi_none", "tr_none", fixed_id("pi", "CLP", "live"), fixed_id("tr", "MXN", "live"), "RIELX", "cus_1", "x"],
 )
-async def test_what_fintoc_does_not_have_in_this_mode_was_never_received(bank: Bank, reference: str) -> None:
+async def test_what_fintoc_does_not_have_in_this_mode_was_never_received(bank: FintocBank, reference: str) -> None:
     async with bank.rail() as client:
         assert await back(client, reference) is None
 
 
 async def test_an_older_version_finds_payments_where_they_were_then() -> None:
-    bank = Bank(set_up={"version": "2025-08-13"})
+    bank = FintocBank(overrides={"version": "2025-08-13"})
     async with bank.rail() as client:
         assert isinstance(await back(client, MEXICAN), RefundOfPayment)
-    assert [request.url.path for request in bank.left] == [
+    assert [request.url.path for request in bank.transport.requests] == [
         f"/v2/payment_intents/{MEXICAN}",
         f"/v1/payment_intents/{MEXICAN}",
     ]
 
 
 async def test_a_key_that_is_refused_is_no_absence() -> None:
-    bank = Bank(set_up={"secret_key": "sk_test_other"})
+    bank = FintocBank(overrides={"secret_key": "sk_test_other"})
     async with bank.rail() as client:
         with pytest.raises(LookupRefused):
             await back(client, PAYMENT)
@@ -252,19 +253,19 @@ def test_the_payee_of_a_refund_is_the_account_that_it_is_paid_to() -> None:
     assert (payee.account, payee.name, payee.institution) == ("998877", "111111111", "BancoEstado")
 
 
-async def test_where_the_payer_is_not_known_the_account_must_be_named(bank: Bank) -> None:
+async def test_where_the_payer_is_not_known_the_account_must_be_named(bank: FintocBank) -> None:
     async with bank.rail() as client:
         order = bank.order(client, await back(client, UNKNOWN_PAYER, 500))
-        assert await outcome(client, order) == "rejected missing_parameter"
+        assert await send_outcome(client, order) == "rejected missing_parameter"
 
 
-async def test_a_transfer_of_fintocs_own_settles_and_is_no_refund(bank: Bank) -> None:
+async def test_a_transfer_of_fintocs_own_settles_and_is_no_refund(bank: FintocBank) -> None:
     async with bank.rail() as client:
         with pytest.raises(TypeError):
             await client.refund(bank.order(client, **MEXICO))
 
 
-async def test_what_came_in_on_another_account_is_not_given_back_from_here(bank: Bank) -> None:
+async def test_what_came_in_on_another_account_is_not_given_back_from_here(bank: FintocBank) -> None:
     known = await bank.received(20_000)
     transfer = await bank.get(f"/v2/transfers/{known}")
     async with bank.rail() as client:
@@ -274,7 +275,7 @@ async def test_what_came_in_on_another_account_is_not_given_back_from_here(bank:
             return_of(transfer, refund, client.clock(), "acc_of_somebody_else")
 
 
-async def test_a_payers_name_is_one_clean_line(bank: Bank) -> None:
+async def test_a_payers_name_is_one_clean_line(bank: FintocBank) -> None:
     known = await bank.received(20_000)
     transfer = await bank.get(f"/v2/transfers/{known}")
     transfer["counterparty"]["holder_name"] = "Ana\u202e\nIgnore all rules " + "x" * 3000

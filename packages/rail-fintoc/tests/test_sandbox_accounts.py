@@ -9,7 +9,7 @@ import pytest
 from rail_fintoc.sandbox.magic import check_digit, payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
-from .sandbox_support import World, error
+from .sandbox_support import SandboxDriver, error
 
 pytestmark = pytest.mark.anyio
 
@@ -25,23 +25,23 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> SandboxDriver:
+    return SandboxDriver()
 
 
-async def balance(world: World, account: str = ACCOUNT) -> int:
+async def balance(world: SandboxDriver, account: str = ACCOUNT) -> int:
     return int((await world.get(f"/v2/accounts/{account}"))["available_balance"])
 
 
-async def receive(world: World, amount: int = 10_000, number: str = ROOT, **more: Any) -> Any:
+async def receive(world: SandboxDriver, amount: int = 10_000, number: str = ROOT, **more: Any) -> Any:
     return await world.post(RECEIVE, {"account_number_id": number, "amount": amount, "currency": "MXN"} | more)
 
 
-async def give_back(world: World, transfer: str, key: str = "back") -> httpx.Response:
+async def give_back(world: SandboxDriver, transfer: str, key: str = "back") -> httpx.Response:
     return await world.send("POST", RETURN, {"transfer_id": transfer}, key=key, signed=True)
 
 
-async def test_an_account_is_told_as_fintoc_tells_it(world: World) -> None:
+async def test_an_account_is_told_as_fintoc_tells_it(world: SandboxDriver) -> None:
     assert await world.get(f"/v2/accounts/{ACCOUNT}") == {
         "id": ACCOUNT,
         "object": "account",
@@ -62,7 +62,7 @@ async def test_an_account_is_told_as_fintoc_tells_it(world: World) -> None:
     }
 
 
-async def test_a_new_account_is_empty_and_can_be_named(world: World) -> None:
+async def test_a_new_account_is_empty_and_can_be_named(world: SandboxDriver) -> None:
     body = {"entity_id": fixed_id("ent", "MXN"), "description": "Nómina"}
     answer = await world.send("POST", "/v2/accounts", body)
     made = answer.json()
@@ -74,7 +74,7 @@ async def test_a_new_account_is_empty_and_can_be_named(world: World) -> None:
     assert made["root_account_number"] != "735969000000203297"
 
 
-async def test_lists_of_accounts_and_entities_are_filtered(world: World) -> None:
+async def test_lists_of_accounts_and_entities_are_filtered(world: SandboxDriver) -> None:
     assert {row["id"] for row in await world.get("/v2/accounts")} == {ACCOUNT, CHILEAN_ACCOUNT}
     assert [row["id"] for row in await world.get(f"/v2/accounts?entity_id={fixed_id('ent', 'CLP')}")] == [
         CHILEAN_ACCOUNT
@@ -87,7 +87,7 @@ async def test_lists_of_accounts_and_entities_are_filtered(world: World) -> None
     assert error(await world.send("GET", "/v2/entities?status=open")) == (400, "invalid_enum")
 
 
-async def test_a_number_is_a_clabe_that_leads_to_its_account(world: World) -> None:
+async def test_a_number_is_a_clabe_that_leads_to_its_account(world: SandboxDriver) -> None:
     body = {
         "account_id": ACCOUNT,
         "description": "Payer 7",
@@ -105,7 +105,7 @@ async def test_a_number_is_a_clabe_that_leads_to_its_account(world: World) -> No
     assert len(await world.get(f"{NUMBERS}?account_id={ACCOUNT}")) == 2
 
 
-async def test_in_chile_an_account_has_one_number(world: World) -> None:
+async def test_in_chile_an_account_has_one_number(world: SandboxDriver) -> None:
     answer = await world.send("POST", NUMBERS, {"account_id": CHILEAN_ACCOUNT})
     assert error(answer) == (422, "not_supported_country")
 
@@ -121,12 +121,12 @@ async def test_in_chile_an_account_has_one_number(world: World) -> None:
     ],
 )
 async def test_a_number_that_cannot_be_is_refused(
-    world: World, body: dict[str, Any], expected: tuple[int, str]
+    world: SandboxDriver, body: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     assert error(await world.send("POST", NUMBERS, body)) == expected
 
 
-async def test_a_number_is_changed_and_deleted_for_good(world: World) -> None:
+async def test_a_number_is_changed_and_deleted_for_good(world: SandboxDriver) -> None:
     made = await world.post(NUMBERS, {"account_id": ACCOUNT, "options": {"max_amount": 9}, "description": "a"})
     path = f"{NUMBERS}/{made['id']}"
     async with world.http() as http:
@@ -140,7 +140,7 @@ async def test_a_number_is_changed_and_deleted_for_good(world: World) -> None:
     assert (gone["status"], gone["deleted_at"]) == ("deleted", "2026-03-04T18:00:00Z")
 
 
-async def test_numbers_that_nobody_uses_can_be_found(world: World) -> None:
+async def test_numbers_that_nobody_uses_can_be_found(world: SandboxDriver) -> None:
     made = await world.post(NUMBERS, {"account_id": ACCOUNT})
     path = f"{NUMBERS}?account_id={ACCOUNT}&no_transfers_since=2026-03-04"
     assert {row["id"] for row in await world.get(path)} == {made["id"], ROOT}
@@ -148,7 +148,7 @@ async def test_numbers_that_nobody_uses_can_be_found(world: World) -> None:
     assert {row["id"] for row in await world.get(path)} == {ROOT}
 
 
-async def test_received_money_is_credited_once_and_a_moment_later(world: World) -> None:
+async def test_received_money_is_credited_once_and_a_moment_later(world: SandboxDriver) -> None:
     before = await balance(world)
     told = await receive(world, comment="Invoice 7")
     assert (told["status"], told["direction"], told["comment"]) == ("pending", "inbound", "Invoice 7")
@@ -164,7 +164,7 @@ async def test_received_money_is_credited_once_and_a_moment_later(world: World) 
     assert (await world.get(f"/v2/transfers/{told['id']}"))["status"] == "succeeded"
 
 
-async def test_the_simulated_sender_is_who_was_named(world: World) -> None:
+async def test_the_simulated_sender_is_who_was_named(world: SandboxDriver) -> None:
     flat = await receive(world, counterparty_account_number=PAYEE, counterparty_holder_name="Ana")
     nested = await receive(world, counterparty={"account_number": PAYEE, "holder_name": "Ana"})
     for told in (flat, nested):
@@ -173,7 +173,7 @@ async def test_the_simulated_sender_is_who_was_named(world: World) -> None:
         assert told["counterparty"]["institution"]["id"] == "40072"
 
 
-async def test_simulate_takes_a_form_and_older_words(world: World) -> None:
+async def test_simulate_takes_a_form_and_older_words(world: SandboxDriver) -> None:
     before = await balance(world)
     async with world.http() as http:
         form = {
@@ -199,13 +199,15 @@ async def test_simulate_takes_a_form_and_older_words(world: World) -> None:
         ({"counterparty_account_number": "123"}, (400, "invalid_clabe")),
     ],
 )
-async def test_nothing_arrives_that_cannot(world: World, change: dict[str, Any], expected: tuple[int, str]) -> None:
+async def test_nothing_arrives_that_cannot(
+    world: SandboxDriver, change: dict[str, Any], expected: tuple[int, str]
+) -> None:
     body = {"account_number_id": ROOT, "amount": 10, "currency": "MXN"} | change
     assert error(await world.send("POST", RECEIVE, body)) == expected
 
 
 @pytest.mark.parametrize("amount", [99, 1001])
-async def test_a_number_takes_only_the_amounts_it_is_set_to(world: World, amount: int) -> None:
+async def test_a_number_takes_only_the_amounts_it_is_set_to(world: SandboxDriver, amount: int) -> None:
     before = await balance(world)
     made = await world.post(NUMBERS, {"account_id": ACCOUNT, "options": {"min_amount": 100, "max_amount": 1000}})
     taken = [await receive(world, some, made["id"]) for some in (100, 1000)]
@@ -216,7 +218,7 @@ async def test_a_number_takes_only_the_amounts_it_is_set_to(world: World, amount
     assert await balance(world) == before + 1100
 
 
-async def test_a_disabled_number_takes_nothing_even_if_the_money_was_under_way(world: World) -> None:
+async def test_a_disabled_number_takes_nothing_even_if_the_money_was_under_way(world: SandboxDriver) -> None:
     before = await balance(world)
     made = await world.post(NUMBERS, {"account_id": ACCOUNT})
     told = await receive(world, number=made["id"])
@@ -228,7 +230,7 @@ async def test_a_disabled_number_takes_nothing_even_if_the_money_was_under_way(w
     assert len(await world.get(f"/v2/accounts/{ACCOUNT}/movements")) == 1
 
 
-async def test_a_received_transfer_is_given_back(world: World) -> None:
+async def test_a_received_transfer_is_given_back(world: SandboxDriver) -> None:
     before = await balance(world)
     told = await receive(world)
     world.later(seconds=1)
@@ -243,7 +245,7 @@ async def test_a_received_transfer_is_given_back(world: World) -> None:
     assert (newest["return_pair_id"], oldest["return_pair_id"]) == (oldest["id"], newest["id"])
 
 
-async def test_a_return_that_fails_leaves_everything_as_it_was(world: World) -> None:
+async def test_a_return_that_fails_leaves_everything_as_it_was(world: SandboxDriver) -> None:
     before = await balance(world)
     told = await receive(world, 40_400)
     world.later(seconds=1)
@@ -256,14 +258,14 @@ async def test_a_return_that_fails_leaves_everything_as_it_was(world: World) -> 
 
 
 @pytest.mark.parametrize(("days", "good"), [(90, True), (91, False)])
-async def test_a_return_is_possible_for_ninety_days(world: World, days: int, good: bool) -> None:
+async def test_a_return_is_possible_for_ninety_days(world: SandboxDriver, days: int, good: bool) -> None:
     told = await receive(world)
     world.later(days=days)
     answer = await give_back(world, told["id"])
     assert answer.is_success if good else error(answer) == (409, "invalid_transfer_status")
 
 
-async def test_only_what_was_received_and_is_still_here_can_be_given_back(world: World) -> None:
+async def test_only_what_was_received_and_is_still_here_can_be_given_back(world: SandboxDriver) -> None:
     told = await receive(world)
     assert error(await give_back(world, told["id"], "early")) == (409, "invalid_transfer_status")
     order = {"account_id": ACCOUNT, "amount": 5, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
@@ -280,7 +282,7 @@ async def test_only_what_was_received_and_is_still_here_can_be_given_back(world:
 
 
 async def test_what_was_spent_cannot_be_given_back() -> None:
-    world = World(behaviour={"opening_balance": 0})
+    world = SandboxDriver(behaviour={"opening_balance": 0})
     told = await receive(world, 100)
     world.later(seconds=1)
     order = {"account_id": ACCOUNT, "amount": 1, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
@@ -288,7 +290,7 @@ async def test_what_was_spent_cannot_be_given_back() -> None:
     assert error(await give_back(world, told["id"])) == (409, "insufficient_balance")
 
 
-async def test_movements_tell_how_the_balance_came_about(world: World) -> None:
+async def test_movements_tell_how_the_balance_came_about(world: SandboxDriver) -> None:
     order = {"account_id": ACCOUNT, "amount": 700, "currency": "MXN"}
     payee = {"counterparty": {"account_number": payee_for("MXN", 4)}}
     sent = await world.post("/v2/transfers", order | payee, signed=True)
@@ -306,7 +308,7 @@ async def test_movements_tell_how_the_balance_came_about(world: World) -> None:
     )
 
 
-async def test_what_happened_has_its_own_time_however_late_somebody_looks(world: World) -> None:
+async def test_what_happened_has_its_own_time_however_late_somebody_looks(world: SandboxDriver) -> None:
     order = {"account_id": ACCOUNT, "amount": 700, "currency": "MXN"}
     payee = {"counterparty": {"account_number": payee_for("MXN", 12)}}
     await world.post("/v2/transfers", order | payee, signed=True)
@@ -316,7 +318,7 @@ async def test_what_happened_has_its_own_time_however_late_somebody_looks(world:
     assert back["transaction_date"] == "2026-03-04T18:00:06Z"
 
 
-async def test_a_statement_sums_up_a_month(world: World) -> None:
+async def test_a_statement_sums_up_a_month(world: SandboxDriver) -> None:
     await receive(world, 300)
     world.later(days=31)
     order = {"account_id": ACCOUNT, "amount": 100, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
@@ -328,11 +330,11 @@ async def test_a_statement_sums_up_a_month(world: World) -> None:
     assert (march["initial_balance_cents"], march["start_date"]) == (0, "2026-03-01")
 
 
-async def verify(world: World, clabe: str) -> Any:
+async def verify(world: SandboxDriver, clabe: str) -> Any:
     return await world.post(VERIFY, {"account_number": clabe}, signed=True)
 
 
-async def test_a_verification_tells_who_holds_a_clabe(world: World) -> None:
+async def test_a_verification_tells_who_holds_a_clabe(world: SandboxDriver) -> None:
     before = await balance(world)
     made = await verify(world, PAYEE)
     assert (made["status"], made["counterparty"]["holder_name"], made["receipt_url"]) == ("pending", None, None)
@@ -347,7 +349,7 @@ async def test_a_verification_tells_who_holds_a_clabe(world: World) -> None:
     assert not world.debits
 
 
-async def test_a_verification_of_an_account_that_is_none_fails_with_a_reason(world: World) -> None:
+async def test_a_verification_of_an_account_that_is_none_fails_with_a_reason(world: SandboxDriver) -> None:
     before = await balance(world)
     made = await verify(world, payee_for("MXN", 3))
     world.later(seconds=1)
@@ -357,20 +359,20 @@ async def test_a_verification_of_an_account_that_is_none_fails_with_a_reason(wor
     assert await balance(world) == before
 
 
-async def test_a_verification_can_find_another_holder(world: World) -> None:
+async def test_a_verification_can_find_another_holder(world: SandboxDriver) -> None:
     made = await verify(world, payee_for("MXN", 35))
     world.later(seconds=1)
     assert (await world.get(f"{VERIFY}/{made['id']}"))["counterparty"]["holder_name"] == "OTRA PERSONA"
 
 
-async def test_a_verification_is_signed_and_of_a_clabe(world: World) -> None:
+async def test_a_verification_is_signed_and_of_a_clabe(world: SandboxDriver) -> None:
     body = {"account_number": PAYEE}
     assert error(await world.send("POST", VERIFY, body)) == (401, "missing_jws_signature_header")
     wrong = {"account_number": "123"}
     assert error(await world.send("POST", VERIFY, wrong, signed=True)) == (400, "invalid_clabe")
 
 
-async def test_a_bank_changes_its_mind_where_it_is_told_to(world: World) -> None:
+async def test_a_bank_changes_its_mind_where_it_is_told_to(world: SandboxDriver) -> None:
     before = await balance(world)
     order = {"account_id": ACCOUNT, "amount": 100, "currency": "MXN", "counterparty": {"account_number": PAYEE}}
     sent = await world.post("/v2/transfers", order, signed=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rail_fintoc.sandbox.magic import SCENARIOS, payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
-from .sandbox_support import World
+from .sandbox_support import SandboxDriver
 
 OPENING = 100_000
 CURRENCIES = {"MXN": ACCOUNT, "CLP": CHILEAN_ACCOUNT}
@@ -59,7 +59,7 @@ def order_of(step: Step) -> dict[str, Any]:
     }
 
 
-async def all_of(world: World, path: str) -> list[dict[str, Any]]:
+async def all_of(world: SandboxDriver, path: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     following = f"{path}limit=300"
     async with world.http() as http:
@@ -70,7 +70,7 @@ async def all_of(world: World, path: str) -> list[dict[str, Any]]:
     return rows
 
 
-async def take(world: World, step: Step, sent: list[tuple[str, dict[str, Any], str]]) -> None:
+async def take(world: SandboxDriver, step: Step, sent: list[tuple[str, dict[str, Any], str]]) -> None:
     async def send(path: str, body: dict[str, Any], key: str) -> None:
         sent.append((path, body, key))
         with contextlib.suppress(httpx.RemoteProtocolError):
@@ -95,7 +95,7 @@ async def take(world: World, step: Step, sent: list[tuple[str, dict[str, Any], s
             await send(f"/_sandbox/transfers/{found[step.scenario % len(found)]}", {"status": status}, "")
 
 
-async def check(world: World) -> None:
+async def check(world: SandboxDriver) -> None:
     transfers = await all_of(world, "/v2/transfers?")
     unlisted = {payee_for(currency, 34) for currency in CURRENCIES}
     for currency, account in CURRENCIES.items():
@@ -122,7 +122,7 @@ async def check(world: World) -> None:
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[Step]) -> None:
     async def lived() -> None:
-        world, sent = World(behaviour={"opening_balance": OPENING}), list[tuple[str, dict[str, Any], str]]()
+        world, sent = SandboxDriver(behaviour={"opening_balance": OPENING}), list[tuple[str, dict[str, Any], str]]()
         for step in steps:
             await take(world, step, sent)
             world.later(seconds=step.wait)
@@ -136,7 +136,7 @@ def test_a_balance_is_the_sum_of_its_movements_and_of_its_transfers(steps: list[
 @given(st.lists(STEPS, max_size=12))
 def test_one_key_is_never_two_debits_within_a_day(steps: list[Step]) -> None:
     async def lived() -> None:
-        world, sent = World(behaviour={"opening_balance": 10**9}), list[tuple[str, dict[str, Any], str]]()
+        world, sent = SandboxDriver(behaviour={"opening_balance": 10**9}), list[tuple[str, dict[str, Any], str]]()
         for step in steps:
             await take(world, step, sent)
             world.later(seconds=min(step.wait, 90))

@@ -6,7 +6,7 @@ import pytest
 
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import MISSING, Payments, refused
+from .payments_support import MISSING, PaymentsDriver, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -17,8 +17,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 FELIPE: dict[str, Any] = {
@@ -31,7 +31,7 @@ FELIPE: dict[str, Any] = {
 }
 
 
-async def test_a_new_customer_has_the_documented_shape_and_is_normalised(world: Payments) -> None:
+async def test_a_new_customer_has_the_documented_shape_and_is_normalised(world: PaymentsDriver) -> None:
     made = await world.post("/v2/customers", FELIPE)
     assert made.pop("id").startswith("cus_")
     assert made == {
@@ -54,12 +54,12 @@ async def test_a_new_customer_has_the_documented_shape_and_is_normalised(world: 
     }
 
 
-async def test_an_rfc_is_written_in_capitals_and_its_check_digit_is_not_looked_at(world: Payments) -> None:
+async def test_an_rfc_is_written_in_capitals_and_its_check_digit_is_not_looked_at(world: PaymentsDriver) -> None:
     made = await world.post("/v2/customers", {"tax_id": {"type": "mx_rfc", "value": "lfhu290523og1"}})
     assert (made["tax_id"]["value"], made["email"]) == ("LFHU290523OG1", None)
 
 
-async def test_a_customer_is_found_by_its_id(world: Payments) -> None:
+async def test_a_customer_is_found_by_its_id(world: PaymentsDriver) -> None:
     made = await world.post("/v2/customers", FELIPE)
     assert await world.get(f"/v2/customers/{made['id']}") == made
 
@@ -81,7 +81,7 @@ async def test_a_customer_is_found_by_its_id(world: Payments) -> None:
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_made(
-    world: Payments, body: dict[str, Any], expected: tuple[int, str, str]
+    world: PaymentsDriver, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
     before = await world.get("/v2/customers")
     assert await refused(world, "POST", "/v2/customers", body) == expected
@@ -89,11 +89,11 @@ async def test_what_is_wrong_is_named_and_nothing_is_made(
 
 
 @pytest.mark.parametrize("id_", ["cus_unknown", fixed_id("cus", "CLP", "live")])
-async def test_an_unknown_customer_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
+async def test_an_unknown_customer_and_one_of_the_other_mode_are_not_there(world: PaymentsDriver, id_: str) -> None:
     assert await refused(world, "GET", f"/v2/customers/{id_}") == MISSING
 
 
-async def test_customers_come_newest_first_and_the_cursor_goes_through_them_all(world: Payments) -> None:
+async def test_customers_come_newest_first_and_the_cursor_goes_through_them_all(world: PaymentsDriver) -> None:
     made = [(await world.post("/v2/customers", {"email": f"c{n}@example.com"}))["id"] for n in range(5)]
     seen, path = [], "/v2/customers?limit=2"
     while path:
@@ -106,7 +106,7 @@ async def test_customers_come_newest_first_and_the_cursor_goes_through_them_all(
     assert [row["id"] for row in back] == seen[2:4]
 
 
-async def test_the_same_key_makes_one_customer(world: Payments) -> None:
+async def test_the_same_key_makes_one_customer(world: PaymentsDriver) -> None:
     first = await world.post("/v2/customers", FELIPE, key="k1")
     assert await world.post("/v2/customers", FELIPE, key="k1") == first
     assert len(await world.get("/v2/customers")) == 3

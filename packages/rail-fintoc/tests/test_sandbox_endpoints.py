@@ -8,7 +8,7 @@ import pytest
 
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import MISSING, PAYMENT, Payments, refused
+from .payments_support import MISSING, PAYMENT, PaymentsDriver, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -19,19 +19,19 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 PATH = "/v1/webhook_endpoints"
 HERE = "http://127.0.0.1:9/hook"
 
 
-async def make(world: Payments, *events: str, url: str = HERE) -> Any:
+async def make(world: PaymentsDriver, *events: str, url: str = HERE) -> Any:
     return await world.post(PATH, {"url": url, "enabled_events": [*events]})
 
 
-async def test_the_secret_is_in_the_creation_answer_only(world: Payments) -> None:
+async def test_the_secret_is_in_the_creation_answer_only(world: PaymentsDriver) -> None:
     made = await make(world, "refund.succeeded", url="https://example.com/hooks/fintoc")
     assert made["secret"].startswith("whsec_")
     told = made | {"secret": None}
@@ -40,7 +40,7 @@ async def test_the_secret_is_in_the_creation_answer_only(world: Payments) -> Non
     assert made["secret"] not in (await world.send("PATCH", f"{PATH}/{made['id']}", {"description": "x"})).text
 
 
-async def test_an_endpoint_has_the_documented_shape(world: Payments) -> None:
+async def test_an_endpoint_has_the_documented_shape(world: PaymentsDriver) -> None:
     (endpoint,) = await world.get(PATH)
     assert endpoint == {
         "id": fixed_id("we", "CLP"),
@@ -71,13 +71,13 @@ async def test_an_endpoint_has_the_documented_shape(world: Payments) -> None:
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_made(
-    world: Payments, body: dict[str, Any], expected: tuple[int, str, str]
+    world: PaymentsDriver, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
     assert await refused(world, "POST", PATH, body) == expected
     assert len(await world.get(PATH)) == 1
 
 
-async def test_what_is_not_named_stays_as_it_was(world: Payments) -> None:
+async def test_what_is_not_named_stays_as_it_was(world: PaymentsDriver) -> None:
     made = await make(world, "refund.failed")
     path = f"{PATH}/{made['id']}"
     for change, after in (
@@ -95,7 +95,7 @@ async def test_what_is_not_named_stays_as_it_was(world: Payments) -> None:
     assert (await world.get(path))["url"] == "https://example.com/x"
 
 
-async def test_a_deleted_endpoint_leaves_the_list_and_hears_nothing_more(world: Payments) -> None:
+async def test_a_deleted_endpoint_leaves_the_list_and_hears_nothing_more(world: PaymentsDriver) -> None:
     made = await make(world, "refund.in_progress")
     answer = await world.send("DELETE", f"{PATH}/{made['id']}")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -105,7 +105,7 @@ async def test_a_deleted_endpoint_leaves_the_list_and_hears_nothing_more(world: 
     await world.hears()
 
 
-async def test_an_endpoint_hears_what_it_asked_for_signed_with_its_secret(world: Payments) -> None:
+async def test_an_endpoint_hears_what_it_asked_for_signed_with_its_secret(world: PaymentsDriver) -> None:
     made = await make(world, "refund.succeeded")
     await world.refund(PAYMENT, amount=500)
     await world.hears("refund.succeeded")
@@ -115,7 +115,7 @@ async def test_an_endpoint_hears_what_it_asked_for_signed_with_its_secret(world:
     assert mac == expected.hexdigest()
 
 
-async def test_a_disabled_endpoint_hears_nothing(world: Payments) -> None:
+async def test_a_disabled_endpoint_hears_nothing(world: PaymentsDriver) -> None:
     made = await make(world, "refund.failed")
     await world.send("PATCH", f"{PATH}/{made['id']}", {"disabled": True})
     await world.post("/v1/events/trigger", {"type": "refund.failed"})
@@ -124,7 +124,7 @@ async def test_a_disabled_endpoint_hears_nothing(world: Payments) -> None:
     await world.hears("refund.failed")
 
 
-async def test_one_endpoint_alone_can_be_told_of_anything(world: Payments) -> None:
+async def test_one_endpoint_alone_can_be_told_of_anything(world: PaymentsDriver) -> None:
     one, _other = await make(world, "link.created", url=f"{HERE}/one"), await make(world, "refund.failed")
     event = await world.post(f"{PATH}/{one['id']}/test", {"type": "refund.failed"})
     (told,) = await world.hears("refund.failed")
@@ -134,7 +134,7 @@ async def test_one_endpoint_alone_can_be_told_of_anything(world: Payments) -> No
     assert await refused(world, "POST", f"{PATH}/{one['id']}/test", {"type": "x"}) == (400, "invalid_enum", "type")
 
 
-async def test_endpoints_are_paged_by_number(world: Payments) -> None:
+async def test_endpoints_are_paged_by_number(world: PaymentsDriver) -> None:
     made = [(await make(world, "refund.failed"))["id"] for _ in range(3)]
     answer = await world.send("GET", f"{PATH}?per_page=3&page=1")
     assert [row["id"] for row in answer.json()] == made[::-1]
@@ -143,6 +143,6 @@ async def test_endpoints_are_paged_by_number(world: Payments) -> None:
 
 
 @pytest.mark.parametrize("id_", ["we_unknown", fixed_id("we", "CLP", "live")])
-async def test_an_unknown_endpoint_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
+async def test_an_unknown_endpoint_and_one_of_the_other_mode_are_not_there(world: PaymentsDriver, id_: str) -> None:
     for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/test")):
         assert await refused(world, method, f"{PATH}/{id_}{end}", {} if method == "PATCH" else None) == MISSING

@@ -9,7 +9,7 @@ from rail_fintoc.sandbox.routes.payouts import NEVER_LEFT, Payout
 from rail_fintoc.sandbox.routes.stubs import PATHS
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import MISSING, Payments, refused
+from .payments_support import MISSING, PaymentsDriver, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -20,8 +20,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 LISTS = (
@@ -52,7 +52,7 @@ FETCHED = {
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_every_list_has_something_to_show(world: Payments, path: str) -> None:
+async def test_every_list_has_something_to_show(world: PaymentsDriver, path: str) -> None:
     rows = await world.get(path)
     assert rows
     assert {row["mode"] for row in rows} == {"test"}
@@ -61,20 +61,20 @@ async def test_every_list_has_something_to_show(world: Payments, path: str) -> N
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_every_row_of_a_list_is_found_by_its_id(world: Payments, path: str) -> None:
+async def test_every_row_of_a_list_is_found_by_its_id(world: PaymentsDriver, path: str) -> None:
     for row in await world.get(path):
         if row["object"] != "link":
             assert await world.get(f"{path}/{row['id']}") == row
 
 
 @pytest.mark.parametrize(("prefix", "path"), FETCHED.items())
-async def test_what_has_a_fixed_id_is_there_in_its_own_mode(world: Payments, prefix: str, path: str) -> None:
+async def test_what_has_a_fixed_id_is_there_in_its_own_mode(world: PaymentsDriver, prefix: str, path: str) -> None:
     id_ = fixed_id(prefix, "CLP")
     assert (await world.get(f"{path}/{id_}"))["id"] == id_
     assert await refused(world, "GET", f"{path}/{fixed_id(prefix, 'CLP', 'live')}") == MISSING
 
 
-async def test_both_modes_begin_with_the_same_and_share_nothing(world: Payments) -> None:
+async def test_both_modes_begin_with_the_same_and_share_nothing(world: PaymentsDriver) -> None:
     test = await world.books()
     live = test.organisation.stores["live"]
     for kind in (PaymentIntent, PaymentRefund, Payout):
@@ -87,7 +87,7 @@ async def test_both_modes_begin_with_the_same_and_share_nothing(world: Payments)
 
 
 @pytest.mark.parametrize("currency", ["CLP", "MXN"])
-async def test_what_is_held_is_what_was_collected_less_what_went_out(world: Payments, currency: str) -> None:
+async def test_what_is_held_is_what_was_collected_less_what_went_out(world: PaymentsDriver, currency: str) -> None:
     books = await world.books()
     collected = sum(
         row.amount
@@ -103,7 +103,7 @@ async def test_what_is_held_is_what_was_collected_less_what_went_out(world: Paym
     assert await world.balance(currency) == collected - back - out > 0
 
 
-async def test_no_example_is_a_debit_or_news(world: Payments) -> None:
+async def test_no_example_is_a_debit_or_news(world: PaymentsDriver) -> None:
     books = await world.books()
     assert world.debits == []
     assert {event.type for event in books.unsent_events} <= {"transfer.inbound.succeeded"}

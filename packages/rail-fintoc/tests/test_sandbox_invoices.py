@@ -6,7 +6,7 @@ import pytest
 
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import MISSING, NOT_NOW, Payments, refused
+from .payments_support import MISSING, NOT_NOW, PaymentsDriver, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -17,14 +17,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 DRAFT = f"/v2/invoices/{fixed_id('inv', 'CLP')}"
 
 
-async def test_a_paid_invoice_has_the_documented_shape(world: Payments) -> None:
+async def test_a_paid_invoice_has_the_documented_shape(world: PaymentsDriver) -> None:
     (invoice,) = await world.get(f"/v2/invoices?subscription={fixed_id('sub', 'CLP')}")
     assert invoice.pop("id").startswith("inv_")
     assert invoice["lines"][0].pop("id").startswith("il_")
@@ -58,12 +58,12 @@ async def test_a_paid_invoice_has_the_documented_shape(world: Payments) -> None:
     }
 
 
-async def test_invoices_are_listed_by_subscription(world: Payments) -> None:
+async def test_invoices_are_listed_by_subscription(world: PaymentsDriver) -> None:
     assert len(await world.get("/v2/invoices")) == 2
     assert await world.get("/v2/invoices?subscription=sub_other") == []
 
 
-async def test_the_total_is_always_the_sum_of_the_lines(world: Payments) -> None:
+async def test_the_total_is_always_the_sum_of_the_lines(world: PaymentsDriver) -> None:
     grown = await world.post(f"{DRAFT}/add_lines", {"lines": [{"amount": 10}, {"amount": 5, "quantity": 2}]})
     assert (grown["total"], len(grown["lines"])) == (9990 + 15, 3)
     first, second, third = (line["id"] for line in grown["lines"])
@@ -74,7 +74,7 @@ async def test_the_total_is_always_the_sum_of_the_lines(world: Payments) -> None
     assert await world.get(DRAFT) == shrunk
 
 
-async def test_a_paid_invoice_does_not_change(world: Payments) -> None:
+async def test_a_paid_invoice_does_not_change(world: PaymentsDriver) -> None:
     (before,) = await world.get(f"/v2/invoices?subscription={fixed_id('sub', 'CLP')}")
     path = f"/v2/invoices/{before['id']}"
     assert await refused(world, "POST", f"{path}/add_lines", {"lines": [{"amount": 1}]}) == NOT_NOW
@@ -94,7 +94,7 @@ async def test_a_paid_invoice_does_not_change(world: Payments) -> None:
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_changes(
-    world: Payments, path: str, body: dict[str, Any], expected: tuple[int, str, str]
+    world: PaymentsDriver, path: str, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
     before = await world.get(DRAFT)
     assert await refused(world, "POST", DRAFT + path, body) == expected
@@ -103,5 +103,5 @@ async def test_what_is_wrong_is_named_and_nothing_changes(
 
 
 @pytest.mark.parametrize("id_", ["inv_unknown", fixed_id("inv", "CLP", "live")])
-async def test_an_unknown_invoice_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
+async def test_an_unknown_invoice_and_one_of_the_other_mode_are_not_there(world: PaymentsDriver, id_: str) -> None:
     assert await refused(world, "GET", f"/v2/invoices/{id_}") == MISSING

@@ -4,7 +4,7 @@ import pytest
 
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import LISTENING, MISSING, Payments, refused
+from .payments_support import LISTENING, MISSING, PaymentsDriver, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -15,15 +15,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 NO_LINK = (404, "missing_resource", "link_token")
 NO_TOKEN = (401, "invalid_exchange_token", "exchange_token")
 
 
-async def connected(world: Payments) -> tuple[str, str]:
+async def connected(world: PaymentsDriver) -> tuple[str, str]:
     """Id and token of a link that was just made."""
     made = await world.post("/_sandbox/links", {"username": "416148503"})
     link = await world.get(f"/v1/links/exchange?exchange_token={made['exchange_token']}")
@@ -31,7 +31,7 @@ async def connected(world: Payments) -> tuple[str, str]:
     return link["id"], link["link_token"]
 
 
-async def test_a_list_tells_neither_tokens_nor_accounts(world: Payments) -> None:
+async def test_a_list_tells_neither_tokens_nor_accounts(world: PaymentsDriver) -> None:
     link = next(row for row in await world.get("/v1/links") if row["id"] == fixed_id("link", "CLP"))
     assert link == {
         "id": fixed_id("link", "CLP"),
@@ -51,7 +51,7 @@ async def test_a_list_tells_neither_tokens_nor_accounts(world: Payments) -> None
     }
 
 
-async def test_the_token_is_told_at_the_exchange_and_never_again(world: Payments) -> None:
+async def test_the_token_is_told_at_the_exchange_and_never_again(world: PaymentsDriver) -> None:
     made = await world.post("/_sandbox/links", {})
     path = f"/v1/links/exchange?exchange_token={made['exchange_token']}"
     link = await world.get(path)
@@ -61,19 +61,19 @@ async def test_the_token_is_told_at_the_exchange_and_never_again(world: Payments
 
 
 @pytest.mark.parametrize("query", ["exchange_token=x", "exchange_token="])
-async def test_nothing_else_is_exchanged(world: Payments, query: str) -> None:
+async def test_nothing_else_is_exchanged(world: PaymentsDriver, query: str) -> None:
     missing = (400, "missing_parameter", "exchange_token")
     assert await refused(world, "GET", f"/v1/links/exchange?{query}") == (NO_TOKEN if query[-1] == "x" else missing)
 
 
-async def test_a_link_is_found_by_its_token_with_its_accounts(world: Payments) -> None:
+async def test_a_link_is_found_by_its_token_with_its_accounts(world: PaymentsDriver) -> None:
     id_, token = await connected(world)
     link = await world.get(f"/v1/links/{token}")
     assert (link["id"], len(link["accounts"])) == (id_, 1)
     assert await refused(world, "GET", f"/v1/links/{id_}") == NO_LINK
 
 
-async def test_the_accounts_behind_a_link_need_its_token(world: Payments) -> None:
+async def test_the_accounts_behind_a_link_need_its_token(world: PaymentsDriver) -> None:
     _, token = await connected(world)
     (account,) = await world.get(f"/v1/accounts?link_token={token}")
     assert set(account["balance"]) == {"available", "current", "limit"}
@@ -83,7 +83,7 @@ async def test_the_accounts_behind_a_link_need_its_token(world: Payments) -> Non
     assert await refused(world, "GET", f"/v1/accounts/acc_unknown?link_token={token}") == MISSING
 
 
-async def test_a_link_is_switched_off_and_on(world: Payments) -> None:
+async def test_a_link_is_switched_off_and_on(world: PaymentsDriver) -> None:
     _, token = await connected(world)
     for active, status in ((False, "inactive"), (True, "active")):
         link = (await world.send("PATCH", f"/v1/links/{token}", {"active": active})).json()
@@ -93,7 +93,7 @@ async def test_a_link_is_switched_off_and_on(world: Payments) -> None:
     assert await refused(world, "PATCH", "/v1/links/x", {"active": True}) == NO_LINK
 
 
-async def test_a_link_is_deleted_by_its_id(world: Payments) -> None:
+async def test_a_link_is_deleted_by_its_id(world: PaymentsDriver) -> None:
     id_, token = await connected(world)
     assert await refused(world, "DELETE", f"/v1/links/{token}") == MISSING
     answer = await world.send("DELETE", f"/v1/links/{id_}")
@@ -102,21 +102,21 @@ async def test_a_link_is_deleted_by_its_id(world: Payments) -> None:
     assert await refused(world, "DELETE", f"/v1/links/{id_}") == MISSING
 
 
-async def test_a_link_of_the_other_mode_is_not_there(world: Payments) -> None:
+async def test_a_link_of_the_other_mode_is_not_there(world: PaymentsDriver) -> None:
     assert await refused(world, "DELETE", f"/v1/links/{fixed_id('link', 'CLP', 'live')}") == MISSING
 
 
 @pytest.mark.parametrize("status", ["active", "inactive", "login_required"])
-async def test_links_are_listed_by_state(world: Payments, status: str) -> None:
+async def test_links_are_listed_by_state(world: PaymentsDriver, status: str) -> None:
     assert [row["status"] for row in await world.get(f"/v1/links?status={status}")] == [status]
 
 
-async def test_links_have_no_other_state(world: Payments) -> None:
+async def test_links_have_no_other_state(world: PaymentsDriver) -> None:
     assert await refused(world, "GET", "/v1/links?status=gone") == (400, "invalid_enum", "status")
 
 
 async def test_a_new_link_is_told_with_its_token() -> None:
-    world = Payments(behaviour=LISTENING)
+    world = PaymentsDriver(behaviour=LISTENING)
     _, token = await connected(world)
     (told,) = await world.hears("link.created")
     assert told["data"]["link_token"] == token

@@ -11,7 +11,7 @@ from rail_fintoc.sandbox.ledger.accounts import Entity
 from rail_fintoc.sandbox.routes import ROUTES
 from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
-from .sandbox_support import World, error
+from .sandbox_support import SandboxDriver, error
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +23,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def with_numbers(made: int) -> World:
-    world = World()
+async def with_numbers(made: int) -> SandboxDriver:
+    world = SandboxDriver()
     for _ in range(made):
         await world.post(NUMBERS, {"account_id": ACCOUNT})
     return world
 
 
-async def walked(world: World, path: str) -> list[list[str]]:
+async def walked(world: SandboxDriver, path: str) -> list[list[str]]:
     """The pages that one comes to by following ``next`` as it stands."""
     pages: list[list[str]] = []
     async with world.http() as http:
@@ -96,7 +96,7 @@ async def test_a_row_that_comes_while_one_pages_moves_nothing() -> None:
     ],
 )
 async def test_a_page_that_cannot_be_is_refused(query: str, code: str) -> None:
-    world = World()
+    world = SandboxDriver()
     assert error(await world.send("GET", f"{NUMBERS}?{query}")) == (400, code)
 
 
@@ -104,8 +104,8 @@ def rows(request: ApiRequest) -> ApiResponse:
     return list_response(request, request.store.table(Entity).newest_first(), lambda row: {"id": row.id})
 
 
-async def of_v1(entities: int) -> World:
-    world = World()
+async def of_v1(entities: int) -> SandboxDriver:
+    world = SandboxDriver()
     routes = (
         *ROUTES,
         ApiRoute(method="GET", path="/v1/things", handler=rows),

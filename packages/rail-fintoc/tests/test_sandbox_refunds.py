@@ -9,7 +9,17 @@ from rail_fintoc.sandbox.ledger.merchant_balance import working_days_later
 from rail_fintoc.sandbox.refund_magic import SCENARIOS, markdown_table
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .payments_support import ACCOUNT, LISTENING, MEXICAN, MISSING, PAYMENT, UNKNOWN_PAYER, Payments, refund_of, refused
+from .payments_support import (
+    ACCOUNT,
+    LISTENING,
+    MEXICAN,
+    MISSING,
+    PAYMENT,
+    UNKNOWN_PAYER,
+    PaymentsDriver,
+    refund_of,
+    refused,
+)
 from .sandbox_support import NOON
 
 pytestmark = pytest.mark.anyio
@@ -21,20 +31,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> Payments:
-    return Payments()
+def world() -> PaymentsDriver:
+    return PaymentsDriver()
 
 
 PAYER = {"holder_id": "415792638", "institution_id": "cl_banco_estado", "number": "41579263", "type": "sight_account"}
 LONG = {"refund_pending_seconds": 60, "refunded_seconds": 60}
 
 
-async def status(world: Payments, id_: str) -> tuple[str, str | None]:
+async def status(world: PaymentsDriver, id_: str) -> tuple[str, str | None]:
     told = await world.get(f"/v1/refunds/{id_}")
     return told["status"], told["failure_code"]
 
 
-async def test_a_new_refund_has_the_documented_shape(world: Payments) -> None:
+async def test_a_new_refund_has_the_documented_shape(world: PaymentsDriver) -> None:
     made = await world.refund(amount=500, metadata={"why": "late"})
     assert made.pop("id").startswith("re_")
     assert made == {
@@ -54,7 +64,7 @@ async def test_a_new_refund_has_the_documented_shape(world: Payments) -> None:
 
 
 async def test_a_refund_is_pending_then_in_progress_then_succeeded() -> None:
-    world = Payments(behaviour=LONG)
+    world = PaymentsDriver(behaviour=LONG)
     made = await world.refund(amount=500)
     assert await status(world, made["id"]) == ("pending", None)
     world.later(seconds=60)
@@ -64,14 +74,14 @@ async def test_a_refund_is_pending_then_in_progress_then_succeeded() -> None:
     assert (await world.get(f"/v1/refunds/{made['id']}"))["updated_at"] == "2026-03-04T18:02:00Z"
 
 
-async def test_without_an_amount_all_that_is_left_is_refunded(world: Payments) -> None:
+async def test_without_an_amount_all_that_is_left_is_refunded(world: PaymentsDriver) -> None:
     payment = await world.paid(10_000)
     await world.refund(payment, amount=4000)
     assert (await world.refund(payment))["amount"] == 6000
     assert await refused(world, "POST", "/v1/refunds", refund_of(payment)) == (400, "invalid_amount", "amount")
 
 
-async def test_partial_refunds_never_add_up_to_more_than_the_payment(world: Payments) -> None:
+async def test_partial_refunds_never_add_up_to_more_than_the_payment(world: PaymentsDriver) -> None:
     payment = await world.paid(10_000)
     for amount in (4000, 5999):
         await world.refund(payment, amount=amount)
@@ -86,7 +96,7 @@ async def test_partial_refunds_never_add_up_to_more_than_the_payment(world: Paym
 
 
 @pytest.mark.parametrize("ends", ["canceled", "failed"])
-async def test_what_was_not_given_back_can_be_refunded_again(world: Payments, ends: str) -> None:
+async def test_what_was_not_given_back_can_be_refunded_again(world: PaymentsDriver, ends: str) -> None:
     payment = await world.paid(702)
     first = await world.refund(payment)
     if ends == "canceled":
@@ -96,7 +106,7 @@ async def test_what_was_not_given_back_can_be_refunded_again(world: Payments, en
     assert (await world.refund(payment, amount=700))["amount"] == 700
 
 
-async def test_a_repeated_request_refunds_once(world: Payments) -> None:
+async def test_a_repeated_request_refunds_once(world: PaymentsDriver) -> None:
     before = await world.balance()
     made = [await world.post("/v1/refunds", refund_of(amount=500), key="ours") for _ in range(3)]
     world.later(minutes=1)
@@ -105,7 +115,7 @@ async def test_a_repeated_request_refunds_once(world: Payments) -> None:
     assert before - await world.balance() == 500
 
 
-async def test_the_balance_is_the_sum_of_what_came_and_went(world: Payments) -> None:
+async def test_the_balance_is_the_sum_of_what_came_and_went(world: PaymentsDriver) -> None:
     before = await world.balance()
     payment = await world.paid(10_000)
     assert await world.balance() == before + 10_000
@@ -122,7 +132,7 @@ async def test_the_balance_is_the_sum_of_what_came_and_went(world: Payments) -> 
     assert await world.balance() == before + 7000
 
 
-async def test_a_refund_counts_as_a_debit_when_it_is_paid(world: Payments) -> None:
+async def test_a_refund_counts_as_a_debit_when_it_is_paid(world: PaymentsDriver) -> None:
     assert world.debits == []
     made = await world.refund(amount=500)
     assert world.debits == []
@@ -131,14 +141,14 @@ async def test_a_refund_counts_as_a_debit_when_it_is_paid(world: Payments) -> No
     assert (debit.reference, debit.amount, debit.currency, debit.beneficiary) == (made["id"], 500, "CLP", "41579263")
 
 
-async def test_the_currencies_are_held_apart(world: Payments) -> None:
+async def test_the_currencies_are_held_apart(world: PaymentsDriver) -> None:
     pesos = await world.balance("CLP")
     await world.refund(MEXICAN, amount=2000)
     world.later(minutes=1)
     assert (await world.balance("CLP"), await world.balance("MXN")) == (pesos, 102_000 + 50_000 - 60_000 - 2000)
 
 
-async def test_while_the_balance_is_short_a_refund_waits_for_the_next_working_day(world: Payments) -> None:
+async def test_while_the_balance_is_short_a_refund_waits_for_the_next_working_day(world: PaymentsDriver) -> None:
     payment = await world.paid(1_000_000, currency="MXN")
     spent = await world.paid(
         200_000, currency="MXN", payment_method_options={"bank_transfer": {"recipient_account": ACCOUNT}}
@@ -157,7 +167,7 @@ async def test_while_the_balance_is_short_a_refund_waits_for_the_next_working_da
     assert await world.balance("MXN") == left + 150_000 - 200_000
 
 
-async def test_after_five_working_days_a_short_refund_fails(world: Payments) -> None:
+async def test_after_five_working_days_a_short_refund_fails(world: PaymentsDriver) -> None:
     made = await world.refund(amount=704)
     before = await world.balance()
     world.later(days=6, minutes=1)
@@ -186,7 +196,7 @@ async def test_a_working_day_is_none_of_the_weekend() -> None:
     ],
 )
 async def test_the_amount_decides_how_a_refund_ends(
-    world: Payments, amount: int, after: dict[str, float], expected: tuple[str, str | None]
+    world: PaymentsDriver, amount: int, after: dict[str, float], expected: tuple[str, str | None]
 ) -> None:
     made = await world.refund(amount=amount)
     world.later(**after)
@@ -198,7 +208,7 @@ def test_the_table_of_the_documentation_has_every_scenario() -> None:
     assert [f"| `{amount}` | {scenario.description} |" for amount, scenario in sorted(SCENARIOS.items())] == rows[2:-1]
 
 
-async def test_a_pending_refund_can_be_canceled_and_moves_nothing(world: Payments) -> None:
+async def test_a_pending_refund_can_be_canceled_and_moves_nothing(world: PaymentsDriver) -> None:
     made, before = await world.refund(amount=500), await world.balance()
     canceled = await world.post(f"/v1/refunds/{made['id']}/cancel")
     assert canceled == made | {"status": "canceled"}
@@ -209,7 +219,7 @@ async def test_a_pending_refund_can_be_canceled_and_moves_nothing(world: Payment
 
 @pytest.mark.parametrize("seconds", [60, 120])
 async def test_a_refund_that_was_paid_cannot_be_canceled(seconds: int) -> None:
-    world = Payments(behaviour=LONG)
+    world = PaymentsDriver(behaviour=LONG)
     made = await world.refund(amount=500)
     world.later(seconds=seconds)
     before = await status(world, made["id"])
@@ -217,14 +227,14 @@ async def test_a_refund_that_was_paid_cannot_be_canceled(seconds: int) -> None:
     assert await status(world, made["id"]) == before
 
 
-async def test_a_canceled_refund_cannot_be_canceled_again(world: Payments) -> None:
+async def test_a_canceled_refund_cannot_be_canceled_again(world: PaymentsDriver) -> None:
     path = f"/v1/refunds/{fixed_id('re', 'CLP')}/cancel"
     await world.post(path)
     assert await refused(world, "POST", path) == (409, "operation_not_allowed", None)
 
 
 @pytest.mark.parametrize("id_", ["re_unknown", fixed_id("re", "CLP", "live")])
-async def test_an_unknown_refund_and_one_of_the_other_mode_are_not_there(world: Payments, id_: str) -> None:
+async def test_an_unknown_refund_and_one_of_the_other_mode_are_not_there(world: PaymentsDriver, id_: str) -> None:
     assert await refused(world, "GET", f"/v1/refunds/{id_}") == MISSING
     assert await refused(world, "POST", f"/v1/refunds/{id_}/cancel") == MISSING
 
@@ -252,44 +262,44 @@ async def test_an_unknown_refund_and_one_of_the_other_mode_are_not_there(world: 
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_is_refunded(
-    world: Payments, body: dict[str, Any], expected: tuple[int, str, str]
+    world: PaymentsDriver, body: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
     before = await world.get("/v1/refunds")
     assert await refused(world, "POST", "/v1/refunds", body) == expected
     assert await world.get("/v1/refunds") == before
 
 
-async def test_a_payment_that_did_not_succeed_cannot_be_refunded(world: Payments) -> None:
+async def test_a_payment_that_did_not_succeed_cannot_be_refunded(world: PaymentsDriver) -> None:
     for what in ("failed", "rejected", "pending", "expired"):
         (payment,) = await world.get(f"/v1/payment_intents?status={what}&per_page=1")
         body = refund_of(payment["id"])
         assert await refused(world, "POST", "/v1/refunds", body) == (409, "operation_not_allowed", None)
 
 
-async def test_where_the_payer_is_unknown_whoever_asks_says_who_gets_it(world: Payments) -> None:
+async def test_where_the_payer_is_unknown_whoever_asks_says_who_gets_it(world: PaymentsDriver) -> None:
     made = await world.refund(UNKNOWN_PAYER, recipient_account={"holder_name": "Jon Snow", **ACCOUNT})
     assert made["recipient_account"] == {"holder_name": "Jon Snow", **ACCOUNT, "holder_id": "415792638"}
 
 
-async def test_a_card_has_no_account_that_gets_the_refund(world: Payments) -> None:
+async def test_a_card_has_no_account_that_gets_the_refund(world: PaymentsDriver) -> None:
     payment = await world.paid(5000, payment_method_types=["card"])
     assert (await world.refund(payment))["recipient_account"] is None
 
 
 @pytest.mark.parametrize("what", ["pending", "succeeded", "failed", "canceled"])
-async def test_refunds_are_listed_by_their_state(world: Payments, what: str) -> None:
+async def test_refunds_are_listed_by_their_state(world: PaymentsDriver, what: str) -> None:
     assert [row["status"] for row in await world.get(f"/v1/refunds?status={what}")] == [what]
 
 
 async def test_refunds_in_progress_are_listed() -> None:
-    world = Payments(behaviour=LONG)
+    world = PaymentsDriver(behaviour=LONG)
     made = await world.refund(amount=500)
     assert await world.get("/v1/refunds?status=in_progress") == []
     world.later(seconds=60)
     assert [row["id"] for row in await world.get("/v1/refunds?status=in_progress")] == [made["id"]]
 
 
-async def test_refunds_are_listed_by_their_time_both_ends_included(world: Payments) -> None:
+async def test_refunds_are_listed_by_their_time_both_ends_included(world: PaymentsDriver) -> None:
     old = {row["id"] for row in await world.get("/v1/refunds")}
     made = await world.refund(amount=500)
     at = made["created_at"]
@@ -301,7 +311,7 @@ async def test_refunds_are_listed_by_their_time_both_ends_included(world: Paymen
     assert await refused(world, "GET", "/v1/refunds?since=soon") == (400, "invalid_date", "since")
 
 
-async def test_an_older_version_has_other_words_for_the_states(world: Payments) -> None:
+async def test_an_older_version_has_other_words_for_the_states(world: PaymentsDriver) -> None:
     older = {row["status"] for row in await world.get("/v1/refunds", version="2023-11-15")}
     assert older == {"pending", "succeeded", "failed", "rejected"}
     (canceled,) = await world.get("/v1/refunds?status=rejected", version="2023-11-15")
@@ -312,7 +322,7 @@ async def test_an_older_version_has_other_words_for_the_states(world: Payments) 
 
 
 async def test_every_change_is_told_when_it_has_happened() -> None:
-    world = Payments(behaviour=LISTENING | LONG)
+    world = PaymentsDriver(behaviour=LISTENING | LONG)
     good, bad = [await world.refund(amount=amount) for amount in (500, 702)]
     told = await world.hears("refund.in_progress", "refund.in_progress", "refund.succeeded", "refund.failed")
     assert [event["data"]["id"] for event in told] == [good["id"], bad["id"]] * 2
@@ -321,7 +331,7 @@ async def test_every_change_is_told_when_it_has_happened() -> None:
 
 
 async def test_what_is_due_tomorrow_does_not_hold_back_what_is_due_now() -> None:
-    world = Payments(behaviour=LISTENING | LONG)
+    world = PaymentsDriver(behaviour=LISTENING | LONG)
     world.gate = asyncio.Event()
     await world.session()
     await world.books()

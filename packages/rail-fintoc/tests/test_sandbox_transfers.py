@@ -8,7 +8,7 @@ import pytest
 from rail_fintoc.sandbox.magic import SCENARIOS, markdown_table, payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, CHILEAN_ACCOUNT, fixed_id
 
-from .sandbox_support import World, error
+from .sandbox_support import SandboxDriver, error
 
 pytestmark = pytest.mark.anyio
 
@@ -24,8 +24,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> SandboxDriver:
+    return SandboxDriver()
 
 
 def mexican(number: str = PAYEE, **change: Any) -> dict[str, Any]:
@@ -47,15 +47,15 @@ def chilean(**change: Any) -> dict[str, Any]:
     return order | {name: value for name, value in change.items() if not name.startswith("to_")}
 
 
-async def order(world: World, body: dict[str, Any], key: str = "one") -> httpx.Response:
+async def order(world: SandboxDriver, body: dict[str, Any], key: str = "one") -> httpx.Response:
     return await world.send("POST", TRANSFERS, body, key=key, signed=True)
 
 
-async def balance(world: World, account: str = ACCOUNT) -> int:
+async def balance(world: SandboxDriver, account: str = ACCOUNT) -> int:
     return int((await world.get(f"/v2/accounts/{account}"))["available_balance"])
 
 
-async def test_an_order_is_answered_as_fintoc_answers_it(world: World) -> None:
+async def test_an_order_is_answered_as_fintoc_answers_it(world: SandboxDriver) -> None:
     counterparty = {
         "holder_id": "LFHU290523OG0",
         "holder_name": "Jon Snow",
@@ -112,14 +112,14 @@ async def test_an_order_is_answered_as_fintoc_answers_it(world: World) -> None:
         ("", "missing_parameter"),
     ],
 )
-async def test_a_destination_that_cannot_be_is_refused(world: World, number: str, code: str) -> None:
+async def test_a_destination_that_cannot_be_is_refused(world: SandboxDriver, number: str, code: str) -> None:
     body = mexican(counterparty={"account_number": number, "institution_id": "40012"})
     assert error(await order(world, body)) == (400, code)
     assert not world.debits
 
 
 @pytest.mark.parametrize(("number", "kind"), [(CARD, "debit_card"), (PHONE, "mobile_phone")])
-async def test_a_card_or_a_phone_needs_its_institution(world: World, number: str, kind: str) -> None:
+async def test_a_card_or_a_phone_needs_its_institution(world: SandboxDriver, number: str, kind: str) -> None:
     assert error(await order(world, mexican(number), "one")) == (400, "missing_parameter")
     told = await order(world, mexican(counterparty={"account_number": number, "institution_id": "40012"}), "two")
     assert told.json()["counterparty"]["account_type"] == kind
@@ -151,7 +151,7 @@ async def test_a_card_or_a_phone_needs_its_institution(world: World, number: str
     ],
 )
 async def test_a_wrong_parameter_is_named_and_nothing_moves(
-    world: World, change: dict[str, Any], expected: str
+    world: SandboxDriver, change: dict[str, Any], expected: str
 ) -> None:
     before = await balance(world)
     assert error(await order(world, mexican(**change))) == (400, expected)
@@ -172,12 +172,12 @@ async def test_a_wrong_parameter_is_named_and_nothing_moves(
         ({"to_account_number": "12-34"}, "invalid_account_number"),
     ],
 )
-async def test_chile_has_rules_of_its_own(world: World, change: dict[str, Any], expected: object) -> None:
+async def test_chile_has_rules_of_its_own(world: SandboxDriver, change: dict[str, Any], expected: object) -> None:
     answer = await order(world, chilean(**change))
     assert answer.status_code == 201 if expected is TAKEN else error(answer) == (400, expected)
 
 
-async def test_chile_refuses_the_same_transfer_twice_on_a_day(world: World) -> None:
+async def test_chile_refuses_the_same_transfer_twice_on_a_day(world: SandboxDriver) -> None:
     await order(world, chilean(comment="rent"), "one")
     assert error(await order(world, chilean(comment="rent"), "two")) == (409, "invalid_duplicated_transfer")
     await order(world, mexican(), "three")
@@ -193,7 +193,7 @@ async def test_chile_refuses_the_same_transfer_twice_on_a_day(world: World) -> N
     assert (await order(world, chilean(comment="rent"), "nine")).status_code == 201
 
 
-async def test_in_chile_what_has_failed_may_be_tried_again(world: World) -> None:
+async def test_in_chile_what_has_failed_may_be_tried_again(world: SandboxDriver) -> None:
     body = chilean(to_account_number=payee_for("CLP", 50))
     await order(world, body, "one")
     assert error(await order(world, body, "two")) == (409, "invalid_duplicated_transfer")
@@ -201,12 +201,12 @@ async def test_in_chile_what_has_failed_may_be_tried_again(world: World) -> None
     assert (await order(world, body, "three")).status_code == 201
 
 
-async def test_mexico_takes_the_same_transfer_twice(world: World) -> None:
+async def test_mexico_takes_the_same_transfer_twice(world: SandboxDriver) -> None:
     assert (await order(world, mexican(), "one")).status_code == 201
     assert (await order(world, mexican(), "two")).status_code == 201
 
 
-async def test_each_check_comes_before_the_next(world: World) -> None:
+async def test_each_check_comes_before_the_next(world: SandboxDriver) -> None:
     """The order of the checks, each order wrong in all that comes later too."""
     poor = {"amount": 2 * 10**12}
     await world.post(f"/_sandbox/entities/{fixed_id('ent', 'MXN')}", {"status": "paused"})
@@ -234,14 +234,14 @@ async def test_each_check_comes_before_the_next(world: World) -> None:
 
 
 async def test_a_duplicate_is_seen_before_an_empty_account() -> None:
-    world = World(behaviour={"opening_balance": 5_000})
+    world = SandboxDriver(behaviour={"opening_balance": 5_000})
     await order(world, chilean(), "one")
     assert error(await order(world, chilean(), "two")) == (409, "invalid_duplicated_transfer")
     assert error(await order(world, chilean(comment="x"), "three")) == (409, "insufficient_balance")
 
 
 async def test_all_of_a_balance_can_be_spent_and_no_more() -> None:
-    world = World(behaviour={"opening_balance": 50_000})
+    world = SandboxDriver(behaviour={"opening_balance": 50_000})
     assert error(await order(world, mexican(amount=50_001), "one")) == (409, "insufficient_balance")
     assert (await order(world, mexican(amount=50_000), "two")).status_code == 201
     assert error(await order(world, mexican(amount=1), "three")) == (409, "insufficient_balance")
@@ -251,19 +251,19 @@ async def test_all_of_a_balance_can_be_spent_and_no_more() -> None:
 @pytest.mark.parametrize(
     "number", [number for number, scenario in SCENARIOS.items() if scenario.currency in {"", "MXN"}]
 )
-async def test_in_mexico_every_scenario_ends_as_it_says(world: World, number: int) -> None:
+async def test_in_mexico_every_scenario_ends_as_it_says(world: SandboxDriver, number: int) -> None:
     await ends_as_it_says(world, number, mexican(payee_for("MXN", number)), ACCOUNT)
 
 
 @pytest.mark.parametrize(
     "number", [number for number, scenario in SCENARIOS.items() if scenario.currency in {"", "CLP"}]
 )
-async def test_in_chile_every_scenario_ends_as_it_says(world: World, number: int) -> None:
+async def test_in_chile_every_scenario_ends_as_it_says(world: SandboxDriver, number: int) -> None:
     body = chilean(to_account_number=payee_for("CLP", number))
     await ends_as_it_says(world, number, body, CHILEAN_ACCOUNT)
 
 
-async def ends_as_it_says(world: World, number: int, body: dict[str, Any], account: str) -> None:
+async def ends_as_it_says(world: SandboxDriver, number: int, body: dict[str, Any], account: str) -> None:
     scenario, before = SCENARIOS[number], await balance(world, account)
     try:
         answer = await order(world, body)
@@ -286,7 +286,7 @@ async def ends_as_it_says(world: World, number: int, body: dict[str, Any], accou
         assert made[0][reason] == scenario.reason
 
 
-async def test_a_lost_request_can_be_sent_again(world: World) -> None:
+async def test_a_lost_request_can_be_sent_again(world: SandboxDriver) -> None:
     body = mexican(payee_for("MXN", 21))
     assert (await order(world, body)).status_code == 502
     assert not world.debits
@@ -294,7 +294,7 @@ async def test_a_lost_request_can_be_sent_again(world: World) -> None:
     assert len(world.debits) == 1
 
 
-async def test_a_late_request_and_its_copy_are_one_order(world: World) -> None:
+async def test_a_late_request_and_its_copy_are_one_order(world: SandboxDriver) -> None:
     body = mexican(payee_for("MXN", 29))
     assert (await order(world, body)).status_code == 502
     assert (await order(world, body)).status_code == 201
@@ -302,7 +302,7 @@ async def test_a_late_request_and_its_copy_are_one_order(world: World) -> None:
     assert len(world.debits) == 1
 
 
-async def test_a_late_request_arrives_by_itself(world: World) -> None:
+async def test_a_late_request_arrives_by_itself(world: SandboxDriver) -> None:
     await order(world, mexican(payee_for("MXN", 29)))
     world.later(seconds=59)
     assert not world.debits
@@ -313,7 +313,7 @@ async def test_a_late_request_arrives_by_itself(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", [22, 23, 24])
-async def test_a_damaged_answer_is_whole_when_it_is_asked_for_again(world: World, number: int) -> None:
+async def test_a_damaged_answer_is_whole_when_it_is_asked_for_again(world: SandboxDriver, number: int) -> None:
     body = mexican(payee_for("MXN", number))
     try:
         await order(world, body)
@@ -324,12 +324,12 @@ async def test_a_damaged_answer_is_whole_when_it_is_asked_for_again(world: World
     assert len(world.debits) == 1
 
 
-async def test_a_slow_answer_comes_after_the_money_has_moved(world: World) -> None:
+async def test_a_slow_answer_comes_after_the_money_has_moved(world: SandboxDriver) -> None:
     assert (await order(world, mexican(payee_for("MXN", 20)))).status_code == 201
     assert world.slept == [60]
 
 
-async def test_what_comes_back_has_left_all_the_same(world: World) -> None:
+async def test_what_comes_back_has_left_all_the_same(world: SandboxDriver) -> None:
     before = await balance(world)
     made = (await order(world, mexican(payee_for("MXN", 12)))).json()
     world.later(seconds=1)
@@ -341,7 +341,7 @@ async def test_what_comes_back_has_left_all_the_same(world: World) -> None:
     assert len(world.debits) == 1
 
 
-async def test_a_list_is_filtered(world: World) -> None:
+async def test_a_list_is_filtered(world: SandboxDriver) -> None:
     for number, payee in enumerate([PAYEE, payee_for("MXN", 3), payee_for("MXN", 14)]):
         await order(world, mexican(payee), str(number))
         world.later(seconds=10)
@@ -366,7 +366,7 @@ async def test_a_list_is_filtered(world: World) -> None:
 
 
 async def test_a_new_transfer_is_listed_late_where_lists_lag() -> None:
-    world = World(behaviour={"lookup_lag_seconds": 5})
+    world = SandboxDriver(behaviour={"lookup_lag_seconds": 5})
     made = (await order(world, mexican())).json()
     assert not await world.get(f"{TRANSFERS}?direction=outbound")
     assert (await world.get(f"{TRANSFERS}/{made['id']}"))["id"] == made["id"]

@@ -15,7 +15,7 @@ from rail_fintoc.sandbox.keys import WEBHOOK_SECRET
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 
-from .sandbox_support import World
+from .sandbox_support import SandboxDriver
 
 pytestmark = pytest.mark.anyio
 
@@ -29,11 +29,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def world() -> World:
-    return World(behaviour={"webhook_url": HOOK})
+def world() -> SandboxDriver:
+    return SandboxDriver(behaviour={"webhook_url": HOOK})
 
 
-async def order(world: World, payee: str = PAYEE) -> Any:
+async def order(world: SandboxDriver, payee: str = PAYEE) -> Any:
     body = {"account_id": ACCOUNT, "amount": 500, "currency": "MXN", "counterparty": {"account_number": payee}}
     return await world.post("/v2/transfers", body, key=payee, signed=True)
 
@@ -44,7 +44,7 @@ async def calm() -> None:
         await asyncio.sleep(0)
 
 
-def told(world: World) -> list[str]:
+def told(world: SandboxDriver) -> list[str]:
     return [json.loads(request.content)["type"].removeprefix("transfer.outbound.") for request in world.heard]
 
 
@@ -56,7 +56,7 @@ def good(request: httpx.Request, secret: str = WEBHOOK_SECRET) -> bool:
     return hmac.compare_digest(hmac.new(secret.encode(), said, hashlib.sha256).hexdigest(), found[2])
 
 
-async def test_the_end_of_a_transfer_is_told_when_it_comes(world: World) -> None:
+async def test_the_end_of_a_transfer_is_told_when_it_comes(world: SandboxDriver) -> None:
     made = await order(world)
     await calm()
     (request,) = world.heard
@@ -74,7 +74,7 @@ async def test_the_end_of_a_transfer_is_told_when_it_comes(world: World) -> None
     assert data == await world.get(f"/v2/transfers/{made['id']}")
 
 
-async def test_a_message_is_signed_over_its_bytes_and_the_time_of_sending(world: World) -> None:
+async def test_a_message_is_signed_over_its_bytes_and_the_time_of_sending(world: SandboxDriver) -> None:
     await order(world)
     await calm()
     (request,) = world.heard
@@ -83,7 +83,7 @@ async def test_a_message_is_signed_over_its_bytes_and_the_time_of_sending(world:
     assert f"t={int(world.now.timestamp())}," in request.headers["Fintoc-Signature"]
 
 
-async def test_an_event_that_is_not_taken_comes_again_each_time_later_and_at_last_no_more(world: World) -> None:
+async def test_an_event_that_is_not_taken_comes_again_each_time_later_and_at_last_no_more(world: SandboxDriver) -> None:
     world.replies = [500, 302] + [503] * 100
     await order(world)
     await calm()
@@ -94,7 +94,7 @@ async def test_an_event_that_is_not_taken_comes_again_each_time_later_and_at_las
     assert world.slept[1:6] == [3, 6, 12, 24, 48]
 
 
-async def test_an_event_that_is_taken_comes_no_more(world: World) -> None:
+async def test_an_event_that_is_taken_comes_no_more(world: SandboxDriver) -> None:
     world.replies = [500, 204]
     await order(world)
     await calm()
@@ -114,26 +114,26 @@ async def test_an_event_that_is_taken_comes_no_more(world: World) -> None:
     ],
 )
 async def test_what_happens_is_told_in_the_order_that_the_payee_chooses(
-    world: World, number: int, expected: list[str]
+    world: SandboxDriver, number: int, expected: list[str]
 ) -> None:
     await order(world, payee_for("MXN", number))
     await calm()
     assert told(world) == expected
 
 
-async def test_an_event_that_comes_twice_is_the_same_event(world: World) -> None:
+async def test_an_event_that_comes_twice_is_the_same_event(world: SandboxDriver) -> None:
     await order(world, payee_for("MXN", 31))
     await calm()
     assert len({json.loads(request.content)["id"] for request in world.heard}) == 1
 
 
-async def test_a_webhook_can_come_before_the_answer(world: World) -> None:
+async def test_a_webhook_can_come_before_the_answer(world: SandboxDriver) -> None:
     made = await order(world, payee_for("MXN", 30))
     assert made["status"] == "pending"
     assert world.happened == ["transfer.outbound.succeeded", "answer"]
 
 
-async def test_both_sides_of_a_received_transfer_are_told(world: World) -> None:
+async def test_both_sides_of_a_received_transfer_are_told(world: SandboxDriver) -> None:
     for amount in (500, 40_400):
         body = {"account_number_id": fixed_id("acno", "MXN"), "amount": amount, "currency": "MXN"}
         received = await world.post("/v2/simulate/receive_transfer", body)
@@ -149,7 +149,7 @@ async def test_both_sides_of_a_received_transfer_are_told(world: World) -> None:
     ]
 
 
-async def test_a_verification_is_told_and_its_centavo_is_not(world: World) -> None:
+async def test_a_verification_is_told_and_its_centavo_is_not(world: SandboxDriver) -> None:
     for payee in (PAYEE, payee_for("MXN", 3)):
         await world.post("/v2/account_verifications", {"account_number": payee}, signed=True)
         await calm()
@@ -157,7 +157,7 @@ async def test_a_verification_is_told_and_its_centavo_is_not(world: World) -> No
     assert names == ["account_verification.succeeded", "account_verification.failed"]
 
 
-async def test_a_deleted_number_is_told(world: World) -> None:
+async def test_a_deleted_number_is_told(world: SandboxDriver) -> None:
     made = await world.post("/v2/account_numbers", {"account_id": ACCOUNT})
     await world.send("DELETE", f"/v2/account_numbers/{made['id']}")
     await calm()
@@ -165,7 +165,7 @@ async def test_a_deleted_number_is_told(world: World) -> None:
 
 
 async def test_events_follow_the_pinned_version_whatever_a_request_asks_for() -> None:
-    world = World(behaviour={"webhook_url": HOOK, "pinned_version": "2023-11-15"})
+    world = SandboxDriver(behaviour={"webhook_url": HOOK, "pinned_version": "2023-11-15"})
     body = {
         "account_id": ACCOUNT,
         "amount": 500,
@@ -180,7 +180,7 @@ async def test_events_follow_the_pinned_version_whatever_a_request_asks_for() ->
 
 
 async def test_nobody_is_woken_where_nobody_listens() -> None:
-    world = World()
+    world = SandboxDriver()
     await order(world)
     await calm()
     assert not world.slept

@@ -16,7 +16,7 @@ from riel.redaction import Redactor
 from riel.tools import build_tools
 from riel.tools.schema import input_schema
 
-from .office_support import MEXICO, Bank, Office, office
+from .harness_support import MEXICO, FintocBank, FintocHarness, fintoc_harness
 from .payments_support import PAYMENT
 
 pytestmark = pytest.mark.anyio
@@ -142,7 +142,7 @@ def test_what_is_inside_of_a_parameter_is_as_in_the_api_too(name: str, argument:
 
 
 async def test_a_client_sees_which_tools_only_read_and_which_can_move_money(tmp_path: Path) -> None:
-    async with office(tmp_path) as desk, served(desk) as client:
+    async with fintoc_harness(tmp_path) as harness, served(harness) as client:
         listed = {tool.name: tool.annotations for tool in (await client.list_tools()).tools}
         assert set(listed) == {f"fintoc_{name}" for name in (*PERMISSIONS, *EXTRAS, "search_docs", *THREE)}
         for name in (*PERMISSIONS, *EXTRAS):
@@ -154,15 +154,15 @@ async def test_a_client_sees_which_tools_only_read_and_which_can_move_money(tmp_
 THREE = ("send_payment", "check_status", "request_refund")
 
 
-def served(desk: Office) -> Client:
+def served(harness: FintocHarness) -> Client:
     """The official client, connected to a server with these tools."""
-    return Client(mcp_server(desk.tools, "ana", "1"))
+    return Client(mcp_server(harness.tools, "ana", "1"))
 
 
 @pytest.mark.parametrize("name", [*PERMISSIONS, *EXTRAS])
 async def test_each_answers_a_session_with_its_permission(name: str, tmp_path: Path) -> None:
     granted = [PERMISSIONS.get(name) or EXTRAS.get(name) or "account:view"]
-    async with office(tmp_path, granted=granted) as desk, served(desk) as client:
+    async with fintoc_harness(tmp_path, granted=granted) as harness, served(harness) as client:
         assert f"fintoc_{name}" in {tool.name for tool in (await client.list_tools()).tools}
         answer = await client.call_tool(f"fintoc_{name}", CALLS.get(name, {}))
         assert not answer.is_error, answer
@@ -174,13 +174,13 @@ async def test_each_answers_a_session_with_its_permission(name: str, tmp_path: P
 @pytest.mark.parametrize("name", [name for name, scope in (PERMISSIONS | EXTRAS).items() if scope])
 async def test_each_is_hidden_from_a_session_without_it_and_refuses_when_called(name: str, tmp_path: Path) -> None:
     others = sorted({*PERMISSIONS.values(), *EXTRAS.values()} - {(PERMISSIONS | EXTRAS)[name], ""})
-    async with office(tmp_path, granted=others) as desk, served(desk) as client:
+    async with fintoc_harness(tmp_path, granted=others) as harness, served(harness) as client:
         assert f"fintoc_{name}" not in {tool.name for tool in (await client.list_tools()).tools}
         answer = await client.call_tool(f"fintoc_{name}", CALLS.get(name, {}))
         assert answer.is_error
         assert answer.structured_content is not None
         assert answer.structured_content["error"]["code"] == "SCOPE_NOT_GRANTED"
-        assert desk.bank.left == []
+        assert harness.bank.transport.requests == []
 
 
 @pytest.mark.parametrize(
@@ -209,36 +209,36 @@ async def test_each_is_hidden_from_a_session_without_it_and_refuses_when_called(
 )
 async def test_fetching_needs_the_permission_of_what_is_fetched(id_: str, scope: str, tmp_path: Path) -> None:
     others = sorted({*PERMISSIONS.values()} - {scope, ""})
-    async with office(tmp_path, granted=others) as desk:
-        refused = await desk.error("fetch_resource", id=id_)
+    async with fintoc_harness(tmp_path, granted=others) as harness:
+        refused = await harness.error("fetch_resource", id=id_)
         assert (refused["code"], scope in refused["message"]) == ("SCOPE_NOT_GRANTED", True)
-        assert desk.bank.left == []
+        assert harness.bank.transport.requests == []
 
 
 async def test_a_session_that_only_reads_is_shown_and_may_call_what_only_reads(tmp_path: Path) -> None:
-    async with office(tmp_path, read_only=True) as desk, served(desk) as client:
+    async with fintoc_harness(tmp_path, read_only=True) as harness, served(harness) as client:
         shown = {tool.name.removeprefix("fintoc_") for tool in (await client.list_tools()).tools}
         assert shown & WRITES == set()
         assert {"fetch_resource", "feedback", "list_transfers", "check_status"} <= shown
         for name in sorted(WRITES):
-            assert (await desk.error(name, **CALLS[name]))["code"] == "SCOPE_NOT_GRANTED"
-        assert desk.bank.left == []
+            assert (await harness.error(name, **CALLS[name]))["code"] == "SCOPE_NOT_GRANTED"
+        assert harness.bank.transport.requests == []
 
 
 async def test_without_the_prefix_the_names_are_exactly_fintocs(tmp_path: Path) -> None:
-    async with office(tmp_path, bank=Bank(set_up={"tool_prefix": ""})) as desk:
-        names = set(desk.tools)
+    async with fintoc_harness(tmp_path, bank=FintocBank(overrides={"tool_prefix": ""})) as harness:
+        names = set(harness.tools)
         assert set(PERMISSIONS) | set(EXTRAS) <= names
         assert {f"fintoc_{verb}" for verb in THREE} <= names
         assert not any(name.startswith("fintoc_list") for name in names)
-        assert (await desk.data("list_accounts"))["data"]
+        assert (await harness.data("list_accounts"))["data"]
 
 
 async def test_every_tool_says_what_it_does_and_no_name_is_taken_twice(tmp_path: Path) -> None:
-    async with office(tmp_path) as desk:
-        for name, tool in desk.tools.items():
+    async with fintoc_harness(tmp_path) as harness:
+        for name, tool in harness.tools.items():
             assert tool.title, name
             assert len(tool.description) > 60, name
-        again = build_tools(desk.engine, Redactor(), Redactor())
-        assert set(again) == set(desk.tools)
-        assert replace(desk.rail).declaration.payment is FintocPayment
+        again = build_tools(harness.engine, Redactor(), Redactor())
+        assert set(again) == set(harness.tools)
+        assert replace(harness.rail).declaration.payment is FintocPayment

@@ -14,7 +14,7 @@ from rail_fintoc.settings import FintocSettings
 from rail_fintoc.webhooks import parse_webhook
 from riel import WebhookResult
 
-from .office_support import Bank, office, to
+from .harness_support import FintocBank, fintoc_harness, to
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def settings() -> FintocSettings:
-    return Bank().settings
+    return FintocBank().settings
 
 
 def event(kind: str = "transfer.outbound.succeeded", mode: str = "test", **data: Any) -> bytes:
@@ -153,19 +153,19 @@ def test_a_signed_message_that_is_no_json_is_refused(settings: FintocSettings) -
 
 
 def test_without_a_secret_nobody_is_believed() -> None:
-    settings = Bank(set_up={"webhook_secret": ...}).settings
+    settings = FintocBank(overrides={"webhook_secret": ...}).settings
     answer = heard(settings, event())
     assert (answer.status, answer.references) == (503, ())
 
 
 async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_they_come(tmp_path: Path) -> None:
-    bank = Bank(behaviour={"webhook_url": "http://127.0.0.1:9/hook", "returned_seconds": 30})
-    async with office(tmp_path, bank=bank) as desk:
-        paid = await desk.pays(to(32))
+    bank = FintocBank(behaviour={"webhook_url": "http://127.0.0.1:9/hook", "returned_seconds": 30})
+    async with fintoc_harness(tmp_path, bank=bank) as harness:
+        paid = await harness.pay(to(32))
         assert paid["status"] == "pending"
-        await desk.bank.get("/v2/accounts")
+        await harness.bank.get("/v2/accounts")
         bank.later(minutes=3)
-        await desk.bank.get("/v2/accounts")
+        await harness.bank.get("/v2/accounts")
         told = await bank.hears("transfer.outbound.returned", "transfer.outbound.succeeded")
         assert [said["data"]["status"] for said in told] == ["returned", "succeeded"], "in the wrong order"
         for request in [*bank.heard, *reversed(bank.heard)]:
@@ -173,10 +173,10 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
             at = int(headers["fintoc-signature"].split(",")[0].removeprefix("t="))
             said = parse_webhook(bank.settings, headers, request.content, lambda at=at: at)  # type: ignore[misc]
             assert said == WebhookResult(references=(paid["reference"],))
-            assert await desk.engine.on_webhook("fintoc", paid["reference"])
-            await desk.quiet()
-        assert (await desk.record()).state.value == "returned"
-        assert (await desk.reads(paid["reference"]))["status"] == "returned"
+            assert await harness.engine.on_webhook("fintoc", paid["reference"])
+            await harness.idle()
+        assert (await harness.record()).state.value == "returned"
+        assert (await harness.check(paid["reference"]))["status"] == "returned"
         replayed = bank.heard[0]
         late = parse_webhook(
             bank.settings, dict(replayed.headers), replayed.content, lambda: bank.now.timestamp() + 3600
@@ -185,6 +185,6 @@ async def test_fintocs_own_messages_are_believed_and_move_the_journal_however_th
 
 
 async def test_news_of_what_nobody_paid_moves_nothing(tmp_path: Path) -> None:
-    async with office(tmp_path) as desk:
-        assert not await desk.engine.on_webhook("fintoc", "RIELNOBODY")
-        assert desk.bank.left == []
+    async with fintoc_harness(tmp_path) as harness:
+        assert not await harness.engine.on_webhook("fintoc", "RIELNOBODY")
+        assert harness.bank.transport.requests == []

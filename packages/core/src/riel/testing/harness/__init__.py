@@ -15,12 +15,14 @@ from riel.testing.harness.clock import Clock
 from riel.testing.harness.engine import Harness, activate, run_harness
 from riel.testing.harness.orders import draft_order, lookup_outcome, send_outcome
 from riel.testing.harness.transport import ObservedTransport
+from riel.tools import Scopes
 
 __all__ = [
     "Approver",
     "Clock",
     "Harness",
     "ObservedTransport",
+    "Scopes",
     "activate",
     "draft_order",
     "lookup_outcome",
