@@ -49,11 +49,10 @@ def _of_stp() -> Container[str]:
 
 
 def _fintoc() -> Mapping[str, str]:
-    from rail_fintoc.sandbox.identity import SECRET_KEY, key_file
-
+    from rail_fintoc.sandbox.keys import SECRET_KEY, published_key_file
     from rail_fintoc.sandbox.seed.companies import ACCOUNT
 
-    return {"secret_key": SECRET_KEY, "jws_private_key": str(key_file()), "account_id": ACCOUNT}
+    return {"secret_key": SECRET_KEY, "jws_private_key": str(published_key_file()), "account_id": ACCOUNT}
 
 
 def _of_fintoc() -> Container[str]:
