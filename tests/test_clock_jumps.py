@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rail_mock.settings import Behaviour
+from rail_mock.settings import BankBehaviour
 from riel.crash_points import at_crash_points
 from riel.errors import NotConfirmed
 from riel.journal import State
@@ -61,7 +61,7 @@ async def asked_about(office: Office, reference: str) -> State:
 async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice(
     tmp_path: Path, jump: str, moment: str, account: str, dedupe: str
 ) -> None:
-    world = World(Behaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
+    world = World(BankBehaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
     async with at_work(world, tmp_path / "journal.db") as office:
         request = office.request(account=account)
         _, code = await office.asked(request)
@@ -103,7 +103,7 @@ async def test_a_clock_that_is_set_while_a_code_waits_sends_nothing_that_was_not
 
 async def test_nothing_is_sent_again_by_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """How much time has passed since the first send cannot be told, so the bank may have forgotten it."""
-    world = World(Behaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
+    world = World(BankBehaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
         with set_at(world, "record@record:after", -HOUR):

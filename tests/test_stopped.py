@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rail_mock.settings import Behaviour
+from rail_mock.settings import BankBehaviour
 from riel.crash_points import at_crash_points
 from riel.journal import State
 
@@ -101,7 +101,7 @@ async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: 
 
 
 async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) -> None:
-    world = World(Behaviour(absence_seconds=3_600))
+    world = World(BankBehaviour(absence_seconds=3_600))
     async with at_work(world, tmp_path / "journal.db") as office:
         _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
         with at(LEAVES, 2, lambda: world.later(seconds=DEADLINE)):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rail_mock.settings import Behaviour
+from rail_mock.settings import BankBehaviour
 from riel.journal import PaymentRecord, State
 from riel.sandbox import serve_http
 
@@ -23,9 +23,9 @@ from .support.proxy import Proxy, Tear, between
 pytestmark = pytest.mark.anyio
 
 BANKS = {
-    "by key": Behaviour(absence_seconds=30, watch_seconds=60),
-    "by reference": Behaviour(dedupe="by_reference", absence_seconds=30, watch_seconds=60),
-    "no dedupe": Behaviour(dedupe="no", absence_seconds=5, watch_seconds=60),
+    "by key": BankBehaviour(absence_seconds=30, watch_seconds=60),
+    "by reference": BankBehaviour(dedupe="by_reference", absence_seconds=30, watch_seconds=60),
+    "no dedupe": BankBehaviour(dedupe="no", absence_seconds=5, watch_seconds=60),
 }
 
 
@@ -36,7 +36,7 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def wired(folder: Path, behaviour: Behaviour) -> AsyncIterator[tuple[Office, Proxy]]:
+async def wired(folder: Path, behaviour: BankBehaviour) -> AsyncIterator[tuple[Office, Proxy]]:
     """An engine, its bank over real connections, and the proxy between them."""
     world = World(behaviour)
     async with (
@@ -71,7 +71,7 @@ def holds(office: Office, found: list[PaymentRecord]) -> None:
     assert {one.state for one in found} <= {State.SETTLED, State.REJECTED}
 
 
-async def lengths(folder: Path, behaviour: Behaviour) -> tuple[int, int]:
+async def lengths(folder: Path, behaviour: BankBehaviour) -> tuple[int, int]:
     """How many bytes one order and its answer have."""
     (aside := folder / "aside").mkdir()
     async with wired(aside, behaviour) as (office, proxy):

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import httpx
 
 import rail_mock
-from rail_mock.app import pretend_bank
 from rail_mock.models import MockPayment
-from rail_mock.settings import Behaviour, MockSettings, guarantees
+from rail_mock.sandbox.app import mock_sandbox
+from rail_mock.settings import BankBehaviour, MockSettings, guarantees
 from riel import Money, Payee
 from riel.catalog import ActiveRail
 from riel.confirm import ConfirmationRequest, Proof, Terms, code_for
@@ -52,14 +52,14 @@ class Person:
 class World:
     """A bank with its ledger, and what time it is there and here: a clock that is set does not move the bank's."""
 
-    behaviour: Behaviour = field(default_factory=lambda: Behaviour(absence_seconds=1, watch_seconds=60))
+    behaviour: BankBehaviour = field(default_factory=lambda: BankBehaviour(absence_seconds=1, watch_seconds=60))
     now: datetime = NOON
     set_by: timedelta = timedelta(0)
     asked: list[str] = field(default_factory=list)
     meets: Callable[[str], None] = lambda request: None
 
     def __post_init__(self) -> None:
-        self.sandbox = pretend_bank(self.behaviour, clock=lambda: self.now, sleep=self._sleep)
+        self.sandbox = mock_sandbox(self.behaviour, clock=lambda: self.now, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.later(seconds=seconds)

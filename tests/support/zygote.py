@@ -31,7 +31,7 @@ IMPORTED = (
     "rail_fintoc.sandbox.app",
     "rail_fintoc.tools",
     "rail_fintoc.webhooks",
-    "rail_mock.app",
+    "rail_mock.sandbox.app",
     "rail_mock.client",
     "rail_spei.client",
     "rail_spei.sandbox.app",

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import uvicorn
 
-from rail_mock.app import pretend_bank
-from rail_mock.client import MockClient, opened
+from rail_mock.client import MockClient, open_client
 from rail_mock.models import MockPayment, MockRefund
-from rail_mock.settings import Behaviour, MockSettings
+from rail_mock.sandbox.app import mock_sandbox
+from rail_mock.settings import BankBehaviour, MockSettings
 from riel import Debit, Draft, Money, Order, Payee, ReferenceSource
 
 PLAIN = "0123456789"
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 class World:
     """One bank of the given behaviour, and what a test does with it."""
 
-    behaviour: Behaviour
+    behaviour: BankBehaviour
     now: datetime = datetime(2026, 3, 7, 12, tzinfo=UTC)
     orders: int = 0
     waits: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class World:
     gate: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
-        self.sandbox = pretend_bank(self.behaviour, clock=lambda: self.now, sleep=self._sleep)
+        self.sandbox = mock_sandbox(self.behaviour, clock=lambda: self.now, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -69,7 +69,7 @@ class World:
     async def client(self, **believed: Any) -> AsyncIterator[MockClient]:
         """The rail's client, calling the app directly, with other settings than the bank where it is told so."""
         settings = self.settings.model_copy(update=believed)
-        async with opened(settings, httpx.ASGITransport(self._app)) as client:
+        async with open_client(settings, httpx.ASGITransport(self._app)) as client:
             yield client
 
     @asynccontextmanager
@@ -91,7 +91,7 @@ class World:
                         await asyncio.sleep(0.01)
                 address = f"http://127.0.0.1:{listening.getsockname()[1]}"
                 settings = MockSettings(base_url=address, **self.behaviour.model_dump())
-                async with opened(settings) as client:
+                async with open_client(settings) as client:
                     yield client
             finally:
                 server.should_exit = True
@@ -102,7 +102,7 @@ class World:
         """The rail's client, and an address where nobody listens."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
             address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        async with opened(MockSettings(base_url=address)) as client:
+        async with open_client(MockSettings(base_url=address)) as client:
             yield client
 
     def payment(self, client: MockClient, account: str = PLAIN, amount: int = 50_000) -> Order:
@@ -137,6 +137,6 @@ def world() -> Callable[..., World]:
     """Makes a bank from settings: ``world(dedupe="no")``."""
 
     def make(**settings: Any) -> World:
-        return World(Behaviour(**settings))
+        return World(BankBehaviour(**settings))
 
     return make

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_mock.client import MockClient, opened
+from rail_mock.client import MockClient, open_client
 from rail_mock.models import MockPayment
 from rail_mock.settings import MockSettings
 from riel import Draft, Money, NothingLearned, NotSent, OutcomeUnknown, ReferenceSource, Rejected
@@ -23,7 +23,8 @@ ABSENT = {"error": {"code": "not_found", "message": ""}}
 
 @asynccontextmanager
 async def talking_to(respond: Respond, **settings: Any) -> AsyncIterator[MockClient]:
-    async with opened(MockSettings(base_url="http://bank.invalid", **settings), httpx.MockTransport(respond)) as client:
+    known = MockSettings(base_url="http://bank.invalid", **settings)
+    async with open_client(known, httpx.MockTransport(respond)) as client:
         yield client
 
 

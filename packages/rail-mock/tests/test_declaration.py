@@ -16,7 +16,7 @@ from riel import Rail, Sandbox
 
 pytestmark = pytest.mark.alone
 
-SOURCES = sorted(Path(rail_mock.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(rail_mock.__file__).parent.rglob("*.py"))
 
 
 def the_rail() -> Rail:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from rail_mock.codes import REFUSALS
-from rail_mock.settings import Behaviour, guarantees
+from rail_mock.settings import BankBehaviour, guarantees
 from riel import FOREVER, NothingLearned, OutcomeUnknown, Rejected, Status
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ LOOKUPS = ["by_reference", "by_key", "by_list"]
 
 
 async def test_the_defaults_are_those_of_a_good_provider() -> None:
-    declared = guarantees(Behaviour())
+    declared = guarantees(BankBehaviour())
     assert (declared.dedupe, declared.dedupe_window) == ("by_key", timedelta(hours=24))
     assert (declared.lookup, declared.lookup_lag) == ("by_reference", timedelta(0))
     assert declared.absence_after == timedelta(seconds=30)
@@ -29,20 +29,20 @@ async def test_the_defaults_are_those_of_a_good_provider() -> None:
 @pytest.mark.parametrize("lookup", ["no", *LOOKUPS])
 @pytest.mark.parametrize("settles", ["at_once", "later"])
 async def test_every_kind_of_bank_can_be_declared(dedupe: Any, lookup: Any, settles: Any) -> None:
-    declared = guarantees(Behaviour(dedupe=dedupe, lookup=lookup, settles=settles))
+    declared = guarantees(BankBehaviour(dedupe=dedupe, lookup=lookup, settles=settles))
     assert (declared.dedupe, declared.lookup, declared.settlement) == (dedupe, lookup, settles)
     assert (declared.absence_after is None) == (lookup == "no")
     assert declared.refusals_stored == (dedupe != "no")
 
 
 async def test_a_bank_may_remember_forever_and_never_prove_absence() -> None:
-    declared = guarantees(Behaviour(dedupe_seconds="forever", absence_seconds="never"))
+    declared = guarantees(BankBehaviour(dedupe_seconds="forever", absence_seconds="never"))
     assert (declared.dedupe_window, declared.absence_after) == (FOREVER, None)
 
 
 async def test_absence_cannot_be_proven_by_what_may_still_be_hidden() -> None:
     with pytest.raises(ValidationError, match="absence_seconds is shorter than lookup_lag_seconds"):
-        Behaviour(absence_seconds=1, lookup_lag_seconds=2)
+        BankBehaviour(absence_seconds=1, lookup_lag_seconds=2)
 
 
 async def test_a_bank_that_does_not_dedupe_truly_books_twice(world: Callable[..., Any]) -> None:

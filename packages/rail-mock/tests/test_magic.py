@@ -8,7 +8,7 @@ import pytest
 
 from rail_mock.client import MockClient
 from rail_mock.codes import ERRORS, REFUSALS
-from rail_mock.magic import FATES, PREFIX, fate_of
+from rail_mock.sandbox.magic import PREFIX, SCENARIOS, scenario_of
 from riel import Order, OutcomeUnknown, Rejected, Status
 
 pytestmark = pytest.mark.anyio
@@ -30,15 +30,15 @@ async def paid(world: Any, client: MockClient, to: str, amount: int = 50_000) ->
 async def test_the_readme_lists_every_fate_in_the_same_words() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     listed = [line for line in readme.splitlines() if line.startswith(f"| `{PREFIX}")]
-    assert listed == [f"| `{PREFIX}{f.digits}{'NNN' if f.delays else 'xxx'}` | {f.what} |" for f in FATES]
+    assert listed == [f"| `{PREFIX}{f.digits}{'NNN' if f.delays else 'xxx'}` | {f.description} |" for f in SCENARIOS]
 
 
-async def test_no_two_fates_share_their_digits() -> None:
-    assert len({fate.digits for fate in FATES}) == len(FATES)
+async def test_no_two_scenarios_share_their_digits() -> None:
+    assert len({scenario.digits for scenario in SCENARIOS}) == len(SCENARIOS)
 
 
 async def test_each_refusal_of_a_payment_has_an_account() -> None:
-    assert {fate.refuses for fate in FATES if not fate.once} >= REFUSALS - REFUND_CODES
+    assert {scenario.refuses for scenario in SCENARIOS if not scenario.first_only} >= REFUSALS - REFUND_CODES
 
 
 @pytest.mark.parametrize("to", ["0123456789", "0000000000", "9999999999", "4020999005", "4020404040", "1402010100"])
@@ -56,18 +56,18 @@ async def test_an_ordinary_account_settles_at_once(world: Callable[..., Any], to
 
 
 @pytest.mark.parametrize(
-    "fate", [f for f in FATES if f.refuses in REFUSALS and f.of == "payment"], ids=lambda f: f.digits
+    "scenario", [f for f in SCENARIOS if f.refuses in REFUSALS and f.kind == "payment"], ids=lambda f: f.digits
 )
 async def test_a_refused_payment_is_refused_with_its_code_and_books_nothing(
-    world: Callable[..., Any], fate: Any
+    world: Callable[..., Any], scenario: Any
 ) -> None:
     here = world()
     async with here.client() as client:
-        order = here.payment(client, account(fate.digits))
+        order = here.payment(client, account(scenario.digits))
         with pytest.raises(Rejected) as refused:
             await client.send(order)
-        assert refused.value.provider_code == fate.refuses
-        assert ERRORS[fate.refuses].code.startswith("MOCK_")
+        assert refused.value.provider_code == scenario.refuses
+        assert ERRORS[scenario.refuses].code.startswith("MOCK_")
         assert await client.status(order) is None
     assert here.debits == []
 
@@ -243,6 +243,6 @@ async def test_a_refund_can_be_rejected_later_and_be_asked_for_again(world: Call
 
 
 async def test_seconds_are_the_last_three_digits() -> None:
-    assert fate_of("payment", account("101", 999)).seconds == 999
-    assert fate_of("payment", account("301", 999)).seconds == 0
-    assert fate_of("refund", account("101", 999)).seconds == 0
+    assert scenario_of("payment", account("101", 999)).seconds == 999
+    assert scenario_of("payment", account("301", 999)).seconds == 0
+    assert scenario_of("refund", account("101", 999)).seconds == 0

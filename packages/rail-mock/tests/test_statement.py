@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rail_mock.client import opened
+from rail_mock.client import open_client
 from rail_mock.settings import MockSettings
 from riel import NothingLearned, OutcomeUnknown, Status
 
@@ -142,7 +142,7 @@ async def test_a_question_out_of_form_is_refused(world: Callable[..., Any], quer
 )
 async def test_a_list_that_cannot_be_read_whole_is_none(body: object) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps(body)))
-    async with opened(MockSettings(base_url="http://bank.invalid"), transport) as client:
+    async with open_client(MockSettings(base_url="http://bank.invalid"), transport) as client:
         with pytest.raises(NothingLearned):
             await client.statement(DAY)
 
@@ -154,6 +154,6 @@ async def test_a_page_that_fails_makes_the_whole_list_fail(world: Callable[..., 
         page = next(pages, None)
         return httpx.Response(404) if page is None else httpx.Response(200, json=page)
 
-    async with opened(MockSettings(base_url="http://bank.invalid"), httpx.MockTransport(respond)) as client:
+    async with open_client(MockSettings(base_url="http://bank.invalid"), httpx.MockTransport(respond)) as client:
         with pytest.raises(NothingLearned, match="404"):
             await client.statement(DAY)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rail_mock.codes import ERRORS
 from rail_mock.models import MockLookup, MockPayment, MockReceipt, MockRefund
-from rail_mock.settings import MockSettings, behaviour_of, guarantees
+from rail_mock.settings import MockSettings, guarantees
 from riel import Capabilities, Rail, Sandbox, hookimpl, yes
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ def connect(
     settings: MockSettings, transport: "httpx.AsyncBaseTransport | None" = None
 ) -> "AbstractAsyncContextManager[MockClient]":
     """Open a client of the bank at ``settings.base_url``."""
-    from rail_mock.client import opened
+    from rail_mock.client import open_client
 
-    return opened(settings, transport)
+    return open_client(settings, transport)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
     """Make the pretend bank that behaves as ``settings`` declare."""
-    from rail_mock.app import pretend_bank
+    from rail_mock.sandbox import open_sandbox as opened
 
-    return pretend_bank(behaviour_of(settings))
+    return opened(settings)
 
 
 @hookimpl

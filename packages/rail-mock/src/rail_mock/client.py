@@ -34,18 +34,18 @@ from riel import (
     reading,
 )
 
-CLOCKS_APART = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 """How far the bank's clock and ours may differ when a list is read back to the time of an order."""
 
 
-class Heard(BaseModel):
-    """Something the bank wrote. Fields that are new to us are its right; missing or odd ones are no answer."""
+class MockModel(BaseModel):
+    """Something the bank wrote. Fields that are new to us are its right; missing or odd ones are not an answer."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class Told(Heard):
-    """One payment or refund, as the bank tells it."""
+class MockOrder(MockModel):
+    """One payment or refund, as the bank shows it."""
 
     id: str
     reference: str
@@ -58,46 +58,46 @@ class Told(Heard):
     code: str | None
 
 
-class Page(Heard):
+class MockPage(MockModel):
     """One page of a list, newest first."""
 
-    data: list[Told]
+    data: list[MockOrder]
     next: str | None
 
 
-class Listed(Told):
+class StatementRow(MockOrder):
     """One line of the list of a day."""
 
     kind: Literal["payment", "refund"]
 
 
-class Day(Heard):
+class MockStatementPage(MockModel):
     """One page of the list of a day, oldest first."""
 
     day: str
-    data: list[Listed]
+    data: list[StatementRow]
     next: str | None
 
 
-class Fault(Heard):
+class MockError(MockModel):
     """What stands under ``error``."""
 
     code: str
     message: str
 
 
-class Complaint(Heard):
+class ErrorAnswer(MockModel):
     """The one form in which the bank says no."""
 
-    error: Fault
+    error: MockError
 
 
-H = TypeVar("H", bound=Heard)
+M = TypeVar("M", bound=MockModel)
 
-NO_CODE = Fault(code="", message="")
+NO_ERROR = MockError(code="", message="")
 
 
-def heard(kind: type[H], response: httpx.Response) -> H | None:
+def parse(kind: type[M], response: httpx.Response) -> M | None:
     """The body as what it should be, or ``None`` where it is something else."""
     try:
         return kind.model_validate_json(response.content)
@@ -105,37 +105,37 @@ def heard(kind: type[H], response: httpx.Response) -> H | None:
         return None
 
 
-def fault(response: httpx.Response) -> Fault:
-    """What the bank complains of, in the form that only the bank itself uses."""
-    complaint = heard(Complaint, response)
-    return NO_CODE if complaint is None else complaint.error
+def error_of(response: httpx.Response) -> MockError:
+    """The error in the bank's own form; empty where the response has another form."""
+    refusal = parse(ErrorAnswer, response)
+    return NO_ERROR if refusal is None else refusal.error
 
 
-def answer(told: Told, order: Order) -> Answer:
-    """What the bank told, in the core's words. What it echoed goes along: the core compares it with what was asked."""
+def to_answer(bank_order: MockOrder, order: Order) -> Answer:
+    """Map the bank's order to riel's. The echoed fields go along: the core compares them with the order."""
     return Answer(
-        status=told.status,
-        provider_id=told.id,
-        amount=told.amount,
-        currency=told.currency,
-        account=told.account if order.kind == "payment" else None,
-        settled_at=told.settled_at,
-        provider_code=told.code or "",
-        facts={"bankReference": told.id},
+        status=bank_order.status,
+        provider_id=bank_order.id,
+        amount=bank_order.amount,
+        currency=bank_order.currency,
+        account=bank_order.account if order.kind == "payment" else None,
+        settled_at=bank_order.settled_at,
+        provider_code=bank_order.code or "",
+        facts={"bankReference": bank_order.id},
     )
 
 
-def entry(listed: Listed) -> StatementLine:
+def to_statement_line(row: StatementRow) -> StatementLine:
     """A line, in the core's words. Of a refund the bank tells the account that gives back, which is not compared."""
     return StatementLine(
-        kind=listed.kind,
-        reference=listed.reference,
-        status=listed.status,
-        amount=listed.amount,
-        currency=listed.currency,
-        account=listed.account if listed.kind == "payment" else None,
-        provider_id=listed.id,
-        at=listed.created_at,
+        kind=row.kind,
+        reference=row.reference,
+        status=row.status,
+        amount=row.amount,
+        currency=row.currency,
+        account=row.account if row.kind == "payment" else None,
+        provider_id=row.id,
+        at=row.created_at,
     )
 
 
@@ -165,25 +165,25 @@ class MockClient:
 
     async def send(self, order: Order) -> Answer:
         """``POST /payments``"""
-        return await self._ask("/payments", order)
+        return await self._send("/payments", order)
 
     async def refund(self, order: Order) -> Answer:
         """``POST /payments/{reference}/refunds``"""
         if order.original is None:
             raise TypeError("a refund has a payment that it pays back")
-        return await self._ask(f"/payments/{order.original.reference}/refunds", order)
+        return await self._send(f"/payments/{order.original.reference}/refunds", order)
 
-    async def _ask(self, path: str, order: Order) -> Answer:
+    async def _send(self, path: str, order: Order) -> Answer:
         headers = {"Idempotency-Key": order.reference, "Content-Type": "application/json"}
         response = await paying(partial(self._http.post, path, content=order.body, headers=headers))
         if response.is_success:
-            told = heard(Told, response)
-            if told is not None and told.reference == order.reference:
-                return answer(told, order)
+            bank_order = parse(MockOrder, response)
+            if bank_order is not None and bank_order.reference == order.reference:
+                return to_answer(bank_order, order)
             raise OutcomeUnknown("the bank's answer is not about this order")
-        no = fault(response)
-        if response.is_client_error and no.code in REFUSALS:
-            raise Rejected(no.code, no.message)
+        error = error_of(response)
+        if response.is_client_error and error.code in REFUSALS:
+            raise Rejected(error.code, error.message)
         raise OutcomeUnknown(f"HTTP {response.status_code}")
 
     async def status(self, order: Order) -> Answer | None:
@@ -197,11 +197,11 @@ class MockClient:
                 return await self._search(order)
             case "no":
                 raise NothingLearned("this bank cannot be asked")
-        told = heard(Told, response) if response.is_success else None
-        if told is not None and told.reference == order.reference:
-            return answer(told, order)
+        bank_order = parse(MockOrder, response) if response.is_success else None
+        if bank_order is not None and bank_order.reference == order.reference:
+            return to_answer(bank_order, order)
         # Only the bank's own words count as absence: a wrong path, a proxy or a portal can answer 404 as well.
-        if response.status_code == httpx.codes.NOT_FOUND and fault(response).code == "not_found":
+        if response.status_code == httpx.codes.NOT_FOUND and error_of(response).code == "not_found":
             return None
         raise NothingLearned(f"HTTP {response.status_code}")
 
@@ -210,38 +210,38 @@ class MockClient:
         query: dict[str, str] = {}
         while True:
             response = await reading(partial(self._http.get, f"/{order.kind}s", params=query))
-            page = heard(Page, response) if response.is_success else None
+            page = parse(MockPage, response) if response.is_success else None
             if page is None or (page.next and not page.data):
                 raise NothingLearned(f"HTTP {response.status_code}")
-            for told in page.data:
-                if told.reference == order.reference:
-                    return answer(told, order)
-            if page.next is None or page.data[-1].created_at < order.created_at - CLOCKS_APART:
+            for bank_order in page.data:
+                if bank_order.reference == order.reference:
+                    return to_answer(bank_order, order)
+            if page.next is None or page.data[-1].created_at < order.created_at - CLOCK_SKEW:
                 return None
             query = {"before": page.next}
 
     async def statement(self, day: date) -> Statement:
         """``GET /statement``, page by page. The bank's day is one in UTC."""
         since = datetime.combine(day, time(), UTC)
-        entries: list[StatementLine] = []
+        lines: list[StatementLine] = []
         query = {"day": day.isoformat()}
         while True:
             response = await reading(partial(self._http.get, "/statement", params=query))
-            page = heard(Day, response) if response.is_success else None
+            page = parse(MockStatementPage, response) if response.is_success else None
             if (
                 page is None
                 or page.day != query["day"]
                 or (page.next and (not page.data or page.next == query.get("after")))
             ):
                 raise NothingLearned(f"HTTP {response.status_code}")
-            entries += map(entry, page.data)
+            lines += map(to_statement_line, page.data)
             if page.next is None:
-                return Statement(since=since, until=since + timedelta(days=1), lines=entries)
+                return Statement(since=since, until=since + timedelta(days=1), lines=lines)
             query["after"] = page.next
 
 
 @asynccontextmanager
-async def opened(
+async def open_client(
     settings: MockSettings, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[MockClient]:
     """A client of the bank at ``settings.base_url``, for as long as the block lasts.

@@ -4,9 +4,8 @@ A real rail knows its provider and declares one value. Here every kind of guaran
 can be tried against each kind of bank there is.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +16,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SomeSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Behaviour(BaseModel):
+class BankBehaviour(BaseModel):
     """What the bank does with copies, look-ups and time. The defaults are those of a good provider: Stripe's kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -53,7 +52,7 @@ class Behaviour(BaseModel):
     send_deadline_seconds: Annotated[SomeSeconds, Field(description="How long one send may take.")] = 10.0
 
     @model_validator(mode="after")
-    def _absence_can_be_seen(self) -> "Behaviour":
+    def _absence_can_be_seen(self) -> "BankBehaviour":
         if self.absence_seconds != "never" and self.absence_seconds < self.lookup_lag_seconds:
             raise ValueError("absence_seconds is shorter than lookup_lag_seconds: a booking could still be hidden")
         return self
@@ -72,7 +71,7 @@ class Behaviour(BaseModel):
         return watch if self.dedupe == "no" else min(watch, self.dedupe_window)
 
 
-class MockSettings(RailSettings, Behaviour):  # type: ignore[misc]  # mypy compares the two model_config; pydantic merges
+class MockSettings(RailSettings, BankBehaviour):  # type: ignore[misc]  # mypy compares the two model_config; pydantic merges
     """The rail's settings. There is no live system behind it: away from this machine its mode is ``test``."""
 
     @property
@@ -80,17 +79,7 @@ class MockSettings(RailSettings, Behaviour):  # type: ignore[misc]  # mypy compa
         return "test"
 
 
-def behaviour_of(settings: Mapping[str, str]) -> Behaviour:
-    """The behaviour that raw settings ask for; whatever is not a setting of the bank is refused."""
-    unknown = sorted(set(settings) - set(Behaviour.model_fields))
-    if unknown:
-        known = ", ".join(Behaviour.model_fields)
-        raise ValueError(f"the pretend bank has no setting {', '.join(map(repr, unknown))}; it has {known}")
-    asked: dict[str, Any] = dict(settings)
-    return Behaviour.model_validate(asked)
-
-
-def guarantees(bank: Behaviour) -> Guarantees:
+def guarantees(bank: BankBehaviour) -> Guarantees:
     """What may be relied on at a bank that behaves so."""
     provable = bank.lookup != "no" and bank.absence_seconds != "never"
     return Guarantees(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rail_mock.magic import Kind
+from rail_mock.sandbox.magic import Kind
 from riel import Debit
 
 CURRENCY = "MXN"
@@ -45,8 +45,8 @@ class Booking:
             return "returned"
         return "settled" if self.settles_at is not None and self.settles_at <= at else "pending"
 
-    def told(self, at: datetime) -> dict[str, object]:
-        """What the bank says of it."""
+    def as_json(self, at: datetime) -> dict[str, object]:
+        """The booking as the bank shows it."""
         status = self.status(at)
         settled_at = self.settles_at if status in {"settled", "returned"} else None
         return {
@@ -64,7 +64,7 @@ class Booking:
         }
 
 
-class Ledger:
+class MockLedger:
     """Every booking of one bank, in the order in which they were made."""
 
     def __init__(self) -> None:
@@ -88,8 +88,8 @@ class Ledger:
 
     def find(self, kind: Kind, at: datetime, *, reference: str = "", key: str = "") -> Booking | None:
         """The first booking of that reference, or of that key, that could be seen at that time."""
-        found = self._by_reference.get((kind, reference), []) if reference else self._by_key.get((kind, key), [])
-        return next((booking for booking in found if booking.booked_at <= at), None)
+        bookings = self._by_reference.get((kind, reference), []) if reference else self._by_key.get((kind, key), [])
+        return next((booking for booking in bookings if booking.booked_at <= at), None)
 
     def newest(self, kind: Kind, at: datetime, below: int | None = None) -> Iterator[Booking]:
         """What could be seen at that time, newest first, from the booking in front of the number ``below``."""
@@ -99,7 +99,7 @@ class Ledger:
             if booking.kind == kind and booking.booked_at <= at:
                 yield booking
 
-    def listed(self, since: datetime, until: datetime, at: datetime, after: int = 0) -> Iterator[Booking]:
+    def of_period(self, since: datetime, until: datetime, at: datetime, after: int = 0) -> Iterator[Booking]:
         """What was booked between two times and could be seen at a third, oldest first, behind the number ``after``."""
         for number in range(after, len(self._bookings)):
             booking = self._bookings[number]

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from riel import MinorUnits, SingleLine, WireModel
 
-LONGEST_BODY = 16_384
+MAX_BODY = 16_384
 
 
 class PaymentBody(WireModel):
@@ -50,8 +50,8 @@ async def body_of(request: Request) -> bytes:
     raw = b""
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > LONGEST_BODY:
-            raise HTTPException(413, f"the body is longer than {LONGEST_BODY} bytes")
+        if len(raw) > MAX_BODY:
+            raise HTTPException(413, f"the body is longer than {MAX_BODY} bytes")
     return raw
 
 
@@ -76,7 +76,7 @@ def day(text: str) -> tuple[datetime, datetime]:
             raise ValueError(text)
         return since, since + timedelta(days=1)
     except (ValueError, OverflowError):
-        raise HTTPException(400, "day must be a date, written YYYY-MM-DD") from None
+        raise HTTPException(400, "day must be a date, to_response YYYY-MM-DD") from None
 
 
 def number(text: str, name: str, most: int) -> int:

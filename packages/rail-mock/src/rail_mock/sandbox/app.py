@@ -1,7 +1,6 @@
 """The pretend bank's HTTP API, as the README documents it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -11,33 +10,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rail_mock.bank import Asked, Bank, refused
-from rail_mock.magic import Kind
-from rail_mock.replies import FAILURES, written
-from rail_mock.requests import PaymentBody, RefundBody, body_of, day, fingerprint, key_of, number, query
-from rail_mock.settings import Behaviour
+from rail_mock.sandbox.bank import BankRequest, MockBank, refused
+from rail_mock.sandbox.magic import Kind
+from rail_mock.sandbox.requests import PaymentBody, RefundBody, body_of, day, fingerprint, key_of, number, query
+from rail_mock.sandbox.responses import FAILURES, to_response
+from rail_mock.settings import BankBehaviour
 from riel import Sandbox
+from riel.sandbox.kit import Clock, Sleep
 
-Clock = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
-
-LONGEST_PAGE = 100
-LONGEST_STATEMENT_PAGE = 1000
+MAX_PAGE = 100
+MAX_STATEMENT_PAGE = 1000
 
 
-def pretend_bank(
-    behaviour: Behaviour, *, clock: Clock = lambda: datetime.now(UTC), sleep: Sleep = asyncio.sleep
+def mock_sandbox(
+    behaviour: BankBehaviour, *, clock: Clock = lambda: datetime.now(UTC), sleep: Sleep = asyncio.sleep
 ) -> Sandbox:
-    """A bank with empty books of its own that behaves as it is told to."""
-    bank = Bank(behaviour)
-    orders = Orders(bank, clock, sleep)
-    questions = [Questions(bank, clock, kind) for kind in ("payment", "refund")]
+    """The pretend bank, with an empty ledger."""
+    bank = MockBank(behaviour)
+    orders = MoneyRoutes(bank, clock, sleep)
+    lookups = [LookupRoutes(bank, clock, kind) for kind in ("payment", "refund")]
     app = Starlette(
         routes=[
             Route("/payments", orders.pay, methods=["POST"]),
             Route("/payments/{reference}/refunds", orders.refund, methods=["POST"]),
-            *(route for asked in questions for route in asked.routes(behaviour)),
-            Route("/statement", Statements(bank, clock).of_a_day),
+            *(route for lookup in lookups for route in lookup.routes(behaviour)),
+            Route("/statement", StatementRoutes(bank, clock).of_day),
         ],
         exception_handlers=FAILURES,
     )
@@ -45,10 +42,10 @@ def pretend_bank(
     return Sandbox(app=app, debits=lambda: bank.debits(clock()))
 
 
-class Orders:
+class MoneyRoutes:
     """The two requests that move money."""
 
-    def __init__(self, bank: Bank, clock: Clock, sleep: Sleep) -> None:
+    def __init__(self, bank: MockBank, clock: Clock, sleep: Sleep) -> None:
         self._bank = bank
         self._clock = clock
         self._sleep = sleep
@@ -58,7 +55,7 @@ class Orders:
         key, raw = key_of(request), await body_of(request)
         body = PaymentBody.model_validate_json(raw)
         return await self._answer(
-            Asked(
+            BankRequest(
                 kind="payment",
                 key=key,
                 reference=body.reference,
@@ -66,7 +63,7 @@ class Orders:
                 currency=body.currency,
                 account=body.account,
                 note=body.concept,
-                said=fingerprint(request, raw),
+                fingerprint=fingerprint(request, raw),
             )
         )
 
@@ -76,7 +73,7 @@ class Orders:
         body = RefundBody.model_validate_json(raw)
         original = self._bank.original(request.path_params["reference"], self._clock())
         return await self._answer(
-            Asked(
+            BankRequest(
                 kind="refund",
                 key=key,
                 reference=body.reference,
@@ -84,28 +81,28 @@ class Orders:
                 currency=body.currency,
                 account=original.account if original else "",
                 note=body.reason,
-                said=fingerprint(request, raw),
+                fingerprint=fingerprint(request, raw),
                 original=original,
             )
         )
 
-    async def _answer(self, asked: Asked) -> Response:
-        reply = self._bank.receive(asked, self._clock())
+    async def _answer(self, request: BankRequest) -> Response:
+        reply = self._bank.receive(request, self._clock())
         if reply.wait:
             await self._sleep(reply.wait.total_seconds())
-        return written(reply)
+        return to_response(reply)
 
 
-class Questions:
-    """The one way of asking that this bank has, for payments or for refunds."""
+class LookupRoutes:
+    """The one look-up that this bank has, for payments or for refunds."""
 
-    def __init__(self, bank: Bank, clock: Clock, kind: Kind) -> None:
+    def __init__(self, bank: MockBank, clock: Clock, kind: Kind) -> None:
         self._bank = bank
         self._clock = clock
         self._kind = kind
 
-    def routes(self, behaviour: Behaviour) -> list[Route]:
-        """Where it is asked."""
+    def routes(self, behaviour: BankBehaviour) -> list[Route]:
+        """The routes of that look-up."""
         match behaviour.lookup:
             case "by_reference":
                 return [Route(f"/{self._kind}s/{{reference}}", self.by_reference)]
@@ -123,42 +120,42 @@ class Questions:
 
     async def by_key(self, request: Request) -> Response:
         """``GET /payments?key=…``, ``GET /refunds?key=…``"""
-        asked = query(request, ("key",))
-        if not asked.get("key"):
+        arguments = query(request, ("key",))
+        if not arguments.get("key"):
             raise HTTPException(400, "the query has no key")
-        return self._one(key=asked["key"])
+        return self._one(key=arguments["key"])
 
     def _one(self, *, reference: str = "", key: str = "") -> Response:
-        at = self._bank.seen(self._clock())
+        at = self._bank.visible_at(self._clock())
         booking = self._bank.ledger.find(self._kind, at, reference=reference, key=key)
-        return JSONResponse(booking.told(at)) if booking else written(refused(404, "not_found"))
+        return JSONResponse(booking.as_json(at)) if booking else to_response(refused(404, "not_found"))
 
     async def by_list(self, request: Request) -> Response:
         """``GET /payments?limit=…&before=…``, ``GET /refunds?limit=…&before=…``: newest first."""
-        asked = query(request, ("limit", "before"))
-        limit = number(asked.get("limit", str(LONGEST_PAGE)), "limit", LONGEST_PAGE)
-        before = number(asked["before"], "before", 10**9) if "before" in asked else None
-        at = self._bank.seen(self._clock())
+        arguments = query(request, ("limit", "before"))
+        limit = number(arguments.get("limit", str(MAX_PAGE)), "limit", MAX_PAGE)
+        before = number(arguments["before"], "before", 10**9) if "before" in arguments else None
+        at = self._bank.visible_at(self._clock())
         page = list(islice(self._bank.ledger.newest(self._kind, at, before), limit))
         following = str(page[-1].number) if len(page) == limit else None
-        return JSONResponse({"data": [booking.told(at) for booking in page], "next": following})
+        return JSONResponse({"data": [booking.as_json(at) for booking in page], "next": following})
 
 
-class Statements:
-    """The list of a day, which this bank has whatever else can be asked."""
+class StatementRoutes:
+    """The statement of a day, which this bank always has."""
 
-    def __init__(self, bank: Bank, clock: Clock) -> None:
+    def __init__(self, bank: MockBank, clock: Clock) -> None:
         self._bank = bank
         self._clock = clock
 
-    async def of_a_day(self, request: Request) -> Response:
+    async def of_day(self, request: Request) -> Response:
         """``GET /statement?day=…&limit=…&after=…``: payments and refunds, oldest first."""
-        asked = query(request, ("day", "limit", "after"))
-        since, until = day(asked.get("day", ""))
-        limit = number(asked.get("limit", str(LONGEST_STATEMENT_PAGE)), "limit", LONGEST_STATEMENT_PAGE)
-        after = number(asked["after"], "after", 10**9) if "after" in asked else 0
-        at = self._bank.seen(self._clock())
-        page = list(islice(self._bank.ledger.listed(since, until, at, after), limit))
+        arguments = query(request, ("day", "limit", "after"))
+        since, until = day(arguments.get("day", ""))
+        limit = number(arguments.get("limit", str(MAX_STATEMENT_PAGE)), "limit", MAX_STATEMENT_PAGE)
+        after = number(arguments["after"], "after", 10**9) if "after" in arguments else 0
+        at = self._bank.visible_at(self._clock())
+        page = list(islice(self._bank.ledger.of_period(since, until, at, after), limit))
         following = str(page[-1].number) if len(page) == limit else None
-        entries = [{"kind": booking.kind, **booking.told(at)} for booking in page]
-        return JSONResponse({"day": asked["day"], "data": entries, "next": following})
+        entries = [{"kind": booking.kind, **booking.as_json(at)} for booking in page]
+        return JSONResponse({"day": arguments["day"], "data": entries, "next": following})
