@@ -22,8 +22,9 @@ HOSTILE = (
 class MockScenario:
     """What becomes of an order.
 
-    ``delays`` says what happens N ``seconds`` later. ``refuses`` is the code of a refusal; with ``first_only`` it meets the
-    first request only. A damaged ``answer`` befalls the first request of a reference; its copies are answered whole.
+    ``delays`` says what happens N ``seconds`` later. ``refuses`` is the code of a refusal; with ``first_only`` it
+    meets the first request only. A damaged ``answer`` befalls the first request of a reference; its copies are
+    answered whole.
     """
 
     digits: str
