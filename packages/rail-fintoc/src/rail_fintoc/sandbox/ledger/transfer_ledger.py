@@ -1,4 +1,4 @@
-"""What becomes of a transfer, and what that does to the balance: deducted once, given back once, credited once."""
+"""The life of transfers and their effects on balances: each is deducted, given back and credited once at most."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ CEP_LINK = "https://cep.invalid/cep-beta/go"
 
 
 class WithheldEvents:
-    """Events that wait until a later one has been told."""
+    """Events that wait until a later one was emitted."""
 
     def __init__(self) -> None:
         self.events: dict[str, WebhookEvent] = {}
 
 
 class TransferLedger:
-    """Every transfer of one mode, and the changes that they can undergo."""
+    """The transfers of one mode, and their changes of status."""
 
     def __init__(self, store: ModeStore) -> None:
         self._store = store
@@ -28,25 +28,25 @@ class TransferLedger:
         self._withheld_events = store.single(WithheldEvents)
 
     def create_outbound(self, transfer: Transfer) -> Transfer:
-        """Take an outbound transfer: its money is deducted now."""
+        """Book an outbound transfer: its money is deducted now."""
         transfer.movement = self._move(transfer, "outbound")
         self._add(transfer)
         return transfer
 
     def start(self, transfer: Transfer) -> None:
-        """Let one that was taken end as its fate wants it, in its time."""
+        """Schedule the end of an outbound transfer, as its scenario says."""
         self._schedule(
             transfer.scenario.webhook_order != "before the answer", "settled_seconds", lambda: self._end(transfer)
         )
 
     def create_inbound(self, transfer: Transfer) -> Transfer:
-        """Take an inbound transfer, which is credited later, or rejected where its number does not take it."""
+        """Book an inbound transfer, which is credited later, or rejected where its number does not accept it."""
         self._register_inbound(transfer)
         self._schedule(True, "received_seconds", lambda: self._credit(transfer))
         return transfer
 
     def credit_at_once(self, transfer: Transfer) -> None:
-        """Take an inbound transfer that came before anybody could be told."""
+        """Book and credit an inbound transfer without an event, as part of the seed."""
         self._register_inbound(transfer)
         transfer.movement, transfer.status = self._move(transfer, "inbound"), "succeeded"
 
@@ -68,7 +68,7 @@ class TransferLedger:
         self._schedule(True, "return_seconds", end)
 
     def force_status(self, transfer: Transfer, status: str, reason: str | None) -> None:
-        """Put a transfer into a status, with what belongs to it: for whoever plays the other bank."""
+        """Put a transfer into a status, with its movements and its event, as a control route does for a bank."""
         gone = {"returned", *NEVER_PAID}
         if transfer.direction == "outbound" and status in gone and transfer.status not in gone:
             self._move(transfer, "inbound", transfer.movement)

@@ -78,7 +78,7 @@ def example(store: ModeStore, type_: str) -> Json:
 
 
 def trigger(request: ApiRequest) -> ApiResponse:
-    """``POST /v1/events/trigger``: told to whoever asked for its type; ``overrides`` replaces fields of the object."""
+    """``POST /v1/events/trigger``: an event for its subscribers; ``overrides`` replaces fields of the object."""
     type_ = request.body.choice("type", TYPES, required=True)
     overrides = dict(request.body.object("overrides"))
     return ApiResponse(request.store.emit(type_, example(request.store, type_) | overrides).to_json(), 201)

@@ -1,4 +1,4 @@
-"""Transfers: ordered, shown, listed, and received ones given back."""
+"""Transfers: create, read and list them, and return received ones."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ RETURNABLE = timedelta(days=90)
 
 
 class SeenKeys(set[str]):
-    """The requests whose fate befalls the first of them only."""
+    """Idempotency keys of scenarios that apply to the first request only."""
 
 
 def create(request: ApiRequest) -> ApiResponse:
@@ -57,7 +57,7 @@ def create(request: ApiRequest) -> ApiResponse:
 
 
 def _book(request: ApiRequest, transfer: Transfer) -> ApiResponse:
-    """Book an order that is in order, unless its fate is another; and answer it as its fate wants."""
+    """Book a valid order and answer it, both as its scenario says."""
     scenario = _scenario(request, transfer)
     error = (
         ApiResponse(ApiError(scenario.error, scenario.code, scenario.message).to_json(), scenario.error)
