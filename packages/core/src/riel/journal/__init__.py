@@ -1,4 +1,4 @@
-"""The durable record of questions, payments and events. :func:`riel.journal.open.open_journal` opens one by URL."""
+"""The durable record of challenges, payments and events. :func:`riel.journal.open.open_journal` opens one by URL."""
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.protocol import (

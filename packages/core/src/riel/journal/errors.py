@@ -1,4 +1,4 @@
-"""What is said of a journal that does not answer: the same words, whatever it is stored in."""
+"""Errors of a journal that does not answer, the same for every store."""
 
 from riel.errors import Code, JournalUnavailable
 

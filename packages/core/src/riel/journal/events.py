@@ -50,7 +50,7 @@ def mask_account_in(text: str, account: str) -> str:
 
 
 def challenge_opened_body(challenge: Challenge) -> Body:
-    """The event that a person was asked."""
+    """The body of ``challenge.opened``."""
     return {
         "to": ChallengeState.OPEN,
         **_subject(challenge),
@@ -62,7 +62,7 @@ def challenge_opened_body(challenge: Challenge) -> Body:
 
 
 def challenge_refused_body(challenge: Challenge, code: str, why: str) -> Body:
-    """The event that nobody was asked, since this was refused before."""
+    """The body of ``challenge.refused``: a guard or a limit refused it before any person was asked."""
     return {
         "to": ChallengeState.REFUSED,
         **_subject(challenge),
@@ -85,17 +85,17 @@ def _subject(challenge: Challenge) -> Body:
     }
 
 
-def new_payment(asked: Challenge, intent: Intent, me: str, at: datetime) -> PaymentRecord:
-    """The payment that a confirmed question becomes: ours, and about to be sent for the first time."""
+def new_payment(challenge: Challenge, intent: Intent, me: str, at: datetime) -> PaymentRecord:
+    """The payment of a confirmed challenge: owned by ``me``, and about to be sent for the first time."""
     return PaymentRecord(
-        id=asked.id,
-        principal=asked.principal,
-        rail=asked.rail,
-        mode=asked.mode,
-        kind=asked.kind,
+        id=challenge.id,
+        principal=challenge.principal,
+        rail=challenge.rail,
+        mode=challenge.mode,
+        kind=challenge.kind,
         reference=intent.reference,
-        money=asked.money,
-        payee=asked.payee,
+        money=challenge.money,
+        payee=challenge.payee,
         body=intent.body,
         facts=dict(intent.facts),
         state=State.SENDING,
@@ -114,16 +114,16 @@ def new_payment(asked: Challenge, intent: Intent, me: str, at: datetime) -> Paym
     )
 
 
-def payment_created_body(asked: Challenge, intent: Intent) -> Body:
-    """The event of a birth: what was confirmed, and what is about to leave."""
+def payment_created_body(challenge: Challenge, intent: Intent) -> Body:
+    """The body of ``payment.created``: what was confirmed, and the hash of the order."""
     body = {
         "to": State.SENDING,
         "reference": intent.reference,
-        "amount": asked.money.amount,
-        "currency": asked.money.currency,
-        "payee": mask_account_in(asked.payee.name, asked.payee.account),
-        "account": mask_account(asked.payee.account),
-        "digest": asked.digest.hex(),
+        "amount": challenge.money.amount,
+        "currency": challenge.money.currency,
+        "payee": mask_account_in(challenge.payee.name, challenge.payee.account),
+        "account": mask_account(challenge.payee.account),
+        "digest": challenge.digest.hex(),
         "payloadSha256": hashlib.sha256(intent.body).hexdigest(),
     }
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
@@ -176,7 +176,7 @@ def resolution_body(known: PaymentRecord, to: State, by: str, evidence: str) -> 
 
 
 def notification_body(record: PaymentRecord) -> Body:
-    """What others are told of a payment that has come to an end, or needs a person."""
+    """The body of the notification of a payment that ended, or that needs an operator."""
     return {
         "paymentId": record.id,
         "kind": record.kind,

@@ -173,7 +173,7 @@ class Journal(Protocol):
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         """Write one transition if it is allowed from the state that is stored now.
 
-        Evidence that money moved (``fence=None``) counts whoever brings it. Any other change needs this process to own
+        Evidence that money moved (``fence=None``) counts without a lease. Any other change needs this process to own
         the payment under the newest fencing number. See ``transitions.py``. The event, the notification and the
         release of reservations are written in the same transaction.
 

@@ -1,4 +1,4 @@
-"""What the journal holds, as values: a question to a person, a payment or refund, an event, a message to deliver."""
+"""The values in the journal: challenges, payments and refunds, events, and messages of the outbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from riel.rail import Kind, Mode, Order, Payee
 class ChallengeState(StrEnum):
     """``open`` until a right code consumes it, five wrong ones lock it, its time runs out, or the person says no.
 
-    ``refused`` is what a guard or a limit did not even let be asked: it stands in the record and nowhere else.
+    ``refused``: a guard or a limit refused it before any person was asked. It stands only in the audit record.
     """
 
     OPEN = "open"
@@ -25,7 +25,10 @@ class ChallengeState(StrEnum):
 
 
 class State(StrEnum):
-    """Where the money of one payment or refund is, as far as it is known. See ``life.py`` for what may follow what."""
+    """Where the money of one payment or refund is, as far as it is known.
+
+    ``transitions.py`` says what may follow what.
+    """
 
     SENDING = "sending"
     PENDING = "pending"
@@ -38,10 +41,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """A question to a person. Its ``id`` is the id of the payment it may become; the code is nowhere in it.
+    """What a person is asked to confirm. Its ``id`` becomes the id of the payment. It holds no code.
 
-    ``once`` names what the accepted code used up; ``earlier`` is the reference of an identical payment made shortly
-    before, of which the person was told.
+    ``replay_key`` names what the accepted code used up. ``duplicate_of`` is the reference of an identical payment that
+    was created shortly before and is mentioned in the text.
     """
 
     id: str
@@ -91,7 +94,7 @@ class PaymentRecord:
     """One payment or refund as the journal holds it.
 
     ``fence`` counts its owners: a negative conclusion counts only with the newest number. ``owner`` is the process at
-    work on it now. ``looks`` counts look-ups since it last changed; ``next_at`` is when it wants to be looked at
+    work on it now. ``lookups`` counts look-ups since it last changed; ``next_at`` is when it wants to be looked at
     again, ``None`` when nothing more is expected. ``refunded`` is what its settled refunds sum to, in minor units.
     """
 
@@ -126,7 +129,7 @@ class PaymentRecord:
     payer: str = ""
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
-        """What a rail's client is handed: the same every time it is asked."""
+        """The order for the rail's client. It is the same each time."""
         return Order(
             kind=self.kind,
             id=self.id,
@@ -146,7 +149,7 @@ class Change:
     """One transition to write: where to, why, and what was learned.
 
     ``fence`` is the number of the lease it was concluded under, or ``None`` for positive evidence from the rail, which
-    counts whoever brings it. ``resend`` adds one to ``sends``: the order is about to leave once more.
+    counts without a lease. ``resend`` adds one to ``sends``: the order is about to leave once more.
     """
 
     to: State
@@ -177,7 +180,7 @@ class Event:
 
 
 class Topic(StrEnum):
-    """What may leave besides a payment. Nothing else does."""
+    """The topics of the messages in the outbox."""
 
     PAYMENT_SETTLED = "payment.settled"
     PAYMENT_RETURNED = "payment.returned"
@@ -209,7 +212,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How many messages wait, since when the oldest of them does, and how the last try to deliver one failed."""
+    """How many messages wait, since when the oldest waits, and how the last delivery failed."""
 
     count: int
     since: datetime | None = None

@@ -1,7 +1,7 @@
 """Which state of a payment may follow which, and on what authority.
 
-Positive evidence from the rail always counts, whoever brings it. A negative conclusion, and a decision to send again,
-need the lease: only the newest owner may draw them. An operator decides what is in review.
+Positive evidence from the rail always counts, with or without the lease. A negative conclusion, and a decision to send
+again, need the lease: only the newest owner may draw them. An operator decides what is in review.
 """
 
 from riel.journal.records import ChallengeState, State
@@ -35,7 +35,7 @@ OF_A_CHALLENGE: dict[str, frozenset[str]] = {
     "": frozenset({C.OPEN, C.REFUSED}),
     C.OPEN: frozenset({C.LOCKED, C.EXPIRED, C.DECLINED, S.SENDING}),
 }
-"""What a question may become, from nothing to the payment that it is confirmed as."""
+"""What may follow each state of a challenge, up to the payment that it is confirmed as."""
 
 
 def allowed(before: State, after: State, *, leased: bool) -> bool:
@@ -44,9 +44,9 @@ def allowed(before: State, after: State, *, leased: bool) -> bool:
 
 
 def is_valid(before: str, after: str) -> bool:
-    """Whether the record of one question and its payment may go from ``before`` (``""``: nothing yet) to ``after``.
+    """Whether the record of a challenge and its payment may go from ``before`` (``""``: nothing yet) to ``after``.
 
-    Whoever reads a record cannot know who held which lease, so every authority is believed to have been there.
+    A record does not show which process held the lease, so every authority is assumed.
     """
     if after in OF_A_CHALLENGE.get(before, ()):
         return True

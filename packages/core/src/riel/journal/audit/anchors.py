@@ -48,10 +48,10 @@ def check_payment(row: Any) -> ChainBreak | None:
         )
     said = json.loads(row["said"])
     names = ("reference", "amount", "currency", "payee", "account", "payloadSha256")
-    told = tuple(said.get(name) for name in names)
+    recorded = tuple(said.get(name) for name in names)
     payload = hashlib.sha256(row["payload"]).hexdigest()
     account = row["account"]
-    is_ = (
+    stored = (
         row["reference"],
         row["amount"],
         row["currency"],
@@ -59,6 +59,6 @@ def check_payment(row: Any) -> ChainBreak | None:
         mask_account(account),
         payload,
     )
-    if told == is_:
+    if recorded == stored:
         return None
     return ChainBreak(row["id"], row["n"], f"the payment {row['id']} was altered: event {row['n']} says otherwise")

@@ -81,10 +81,10 @@ def parse_line(line: bytes) -> ExportLine:
     if not line.endswith(b"\n"):
         raise UnreadableLine("is cut off" if len(line) <= MAX_LINE else "is longer than any that riel writes")
     try:
-        told = json.loads(line)
-        kind = told["line"]
+        parsed = json.loads(line)
+        kind = parsed["line"]
         shape, names = _SHAPES[kind]
-        values = [told[name] for name in names]
+        values = [parsed[name] for name in names]
     except (ValueError, LookupError, TypeError, RecursionError):
         raise UnreadableLine("is not a line that riel writes") from None
     if [type(value) for value in values] != _TYPES[kind]:

@@ -25,7 +25,7 @@ from riel.journal.transitions import is_valid
 
 @dataclass(frozen=True, slots=True)
 class NotedAnchor:
-    """An anchor that somebody wrote down elsewhere: its hash, and its number where that was noted too."""
+    """An anchor that was noted outside the journal: its hash, and its number where it is known."""
 
     hash: str
     n: int | None = None
@@ -157,21 +157,25 @@ class ExportVerifier:
                 self._unseen.remove(noted)
         self._newest, self._seq, self._seal = anchor, anchor.upto, AnchorHash(anchor.hash)
 
-    def _close(self, told: ExportClosing) -> None:
-        header, right = self._header, self._sums.closing()
+    def _close(self, closing: ExportClosing) -> None:
+        header, expected = self._header, self._sums.closing()
         if self._seal.count:
             _tampered(f"no anchor seals the last {self._seal.count} events: one was removed, or they were added")
-        if (told.events, told.anchors, told.payments) != (right.events, right.anchors, right.payments):
-            _tampered(f"the closing line counts {told.events} events, and there are {right.events}: {_CUT}")
-        if (told.last_event, told.last_anchor) != (right.last_event, right.last_anchor):
+        if (closing.events, closing.anchors, closing.payments) != (
+            expected.events,
+            expected.anchors,
+            expected.payments,
+        ):
+            _tampered(f"the closing line counts {closing.events} events, and there are {expected.events}: {_CUT}")
+        if (closing.last_event, closing.last_anchor) != (expected.last_event, expected.last_anchor):
             _tampered(f"the closing line knows other last hashes: {_CUT}")
-        if told.digest != right.digest:
-            if told.header != right.header:
+        if closing.digest != expected.digest:
+            if closing.header != expected.header:
                 _tampered("line 1, the header, was altered")
             _tampered("the bytes before are not those that were written: this line, or the number of an event, changed")
-        if told.header != right.header:
+        if closing.header != expected.header:
             _tampered("the closing line was altered")
-        if header is None or (header.events, header.anchors) != (told.events, told.anchors):
+        if header is None or (header.events, header.anchors) != (closing.events, closing.anchors):
             _tampered(f"the header promised more, or less, than there is: {_CUT}")
         self._closed = True
 
@@ -180,7 +184,7 @@ _CUT = "lines were removed or added, or it was altered"
 
 
 def _state_after(row: ChainRow, before: str, name: str) -> str:
-    """The state of a question and its payment once this has happened, which life must allow."""
+    """The state of a challenge and its payment after this event, which must be a valid transition."""
     try:
         body = json.loads(row.body)
         same = isinstance(body, dict) and canonical(body) == row.body

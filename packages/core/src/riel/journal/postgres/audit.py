@@ -40,8 +40,8 @@ SELECT_CREATED = (
 async def append(session: Session, payment_id: str, at: int, event: str, body: Mapping[str, Any]) -> None:
     """Add one event to the chain of one payment, whose challenge the transaction has locked."""
     row = await session.row(f"SELECT {CHAIN_HEAD} FROM (SELECT $1::text AS id) base {JOIN_CHAIN_HEAD}", payment_id)
-    told = ChainHead(row["last_n"], row["last_hash"]).next_event(payment_id, at, event, dict(body))
-    await session.row(INSERT_EVENT, payment_id, *told.values)
+    new_event = ChainHead(row["last_n"], row["last_hash"]).next_event(payment_id, at, event, dict(body))
+    await session.row(INSERT_EVENT, payment_id, *new_event.values)
 
 
 async def has_event(session: Session, payment_id: str, event: str) -> bool:

@@ -1,4 +1,4 @@
-"""SQL of the questions to a person, and of the tries to answer them."""
+"""SQL of the challenges, and of the attempts to confirm them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ SELECT_OPEN_AND_DECLINED = (
     + "principal = $1 AND digest = $2 AND (state = 'open' OR (state = 'declined' AND created_at > $3)) "
     "ORDER BY state = 'open' DESC, created_at DESC, id DESC LIMIT 2"
 )
-"""The question that is open, and the newest that the person said no to."""
+"""The open challenge, and the newest that the person declined."""
 SELECT_DUPLICATES = (
     "SELECT count(*) AS count, (array_agg(p.reference ORDER BY p.created_at DESC, p.id DESC))[1] AS reference "
     "FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = $1 AND c.digest = $2 AND "
@@ -56,10 +56,10 @@ LOCK_PRINCIPAL = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' ||
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"
 MAX_EXPIRED = 1000
-"""How many questions whose time is over are ended at once: what they hold of a limit is free again."""
+"""How many expired challenges one call ends, so that what they reserve of a limit is released."""
 MAX_CHALLENGES = 20
 COMPARISON_TIMEOUT = 60_000
-"""How long a try may be compared, in milliseconds: one that is older and unresolved has lost its process."""
+"""How long a code may be compared, in milliseconds. The process of an older attempt without an outcome has died."""
 
 
 async def get(session: Session, challenge_id: str) -> CachedRow[Challenge] | None:
@@ -93,7 +93,7 @@ async def open_challenge(
 
     Where there is neither, one statement asks: the index of open challenges lets one of many through.
 
-    :raises LostRace: somebody else asked first.
+    :raises LostRace: another transaction opened a challenge first.
     """
     at = to_millis(challenge.created_at)
     if close_others:
@@ -119,7 +119,7 @@ async def open_challenge(
 
 
 async def record_refusal(session: Session, challenge: Challenge, code: str, why: str) -> None:
-    """Nobody was asked."""
+    """Store a challenge that was refused before any person was asked."""
     refused = replace(challenge, state=ChallengeState.REFUSED)
     body = events.challenge_refused_body(refused, code, why)
     event = ChainHead().next_event(challenge.id, to_millis(challenge.created_at), events.CHALLENGE_REFUSED, body)
@@ -145,7 +145,7 @@ async def expired(session: Session, at: int) -> list[str]:
 
 
 async def mark_delivered(session: Session, challenge_id: str, at: int) -> None:
-    """The person was asked."""
+    """Store the time at which the challenge was shown to the person."""
     await session.write("UPDATE challenges SET delivered_at = $2 WHERE id = $1", challenge_id, at)
 
 
@@ -159,7 +159,7 @@ async def end(
 ) -> bool:
     """Close an open challenge without a payment; whether it was open.
 
-    :raises LostRace: somebody else wrote to it meanwhile.
+    :raises LostRace: another transaction changed the row meanwhile.
     """
     known = known or await get(session, challenge_id)
     if known is None or known.value.state is not ChallengeState.OPEN:
@@ -174,7 +174,7 @@ async def end(
 async def count_attempt(
     session: Session, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:
-    """Count a try before it is compared; one that nobody resolved counts as wrong."""
+    """Count an attempt before its code is compared. An attempt without an outcome counts as wrong."""
     since = at - int(limits.window.total_seconds() * 1000)
     row = await session.write(
         COUNT_ATTEMPT, challenge_id, principal, at, since, limits.per_challenge, limits.per_window
@@ -200,7 +200,7 @@ async def count_attempt(
 async def record_wrong_code(
     session: Session, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
 ) -> ChallengeState:
-    """The compared code was wrong; the last try locks the challenge. Within one transaction."""
+    """Record a wrong code. The last attempt locks the challenge. Runs within one transaction."""
     await session.row(LOCK_CHALLENGE, challenge_id)
     await session.row("UPDATE attempts SET outcome = 'wrong' WHERE id = $1", attempt.id)
     known = await get(session, challenge_id)

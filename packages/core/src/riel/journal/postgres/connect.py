@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 REQUIRED_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 ISOLATION = "read committed"
-"""Whoever waited for a lock must see what was committed meanwhile: an older snapshot would count what is gone."""
+"""A transaction that waited for a lock must see what was committed meanwhile, and no older snapshot."""
 SESSION_SETTINGS = {
     "application_name": "riel",
     "statement_timeout": "0",  # a commit that is cancelled may or may not be kept
@@ -58,7 +58,7 @@ class Database:
         return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT, server_settings=SESSION_SETTINGS)
 
     async def connect_heartbeat(self) -> Any:
-        """The connection of the heartbeat, which need not wait for a disk: it says that we live, and is said again."""
+        """Open the connection of the heartbeat. Its writes are repeated, so they need not wait for a disk."""
         connection = await self.connect()
         await connection.execute("SET synchronous_commit = off")
         return connection

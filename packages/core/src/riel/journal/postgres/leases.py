@@ -26,7 +26,7 @@ LEASE_PAYMENTS = (
     "(SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r WHERE r.refund_of = base.id AND r.state = "
     "'settled') AS refunded FROM taken base"
 )
-"""By the fence that was seen: whoever took it between the look and this has another one, and keeps it."""
+"""Leases by the fencing number that was read: a process that leased the payment meanwhile keeps it."""
 SELECT_FREE = f"SELECT {IS_FREE} AS free FROM payments p WHERE p.id = $2 AND p.next_at IS NOT NULL"
 END_OF_TIME = 2**62
 RELEASE_PAYMENT = "UPDATE payments SET owner = NULL, next_at = $4 WHERE id = $1 AND fence = $2 AND owner = $3"
@@ -58,7 +58,7 @@ async def claim(
 async def claim_one(session: Session, me: str, payment_id: str, busy: Collection[str]) -> PaymentRecord | None:
     """Take over this one, due or not, if nobody is at work on it and something is expected of it.
 
-    :raises LostRace: somebody else wrote to it meanwhile.
+    :raises LostRace: another transaction changed the row meanwhile.
     """
     row = await session.row(SELECT_PAYMENTS + "WHERE base.id = $1", payment_id)
     free = await session.row(SELECT_FREE, me, payment_id) if row else None

@@ -50,7 +50,7 @@ async def mark_sent(session: Session, message_id: str, at: int) -> None:
 
 
 async def mark_failed(session: Session, message_id: str, why: str, at: int, next_at: int) -> None:
-    """It could not be delivered. What somebody else delivered meanwhile stays delivered."""
+    """Record a failed delivery. A message that another process delivered meanwhile stays delivered."""
     await session.write(MARK_FAILED, message_id, why, at, next_at)
 
 

@@ -1,4 +1,4 @@
-"""SQL of the payments and refunds: their birth, and their transitions, each of them one statement."""
+"""SQL of the payments and refunds: creation and transitions, each of them one statement."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ CREATE_PAYMENT = (
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash) "
     "SELECT id, $5::bigint, $6::bigint, $7::text, $8::text, $9::text FROM payment) SELECT id FROM payment"
 )
-"""The heart: whoever comes second waits for the row of the challenge, and then finds it consumed."""
+"""A second transaction waits for the row of the challenge, and then finds it consumed."""
 CHANGED_ASSIGNMENTS = ", ".join(f"{column} = ${place}" for place, column in enumerate(CHANGED_COLUMNS, 4))
 CHANGE_PAYMENT = (
     f"WITH changed AS (UPDATE payments SET {CHANGED_ASSIGNMENTS} "
@@ -81,7 +81,7 @@ CACHED_STATES = frozenset({State.SENDING, State.PENDING, State.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Who gives birth to a payment, and what this process remembers of questions and of payments."""
+    """The owner of new payments, with the row caches of this process."""
 
     me: str
     challenges: RowCache[Challenge]
@@ -134,7 +134,7 @@ async def create(
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
-    """Consume the challenge and give birth to the payment, in one statement."""
+    """Consume the challenge and create the payment, in one statement."""
     known = creator.challenges.take(challenge_id) or await challenges.get(session, challenge_id)
     if known is None:
         return "expired"
@@ -203,7 +203,7 @@ async def record(
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now.
 
-    :raises LostRace: it is not there any more.
+    :raises LostRace: another transaction changed the state meanwhile.
     """
     known = seen.take(payment_id)
     if known is None or not _is_allowed(

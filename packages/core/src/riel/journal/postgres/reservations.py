@@ -83,12 +83,12 @@ async def limit_reached(
     await session.rows(
         LOCK_SCOPES, [str(lock) for lock in sorted({_lock(reservation.scope) for reservation in requested})]
     )
-    asked = (
+    arguments = (
         [reservation.scope for reservation in requested],
         [str(reservation.since) for reservation in requested],
         [reservation.lifted_by for reservation in requested],
     )
-    rows = await session.rows(SELECT_USAGE, *asked, challenge.rail, challenge.mode)
+    rows = await session.rows(SELECT_USAGE, *arguments, challenge.rail, challenge.mode)
     for reservation, row in zip(requested, rows, strict=True):
         if not row["paid"] and row["used"] + reservation.amount > reservation.limit:
             return LimitReached(reservation, max(0, reservation.limit - row["used"]))

@@ -1,4 +1,4 @@
-"""What this process saw last of a row, so that a verb may spare itself the reading: the compare-and-set decides."""
+"""A cache of the rows that this process wrote or read last: it saves a read, and the compare-and-set decides."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ class ChainHead:
     hash: str = GENESIS
 
     def next_event(self, payment_id: str, at: int, event: str, body: dict[str, Any]) -> EventRow:
-        """The next event. Where somebody else wrote that number first, the database refuses it."""
+        """The next event. Where another transaction wrote that number first, the database refuses it."""
         text = canonical(body)
         return EventRow(self.n + 1, at, event, text, link(self.hash, payment_id, self.n + 1, at, event, text))
 
 
 @dataclass(frozen=True, slots=True)
 class CachedRow(Generic[T]):
-    """A question or a payment as it was seen: with the end of its chain, and what it takes of the limits."""
+    """A challenge or a payment as it was read, with the end of its chain and its reservations."""
 
     value: T
     head: ChainHead
@@ -64,7 +64,7 @@ def cached_row(value: T, row: Any) -> CachedRow[T]:
 
 
 class RowCache(Generic[T]):
-    """The last rows that were seen. Each is used once: what became of it is seen again, or read."""
+    """The rows that were read or written last. Each is used once."""
 
     def __init__(self, size: int = CACHE_SIZE) -> None:
         self._most = size

@@ -1,4 +1,4 @@
-"""Connections to the database, through which every write is carried to its end, whoever stops waiting for it.
+"""Sessions with the database. Every write runs to its end, even where its caller stops waiting.
 
 asyncpg turns the cancellation of a task into a request to cancel the statement, and nobody could tell whether a commit
 that was cancelled is durable. So each unit of work is a task of ours for which the caller merely waits, and not for
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-"""Failures of the server's that undid the statement for certain: somebody else was first, and it is tried anew."""
+"""Errors after which the statement is certainly undone, since another transaction was first: it is repeated."""
 
 MAX_RACES = 200
 MAX_BROKEN = 3
@@ -30,12 +30,12 @@ ANSWER_TIMEOUT = timedelta(seconds=10)
 """How long a caller waits for the database."""
 CLOSE_TIMEOUT = timedelta(seconds=10)
 BEGIN = "BEGIN; LOCK TABLE events IN ROW EXCLUSIVE MODE"
-"""An anchor waits for whoever writes events. Who took a row first and then waited for the table would hold up both."""
+"""An anchor waits for transactions that write events. The table is locked before any row, to avoid a deadlock."""
 BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class LostRace(Exception):
-    """Somebody else was first: read again, and try again."""
+    """Another transaction was first: the unit of work is repeated."""
 
 
 class Rollback(Exception):

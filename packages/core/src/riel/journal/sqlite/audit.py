@@ -119,7 +119,7 @@ def mark_sent(db: sqlite3.Connection, message_id: str, at: int) -> None:
 
 
 def mark_failed(db: sqlite3.Connection, message_id: str, why: str, at: int, next_at: int) -> None:
-    """It could not be delivered. What somebody else delivered meanwhile stays delivered."""
+    """Record a failed delivery. A message that another process delivered meanwhile stays delivered."""
     db.execute(
         "UPDATE outbox SET failure = ?, failed_at = ?, next_at = ? WHERE id = ? AND sent_at IS NULL",
         (why, at, next_at, message_id),

@@ -1,4 +1,4 @@
-"""SQL of the questions to a person, and of the tries to answer them."""
+"""SQL of the challenges, and of the attempts to confirm them."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ SELECT_DUPLICATES = (
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 MAX_EXPIRED = 1000
-"""How many questions whose time is over are ended at once: what they hold of a limit is free again."""
+"""How many expired challenges one call ends, so that what they reserve of a limit is released."""
 MAX_CHALLENGES = 20
 COMPARISON_TIMEOUT = 60_000
-"""How long a try may be compared, in milliseconds: one that is older and unresolved has lost its process."""
+"""How long a code may be compared, in milliseconds. The process of an older attempt without an outcome has died."""
 
 
 def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
@@ -90,7 +90,7 @@ def open_challenge(
 
 
 def record_refusal(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
-    """Nobody was asked."""
+    """Store a challenge that was refused before any person was asked."""
     refused = replace(challenge, state=ChallengeState.REFUSED)
     db.execute(INSERT_CHALLENGE, new_challenge_values(refused))
     append(
@@ -103,7 +103,7 @@ def record_refusal(db: sqlite3.Connection, challenge: Challenge, code: str, why:
 
 
 def mark_delivered(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
-    """The person was asked."""
+    """Store the time at which the challenge was shown to the person."""
     db.execute("UPDATE challenges SET delivered_at = ? WHERE id = ?", (at, challenge_id))
 
 
@@ -117,7 +117,7 @@ def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: in
 def count_attempt(
     db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:
-    """Count a try before it is compared; one that nobody resolved counts as wrong."""
+    """Count an attempt before its code is compared. An attempt without an outcome counts as wrong."""
     since = at - int(limits.window.total_seconds() * 1000)
     if db.execute(COUNT_FAILED_ATTEMPTS, (principal, since)).fetchone()[0] >= limits.per_window:
         return "rate_limited"
@@ -145,7 +145,7 @@ def count_attempt(
 def record_wrong_code(
     db: sqlite3.Connection, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
 ) -> ChallengeState:
-    """The compared code was wrong; the last try locks the challenge."""
+    """Record a wrong code. The last attempt locks the challenge."""
     db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
     row = db.execute(SELECT_ATTEMPTS, (challenge_id,)).fetchone()
     append(db, challenge_id, at, events.ATTEMPT_FAILED, {"attempt": row["attempts"]})

@@ -53,7 +53,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """The same file for reading only, and never waiting: where somebody is committing it fails at once."""
+    """Open the same file for reading. A read never waits: during a commit it fails at once."""
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None)
     db.row_factory = sqlite3.Row
     return db

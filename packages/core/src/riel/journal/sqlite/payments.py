@@ -1,4 +1,4 @@
-"""SQL of the payments and refunds: their birth, their transitions, and who is at work on them."""
+"""SQL of the payments and refunds: creation, transitions and leases."""
 
 import sqlite3
 from collections.abc import Callable, Collection
@@ -88,7 +88,7 @@ def create(
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
-    """Consume the challenge and give birth to the payment, in the caller's one transaction."""
+    """Consume the challenge and create the payment, in the caller's transaction."""
     now = to_millis(at)
     row = db.execute(challenges.SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:

@@ -46,7 +46,7 @@ P = TypeVar("P")
 
 
 class TransactionQueue(Protocol):
-    """Who runs units of work on the database, one after the other, and answers when each is durable."""
+    """Runs units of work on the database one after the other, and returns when each is durable."""
 
     async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
     async def read(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
@@ -54,7 +54,7 @@ class TransactionQueue(Protocol):
 
 
 class OwnerRegistry(Protocol):
-    """Who knows which processes live; ``me`` is this one."""
+    """Knows which processes are alive. ``me`` is this process."""
 
     me: str
 

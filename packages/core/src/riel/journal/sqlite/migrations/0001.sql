@@ -1,4 +1,4 @@
--- A person was asked whether exactly this may be done. No code and no hash of a code is stored: it is recomputed.
+-- The challenges. No code and no hash of a code is stored: it is recomputed.
 CREATE TABLE challenges (
     id           TEXT    NOT NULL PRIMARY KEY,
     principal    TEXT    NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE limit_usage (
     PRIMARY KEY (scope, bucket)
 ) STRICT;
 
--- Every code that was tried, counted before it was compared. 'open' counts as wrong until it is known to be right.
+-- Every code that was entered, counted before it was compared. 'open' counts as wrong until it is known to be right.
 CREATE TABLE attempts (
     id           INTEGER NOT NULL PRIMARY KEY,
     principal    TEXT    NOT NULL,
@@ -62,7 +62,7 @@ CREATE TABLE payments (
     account          TEXT    NOT NULL,
     payee            TEXT    NOT NULL,
     institution      TEXT    NOT NULL,
-    payer            TEXT    NOT NULL,  -- whose money leaves: only that account is asked about it, or sent to again
+    payer            TEXT    NOT NULL,  -- whose money leaves: only with that account is it looked up or sent again
     arguments        TEXT    NOT NULL,  -- JSON, as the agent gave them
     body             BLOB    NOT NULL,  -- exactly what leaves
     facts            TEXT    NOT NULL,  -- JSON: what the rail wants to remember
@@ -125,7 +125,7 @@ CREATE TABLE outbox (
     created_at INTEGER NOT NULL,
     next_at    INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
-    failure    TEXT    NOT NULL DEFAULT '',  -- of the last try
+    failure    TEXT    NOT NULL DEFAULT '',  -- of the last delivery
     failed_at  INTEGER,
     sent_at    INTEGER
 ) STRICT;
