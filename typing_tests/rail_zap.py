@@ -20,7 +20,6 @@ from starlette.routing import Route
 from riel import (
     Answer,
     Capabilities,
-    Client,
     Debit,
     Draft,
     ErrorCode,
@@ -172,8 +171,8 @@ def _answer(order: Order, response: httpx.Response) -> Answer | None:
 
 
 @asynccontextmanager
-async def connect(settings: ZapSettings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Client]:
-    """Open a client. That it keeps riel's contract is seen where it is yielded."""
+async def connect(settings: ZapSettings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[ZapClient]:
+    """Open a client. ``Rail[ZapSettings, ZapClient]`` checks that it keeps riel's contract."""
     headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
     async with httpx.AsyncClient(base_url=settings.base_url, headers=headers, transport=transport) as http:
         yield ZapClient(http)
@@ -231,7 +230,7 @@ async def fees(client: ZapClient, asked: Nothing) -> Fees:
 @hookimpl
 def riel_rails() -> Iterable[Rail]:
     """The one rail of this package."""
-    yield Rail(
+    yield Rail[ZapSettings, ZapClient](
         name="zap",
         title="Zap",
         currency="EUR",

@@ -17,8 +17,11 @@ from riel import (
     Order,
     Prepared,
     Rail,
+    RailSettings,
     ReferenceSource,
     Status,
+    Tool,
+    WireModel,
 )
 from riel import Recept as Misspelt  # type: ignore[attr-defined]  # noqa: F401
 
@@ -64,3 +67,56 @@ def clients() -> Iterable[Client]:
     """Neither is one."""
     yield Forgetful()  # type: ignore[misc]
     yield Blocking()  # type: ignore[misc]
+
+
+class Settings(RailSettings):
+    """The settings of a rail."""
+
+
+class OtherSettings(RailSettings):
+    """The settings of another rail."""
+
+
+class Complete(Forgetful):
+    """A client that can be asked."""
+
+    async def status(self, order: Order) -> Answer | None:
+        """Look up."""
+        return None
+
+
+class Question(WireModel):
+    """The arguments of a tool."""
+
+
+class Reply(WireModel):
+    """The answer of a tool."""
+
+
+async def answer_others(client: Complete, arguments: Reply) -> Reply:
+    """Take arguments of another type than the tool's."""
+    return arguments
+
+
+Tool[Complete, Question](
+    name="ask",
+    title="Ask",
+    description="Ask.",
+    scope="",
+    input=Question,
+    output=Reply,
+    run=answer_others,  # type: ignore[arg-type]
+)
+
+
+def parts(rail: Rail[Settings, Complete], other: OtherSettings, tool: Tool[Forgetful]) -> None:  # type: ignore[type-var]
+    """A rail's functions take its own settings, and its tools its own client."""
+    rail.connect(other)  # type: ignore[arg-type]
+    if rail.parse_webhook is not None:
+        rail.parse_webhook(other, {}, b"")  # type: ignore[arg-type]
+    if rail.docs_server is not None:
+        rail.docs_server(other)  # type: ignore[arg-type]
+
+
+def incomplete(rail: Rail[Settings, Forgetful]) -> None:  # type: ignore[type-var]
+    """A rail whose client does not keep the contract."""

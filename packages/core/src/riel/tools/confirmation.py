@@ -25,16 +25,6 @@ class ConfirmingTool(Protocol):
     def logs(self) -> Redactor: ...
 
 
-async def confirm_or_pay(
-    tool: ConfirmingTool, payment: Payment, arguments: Mapping[str, Any], principal: str, code: str | None
-) -> Envelope:
-    """Ask a person to confirm ``payment``, or pay it with their code.
-
-    :param arguments: what the agent sent, without the code: the confirmation is bound to them.
-    """
-    return await ask_or_execute(tool, build_request(tool, payment, arguments, principal), code)
-
-
 def build_request(
     tool: ConfirmingTool, payment: Payment, arguments: Mapping[str, Any], principal: str
 ) -> PaymentRequest:

@@ -6,7 +6,7 @@ from typing import Any
 from riel.money import Money
 from riel.rail import Payment, WireModel
 from riel.tools.arguments import CODE_FIELD, check, with_code
-from riel.tools.confirmation import confirm_or_pay, wire_arguments
+from riel.tools.confirmation import ask_or_execute, build_request, wire_arguments
 from riel.tools.envelope import Envelope
 from riel.tools.payment_tool import PaymentTool
 
@@ -41,4 +41,5 @@ class SendPayment(PaymentTool):
         """Request a code, or pay with one."""
         payment = check(self.model, arguments, self.rail)
         assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
-        return await confirm_or_pay(self, payment, wire_arguments(payment), principal, getattr(payment, CODE_FIELD))
+        request = build_request(self, payment, wire_arguments(payment), principal)
+        return await ask_or_execute(self, request, getattr(payment, CODE_FIELD))
