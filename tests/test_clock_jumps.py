@@ -14,8 +14,9 @@ from rail_mock.settings import BankBehaviour
 from riel.crash_points import at_crash_points
 from riel.errors import NotConfirmed
 from riel.journal import State
+from riel.testing.harness import Harness
 
-from .support.office import Office, World, at_work
+from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
 
 pytestmark = pytest.mark.anyio
 
@@ -27,30 +28,30 @@ LOOKS = 5
 
 
 @contextmanager
-def set_at(world: World, point: str, by: timedelta) -> Iterator[None]:
+def set_at(bank: MockBank, point: str, by: timedelta) -> Iterator[None]:
     """Our clock is set when that point is passed."""
 
     def watch(name: str) -> None:
         if name == point:
-            world.set_by = by
+            bank.offset = by
 
     at_crash_points(watch)
     try:
         yield
     finally:
         at_crash_points(None)
-        world.set_by = by
+        bank.offset = by
 
 
-async def asked_about(office: Office, reference: str) -> State:
+async def state_after_looks(harness: Harness, bank: MockBank, reference: str) -> State:
     """What is known once the agent has asked a few times; the rounds look when it is time by our clock."""
     for _ in range(LOOKS):
-        office.world.later(seconds=20)
-        await office.engine.run_once()
-        await office.quiet()
-        await office.engine.status("mock", reference, "ana")
-        await office.quiet()
-    (known,) = await office.journal.payments()
+        bank.clock.advance(seconds=20)
+        await harness.engine.run_once()
+        await harness.idle()
+        await harness.engine.status("mock", reference, "ana")
+        await harness.idle()
+    (known,) = await harness.journal.payments()
     return known.state
 
 
@@ -61,25 +62,25 @@ async def asked_about(office: Office, reference: str) -> State:
 async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice(
     tmp_path: Path, jump: str, moment: str, account: str, dedupe: str
 ) -> None:
-    world = World(BankBehaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
-    async with at_work(world, tmp_path / "journal.db") as office:
-        request = office.request(account=account)
-        _, code = await office.asked(request)
-        with set_at(world, moment, JUMPS[jump]):
+    bank = MockBank(BankBehaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
+    async with run_mock_harness(bank, tmp_path) as harness:
+        request = payment_request(harness, account=account)
+        _, code = await open_challenge(harness, request)
+        with set_at(bank, moment, JUMPS[jump]):
             try:
-                record = await office.engine.confirm(request, code)
+                record = await harness.engine.confirm(request, code)
             except NotConfirmed:
                 assert moment == "count_attempt@compare:after"  # the code is no longer valid by the time it is now
-                assert world.debits == []
+                assert bank.debits == []
                 return
-            await office.quiet()
-        state = await asked_about(office, record.reference)
-        assert len(world.debits) <= 1
-        if world.debits:
+            await harness.idle()
+        state = await state_after_looks(harness, bank, record.reference)
+        assert len(bank.debits) <= 1
+        if bank.debits:
             assert state is State.SETTLED
         else:
             assert state in {State.REJECTED, State.UNKNOWN}
-        _, broken = await office.journal.verify()
+        _, broken = await harness.journal.verify()
         assert broken is None
 
 
@@ -87,27 +88,27 @@ async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice
 async def test_a_clock_that_is_set_while_a_code_waits_sends_nothing_that_was_not_confirmed(
     tmp_path: Path, jump: str
 ) -> None:
-    world = World()
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(office.request())
-        world.set_by = JUMPS[jump]
-        if world.set_by > timedelta(0):
+    bank = MockBank()
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, payment_request(harness))
+        bank.offset = JUMPS[jump]
+        if bank.offset > timedelta(0):
             with pytest.raises(NotConfirmed):
-                await office.engine.confirm(office.request(), code)
-            assert world.debits == []
+                await harness.engine.confirm(payment_request(harness), code)
+            assert bank.debits == []
         else:
-            await office.engine.confirm(office.request(), code)
-            await office.quiet()
-            assert len(world.debits) == 1
+            await harness.engine.confirm(payment_request(harness), code)
+            await harness.idle()
+            assert len(bank.debits) == 1
 
 
 async def test_nothing_is_sent_again_by_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """How much time has passed since the first send cannot be told, so the bank may have forgotten it."""
-    world = World(BankBehaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
-        with set_at(world, "record@record:after", -HOUR):
-            record = await office.engine.confirm(request, code)
-            await office.quiet()
-        assert await asked_about(office, record.reference) is State.UNKNOWN
-        assert sum(request.startswith("POST") for request in world.asked) == 1
+    bank = MockBank(BankBehaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness, account=NEVER_ARRIVES))
+        with set_at(bank, "record@record:after", -HOUR):
+            record = await harness.engine.confirm(request, code)
+            await harness.idle()
+        assert await state_after_looks(harness, bank, record.reference) is State.UNKNOWN
+        assert bank.orders == 1

@@ -25,13 +25,14 @@ from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
+from riel.testing.harness import Harness
 
 from .support.agent import PAYEE
 from .support.bank import Bank
 from .support.database import journal_on
 from .support.disk import Disk, failing
 from .support.memory import in_memory
-from .support.office import Office, World, at_work
+from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
 from .support.processes import Nursery, Process, until
 from .support.proof import proven, records
 from .support.server import SEND, STATUS, Envelope, Home, Server, serving
@@ -59,7 +60,7 @@ class Story:
 
     def __init__(self, folder: Path, disk: Disk, fails_at: int | None) -> None:
         self.path = folder / "journal.db"
-        self.world = World(meets=self._at_the_bank)
+        self.bank = MockBank(on_request=self._at_the_bank)
         self.refused = 0
         self._disk = disk
         self._fails_at = fails_at
@@ -72,20 +73,20 @@ class Story:
             start = len(self._disk.calls)
             if self._fails_at is not None:
                 self._disk.fails_at = start + self._fails_at
-            async with at_work(self.world, journal) as office:
-                told = await self._paid(office)
+            async with run_mock_harness(self.bank, journal) as harness:
+                told = await self._paid(harness)
                 self._disk.recover()
-                (record,) = await office.until_over()
+                (record,) = await harness.settle_all()
                 assert record.id == told.id
                 calls = len(self._disk.calls) - start
         await self._is_sound()
         return calls
 
-    async def _paid(self, office: Office) -> PaymentRecord:
-        request = office.request()
-        challenge, code = await self._insisted(lambda: office.asked(request))
+    async def _paid(self, harness: Harness) -> PaymentRecord:
+        request = payment_request(harness)
+        challenge, code = await self._insisted(lambda: open_challenge(harness, request))
         assert self._on_disk("challenges", challenge.id)
-        record = await self._insisted(lambda: office.engine.confirm(request, code))
+        record = await self._insisted(lambda: harness.engine.confirm(request, code))
         state = self._on_disk("payments", record.id)
         assert record.state in {State.SENDING, state}, f"told {record.state}, and on the disk it is {state}"
         return record
@@ -96,8 +97,8 @@ class Story:
             return await work()
         except JournalUnavailable:
             self.refused += 1
-            assert self.world.debits == []
-            assert not any(request.startswith("POST") for request in self.world.asked)
+            assert self.bank.debits == []
+            assert self.bank.orders == 0
             self._disk.recover()
             return await work()
 
@@ -126,7 +127,7 @@ class Story:
         finally:
             await journal.close()
         assert (broken, ok) == (None, "ok")
-        assert (record.state, self.world.debits) == (State.SETTLED, [record.reference])
+        assert (record.state, self.bank.debits) == (State.SETTLED, [record.reference])
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -159,34 +160,34 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Path) -> None:
-    world, path = World(), tmp_path / "journal.db"
-    async with at_work(world, path) as office:
-        _, code = await office.asked(request := office.request())
+    bank, path = MockBank(), tmp_path / "journal.db"
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness))
         with held(path):
             with pytest.raises(JournalUnavailable):
-                await office.engine.confirm(request, code)
-            assert world.asked == []
-        await office.engine.confirm(request, code)
-        (record,) = await office.until_over()
-        assert (record.state, world.debits) == (State.SETTLED, [record.reference])
+                await harness.engine.confirm(request, code)
+            assert bank.requests == []
+        await harness.engine.confirm(request, code)
+        (record,) = await harness.settle_all()
+        assert (record.state, bank.debits) == (State.SETTLED, [record.reference])
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_where_another_writer_holds_the_file_after_the_send_the_answer_is_written_when_it_lets_go(
     tmp_path: Path,
 ) -> None:
-    world, path = World(), tmp_path / "journal.db"
+    bank, path = MockBank(), tmp_path / "journal.db"
     with ExitStack() as holding:
-        world.meets = lambda request: holding.enter_context(held(path))
-        async with at_work(world, path) as office:
-            _, code = await office.asked(request := office.request())
-            told = await office.engine.confirm(request, code)
-            assert (told.state, len(world.debits)) == (State.SENDING, 1)
+        bank.on_request = lambda request: holding.enter_context(held(path))
+        async with run_mock_harness(bank, tmp_path) as harness:
+            _, code = await open_challenge(harness, request := payment_request(harness))
+            told = await harness.engine.confirm(request, code)
+            assert (told.state, len(bank.debits)) == (State.SENDING, 1)
             holding.close()
-            world.meets = lambda request: None
-            (record,) = await office.until_over()
-            assert (record.state, record.sends, world.debits) == (State.SETTLED, 1, [record.reference])
-            assert world.asked == ["POST /payments"]  # what it said was kept: nobody had to ask for it
+            bank.on_request = lambda request: None
+            (record,) = await harness.settle_all()
+            assert (record.state, record.sends, bank.debits) == (State.SETTLED, 1, [record.reference])
+            assert bank.requests == ["POST /payments"]  # what it said was kept: nobody had to ask for it
 
 
 @contextmanager

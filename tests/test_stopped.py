@@ -18,10 +18,11 @@ import pytest
 from rail_mock.settings import BankBehaviour
 from riel.crash_points import at_crash_points
 from riel.journal import State
+from riel.testing.harness.clock import NOON
 
 from .support.agent import PAYEE
 from .support.bank import Bank, open_bank
-from .support.office import NOON, World, at_work
+from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
 from .support.processes import Nursery, Process, until
 from .support.proof import proven, records
 from .support.server import SEND, STATUS, Envelope, Home, Server, serving
@@ -55,66 +56,62 @@ def at(point: str, number: int, does: Callable[[], None]) -> Iterator[None]:
         at_crash_points(None)
 
 
-def orders(world: World) -> int:
-    return sum(request.startswith("POST") for request in world.asked)
-
-
 async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp_path: Path) -> None:
-    world = World()
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(request := office.request())
-        with at(LEAVES, 1, lambda: world.later(seconds=DEADLINE)):
-            record = await office.engine.confirm(request, code)
-            await office.quiet()
-        (known,) = await office.until_over()
-        assert (known.state, known.code, orders(world)) == (State.REJECTED, "RAIL_UNREACHABLE", 0)
-        assert [event.event for event in await office.journal.events(record.id)][-1] == "payment.not_sent"
+    bank = MockBank()
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness))
+        with at(LEAVES, 1, lambda: bank.clock.advance(seconds=DEADLINE)):
+            record = await harness.engine.confirm(request, code)
+            await harness.idle()
+        (known,) = await harness.settle_all()
+        assert (known.state, known.code, bank.orders) == (State.REJECTED, "RAIL_UNREACHABLE", 0)
+        assert [event.event for event in await harness.journal.events(record.id)][-1] == "payment.not_sent"
 
 
 async def test_nor_where_the_clock_was_set_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world, loop = World(), asyncio.get_running_loop()
+    bank, loop = MockBank(), asyncio.get_running_loop()
     ticks, slept = loop.time, [0.0]
     monkeypatch.setattr(loop, "time", lambda: ticks() + slept[0])
 
     def sleep() -> None:
         slept[0] += DEADLINE
-        world.set_by = timedelta(hours=-1)
+        bank.offset = timedelta(hours=-1)
 
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(request := office.request())
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness))
         with at(LEAVES, 1, sleep):
-            await office.engine.confirm(request, code)
-            await office.quiet()
-        (known,) = await office.journal.payments()
-        assert (known.state, orders(world)) == (State.REJECTED, 0)
+            await harness.engine.confirm(request, code)
+            await harness.idle()
+        (known,) = await harness.journal.payments()
+        assert (known.state, bank.orders) == (State.REJECTED, 0)
 
 
 async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: Path) -> None:
-    world = World()
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(request := office.request())
-        with at(LEAVES, 1, lambda: world.later(seconds=DEADLINE - 1)):
-            await office.engine.confirm(request, code)
-            await office.quiet()
-        (known,) = await office.journal.payments()
-        assert (known.state, orders(world)) == (State.SETTLED, 1)
+    bank = MockBank()
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness))
+        with at(LEAVES, 1, lambda: bank.clock.advance(seconds=DEADLINE - 1)):
+            await harness.engine.confirm(request, code)
+            await harness.idle()
+        (known,) = await harness.journal.payments()
+        assert (known.state, bank.orders) == (State.SETTLED, 1)
 
 
 async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) -> None:
-    world = World(BankBehaviour(absence_seconds=3_600))
-    async with at_work(world, tmp_path / "journal.db") as office:
-        _, code = await office.asked(request := office.request(account=NEVER_ARRIVES))
-        with at(LEAVES, 2, lambda: world.later(seconds=DEADLINE)):
-            await office.engine.confirm(request, code)
-            await office.quiet()
-            world.later(seconds=5)
-            await office.engine.run_once()
-            await office.quiet()
-        (known,) = await office.journal.payments()
-        assert (known.state, known.sends, orders(world)) == (State.UNKNOWN, 2, 1)
-        told = (await office.journal.events(known.id))[-1].body
+    bank = MockBank(BankBehaviour(absence_seconds=3_600))
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness, account=NEVER_ARRIVES))
+        with at(LEAVES, 2, lambda: bank.clock.advance(seconds=DEADLINE)):
+            await harness.engine.confirm(request, code)
+            await harness.idle()
+            bank.clock.advance(seconds=5)
+            await harness.engine.run_once()
+            await harness.idle()
+        (known,) = await harness.journal.payments()
+        assert (known.state, known.sends, bank.orders) == (State.UNKNOWN, 2, 1)
+        told = (await harness.journal.events(known.id))[-1].body
         assert told["reason"] == "the repeated send never left; an earlier one did"
-        assert world.now > NOON + timedelta(seconds=DEADLINE)
+        assert bank.clock.now > NOON + timedelta(seconds=DEADLINE)
 
 
 # Real processes and real signals

@@ -15,9 +15,10 @@ import pytest
 from rail_mock.settings import BankBehaviour
 from riel.journal import PaymentRecord, State
 from riel.sandbox import serve_http
+from riel.testing.harness import Harness
 
 from .support.memory import in_memory
-from .support.office import Office, World, at_work
+from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
 from .support.proxy import Proxy, Tear, between
 
 pytestmark = pytest.mark.anyio
@@ -36,46 +37,46 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def wired(folder: Path, behaviour: BankBehaviour) -> AsyncIterator[tuple[Office, Proxy]]:
+async def wired(folder: Path, behaviour: BankBehaviour) -> AsyncIterator[tuple[Harness, MockBank, Proxy]]:
     """An engine, its bank over real connections, and the proxy between them."""
-    world = World(behaviour)
+    mock = MockBank(behaviour)
     async with (
-        serve_http(world.app) as url,
+        serve_http(mock.app) as url,
         between(urlsplit(url).port or 0) as proxy,
-        at_work(world, folder / "journal.db", url=proxy.url) as office,
+        run_mock_harness(mock, folder, url=proxy.url) as harness,
     ):
-        yield office, proxy
+        yield harness, mock, proxy
 
 
-async def paid(office: Office, proxy: Proxy, amount: int, tear: Tear) -> PaymentRecord:
+async def paid(harness: Harness, proxy: Proxy, amount: int, tear: Tear) -> PaymentRecord:
     """One payment over a line that is torn so."""
-    request = office.request(amount)
-    _, code = await office.asked(request)
+    request = payment_request(harness, amount)
+    _, code = await open_challenge(harness, request)
     proxy.tears = [tear]
-    record = await office.engine.confirm(request, code)
-    await office.quiet()
+    record = await harness.engine.confirm(request, code)
+    await harness.idle()
     assert proxy.tears == []
     return record
 
 
-async def paid_over_each(office: Office, proxy: Proxy, tears: Iterable[Tear]) -> list[PaymentRecord]:
+async def paid_over_each(harness: Harness, proxy: Proxy, tears: Iterable[Tear]) -> list[PaymentRecord]:
     """A payment over each of these lines, each of its own amount; how they all end."""
     for amount, tear in enumerate(tears, 1_000):
-        await paid(office, proxy, amount, tear)
-    return await office.until_over()
+        await paid(harness, proxy, amount, tear)
+    return await harness.settle_all()
 
 
-def holds(office: Office, found: list[PaymentRecord]) -> None:
+def assert_debits(mock: MockBank, found: list[PaymentRecord]) -> None:
     """A debit for each settled payment, and for no other."""
-    assert sorted(office.world.debits) == sorted(one.reference for one in found if one.state is State.SETTLED)
+    assert sorted(mock.debits) == sorted(one.reference for one in found if one.state is State.SETTLED)
     assert {one.state for one in found} <= {State.SETTLED, State.REJECTED}
 
 
 async def lengths(folder: Path, behaviour: BankBehaviour) -> tuple[int, int]:
     """How many bytes one order and its answer have."""
     (aside := folder / "aside").mkdir()
-    async with wired(aside, behaviour) as (office, proxy):
-        await paid(office, proxy, 1_000, Tear())
+    async with wired(aside, behaviour) as (harness, _, proxy):
+        await paid(harness, proxy, 1_000, Tear())
         return len(proxy.request), len(proxy.response)
 
 
@@ -91,13 +92,13 @@ async def test_a_request_that_is_cut_after_any_byte_is_paid_once_at_most(
     memory: Path, bank: str, how: Literal["reset", "closed"], every: int
 ) -> None:
     length, _ = await lengths(memory, BANKS[bank])
-    async with wired(memory, BANKS[bank]) as (office, proxy):
+    async with wired(memory, BANKS[bank]) as (harness, mock, proxy):
         for k in range(0, length, every):
-            await paid(office, proxy, 1_000 + k, Tear("request", k, how))
+            await paid(harness, proxy, 1_000 + k, Tear("request", k, how))
         await proxy.quiet()
-        assert office.world.debits == []
-        found = await office.until_over()
-        holds(office, found)
+        assert mock.debits == []
+        found = await harness.settle_all()
+        assert_debits(mock, found)
         # Where the bank knows a copy again it was sent once more; where it does not, it never arrived.
         assert {one.state for one in found} == {State.REJECTED if bank == "no dedupe" else State.SETTLED}
 
@@ -114,43 +115,43 @@ async def test_an_answer_that_is_cut_after_any_byte_is_found_out(
     memory: Path, bank: str, how: Literal["reset", "closed"], every: int
 ) -> None:
     _, length = await lengths(memory, BANKS[bank])
-    async with wired(memory, BANKS[bank]) as (office, proxy):
-        found = await paid_over_each(office, proxy, [Tear("response", k, how) for k in range(0, length, every)])
-        holds(office, found)
-        assert len(office.world.debits) == len(range(0, length, every))
+    async with wired(memory, BANKS[bank]) as (harness, mock, proxy):
+        found = await paid_over_each(harness, proxy, [Tear("response", k, how) for k in range(0, length, every)])
+        assert_debits(mock, found)
+        assert len(mock.debits) == len(range(0, length, every))
         assert {one.sends for one in found} == {1}
 
 
 @pytest.mark.parametrize("bank", ["by key", "by reference"])
 async def test_an_order_that_is_delivered_twice_is_booked_once(memory: Path, bank: str) -> None:
-    async with wired(memory, BANKS[bank]) as (office, proxy):
-        found = await paid_over_each(office, proxy, [Tear(doubled=True)] * 5)
-        holds(office, found)
-        assert len(office.world.debits) == 5
-        assert sum(asked.startswith("POST") for asked in office.world.asked) == 10
+    async with wired(memory, BANKS[bank]) as (harness, mock, proxy):
+        found = await paid_over_each(harness, proxy, [Tear(doubled=True)] * 5)
+        assert_debits(mock, found)
+        assert len(mock.debits) == 5
+        assert mock.orders == 10
 
 
 @pytest.mark.parametrize("bank", BANKS)
 async def test_an_order_that_arrives_when_its_sender_has_gone_is_found(memory: Path, bank: str) -> None:
-    async with wired(memory, BANKS[bank]) as (office, proxy):
+    async with wired(memory, BANKS[bank]) as (harness, mock, proxy):
         for amount in range(1_000, 1_005):
-            await paid(office, proxy, amount, Tear(late=True))
+            await paid(harness, proxy, amount, Tear(late=True))
         await proxy.quiet()
-        holds(office, await office.until_over())
-        assert len(office.world.debits) == 5
+        assert_debits(mock, await harness.settle_all())
+        assert len(mock.debits) == 5
 
 
 async def test_a_line_on_which_each_byte_comes_alone_pays_as_any_other(memory: Path) -> None:
-    async with wired(memory, BANKS["by key"]) as (office, proxy):
-        found = await paid_over_each(office, proxy, [Tear(trickle=True)])
+    async with wired(memory, BANKS["by key"]) as (harness, mock, proxy):
+        found = await paid_over_each(harness, proxy, [Tear(trickle=True)])
         assert [(one.state, one.sends) for one in found] == [(State.SETTLED, 1)]
-        holds(office, found)
+        assert_debits(mock, found)
 
 
 @pytest.mark.parametrize("bank", BANKS)
 async def test_an_answer_that_stops_coming_is_given_up_at_the_deadline_and_found(memory: Path, bank: str) -> None:
     behaviour = BANKS[bank].model_copy(update={"send_deadline_seconds": 0.3})
-    async with wired(memory, behaviour) as (office, proxy):
-        found = await paid_over_each(office, proxy, [Tear("response", k, "stalled") for k in (0, 1, 100)])
-        holds(office, found)
+    async with wired(memory, behaviour) as (harness, mock, proxy):
+        found = await paid_over_each(harness, proxy, [Tear("response", k, "stalled") for k in (0, 1, 100)])
+        assert_debits(mock, found)
         assert [one.sends for one in found] == [1, 1, 1]

@@ -21,20 +21,19 @@ from rail_spei.sandbox.app import stp_sandbox
 from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel.catalog import ActiveRail
-from riel.confirm import code_for
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
-from riel.payments.context import confirmation_request
 from riel.redaction import Redactor
+from riel.testing.harness import Approver
 from riel.tools import ToolSpec, build_tools
 
-from .office import Person
 from .processes import PATIENCE
 
 MOMENT = timedelta(milliseconds=1)
 PAYEE, AT_STP = "072691004495711499", "646180157000000004"
 REGISTER, RETURN = "/speiws/rest/ordenPago/registra", "/speiws/rest/ordenPago/retornaOrden"
+APPROVER = Approver()
 OPEN = {State.SENDING, State.UNKNOWN, State.PENDING}
 
 
@@ -124,7 +123,7 @@ class Office:
             return held
         challenge = await self.journal.challenge(held["paymentId"])
         assert challenge is not None
-        told = await self.call(tool, **arguments, verificationCode=code_for(bytes(32), confirmation_request(challenge)))
+        told = await self.call(tool, **arguments, verificationCode=APPROVER.code(challenge))
         await self.quiet()
         return told
 
@@ -185,7 +184,7 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
         journal=journal,
         rails={"spei": active},
         clients=Clients({"spei": active}),
-        factor=Person(),
+        factor=APPROVER,
         timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
         now=stp.clock,
     )

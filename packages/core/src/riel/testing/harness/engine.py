@@ -17,6 +17,7 @@ from riel.journal.open import open_journal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
 from riel.rail import Client, Guarantees, Mode, Rail, RailSettings
 from riel.redaction import Redactor
+from riel.testing.crash_points import with_crash_points
 from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
 from riel.tools import Scopes, ToolSpec, build_tools
@@ -163,6 +164,7 @@ async def run_harness(
     guards: Sequence[Guard] = (),
     scopes: Scopes | None = None,
     timing: Timing = TIMING,
+    crash_points: bool = False,
 ) -> AsyncIterator[Harness]:
     """Run an engine for one rail.
 
@@ -172,6 +174,7 @@ async def run_harness(
     :param clock: the test's clock; the provider's too, where the pretend bank was given it.
     :param engine_clock: the engine's clock, where it differs from ``clock``.
     :param guards: limits and other guards. :param scopes: what the agent's session is granted; everything by default.
+    :param crash_points: whether the engine passes the points of :mod:`riel.testing.crash_points`.
     """
     if isinstance(rail, Rail):
         assert settings is not None, "a rail that is not active needs settings"
@@ -188,7 +191,7 @@ async def run_harness(
         timing=timing,
         now=engine_clock or clock,
     )
-    engine = PaymentEngine(context)
+    engine = PaymentEngine(with_crash_points(context) if crash_points else context)
     tools = build_tools(engine, Redactor(), Redactor(), scopes)
     try:
         yield Harness(engine, store, rail, tools, clock, approver)
