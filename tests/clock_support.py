@@ -1,10 +1,10 @@
-"""The whole of riel in this process, with a clock that a test turns, behind the official client."""
+"""The whole of riel in this process, with a clock that a test moves, behind the official client."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,29 +21,15 @@ from riel.mcp import mcp_server
 from riel.payments import Clients, Context, PaymentEngine
 from riel.redaction import Redactor
 from riel.sandbox import Banks, run_banks
+from riel.testing.harness import Clock
 from riel.tools import build_tools
 
-from .wire_checks import Answer, checked
-
-
-@dataclass
-class Clock:
-    """A time that passes only when it is told to."""
-
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.at
-
-    def turn(self, **by: float) -> None:
-        """Let so much of it pass."""
-        self.at += timedelta(**by)
+from .wire_checks import CheckedAnswer, checked
 
 
 @dataclass
 class Hosted:
-    """A client of a riel whose clock can be turned."""
+    """A client of a riel whose clock a test moves."""
 
     client: Client
     clock: Clock
@@ -52,7 +38,7 @@ class Hosted:
     bank: str
     schemas: dict[str, dict[str, Any]]
 
-    async def call(self, tool: str, **arguments: Any) -> Answer:
+    async def call(self, tool: str, **arguments: Any) -> CheckedAnswer:
         """Call a tool, and check the answer."""
         result = await self.client.call_tool(tool, arguments)
         told = result.model_dump(by_alias=True, mode="json", exclude_none=True)
@@ -73,7 +59,7 @@ class Hosted:
 @asynccontextmanager
 async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Hosted]:
     """The mock rail and its bank, from journal to client; the bank keeps the real time."""
-    clock = Clock()
+    clock = Clock(datetime.now(UTC))
     settings = Settings(journal=str(folder / "journal.db"), factor="file", factor_file=folder / "codes")
     async with AsyncExitStack() as stack:
         found = discover(only=["mock"])

@@ -1,14 +1,14 @@
-"""Real processes for the tests that cross packages: a zygote for the whole run, a bank and an installation for each."""
+"""Real processes for tests that cross packages: one fork server for the run, a bank and an installation for each."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .support.bank import Bank, open_bank
-from .support.processes import Nursery
-from .support.processes import nursery as opened
-from .support.server import Home
+from .support.bank_process import BankProcess, open_bank
+from .support.processes import ForkServer
+from .support.processes import fork_server as opened
+from .support.server import Installation
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -23,20 +23,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    with opened(tmp_path_factory.mktemp("nursery")) as born:
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with opened(tmp_path_factory.mktemp("fork_server")) as born:
         yield born
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Installation:
     """An installation of its own: a journal, a file of codes."""
     (folder := tmp_path / "home").mkdir()
-    return Home(folder)
+    return Installation(folder)
 
 
 @pytest.fixture
-def bank(nursery: Nursery, tmp_path: Path) -> Iterator[Bank]:
+def bank(fork_server: ForkServer, tmp_path: Path) -> Iterator[BankProcess]:
     """A pretend bank with empty books and the usual guarantees."""
-    with open_bank(nursery, tmp_path / "bank") as bank:
+    with open_bank(fork_server, tmp_path / "bank") as bank:
         yield bank

@@ -47,7 +47,7 @@ HOSTILE = (
 )
 
 
-class ZapPayment(Payment):
+class StrangeZapPayment(Payment):
     """Pay one account."""
 
     account: SingleLine
@@ -63,19 +63,19 @@ class ZapPayment(Payment):
         return self.concept
 
 
-class ZapLookup(Lookup):
+class StrangeZapLookup(Lookup):
     """Ask what became of it."""
 
     tracking_key: SingleLine
 
 
-class ZapRefund(Refund):
+class StrangeZapRefund(Refund):
     """Take it back."""
 
     tracking_key: SingleLine
 
 
-class ZapReceipt(Receipt):
+class StrangeZapReceipt(Receipt):
     """What became of it."""
 
     tracking_key: str | None = None
@@ -84,7 +84,7 @@ class ZapReceipt(Receipt):
     fee: int | None = None
 
 
-class ZapSettings(RailSettings):
+class StrangeZapSettings(RailSettings):
     """Where the bank would be, its key, and how to misbehave."""
 
     api_key: SecretStr
@@ -106,7 +106,7 @@ if os.environ.get("RIEL_ZAP_TRICK") == "noise":
     noise("import")
 
 
-class ZapClient:
+class StrangeZapClient:
     """A bank in the head."""
 
     def __init__(self, key: str) -> None:
@@ -114,7 +114,7 @@ class ZapClient:
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference, and the trick as what is sent."""
-        trick = draft.payment.concept if isinstance(draft.payment, ZapPayment) else ""
+        trick = draft.payment.concept if isinstance(draft.payment, StrangeZapPayment) else ""
         self._trip(trick, "prepare")
         return Prepared(reference=f"ZAP{references.random(20)}", body=trick.encode())
 
@@ -190,14 +190,14 @@ def settled(**told: Any) -> Answer:
 
 
 @asynccontextmanager
-async def connect(settings: ZapSettings, transport: object = None) -> AsyncIterator[ZapClient]:
+async def connect(settings: StrangeZapSettings, transport: object = None) -> AsyncIterator[StrangeZapClient]:
     """Open a client."""
     if settings.trick == "noise":
         noise("connect")
     key = settings.api_key.get_secret_value()
     if settings.trick == "raises in connect":
         raise RuntimeError(f"cannot connect with {key}")
-    yield ZapClient(key)
+    yield StrangeZapClient(key)
 
 
 GUARANTEES = Guarantees(
@@ -223,12 +223,12 @@ def riel_rails() -> Iterable[Rail]:
         name="zap",
         title="Zap",
         currency="MXN",
-        payment=ZapPayment,
-        lookup=ZapLookup,
-        refund=ZapRefund,
-        receipt=ZapReceipt,
+        payment=StrangeZapPayment,
+        lookup=StrangeZapLookup,
+        refund=StrangeZapRefund,
+        receipt=StrangeZapReceipt,
         connect=connect,
-        settings=ZapSettings,
+        settings=StrangeZapSettings,
         errors={"no": ErrorCode(code="ZAP_NO", message="The bank said no.", remedy="Ask the person what to do.")},
         capabilities=Capabilities(refund=yes, partial_refund=yes),
         guarantees=GUARANTEES,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from .wire_checks import good, refused
-from .wire_support import Bank, Riel, nothing_leaks, nothing_sent, pretend_bank, riel
+from .wire_support import Riel, WireBank, nothing_leaks, nothing_sent, pretend_bank, riel
 
 ACCOUNTS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireBank]:
     with pretend_bank(tmp_path_factory.mktemp("bank")) as bank:
         yield bank
 
@@ -26,7 +26,7 @@ def account() -> str:
 
 
 @pytest.fixture
-def fresh(bank: Bank, account: str, tmp_path: Path) -> Iterator[Riel]:
+def fresh(bank: WireBank, account: str, tmp_path: Path) -> Iterator[Riel]:
     """A server of its own, for codes: wrong ones count against the principal for an hour."""
     with riel(tmp_path, mock_base_url=bank.url, log="debug") as server, nothing_leaks(server, account):
         yield server
@@ -37,10 +37,10 @@ def another(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
-class TestCodes:
+class TestBadCodes:
     """Whatever is tried, one payment is confirmed at most, and it is the one that the person saw."""
 
-    def test_a_wrong_code_is_refused_and_counted(self, fresh: Riel, bank: Bank, account: str) -> None:
+    def test_a_wrong_code_is_refused_and_counted(self, fresh: Riel, bank: WireBank, account: str) -> None:
         code = fresh.code(fresh.send(good(account)).done["paymentId"])
         with nothing_sent(bank):
             for left in (4, 3, 2):
@@ -48,7 +48,7 @@ class TestCodes:
                 assert refusal["details"]["attemptsLeft"] == left
         assert fresh.send(good(account, verificationCode=code)).done["status"] == "success"
 
-    def test_the_sixth_try_is_refused_though_it_is_right(self, fresh: Riel, bank: Bank, account: str) -> None:
+    def test_the_sixth_try_is_refused_though_it_is_right(self, fresh: Riel, bank: WireBank, account: str) -> None:
         code = fresh.code(fresh.send(good(account)).done["paymentId"])
         with nothing_sent(bank):
             codes = [fresh.send(good(account, verificationCode=another(code))).refusal["code"] for _ in range(5)]
@@ -56,7 +56,7 @@ class TestCodes:
             refusal = refused(fresh.send(good(account, verificationCode=code)), "2FA_LOCKED")
         assert "without verificationCode" in refusal["nextAction"]
 
-    def test_new_codes_do_not_buy_more_guesses(self, fresh: Riel, bank: Bank, account: str) -> None:
+    def test_new_codes_do_not_buy_more_guesses(self, fresh: Riel, bank: WireBank, account: str) -> None:
         with nothing_sent(bank):
             for _ in range(2):
                 code = fresh.code(fresh.send(good(account)).done["paymentId"])
@@ -70,7 +70,7 @@ class TestCodes:
         "change", [{"amount": 501}, {"concept": "Rent."}, {"recipientName": "Ana Dem0"}, {"account": "5200000001"}]
     )
     def test_a_code_confirms_nothing_but_its_own_payment(
-        self, fresh: Riel, bank: Bank, account: str, change: dict[str, Any]
+        self, fresh: Riel, bank: WireBank, account: str, change: dict[str, Any]
     ) -> None:
         mine = fresh.code(fresh.send(good(account)).done["paymentId"])
         other = good(account, **change)
@@ -86,7 +86,7 @@ class TestCodes:
         refused(fresh.refund(back | {"verificationCode": fresh.codes[0]}), "2FA_MISMATCH")
         assert "refundedAmount" not in fresh.check(key).done
 
-    def test_a_code_without_a_question_is_a_guess(self, fresh: Riel, bank: Bank, account: str) -> None:
+    def test_a_code_without_a_question_is_a_guess(self, fresh: Riel, bank: WireBank, account: str) -> None:
         with nothing_sent(bank):
             refused(fresh.send(good(account, verificationCode="123456")), "2FA_MISMATCH")
 
@@ -95,7 +95,7 @@ class TestSomebodyElses:
     """What belongs to somebody else does not exist, and is not told apart from what does not exist."""
 
     def test_neither_a_reference_nor_an_id_nor_a_code_is_of_use(
-        self, fresh: Riel, bank: Bank, account: str, tmp_path: Path
+        self, fresh: Riel, bank: WireBank, account: str, tmp_path: Path
     ) -> None:
         paid = fresh.pay(good(account)).done
         asked = fresh.send(good(account, concept="More rent")).done

@@ -9,7 +9,7 @@ import pytest
 from riel import mask_account
 
 from .wire_checks import check_error, good, raw, refused
-from .wire_support import ERAS, Bank, Riel, nothing_leaks, nothing_sent, pretend_bank, riel
+from .wire_support import ERAS, Riel, WireBank, nothing_leaks, nothing_sent, pretend_bank, riel
 
 LIMIT = 4 * 1024 * 1024
 TOOL = "mock_send_payment"
@@ -18,21 +18,21 @@ ACCOUNTS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireBank]:
     with pretend_bank(tmp_path_factory.mktemp("bank")) as bank:
         yield bank
 
 
 @pytest.fixture(scope="module", params=ERAS)
-def patient(request: pytest.FixtureRequest, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
+def patient(request: pytest.FixtureRequest, bank: WireBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
     """One server of each era for all the calls that are wrong in themselves: it must survive every one of them."""
     with riel(tmp_path_factory.mktemp("patient"), era=request.param, mock_base_url=bank.url, log="debug") as server:
         yield server
 
 
 @pytest.fixture
-def server(patient: Riel, bank: Bank, account: str) -> Iterator[Riel]:
-    """That server, with the promise that nothing is sent or leaks, and that it goes on serving."""
+def server(patient: Riel, bank: WireBank, account: str) -> Iterator[Riel]:
+    """That server, with the promise that nothing is sent or leaks, and that it goes on run_server."""
     with nothing_sent(bank), nothing_leaks(patient, account):
         yield patient
         assert patient.check("MOCK260307QW3E5RT7ZU8IOP0A").refusal["code"] == "NOT_FOUND"
@@ -273,7 +273,7 @@ def parse_error(server: Riel, line: bytes) -> None:
     assert len(json.dumps(error)) < 1000
 
 
-class TestCodes:
+class TestCodeArguments:
     """Six ASCII digits are a code. What is not is refused, and is no try. (What codes do: ``test_bad_codes.py``.)"""
 
     WRONG = {

@@ -27,7 +27,7 @@ def served(folder: Path) -> StdioServerParameters:
     return StdioServerParameters(command=sys.executable, args=["-m", "riel", "serve", "--sandbox"], env=env, cwd=folder)
 
 
-class Person:
+class ConfirmingClient:
     """Whoever uses the client, and gets the codes."""
 
     def __init__(self, client: Client, codes: Path) -> None:
@@ -60,7 +60,7 @@ class Person:
 @pytest.mark.parametrize("mode", SPOKEN)
 async def test_every_tool_is_listed_and_called(tmp_path: Path, mode: str) -> None:
     async with Client(served(tmp_path), mode=mode) as client:
-        person = Person(client, tmp_path / "codes")
+        person = ConfirmingClient(client, tmp_path / "codes")
         assert client.protocol_version == SPOKEN[mode]
         server = client.server_info
         assert (server is None) if mode == MODERN else (server is not None and server.name == "riel")
@@ -79,7 +79,7 @@ async def test_every_tool_is_listed_and_called(tmp_path: Path, mode: str) -> Non
 @pytest.mark.parametrize("mode", SPOKEN)
 async def test_an_error_reaches_the_caller_as_an_answer(tmp_path: Path, mode: str) -> None:
     async with Client(served(tmp_path), mode=mode) as client:
-        person = Person(client, tmp_path / "codes")
+        person = ConfirmingClient(client, tmp_path / "codes")
         await person.list()
         refusal = await person.call(SEND, INVOICE | {"account": "5"})
         assert refusal["code"] == "MOCK_INVALID_ACCOUNT"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from .support.agent import Agent
-from .support.killing import Stage, firsts
-from .support.processes import Nursery
-from .support.proof import gone_back
+from .support.invariants import refunded_amounts
+from .support.kill_stories import StoryRunner, firsts
+from .support.processes import ForkServer
+from .support.retrying_agent import RetryingAgent
 
 pytestmark = pytest.mark.anyio
 
@@ -43,17 +43,17 @@ NEVER_AGAIN = "does not dedupe, can be asked"
 
 
 @pytest.fixture(scope="module")
-def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = Stage(nursery, tmp_path_factory.mktemp("stage"))
+def stage(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoryRunner]:
+    stage = StoryRunner(fork_server, tmp_path_factory.mktemp("stage"))
     yield stage
     stage.close()
 
 
-async def a_payment(agent: Agent) -> None:
+async def a_payment(agent: RetryingAgent) -> None:
     assert (await agent.pay())["data"]["status"] == "success"
 
 
-async def a_payment_that_may_be_rejected(agent: Agent) -> None:
+async def a_payment_that_may_be_rejected(agent: RetryingAgent) -> None:
     """Where the bank does not dedupe, an order that was never seen there is not sent again: it is rejected."""
     answer = await agent.pay()
     if answer["error"] is not None:
@@ -64,16 +64,16 @@ async def a_payment_that_may_be_rejected(agent: Agent) -> None:
         assert answer["data"]["status"] == "success"
 
 
-async def a_payment_that_may_need_an_operator(agent: Agent) -> None:
+async def a_payment_that_may_need_an_operator(agent: RetryingAgent) -> None:
     """Where nothing can be learned, nothing is claimed: riel says that it does not know, and asks a person."""
     assert (await agent.pay())["data"]["status"] in {"success", "pending"}
 
 
-async def a_payment_and_part_of_it_back(agent: Agent) -> None:
+async def a_payment_and_part_of_it_back(agent: RetryingAgent) -> None:
     paid = await agent.pay()
     back = await agent.refund(paid["data"]["trackingKey"], 20_000)
     assert back["data"]["status"] == "success"
-    assert gone_back(agent.bank, paid["data"]["trackingKey"]) == [20_000]
+    assert refunded_amounts(agent.bank, paid["data"]["trackingKey"]) == [20_000]
 
 
 OF_AN_AGENT = (
@@ -90,7 +90,7 @@ OF_AN_AGENT = (
 STORIES = {NEVER_SURE: a_payment_that_may_need_an_operator, NEVER_AGAIN: a_payment_that_may_be_rejected}
 
 
-async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: Stage) -> None:
+async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: StoryRunner) -> None:
     places = await stage.places(a_payment, every=True)
     names = {name for ((name, _),) in places}
     print(f"one payment passes {len(places)} crash points, {len(names)} of them different")
@@ -99,26 +99,30 @@ async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: Stage) 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: Stage, fault: str) -> None:
+async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: StoryRunner, fault: str) -> None:
     clearing_up = await stage.places(a_payment, "send:before", fault=FAULTS[fault], **SHORT)
     assert await stage.play_each(a_payment, clearing_up, fault=FAULTS[fault], **SHORT) == {}
 
 
 @pytest.mark.parametrize("bank", [bank for bank in BANKS if bank != USUAL])
-async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(stage: Stage, bank: str) -> None:
+async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(
+    stage: StoryRunner, bank: str
+) -> None:
     story = STORIES.get(bank, a_payment)
     places = await stage.places(story, "create_payment@create:before", every=True, **BANKS[bank])
     assert await stage.play_each(story, places, **BANKS[bank]) == {}
 
 
-async def test_a_payment_that_only_rounds_take_further_is_paid_once_wherever_they_are_killed(stage: Stage) -> None:
+async def test_a_payment_that_only_rounds_take_further_is_paid_once_wherever_they_are_killed(
+    stage: StoryRunner,
+) -> None:
     how: dict[str, Any] = {"fault": FAULTS["lost"], "lookup": "no", "rounds": True}
     places = await stage.places(a_payment, "send:before", **how)
     assert {"claim", "record@resend:before"} <= {name for ((name, _),) in places}
     assert await stage.play_each(a_payment, places, **how) == {}
 
 
-async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
+async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: StoryRunner) -> None:
     refund = await stage.places(
         a_payment_and_part_of_it_back, "payment@original_of:before", every=True, lookup="by_list"
     )
@@ -129,7 +133,7 @@ async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(sta
 @pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("bank", BANKS)
-async def test_every_kind_of_bank_with_every_fault(stage: Stage, bank: str, fault: str) -> None:
+async def test_every_kind_of_bank_with_every_fault(stage: StoryRunner, bank: str, fault: str) -> None:
     story, how = STORIES.get(bank, a_payment), {"fault": FAULTS[fault], "rounds": True, **SHORT, **BANKS[bank]}
     places = await stage.places(story, **how)
     assert await stage.play_each(story, places, **how) == {}
@@ -139,7 +143,7 @@ async def test_every_kind_of_bank_with_every_fault(stage: Stage, bank: str, faul
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("fault", [None, "lost", "down"])
 async def test_a_recovery_killed_at_any_of_its_points_is_recovered_from(
-    stage: Stage, fault: str | None, part: int
+    stage: StoryRunner, fault: str | None, part: int
 ) -> None:
     how = {"fault": FAULTS[fault]} if fault else {}
     for (first,) in (await stage.places(a_payment, **how))[part::PARTS]:

@@ -27,15 +27,15 @@ from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 from riel.testing.harness import Harness
 
-from .support.agent import PAYEE
-from .support.bank import Bank
-from .support.database import journal_on
-from .support.disk import Disk, failing
-from .support.memory import in_memory
+from .support.apsw_journal import journal_on
+from .support.bank_process import BankProcess
+from .support.failing_disk import FailingDisk, failing_vfs
+from .support.invariants import check_invariants, records
+from .support.memory_folder import memory_folder
 from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
-from .support.processes import Nursery, Process, until
-from .support.proof import proven, records
-from .support.server import SEND, STATUS, Envelope, Home, Server, serving
+from .support.processes import ForkServer, RielProcess, until
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, STATUS, Envelope, Installation, Server, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -43,22 +43,22 @@ T = TypeVar("T")
 
 WHAT = {**PAYEE, "amount": 50_000}
 HOW = {
-    "fails once": Disk(once=True),
-    "is broken": Disk(),
-    "is full": Disk(full=True),
+    "fails once": FailingDisk(once=True),
+    "is broken": FailingDisk(),
+    "is full": FailingDisk(full=True),
 }
 
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    with in_memory(tmp_path) as folder:
+    with memory_folder(tmp_path) as folder:
         yield folder
 
 
 class Story:
     """One payment on a disk, whose agent repeats whatever failed. ``refused`` is how often that was."""
 
-    def __init__(self, folder: Path, disk: Disk, fails_at: int | None) -> None:
+    def __init__(self, folder: Path, disk: FailingDisk, fails_at: int | None) -> None:
         self.path = folder / "journal.db"
         self.bank = MockBank(on_request=self._at_the_bank)
         self.refused = 0
@@ -68,7 +68,7 @@ class Story:
 
     async def play(self) -> int:
         """Pay, and prove that it was paid once; how many calls the disk was asked for."""
-        with failing(self._disk) as vfs:
+        with failing_vfs(self._disk) as vfs:
             journal = journal_on(self.path, vfs)
             start = len(self._disk.calls)
             if self._fails_at is not None:
@@ -133,7 +133,7 @@ class Story:
 @pytest.mark.parametrize("how", HOW)
 async def test_a_payment_on_a_disk_that_fails_at_any_call_is_paid_once(memory: Path, how: str) -> None:
     (whole := memory / "whole").mkdir()
-    calls = await Story(whole, Disk(), None).play()
+    calls = await Story(whole, FailingDisk(), None).play()
     refused, failures = 0, {}
     for fails_at in range(calls):
         (folder := memory / str(fails_at)).mkdir()
@@ -242,7 +242,7 @@ def test_an_owner_who_cannot_be_asked_after_counts_as_alive(tmp_path: Path, monk
 
 
 @contextmanager
-def limited(process: Process, what: int, most: int) -> Iterator[None]:
+def limited(process: RielProcess, what: int, most: int) -> Iterator[None]:
     """The process may have no more than ``most`` of that for as long as the block lasts."""
     soft, hard = resource.prlimit(process.pid, what)
     resource.prlimit(process.pid, what, (most, hard))
@@ -259,9 +259,9 @@ REFUSALS = {"writes nothing": {"JOURNAL_UNAVAILABLE"}, "opens nothing": {"JOURNA
 
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_a_server_that_cannot_write_refuses_and_the_same_call_pays_later(
-    nursery: Nursery, home: Home, bank: Bank, limit: str
+    fork_server: ForkServer, home: Installation, bank: BankProcess, limit: str
 ) -> None:
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         held = await server.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         with limited(server.process, *LIMITS[limit]):
@@ -270,14 +270,14 @@ async def test_a_server_that_cannot_write_refuses_and_the_same_call_pays_later(
             assert bank.debits() == []
         paid = await server.call(SEND, **WHAT, verificationCode=code)
         assert paid["data"]["status"] == "success"
-    await proven(home, bank, [held, paid])
+    await check_invariants(home, bank, [held, paid])
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 async def test_what_the_bank_said_while_nothing_could_be_written_is_written_later(
-    nursery: Nursery, home: Home, bank: Bank, limit: str
+    fork_server: ForkServer, home: Installation, bank: BankProcess, limit: str
 ) -> None:
-    async with serving(nursery, home, bank, answer_within=2.0) as server:
+    async with run_server(fork_server, home, bank, answer_within=2.0) as server:
         held = await server.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         bank.fault("slow", seconds=1)
@@ -290,7 +290,7 @@ async def test_what_the_bank_said_while_nothing_could_be_written_is_written_late
             assert again["data"]["status"] == "pending"
         asked = await until_known(server, told["data"]["trackingKey"])
     assert [record.sends for record in await records(home)] == [1]
-    await proven(home, bank, [held, told, again, asked])
+    await check_invariants(home, bank, [held, told, again, asked])
 
 
 async def until_known(server: Server, reference: str) -> Envelope:

@@ -8,10 +8,10 @@ import pytest
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import fixed_id
 
-from .support.agent import Agent
-from .support.killing import Stage
-from .support.processes import Nursery
-from .support.rails import FINTOC
+from .support.kill_stories import StoryRunner
+from .support.processes import ForkServer
+from .support.retrying_agent import RetryingAgent
+from .support.tested_rails import FINTOC
 
 pytestmark = pytest.mark.anyio
 
@@ -30,30 +30,32 @@ SCENARIOS = {"502 of a proxy": 21, "502, and stored": 22, "cut": 23, "garbage": 
 
 
 @pytest.fixture(scope="module")
-def stage(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    stage = Stage(nursery, tmp_path_factory.mktemp("fintoc"), module="briskly", rail=FINTOC)
+def stage(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoryRunner]:
+    stage = StoryRunner(fork_server, tmp_path_factory.mktemp("fintoc"), module="short_backoff", rail=FINTOC)
     yield stage
     stage.close()
 
 
-async def a_payment(agent: Agent) -> None:
+async def a_payment(agent: RetryingAgent) -> None:
     assert (await agent.pay())["data"]["status"] == "success"
     assert len(agent.bank.debits()) == 1
 
 
-async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(stage: Stage) -> None:
+async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(
+    stage: StoryRunner,
+) -> None:
     places = await stage.places(a_payment, "create_payment@create:before", **AT_ONCE)
     assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_transfer_of_which_the_connection_fails_is_made_once(stage: Stage, fault: str) -> None:
+async def test_a_transfer_of_which_the_connection_fails_is_made_once(stage: StoryRunner, fault: str) -> None:
     await stage.play(a_payment, fault=FAULTS[fault], **AT_ONCE)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: Stage, scenario: str) -> None:
-    async def story(agent: Agent) -> None:
+async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: StoryRunner, scenario: str) -> None:
+    async def story(agent: RetryingAgent) -> None:
         paid = await agent.pay(accountNumber=payee_for("MXN", SCENARIOS[scenario]))
         assert paid["data"]["status"] == "success"
         assert len(agent.bank.debits()) == 1
@@ -61,25 +63,25 @@ async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: S
     await stage.play(story, **AT_ONCE)
 
 
-async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
+async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: StoryRunner) -> None:
     places = await stage.places(a_payment, "send:before", fault=FAULTS["lost"], **AT_ONCE)
     assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
 
 
-async def a_refund(agent: Agent) -> None:
+async def a_refund(agent: RetryingAgent) -> None:
     what = {"resource_id": fixed_id("pi", "CLP"), "resource_type": "payment_intent", "amount": 10}
     assert (await agent.confirmed("create_refund", what))["data"]["status"] == "success"
     assert [debit["amount"] for debit in agent.bank.debits()] == [10]
 
 
-async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: Stage) -> None:
+async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: StoryRunner) -> None:
     places = await stage.places(a_refund, "send:before", fault=FAULTS["lost"], **REFUNDED_AT_ONCE)
     assert await stage.play_each(a_refund, places, fault=FAULTS["lost"], **REFUNDED_AT_ONCE) == {}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [None, *FAULTS])
-async def test_every_fault_at_every_point(stage: Stage, fault: str | None) -> None:
+async def test_every_fault_at_every_point(stage: StoryRunner, fault: str | None) -> None:
     how: dict[str, Any] = {**AT_ONCE, "rounds": True} | ({"fault": FAULTS[fault]} if fault else {})
     places = await stage.places(a_payment, **how)
     print(f"one payment through Fintoc is killed at {len(places)} places")

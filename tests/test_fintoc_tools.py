@@ -10,7 +10,7 @@ from mcp import Client, StdioServerParameters
 
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 
-from .test_clients import Person
+from .test_clients import ConfirmingClient
 from .wire_support import environment
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +74,7 @@ def test_there_are_eighteen() -> None:
 async def test_every_tool_is_done_with_its_permission_and_refused_without(tmp_path: Path, half: int) -> None:
     granted = SCOPES[half::2]
     async with Client(served(tmp_path, granted)) as client:
-        person = Person(client, tmp_path / "codes")
+        person = ConfirmingClient(client, tmp_path / "codes")
         listed = await person.list()
         for name, tool in TOOLS.items():
             if tool.scope in {"", *granted}:

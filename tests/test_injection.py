@@ -11,7 +11,7 @@ import pytest
 
 from riel.text import MAX_TEXT, hidden
 
-from .wire_checks import Answer, eventually
+from .wire_checks import CheckedAnswer, eventually
 from .wire_support import Riel, install, pretend_bank, riel
 
 STRANGE = Path(__file__).with_name("strange_rail.py")
@@ -44,14 +44,14 @@ def payment(concept: str, name: str = "Ana Demo") -> dict[str, Any]:
     return {"account": ACCOUNT, "amount": 500, "concept": concept, "recipientName": name}
 
 
-def paid(server: Riel, concept: str) -> tuple[Answer, str]:
+def paid(server: Riel, concept: str) -> tuple[CheckedAnswer, str]:
     """What came of a payment whose concept tells the rail how to misbehave, and its id."""
     held = server.call("zap_send_payment", payment(concept)).done
     code = server.code(held["paymentId"])
     return server.call("zap_send_payment", payment(concept) | {"verificationCode": code}), held["paymentId"]
 
 
-def looked(server: Riel, payment_id: str) -> Answer:
+def looked(server: Riel, payment_id: str) -> CheckedAnswer:
     return server.call("zap_check_status", {"trackingKey": payment_id})
 
 
@@ -68,7 +68,7 @@ def texts(value: Any, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
         yield path, value
 
 
-def is_only_data(answer: Answer) -> int:
+def is_only_data(answer: CheckedAnswer) -> int:
     """How many of the bank's words are in the answer; each is marked, short, and shows all it holds."""
     theirs = 0
     for path, text in texts({"data": answer.data, "error": answer.error}):
@@ -80,7 +80,7 @@ def is_only_data(answer: Answer) -> int:
     return theirs
 
 
-def repeated(answer: Answer) -> bool:
+def repeated(answer: CheckedAnswer) -> bool:
     """Whether the account number stands in it, in one piece or in two."""
     told = json.dumps(answer.result)
     return ACCOUNT in told or SPACED in told

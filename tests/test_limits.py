@@ -11,11 +11,11 @@ import pytest
 from riel.guards.limits import Limits, read_limits
 
 from .clock_support import hosted
-from .support.agent import PAYEE
-from .support.bank import Bank
-from .support.processes import Nursery
-from .support.proof import proven, records
-from .support.server import SEND, Envelope, Gone, Home, Server, serving
+from .support.bank_process import BankProcess
+from .support.invariants import check_invariants, records
+from .support.processes import ForkServer
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, Envelope, Installation, Server, ServerExited, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ NOON = f'time_zone = "Etc/GMT{datetime.now(UTC).hour - 12:+d}"\n'
 """A zone where it is about noon now, so that no day ends while a test runs."""
 
 
-def limited(home: Home, text: str) -> None:
+def limited(home: Installation, text: str) -> None:
     """The servers of ``home`` start with these limits."""
     (home.folder / "riel.toml").write_text(f"[limits]\n{NOON}{text}")
 
@@ -33,7 +33,7 @@ def payment(n: int, amount: int = 10) -> dict[str, object]:
     return {**PAYEE, "amount": amount, "concept": f"Invoice {n}"}
 
 
-async def paid(server: Server, home: Home, what: dict[str, object]) -> Envelope:
+async def paid(server: Server, home: Installation, what: dict[str, object]) -> Envelope:
     """Pay, if that may be."""
     held = await server.call(SEND, **what)
     if held["error"] is not None:
@@ -42,11 +42,11 @@ async def paid(server: Server, home: Home, what: dict[str, object]) -> Envelope:
 
 
 async def test_exactly_ten_of_fifty_payments_of_ten_pass_a_day_of_a_hundred(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
     """Twenty-five at once through each of two servers, which know nothing of each other but the journal."""
     limited(home, "per_day = { MXN = 100 }")
-    async with serving(nursery, home, bank) as one, serving(nursery, home, bank) as other:
+    async with run_server(fork_server, home, bank) as one, run_server(fork_server, home, bank) as other:
         paying = (paid(server, home, payment(n)) for n, server in enumerate([one, other] * 25))
         answers = await asyncio.gather(*paying)
         refusals = Counter(answer["error"]["code"] for answer in answers if answer["error"])
@@ -54,34 +54,34 @@ async def test_exactly_ten_of_fifty_payments_of_ten_pass_a_day_of_a_hundred(
         assert {answer["error"]["details"]["left"] for answer in answers if answer["error"]} == {0}
     assert len(bank.debits()) == 10
     assert len(home.codes.read_text().splitlines()) == 10, "nobody is asked about what may not be"
-    await proven(home, bank, answers)
+    await check_invariants(home, bank, answers)
 
 
 async def test_what_a_killed_server_held_is_free_when_the_question_is_over(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
     text = "per_day = { MXN = 100 }"
     limited(home, text)
     strike = ("open_challenge@open:after", 1, signal.SIGKILL)
-    async with serving(nursery, home, bank, strike=strike) as server:
-        with pytest.raises(Gone):
+    async with run_server(fork_server, home, bank, strike=strike) as server:
+        with pytest.raises(ServerExited):
             await server.call(SEND, **payment(1, 100))
         assert await server.process.ended() == -signal.SIGKILL
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         refused = await server.call(SEND, **payment(2, 1))
         assert refused["error"]["code"] == "LIMIT_PER_DAY"
         assert (await server.call(SEND, **payment(1, 100)))["data"]["status"] == "2fa_required"
     guard = Limits(read_limits(tomllib.loads(NOON + text)))
     async with hosted(home.folder, [guard]) as riel:
         assert (await riel.call(SEND, **payment(2, 1))).refusal["code"] == "LIMIT_PER_DAY"
-        riel.clock.turn(minutes=10)
+        riel.clock.advance(minutes=10)
         assert (await riel.call(SEND, **payment(2, 100))).done["status"] == "2fa_required"
     assert await records(home) == []
 
 
-async def test_no_tool_tells_or_changes_a_limit(nursery: Nursery, home: Home, bank: Bank) -> None:
+async def test_no_tool_tells_or_changes_a_limit(fork_server: ForkServer, home: Installation, bank: BankProcess) -> None:
     limited(home, "payments_per_hour = 1")
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         tools = (await server.ask("tools/list", {}))["tools"]
         offered = {name for tool in tools for name in [tool["name"], *tool["inputSchema"]["properties"]]}
         assert not [name for name in offered if "limit" in name.lower()]
@@ -94,10 +94,10 @@ async def test_no_tool_tells_or_changes_a_limit(nursery: Nursery, home: Home, ba
 
 
 async def test_a_server_does_not_start_with_limits_that_cannot_be_read(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
     limited(home, "per_day = { MXN = 1.5 }")
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         assert await server.process.ended() == 2
         said = server.process.errors.read_text()
     assert said.startswith("riel: limits in riel.toml is wrong: [limits] per_day MXN: must be a whole number")

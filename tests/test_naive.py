@@ -5,30 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from .support.agent import PAYEE, Agent
-from .support.bank import Bank
-from .support.killing import Stage, named
-from .support.processes import Nursery
-from .support.server import SEND, Home
+from .support.bank_process import BankProcess
+from .support.kill_stories import StoryRunner, named
+from .support.processes import ForkServer
+from .support.retrying_agent import PAYEE, RetryingAgent
+from .support.server import SEND, Installation
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def stage(nursery: Nursery, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(nursery, tmp_path, module="naive", victim="naive")
+def stage(fork_server: ForkServer, tmp_path: Path) -> Iterator[StoryRunner]:
+    stage = StoryRunner(fork_server, tmp_path, module="naive_engine", victim="naive_engine")
     yield stage
     stage.close()
 
 
-async def one_confirmed_payment(agent: Agent) -> None:
+async def one_confirmed_payment(agent: RetryingAgent) -> None:
     held = await agent.call(SEND, **PAYEE, amount=50_000)
     code = agent.home.code(held["data"]["paymentId"])
     await agent.call(SEND, **PAYEE, amount=50_000, verificationCode=code)
 
 
-async def debits_of(nursery: Nursery, home: Home, bank: Bank, *deaths: tuple[str, int]) -> int:
-    agent = Agent(nursery, home, bank, deaths, module="naive")
+async def debits_of(fork_server: ForkServer, home: Installation, bank: BankProcess, *deaths: tuple[str, int]) -> int:
+    agent = RetryingAgent(fork_server, home, bank, deaths, module="naive_engine")
     try:
         await one_confirmed_payment(agent)
     finally:
@@ -37,22 +37,26 @@ async def debits_of(nursery: Nursery, home: Home, bank: Bank, *deaths: tuple[str
     return len(bank.debits())
 
 
-async def test_a_naive_engine_pays_once_where_nothing_goes_wrong(nursery: Nursery, home: Home, bank: Bank) -> None:
-    assert await debits_of(nursery, home, bank) == 1
+async def test_a_naive_engine_pays_once_where_nothing_goes_wrong(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
+    assert await debits_of(fork_server, home, bank) == 1
 
 
-async def test_a_naive_engine_pays_twice_where_an_answer_is_lost(nursery: Nursery, home: Home, bank: Bank) -> None:
+async def test_a_naive_engine_pays_twice_where_an_answer_is_lost(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
     bank.fault("lost")
-    assert await debits_of(nursery, home, bank) == 2
+    assert await debits_of(fork_server, home, bank) == 2
 
 
 async def test_a_naive_engine_pays_twice_where_it_is_killed_before_it_writes(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    assert await debits_of(nursery, home, bank, ("send:after", 1)) == 2
+    assert await debits_of(fork_server, home, bank, ("send:after", 1)) == 2
 
 
-async def test_whoever_enumerates_its_crash_points_finds_every_one_at_which_it_pays_twice(stage: Stage) -> None:
+async def test_whoever_enumerates_its_crash_points_finds_every_one_at_which_it_pays_twice(stage: StoryRunner) -> None:
     (passed,) = await stage.play(one_confirmed_payment)
     steps = [point for point in passed if not point[0].startswith("commit:")]
     names = [name for name, _ in steps]

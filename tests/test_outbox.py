@@ -19,10 +19,10 @@ from riel.config import read_settings
 from riel.journal.sqlite import SqliteJournal
 from riel.redaction import Redactor
 
-from .support.agent import PAYEE, Agent
-from .support.bank import Bank
-from .support.processes import Nursery, until
-from .support.server import SEND, Home, serving
+from .support.bank_process import BankProcess
+from .support.processes import ForkServer, until
+from .support.retrying_agent import PAYEE, RetryingAgent
+from .support.server import SEND, Installation, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ HOOK = "/notifications/hook-that-is-secret"
 
 
 @dataclass
-class Books:
+class NotificationReceiver:
     """A receiver: what it got, and how it answers. The last of ``answers`` is given again and again."""
 
     url: str = ""
@@ -45,13 +45,13 @@ class Books:
 
 
 @pytest.fixture
-def books() -> Iterator[Books]:
-    with receiving(Books()) as books:
+def books() -> Iterator[NotificationReceiver]:
+    with receiving(NotificationReceiver()) as books:
         yield books
 
 
 @contextmanager
-def receiving(books: Books) -> Iterator[Books]:
+def receiving(books: NotificationReceiver) -> Iterator[NotificationReceiver]:
     class Door(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -90,14 +90,14 @@ def _somewhere(door: type[http.server.BaseHTTPRequestHandler]) -> http.server.Th
 
 
 @pytest.fixture
-def told_home(home: Home, books: Books) -> Home:
+def told_home(home: Installation, books: NotificationReceiver) -> Installation:
     """An installation that sends its notifications to the books."""
     table = f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\nlog = "debug"\n'
     (home.folder / "riel.toml").write_text(table)
     return home
 
 
-async def waiting(home: Home) -> int:
+async def waiting(home: Installation) -> int:
     journal = SqliteJournal.open(str(home.journal))
     try:
         return (await journal.backlog()).count
@@ -105,17 +105,17 @@ async def waiting(home: Home) -> int:
         await journal.close()
 
 
-async def until_none_waits(home: Home) -> None:
+async def until_none_waits(home: Installation) -> None:
     async with asyncio.timeout(120):
         while await waiting(home):  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.05)
 
 
 async def test_a_receiver_that_fails_first_is_told_of_the_payment_in_the_end(
-    nursery: Nursery, told_home: Home, bank: Bank, books: Books
+    fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
     books.answers = [500, 302, 204]
-    agent = Agent(nursery, told_home, bank, module="quickly")
+    agent = RetryingAgent(fork_server, told_home, bank, module="short_delivery")
     try:
         answer = await agent.pay()
         await until_none_waits(told_home)
@@ -130,12 +130,12 @@ async def test_a_receiver_that_fails_first_is_told_of_the_payment_in_the_end(
 
 
 async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_notice(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    with receiving(Books()) as books:
+    with receiving(NotificationReceiver()) as books:
         pass
     (home.folder / "riel.toml").write_text(f'notifications_url = "{books.url}"\nnotices_key = "{KEY}"\n')
-    agent = Agent(nursery, home, bank, module="quickly")
+    agent = RetryingAgent(fork_server, home, bank, module="short_delivery")
     try:
         for amount in (100, 200, 300):
             assert (await agent.pay(amount))["data"]["status"] == "success"
@@ -146,9 +146,11 @@ async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_not
 
 
 async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_again(
-    nursery: Nursery, told_home: Home, bank: Bank, books: Books
+    fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
-    agent = Agent(nursery, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="quickly")
+    agent = RetryingAgent(
+        fork_server, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="short_delivery"
+    )
     try:
         await agent.pay()
         await until(lambda: agent.killed > 0 or len(books.got) > 0, "a notice")
@@ -163,7 +165,7 @@ async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_
 
 
 async def test_nothing_of_it_is_left_when_the_host_is_closed(
-    home: Home, books: Books, monkeypatch: pytest.MonkeyPatch
+    home: Installation, books: NotificationReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = {"JOURNAL": str(home.journal), "FACTOR_FILE": str(home.codes), "RAILS": "mock"}
     for name, value in (told | {"NOTIFICATIONS_URL": books.url, "NOTIFICATIONS_KEY": KEY}).items():
@@ -178,9 +180,12 @@ async def test_nothing_of_it_is_left_when_the_host_is_closed(
 
 
 async def test_several_servers_deliver_every_notice_of_one_journal(
-    nursery: Nursery, told_home: Home, bank: Bank, books: Books
+    fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
-    agents = [Agent(nursery, told_home, bank, principal=name, module="quickly") for name in ("ana", "eva", "ida")]
+    agents = [
+        RetryingAgent(fork_server, told_home, bank, principal=name, module="short_delivery")
+        for name in ("ana", "eva", "ida")
+    ]
     try:
         await asyncio.gather(*(agent.pay(100 * n) for agent in agents for n in range(1, 5)))
         await until_none_waits(told_home)
@@ -193,12 +198,12 @@ async def test_several_servers_deliver_every_notice_of_one_journal(
 
 
 async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_record(
-    nursery: Nursery, told_home: Home, bank: Bank, books: Books
+    fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
     account, codes = PAYEE["account"], list[str]()
     what = {**PAYEE, "recipientName": f"Ana {account}", "amount": 50_000}
     refused = {**what, "account": "4020201000", "recipientName": "Refused 4020201000"}
-    async with serving(nursery, told_home, bank, module="quickly") as server:
+    async with run_server(fork_server, told_home, bank, module="short_delivery") as server:
         for payment in (what, refused):
             held = await server.call(SEND, **payment)
             codes.append(code := told_home.code(held["data"]["paymentId"]))
@@ -211,7 +216,7 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
         await server.leave()
         log = server.process.errors.read_text()
     for command in (["export", "--to", "record.jsonl"], ["verify", "record.jsonl"]):
-        process = nursery.start("audit", *command, env=told_home.env(bank), folder=told_home.folder)
+        process = fork_server.start("audit", *command, env=told_home.env(bank), folder=told_home.folder)
         assert await process.ended() == 0, process.errors.read_text()
     record = (told_home.folder / "record.jsonl").read_text("utf-8")
     events = [json.loads(line) for line in record.splitlines() if '"line":"event"' in line]
@@ -240,11 +245,11 @@ def _without_hashes(body: str) -> str:
 
 
 async def test_a_server_that_ends_lets_go_of_what_is_on_its_way(
-    nursery: Nursery, told_home: Home, bank: Bank, books: Books
+    fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
     """Nothing waits for a receiver: what was not delivered is delivered by whoever comes next."""
     books.answers = [503]
-    agent = Agent(nursery, told_home, bank, module="quickly")
+    agent = RetryingAgent(fork_server, told_home, bank, module="short_delivery")
     try:
         await agent.pay()
         await agent.leave()
@@ -252,7 +257,7 @@ async def test_a_server_that_ends_lets_go_of_what_is_on_its_way(
         await agent.close()
     assert await waiting(told_home) == 1
     books.answers = [204]
-    async with serving(nursery, told_home, bank, module="quickly") as server:
+    async with run_server(fork_server, told_home, bank, module="short_delivery") as server:
         await until_none_waits(told_home)
         assert await server.leave() == 0
     assert len(set(books.ids)) == 1

@@ -34,9 +34,9 @@ from riel.testing.journal_contract.fixtures import (
     try_to_open,
 )
 
-from .support.database import journal_on
-from .support.memory import in_memory
-from .support.power import Disk, Key, Tape, recording
+from .support.apsw_journal import journal_on
+from .support.memory_folder import memory_folder
+from .support.power_cut import DiskLog, DiskReplay, Key, recorded_vfs
 
 pytestmark = pytest.mark.anyio
 
@@ -74,18 +74,18 @@ ROWS = {
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    with in_memory(tmp_path) as folder:
+    with memory_folder(tmp_path) as folder:
         yield folder
 
 
-async def a_busy_day(journal: SqliteJournal, tape: Tape) -> None:
-    """Several customers at once, each with payments of every fate. Whatever they are told is put on the tape."""
-    await asyncio.gather(*(a_customer(journal, tape, name) for name in "abcdefgh"[:CUSTOMERS]))
+async def a_busy_day(journal: SqliteJournal, log: DiskLog) -> None:
+    """Several customers at once, each with payments of every fate. Whatever they are told is put on the log."""
+    await asyncio.gather(*(a_customer(journal, log, name) for name in "abcdefgh"[:CUSTOMERS]))
 
 
-async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
+async def a_customer(journal: SqliteJournal, log: DiskLog, who: str) -> None:
     for number in range(PAYMENTS):
-        record = await a_birth(journal, tape, f"{who}{number}")
+        record = await a_birth(journal, log, f"{who}{number}")
         match number % 3:
             case 0:
                 fate = [State.SETTLED]
@@ -96,46 +96,46 @@ async def a_customer(journal: SqliteJournal, tape: Tape, who: str) -> None:
         for events, state in enumerate(fate, 3):
             held = record if record.owner else await claim(journal, record)
             record = await move(journal, held, state, next_at=NOW)
-            tape.told("events", record.id, events)
+            log.told("events", record.id, events)
         if number % 2:
             await journal.anchor(NOW)
-            tape.told("anchors", "", 1)
+            log.told("anchors", "", 1)
 
 
-async def a_birth(journal: SqliteJournal, tape: Tape, name: str) -> PaymentRecord:
+async def a_birth(journal: SqliteJournal, log: DiskLog, name: str) -> PaymentRecord:
     question = new_challenge(name, money=Money(50_000, "MXN"), expires_at=NOW + 600 * SECOND)
     hold = Reservation(
         scope="day|mock", bucket=0, since=0, amount=1, limit=10_000, error=lambda left: NotAllowed(reason="too much")
     )
     asked = await try_to_open(journal, question, holds=[hold])
-    tape.told("events", question.id, 1)
+    log.told("events", question.id, 1)
     counted = await journal.count_attempt(question.id, question.principal, NOW, AttemptLimits(per_window=1_000))
-    tape.told("attempts", question.id, 1)
+    log.told("attempts", question.id, 1)
     record = await journal.create_payment(counted, asked.challenge.id, None, new_intent(f"REF-{name}"), NOW)
-    tape.told("events", question.id, 2)
+    log.told("events", question.id, 2)
     assert isinstance(record, PaymentRecord)
     return record
 
 
-async def recorded(folder: Path, pragmas: Mapping[str, str]) -> Tape:
-    """The tape of a busy day."""
-    tape, place = Tape(), folder / "recorded"
+async def recorded(folder: Path, pragmas: Mapping[str, str]) -> DiskLog:
+    """The log of a busy day."""
+    log, place = DiskLog(), folder / "recorded"
     place.mkdir()
-    with recording(tape) as vfs:
+    with recorded_vfs(log) as vfs:
         journal = journal_on(place / "journal.db", vfs, pragmas)
-        await a_busy_day(journal, tape)
+        await a_busy_day(journal, log)
         await journal.close()
-    return tape
+    return log
 
 
-async def cut(folder: Path, tape: Tape, images: int, chance: random.Random) -> Counter[str]:
-    """What is found after that many power cuts at random instants of ``tape``."""
+async def cut(folder: Path, log: DiskLog, images: int, chance: random.Random) -> Counter[str]:
+    """What is found after that many power cuts at random instants of ``log``."""
     found: Counter[str] = Counter()
-    instants = iter(sorted(chance.randrange(len(tape.played) + 1) for _ in range(images)))
-    disk, played = Disk(), 0
+    instants = iter(sorted(chance.randrange(len(log.played) + 1) for _ in range(images)))
+    disk, played = DiskReplay(), 0
     for number, instant in enumerate(instants):
         while played < instant:
-            disk.play(tape.played[played])
+            disk.play(log.played[played])
             played += 1
         place = folder / f"image-{number}"
         place.mkdir()
@@ -185,10 +185,10 @@ def seeded(seed: int) -> random.Random:
 
 
 async def test_after_a_power_cut_all_that_was_acknowledged_is_there_and_no_half_of_anything(memory: Path) -> None:
-    tape = await recorded(memory, opening.PRAGMAS)
+    log = await recorded(memory, opening.PRAGMAS)
     began = time.monotonic()
-    found = await cut(memory, tape, IMAGES, seeded(1))
-    print(f"{IMAGES} images of {len(tape.played)} steps in {time.monotonic() - began:.1f} s: {dict(found)}")
+    found = await cut(memory, log, IMAGES, seeded(1))
+    print(f"{IMAGES} images of {len(log.played)} steps in {time.monotonic() - began:.1f} s: {dict(found)}")
     assert found == {"ok": IMAGES}
 
 

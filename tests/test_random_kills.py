@@ -15,11 +15,11 @@ import pytest
 
 from riel.journal import State
 
-from .support.bank import Bank, open_bank
-from .support.fire import alight
-from .support.processes import Nursery
-from .support.proof import proven
-from .support.server import Home
+from .support.bank_process import BankProcess, open_bank
+from .support.invariants import check_invariants
+from .support.kill_load import kill_load
+from .support.processes import ForkServer
+from .support.server import Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -63,19 +63,21 @@ class Tally:
         return f"{self.kills:>5} {self.payments:>8} {self.settled:>7} {self.debits:>6} {self.again:>5}"
 
 
-async def a_round(nursery: Nursery, home: Home, bank: Bank, *, servers: int, payments: int, seed: int) -> Tally:
-    """So many payments under fire; what must hold and does not is in ``violations``."""
-    fire = alight(nursery, home, bank, replicas=servers, seed=seed, module="forgiving")
-    fire.troubled, fire.tell = TROUBLED, lambda progress: None
+async def a_round(
+    fork_server: ForkServer, home: Installation, bank: BankProcess, *, servers: int, payments: int, seed: int
+) -> Tally:
+    """So many payments under load; what must hold and does not is in ``violations``."""
+    load = kill_load(fork_server, home, bank, replicas=servers, seed=seed, module="unlimited_attempts")
+    load.troubled, load.tell = TROUBLED, lambda progress: None
     try:
-        await fire.burn(payments=payments, callers=CALLERS, every=EVERY / servers)
-        for server in fire.replicas:
+        await load.run(payments=payments, callers=CALLERS, every=EVERY / servers)
+        for server in load.replicas:
             await server.leave()
     finally:
-        await fire.close()
-    tally = Tally(kills=fire.killed, payments=payments, debits=len(bank.debits()))
+        await load.close()
+    tally = Tally(kills=load.killed, payments=payments, debits=len(bank.debits()))
     try:
-        found = await proven(home, bank, fire.told)
+        found = await check_invariants(home, bank, load.told)
         settled = [record for record in found if record.state is State.SETTLED]
         assert len(found) == payments, f"{len(found)} payments in the journal"
         assert sorted(one.money.amount for one in settled) == sorted(one["amount"] for one in bank.debits())
@@ -86,7 +88,7 @@ async def a_round(nursery: Nursery, home: Home, bank: Bank, *, servers: int, pay
 
 
 async def until_killed(
-    nursery: Nursery, folder: Path, kills: int, payments: int, seed: int, tell: Callable[[str], None] = print
+    fork_server: ForkServer, folder: Path, kills: int, payments: int, seed: int, tell: Callable[[str], None] = print
 ) -> Tally:
     """Rounds, until so many servers were killed; each is told as a line of a table."""
     tell(f"{HEAD}  violations  time")
@@ -96,8 +98,10 @@ async def until_killed(
             break
         servers, kind = (number - 1) % 3 + 1, list(BANKS)[(number - 1) % len(BANKS) - number // 4 % len(BANKS)]
         (place := folder / f"round-{number}").mkdir()
-        with open_bank(nursery, place / "bank", **BANKS[kind]) as bank:
-            one = await a_round(nursery, Home(place), bank, servers=servers, payments=payments, seed=seed + number)
+        with open_bank(fork_server, place / "bank", **BANKS[kind]) as bank:
+            one = await a_round(
+                fork_server, Installation(place), bank, servers=servers, payments=payments, seed=seed + number
+            )
         every += one
         took = time.monotonic() - began
         tell(f"{number:>5} {servers:>7}  {kind:<12} {one}  {len(one.violations):>10}  {took:4.0f} s")
@@ -105,19 +109,21 @@ async def until_killed(
     return every
 
 
-async def test_whichever_server_is_killed_whenever_each_payment_is_paid_once(nursery: Nursery, tmp_path: Path) -> None:
-    tally = await until_killed(nursery, tmp_path, FEW, payments=20, seed=1)
+async def test_whichever_server_is_killed_whenever_each_payment_is_paid_once(
+    fork_server: ForkServer, tmp_path: Path
+) -> None:
+    tally = await until_killed(fork_server, tmp_path, FEW, payments=20, seed=1)
     assert tally.violations == ()
     assert tally.kills >= FEW
 
 
 @pytest.mark.long
 async def test_five_hundred_servers_are_killed(
-    nursery: Nursery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fork_server: ForkServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def tell(line: str) -> None:
         with capsys.disabled():
             print(line, flush=True)
 
-    tally = await until_killed(nursery, tmp_path, MANY, payments=60, seed=secrets.randbelow(10**9), tell=tell)
+    tally = await until_killed(fork_server, tmp_path, MANY, payments=60, seed=secrets.randbelow(10**9), tell=tell)
     assert tally.violations == ()

@@ -20,11 +20,11 @@ from riel.money import Money
 from riel.rail import Payee
 from riel.testing.journal_contract import create_payment, move, new_intent
 
-from .support.agent import PAYEE
-from .support.bank import Bank, open_bank
-from .support.processes import Nursery, until
-from .support.proof import proven, records
-from .support.server import SEND, Home, serving
+from .support.bank_process import BankProcess, open_bank
+from .support.invariants import check_invariants, records
+from .support.processes import ForkServer, until
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, Installation, run_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("within_an_hour")]
 
@@ -36,13 +36,13 @@ SECOND = timedelta(seconds=1)
 class Operator:
     """Who runs commands at an installation."""
 
-    nursery: Nursery
-    home: Home
-    bank: Bank
+    fork_server: ForkServer
+    home: Installation
+    bank: BankProcess
 
     async def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of ``riel`` with ``arguments``."""
-        process = self.nursery.start(*arguments, env=self.home.env(self.bank) | env, folder=self.home.folder)
+        process = self.fork_server.start(*arguments, env=self.home.env(self.bank) | env, folder=self.home.folder)
         process.hang_up()
         with os.fdopen(process.stdout, "rb", closefd=False) as out:
             printed = await asyncio.to_thread(out.read)
@@ -93,15 +93,15 @@ def today() -> str:
 
 
 @pytest.fixture
-def operator(nursery: Nursery, home: Home, bank: Bank) -> Operator:
-    return Operator(nursery, home, bank)
+def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> Operator:
+    return Operator(fork_server, home, bank)
 
 
 @asynccontextmanager
 async def paid_once(operator: Operator, **other: Any) -> AsyncIterator[str]:
     """One payment through a real server, which is gone again; its reference."""
     what = {**PAYEE, "amount": 50_000, **other}
-    async with serving(operator.nursery, operator.home, operator.bank) as server:
+    async with run_server(operator.fork_server, operator.home, operator.bank) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
         paid = await server.call(SEND, **what, verificationCode=code)
@@ -163,10 +163,10 @@ async def test_each_difference_is_told_by_its_name(operator: Operator) -> None:
 
 
 async def test_what_a_bank_that_does_not_dedupe_took_twice_is_told(
-    nursery: Nursery, home: Home, tmp_path: Path
+    fork_server: ForkServer, home: Installation, tmp_path: Path
 ) -> None:
-    with open_bank(nursery, tmp_path / "bank", dedupe="no") as bank:
-        operator = Operator(nursery, home, bank)
+    with open_bank(fork_server, tmp_path / "bank", dedupe="no") as bank:
+        operator = Operator(fork_server, home, bank)
         async with paid_once(operator) as reference:
             operator.ordered(reference)
             assert await operator.reconcile() == (1, [("twice", reference)])
@@ -228,13 +228,13 @@ async def test_a_bank_that_is_not_there_is_one_sentence(operator: Operator) -> N
 
 async def test_what_a_killed_server_left_is_found_out(operator: Operator) -> None:
     what = {**PAYEE, "amount": 50_000, "account": "4020301001"}
-    async with serving(operator.nursery, operator.home, operator.bank) as server:
+    async with run_server(operator.fork_server, operator.home, operator.bank) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
         await server.call(SEND, **what, verificationCode=code)
         await server.process.kill()
     assert await operator.recover("--now", "--for", "20") == (0, [("unknown", "settled")])
-    await proven(operator.home, operator.bank)
+    await check_invariants(operator.home, operator.bank)
     assert await operator.recover() == (0, [])
 
 
@@ -252,7 +252,7 @@ async def test_what_cannot_be_found_out_is_left_and_said(operator: Operator) -> 
 
 async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(operator: Operator) -> None:
     what = {**PAYEE, "amount": 50_000}
-    async with serving(operator.nursery, operator.home, operator.bank, answer_within=0.1) as server:
+    async with run_server(operator.fork_server, operator.home, operator.bank, answer_within=0.1) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
         operator.bank.fault("slow", seconds=8)
@@ -263,7 +263,7 @@ async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(opera
         assert (record.state, record.fence) == (State.SENDING, 1)
         assert call["data"]["status"] == "pending"
     assert await operator.recover() == (0, [("sending", "settled")]), "it was killed, and is nobody's now"
-    await proven(operator.home, operator.bank)
+    await check_invariants(operator.home, operator.bank)
 
 
 async def test_two_who_recover_at_once_send_nothing_twice(operator: Operator) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from riel.journal import PaymentRecord, State
 
-from .support.agent import PAYEE, Agent
-from .support.bank import Bank, open_bank
-from .support.killing import points
-from .support.processes import Nursery, until
-from .support.proof import proven, records
-from .support.server import SEND, STATUS, Home, Server, serving
+from .support.bank_process import BankProcess, open_bank
+from .support.invariants import check_invariants, records
+from .support.kill_stories import points
+from .support.processes import ForkServer, until
+from .support.retrying_agent import PAYEE, RetryingAgent
+from .support.server import SEND, STATUS, Installation, Server, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -33,10 +33,10 @@ PAYEES = (
 
 @asynccontextmanager
 async def struck_while_it_pays(
-    nursery: Nursery, home: Home, bank: Bank, point: str, number: signal.Signals
+    fork_server: ForkServer, home: Installation, bank: BankProcess, point: str, number: signal.Signals
 ) -> AsyncIterator[tuple[Server, str, "asyncio.Task[object]"]]:
     """A server that is struck at ``point`` of a payment, its code, and the call that waits."""
-    async with serving(nursery, home, bank, strike=(point, 1, number)) as server:
+    async with run_server(fork_server, home, bank, strike=(point, 1, number)) as server:
         held = await server.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         call = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
@@ -47,12 +47,12 @@ async def struck_while_it_pays(
             await asyncio.gather(call, return_exceptions=True)
 
 
-async def only(home: Home) -> PaymentRecord:
+async def only(home: Installation) -> PaymentRecord:
     (record,) = await records(home)
     return record
 
 
-async def until_settled(home: Home) -> PaymentRecord:
+async def until_settled(home: Installation) -> PaymentRecord:
     async with asyncio.timeout(120):
         while (record := await only(home)).state is not State.SETTLED:  # noqa: ASYNC110  # another process writes it
             await asyncio.sleep(0.05)
@@ -61,42 +61,42 @@ async def until_settled(home: Home) -> PaymentRecord:
 
 @pytest.mark.parametrize("point", ["create_payment@create:after", "send:before", "send:after", "record@record:before"])
 async def test_a_payment_whose_server_was_killed_is_taken_over_by_another(
-    nursery: Nursery, home: Home, bank: Bank, point: str
+    fork_server: ForkServer, home: Installation, bank: BankProcess, point: str
 ) -> None:
-    async with serving(nursery, home, bank):
-        async with struck_while_it_pays(nursery, home, bank, point, signal.SIGKILL) as (victim, _, _):
+    async with run_server(fork_server, home, bank):
+        async with struck_while_it_pays(fork_server, home, bank, point, signal.SIGKILL) as (victim, _, _):
             await victim.process.ended()
         record = await until_settled(home)  # nobody calls: the other server looks for itself
     assert record.fence > 1
-    await proven(home, bank)
+    await check_invariants(home, bank)
 
 
 async def test_a_server_that_pays_from_another_account_neither_asks_nor_sends_again(
-    nursery: Nursery, home: Home, bank: Bank, tmp_path: Path
+    fork_server: ForkServer, home: Installation, bank: BankProcess, tmp_path: Path
 ) -> None:
     """The other bank would book it once more, and "not found" there would prove nothing."""
-    with open_bank(nursery, tmp_path / "another bank") as another:
-        async with serving(nursery, home, bank) as ours:
+    with open_bank(fork_server, tmp_path / "another bank") as another:
+        async with run_server(fork_server, home, bank) as ours:
             held = await ours.call(SEND, **WHAT)
             code = home.code(held["data"]["paymentId"])
             bank.fault("lost")
             lost = await ours.call(SEND, **WHAT, verificationCode=code)
             await ours.process.kill()
-        async with serving(nursery, home, another, trace=tmp_path / "trace") as theirs:
+        async with run_server(fork_server, home, another, trace=tmp_path / "trace") as theirs:
             asked = await theirs.call(STATUS, trackingKey=lost["data"]["trackingKey"])
             await until(lambda: _rounds(tmp_path / "trace") >= 3, "three rounds")
             assert asked["data"]["status"] == "pending"
             assert (another.debits(), len(bank.debits())) == ([], 1)
-        async with serving(nursery, home, bank):
+        async with run_server(fork_server, home, bank):
             await until_settled(home)
         assert another.debits() == []
-    await proven(home, bank)
+    await check_invariants(home, bank)
 
 
 async def test_a_server_killed_while_the_bank_is_at_work_has_paid_once(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    async with serving(nursery, home, bank) as victim:
+    async with run_server(fork_server, home, bank) as victim:
         held = await victim.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         bank.fault("slow", seconds=5)
@@ -104,21 +104,21 @@ async def test_a_server_killed_while_the_bank_is_at_work_has_paid_once(
         await until(bank.debits, "a debit")
         await victim.process.kill()
         await asyncio.gather(call, return_exceptions=True)
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         await until_settled(home)
         paid = await server.call(SEND, **WHAT, verificationCode=code)
         assert paid["data"]["status"] == "success"
-    await proven(home, bank, [paid])
+    await check_invariants(home, bank, [paid])
 
 
 async def test_a_payment_whose_server_is_merely_stopped_stays_with_it(
-    nursery: Nursery, home: Home, tmp_path: Path
+    fork_server: ForkServer, home: Installation, tmp_path: Path
 ) -> None:
     # This bank would book a second order, and an absence would count as proof at once: only ownership protects.
-    with open_bank(nursery, tmp_path / "bank", dedupe="no", absence_seconds="0") as bank:
+    with open_bank(fork_server, tmp_path / "bank", dedupe="no", absence_seconds="0") as bank:
         async with (
-            struck_while_it_pays(nursery, home, bank, "send:before", signal.SIGSTOP) as (stopped, code, call),
-            serving(nursery, home, bank, answer_within=0.1, trace=tmp_path / "trace") as other,
+            struck_while_it_pays(fork_server, home, bank, "send:before", signal.SIGSTOP) as (stopped, code, call),
+            run_server(fork_server, home, bank, answer_within=0.1, trace=tmp_path / "trace") as other,
         ):
             await until(lambda: _is_stopped(stopped.process.pid), "stopped")
             again = await other.call(SEND, **WHAT, verificationCode=code)
@@ -134,42 +134,46 @@ async def test_a_payment_whose_server_is_merely_stopped_stays_with_it(
             assert answer["data"]["status"] == "success"
         record = await only(home)
         assert (record.state, record.fence, record.sends) == (State.SETTLED, 1, 1)
-        await proven(home, bank, [again, asked, answer])
+        await check_invariants(home, bank, [again, asked, answer])
 
 
-async def test_a_stopped_server_that_is_killed_at_last_is_taken_over(nursery: Nursery, home: Home, bank: Bank) -> None:
+async def test_a_stopped_server_that_is_killed_at_last_is_taken_over(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
     async with (
-        struck_while_it_pays(nursery, home, bank, "send:after", signal.SIGSTOP) as (stopped, _, _),
-        serving(nursery, home, bank),
+        struck_while_it_pays(fork_server, home, bank, "send:after", signal.SIGSTOP) as (stopped, _, _),
+        run_server(fork_server, home, bank),
     ):
         await until(lambda: _is_stopped(stopped.process.pid), "stopped")
         await stopped.process.kill()
         await until_settled(home)
-    await proven(home, bank)
+    await check_invariants(home, bank)
 
 
-async def test_two_servers_that_are_given_one_code_at_once_pay_once(nursery: Nursery, home: Home, bank: Bank) -> None:
-    async with serving(nursery, home, bank) as one, serving(nursery, home, bank) as other:
+async def test_two_servers_that_are_given_one_code_at_once_pay_once(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
+    async with run_server(fork_server, home, bank) as one, run_server(fork_server, home, bank) as other:
         held = await one.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         calls = [server.call(SEND, **WHAT, verificationCode=code) for _ in range(25) for server in (one, other)]
         answers = await asyncio.gather(*calls)
     assert {answer["data"]["trackingKey"] for answer in answers} == {bank.debits()[0]["reference"]}
     assert len(bank.debits()) == 1
-    await proven(home, bank, answers)
+    await check_invariants(home, bank, answers)
 
 
 async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
     chance = random.Random(1)  # noqa: S311  # the same in every run, as far as processes can be
-    agents = [Agent(nursery, home, bank, principal=f"agent-{number}") for number in range(SERVERS)]
+    agents = [RetryingAgent(fork_server, home, bank, principal=f"agent-{number}") for number in range(SERVERS)]
     paid = 0
 
     def killed() -> int:
         return sum(agent.killed for agent in agents)
 
-    async def pay(agent: Agent) -> None:
+    async def pay(agent: RetryingAgent) -> None:
         nonlocal paid
         while paid < PAYMENTS or killed() < KILLS:
             paid += 1
@@ -192,7 +196,7 @@ async def test_whatever_is_killed_and_whatever_fails_each_payment_is_paid_once(
         killing.cancel()
         for agent in agents:
             await agent.close()
-    found = await proven(home, bank, [answer for agent in agents for answer in agent.told])
+    found = await check_invariants(home, bank, [answer for agent in agents for answer in agent.told])
     assert len(found) == paid
     settled = [record for record in found if record.state is State.SETTLED]
     assert sorted(record.money.amount for record in settled) == sorted(debit["amount"] for debit in bank.debits())

@@ -11,12 +11,12 @@ import pytest
 
 from riel.journal import PaymentRecord, State
 
-from .support.agent import PAYEE
-from .support.bank import Bank, open_bank
+from .support.bank_process import BankProcess, open_bank
+from .support.invariants import check_invariants, records
 from .support.postgres import Postgres
-from .support.processes import PATIENCE, Nursery
-from .support.proof import proven, records
-from .support.server import SEND, STATUS, Home, serving
+from .support.processes import PATIENCE, ForkServer
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, STATUS, Installation, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -24,10 +24,10 @@ WHAT = {**PAYEE, "amount": 50_000}
 
 
 @dataclass(frozen=True)
-class Machine(Home):
+class Machine(Installation):
     """An installation whose journal is elsewhere, and whose keys are here."""
 
-    def env(self, bank: Bank) -> dict[str, str]:
+    def env(self, bank: BankProcess) -> dict[str, str]:
         return super().env(bank) | {"RIEL_HOME": str(self.folder)}
 
     def twin(self) -> "Machine":
@@ -50,15 +50,15 @@ async def until(happened: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def only(home: Home) -> PaymentRecord:
+async def only(home: Installation) -> PaymentRecord:
     (record,) = await records(home)
     return record
 
 
 async def test_a_payment_asked_at_one_and_confirmed_at_both_is_paid_once(
-    nursery: Nursery, machine: Machine, bank: Bank
+    fork_server: ForkServer, machine: Machine, bank: BankProcess
 ) -> None:
-    async with serving(nursery, machine, bank) as one, serving(nursery, machine.twin(), bank) as other:
+    async with run_server(fork_server, machine, bank) as one, run_server(fork_server, machine.twin(), bank) as other:
         held = await one.call(SEND, **WHAT)
         code = machine.code(held["data"]["paymentId"])
         calls = [server.call(SEND, **WHAT, verificationCode=code) for _ in range(10) for server in (other, one)]
@@ -67,14 +67,14 @@ async def test_a_payment_asked_at_one_and_confirmed_at_both_is_paid_once(
         assert {answer["data"]["trackingKey"] for answer in answers} == {debit["reference"]}
         for server in (one, other):
             assert (await server.call(STATUS, trackingKey=debit["reference"]))["data"]["status"] == "success"
-    await proven(machine, bank, answers)
+    await check_invariants(machine, bank, answers)
 
 
 @pytest.mark.parametrize("point", ["create_payment@create:after", "send:before", "send:after", "record@record:before"])
 async def test_what_a_killed_server_was_paying_is_settled_by_another(
-    nursery: Nursery, machine: Machine, bank: Bank, postgres: Postgres, point: str
+    fork_server: ForkServer, machine: Machine, bank: BankProcess, postgres: Postgres, point: str
 ) -> None:
-    async with serving(nursery, machine, bank, strike=(point, 1, signal.SIGKILL)) as victim:
+    async with run_server(fork_server, machine, bank, strike=(point, 1, signal.SIGKILL)) as victim:
         held = await victim.call(SEND, **WHAT)
         code = machine.code(held["data"]["paymentId"])
         call = asyncio.create_task(victim.call(SEND, **WHAT, verificationCode=code))
@@ -82,7 +82,7 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
         await asyncio.gather(call, return_exceptions=True)
         left = await only(machine)
         assert (left.state, left.fence) == (State.SENDING, 1)
-        async with serving(nursery, machine.twin(), bank) as other:
+        async with run_server(fork_server, machine.twin(), bank) as other:
             # A lease later, by the clock of the database.
             postgres.run(machine.database, f"UPDATE owners SET lease_until = now() WHERE id = '{left.owner}'")
 
@@ -94,7 +94,7 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
             assert paid["data"]["status"] == "success"
     assert (await only(machine)).fence > 1
     assert len(bank.debits()) == 1
-    await proven(machine, bank, [paid])
+    await check_invariants(machine, bank, [paid])
 
 
 @pytest.mark.parametrize("point", ["create_payment@create:after", "of@send:after", "send:after"])
@@ -104,14 +104,16 @@ async def test_what_a_killed_server_was_paying_is_settled_by_another(
     ids=["dedupes", "does not dedupe"],
 )
 async def test_a_server_that_is_stopped_for_longer_than_its_lease_pays_once_with_the_one_that_went_on(
-    nursery: Nursery, machine: Machine, tmp_path: Path, point: str, guarantees: dict[str, str]
+    fork_server: ForkServer, machine: Machine, tmp_path: Path, point: str, guarantees: dict[str, str]
 ) -> None:
-    with open_bank(nursery, tmp_path / "bank", **guarantees) as bank:
-        async with serving(nursery, machine, bank, strike=(point, 1, signal.SIGSTOP), module="brief") as stopped:
+    with open_bank(fork_server, tmp_path / "bank", **guarantees) as bank:
+        async with run_server(
+            fork_server, machine, bank, strike=(point, 1, signal.SIGSTOP), module="short_lease"
+        ) as stopped:
             held = await stopped.call(SEND, **WHAT)
             code = machine.code(held["data"]["paymentId"])
             call = asyncio.create_task(stopped.call(SEND, **WHAT, verificationCode=code))
-            async with serving(nursery, machine.twin(), bank, module="brief") as other:
+            async with run_server(fork_server, machine.twin(), bank, module="short_lease") as other:
 
                 async def concluded() -> bool:
                     found = await records(machine)
@@ -123,15 +125,15 @@ async def test_a_server_that_is_stopped_for_longer_than_its_lease_pays_once_with
                 early = await other.call(SEND, **WHAT, verificationCode=code)
             await stopped.leave()
         assert len(bank.debits()) == ((await only(machine)).state is State.SETTLED)
-        await proven(machine, bank, [early, late])
+        await check_invariants(machine, bank, [early, late])
 
 
 async def test_a_server_with_another_key_does_not_start(
-    nursery: Nursery, machine: Machine, bank: Bank, tmp_path: Path
+    fork_server: ForkServer, machine: Machine, bank: BankProcess, tmp_path: Path
 ) -> None:
     (folder := tmp_path / "stranger").mkdir()
     stranger = Machine(folder, machine.database)
-    async with serving(nursery, machine, bank), serving(nursery, stranger, bank) as refused:
+    async with run_server(fork_server, machine, bank), run_server(fork_server, stranger, bank) as refused:
         assert await refused.process.ended() == 2
         said = refused.process.errors.read_text()
     assert said.startswith("riel: RIEL_HOME: the codes of this journal are made with another key than ")
@@ -139,12 +141,12 @@ async def test_a_server_with_another_key_does_not_start(
 
 
 async def test_an_operator_reads_it_from_anywhere_and_makes_nothing(
-    nursery: Nursery, machine: Machine, bank: Bank, postgres: Postgres, tmp_path: Path
+    fork_server: ForkServer, machine: Machine, bank: BankProcess, postgres: Postgres, tmp_path: Path
 ) -> None:
     env = {"RIEL_JOURNAL": machine.database}
 
     async def says(*arguments: str) -> tuple[int, str]:
-        process = nursery.start(*arguments, env=env, folder=tmp_path)
+        process = fork_server.start(*arguments, env=env, folder=tmp_path)
         status = await process.ended()
         with open(process.stdout, "rb", closefd=False) as out:  # noqa: ASYNC230  # a pipe of one that has ended
             return status, out.read().decode() + process.errors.read_text()
@@ -152,7 +154,7 @@ async def test_an_operator_reads_it_from_anywhere_and_makes_nothing(
     status, said = await says("payments", "list")
     assert (status, "there is no journal at postgresql:///test_" in said) == (2, True)
     assert postgres.run(machine.database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")[0][0] == 0
-    async with serving(nursery, machine, bank) as server:
+    async with run_server(fork_server, machine, bank) as server:
         held = await server.call(SEND, **WHAT)
         await server.call(SEND, **WHAT, verificationCode=machine.code(held["data"]["paymentId"]))
         status, said = await says("payments", "list", "--json")

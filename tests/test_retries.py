@@ -12,11 +12,11 @@ from mcp_types import REQUEST_TIMEOUT
 
 from riel.journal import State
 
-from .support.agent import PAYEE
-from .support.bank import Bank
-from .support.processes import PATIENCE, Nursery, until
-from .support.proof import proven, records
-from .support.server import SEND, STATUS, Envelope, Home, Server, serving
+from .support.bank_process import BankProcess
+from .support.invariants import check_invariants, records
+from .support.processes import PATIENCE, ForkServer, until
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, STATUS, Envelope, Installation, Server, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ BANK_TAKES = 3.0
 
 
 @asynccontextmanager
-async def official_client(home: Home, bank: Bank, mode: str) -> AsyncIterator[Client]:
+async def official_client(home: Installation, bank: BankProcess, mode: str) -> AsyncIterator[Client]:
     """The client of the MCP SDK, and ``python -m riel serve`` as it starts it."""
     server = StdioServerParameters(command=sys.executable, args=["-m", "riel", "serve"], env=home.env(bank))
     async with Client(server, mode=mode) as client:
@@ -46,7 +46,7 @@ async def call(client: Client, *, gives_up: float | None = None, **arguments: ob
     return result.structured_content
 
 
-async def confirmed(client: Client, home: Home) -> str:
+async def confirmed(client: Client, home: Installation) -> str:
     """The code of a person who was asked."""
     held = await call(client)
     assert held is not None
@@ -54,7 +54,9 @@ async def confirmed(client: Client, home: Home) -> str:
 
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
-async def test_fifty_calls_in_parallel_that_give_up_are_one_debit(home: Home, bank: Bank, mode: str) -> None:
+async def test_fifty_calls_in_parallel_that_give_up_are_one_debit(
+    home: Installation, bank: BankProcess, mode: str
+) -> None:
     async with official_client(home, bank, mode) as client:
         code = await confirmed(client, home)
         bank.fault("slow", seconds=BANK_TAKES)
@@ -64,10 +66,12 @@ async def test_fifty_calls_in_parallel_that_give_up_are_one_debit(home: Home, ba
         assert last is not None
         assert last["data"]["status"] == "success"
     assert len(bank.debits()) == 1
-    await proven(home, bank, [last])
+    await check_invariants(home, bank, [last])
 
 
-async def test_fifty_calls_one_after_the_other_that_give_up_are_one_debit(home: Home, bank: Bank) -> None:
+async def test_fifty_calls_one_after_the_other_that_give_up_are_one_debit(
+    home: Installation, bank: BankProcess
+) -> None:
     async with official_client(home, bank, "auto") as client:
         code = await confirmed(client, home)
         bank.fault("slow", seconds=BANK_TAKES)
@@ -78,11 +82,13 @@ async def test_fifty_calls_one_after_the_other_that_give_up_are_one_debit(home: 
     assert answers[-1] is not None
     assert answers[-1]["data"]["status"] == "success"
     assert len(bank.debits()) == 1
-    await proven(home, bank, told)
+    await check_invariants(home, bank, told)
 
 
-async def test_a_call_is_answered_in_time_whatever_the_bank_does(nursery: Nursery, home: Home, bank: Bank) -> None:
-    async with serving(nursery, home, bank, answer_within=0.3) as server:
+async def test_a_call_is_answered_in_time_whatever_the_bank_does(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
+    async with run_server(fork_server, home, bank, answer_within=0.3) as server:
         code = await asked(server, home)
         bank.fault("slow", seconds=BANK_TAKES)
         first, *others = await asyncio.gather(*(server.call(SEND, **WHAT, verificationCode=code) for _ in range(TIMES)))
@@ -95,9 +101,9 @@ async def test_a_call_is_answered_in_time_whatever_the_bank_does(nursery: Nurser
 
 @pytest.mark.parametrize("leaves", ["closes stdin", "is killed", "ends it with SIGTERM"])
 async def test_what_is_being_sent_is_finished_when_the_client_leaves(
-    nursery: Nursery, home: Home, bank: Bank, leaves: str
+    fork_server: ForkServer, home: Installation, bank: BankProcess, leaves: str
 ) -> None:
-    async with serving(nursery, home, bank, answer_within=0.3) as server:
+    async with run_server(fork_server, home, bank, answer_within=0.3) as server:
         code = await asked(server, home)
         bank.fault("slow", seconds=1)
         paying = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
@@ -115,13 +121,13 @@ async def test_what_is_being_sent_is_finished_when_the_client_leaves(
     (record,) = await records(home)
     assert record.state is State.SETTLED
     assert record.sends == 1
-    await proven(home, bank)
+    await check_invariants(home, bank)
 
 
 async def test_a_call_that_was_written_is_served_though_the_client_left_at_once(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         code = await asked(server, home)
         paying = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
         await asyncio.sleep(0)
@@ -129,22 +135,24 @@ async def test_a_call_that_was_written_is_served_though_the_client_left_at_once(
         answer = await paying
         assert answer["data"]["status"] == "success"
         assert await server.process.ended() == 0
-    await proven(home, bank, [answer])
+    await check_invariants(home, bank, [answer])
 
 
-async def test_the_same_call_joins_its_payment_after_a_restart(nursery: Nursery, home: Home, bank: Bank) -> None:
-    async with serving(nursery, home, bank) as server:
+async def test_the_same_call_joins_its_payment_after_a_restart(
+    fork_server: ForkServer, home: Installation, bank: BankProcess
+) -> None:
+    async with run_server(fork_server, home, bank) as server:
         code = await asked(server, home)
         first = await server.call(SEND, **WHAT, verificationCode=code)
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         assert await server.call(SEND, **WHAT, verificationCode=code) == first
     assert len(bank.debits()) == 1
 
 
 async def test_the_same_payment_without_a_code_is_a_question_about_a_second_one(
-    nursery: Nursery, home: Home, bank: Bank
+    fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    async with serving(nursery, home, bank) as server:
+    async with run_server(fork_server, home, bank) as server:
         first = await server.call(SEND, **WHAT, verificationCode=await asked(server, home))
         again = await server.call(SEND, **WHAT)
         assert "SECOND PAYMENT" in again["data"]["message"]
@@ -152,7 +160,7 @@ async def test_the_same_payment_without_a_code_is_a_question_about_a_second_one(
     assert len(bank.debits()) == 1
 
 
-async def asked(server: Server, home: Home) -> str:
+async def asked(server: Server, home: Installation) -> str:
     held = await server.call(SEND, **WHAT)
     return home.code(held["data"]["paymentId"])
 

@@ -13,7 +13,7 @@ import pytest
 from riel.journal import PaymentRecord, State
 from riel.journal.open import open_journal
 
-from .support.stp_office import Office, Stp, at_work, mexico
+from .support.stp_harness import Office, Stp, at_work, mexico
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 
 from rail_spei.sandbox.behaviour import StpBehaviour
 
-from .support.stp_office import AT_STP, OPEN, Stp, at_work, mexico
+from .support.stp_harness import AT_STP, OPEN, Stp, at_work, mexico
 
 pytestmark = pytest.mark.anyio
 

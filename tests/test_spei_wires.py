@@ -15,9 +15,9 @@ import pytest
 from riel.journal import PaymentRecord, State
 from riel.sandbox import serve_http
 
-from .support.memory import in_memory
+from .support.memory_folder import memory_folder
 from .support.proxy import Proxy, Tear, between
-from .support.stp_office import OPEN, Office, Stp, at_work
+from .support.stp_harness import OPEN, Office, Stp, at_work
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ How = Literal["reset", "closed"]
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    with in_memory(tmp_path) as folder:
+    with memory_folder(tmp_path) as folder:
         yield folder
 
 

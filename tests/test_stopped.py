@@ -20,12 +20,12 @@ from riel.crash_points import at_crash_points
 from riel.journal import State
 from riel.testing.harness.clock import NOON
 
-from .support.agent import PAYEE
-from .support.bank import Bank, open_bank
+from .support.bank_process import BankProcess, open_bank
+from .support.invariants import check_invariants, records
 from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
-from .support.processes import Nursery, Process, until
-from .support.proof import proven, records
-from .support.server import SEND, STATUS, Envelope, Home, Server, serving
+from .support.processes import ForkServer, RielProcess, until
+from .support.retrying_agent import PAYEE
+from .support.server import SEND, STATUS, Envelope, Installation, Server, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -117,16 +117,16 @@ async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) ->
 # Real processes and real signals
 
 
-def is_stopped(process: Process) -> bool:
+def is_stopped(process: RielProcess) -> bool:
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @asynccontextmanager
 async def stopped(
-    nursery: Nursery, home: Home, bank: Bank, **how: Any
+    fork_server: ForkServer, home: Installation, bank: BankProcess, **how: Any
 ) -> AsyncIterator[tuple[Server, str, "asyncio.Task[Envelope]"]]:
     """A server that has stopped in a payment as ``how`` says, its code, and the call that waits."""
-    async with serving(nursery, home, bank, **how) as server:
+    async with run_server(fork_server, home, bank, **how) as server:
         held = await server.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
         call = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
@@ -139,13 +139,13 @@ async def stopped(
 
 
 async def test_a_server_stopped_for_longer_than_a_send_may_take_sends_nothing_when_it_goes_on(
-    nursery: Nursery, home: Home, tmp_path: Path
+    fork_server: ForkServer, home: Installation, tmp_path: Path
 ) -> None:
     # This bank would book a second order, and an absence would count as proof at once.
     rules = {"dedupe": "no", "absence_seconds": "0", "send_deadline_seconds": "1"}
-    with open_bank(nursery, tmp_path / "bank", **rules) as bank:
-        async with serving(nursery, home, bank) as other:
-            async with stopped(nursery, home, bank, strike=(LEAVES, 1, signal.SIGSTOP)) as (sleeper, code, call):
+    with open_bank(fork_server, tmp_path / "bank", **rules) as bank:
+        async with run_server(fork_server, home, bank) as other:
+            async with stopped(fork_server, home, bank, strike=(LEAVES, 1, signal.SIGSTOP)) as (sleeper, code, call):
                 since = time.monotonic()
                 joined = await other.call(SEND, **WHAT, verificationCode=code)
                 assert joined["data"]["status"] == "pending"
@@ -160,18 +160,18 @@ async def test_a_server_stopped_for_longer_than_a_send_may_take_sends_nothing_wh
             again = await other.call(STATUS, trackingKey=joined["data"]["trackingKey"])
             assert again["data"]["status"] == "rejected"
         assert [debit["amount"] for debit in bank.debits()] == [70_000]
-        await proven(home, bank, [joined, theirs, answer, again])
+        await check_invariants(home, bank, [joined, theirs, answer, again])
 
 
 @pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
 async def test_where_a_stopped_server_holds_the_file_the_others_refuse_until_it_goes_on_or_is_killed(
-    nursery: Nursery, home: Home, bank: Bank, end: signal.Signals
+    fork_server: ForkServer, home: Installation, bank: BankProcess, end: signal.Signals
 ) -> None:
     other_payment = WHAT | {"amount": 70_000}
-    async with serving(nursery, home, bank, module="impatient") as other:
+    async with run_server(fork_server, home, bank, module="short_busy_timeout") as other:
         held = await other.call(SEND, **other_payment)
         code = home.code(held["data"]["paymentId"])
-        async with stopped(nursery, home, bank, module="halting") as (sleeper, ours, _):
+        async with stopped(fork_server, home, bank, module="stop_in_commit") as (sleeper, ours, _):
             refused = await other.call(SEND, **other_payment, verificationCode=code)
             assert refused["error"]["code"] == "JOURNAL_UNAVAILABLE"
             assert bank.debits() == []
@@ -185,4 +185,4 @@ async def test_where_a_stopped_server_holds_the_file_the_others_refuse_until_it_
         async with asyncio.timeout(120):
             while {record.state for record in await records(home)} != {State.SETTLED}:  # noqa: ASYNC110  # theirs
                 await asyncio.sleep(0.05)
-    await proven(home, bank, [paid, mine])
+    await check_invariants(home, bank, [paid, mine])

@@ -17,7 +17,7 @@ from riel.journal import PaymentRecord, State
 from riel.sandbox import serve_http
 from riel.testing.harness import Harness
 
-from .support.memory import in_memory
+from .support.memory_folder import memory_folder
 from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
 from .support.proxy import Proxy, Tear, between
 
@@ -32,7 +32,7 @@ BANKS = {
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    with in_memory(tmp_path) as folder:
+    with memory_folder(tmp_path) as folder:
         yield folder
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from riel import mask_account
 
 from .wire_checks import eventually
-from .wire_support import ERAS, MODERN, Bank, Riel, pretend_bank, riel
+from .wire_support import ERAS, MODERN, Riel, WireBank, pretend_bank, riel
 
 pytestmark = pytest.mark.every_python
 
@@ -34,13 +34,13 @@ SEED = json.loads(
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireBank]:
     with pretend_bank(tmp_path_factory.mktemp("bank")) as bank:
         yield bank
 
 
 @pytest.fixture(scope="module", params=ERAS)
-def server(request: pytest.FixtureRequest, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
+def server(request: pytest.FixtureRequest, bank: WireBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Riel]:
     folder = tmp_path_factory.mktemp("server")
     with riel(folder, era=request.param, mock_base_url=bank.url) as server:
         yield server
@@ -155,7 +155,7 @@ def test_only_looking_is_announced_as_harmless(server: Riel) -> None:
     assert all(hint["idempotentHint"] and hint["openWorldHint"] for hint in hints.values())
 
 
-def test_what_is_announced_as_idempotent_pays_and_refunds_once(server: Riel, bank: Bank, account: str) -> None:
+def test_what_is_announced_as_idempotent_pays_and_refunds_once(server: Riel, bank: WireBank, account: str) -> None:
     paid = server.pay(INVOICE | {"account": account}).done
     code = server.codes[-1]
     repeated = [server.send(INVOICE | {"account": account, "verificationCode": code}).done for _ in range(5)]
@@ -169,7 +169,7 @@ def test_what_is_announced_as_idempotent_pays_and_refunds_once(server: Riel, ban
     assert server.check(paid["trackingKey"]).done["refundedAmount"] == 50000
 
 
-def test_what_is_announced_as_read_only_leaves_no_trace(server: Riel, bank: Bank, account: str) -> None:
+def test_what_is_announced_as_read_only_leaves_no_trace(server: Riel, bank: WireBank, account: str) -> None:
     paid = server.pay(INVOICE | {"account": account}).done
     booked, events = bank.debits(), server.events
     for _ in range(3):

@@ -28,7 +28,7 @@ def debits(riel: Hosted) -> list[object]: ...
 
 async def test_a_question_that_nobody_answered_is_expired(riel: Hosted) -> None:
     held = (await riel.call(SEND, **INVOICE)).done
-    riel.clock.turn(minutes=10)
+    riel.clock.advance(minutes=10)
     found = (await riel.call(CHECK, trackingKey=held["paymentId"])).done
     assert found["status"] == "expired"
     assert "without verificationCode" in found["message"]
@@ -37,7 +37,7 @@ async def test_a_question_that_nobody_answered_is_expired(riel: Hosted) -> None:
 async def test_a_code_whose_time_is_over_pays_nothing(riel: Hosted) -> None:
     held = (await riel.call(SEND, **INVOICE)).done
     code = riel.code(held["paymentId"])
-    riel.clock.turn(minutes=10)
+    riel.clock.advance(minutes=10)
     refusal = (await riel.call(SEND, **INVOICE, verificationCode=code)).refusal
     assert refusal["code"] == "2FA_EXPIRED"
     assert "without verificationCode" in refusal["nextAction"]
@@ -47,7 +47,7 @@ async def test_a_code_whose_time_is_over_pays_nothing(riel: Hosted) -> None:
 
 async def test_a_code_is_good_until_its_time_is_over(riel: Hosted) -> None:
     held = (await riel.call(SEND, **INVOICE)).done
-    riel.clock.turn(minutes=9, seconds=59)
+    riel.clock.advance(minutes=9, seconds=59)
     paid = await riel.call(SEND, **INVOICE, verificationCode=riel.code(held["paymentId"]))
     assert paid.done["status"] == "success"
 
@@ -56,13 +56,13 @@ async def test_a_code_stays_good_for_the_payment_it_made(riel: Hosted) -> None:
     held = (await riel.call(SEND, **INVOICE)).done
     code = riel.code(held["paymentId"])
     paid = (await riel.call(SEND, **INVOICE, verificationCode=code)).done
-    riel.clock.turn(hours=1)
+    riel.clock.advance(hours=1)
     assert (await riel.call(SEND, **INVOICE, verificationCode=code)).done == paid
 
 
 async def test_an_expired_question_can_be_asked_anew_with_a_code_of_its_own(riel: Hosted) -> None:
     first = (await riel.call(SEND, **INVOICE)).done
-    riel.clock.turn(minutes=10)
+    riel.clock.advance(minutes=10)
     second = (await riel.call(SEND, **INVOICE)).done
     assert first["paymentId"] != second["paymentId"]
     paid = await riel.call(SEND, **INVOICE, verificationCode=riel.code(second["paymentId"]))
@@ -79,5 +79,5 @@ async def test_what_the_person_declined_is_declined_and_not_asked_again(riel: Ho
     assert (await riel.call(SEND, **INVOICE, verificationCode=code)).refusal["code"] == "2FA_DECLINED"
     assert riel.codes.read_text() == asked
     assert await riel.debits() == []
-    riel.clock.turn(hours=25)
+    riel.clock.advance(hours=25)
     assert (await riel.call(SEND, **INVOICE)).done["status"] == "2fa_required"

@@ -20,7 +20,7 @@ CODE = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckedAnswer:
     """One answer to a call, checked."""
 
     data: dict[str, Any] | None
@@ -40,7 +40,7 @@ class Answer:
         return self.error
 
 
-def checked(result: dict[str, Any], output_schema: dict[str, Any]) -> Answer:
+def checked(result: dict[str, Any], output_schema: dict[str, Any]) -> CheckedAnswer:
     """The result of a call as the wire promises it, or a failed assertion."""
     assert set(result) - {"resultType", "_meta"} == {"content", "structuredContent", "isError"}
     (content,) = result["content"]
@@ -54,7 +54,7 @@ def checked(result: dict[str, Any], output_schema: dict[str, Any]) -> Answer:
     if envelope["error"] is not None:
         check_error(envelope["error"])
     Draft202012Validator(output_schema).validate(envelope)
-    return Answer(envelope["data"], envelope["error"], result)
+    return CheckedAnswer(envelope["data"], envelope["error"], result)
 
 
 def check_error(error: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ def raw(account: str, /, **changes: str) -> str:
     return "{" + ",".join(f'"{name}":{value}' for name, value in told.items()) + "}"
 
 
-def refused(answer: Answer, code: str, field: str = "") -> dict[str, Any]:
+def refused(answer: CheckedAnswer, code: str, field: str = "") -> dict[str, Any]:
     """The refusal, which says that nothing was sent where that could be in doubt."""
     refusal = answer.refusal
     assert refusal["code"] == code, refusal

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .wire_checks import PATIENCE, Answer, checked
+from .wire_checks import PATIENCE, CheckedAnswer, checked
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 ERAS = (LEGACY, MODERN)
@@ -41,7 +41,7 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "riel", *arguments]
 
 
-class Bank:
+class WireBank:
     """``riel sandbox mock`` as a process of its own: its ledger outlives the servers that pay through it."""
 
     def __init__(self, folder: Path) -> None:
@@ -71,9 +71,9 @@ class Bank:
 
 
 @contextlib.contextmanager
-def pretend_bank(folder: Path) -> Iterator[Bank]:
+def pretend_bank(folder: Path) -> Iterator[WireBank]:
     """A bank for as long as the block lasts."""
-    bank = Bank(folder)
+    bank = WireBank(folder)
     try:
         yield bank
     finally:
@@ -152,26 +152,26 @@ class Riel:
         name = json.dumps(method)
         return f'{{"jsonrpc":"2.0","id":{json.dumps(request_id)},"method":{name},"params":{told}}}'
 
-    def call(self, tool: str, arguments: dict[str, Any] | str) -> Answer:
+    def call(self, tool: str, arguments: dict[str, Any] | str) -> CheckedAnswer:
         """Call a tool. Arguments as text are raw JSON, for what Python would not write."""
         told = arguments if isinstance(arguments, str) else json.dumps(arguments)
         message = self.request("tools/call", f'{{"name":{json.dumps(tool)},"arguments":{told}}}')
         assert "result" in message, message
         return checked(message["result"], self.tools.get(tool, next(iter(self.tools.values())))["outputSchema"])
 
-    def send(self, arguments: dict[str, Any] | str) -> Answer:
+    def send(self, arguments: dict[str, Any] | str) -> CheckedAnswer:
         """``mock_send_payment``"""
         return self.call("mock_send_payment", arguments)
 
-    def check(self, reference: str) -> Answer:
+    def check(self, reference: str) -> CheckedAnswer:
         """``mock_check_status``"""
         return self.call("mock_check_status", {"trackingKey": reference})
 
-    def refund(self, arguments: dict[str, Any] | str) -> Answer:
+    def refund(self, arguments: dict[str, Any] | str) -> CheckedAnswer:
         """``mock_request_refund``"""
         return self.call("mock_request_refund", arguments)
 
-    def pay(self, arguments: dict[str, Any]) -> Answer:
+    def pay(self, arguments: dict[str, Any]) -> CheckedAnswer:
         """Ask, take the code from the person's file, and pay."""
         held = self.send(arguments).done
         return self.send(arguments | {"verificationCode": self.code(held["paymentId"])})
@@ -268,7 +268,7 @@ def greet(server: Riel) -> None:
 
 
 @contextlib.contextmanager
-def nothing_sent(bank: Bank) -> Iterator[None]:
+def nothing_sent(bank: WireBank) -> Iterator[None]:
     """The bank books nothing meanwhile."""
     before = bank.debits()
     yield

@@ -15,10 +15,10 @@ from pathlib import Path
 PATIENCE = 120.0
 """Seconds after which a wait has failed."""
 
-ZYGOTE = Path(__file__).with_name("zygote.py")
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 
 
-class TooLate(AssertionError):
+class WaitTimeout(AssertionError):
     """What was waited for did not come."""
 
 
@@ -29,11 +29,11 @@ async def until(happened: Callable[[], bool], what: str, *, within: float = PATI
             while not happened():  # noqa: ASYNC110  # another process tells no event of ours
                 await asyncio.sleep(0.01)
     except TimeoutError:
-        raise TooLate(f"within {within} s: not {what}") from None
+        raise WaitTimeout(f"within {within} s: not {what}") from None
 
 
 @dataclass
-class Process:
+class RielProcess:
     """One running command. ``stdin`` and ``stdout`` are our ends of its pipes; ``errors`` is the file of its stderr."""
 
     pid: int
@@ -93,12 +93,12 @@ class Process:
 
 
 @dataclass
-class Nursery:
+class ForkServer:
     """Starts processes. All that are left are killed when it is closed."""
 
     folder: Path
     _line: socket.socket
-    _started: list[Process] = field(default_factory=list)
+    _started: list[RielProcess] = field(default_factory=list)
 
     def start(
         self,
@@ -108,7 +108,7 @@ class Nursery:
         trace: Path | None = None,
         strike: tuple[str, int, signal.Signals] | None = None,
         module: str | None = None,
-    ) -> Process:
+    ) -> RielProcess:
         """``riel`` with ``arguments``.
 
         :param trace: the file that gets a line for each crash point which is passed.
@@ -136,7 +136,7 @@ class Nursery:
         while not pid.endswith(b"\n"):
             pid += os.read(report, 1)
         os.set_blocking(report, False)
-        process = Process(int(pid), to, back, errors, report)
+        process = RielProcess(int(pid), to, back, errors, report)
         self._started.append(process)
         return process
 
@@ -148,22 +148,22 @@ class Nursery:
 
 
 @contextmanager
-def nursery(folder: Path) -> Iterator[Nursery]:
-    """A nursery with its zygote, which takes as long to start as one ``riel serve``."""
+def fork_server(folder: Path) -> Iterator[ForkServer]:
+    """Start a fork server, which takes as long as to start one ``riel serve``."""
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
-            zygote = subprocess.Popen(
-                [sys.executable, str(ZYGOTE)], stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True
+            fork_server_process = subprocess.Popen(
+                [sys.executable, str(FORK_SERVER)], stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True
             )
         try:
             ours.settimeout(PATIENCE)
-            assert ours.recv(16) == b"ready", "the zygote did not start"
-            born = Nursery(folder, ours)
+            assert ours.recv(16) == b"ready", "the fork server did not start"
+            server = ForkServer(folder, ours)
             try:
-                yield born
+                yield server
             finally:
-                born.close()
+                server.close()
         finally:
             ours.shutdown(socket.SHUT_WR)
-            zygote.wait(PATIENCE)
+            fork_server_process.wait(PATIENCE)

@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .bank import Bank
-from .processes import PATIENCE, Nursery, Process
-from .rails import MOCK
+from .bank_process import BankProcess
+from .processes import PATIENCE, ForkServer, RielProcess
+from .tested_rails import MOCK
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 SEND, STATUS, REFUND = (MOCK.tool(what) for what in ("send_payment", "check_status", "request_refund"))
@@ -21,12 +21,12 @@ SEND, STATUS, REFUND = (MOCK.tool(what) for what in ("send_payment", "check_stat
 Envelope = dict[str, Any]
 
 
-class Gone(Exception):
+class ServerExited(Exception):
     """The server left before it answered."""
 
 
 @dataclass(frozen=True)
-class Home:
+class Installation:
     """Where an installation keeps its journal and its codes, whichever of its servers run.
 
     ``database`` is the URL of a journal that is no file here.
@@ -50,7 +50,7 @@ class Home:
         """The file that codes are appended to."""
         return self.folder / "codes"
 
-    def env(self, bank: Bank) -> dict[str, str]:
+    def env(self, bank: BankProcess) -> dict[str, str]:
         """The settings of a server that lives here and pays through ``bank``."""
         mine = {"RIEL_JOURNAL": self.url, "RIEL_FACTOR": "file", "RIEL_FACTOR_FILE": str(self.codes)}
         return mine | {"RIEL_RAILS": bank.rail.name} | bank.env
@@ -65,7 +65,7 @@ class Home:
 class Server:
     """A server, and its only client."""
 
-    def __init__(self, process: Process, reader: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+    def __init__(self, process: RielProcess, reader: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
         self.process = process
         self._reader = reader
         self._transport = transport
@@ -77,9 +77,9 @@ class Server:
     @classmethod
     async def open(
         cls,
-        nursery: Nursery,
-        home: Home,
-        bank: Bank,
+        fork_server: ForkServer,
+        home: Installation,
+        bank: BankProcess,
         *,
         answer_within: float = 4.0,
         principal: str = "local",
@@ -89,7 +89,7 @@ class Server:
     ) -> "Server":
         """Start one. It may be gone by now, where it was to be struck before it served anybody."""
         env = home.env(bank) | {"RIEL_ANSWER_WITHIN": str(answer_within), "RIEL_PRINCIPAL": principal}
-        process = nursery.start("serve", env=env, folder=home.folder, trace=trace, strike=strike, module=module)
+        process = fork_server.start("serve", env=env, folder=home.folder, trace=trace, strike=strike, module=module)
         reader = asyncio.StreamReader(limit=2**22)
         source = os.fdopen(process.stdout, "rb", buffering=0)
         process.stdout = -1
@@ -97,7 +97,7 @@ class Server:
             lambda: asyncio.StreamReaderProtocol(reader), source
         )
         server = cls(process, reader, transport)
-        with suppress(Gone):
+        with suppress(ServerExited):
             await server.ask("initialize", HELLO)
             server.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return server
@@ -105,7 +105,7 @@ class Server:
     async def call(self, tool: str, **arguments: Any) -> Envelope:
         """What the tool answers.
 
-        :raises Gone: the server left first.
+        :raises ServerExited: the server left first.
         """
         result = await self.ask("tools/call", {"name": tool, "arguments": arguments})
         envelope: Envelope = json.loads(result["content"][0]["text"])
@@ -117,7 +117,7 @@ class Server:
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         if self._ended:
-            raise Gone
+            raise ServerExited
         self.say({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         async with asyncio.timeout(PATIENCE):
             return await answer
@@ -125,12 +125,12 @@ class Server:
     def say(self, message: dict[str, Any]) -> None:
         """Write one message.
 
-        :raises Gone: nobody reads it.
+        :raises ServerExited: nobody reads it.
         """
         try:
             os.write(self.process.stdin, json.dumps(message).encode() + b"\n")
         except OSError as failure:
-            raise Gone from failure
+            raise ServerExited from failure
 
     async def leave(self) -> int:
         """Hang up, and wait until the server has ended what it was doing."""
@@ -163,14 +163,16 @@ class Server:
             self._ended = True
             for answer in self._waiting.values():
                 if not answer.done():
-                    answer.set_exception(Gone())
+                    answer.set_exception(ServerExited())
                     answer.exception()  # it may be that nobody waits for it any more
 
 
 @asynccontextmanager
-async def serving(nursery: Nursery, home: Home, bank: Bank, **how: Any) -> AsyncIterator[Server]:
+async def run_server(
+    fork_server: ForkServer, home: Installation, bank: BankProcess, **how: Any
+) -> AsyncIterator[Server]:
     """A server for as long as the block lasts."""
-    server = await Server.open(nursery, home, bank, **how)
+    server = await Server.open(fork_server, home, bank, **how)
     try:
         yield server
     finally:

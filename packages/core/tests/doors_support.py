@@ -16,7 +16,7 @@ ACCOUNT = "0123456789"
 
 
 @dataclass
-class Agent:
+class EngineAgent:
     """Calls the tools of one world's only rail."""
 
     world: World

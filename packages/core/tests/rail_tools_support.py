@@ -24,13 +24,13 @@ MODES = ("legacy", "auto")
 BILLS = {"rent": 120_000, "water": 30_000}
 
 
-class Asked(WireModel):
+class NameArguments(WireModel):
     """What the tools of these tests are asked."""
 
     name: str = "ana"
 
 
-class Told(WireModel):
+class NameAnswer(WireModel):
     """What they answer. It is as strict as an input: a schema that refuses what it does not know."""
 
     name: str
@@ -46,17 +46,17 @@ class Prefixed(ToySettings):
         return self.own
 
 
-async def greet(client: Any, asked: Any) -> Told:
+async def greet(client: Any, asked: Any) -> NameAnswer:
     """What a tool does that asks the provider."""
-    return Told(name=asked.name)
+    return NameAnswer(name=asked.name)
 
 
 def reading(name: str = "read_it", **declared: Any) -> Tool:
     """A tool that asks the provider, unless ``declared`` says otherwise."""
     does: dict[str, Any] = (
-        {} if {"build_payment", "build_notification"} & set(declared) else {"run": greet, "output": Told}
+        {} if {"build_payment", "build_notification"} & set(declared) else {"run": greet, "output": NameAnswer}
     )
-    told = {"title": "Read it", "description": "Reads it.", "scope": "things:read", "input": Asked}
+    told = {"title": "Read it", "description": "Reads it.", "scope": "things:read", "input": NameArguments}
     return Tool(name=name, **(told | does | declared))
 
 
@@ -88,7 +88,7 @@ def feedback(**declared: Any) -> Tool:
 
 
 @dataclass
-class Agent:
+class ToolAgent:
     """Whoever calls the tools, and the world they are in."""
 
     world: World
@@ -134,7 +134,7 @@ async def agent(
     mode: str = "sandbox",
     rail: Mapping[str, Any] | None = None,
     **worlds: Any,
-) -> AsyncIterator[Agent]:
+) -> AsyncIterator[ToolAgent]:
     """An agent before the rail ``toy``, which has these tools of its own."""
     async with working(folder, **worlds) as world:
         context = world.engine.context
@@ -150,4 +150,4 @@ async def agent(
         if answer_within is not None:
             world.engine = PaymentEngine(replace(context, timing=Timing(answer_within=answer_within)))
         tools = build_tools(world.engine, answers, logs, scopes, ask_docs)
-        yield Agent(world, tools, answers, logs)
+        yield ToolAgent(world, tools, answers, logs)

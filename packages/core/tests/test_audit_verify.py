@@ -281,14 +281,14 @@ def test_a_line_that_riel_never_writes_is_named(line: bytes) -> None:
 
 
 def test_a_line_without_an_end_is_not_read_into_memory() -> None:
-    class Endless:
+    class EndlessFile:
         read = 0
 
         def readline(self, most: int) -> bytes:
             self.read += most
             return b"x" * most
 
-    endless = Endless()
+    endless = EndlessFile()
     found, sentence = broken(read_lines(endless))  # type: ignore[arg-type]
     assert (found.line, sentence) == (1, "this is longer than any that riel writes")
     assert endless.read <= MAX_LINE + 1

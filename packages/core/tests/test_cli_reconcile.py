@@ -124,13 +124,13 @@ def test_a_client_that_cannot_do_what_its_rail_declares_is_one_sentence(
 def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
     riel: Riel, offering: Callable[..., None], failure: BaseException, why: str
 ) -> None:
-    class Failing:
+    class FailingStatements:
         async def statement(self, day: object) -> object:
             raise failure
 
     @asynccontextmanager
     async def connect(settings: object, transport: object = None) -> Any:
-        yield Failing()
+        yield FailingStatements()
 
     offering(connect=connect)
     code, out, err = riel("reconcile", "toy", *DAY)

@@ -293,11 +293,11 @@ def test_under_sandbox_no_other_address_and_no_live_credentials_are_taken() -> N
 
 @pytest.mark.parametrize("said", ["sandbox", "prod", None])
 def test_a_rail_cannot_pass_for_pretend_or_for_nothing(said: str | None) -> None:
-    class Strange(ToySettings):
+    class StrangeSettings(ToySettings):
         mode: ClassVar[str | None] = said  # type: ignore[assignment]
 
     with pytest.raises(BrokenRail):
-        mode_of(ZAP, Strange(**KNOWN), Settings())
+        mode_of(ZAP, StrangeSettings(**KNOWN), Settings())
 
 
 def test_a_bank_that_runs_elsewhere_on_this_machine_still_supplies_its_keys(env: Env) -> None:

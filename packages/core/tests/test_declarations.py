@@ -11,7 +11,7 @@ from riel import Capabilities, CliTable, ErrorCode, Lookup, Refund, never, yes
 from riel.catalog import validate
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToySettings, toy
-from .doors_support import Agent
+from .doors_support import EngineAgent
 from .engine_support import working
 
 pytestmark = pytest.mark.alone
@@ -99,7 +99,7 @@ async def test_a_rails_validator_sees_the_rails_settings(
     errors = {"toy_length": ErrorCode(code="TOY_LENGTH", message="Of another length.", remedy="Ask.", retryable=False)}
     declares = {"payment": SizedPayment, "lookup": SizedLookup, "refund": SizedRefund, "errors": errors}
     async with working(tmp_path, declares=declares) as world:
-        refused = (await Agent(world)(verb, **{field: "1234"}, **rest))["error"]
+        refused = (await EngineAgent(world)(verb, **{field: "1234"}, **rest))["error"]
         assert (refused["code"], refused["details"]["field"]) == ("TOY_LENGTH", field)
-        answer = await Agent(world)(verb, **{field: "123"}, **rest)
+        answer = await EngineAgent(world)(verb, **{field: "123"}, **rest)
         assert (answer["error"] or {"code": ""})["code"] in {"", "NOT_FOUND"}

@@ -267,7 +267,7 @@ async def test_look_ups_grow_rarer(tmp_path: Path) -> None:
 async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     failing = asyncio.Event()
 
-    class Failing:
+    class FailingClient:
         def __init__(self, journal: SqliteJournal) -> None:
             self._journal = journal
 
@@ -280,7 +280,7 @@ async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog
                 raise OSError("no more files")
             return await self._journal.claim(*what, **how)
 
-    async with working(tmp_path, sends=answers(LOST), journal=Failing) as world:
+    async with working(tmp_path, sends=answers(LOST), journal=FailingClient) as world:
         record = await world.paid(world.request())
         world.later(hours=1)
         world.engine.start()

@@ -31,7 +31,7 @@ def status(code: int) -> bytes:
     return f"HTTP/1.1 {code} As Is\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
-class Bank:
+class HttpBank:
     """A server that says what it was told to say, the last thing again and again, and counts what it was asked."""
 
     def __init__(self, *answers: bytes | None) -> None:
@@ -58,8 +58,8 @@ class Bank:
 
 
 @asynccontextmanager
-async def open_bank(*answers: bytes | None) -> AsyncIterator[Bank]:
-    bank = Bank(*answers)
+async def open_bank(*answers: bytes | None) -> AsyncIterator[HttpBank]:
+    bank = HttpBank(*answers)
     server = await asyncio.start_server(bank.serve, "127.0.0.1")
     bank.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/accounts/012180001234567895"
     async with server:

@@ -93,7 +93,7 @@ def passing() -> Iterator[Callable[[Callable[[str], None]], None]]:
     at_crash_points(None)
 
 
-class Gate:
+class WriterGate:
     """Holds the writer's thread at a crash point, so that calls pile up behind it."""
 
     def __init__(self, point: str) -> None:
@@ -124,7 +124,7 @@ def failing(after: Callable[[sqlite3.Connection], Any]) -> Callable[[sqlite3.Con
 
 @pytest.mark.anyio
 async def test_a_unit_that_fails_takes_nothing_with_it(bench: Bench, passing: Any) -> None:
-    gate = Gate("commit:before")
+    gate = WriterGate("commit:before")
     passing(gate)
     first = asyncio.create_task(bench.put("first"))
     await gate.reached()
@@ -147,7 +147,7 @@ async def test_a_unit_that_fails_takes_nothing_with_it(bench: Bench, passing: An
 @pytest.mark.parametrize("point", ["commit:before", "commit:after"])
 @pytest.mark.anyio
 async def test_waiters_hear_only_after_the_commit(bench: Bench, passing: Any, point: str) -> None:
-    gate = Gate(point)
+    gate = WriterGate(point)
     passing(gate)
     writes = [asyncio.create_task(bench.writer.write(bench.unit(f"{n}"))) for n in range(3)]
     await gate.reached()
@@ -182,7 +182,7 @@ async def test_sixty_four_writes_at_once_share_a_few_commits(bench: Bench) -> No
 
 @pytest.mark.anyio
 async def test_no_batch_is_longer_than_what_one_transaction_should_hold(bench: Bench, passing: Any) -> None:
-    gate = Gate("commit:before")
+    gate = WriterGate("commit:before")
     passing(gate)
     first = asyncio.create_task(bench.put("first"))
     await gate.reached()
@@ -258,7 +258,7 @@ async def test_a_lock_that_is_never_given_back_is_told(bench: Bench) -> None:
 
 @pytest.mark.anyio
 async def test_a_waiter_that_goes_away_disturbs_nobody(bench: Bench, passing: Any) -> None:
-    gate = Gate("commit:before")
+    gate = WriterGate("commit:before")
     passing(gate)
     writes = [asyncio.create_task(bench.writer.write(bench.unit(name))) for name in "abc"]
     await gate.reached()
@@ -274,7 +274,7 @@ async def test_a_waiter_that_goes_away_disturbs_nobody(bench: Bench, passing: An
 
 @pytest.mark.anyio
 async def test_a_loop_that_is_gone_disturbs_nobody(bench: Bench, passing: Any) -> None:
-    gate = Gate("commit:before")
+    gate = WriterGate("commit:before")
     passing(gate)
 
     def another_loop() -> None:

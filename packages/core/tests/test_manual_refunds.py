@@ -12,7 +12,7 @@ from riel.crash_points import at_crash_points
 from riel.journal import State
 from riel.redaction import Redactor
 
-from .doors_support import ACCOUNT, SECRET, Agent, messages
+from .doors_support import ACCOUNT, SECRET, EngineAgent, messages
 from .engine_support import LOST, World, answers, first, working
 
 pytestmark = pytest.mark.anyio
@@ -44,21 +44,21 @@ async def test_a_settled_payment_gets_a_case_with_what_a_person_needs(tmp_path: 
     async with working(tmp_path, declares=by_hand()) as world:
         paid = await world.paid(world.request())
         before = moved(world)
-        told = await Agent(world).refund(paid.reference)
+        told = await EngineAgent(world).refund(paid.reference)
         assert (told["status"], told["fundsMoved"]) == ("manual_refund_required", False)
         assert told["caseId"] == paid.id.replace("pay_", "case_")
         assert told["refundInstructions"] == {"trackingKey": paid.reference, "whomToAsk": "First the payee."}
         assert FINAL in told["message"]
         assert moved(world) == before
         assert await world.known(paid) == paid
-        assert (await Agent(world)("check_status", trackingKey=paid.reference))["data"]["status"] == "success"
+        assert (await EngineAgent(world)("check_status", trackingKey=paid.reference))["data"]["status"] == "success"
 
 
 async def test_a_code_is_not_needed_and_does_nothing(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
         paid = await world.paid(world.request())
         before = moved(world)
-        told = await Agent(world).refund(paid.reference, verificationCode="123456")
+        told = await EngineAgent(world).refund(paid.reference, verificationCode="123456")
         assert told["status"] == "manual_refund_required"
         assert (moved(world), world.person.compared[1:]) == (before, [])
 
@@ -66,15 +66,15 @@ async def test_a_code_is_not_needed_and_does_nothing(tmp_path: Path) -> None:
 async def test_one_payment_has_one_case_however_often_and_in_parallel_it_is_asked_for(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world, working(tmp_path, declares=by_hand()) as other:
         paid = await world.paid(world.request())
-        agents = [Agent(world), Agent(other)] * 10
+        agents = [EngineAgent(world), EngineAgent(other)] * 10
         asked = [agent.refund(paid.reference, reason=f"Reason {n}") for n, agent in enumerate(agents)]
         assert len({told["caseId"] for told in await asyncio.gather(*asked)}) == 1
-        await Agent(world).refund(paid.reference, reason="Once more")
+        await EngineAgent(world).refund(paid.reference, reason="Once more")
         assert (await world.story(paid)).count(OPENED) == 1
         (message,) = await messages(world, TOPIC)
         assert (message.body["paymentId"], message.body["case"]) == (paid.id, paid.id.replace("pay_", "case_"))
         await world.journal.message_sent(message.id, world.now)
-        await Agent(world).refund(paid.reference)
+        await EngineAgent(world).refund(paid.reference)
         assert await messages(world, TOPIC) == []
         assert (await world.journal.verify())[1] is None
 
@@ -82,7 +82,7 @@ async def test_one_payment_has_one_case_however_often_and_in_parallel_it_is_aske
 async def test_two_payments_have_two_cases(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
         payments = [await world.paid(world.request(amount)) for amount in (1, 2)]
-        cases = {(await Agent(world).refund(paid.reference))["caseId"] for paid in payments}
+        cases = {(await EngineAgent(world).refund(paid.reference))["caseId"] for paid in payments}
         assert (len(cases), len(await messages(world, TOPIC))) == (2, 2)
 
 
@@ -90,7 +90,7 @@ async def test_the_reason_is_kept_without_secret_account_or_hidden_characters(tm
     clean = Redactor([SECRET]).text
     async with working(tmp_path, declares=by_hand(), clean=clean) as world:
         paid = await world.paid(world.request())
-        told = await Agent(world).refund(paid.reference, reason=f"To {ACCOUNT}, or 01234-56789, with {SECRET}")
+        told = await EngineAgent(world).refund(paid.reference, reason=f"To {ACCOUNT}, or 01234-56789, with {SECRET}")
         (message,) = await messages(world, TOPIC)
         event = next(event for event in await world.journal.events(paid.id) if event.event == OPENED)
         for kept in (str(message.body), str(event.body), str(told)):
@@ -105,7 +105,7 @@ async def test_what_has_not_settled_has_no_case_and_is_not_called_gone(tmp_path:
     pending = answers(Answer(status=Status.PENDING))
     async with working(tmp_path, declares=by_hand(), sends=sends, finds=pending) as world:
         paid = await world.paid(world.request())
-        told = await Agent(world).refund(paid.reference)
+        told = await EngineAgent(world).refund(paid.reference)
         assert (told["status"], told["fundsMoved"]) == ("manual_refund_required", False)
         assert "not settled yet" in told["message"]
         assert "caseId" not in told
@@ -118,7 +118,7 @@ async def test_what_never_happened_needs_no_refund(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand(), sends=answers(Rejected("NO"))) as world:
         paid = await world.paid(world.request())
         assert paid.state is State.REJECTED
-        told = await Agent(world).refund(paid.reference)
+        told = await EngineAgent(world).refund(paid.reference)
         assert (told["status"], told["fundsMoved"]) == ("nothing_to_refund", False)
         assert "caseId" not in told
 
@@ -128,15 +128,15 @@ async def test_what_came_back_by_itself_needs_no_refund(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand(), sends=returned) as world:
         paid = await world.paid(world.request())
         assert paid.state is State.RETURNED
-        assert (await Agent(world).refund(paid.reference))["status"] == "nothing_to_refund"
+        assert (await EngineAgent(world).refund(paid.reference))["status"] == "nothing_to_refund"
         assert OPENED not in await world.story(paid)
 
 
 async def test_somebody_elses_payment_is_none(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
         paid = await world.paid(world.request())
-        unknown = await Agent(world).refused("R000000000000")
-        foreign = await Agent(world, "eva").refused(paid.reference)
+        unknown = await EngineAgent(world).refused("R000000000000")
+        foreign = await EngineAgent(world, "eva").refused(paid.reference)
         assert foreign == unknown
         assert foreign["code"] == "NOT_FOUND"
         assert OPENED not in await world.story(paid)
@@ -145,7 +145,7 @@ async def test_somebody_elses_payment_is_none(tmp_path: Path) -> None:
 async def test_a_question_is_nothing_to_be_refunded(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand()) as world:
         challenge, _ = await world.engine.ask(world.request())
-        assert (await Agent(world).refused(challenge.id))["code"] == "NOT_REFUNDABLE"
+        assert (await EngineAgent(world).refused(challenge.id))["code"] == "NOT_REFUNDABLE"
 
 
 class Killed(BaseException):
@@ -163,10 +163,10 @@ async def test_a_crash_between_the_two_writes_is_repaired_by_asking_again(tmp_pa
 
         at_crash_points(kill)
         with pytest.raises(Killed):
-            await Agent(world).refund(paid.reference)
+            await EngineAgent(world).refund(paid.reference)
         at_crash_points(None)
     async with working(tmp_path, declares=by_hand()) as world:
-        told = await Agent(world).refund(paid.reference)
+        told = await EngineAgent(world).refund(paid.reference)
         assert told["caseId"] == paid.id.replace("pay_", "case_")
         assert (await world.story(paid)).count(OPENED) == 1
         assert len(await messages(world, TOPIC)) == 1
@@ -184,7 +184,7 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
 
     async with working(tmp_path, declares=by_hand(says)) as world:
         paid = await world.paid(world.request())
-        told = await Agent(world).refund(paid.reference)
+        told = await EngineAgent(world).refund(paid.reference)
         assert (told["status"], told["refundInstructions"]) == ("manual_refund_required", {})
         assert (await world.story(paid)).count(OPENED) == 1
     assert "failed in manual_refund" in caplog.text
@@ -194,6 +194,6 @@ async def test_a_rail_that_cannot_say_what_a_person_needs_costs_no_case(
 async def test_a_rail_without_a_way_back_says_so_and_opens_nothing(tmp_path: Path) -> None:
     async with working(tmp_path, declares=by_hand() | {"manual_refund": None}) as world:
         paid = await world.paid(world.request())
-        refused = await Agent(world).refused(paid.reference)
+        refused = await EngineAgent(world).refused(paid.reference)
         assert (refused["code"], refused["message"]) == ("NOT_SUPPORTED", f"{FINAL} Nothing was sent.")
         assert OPENED not in await world.story(paid)

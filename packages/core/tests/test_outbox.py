@@ -52,7 +52,7 @@ def taken(_: httpx.Request) -> httpx.Response:
 
 
 @dataclass
-class Books:
+class OutboxReceiver:
     """A receiver, and a clock that stands still until it is moved."""
 
     answers: Answers = taken
@@ -76,14 +76,14 @@ class Books:
         return [json.loads(request.content)["id"] for request in self.got]
 
 
-async def one_round(outbox: Outbox, books: Books) -> bool:
+async def one_round(outbox: Outbox, books: OutboxReceiver) -> bool:
     async with open_client(Receiver(URL, KEY), httpx.MockTransport(books.answer)) as http:
         return await outbox.run_once(http)
 
 
 async def test_a_notification_says_what_happened_and_is_signed_over_its_time_and_its_bytes(journal: Journal) -> None:
     await create_settled(journal)
-    books = Books(now=NOW + 7 * SECOND)
+    books = OutboxReceiver(now=NOW + 7 * SECOND)
     await one_round(books.outbox(journal), books)
     (request,) = books.got
     assert (request.method, str(request.url), request.headers["Content-Type"]) == ("POST", URL, "application/json")
@@ -102,7 +102,7 @@ async def test_a_notification_says_what_happened_and_is_signed_over_its_time_and
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_what_was_taken_is_sent_once(journal: Journal, status: int) -> None:
     await create_settled(journal)
-    books = Books(lambda _: httpx.Response(status))
+    books = OutboxReceiver(lambda _: httpx.Response(status))
     outbox = books.outbox(journal)
     for _ in range(3):
         await one_round(outbox, books)
@@ -137,7 +137,7 @@ async def test_what_was_not_taken_comes_again_later_the_same(
 ) -> None:
     await create_settled(journal)
     answers, why = FAILURES[kind]
-    books = Books(answers)
+    books = OutboxReceiver(answers)
     outbox = books.outbox(journal)
     assert not await one_round(outbox, books), "it is not tried again at once"
     backlog = await journal.backlog()
@@ -164,19 +164,19 @@ async def test_no_answer_in_time_is_a_failure_like_any_other(journal: Journal) -
         raise AssertionError
 
     await create_settled(journal)
-    books = Books(never)
+    books = OutboxReceiver(never)
     await one_round(books.outbox(journal, rhythm=DeliveryTiming(answer_within=timedelta(milliseconds=1))), books)
     assert (await journal.backlog()).failure == "no answer within 0.001 s"
 
 
 async def test_what_else_is_answered_is_not_read(journal: Journal) -> None:
-    class Endless(httpx.AsyncByteStream):
+    class EndlessBody(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             raise AssertionError("somebody reads it")
             yield b""
 
     await create_settled(journal)
-    books = Books(lambda _: httpx.Response(200, stream=Endless()))
+    books = OutboxReceiver(lambda _: httpx.Response(200, stream=EndlessBody()))
     await one_round(books.outbox(journal), books)
     assert await journal.backlog() == Backlog(count=0)
 
@@ -193,7 +193,7 @@ def test_the_wait_doubles_up_to_its_bound_and_half_of_it_is_chance(chance: float
 
 async def test_each_failure_waits_longer(journal: Journal) -> None:
     await create_settled(journal)
-    books = Books(lambda _: httpx.Response(503))
+    books = OutboxReceiver(lambda _: httpx.Response(503))
     outbox = books.outbox(journal)
     for attempts in range(1, 6):
         await one_round(outbox, books)
@@ -209,7 +209,7 @@ async def test_a_receiver_that_is_down_is_asked_with_one_and_is_told_all_when_it
 ) -> None:
     for n in range(40):
         await journal.enqueue(f"m{n:02}", Topic.TEST, {}, NOW)
-    books = Books(lambda _: httpx.Response(503))
+    books = OutboxReceiver(lambda _: httpx.Response(503))
     outbox = books.outbox(journal)
     for expected in (16, 17, 18):
         assert not await one_round(outbox, books), "it is given time"
@@ -234,7 +234,7 @@ async def test_one_that_is_never_taken_holds_up_no_other(journal: Journal) -> No
         return httpx.Response(500 if json.loads(request.content)["id"] == "poison" else 200)
 
     await journal.enqueue("poison", Topic.TEST, {}, NOW)
-    books = Books(poisoned)
+    books = OutboxReceiver(poisoned)
     outbox = books.outbox(journal)
     for n in range(5):
         await journal.enqueue(f"m{n}", Topic.TEST, {}, books.now)
@@ -248,7 +248,7 @@ async def test_one_that_is_never_taken_holds_up_no_other(journal: Journal) -> No
 async def test_two_that_deliver_from_one_journal_send_nothing_twice(journal: Journal, store: SqliteFile) -> None:
     for n in range(50):
         await journal.enqueue(f"m{n:02}", Topic.TEST, {}, NOW)
-    other, books = await store.open(), Books()
+    other, books = await store.open(), OutboxReceiver()
     outboxes = [books.outbox(journal), books.outbox(other)]
     while any(await asyncio.gather(*(one_round(outbox, books) for outbox in outboxes))):
         pass
@@ -265,7 +265,7 @@ async def test_one_that_dies_with_a_notification_loses_nothing(journal: Journal,
         raise AssertionError
 
     await create_settled(journal)
-    books = Books(slow)
+    books = OutboxReceiver(slow)
     dying = books.outbox(journal)
     dying.start()
     await asyncio.wait_for(began.wait(), 120)
@@ -303,7 +303,7 @@ async def test_it_goes_on_whatever_happens_in_a_round(
 
     monkeypatch.setattr(journal, "lease_messages", failing)
     await create_settled(journal)
-    books = Books()
+    books = OutboxReceiver()
     outbox = books.outbox(journal, rhythm=DeliveryTiming(poll_interval=timedelta(milliseconds=1)))
     outbox.start()
     async with asyncio.timeout(120):
@@ -337,7 +337,7 @@ async def test_one_whose_delivery_cannot_be_written_down_does_not_cut_off_the_ot
 
     for name in ("m0", "m1"):
         await journal.enqueue(name, Topic.TEST, {}, NOW)
-    books = Books(slowly)
+    books = OutboxReceiver(slowly)
     with pytest.raises(JournalUnavailable):
         await one_round(books.outbox(journal), books)
     assert (await journal.backlog()).count == 1, "it is sent again, the other is not"
@@ -349,4 +349,4 @@ async def test_what_it_is_told_to_keep_is_not_shown() -> None:
 
 
 async def test_an_outbox_that_was_never_started_can_be_closed(journal: Journal) -> None:
-    await Books().outbox(journal).close()
+    await OutboxReceiver().outbox(journal).close()

@@ -29,7 +29,19 @@ from riel.webhooks.outbox import Outbox, Receiver
 from .bad_rails.toy import ToyPayment, toy
 from .engine_support import NOON
 from .limits_support import limits
-from .rail_tools_support import BILLS, MODES, SECRET, Bill, Told, agent, feedback, greet, pay_bill, paying, reading
+from .rail_tools_support import (
+    BILLS,
+    MODES,
+    SECRET,
+    Bill,
+    NameAnswer,
+    agent,
+    feedback,
+    greet,
+    pay_bill,
+    paying,
+    reading,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +51,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Request(ToyPayment):
+class ToolPayment(ToyPayment):
     kind = "request"
 
 
@@ -61,9 +73,9 @@ async def test_it_is_answered_in_the_envelope_with_the_mode(tmp_path: Path) -> N
 async def test_its_client_is_the_rails_and_stays_open(tmp_path: Path) -> None:
     clients = []
 
-    async def look(client: Any, asked: Any) -> Told:
+    async def look(client: Any, asked: Any) -> NameAnswer:
         clients.append(client)
-        return Told(name="Bo")
+        return NameAnswer(name="Bo")
 
     async with agent(tmp_path, reading(run=look)) as ana:
         await ana.data("toy_read_it")
@@ -87,7 +99,7 @@ async def test_a_silent_provider_is_said_to_be_silent(tmp_path: Path, failure: E
 async def test_a_provider_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
     from anyio import sleep_forever
 
-    async def hang(client: Any, asked: Any) -> Told:
+    async def hang(client: Any, asked: Any) -> NameAnswer:
         await sleep_forever()
         raise AssertionError
 
@@ -243,7 +255,7 @@ async def test_limits_hold_for_what_a_tool_pays(tmp_path: Path) -> None:
 
 async def test_a_request_is_confirmed_and_sent_and_counts_for_no_limit(tmp_path: Path) -> None:
     async def take_back(client: Any, asked: Bill) -> Payment:
-        return Request(account="0123456789", amount=120_000)
+        return ToolPayment(account="0123456789", amount=120_000)
 
     guard: Limits = limits('time_zone = "UTC"\nper_day = { MXN = 50_000 }')
     within = timedelta(seconds=10)
@@ -339,7 +351,7 @@ class Coded(WireModel):
     verification_code: str
 
 
-class Listed(RootModel[list[str]]):
+class NameList(RootModel[list[str]]):
     pass
 
 
@@ -348,17 +360,20 @@ WRONG = {
         {"run": None, "output": None},
         "does not do exactly one of run, build_payment and build_notification",
     ),
-    "two things to do": ({"build_notification": dict, "run": greet, "output": Told}, "does not do exactly one of"),
+    "two things to do": (
+        {"build_notification": dict, "run": greet, "output": NameAnswer},
+        "does not do exactly one of",
+    ),
     "no answer": ({"output": None}, "whose output is missing"),
     "an answer to a payment": (
-        {"build_payment": pay_bill, "output": Told},
+        {"build_payment": pay_bill, "output": NameAnswer},
         "whose output is missing, or is not needed",
     ),
     "something else to do": ({"run": "greet"}, "cannot be called"),
     "a scope that is no function": ({"scope_of": "things:read"}, "cannot be called"),
     "input of another kind": ({"input": dict}, "whose input is not a subclass of riel.WireModel"),
     "an answer of another kind": ({"output": dict}, "whose output is not a subclass of pydantic.BaseModel"),
-    "an answer that is a list": ({"output": Listed}, "whose output is no object"),
+    "an answer that is a list": ({"output": NameList}, "whose output is no object"),
     "a code of its own": ({"build_payment": pay_bill, "input": Coded}, "whose input has a verification_code"),
     "the name of the search": ({"name": "search_docs"}, "a tool named 'search_docs'"),
 }

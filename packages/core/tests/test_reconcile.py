@@ -230,7 +230,7 @@ def test_money_that_nobody_confirmed_is_always_told_first(records: list[PaymentR
 # With a journal and a rail
 
 
-class Bank:
+class StatementBank:
     """A rail's client that lists what it is told, day by day, and remembers which days it was asked for."""
 
     def __init__(self, **days: list[StatementLine]) -> None:
@@ -286,7 +286,7 @@ async def differences(
 async def test_a_day_in_which_both_say_the_same(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         records = [await paid(journal, f"p{n}", MIDNIGHT + n * HOUR) for n in range(24)]
-        bank = Bank(day2=[listed(record) for record in records])
+        bank = StatementBank(day2=[listed(record) for record in records])
         found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, LATER)  # type: ignore[arg-type]
         assert (found.differences, found.provider_count, found.journal_count, found.is_complete) == ([], 24, 24, True)
         assert bank.asked == [DAY]
@@ -300,9 +300,9 @@ async def test_only_payments_that_the_rail_could_know_of_are_compared(tmp_path: 
         await paid(journal, "another-mode", noon, mode="test")
         await paid(journal, "another-rail", noon, rail="zap")
         await paid(journal, "another-day", noon - ONE_DAY)
-        assert await differences(journal, Bank()) == []
+        assert await differences(journal, StatementBank()) == []
         stolen = listed(reference="REF-another-payer")
-        assert await differences(journal, Bank(day2=[stolen])) == [("unconfirmed", "REF-another-payer")]
+        assert await differences(journal, StatementBank(day2=[stolen])) == [("unconfirmed", "REF-another-payer")]
 
 
 @pytest.mark.anyio
@@ -311,18 +311,18 @@ async def test_an_order_that_the_rail_counts_to_the_day_beside_is_not_missing(tm
     async with journal_in(tmp_path) as journal:
         late = await paid(journal, "late", MIDNIGHT + ONE_DAY - timedelta(milliseconds=1))
         early = await paid(journal, "early", MIDNIGHT)
-        bank = Bank(day1=[listed(early)], day3=[listed(late)])
+        bank = StatementBank(day1=[listed(early)], day3=[listed(late)])
         assert await differences(journal, bank) == []
         assert bank.asked == [DAY, DAY - ONE_DAY, DAY + ONE_DAY]
-        assert await differences(journal, Bank(day1=[listed(early)])) == [("missing", "REF-late")]
+        assert await differences(journal, StatementBank(day1=[listed(early)])) == [("missing", "REF-late")]
 
 
 @pytest.mark.anyio
 async def test_an_order_of_another_day_that_the_rail_counts_to_this_one_was_confirmed(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         record = await paid(journal, "early", MIDNIGHT - 5 * HOUR)
-        assert await differences(journal, Bank(day2=[listed(record)])) == []
-        assert await differences(journal, Bank(day2=[listed(record, amount=1)])) == [("money", "REF-early")]
+        assert await differences(journal, StatementBank(day2=[listed(record)])) == []
+        assert await differences(journal, StatementBank(day2=[listed(record, amount=1)])) == [("money", "REF-early")]
 
 
 @pytest.mark.anyio
@@ -333,19 +333,19 @@ async def test_what_changed_after_the_rail_was_asked_is_no_difference(tmp_path: 
         settled = await paid(journal, "meanwhile", asked - HOUR, S.PENDING)
         await move(journal, settled, S.SETTLED, at=asked + timedelta(seconds=1))
         pending = listed(settled, status=Status.PENDING)
-        assert await differences(journal, Bank(day2=[pending]), now=asked) == []
+        assert await differences(journal, StatementBank(day2=[pending]), now=asked) == []
         later = asked + timedelta(minutes=1)
         expected = [("missing", "REF-after"), ("state", "REF-meanwhile")]
-        assert await differences(journal, Bank(day2=[pending]), now=later) == expected
+        assert await differences(journal, StatementBank(day2=[pending]), now=later) == expected
         lags = offering(lookup_lag=HOUR, absence_after=2 * HOUR)
-        assert await differences(journal, Bank(day2=[pending]), now=later, rail=lags) == []
+        assert await differences(journal, StatementBank(day2=[pending]), now=later, rail=lags) == []
 
 
 @pytest.mark.anyio
 async def test_a_day_that_is_not_over_is_said_to_be_so_and_the_next_one_is_not_asked_for(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         await paid(journal, "late", MIDNIGHT + 23.5 * HOUR)
-        bank = Bank()
+        bank = StatementBank()
         found = await reconcile(journal, ACTIVE_RAIL, bank, DAY, MIDNIGHT + 23.9 * HOUR)  # type: ignore[arg-type]
         assert not found.is_complete
         assert bank.asked == [DAY]
@@ -360,11 +360,11 @@ async def test_refunds_are_missing_only_where_the_rail_lists_them(tmp_path: Path
             journal, "r", at=MIDNIGHT + HOUR, intent=intent, kind="refund", money=Money(1, "MXN")
         )
         await move(journal, refund, S.SETTLED, at=MIDNIGHT + HOUR)
-        bank = Bank(day2=[listed(original)])
+        bank = StatementBank(day2=[listed(original)])
         assert await differences(journal, bank) == [("missing", "REF-r")]
 
         async def of_payments(day: date) -> Statement:
-            return replace(await Bank.statement(bank, day), covers=frozenset({"payment"}))
+            return replace(await StatementBank.statement(bank, day), covers=frozenset({"payment"}))
 
         bank.statement = of_payments  # type: ignore[method-assign]
         assert await differences(journal, bank) == []
@@ -450,7 +450,7 @@ async def test_a_list_that_did_not_come_is_no_empty_list(tmp_path: Path) -> None
 async def test_nothing_is_written(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         unknown = await paid(journal, "a", MIDNIGHT, S.UNKNOWN)
-        assert await differences(journal, Bank(day2=[listed(unknown)])) == [("unresolved", "REF-a")]
+        assert await differences(journal, StatementBank(day2=[listed(unknown)])) == [("unresolved", "REF-a")]
         assert await journal.payment(unknown.id) == unknown
 
 

@@ -25,7 +25,7 @@ from riel import (
 from riel.journal import State
 
 from .bad_rails.toy import ToyPayment, ToyRefund
-from .doors_support import Agent
+from .doors_support import EngineAgent
 from .engine_support import PATIENCE, World, answers, working
 from .limits_support import limits
 
@@ -53,13 +53,13 @@ def once_each(draft: Draft, mint: ReferenceSource) -> Prepared:
     return Prepared(reference=reference, body=reference.encode())
 
 
-def gives_back(world: World, receives: Receives = knows) -> Agent:
+def gives_back(world: World, receives: Receives = knows) -> EngineAgent:
     world.client.build_return = receives  # type: ignore[attr-defined]
     world.client.prepares = once_each
-    return Agent(world)
+    return EngineAgent(world)
 
 
-async def code_for(world: World, agent: Agent, key: str, **other: Any) -> str:
+async def code_for(world: World, agent: EngineAgent, key: str, **other: Any) -> str:
     told = await agent.refund(key, **other)
     assert told["status"] == "2fa_required"
     return next(world.person.code(c) for c in [await world.engine.find("toy", told["paymentId"], agent.principal)])
@@ -140,7 +140,7 @@ async def test_whose_it_was_is_not_told_to_others(tmp_path: Path) -> None:
     async with working(tmp_path, declares=GIVES_BACK) as world:
         agent = gives_back(world)
         done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
-        refused = await Agent(world, "eva").refused("IN1")
+        refused = await EngineAgent(world, "eva").refused("IN1")
         assert refused["code"] == "ALREADY_DONE"
         assert done["paymentId"] not in str(refused)
 

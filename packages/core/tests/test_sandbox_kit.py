@@ -47,7 +47,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Behaviour(BaseModel):
+class KitBehaviour(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pause_seconds: Annotated[float, Field(ge=0)] = 1.0
@@ -56,19 +56,19 @@ class Behaviour(BaseModel):
 
 def test_a_behaviour_is_read_from_the_settings_of_its_bank_alone() -> None:
     settings = {"pause_seconds": "2.5", "api_key": "k"}
-    assert behaviour_of(Behaviour, settings, client={"api_key"}) == Behaviour(pause_seconds=2.5)
+    assert behaviour_of(KitBehaviour, settings, client={"api_key"}) == KitBehaviour(pause_seconds=2.5)
 
 
 def test_a_setting_of_nobody_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ValueError, match="the pretend Zap has no setting 'pause'; it has pause_seconds, webhook_url"):
-        behaviour_of(Behaviour, {"pause": "1"}, bank="the pretend Zap")
+        behaviour_of(KitBehaviour, {"pause": "1"}, bank="the pretend Zap")
 
 
 @pytest.mark.parametrize("url", ["https://example.com/hook", "http://10.0.0.1/hook", "file:///etc/passwd", "hook"])
 def test_webhooks_stay_on_this_machine(url: str) -> None:
     with pytest.raises(ValueError, match="on this machine"):
-        behaviour_of(Behaviour, {"webhook_url": url})
-    assert behaviour_of(Behaviour, {"webhook_url": "http://127.0.0.1:9/x"}).webhook_url
+        behaviour_of(KitBehaviour, {"webhook_url": url})
+    assert behaviour_of(KitBehaviour, {"webhook_url": "http://127.0.0.1:9/x"}).webhook_url
 
 
 def test_the_published_key_is_the_same_everywhere_and_its_file_is_private() -> None:
@@ -175,7 +175,7 @@ async def test_other_broken_answers_arrive_whole_and_are_no_json(answer: Respons
             arrived.json()
 
 
-class Receiver:
+class WebhookReceiver:
     """A receiver of webhooks that answers with the statuses it is given, and a clock that sleeping moves."""
 
     def __init__(self, *statuses: int) -> None:
@@ -209,7 +209,7 @@ def delivery(request: WebhookRequest, **more: Any) -> WebhookDelivery:
 
 @pytest.mark.anyio
 async def test_messages_go_out_in_their_order_each_at_its_time() -> None:
-    receiver = Receiver()
+    receiver = WebhookReceiver()
     late = delivery(json_request({"n": 1}), not_before=NOW + timedelta(seconds=7))
     await receiver.sender().send([late, delivery(json_request({"n": 2}))])
     assert receiver.bodies == [b'{"n":1}', b'{"n":2}']
@@ -218,12 +218,12 @@ async def test_messages_go_out_in_their_order_each_at_its_time() -> None:
 
 @pytest.mark.anyio
 async def test_a_message_is_repeated_until_it_is_accepted_and_given_up_in_the_end() -> None:
-    receiver = Receiver(500, 0, 200)
+    receiver = WebhookReceiver(500, 0, 200)
     sender = receiver.sender(growth=2.0)
     await sender.send([delivery(json_request({}))])
     await sender.drain()
     assert receiver.pauses == [5.0, 10.0]
-    deaf = Receiver(*[500] * 9)
+    deaf = WebhookReceiver(*[500] * 9)
     sender = deaf.sender(attempts=4)
     sender.start([delivery(json_request({}))])
     await sender.drain()
@@ -232,7 +232,7 @@ async def test_a_message_is_repeated_until_it_is_accepted_and_given_up_in_the_en
 
 @pytest.mark.anyio
 async def test_each_attempt_is_made_anew_and_the_bank_says_what_accepts_it() -> None:
-    receiver = Receiver(200, 202)
+    receiver = WebhookReceiver(200, 202)
     sender = receiver.sender()
 
     def stamped() -> tuple[bytes, dict[str, str]]:
@@ -245,7 +245,7 @@ async def test_each_attempt_is_made_anew_and_the_bank_says_what_accepts_it() -> 
 
 @pytest.mark.anyio
 async def test_a_closed_sender_drops_what_is_left() -> None:
-    sender = Receiver().sender()
+    sender = WebhookReceiver().sender()
     sender.start_task(asyncio.Event().wait())
     await sender.close()
     await sender.drain()

@@ -20,7 +20,7 @@ from riel.tools.search_docs import MAX_REMOTE
 
 from .bad_rails.toy import toy
 from .docs_support import answering, documented, says, tool
-from .rail_tools_support import MODES, SECRET, Agent, agent, reading
+from .rail_tools_support import MODES, SECRET, ToolAgent, agent, reading
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,9 @@ def docs(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def searching(docs: Path, url: str | None = None, within: timedelta = LONG, **more: Any) -> AsyncIterator[Agent]:
+async def searching(
+    docs: Path, url: str | None = None, within: timedelta = LONG, **more: Any
+) -> AsyncIterator[ToolAgent]:
     """An agent before a rail with these pages, whose provider has a server of documentation there."""
     rail = {"docs": str(docs), "docs_server": lambda settings: url}
     asking = {"ask_docs": ask_docs} | more
@@ -178,7 +180,7 @@ async def test_texts_of_pages_count_and_pictures_do_not() -> None:
 # Where it does not answer.
 
 
-async def is_bundled(ana: Agent) -> bool:
+async def is_bundled(ana: ToolAgent) -> bool:
     async with asyncio.timeout(120):
         told = await ana.data("toy_search_docs", query="refund part")
     return (told["source"], told["results"][0]["heading"]) == ("bundled", "In part") and "no answer" in told["message"]

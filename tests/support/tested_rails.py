@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestedRail:
     """One rail. ``both`` is told to its pretend bank and to the servers that pay through it, as settings.
 
     Of what a bank is told besides, the servers are not told the ``private`` settings: their rail has none such.
@@ -61,14 +61,14 @@ def _of_fintoc() -> Container[str]:
     return FintocBehaviour.model_fields
 
 
-MOCK = Tested("mock", {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"})
-SPEI = Tested(
+MOCK = TestedRail("mock", {"account": "1234567897", "concept": "Invoice 42", "recipientName": "Empresa Demo SA de CV"})
+SPEI = TestedRail(
     "spei",
     {"clabe": "072691004495711499", "concept": "Factura 42", "recipientName": "Empresa Demo SA de CV"},
     _spei,
     _of_stp,
 )
-FINTOC = Tested(
+FINTOC = TestedRail(
     "fintoc",
     {
         "accountNumber": "072691004495711499",

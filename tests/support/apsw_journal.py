@@ -16,7 +16,7 @@ from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 
 
-class Row(tuple[Any, ...]):  # noqa: SLOT001  # each statement makes a kind of its own, with its names
+class ApswRow(tuple[Any, ...]):  # noqa: SLOT001  # each statement makes a kind of its own, with its names
     """A row whose values have names as well as places."""
 
     names: list[str]
@@ -28,48 +28,48 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001  # each statement makes a kind of i
         return self.names
 
 
-class Answered:
+class ApswResult:
     """What a statement brought, all of it: so it is over when the next one begins."""
 
-    def __init__(self, rows: Iterable[Row], lastrowid: int) -> None:
+    def __init__(self, rows: Iterable[ApswRow], lastrowid: int) -> None:
         self._rows = iter(rows)
         self.lastrowid = lastrowid
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ApswRow]:
         return self._rows
 
-    def fetchone(self) -> Row | None:
+    def fetchone(self) -> ApswRow | None:
         return next(self._rows, None)
 
-    def fetchall(self) -> list[Row]:
+    def fetchall(self) -> list[ApswRow]:
         return list(self._rows)
 
 
-class Connection:
+class ApswConnection:
     """One connection of apsw's that looks like one of Python's own, and fails like one."""
 
     def __init__(self, path: Path, vfs: str | None = None, *, busy: float = 0.2) -> None:
-        self._db = self._told(lambda: apsw.Connection(str(path), vfs=vfs))
+        self._db = self._translated(lambda: apsw.Connection(str(path), vfs=vfs))
         self._db.set_busy_timeout(int(busy * 1000))
 
-    def execute(self, sql: str, values: Any = ()) -> Answered:
-        return self._told(lambda: self._run(sql, values))
+    def execute(self, sql: str, values: Any = ()) -> ApswResult:
+        return self._translated(lambda: self._run(sql, values))
 
     def executemany(self, sql: str, many: Iterable[Any]) -> None:
         for values in many:
             self.execute(sql, values)
 
-    def _run(self, sql: str, values: Any) -> Answered:
+    def _run(self, sql: str, values: Any) -> ApswResult:
         cursor = self._db.cursor()
-        kind: Any = type("Row", (Row,), {"names": []})
+        kind: Any = type("ApswRow", (ApswRow,), {"names": []})
         rows = []
         for found in cursor.execute(sql, values if isinstance(values, Mapping) else tuple(values)):
             kind.names = kind.names or [name for name, *_ in cursor.description_full]
             rows.append(kind(found))
-        return Answered(rows, self._db.last_insert_rowid())
+        return ApswResult(rows, self._db.last_insert_rowid())
 
     @staticmethod
-    def _told(work: Callable[[], Any]) -> Any:
+    def _translated(work: Callable[[], Any]) -> Any:
         try:
             return work()
         except apsw.ConstraintError as failure:
@@ -85,9 +85,9 @@ class Connection:
         self._db.close(True)
 
 
-def opened(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMAS) -> Connection:
+def opened(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMAS) -> ApswConnection:
     """The writer's connection as the journal opens it: the pragmas of ``opening``, or others, and its migrations."""
-    db: Any = Connection(path, vfs)
+    db: Any = ApswConnection(path, vfs)
     for name, value in pragmas.items():
         db.execute(f"PRAGMA {name} = {value}")
         assert str(db.execute(f"PRAGMA {name}").fetchone()[0]) == value, f"{name} is not {value}"
@@ -102,6 +102,6 @@ def journal_on(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMA
     writer.start()
     owners = LockFileOwners(path.with_name(path.name + ".owners"))
     owners.register()
-    reader: Any = Connection(path, vfs, busy=0)
+    reader: Any = ApswConnection(path, vfs, busy=0)
     reader.execute("PRAGMA query_only = 1")
     return SqliteJournal(writer, owners, reader)

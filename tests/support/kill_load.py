@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .agent import FINAL, PAYEE
-from .bank import Bank
-from .processes import Nursery
-from .server import SEND, STATUS, Envelope, Gone, Home, Server
+from .bank_process import BankProcess
+from .processes import ForkServer
+from .retrying_agent import FINAL, PAYEE
+from .server import SEND, STATUS, Envelope, Installation, Server, ServerExited
 
 ORDINARY = ("0123456789", "1234567897", "9876543210")
 TROUBLED = (
@@ -30,7 +30,7 @@ LONGEST = 120.0
 class Codes:
     """The codes that people were sent, read as the file grows."""
 
-    home: Home
+    home: Installation
     _read: int = 0
     _known: dict[str, str] = field(default_factory=dict)
 
@@ -47,11 +47,13 @@ class Codes:
         return self._known[payment_id]
 
 
-class Replica:
+class ReplicaSlot:
     """A place where a server runs: when it was killed, the next one is started."""
 
-    def __init__(self, nursery: Nursery, home: Home, bank: Bank, module: str | None = None) -> None:
-        self._how = (nursery, home, bank)
+    def __init__(
+        self, fork_server: ForkServer, home: Installation, bank: BankProcess, module: str | None = None
+    ) -> None:
+        self._how = (fork_server, home, bank)
         self._module = module
         self._server: Server | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -60,12 +62,12 @@ class Replica:
     async def call(self, tool: str, **arguments: Any) -> Envelope:
         """What it answers.
 
-        :raises Gone: it died first.
+        :raises ServerExited: it died first.
         """
         server = await self._here()
         try:
             return await server.call(tool, **arguments)
-        except Gone:
+        except ServerExited:
             await self._bury(server)
             raise
 
@@ -107,10 +109,10 @@ class Replica:
 
 
 @dataclass
-class Fire:
+class KillLoad:
     """What is to happen, and what has happened so far."""
 
-    replicas: Sequence[Replica]
+    replicas: Sequence[ReplicaSlot]
     codes: Codes
     chance: random.Random
     troubled: float = 0.1
@@ -123,7 +125,7 @@ class Fire:
         """How many servers were killed so far."""
         return sum(replica.killed for replica in self.replicas)
 
-    async def burn(self, *, payments: int, callers: int, every: float) -> float:
+    async def run(self, *, payments: int, callers: int, every: float) -> float:
         """Make all the payments, while a server is killed about every so many seconds; how many seconds it took."""
         left = list(range(payments))
         begun = time.monotonic()
@@ -164,7 +166,7 @@ class Fire:
             replica = self.chance.choice(self.replicas)
             try:
                 answer = await replica.call(tool, **arguments)
-            except Gone:
+            except ServerExited:
                 continue
             if answer["error"] is not None and answer["error"]["code"].startswith("JOURNAL_"):
                 await asyncio.sleep(0.2)
@@ -184,7 +186,15 @@ class Fire:
             self.tell(f"{took:5.0f} s  {self.done:,} of {payments:,} payments  {self.killed} killed")
 
 
-def alight(nursery: Nursery, home: Home, bank: Bank, *, replicas: int, seed: int, module: str | None = None) -> Fire:
+def kill_load(
+    fork_server: ForkServer,
+    home: Installation,
+    bank: BankProcess,
+    *,
+    replicas: int,
+    seed: int,
+    module: str | None = None,
+) -> KillLoad:
     """So many servers on one journal; ``module`` is installed in each."""
     chance = random.Random(seed)  # noqa: S311  # it must be possible to repeat it
-    return Fire([Replica(nursery, home, bank, module) for _ in range(replicas)], Codes(home), chance)
+    return KillLoad([ReplicaSlot(fork_server, home, bank, module) for _ in range(replicas)], Codes(home), chance)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .processes import Nursery
-from .rails import MOCK, Tested
+from .processes import ForkServer
+from .tested_rails import MOCK, TestedRail
 
 
 @dataclass
-class Bank:
+class BankProcess:
     """``riel sandbox RAIL``: where it is, and what a server must be told to pay through it."""
 
     url: str
     settings: Mapping[str, str]
-    rail: Tested = MOCK
+    rail: TestedRail = MOCK
     _of_others: int = 0
 
     @property
@@ -61,20 +61,20 @@ class Bank:
 
 
 @contextmanager
-def open_bank(nursery: Nursery, folder: Path, rail: Tested = MOCK, **settings: str) -> Iterator[Bank]:
+def open_bank(fork_server: ForkServer, folder: Path, rail: TestedRail = MOCK, **settings: str) -> Iterator[BankProcess]:
     """A bank with empty books, on a port of its own."""
     folder.mkdir(exist_ok=True)
     both = _variables(rail, rail.both())
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    process = nursery.start("sandbox", rail.name, *options, "--port=0", env=both, folder=folder)
+    process = fork_server.start("sandbox", rail.name, *options, "--port=0", env=both, folder=folder)
     try:
         with os.fdopen(process.stdout, "rb", closefd=False) as out:
             url = out.readline().decode().strip()
         assert url.startswith("http://127.0.0.1:"), process.errors.read_text()
-        yield Bank(url, settings, rail)
+        yield BankProcess(url, settings, rail)
     finally:
         process.let_go()
 
 
-def _variables(rail: Tested, settings: Mapping[str, str]) -> dict[str, str]:
+def _variables(rail: TestedRail, settings: Mapping[str, str]) -> dict[str, str]:
     return {f"RIEL_{rail.name.upper()}_{name.upper()}": value for name, value in settings.items()}

@@ -7,22 +7,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .agent import Agent, Point
-from .bank import Bank, open_bank
-from .processes import Nursery
-from .proof import proven
-from .rails import MOCK, Tested
-from .server import Home
+from .bank_process import BankProcess, open_bank
+from .invariants import check_invariants
+from .processes import ForkServer
+from .retrying_agent import Point, RetryingAgent
+from .server import Installation
+from .tested_rails import MOCK, TestedRail
 
 AT_ONCE = 4
 
 BY_THE_CLOCK = ("by_reference@find", "claim@", "confirm@", "payment@answer", "status@")
 """What rounds and repeated calls pass when their time has come: no place to be killed at where there are rounds."""
 
-Story = Callable[[Agent], Awaitable[object]]
+Story = Callable[[RetryingAgent], Awaitable[object]]
 
 
-class Stage:
+class StoryRunner:
     """Where stories are played, each with a journal and servers of its own; a bank has one customer at a time.
 
     ``module`` is installed in each server. Unless a story needs ``rounds``, the first server makes one round and no
@@ -31,20 +31,20 @@ class Stage:
 
     def __init__(
         self,
-        nursery: Nursery,
+        fork_server: ForkServer,
         folder: Path,
         *,
         module: str | None = None,
         victim: str | None = "one_round",
-        rail: Tested = MOCK,
+        rail: TestedRail = MOCK,
     ) -> None:
         self._rail = rail
         self._victim = victim
-        self._nursery = nursery
+        self._nursery = fork_server
         self._folder = folder
         self._module = module
         self._numbers = count()
-        self._banks: dict[tuple[tuple[str, str], ...], list[Bank]] = {}
+        self._banks: dict[tuple[tuple[str, str], ...], list[BankProcess]] = {}
         self._open = ExitStack()
 
     def close(self) -> None:
@@ -80,13 +80,13 @@ class Stage:
 
     async def _played(
         self, story: Story, deaths: Sequence[Point], victims: int, fault: dict[str, Any] | None = None, **bank: str
-    ) -> Agent:
-        home = Home(self._folder / f"home-{next(self._numbers)}")
+    ) -> RetryingAgent:
+        home = Installation(self._folder / f"home-{next(self._numbers)}")
         home.folder.mkdir(parents=True)
         with self._bank(bank) as here:
             if fault:
                 here.fault(**fault)
-            agent = Agent(
+            agent = RetryingAgent(
                 self._nursery,
                 home,
                 here,
@@ -98,7 +98,7 @@ class Stage:
             try:
                 await story(agent)
                 await agent.leave()
-                await proven(home, here, agent.told)
+                await check_invariants(home, here, agent.told)
             finally:
                 await agent.close()
             return agent
@@ -122,7 +122,7 @@ class Stage:
         return {named(where): what for where, what in zip(wheres, whats, strict=True) if what is not None}
 
     @contextmanager
-    def _bank(self, settings: dict[str, str]) -> Iterator[Bank]:
+    def _bank(self, settings: dict[str, str]) -> Iterator[BankProcess]:
         free = self._banks.setdefault(tuple(sorted(settings.items())), [])
         if not free:
             folder = self._folder / f"bank-{next(self._numbers)}"

@@ -6,14 +6,14 @@ from typing import Any
 from riel.journal import Journal, PaymentRecord, State
 from riel.journal.open import open_journal
 
-from .bank import Bank
-from .server import Envelope, Home
+from .bank_process import BankProcess
+from .server import Envelope, Installation
 
 NO_LONGER = {State.SENDING, State.UNKNOWN}
 ONCE = {"success": {State.SETTLED, State.RETURNED}, "rejected": {State.REJECTED, State.SETTLED, State.RETURNED}}
 
 
-async def records(home: Home) -> list[PaymentRecord]:
+async def records(home: Installation) -> list[PaymentRecord]:
     """Every payment and refund in the journal."""
     journal = await open_journal(home.url)
     try:
@@ -22,7 +22,7 @@ async def records(home: Home) -> list[PaymentRecord]:
         await journal.close()
 
 
-async def proven(home: Home, bank: Bank, told: Iterable[Envelope] = ()) -> list[PaymentRecord]:
+async def check_invariants(home: Installation, bank: BankProcess, told: Iterable[Envelope] = ()) -> list[PaymentRecord]:
     """The payments of the journal, once everything that must hold of them does.
 
     One debit of the right amount at the bank for each settled payment and for no other; nothing left in the air; what
@@ -69,6 +69,6 @@ async def _is_recorded(journal: Journal, answer: Envelope, name: str) -> None:
     assert record.state in ONCE.get(status, set(State)), f"told {status}, and it is {record.state}"
 
 
-def gone_back(bank: Bank, reference: str) -> list[int]:
+def refunded_amounts(bank: BankProcess, reference: str) -> list[int]:
     """The amounts that the bank gave back of one payment."""
     return [refund["amount"] for refund in bank.refunds() if refund["payment"] == reference]

@@ -17,7 +17,7 @@ _names = count()
 
 
 @dataclass
-class Disk:
+class FailingDisk:
     """``calls`` are those that were made. From ``fails_at`` on (or only there, ``once``) each one fails."""
 
     fails_at: int | None = None
@@ -61,8 +61,8 @@ class Disk:
         self.fails_at = None
 
 
-class _File(apsw.VFSFile):
-    def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
+class _FailingFile(apsw.VFSFile):
+    def __init__(self, disk: FailingDisk, name: Any, flags: list[int]) -> None:
         self._disk = disk
         self._kind = "journal" if str(name if isinstance(name, str) else name.filename()).endswith("-journal") else "db"
         with disk.met(f"open {self._kind}"):
@@ -85,19 +85,19 @@ class _File(apsw.VFSFile):
             return super().xRead(amount, offset)
 
 
-class _Vfs(apsw.VFS):
-    def __init__(self, name: str, disk: Disk) -> None:
+class _FailingVfs(apsw.VFS):
+    def __init__(self, name: str, disk: FailingDisk) -> None:
         self._disk = disk
         super().__init__(name, UNIX)
 
-    def xOpen(self, name: Any, flags: list[int]) -> _File:  # noqa: N802
-        return _File(self._disk, name, flags)
+    def xOpen(self, name: Any, flags: list[int]) -> _FailingFile:  # noqa: N802
+        return _FailingFile(self._disk, name, flags)
 
 
 @contextmanager
-def failing(disk: Disk) -> Iterator[str]:
+def failing_vfs(disk: FailingDisk) -> Iterator[str]:
     """The name of a VFS whose files are on ``disk``."""
-    vfs = _Vfs(name := f"disk-{next(_names)}", disk)
+    vfs = _FailingVfs(name := f"disk-{next(_names)}", disk)
     try:
         yield name
     finally:

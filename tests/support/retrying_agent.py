@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .bank import Bank
-from .processes import PATIENCE, Nursery, until
-from .rails import MOCK
-from .server import Envelope, Gone, Home, Server
+from .bank_process import BankProcess
+from .processes import PATIENCE, ForkServer, until
+from .server import Envelope, Installation, Server, ServerExited
+from .tested_rails import MOCK
 
 Point = tuple[str, int]
 """A crash point, and which pass of it: ``("send:before", 1)``."""
@@ -20,16 +20,16 @@ FINAL = {"success", "rejected", "returned", "refunded"}
 
 
 @dataclass
-class Agent:
+class RetryingAgent:
     """One agent at one installation. ``deaths`` are the points at which its first servers are killed, one each.
 
     ``told`` is every answer it got; ``killed`` counts the servers that died under it. ``module`` is installed in each
     server, except that ``victim``, where there is one, is installed in the first ``victims`` of them.
     """
 
-    nursery: Nursery
-    home: Home
-    bank: Bank
+    fork_server: ForkServer
+    home: Installation
+    bank: BankProcess
     deaths: Sequence[Point] = ()
     principal: str = "local"
     module: str | None = None
@@ -46,7 +46,7 @@ class Agent:
             server = await self.here()
             try:
                 answer = await server.call(tool, **arguments)
-            except Gone:
+            except ServerExited:
                 await self._bury(server)
                 continue
             self.told.append(answer)
@@ -92,7 +92,7 @@ class Agent:
                 death = self.deaths[self.killed] if self.killed < len(self.deaths) else None
                 trace = self.trace(self.killed)
                 self._server = await Server.open(
-                    self.nursery,
+                    self.fork_server,
                     self.home,
                     self.bank,
                     principal=self.principal,

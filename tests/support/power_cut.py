@@ -1,7 +1,7 @@
-"""A disk that forgets, when the power is cut, whatever nobody asked it to keep.
+"""A disk that loses unsynced data when the power is cut.
 
-A :class:`Tape` is what SQLite wrote, synced, truncated, made and removed, in order, with what was acknowledged between.
-A :class:`Disk` plays it back up to any instant and makes an image of what may be found there after a power cut.
+A :class:`DiskLog` lists what SQLite wrote, synced, truncated, created and removed, and what was acknowledged between.
+A :class:`DiskReplay` plays it back up to any instant and makes an image of what may be found there after a power cut.
 Of what was not synced each sector of 512 bytes, each truncation and each directory entry survives or does not.
 """
 
@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class FileOpen:
     """A file was opened. SQLite syncs the folder with the first sync of a journal that it may have made."""
 
     file: str
@@ -34,25 +34,25 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class FileWrite:
     file: str
     at: int
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Truncated:
+class FileTruncation:
     file: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class FileSync:
     file: str
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class FileRemoval:
     """Unlinked, and the folder synced where SQLite asked for that."""
 
     file: str
@@ -60,7 +60,7 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Acknowledgement:
     """Somebody was told that there are at least so many rows of this kind."""
 
     key: Key
@@ -68,48 +68,48 @@ class Told:
 
 
 @dataclass
-class Tape:
+class DiskLog:
     """Everything that happened, in order."""
 
     played: list[Any] = field(default_factory=list)
 
     def told(self, kind: str, whose: str, rows: int) -> None:
         """An acknowledgement: after this, a power cut may not take it back."""
-        self.played.append(Told((kind, whose), rows))
+        self.played.append(Acknowledgement((kind, whose), rows))
 
 
-class _File(apsw.VFSFile):
-    """A real file, whose calls are put on the tape once they have returned."""
+class _RecordedFile(apsw.VFSFile):
+    """A real file, whose calls are put on the log once they have returned."""
 
-    def __init__(self, tape: Tape, name: Any, flags: list[int]) -> None:
+    def __init__(self, log: DiskLog, name: Any, flags: list[int]) -> None:
         super().__init__(UNIX, name, flags)
-        self._tape, self._name = tape.played, _base(name)
-        self._tape.append(Opened(self._name, bool(flags[0] & JOURNAL_KINDS)))
+        self._log, self._name = log.played, _base(name)
+        self._log.append(FileOpen(self._name, bool(flags[0] & JOURNAL_KINDS)))
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802  # SQLite's name
         super().xWrite(data, offset)
-        self._tape.append(Written(self._name, offset, bytes(data)))
+        self._log.append(FileWrite(self._name, offset, bytes(data)))
 
     def xTruncate(self, size: int) -> None:  # noqa: N802
         super().xTruncate(size)
-        self._tape.append(Truncated(self._name, size))
+        self._log.append(FileTruncation(self._name, size))
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         super().xSync(flags)
-        self._tape.append(Synced(self._name))
+        self._log.append(FileSync(self._name))
 
 
-class _Disk(apsw.VFS):
-    def __init__(self, name: str, tape: Tape) -> None:
-        self._tape = tape
+class _RecordedVfs(apsw.VFS):
+    def __init__(self, name: str, log: DiskLog) -> None:
+        self._log = log
         super().__init__(name, UNIX)
 
-    def xOpen(self, name: Any, flags: list[int]) -> _File:  # noqa: N802
-        return _File(self._tape, name, flags)
+    def xOpen(self, name: Any, flags: list[int]) -> _RecordedFile:  # noqa: N802
+        return _RecordedFile(self._log, name, flags)
 
     def xDelete(self, name: str, with_folder: bool) -> None:  # noqa: N802
         super().xDelete(name, with_folder)
-        self._tape.played.append(Removed(_base(name), bool(with_folder)))
+        self._log.played.append(FileRemoval(_base(name), bool(with_folder)))
 
 
 def _base(name: Any) -> str:
@@ -117,10 +117,10 @@ def _base(name: Any) -> str:
 
 
 @contextmanager
-def recording(tape: Tape) -> Iterator[str]:
-    """The name of a VFS that puts on ``tape`` what goes through it."""
+def recorded_vfs(log: DiskLog) -> Iterator[str]:
+    """The name of a VFS that puts on ``log`` what goes through it."""
     name = f"power-{next(_names)}"
-    vfs = _Disk(name, tape)
+    vfs = _RecordedVfs(name, log)
     try:
         yield name
     finally:
@@ -130,11 +130,11 @@ def recording(tape: Tape) -> Iterator[str]:
 @dataclass
 class _Inode:
     safe: bytearray = field(default_factory=bytearray)
-    pending: list[Written | Truncated] = field(default_factory=list)
+    pending: list[FileWrite | FileTruncation] = field(default_factory=list)
 
 
-class Disk:
-    """What is safe, and what is not yet, at one instant of a tape."""
+class DiskReplay:
+    """What is safe, and what is not yet, at one instant of a log."""
 
     def __init__(self) -> None:
         self.facts: dict[Key, int] = {}
@@ -145,16 +145,16 @@ class Disk:
     def play(self, step: Any) -> None:
         """Go one step on."""
         match step:
-            case Opened(name, with_folder):
+            case FileOpen(name, with_folder):
                 if self._now(name) is None:
                     self._pending.setdefault(name, []).append(_Inode())
                 if with_folder:
                     self._syncs_folder.add(name)
-            case Written(name) | Truncated(name):
+            case FileWrite(name) | FileTruncation(name):
                 inode = self._now(name)
                 assert inode is not None
                 inode.pending.append(step)
-            case Synced(name):
+            case FileSync(name):
                 inode = self._now(name)
                 assert inode is not None
                 for each in inode.pending:
@@ -163,11 +163,11 @@ class Disk:
                 if name in self._syncs_folder:
                     self._syncs_folder.discard(name)
                     self._sync_folder()
-            case Removed(name, with_folder):
+            case FileRemoval(name, with_folder):
                 self._pending.setdefault(name, []).append(None)
                 if with_folder:
                     self._sync_folder()
-            case Told(key, rows):
+            case Acknowledgement(key, rows):
                 self.facts[key] = max(rows, self.facts.get(key, 0))
 
     def cut(self, chance: random.Random) -> dict[str, bytes]:
@@ -195,13 +195,13 @@ class Disk:
         self._pending.clear()
 
 
-def _do(content: bytearray, change: Written | Truncated) -> None:
+def _do(content: bytearray, change: FileWrite | FileTruncation) -> None:
     match change:
-        case Written(_, at, data):
+        case FileWrite(_, at, data):
             if len(content) < at:
                 content.extend(bytes(at - len(content)))
             content[at : at + len(data)] = data
-        case Truncated(_, size):
+        case FileTruncation(_, size):
             del content[size:]
 
 
@@ -210,7 +210,7 @@ def _survivor(inode: _Inode, survives: float, chance: random.Random) -> bytes:
     content = bytearray(inode.safe)
     rubbish = chance.random() < 0.5
     for change in inode.pending:
-        if isinstance(change, Truncated):
+        if isinstance(change, FileTruncation):
             if chance.random() < survives:
                 _do(content, change)
             continue
@@ -223,10 +223,10 @@ def _survivor(inode: _Inode, survives: float, chance: random.Random) -> bytes:
     return bytes(content)
 
 
-def _sectors(change: Written) -> Iterator[Written]:
+def _sectors(change: FileWrite) -> Iterator[FileWrite]:
     """A write, sector by sector."""
     at, data = change.at, change.data
     while data:
         room = SECTOR - at % SECTOR
-        yield Written(change.file, at, data[:room])
+        yield FileWrite(change.file, at, data[:room])
         at, data = at + room, data[room:]

@@ -10,7 +10,7 @@ SHARED = Path("/dev/shm")  # the folder made there is ours alone
 
 
 @contextmanager
-def in_memory(otherwise: Path) -> Iterator[Path]:
+def memory_folder(otherwise: Path) -> Iterator[Path]:
     """A folder that is gone afterwards; under ``otherwise`` where this machine has none in memory."""
     folder = (SHARED if SHARED.is_dir() else otherwise) / f"riel-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
