@@ -362,7 +362,7 @@ async def test_a_rail_that_hears_nothing_has_no_door(tmp_path: Path) -> None:
         assert (await provider.writes("R1")).status_code == 404
 
 
-class UnreadableRequest:
+class BrokenStreamRequest:
     """A journal that cannot be read where ``fails`` says so."""
 
     def __init__(self, journal: SqliteJournal, fails: str) -> None:
@@ -381,10 +381,10 @@ class UnreadableRequest:
 async def test_a_journal_that_cannot_be_read_now_is_said_so_that_the_provider_repeats_it(
     tmp_path: Path, verb: str
 ) -> None:
-    broken: list[UnreadableRequest] = []
+    broken: list[BrokenStreamRequest] = []
 
-    def breaking(journal: SqliteJournal) -> UnreadableRequest:
-        broken.append(UnreadableRequest(journal, ""))
+    def breaking(journal: SqliteJournal) -> BrokenStreamRequest:
+        broken.append(BrokenStreamRequest(journal, ""))
         return broken[0]
 
     async with heard(tmp_path, sends=answers(PENDING), journal=breaking) as provider:
