@@ -362,7 +362,7 @@ async def test_a_rail_that_hears_nothing_has_no_door(tmp_path: Path) -> None:
         assert (await provider.writes("R1")).status_code == 404
 
 
-class BrokenStreamRequest:
+class UnreadableJournal:
     """A journal that cannot be read where ``fails`` says so."""
 
     def __init__(self, journal: SqliteJournal, fails: str) -> None:
@@ -381,10 +381,10 @@ class BrokenStreamRequest:
 async def test_a_journal_that_cannot_be_read_now_is_said_so_that_the_provider_repeats_it(
     tmp_path: Path, verb: str
 ) -> None:
-    broken: list[BrokenStreamRequest] = []
+    broken: list[UnreadableJournal] = []
 
-    def breaking(journal: SqliteJournal) -> BrokenStreamRequest:
-        broken.append(BrokenStreamRequest(journal, ""))
+    def breaking(journal: SqliteJournal) -> UnreadableJournal:
+        broken.append(UnreadableJournal(journal, ""))
         return broken[0]
 
     async with heard(tmp_path, sends=answers(PENDING), journal=breaking) as provider:
