@@ -16,7 +16,7 @@ from riel.errors import NotConfirmed
 from riel.journal import State
 from riel.testing.harness import Harness
 
-from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
+from .support.mock_harness import ObservedMockBank, open_challenge, payment_request, run_mock_harness
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ LOOKS = 5
 
 
 @contextmanager
-def set_at(bank: MockBank, point: str, by: timedelta) -> Iterator[None]:
+def set_at(bank: ObservedMockBank, point: str, by: timedelta) -> Iterator[None]:
     """Our clock is set when that point is passed."""
 
     def watch(name: str) -> None:
@@ -43,7 +43,7 @@ def set_at(bank: MockBank, point: str, by: timedelta) -> Iterator[None]:
         bank.offset = by
 
 
-async def state_after_looks(harness: Harness, bank: MockBank, reference: str) -> State:
+async def state_after_looks(harness: Harness, bank: ObservedMockBank, reference: str) -> State:
     """What is known once the agent has asked a few times; the rounds look when it is time by our clock."""
     for _ in range(LOOKS):
         bank.clock.advance(seconds=20)
@@ -62,7 +62,7 @@ async def state_after_looks(harness: Harness, bank: MockBank, reference: str) ->
 async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice(
     tmp_path: Path, jump: str, moment: str, account: str, dedupe: str
 ) -> None:
-    bank = MockBank(BankBehaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
+    bank = ObservedMockBank(BankBehaviour.model_validate({"dedupe": dedupe, "absence_seconds": 5, "watch_seconds": 60}))
     async with run_mock_harness(bank, tmp_path) as harness:
         request = payment_request(harness, account=account)
         _, code = await open_challenge(harness, request)
@@ -88,7 +88,7 @@ async def test_a_clock_that_is_set_in_the_middle_of_a_payment_pays_nothing_twice
 async def test_a_clock_that_is_set_while_a_code_waits_sends_nothing_that_was_not_confirmed(
     tmp_path: Path, jump: str
 ) -> None:
-    bank = MockBank()
+    bank = ObservedMockBank()
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, payment_request(harness))
         bank.offset = JUMPS[jump]
@@ -104,7 +104,9 @@ async def test_a_clock_that_is_set_while_a_code_waits_sends_nothing_that_was_not
 
 async def test_nothing_is_sent_again_by_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """How much time has passed since the first send cannot be told, so the bank may have forgotten it."""
-    bank = MockBank(BankBehaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60}))
+    bank = ObservedMockBank(
+        BankBehaviour.model_validate({"dedupe_seconds": 30, "absence_seconds": 3_600, "watch_seconds": 60})
+    )
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, request := payment_request(harness, account=NEVER_ARRIVES))
         with set_at(bank, "record@record:after", -HOUR):

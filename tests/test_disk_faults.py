@@ -32,7 +32,7 @@ from .support.bank_process import BankProcess
 from .support.failing_disk import FailingDisk, failing_vfs
 from .support.invariants import check_invariants, records
 from .support.memory_folder import memory_folder
-from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
+from .support.mock_harness import ObservedMockBank, open_challenge, payment_request, run_mock_harness
 from .support.processes import ForkServer, RielProcess, until
 from .support.retrying_agent import PAYEE
 from .support.server import SEND, STATUS, Envelope, Installation, Server, run_server
@@ -60,7 +60,7 @@ class Story:
 
     def __init__(self, folder: Path, disk: FailingDisk, fails_at: int | None) -> None:
         self.path = folder / "journal.db"
-        self.bank = MockBank(on_request=self._at_the_bank)
+        self.bank = ObservedMockBank(on_request=self._at_the_bank)
         self.refused = 0
         self._disk = disk
         self._fails_at = fails_at
@@ -160,7 +160,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Path) -> None:
-    bank, path = MockBank(), tmp_path / "journal.db"
+    bank, path = ObservedMockBank(), tmp_path / "journal.db"
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, request := payment_request(harness))
         with held(path):
@@ -176,7 +176,7 @@ async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Pat
 async def test_where_another_writer_holds_the_file_after_the_send_the_answer_is_written_when_it_lets_go(
     tmp_path: Path,
 ) -> None:
-    bank, path = MockBank(), tmp_path / "journal.db"
+    bank, path = ObservedMockBank(), tmp_path / "journal.db"
     with ExitStack() as holding:
         bank.on_request = lambda request: holding.enter_context(held(path))
         async with run_mock_harness(bank, tmp_path) as harness:

@@ -22,7 +22,7 @@ from riel.testing.harness.clock import NOON
 
 from .support.bank_process import BankProcess, open_bank
 from .support.invariants import check_invariants, records
-from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
+from .support.mock_harness import ObservedMockBank, open_challenge, payment_request, run_mock_harness
 from .support.processes import ForkServer, RielProcess, until
 from .support.retrying_agent import PAYEE
 from .support.server import SEND, STATUS, Envelope, Installation, Server, run_server
@@ -57,7 +57,7 @@ def at(point: str, number: int, does: Callable[[], None]) -> Iterator[None]:
 
 
 async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp_path: Path) -> None:
-    bank = MockBank()
+    bank = ObservedMockBank()
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, request := payment_request(harness))
         with at(LEAVES, 1, lambda: bank.clock.advance(seconds=DEADLINE)):
@@ -69,7 +69,7 @@ async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp
 
 
 async def test_nor_where_the_clock_was_set_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bank, loop = MockBank(), asyncio.get_running_loop()
+    bank, loop = ObservedMockBank(), asyncio.get_running_loop()
     ticks, slept = loop.time, [0.0]
     monkeypatch.setattr(loop, "time", lambda: ticks() + slept[0])
 
@@ -87,7 +87,7 @@ async def test_nor_where_the_clock_was_set_back_meanwhile(tmp_path: Path, monkey
 
 
 async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: Path) -> None:
-    bank = MockBank()
+    bank = ObservedMockBank()
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, request := payment_request(harness))
         with at(LEAVES, 1, lambda: bank.clock.advance(seconds=DEADLINE - 1)):
@@ -98,7 +98,7 @@ async def test_one_that_is_only_late_has_what_is_left_of_the_deadline(tmp_path: 
 
 
 async def test_a_repeated_send_that_is_too_late_stays_unknown(tmp_path: Path) -> None:
-    bank = MockBank(BankBehaviour(absence_seconds=3_600))
+    bank = ObservedMockBank(BankBehaviour(absence_seconds=3_600))
     async with run_mock_harness(bank, tmp_path) as harness:
         _, code = await open_challenge(harness, request := payment_request(harness, account=NEVER_ARRIVES))
         with at(LEAVES, 2, lambda: bank.clock.advance(seconds=DEADLINE)):

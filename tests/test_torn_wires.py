@@ -18,7 +18,7 @@ from riel.sandbox import serve_http
 from riel.testing.harness import Harness
 
 from .support.memory_folder import memory_folder
-from .support.mock_harness import MockBank, open_challenge, payment_request, run_mock_harness
+from .support.mock_harness import ObservedMockBank, open_challenge, payment_request, run_mock_harness
 from .support.proxy import Proxy, Tear, between
 
 pytestmark = pytest.mark.anyio
@@ -37,9 +37,9 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def wired(folder: Path, behaviour: BankBehaviour) -> AsyncIterator[tuple[Harness, MockBank, Proxy]]:
+async def wired(folder: Path, behaviour: BankBehaviour) -> AsyncIterator[tuple[Harness, ObservedMockBank, Proxy]]:
     """An engine, its bank over real connections, and the proxy between them."""
-    mock = MockBank(behaviour)
+    mock = ObservedMockBank(behaviour)
     async with (
         serve_http(mock.app) as url,
         between(urlsplit(url).port or 0) as proxy,
@@ -66,7 +66,7 @@ async def paid_over_each(harness: Harness, proxy: Proxy, tears: Iterable[Tear]) 
     return await harness.settle_all()
 
 
-def assert_debits(mock: MockBank, found: list[PaymentRecord]) -> None:
+def assert_debits(mock: ObservedMockBank, found: list[PaymentRecord]) -> None:
     """A debit for each settled payment, and for no other."""
     assert sorted(mock.debits) == sorted(one.reference for one in found if one.state is State.SETTLED)
     assert {one.state for one in found} <= {State.SETTLED, State.REJECTED}

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 import rail_mock
-from rail_mock.sandbox.app import mock_sandbox
 from rail_mock.models import MockPayment
+from rail_mock.sandbox.app import mock_sandbox
 from rail_mock.settings import BankBehaviour, MockSettings
 from riel import Money
 from riel.confirm import Terms
@@ -24,7 +24,7 @@ TIMING = Timing(answer_within=50 * MOMENT, poll_interval=MOMENT, backoff=Backoff
 
 
 @dataclass
-class MockBank:
+class ObservedMockBank:
     """A pretend bank with the time of ``clock``. Our own clock differs from it by ``offset``.
 
     ``requests`` holds the method and path of each request; ``on_request`` is called with it before the bank answers.
@@ -62,7 +62,7 @@ class MockBank:
 
 
 @asynccontextmanager
-async def run_mock_harness(bank: MockBank, journal: Path | Journal, *, url: str = "") -> AsyncIterator[Harness]:
+async def run_mock_harness(bank: ObservedMockBank, journal: Path | Journal, *, url: str = "") -> AsyncIterator[Harness]:
     """Run an engine whose client calls ``bank`` directly, or at ``url``; its waits pass crash points."""
     (rail,) = rail_mock.riel_rails()
     transport = None if url else httpx.ASGITransport(bank.app)
