@@ -69,7 +69,7 @@ def clients() -> Iterable[Client]:
     yield Blocking()  # type: ignore[misc]
 
 
-class Settings(RailSettings):
+class RefusedSettings(RailSettings):
     """The settings of a rail."""
 
 
@@ -109,7 +109,7 @@ Tool[Complete, Question](
 )
 
 
-def parts(rail: Rail[Settings, Complete], other: OtherSettings, tool: Tool[Forgetful]) -> None:  # type: ignore[type-var]
+def parts(rail: Rail[RefusedSettings, Complete], other: OtherSettings, tool: Tool[Forgetful]) -> None:  # type: ignore[type-var]
     """A rail's functions take its own settings, and its tools its own client."""
     rail.connect(other)  # type: ignore[arg-type]
     if rail.parse_webhook is not None:
@@ -118,5 +118,5 @@ def parts(rail: Rail[Settings, Complete], other: OtherSettings, tool: Tool[Forge
         rail.docs_server(other)  # type: ignore[arg-type]
 
 
-def incomplete(rail: Rail[Settings, Forgetful]) -> None:  # type: ignore[type-var]
+def incomplete(rail: Rail[RefusedSettings, Forgetful]) -> None:  # type: ignore[type-var]
     """A rail whose client does not keep the contract."""

@@ -232,14 +232,14 @@ async def test_a_bug_in_what_a_rail_declares_is_logged_with_its_place(
 
 
 async def test_a_statement_ends_in_time(tmp_path: Path) -> None:
-    class Slow:
+    class SlowStatements:
         async def statement(self, day: object) -> Statement:
             await asyncio.Event().wait()
             raise AssertionError
 
     async with working(tmp_path, sends=SETTLES) as world:
         with pytest.raises(NothingLearned, match="no answer within the deadline"):
-            await rail_calls.statement(world.rail, Slow(), NOON.date(), timedelta(milliseconds=20))  # type: ignore[arg-type]
+            await rail_calls.statement(world.rail, SlowStatements(), NOON.date(), timedelta(milliseconds=20))  # type: ignore[arg-type]
 
 
 async def test_a_client_that_does_not_open_names_its_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -312,14 +312,14 @@ def test_of_two_who_keep_it_at_once_one_wins_and_the_other_knows(
 ) -> None:
     together = threading.Barrier(6)
 
-    class Slow(Ring):
+    class SlowRing(Ring):
         priority = 5 if with_ring else 0
 
         def set_password(self, service: str, username: str, password: str) -> None:
             super().set_password(service, username, password)
             together.wait(30)
 
-    ring = use(monkeypatch, Slow())
+    ring = use(monkeypatch, SlowRing())
 
     def attempt(n: int) -> str | None:
         try:
