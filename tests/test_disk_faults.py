@@ -154,11 +154,11 @@ async def test_a_payment_on_a_disk_that_fails_at_any_call_is_paid_once(memory: P
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_busy_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "BUSY_TIMEOUT", timedelta(milliseconds=5))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_busy_timeout")
 async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Path) -> None:
     bank, path = ObservedMockBank(), tmp_path / "journal.db"
     async with run_mock_harness(bank, tmp_path) as harness:
@@ -172,7 +172,7 @@ async def test_where_another_writer_holds_the_file_nothing_is_sent(tmp_path: Pat
         assert (record.state, bank.debits) == (State.SETTLED, [record.reference])
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_busy_timeout")
 async def test_where_another_writer_holds_the_file_after_the_send_the_answer_is_written_when_it_lets_go(
     tmp_path: Path,
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from riel.journal import PaymentRecord, State
 from riel.journal.open import open_journal
 
-from .support.stp_harness import Office, Stp, at_work, mexico
+from .support.stp_harness import ObservedStp, SpeiHarness, mexico, run_spei_harness
 
 pytestmark = pytest.mark.anyio
 
@@ -33,22 +33,22 @@ WORD = timedelta(minutes=5)
 HALF_A_DAY = timedelta(hours=12)
 
 
-async def ended(office: Office, until: datetime) -> PaymentRecord:
+async def ended(harness: SpeiHarness, until: datetime) -> PaymentRecord:
     """The payment as it stands then, after looks that are far apart."""
-    await office.passes(until, step=HALF_A_DAY)
-    await office.passes(until + timedelta(minutes=30), step=WORD)
-    return await office.the_payment()
+    await harness.pass_time(until, step=HALF_A_DAY)
+    await harness.pass_time(until + timedelta(minutes=30), step=WORD)
+    return await harness.record()
 
 
 @asynccontextmanager
-async def asleep(stp: Stp, folder: Path, until: datetime) -> AsyncIterator[Office]:
+async def asleep(stp: ObservedStp, folder: Path, until: datetime) -> AsyncIterator[SpeiHarness]:
     """The machine was shut, and is opened again then."""
     stp.now = until
-    async with at_work(stp, folder) as office:
-        yield office
+    async with run_spei_harness(stp, folder) as harness:
+        yield harness
 
 
-async def holds(stp: Stp, folder: Path, record: PaymentRecord) -> None:
+async def holds(stp: ObservedStp, folder: Path, record: PaymentRecord) -> None:
     """The ledger and the record say the same, and the chain is whole."""
     assert stp.debits == ([record.reference] if record.state is State.SETTLED else [])
     assert len(set(stp.sent)) == 1
@@ -64,11 +64,11 @@ async def holds(stp: Stp, folder: Path, record: PaymentRecord) -> None:
 @pytest.mark.parametrize("eve", EVES)
 async def test_what_stp_has_is_found_after_the_roll_and_never_sent_again(tmp_path: Path, eve: str, made: str) -> None:
     day, following, last = EVES[eve]
-    stp = Stp(now=mexico(day, made))
-    async with at_work(stp, tmp_path) as office:
-        await office.pays(70_000 + STORED)
-    async with asleep(stp, tmp_path, mexico(following, "09:00")) as office:
-        record = await ended(office, mexico(last, "09:00"))
+    stp = ObservedStp(now=mexico(day, made))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + STORED)
+    async with asleep(stp, tmp_path, mexico(following, "09:00")) as harness:
+        record = await ended(harness, mexico(last, "09:00"))
     assert (record.state, record.sends) == (State.SETTLED, 1)
     await holds(stp, tmp_path, record)
 
@@ -77,14 +77,14 @@ async def test_what_stp_has_is_found_after_the_roll_and_never_sent_again(tmp_pat
 @pytest.mark.parametrize("eve", EVES)
 async def test_what_stp_never_had_is_not_sent_on_another_day(tmp_path: Path, eve: str, made: str) -> None:
     day, _, last = EVES[eve]
-    stp = Stp(now=mexico(day, made))
-    async with at_work(stp, tmp_path) as office:
-        await office.pays(70_000 + NEVER_STORED)
+    stp = ObservedStp(now=mexico(day, made))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + NEVER_STORED)
         sent = len(stp.sent)
-    async with asleep(stp, tmp_path, mexico(day, "18:00:01")) as office:
-        await office.passes(mexico(day, "18:04"))
-        assert (await office.the_payment()).state is State.UNKNOWN, "one that left before may still arrive"
-        record = await ended(office, mexico(last, "19:00"))
+    async with asleep(stp, tmp_path, mexico(day, "18:00:01")) as harness:
+        await harness.pass_time(mexico(day, "18:04"))
+        assert (await harness.record()).state is State.UNKNOWN, "one that left before may still arrive"
+        record = await ended(harness, mexico(last, "19:00"))
     assert record.state is State.REJECTED
     assert len(stp.sent) == sent
     await holds(stp, tmp_path, record)
@@ -93,12 +93,12 @@ async def test_what_stp_never_had_is_not_sent_on_another_day(tmp_path: Path, eve
 @pytest.mark.parametrize("eve", EVES)
 async def test_what_crosses_the_roll_under_way_is_found_on_the_next_operating_day(tmp_path: Path, eve: str) -> None:
     day, following, last = EVES[eve]
-    stp = Stp(now=mexico(day, "17:59"))
-    async with at_work(stp, tmp_path) as office:
-        told = await office.pays(70_000 + LATE)
+    stp = ObservedStp(now=mexico(day, "17:59"))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        told = await harness.pay(70_000 + LATE)
         assert told["operationDate"] == day
-    async with asleep(stp, tmp_path, mexico(following, "09:00")) as office:
-        record = await ended(office, mexico(last, "09:00"))
+    async with asleep(stp, tmp_path, mexico(following, "09:00")) as harness:
+        record = await ended(harness, mexico(last, "09:00"))
     assert (record.state, record.sends) == (State.SETTLED, 1)
     assert record.facts["operationDate"] == following
     await holds(stp, tmp_path, record)
@@ -107,26 +107,26 @@ async def test_what_crosses_the_roll_under_way_is_found_on_the_next_operating_da
 @pytest.mark.parametrize("eve", EVES)
 async def test_one_that_was_first_looked_for_days_later_is_found_on_its_own_day(tmp_path: Path, eve: str) -> None:
     day, _, last = EVES[eve]
-    stp = Stp(now=mexico(day, "17:50"))
-    async with at_work(stp, tmp_path) as office:
-        await office.pays(70_000 + STORED)
-    async with asleep(stp, tmp_path, mexico(last, "20:00")) as office:
-        record = await ended(office, mexico(last, "21:00"))
+    stp = ObservedStp(now=mexico(day, "17:50"))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + STORED)
+    async with asleep(stp, tmp_path, mexico(last, "20:00")) as harness:
+        record = await ended(harness, mexico(last, "21:00"))
     assert (record.state, record.sends) == (State.SETTLED, 1)
     await holds(stp, tmp_path, record)
 
 
 async def test_a_copy_leaves_until_minutes_before_the_roll_and_no_later(tmp_path: Path) -> None:
     day = "2026-03-04"
-    stp = Stp(now=mexico(day, "17:40"))
+    stp = ObservedStp(now=mexico(day, "17:40"))
     left: list[datetime] = []
-    async with at_work(stp, tmp_path) as office:
-        await office.pays(70_000 + NEVER_STORED)
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + NEVER_STORED)
         while stp.now < mexico(day, "18:20"):
             before = len(stp.sent)
-            await office.passes(stp.now + timedelta(seconds=15), step=timedelta(seconds=15))
+            await harness.pass_time(stp.now + timedelta(seconds=15), step=timedelta(seconds=15))
             left += [stp.now] * (len(stp.sent) - before)
-        record = await office.the_payment()
+        record = await harness.record()
     assert left
     assert mexico(day, "17:50") < max(left) < mexico(day, "17:55")
     assert record.state is State.REJECTED

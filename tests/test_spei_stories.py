@@ -8,7 +8,7 @@ import pytest
 
 from rail_spei.sandbox.behaviour import StpBehaviour
 
-from .support.stp_harness import AT_STP, OPEN, Stp, at_work, mexico
+from .support.stp_harness import AT_STP, OPEN, ObservedStp, mexico, run_spei_harness
 
 pytestmark = pytest.mark.anyio
 
@@ -57,26 +57,26 @@ STORIES: list[tuple[str, int, str, str, int]] = [
 async def test_what_an_agent_reads_of_each_story(
     tmp_path: Path, centavos: int, first: str, last: str, debits: int
 ) -> None:
-    async with at_work(stp := Stp(now=mexico(DAY, "17:30")), tmp_path) as office:
-        told = await office.pays(70_000 + centavos)
+    async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "17:30")), tmp_path) as harness:
+        told = await harness.pay(70_000 + centavos)
         assert told.get("status", told.get("code")) == first
-        record = await office.the_payment()
-        await office.passes(mexico(DAY, "18:30"), step=timedelta(minutes=5))
-        assert (await office.reads(record.reference))["status"] == last
+        record = await harness.record()
+        await harness.pass_time(mexico(DAY, "18:30"), step=timedelta(minutes=5))
+        assert (await harness.check_status(record.reference))["status"] == last
     assert len(stp.debits) == debits
     assert len(set(stp.sent)) == 1, "whatever was sent was the same key and the same bytes"
 
 
 async def test_the_whole_receipt_of_a_payment(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(), tmp_path) as office:
-        held = await office.call(
+    async with run_spei_harness(stp := ObservedStp(), tmp_path) as harness:
+        held = await harness.call(
             "send_payment", clabe=AT_STP, amount=1, concept="Factura 42", recipientName="Ricardo Sánchez"
         )
         assert held["status"] == "2fa_required"
         assert stp.sent == []
-        told = await office.pays()
-        stp.later(seconds=2)
-        receipt = await office.reads(told["trackingKey"])
+        told = await harness.pay()
+        stp.advance(seconds=2)
+        receipt = await harness.check_status(told["trackingKey"])
     assert receipt["status"] == "success"
     assert receipt["operationDate"] == DAY
     assert receipt["bankName"] == "BANORTE"
@@ -88,37 +88,37 @@ async def test_the_whole_receipt_of_a_payment(tmp_path: Path) -> None:
 
 
 async def test_where_stp_cannot_be_reached_nothing_was_sent_and_a_new_try_is_a_new_decision(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(down=True), tmp_path) as office:
-        refused = await office.pays()
+    async with run_spei_harness(stp := ObservedStp(down=True), tmp_path) as harness:
+        refused = await harness.pay()
         assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
         stp.down = False
-        assert (await office.pays())["status"] == "pending"
+        assert (await harness.pay())["status"] == "pending"
     assert len(stp.debits) == 1
 
 
 async def test_maintenance_delays_a_payment_and_sends_nothing_twice(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(now=mexico(DAY, "16:00")), tmp_path) as office:
-        await stp.does("maintenance", on=True)
-        told = await office.pays()
+    async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "16:00")), tmp_path) as harness:
+        await stp.control("maintenance", on=True)
+        told = await harness.pay()
         assert told["status"] == "pending"
-        await office.passes(mexico(DAY, "16:10"))
-        await stp.does("maintenance", on=False)
-        await office.passes(mexico(DAY, "16:20"), step=timedelta(minutes=5))
-        assert (await office.reads(told["trackingKey"]))["status"] == "success"
+        await harness.pass_time(mexico(DAY, "16:10"))
+        await stp.control("maintenance", on=False)
+        await harness.pass_time(mexico(DAY, "16:20"), step=timedelta(minutes=5))
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "success"
     assert len(stp.debits) == 1
     assert len(stp.sent) > 2
     assert len(set(stp.sent)) == 1
 
 
 async def test_maintenance_that_outlasts_the_day_ends_in_an_honest_no(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(now=mexico(DAY, "17:30")), tmp_path) as office:
-        await stp.does("maintenance", on=True)
-        told = await office.pays()
-        await office.passes(mexico(DAY, "18:00"))
+    async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "17:30")), tmp_path) as harness:
+        await stp.control("maintenance", on=True)
+        told = await harness.pay()
+        await harness.pass_time(mexico(DAY, "18:00"))
         sent = len(stp.sent)
-        await stp.does("maintenance", on=False)
-        await office.passes(mexico(DAY, "18:30"))
-        ended = await office.reads(told["trackingKey"])
+        await stp.control("maintenance", on=False)
+        await harness.pass_time(mexico(DAY, "18:30"))
+        ended = await harness.check_status(told["trackingKey"])
     assert len(stp.sent) == sent, "no copy leaves after the roll"
     assert stp.debits == []
     assert ended["status"] == "rejected"
@@ -126,9 +126,9 @@ async def test_maintenance_that_outlasts_the_day_ends_in_an_honest_no(tmp_path: 
 
 
 async def test_maintenance_around_the_roll_is_told_at_once(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(now=mexico(DAY, "18:02")), tmp_path) as office:
-        await stp.does("maintenance", on=True)
-        told = await office.pays()
+    async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "18:02")), tmp_path) as harness:
+        await stp.control("maintenance", on=True)
+        told = await harness.pay()
     assert (told["code"], told["retryable"]) == ("SPEI_PROVIDER_MAINTENANCE", True)
 
 
@@ -139,14 +139,14 @@ async def test_no_answer_that_is_lost_around_the_roll_costs_a_second_debit(
     tmp_path: Path, made: str, ahead: int, centavos: int
 ) -> None:
     """Whether STP had it, did not, or gets it later: in two days there is one debit or none, and we know which."""
-    stp = Stp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead))
-    async with at_work(stp, tmp_path) as office:
-        told = await office.pays(70_000 + centavos)
+    stp = ObservedStp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        told = await harness.pay(70_000 + centavos)
         assert told.get("status") == "pending"
-        await office.passes(mexico(DAY, "18:12"), step=timedelta(minutes=1))
-        await office.passes(mexico(DAY, "18:30"), step=timedelta(minutes=6))
-        await office.passes(mexico("2026-03-06", "12:00"), step=timedelta(hours=6))
-        ended = (await office.reads(told["trackingKey"]))["status"]
+        await harness.pass_time(mexico(DAY, "18:12"), step=timedelta(minutes=1))
+        await harness.pass_time(mexico(DAY, "18:30"), step=timedelta(minutes=6))
+        await harness.pass_time(mexico("2026-03-06", "12:00"), step=timedelta(hours=6))
+        ended = (await harness.check_status(told["trackingKey"]))["status"]
     assert len(stp.debits) <= 1
     assert ended == ("success" if stp.debits else "rejected")
     assert len(set(stp.sent)) == 1
@@ -156,44 +156,44 @@ async def test_no_answer_that_is_lost_around_the_roll_costs_a_second_debit(
 @pytest.mark.parametrize("made", ["17:54", "17:59:50", "18:03:50", "18:05"])
 async def test_queries_that_lag_around_the_roll_cost_no_second_debit(tmp_path: Path, made: str, ahead: int) -> None:
     lagging = StpBehaviour(lookup_lag_seconds=45)
-    stp = Stp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead), behaviour=lagging)
-    async with at_work(stp, tmp_path) as office:
-        told = await office.pays(70_016)
-        await office.passes(mexico(DAY, "18:10"), step=timedelta(seconds=15))
-        assert (await office.reads(told["trackingKey"]))["status"] == "success"
+    stp = ObservedStp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead), behaviour=lagging)
+    async with run_spei_harness(stp, tmp_path) as harness:
+        told = await harness.pay(70_016)
+        await harness.pass_time(mexico(DAY, "18:10"), step=timedelta(seconds=15))
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "success"
     assert len(stp.debits) == 1
 
 
 async def test_on_friday_evening_it_is_monday_and_waits_for_it(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(now=mexico("2026-03-06", "18:30")), tmp_path) as office:
-        told = await office.pays(70_015)
+    async with run_spei_harness(stp := ObservedStp(now=mexico("2026-03-06", "18:30")), tmp_path) as harness:
+        told = await harness.pay(70_015)
         assert told["operationDate"] == "2026-03-09"
-        await office.passes(mexico("2026-03-09", "18:00"), step=timedelta(hours=1))
-        assert (await office.reads(told["trackingKey"]))["status"] == "pending", "its day is not over"
-        await office.passes(mexico("2026-03-09", "18:30"), step=timedelta(minutes=5))
-        assert (await office.reads(told["trackingKey"]))["status"] == "rejected"
+        await harness.pass_time(mexico("2026-03-09", "18:00"), step=timedelta(hours=1))
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "pending", "its day is not over"
+        await harness.pass_time(mexico("2026-03-09", "18:30"), step=timedelta(minutes=5))
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "rejected"
     assert stp.debits == []
 
 
 async def test_an_ambiguous_refusal_between_accounts_of_stp_is_what_the_book_says(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(), tmp_path) as office:
-        assert (await office.pays(70_002, AT_STP))["code"] == "SPEI_COMPLIANCE_REJECTED"
-        moved = await office.pays(70_031, AT_STP)
+    async with run_spei_harness(stp := ObservedStp(), tmp_path) as harness:
+        assert (await harness.pay(70_002, AT_STP))["code"] == "SPEI_COMPLIANCE_REJECTED"
+        moved = await harness.pay(70_031, AT_STP)
         assert moved["status"] == "pending"
-        stp.later(seconds=2)
-        assert (await office.reads(moved["trackingKey"]))["status"] == "success"
+        stp.advance(seconds=2)
+        assert (await harness.check_status(moved["trackingKey"]))["status"] == "success"
     assert stp.debits == [moved["trackingKey"]]
 
 
 async def test_a_return_after_settlement_reaches_whoever_asks(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(), tmp_path) as office:
-        told = await office.pays()
-        stp.later(minutes=2)
-        assert (await office.reads(told["trackingKey"]))["status"] == "success"
-        await stp.does("state", tracking_key=told["trackingKey"], state="D", cause=1)
-        stp.later(minutes=2)
-        ended = await office.reads(told["trackingKey"])
-        refund = await office.confirmed("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
+    async with run_spei_harness(stp := ObservedStp(), tmp_path) as harness:
+        told = await harness.pay()
+        stp.advance(minutes=2)
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "success"
+        await stp.control("state", tracking_key=told["trackingKey"], state="D", cause=1)
+        stp.advance(minutes=2)
+        ended = await harness.check_status(told["trackingKey"])
+        refund = await harness.confirm("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
     assert ended["status"] == "returned"
     assert ended["reason"]["code"] == "SPEI_RETURNED"
     assert ended["providerCode"] == "1"
@@ -201,13 +201,13 @@ async def test_a_return_after_settlement_reaches_whoever_asks(tmp_path: Path) ->
 
 
 async def test_a_settled_payment_is_not_pulled_back(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(), tmp_path) as office:
-        told = await office.pays()
-        early = await office.confirmed("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
-        stp.later(seconds=2)
-        await office.reads(told["trackingKey"])
-        late = await office.confirmed("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
-        unknown = await office.confirmed("request_refund", trackingKey="NOBODYS", reason="wrong payee")
+    async with run_spei_harness(stp := ObservedStp(), tmp_path) as harness:
+        told = await harness.pay()
+        early = await harness.confirm("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
+        stp.advance(seconds=2)
+        await harness.check_status(told["trackingKey"])
+        late = await harness.confirm("request_refund", trackingKey=told["trackingKey"], reason="wrong payee")
+        unknown = await harness.confirm("request_refund", trackingKey="NOBODYS", reason="wrong payee")
     assert (early["status"], early["fundsMoved"], "caseId" in early) == ("manual_refund_required", False, False)
     assert (late["status"], late["fundsMoved"]) == ("manual_refund_required", False)
     assert late["caseId"]
@@ -218,25 +218,25 @@ async def test_a_settled_payment_is_not_pulled_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("centavos", [0, 10, 16, 29])
 async def test_a_received_payment_is_given_back_once(tmp_path: Path, centavos: int) -> None:
-    async with at_work(stp := Stp(), tmp_path) as office:
-        await stp.does("receive", amount=80_000 + centavos, tracking_key="BANK-1")
+    async with run_spei_harness(stp := ObservedStp(), tmp_path) as harness:
+        await stp.control("receive", amount=80_000 + centavos, tracking_key="BANK-1")
         asked: dict[str, Any] = {"trackingKey": "BANK-1", "reason": "Not ours"}
-        told = await office.confirmed("request_refund", **asked)
+        told = await harness.confirm("request_refund", **asked)
         assert told["status"] == "pending"
         for _ in range(2):
-            again = await office.confirmed("request_refund", **asked)
+            again = await harness.confirm("request_refund", **asked)
             assert again["code"] == "SPEI_REFUND_NOT_POSSIBLE"
             assert again["details"]["returnTrackingKey"] == told["trackingKey"]
-            stp.later(seconds=2)
-        await office.passes(stp.now + timedelta(minutes=2))
-        assert (await office.reads(told["trackingKey"]))["status"] == "success"
+            stp.advance(seconds=2)
+        await harness.pass_time(stp.now + timedelta(minutes=2))
+        assert (await harness.check_status(told["trackingKey"]))["status"] == "success"
     assert stp.debits == [told["trackingKey"]]
 
 
 async def test_no_story_leaves_a_payment_in_the_air(tmp_path: Path) -> None:
-    async with at_work(stp := Stp(now=mexico(DAY, "17:30")), tmp_path) as office:
+    async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "17:30")), tmp_path) as harness:
         for centavos in (10, 15, 16, 24, 25, 29, 30):
-            await office.pays(70_000 + centavos)
-        await office.passes(mexico(DAY, "18:30"), step=timedelta(minutes=5))
-        assert not [record for record in await office.journal.payments() if record.state in OPEN]
+            await harness.pay(70_000 + centavos)
+        await harness.pass_time(mexico(DAY, "18:30"), step=timedelta(minutes=5))
+        assert not [record for record in await harness.journal.payments() if record.state in OPEN]
     assert len(stp.debits) == 5

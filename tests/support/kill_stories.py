@@ -40,7 +40,7 @@ class StoryRunner:
     ) -> None:
         self._rail = rail
         self._victim = victim
-        self._nursery = fork_server
+        self._fork_server = fork_server
         self._folder = folder
         self._module = module
         self._numbers = count()
@@ -87,7 +87,7 @@ class StoryRunner:
             if fault:
                 here.fault(**fault)
             agent = RetryingAgent(
-                self._nursery,
+                self._fork_server,
                 home,
                 here,
                 deaths,
@@ -126,7 +126,7 @@ class StoryRunner:
         free = self._banks.setdefault(tuple(sorted(settings.items())), [])
         if not free:
             folder = self._folder / f"bank-{next(self._numbers)}"
-            free.append(self._open.enter_context(open_bank(self._nursery, folder, self._rail, **settings)))
+            free.append(self._open.enter_context(open_bank(self._fork_server, folder, self._rail, **settings)))
         bank = free.pop()
         try:
             yield bank

@@ -43,7 +43,7 @@ def mexico(day: str, time: str = "12:00") -> datetime:
 
 
 @dataclass
-class Stp:
+class ObservedStp:
     """A pretend STP, what time it is there, and the bodies of the orders that reached it."""
 
     now: datetime = field(default_factory=lambda: mexico("2026-03-04"))
@@ -56,9 +56,9 @@ class Stp:
         self.sandbox = stp_sandbox(behaviour=self.behaviour, clock=lambda: self.now, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
-        self.later(seconds=seconds)
+        self.advance(seconds=seconds)
 
-    def later(self, **time: float) -> None:
+    def advance(self, **time: float) -> None:
         """Let time pass, for everybody."""
         self.now += timedelta(**time)
 
@@ -71,17 +71,17 @@ class Stp:
         """The reference of each debit."""
         return [debit.reference for debit in self.sandbox.debits()]
 
-    async def does(self, control: str, **body: Any) -> None:
+    async def control(self, control: str, **body: Any) -> None:
         """What its staff, another bank or another company does."""
         transport = httpx.ASGITransport(self.sandbox.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://stp.invalid") as http:
             (await http.post(f"/_sandbox/{control}", json=body)).raise_for_status()
 
 
-class Wire(httpx.AsyncBaseTransport):
+class StpTransport(httpx.AsyncBaseTransport):
     """The way to STP, which breaks where it is down, and over which nothing may take longer than the client waits."""
 
-    def __init__(self, stp: Stp) -> None:
+    def __init__(self, stp: ObservedStp) -> None:
         self._stp = stp
         self._app = httpx.ASGITransport(stp.sandbox.app)
 
@@ -102,10 +102,10 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 @dataclass
-class Office:
+class SpeiHarness:
     """One engine in front of STP, and an agent that calls its tools."""
 
-    stp: Stp
+    stp: ObservedStp
     engine: PaymentEngine
     journal: SqliteJournal
     tools: dict[str, ToolSpec]
@@ -116,7 +116,7 @@ class Office:
         told: dict[str, Any] = envelope["data"] or envelope["error"]
         return told
 
-    async def confirmed(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def confirm(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Ask, read the code over the person's shoulder, and call again with it."""
         held = await self.call(tool, **arguments)
         if held.get("status") != "2fa_required":
@@ -124,35 +124,35 @@ class Office:
         challenge = await self.journal.challenge(held["paymentId"])
         assert challenge is not None
         told = await self.call(tool, **arguments, verificationCode=APPROVER.code(challenge))
-        await self.quiet()
+        await self.idle()
         return told
 
-    async def pays(self, amount: int = 50_000, clabe: str = PAYEE) -> dict[str, Any]:
+    async def pay(self, amount: int = 50_000, clabe: str = PAYEE) -> dict[str, Any]:
         """What an agent reads of a payment that a person has confirmed."""
-        return await self.confirmed(
+        return await self.confirm(
             "send_payment", clabe=clabe, amount=amount, concept="Factura 42", recipientName="Ricardo Sánchez"
         )
 
-    async def reads(self, key: str) -> dict[str, Any]:
+    async def check_status(self, key: str) -> dict[str, Any]:
         """What an agent reads when it asks after a payment."""
         told = await self.call("check_status", trackingKey=key)
-        await self.quiet()
+        await self.idle()
         return told
 
-    async def quiet(self) -> None:
+    async def idle(self) -> None:
         """Wait until nothing is under way."""
         async with asyncio.timeout(PATIENCE):
             while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
                 await asyncio.sleep(0.001)
 
-    async def passes(self, until: datetime, *, step: timedelta = timedelta(seconds=30)) -> None:
+    async def pass_time(self, until: datetime, *, step: timedelta = timedelta(seconds=30)) -> None:
         """Let time pass until then, by STP's clock, while the engine looks after what is unresolved."""
         while self.stp.now < until:
             self.stp.now = min(self.stp.now + step, until)
             await self.engine.run_once()
-            await self.quiet()
+            await self.idle()
 
-    async def the_payment(self) -> PaymentRecord:
+    async def record(self) -> PaymentRecord:
         """The only one."""
         (record,) = await self.journal.payments()
         return record
@@ -163,14 +163,14 @@ class Office:
 
 
 @asynccontextmanager
-async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Office]:
+async def run_spei_harness(stp: ObservedStp, folder: Path, *, url: str = "") -> AsyncIterator[SpeiHarness]:
     """An engine on a journal in that folder, whose rounds are made by hand; STP is called directly, or at ``url``."""
     (rail,) = rail_spei.riel_rails()
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
     settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **supplied)
     active = ActiveRail(
         declaration=replace(
-            rail, connect=lambda settings: open_client(settings, None if url else Wire(stp), stp.clock)
+            rail, connect=lambda settings: open_client(settings, None if url else StpTransport(stp), stp.clock)
         ),
         distribution="rail-spei",
         version="1",
@@ -190,6 +190,6 @@ async def at_work(stp: Stp, folder: Path, *, url: str = "") -> AsyncIterator[Off
     )
     engine = PaymentEngine(context)
     try:
-        yield Office(stp, engine, journal, build_tools(engine, Redactor(), Redactor()))
+        yield SpeiHarness(stp, engine, journal, build_tools(engine, Redactor(), Redactor()))
     finally:
         await engine.close(timedelta(seconds=PATIENCE))
