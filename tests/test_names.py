@@ -35,16 +35,6 @@ PARTICIPLES = {
 }
 
 
-UNMENDED_FILES = {
-}
-"""Modules that still have to be renamed. The list may only shrink."""
-
-UNMENDED_CLASSES = {
-    "World",
-}
-"""Names that still stand for several things. The list may only shrink."""
-
-
 def tracked(*patterns: str) -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, check=True)
     return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).exists()]
@@ -64,7 +54,7 @@ def test_no_module_is_named_by_a_gerund_or_a_participle() -> None:
         if is_gerund_or_participle(part.strip("_").rpartition("_")[2])
     }
     assert len(paths) > 200
-    assert named - UNMENDED_FILES == set()
+    assert named == set()
 
 
 def test_each_class_name_stands_for_one_thing() -> None:
@@ -75,4 +65,4 @@ def test_each_class_name_stands_for_one_thing() -> None:
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     several = {name: where for name, where in places.items() if len(where) > 1}
     assert len(places) > 500
-    assert {name: where for name, where in several.items() if name not in UNMENDED_CLASSES} == {}
+    assert several == {}

@@ -9,7 +9,7 @@ from riel.journal import Message
 from riel.redaction import Redactor
 from riel.tools import build_tools
 
-from .engine_support import World
+from .engine_support import EngineFixture
 
 SECRET = "pretend_key"
 ACCOUNT = "0123456789"
@@ -19,7 +19,7 @@ ACCOUNT = "0123456789"
 class EngineAgent:
     """Calls the tools of one world's only rail."""
 
-    world: World
+    world: EngineFixture
     principal: str = "ana"
 
     async def __call__(self, verb: str, **arguments: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class EngineAgent:
         return error
 
 
-async def messages(world: World, topic: str) -> list[Message]:
+async def messages(world: EngineFixture, topic: str) -> list[Message]:
     """What waits in the outbox about ``topic``."""
     waiting = await world.journal.lease_messages(world.now, lease=timedelta(0), most=100)
     return [message for message in waiting if message.topic == topic]

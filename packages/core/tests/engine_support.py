@@ -122,7 +122,7 @@ LOST = OutcomeUnknown("no whole answer")
 
 
 @dataclass
-class World:
+class EngineFixture:
     """One process at work on a journal."""
 
     engine: PaymentEngine
@@ -228,7 +228,7 @@ async def working(
     clean: Callable[[str], str] = str,
     crash_points: bool = False,
     **guarantees: Any,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[EngineFixture]:
     """An engine on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
     client = Scripted(sends, refunds, finds)
 
@@ -261,7 +261,7 @@ async def working(
         now=lambda: world.now,
         clean=clean,
     )
-    world = World(
+    world = EngineFixture(
         PaymentEngine(with_crash_points(context) if crash_points else context), store, client, person, active, now
     )
     try:

@@ -17,7 +17,7 @@ from riel.redaction import Redactor
 from riel.tools import AskDocs, Scopes, ToolSpec, build_tools
 
 from .bad_rails.toy import ToyPayment, ToySettings
-from .engine_support import World, working
+from .engine_support import EngineFixture, working
 
 SECRET = "sk_a_key_nobody_may_see"
 MODES = ("legacy", "auto")
@@ -91,7 +91,7 @@ def feedback(**declared: Any) -> Tool:
 class ToolAgent:
     """Whoever calls the tools, and the world they are in."""
 
-    world: World
+    world: EngineFixture
     tools: Mapping[str, ToolSpec]
     answers: Redactor
     logs: Redactor

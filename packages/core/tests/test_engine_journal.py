@@ -10,7 +10,7 @@ from riel.errors import JournalUnavailable
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 
-from .engine_support import Gate, World, answers, working
+from .engine_support import EngineFixture, Gate, answers, working
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ class Interrupted:
 
     def __init__(self, journal: SqliteJournal) -> None:
         self._journal = journal
-        self.world: World
+        self.world: EngineFixture
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)

@@ -22,7 +22,7 @@ from riel.redaction import Redactor
 from riel.webhooks.inbound import MAX_BODY, MAX_REFERENCES, receive_webhooks
 
 from .doors_support import SECRET
-from .engine_support import PATIENCE, SETTLED, SETTLES, Gate, World, answers, first, working
+from .engine_support import PATIENCE, SETTLED, SETTLES, EngineFixture, Gate, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,7 @@ def hear(settings: Any, headers: Mapping[str, str], body: bytes) -> WebhookResul
 class Provider:
     """Writes to riel over real HTTP."""
 
-    world: World
+    world: EngineFixture
     http: httpx.AsyncClient
 
     async def writes(self, *references: str, **other: Any) -> httpx.Response:

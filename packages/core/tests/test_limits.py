@@ -15,7 +15,7 @@ from riel import Answer, Money, NotAllowed, Payee, Rejected, Status
 from riel.journal import State
 from riel.payments import PaymentRequest
 
-from .engine_support import SETTLED, World, answers, first, working
+from .engine_support import SETTLED, EngineFixture, answers, first, working
 from .limits_support import limits
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def refused(world: World, request: PaymentRequest) -> dict[str, Any]:
+async def refused(world: EngineFixture, request: PaymentRequest) -> dict[str, Any]:
     """What the agent is told, of whom nobody was asked, and whose payment is nowhere but in the record."""
     asked = len(world.person.asked)
     with pytest.raises(NotAllowed) as refusal:

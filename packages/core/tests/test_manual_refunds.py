@@ -13,7 +13,7 @@ from riel.journal import State
 from riel.redaction import Redactor
 
 from .doors_support import ACCOUNT, SECRET, EngineAgent, messages
-from .engine_support import LOST, World, answers, first, working
+from .engine_support import LOST, EngineFixture, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ def nobody_crashes() -> Iterator[None]:
     at_crash_points(None)
 
 
-def moved(world: World) -> tuple[int, int, int]:
+def moved(world: EngineFixture) -> tuple[int, int, int]:
     """How often the rail was asked to move money, and a person to confirm."""
     return len(world.client.sent), len(world.client.refunded), len(world.person.asked)
 

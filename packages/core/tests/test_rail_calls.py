@@ -18,7 +18,7 @@ from riel.rail import WebhookResult
 from riel.rail.statement import Statement
 
 from .bad_rails.toy import ToyRefund
-from .engine_support import LOST, NOON, SETTLED, SETTLES, World, answers, working
+from .engine_support import LOST, NOON, SETTLED, SETTLES, EngineFixture, answers, working
 
 pytestmark = pytest.mark.anyio
 
@@ -218,7 +218,7 @@ async def test_a_bug_in_what_a_rail_declares_is_logged_with_its_place(
     def fails(*what: object) -> Any:
         raise ValueError(SECRET)
 
-    calls: dict[str, Callable[[World], object]] = {
+    calls: dict[str, Callable[[EngineFixture], object]] = {
         "parse_webhook": lambda world: rail_calls.parse_webhook(world.rail, {}, b""),
         "manual_refund": lambda world: rail_calls.manual_refund(world.rail, None),  # type: ignore[arg-type]
         "docs_server": lambda world: rail_calls.docs_server(world.rail),

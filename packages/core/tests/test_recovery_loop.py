@@ -16,7 +16,7 @@ from riel.journal import PaymentRecord, State
 from riel.payments import Clients
 from riel.payments.engine import MAX_RECOVERING
 
-from .engine_support import LOST, SETTLED, Gate, Scripted, World, answers, first, working
+from .engine_support import LOST, SETTLED, EngineFixture, Gate, Scripted, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -31,19 +31,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def drawing(world: World, chance: int) -> None:
+def drawing(world: EngineFixture, chance: int) -> None:
     """From now on randomness is this number, or the greatest that is asked for."""
     world.engine.context = replace(world.engine.context, below=lambda n: min(chance, n - 1))
 
 
-async def pause(world: World, record: PaymentRecord) -> timedelta:
+async def pause(world: EngineFixture, record: PaymentRecord) -> timedelta:
     """How long it is left alone from now."""
     known = await world.known(record)
     assert known.next_at is not None
     return known.next_at - world.now
 
 
-async def fallen_due(world: World, record: PaymentRecord) -> timedelta:
+async def fallen_due(world: EngineFixture, record: PaymentRecord) -> timedelta:
     """Let time pass until it is due, look at it, and say how long it is left alone then."""
     world.now += await pause(world, record)
     await world.round()
@@ -124,7 +124,7 @@ async def test_an_accepted_order_on_a_rail_that_cannot_be_asked_is_handed_to_an_
 
 
 @asynccontextmanager
-async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[World]:
+async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[EngineFixture]:
     """A world with a second rail, ``slow``, whose look-ups wait for the gate."""
     async with working(folder, sends=answers(LOST), finds=answers(NOTHING), **how) as world:
         other = Scripted(answers(LOST), answers(LOST), slow)
@@ -225,7 +225,7 @@ async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp
         assert (found.looked_up, found.unresolved, world.client.looked) == ({}, 1, [])
 
 
-def passing(world: World) -> datetime:
+def passing(world: EngineFixture) -> datetime:
     """A clock that goes on whenever it is read."""
     world.later(milliseconds=100)
     return world.now

@@ -26,7 +26,7 @@ from riel.journal import State
 
 from .bad_rails.toy import ToyPayment, ToyRefund
 from .doors_support import EngineAgent
-from .engine_support import PATIENCE, World, answers, working
+from .engine_support import PATIENCE, EngineFixture, answers, working
 from .limits_support import limits
 
 pytestmark = pytest.mark.anyio
@@ -53,13 +53,13 @@ def once_each(draft: Draft, mint: ReferenceSource) -> Prepared:
     return Prepared(reference=reference, body=reference.encode())
 
 
-def gives_back(world: World, receives: Receives = knows) -> EngineAgent:
+def gives_back(world: EngineFixture, receives: Receives = knows) -> EngineAgent:
     world.client.build_return = receives  # type: ignore[attr-defined]
     world.client.prepares = once_each
     return EngineAgent(world)
 
 
-async def code_for(world: World, agent: EngineAgent, key: str, **other: Any) -> str:
+async def code_for(world: EngineFixture, agent: EngineAgent, key: str, **other: Any) -> str:
     told = await agent.refund(key, **other)
     assert told["status"] == "2fa_required"
     return next(world.person.code(c) for c in [await world.engine.find("toy", told["paymentId"], agent.principal)])

@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 
 
 @dataclass
-class World:
+class BankFixture:
     """One bank of the given behaviour, and what a test does with it."""
 
     behaviour: BankBehaviour
@@ -133,10 +133,10 @@ class World:
 
 
 @pytest.fixture
-def world() -> Callable[..., World]:
+def world() -> Callable[..., BankFixture]:
     """Makes a bank from settings: ``world(dedupe="no")``."""
 
-    def make(**settings: Any) -> World:
-        return World(BankBehaviour(**settings))
+    def make(**settings: Any) -> BankFixture:
+        return BankFixture(BankBehaviour(**settings))
 
     return make
