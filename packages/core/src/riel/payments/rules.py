@@ -4,10 +4,10 @@ After a send there is a :class:`Change` to write. After a look-up there is a cha
 nothing learned yet. Nothing here acts, so every row of the rules is a line of a test.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeGuard
+from typing import Literal
 
 from riel.errors import Code, NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
@@ -29,10 +29,10 @@ MAX_FACT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait between look-ups: doubling from ``first`` to ``most``, of which ``thousandths`` are waited.
+    """How long to wait between look-ups: doubling from ``first`` to ``longest``; ``per_mille`` of it is waited.
 
-    ``margin`` is how long before the end of a window the last copy of an order may leave. ``gives_up`` is how long
-    after its last send an order is asked after that never gets an answer, where the rail declares nothing longer.
+    ``margin`` is how long before the end of a window the last copy of an order may leave. ``give_up_after`` is
+    how long after its last send an order without any answer is looked up, if the rail declares nothing longer.
     """
 
     first: timedelta = timedelta(seconds=1)
@@ -50,7 +50,7 @@ class Backoff:
         return self.longest * self.per_mille // 1000
 
     def with_jitter(self, below: Callable[[int], int]) -> "Backoff":
-        """The same, with pauses between half as long and whole: what failed together is not asked after together."""
+        """Return the same with pauses of half to full length: orders that failed together are looked up apart."""
         return replace(self, per_mille=1000 - below(501))
 
 
@@ -60,18 +60,6 @@ class Resend:
 
 class NotYet:
     """Nothing can be concluded yet."""
-
-
-def is_answer(value: object) -> TypeGuard[Answer]:
-    """Whether a rail's client returned what it must. One that did not has told nothing."""
-    return (
-        isinstance(value, Answer)
-        and value.status in tuple(Status)
-        and isinstance(value.facts, Mapping)
-        and all(isinstance(text, str) for pair in value.facts.items() for text in pair)
-        and all(isinstance(text, str) for text in (value.provider_id, value.provider_code, value.provider_message))
-        and isinstance(value.settled_at, datetime | None)
-    )
 
 
 def after_send(
@@ -99,16 +87,16 @@ def after_send(
 
 
 def after_lookup(
-    record: PaymentRecord, rules: Guarantees, found: LookupOutcome, now: datetime, backoff: Backoff
+    record: PaymentRecord, rules: Guarantees, outcome: LookupOutcome, now: datetime, backoff: Backoff
 ) -> Change | type[Resend] | type[NotYet]:
-    """What follows from what a look-up of ``record`` found."""
-    if isinstance(found, Answer):
-        return from_answer(record, rules, found, now, backoff)
+    """What follows from the outcome of a look-up of ``record``."""
+    if isinstance(outcome, Answer):
+        return from_answer(record, rules, outcome, now, backoff)
     if record.state not in {State.SENDING, State.UNKNOWN, State.PENDING}:
         return NotYet
     proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.late_arrival_window)
     over = max(watched, proof or watched)
-    if isinstance(found, NothingLearned):
+    if isinstance(outcome, NothingLearned):
         if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, backoff.give_up_after)):
             return _review(record, "the rail never answered whether it has it")
         return NotYet
