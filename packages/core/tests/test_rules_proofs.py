@@ -60,7 +60,7 @@ answers = st.builds(
     currency=st.sampled_from([None, "MXN", "CLP"]),
     account=st.sampled_from([None, RECORD.payee.account, "1"]),
     settled_at=st.none() | st.just(NOW),
-    code=st.sampled_from(["", "NO_FUNDS", "E-999"]),
+    provider_code=st.sampled_from(["", "NO_FUNDS", "E-999"]),
 )
 outcomes: st.SearchStrategy[SendOutcome] = (
     answers
