@@ -125,7 +125,7 @@ def a_list_read_as_if_all_clocks_were_alike() -> Iterator[None]:
 @on_rail("fintoc")
 @seen_in("lateness")
 @bug
-def absence_concluded_at_once() -> Iterator[None]:
+def absence_concluded_at_once_where_it_dedupes() -> Iterator[None]:
     """What dedupes is sent again before its absence is concluded: that defence is taken off too."""
     seen_at_once = patch.object(rules, "proves_absence", lambda record, rules: record.sent_at)
     with seen_at_once, patch.object(rules, "may_send_again", lambda *given: False):

@@ -16,9 +16,14 @@ RAILS: dict[str, str] = {}
 
 
 def bug(make: Callable[[], Iterator[None]]) -> Bug:
-    """Give it a name and a place in the list."""
-    BUGS[make.__name__] = made = contextmanager(make)
-    return made
+    """Give it a name and a place in the list.
+
+    :raises ValueError: another bug has that name, and would never be tried.
+    """
+    if make.__name__ in BUGS:
+        raise ValueError(f"two bugs are called {make.__name__}")
+    BUGS[make.__name__] = seeded = contextmanager(make)
+    return seeded
 
 
 def seen_in(profile: str) -> Callable[[Bug], Bug]:
