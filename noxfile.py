@@ -35,6 +35,7 @@ IN_WHEELS = {
     ),
     "rail_fintoc": ("rail_fintoc/py.typed", "rail_fintoc/docs/transfers.md"),
     "rail_mock": ("rail_mock/py.typed",),
+    "riel_mexico": ("riel_mexico/py.typed",),
     "rail_spei": ("rail_spei/py.typed", "rail_spei/docs/payments.md", "rail_spei/institutions/banks.csv"),
 }
 
@@ -106,7 +107,7 @@ def docs(session: nox.Session) -> None:
 @nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
 def alone(session: nox.Session, package: str) -> None:
     """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``."""
-    installed = _editable(sorted({package, "packages/core"}))
+    installed = _editable(sorted({package, "packages/core", "packages/riel-mexico"}))
     _install(session, *installed)
     session.run("python", "checks/imports.py", package)
     _install(session, "--group=test", *installed)
@@ -133,7 +134,12 @@ def wheels(session: nox.Session) -> None:
             session.run(riel, "--version", external=True)
             answer = session.run(riel, "rails", "--json", external=True, silent=True, stderr=None)
         rails = {rail["name"] for rail in json.loads(answer or "")["rails"]}
-        if missing := {Path(package).name.removeprefix("rail-") for package in PACKAGES} - {"core"} - rails:
+        if (
+            missing := {
+                name.removeprefix("rail-") for package in PACKAGES if (name := Path(package).name).startswith("rail-")
+            }
+            - rails
+        ):
             session.error(f"riel rails --json shows {sorted(rails)}, and not {sorted(missing)}")
         session.log(f"riel rails --json shows {', '.join(sorted(rails))}")
 

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 import rail_spei
 from rail_spei.client import SpeiClient, open_client
-from rail_spei.fields import check_digit
 from rail_spei.institutions import Catalogue
 from rail_spei.models import SpeiPayment
 from rail_spei.sandbox.app import payable_institutions
@@ -28,6 +27,7 @@ from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel import Payment
 from riel.catalog import ActiveRail
 from riel.payments import Timing
+from riel_mexico import check_digit
 
 from .loop import PROCESS
 from .network import NetworkTransport

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.alone
 ROOT = Path(rail_fintoc.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
-    *("rail_fintoc", "httpx", "pydantic", "pydantic_core", "pydantic_settings", "starlette"),
+    *("rail_fintoc", "riel_mexico", "httpx", "pydantic", "pydantic_core", "pydantic_settings", "starlette"),
     *("cryptography", "stdnum"),
     *sys.stdlib_module_names,
 }

@@ -18,13 +18,13 @@ from rail_fintoc.fields import (
     MexicanInstitution,
     Phone,
     account_kind,
-    check_digit,
     chilean_account,
     institution_name,
     institution_of,
     mexican_account,
     needs_institution,
 )
+from riel_mexico import check_digit
 
 CARD, PHONE, CLABE = "4111111111111111", "5512345678", "735969000000203297"
 

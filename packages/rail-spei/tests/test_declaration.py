@@ -24,7 +24,7 @@ pytestmark = pytest.mark.alone
 ROOT = Path(rail_spei.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
 ALLOWED = {
-    *("rail_spei", "httpx", "pydantic", "pydantic_core", "pydantic_settings", "starlette"),
+    *("rail_spei", "riel_mexico", "httpx", "pydantic", "pydantic_core", "pydantic_settings", "starlette"),
     *("cryptography", "stdnum"),
     *sys.stdlib_module_names,
 }

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from rail_spei.fields import check_digit
 from rail_spei.institutions import Catalogue, Institution
 from riel import Misconfigured
+from riel_mexico import check_digit
 
 PACKAGED = Catalogue.read(None)
 

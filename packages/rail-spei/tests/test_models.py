@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from rail_spei.codes import ERRORS
-from rail_spei.fields import check_digit
 from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund, SpeiReturn
 from riel import Payment
+from riel_mexico import check_digit
 
 from .rail_support import AT_STP, office
 from .sandbox_support import PAYEE

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from rail_spei.fields import Clabe, Concept, RecipientName, TrackingKey
+from rail_spei.fields import Concept, RecipientName, TrackingKey
 from rail_spei.settings import SpeiSettings, catalogue
 from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
+from riel_mexico import Clabe
 
 
 class SpeiPayment(Payment):

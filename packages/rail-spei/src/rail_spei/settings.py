@@ -14,9 +14,10 @@ from pydantic_settings import NoDecode
 
 from rail_spei.calendar import Holidays
 from rail_spei.codes import REFUSALS
-from rail_spei.fields import Clabe, KeyPrefix, Taxpayer, spei_name
+from rail_spei.fields import KeyPrefix, Taxpayer, spei_name
 from rail_spei.institutions import Catalogue
 from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine
+from riel_mexico import Clabe
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
 DEMO_QUERIES = "https://efws-dev.stpmex.com/efws/API"

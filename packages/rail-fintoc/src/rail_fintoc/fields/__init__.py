@@ -1,6 +1,5 @@
 """What an agent writes and what Fintoc says of a transfer: small functions over strings, and types for a schema."""
 
-from rail_fintoc.fields.clabe import Clabe, check_digit, clabe
 from rail_fintoc.fields.institutions import (
     CHILE,
     MEXICO,
@@ -36,7 +35,6 @@ __all__ = [
     "AccountType",
     "ChileanAccount",
     "ChileanInstitution",
-    "Clabe",
     "Comment",
     "Metadata",
     "MexicanAccount",
@@ -46,9 +44,7 @@ __all__ = [
     "Rut",
     "TransferState",
     "account_kind",
-    "check_digit",
     "chilean_account",
-    "clabe",
     "institution_name",
     "institution_of",
     "metadata",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from stdnum import luhn
 
-from rail_fintoc.fields.clabe import DIGITS, clabe
+from riel_mexico import CLABE_DIGITS, clabe
 
 CARD_DIGITS, PHONE_DIGITS = 16, 10
 
@@ -25,7 +25,7 @@ class AccountKind(StrEnum):
     PHONE = "phone"
 
 
-_BY_LENGTH: Final = {DIGITS: AccountKind.CLABE, CARD_DIGITS: AccountKind.CARD, PHONE_DIGITS: AccountKind.PHONE}
+_BY_LENGTH: Final = {CLABE_DIGITS: AccountKind.CLABE, CARD_DIGITS: AccountKind.CARD, PHONE_DIGITS: AccountKind.PHONE}
 
 
 class AccountType(StrEnum):

@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from rail_fintoc.api import KINDS
 from rail_fintoc.codes import CODES
-from rail_fintoc.fields import Clabe, Metadata, Phone, chilean_account
+from rail_fintoc.fields import Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
 from rail_fintoc.returns import cancellation_of, refund_of
 from rail_fintoc.tools.arguments import Cursor, Resource, Text, arguments_model
 from rail_fintoc.tools.errors import clean_value, provider_details, refusal, refuse_with_details
 from riel import MinorUnits, NotAllowed, OutcomeUnknown, Payment, SingleLine, Tool, WireModel
+from riel_mexico import Clabe
 
 if TYPE_CHECKING:
     from rail_fintoc.client import FintocClient

@@ -1,6 +1,5 @@
 """What an agent writes and what SPEI carries of it: small functions over strings, and types that show in a schema."""
 
-from rail_spei.fields.clabe import Clabe, check_digit, clabe
 from rail_spei.fields.keys import KeyPrefix, NumericReference, TrackingKey, new_tracking_key, numeric_reference
 from rail_spei.fields.taxpayers import NOT_AVAILABLE, Taxpayer, taxpayer
 from rail_spei.fields.text import MAX_CARRIED, Concept, RecipientName, spei_name, spei_text
@@ -8,15 +7,12 @@ from rail_spei.fields.text import MAX_CARRIED, Concept, RecipientName, spei_name
 __all__ = [
     "MAX_CARRIED",
     "NOT_AVAILABLE",
-    "Clabe",
     "Concept",
     "KeyPrefix",
     "NumericReference",
     "RecipientName",
     "Taxpayer",
     "TrackingKey",
-    "check_digit",
-    "clabe",
     "new_tracking_key",
     "numeric_reference",
     "spei_name",

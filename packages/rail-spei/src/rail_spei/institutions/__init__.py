@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass as checked
 from pydantic_core import PydanticCustomError
 
-from rail_spei.fields import clabe
 from riel import Misconfigured, SingleLine
+from riel_mexico import clabe
 
 InstitutionStatus = Literal["active", "infrastructure", "retired", "alias", "test"]
 """``active`` ones can be paid. ``infrastructure`` takes part without accounts, an ``alias`` is the second code of a

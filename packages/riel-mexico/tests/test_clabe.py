@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from rail_spei.fields import Clabe, check_digit, clabe
+from riel_mexico import Clabe, check_digit, clabe
 
 CLABE: TypeAdapter[str] = TypeAdapter(Clabe)
 
@@ -30,6 +30,12 @@ VALID = [
     "566180000553286528",  # institutions that no list has
     "111111111111000019",
     "000000000000000000",
+    "735969000000203297",  # Fintoc's own: of its samples and its test mode
+    "735969000000203365",
+    "735969000000203226",
+    "012969100000000013",
+    "012969100000000026",
+    "012969100000000110",
 ]
 WRONG_DIGIT = {
     "002010077777777779": "1",
