@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def docs(session: nox.Session) -> None:
 @nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
 def alone(session: nox.Session, package: str) -> None:
     """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``."""
-    installed = _editable(sorted({package, "packages/core", "packages/riel-mexico"}))
+    installed = _editable(sorted(_with_its_own(package)))
     _install(session, *installed)
     session.run("python", "checks/imports.py", package)
     _install(session, "--group=test", *installed)
@@ -134,12 +135,8 @@ def wheels(session: nox.Session) -> None:
             session.run(riel, "--version", external=True)
             answer = session.run(riel, "rails", "--json", external=True, silent=True, stderr=None)
         rails = {rail["name"] for rail in json.loads(answer or "")["rails"]}
-        if (
-            missing := {
-                name.removeprefix("rail-") for package in PACKAGES if (name := Path(package).name).startswith("rail-")
-            }
-            - rails
-        ):
+        built_rails = {Path(package).name for package in PACKAGES if Path(package).name.startswith("rail-")}
+        if missing := {name.removeprefix("rail-") for name in built_rails} - rails:
             session.error(f"riel rails --json shows {sorted(rails)}, and not {sorted(missing)}")
         session.log(f"riel rails --json shows {', '.join(sorted(rails))}")
 
@@ -212,6 +209,14 @@ def lock(session: nox.Session) -> None:
 def _install(session: nox.Session, *what: str) -> None:
     """Install at the versions of the lock. uv compares the hashes that stand there."""
     session.install(f"--constraints={LOCK}", f"--build-constraints={LOCK}", *what)
+
+
+def _with_its_own(package: str) -> set[str]:
+    """This package, and those of ours that it depends on."""
+    projects = {one: tomllib.loads(Path(one, "pyproject.toml").read_text())["project"] for one in PACKAGES}
+    asked = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in projects[package]["dependencies"]}
+    needed = {one for one, project in projects.items() if project["name"] in asked}
+    return {package, *(each for one in needed for each in _with_its_own(one))}
 
 
 def _editable(packages: list[str]) -> list[str]:

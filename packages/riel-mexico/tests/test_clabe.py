@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from riel_mexico import Clabe, check_digit, clabe
 
+pytestmark = pytest.mark.alone
+
 CLABE: TypeAdapter[str] = TypeAdapter(Clabe)
 
 VALID = [
