@@ -392,3 +392,26 @@ def test_a_tool_that_cannot_be_served_is_refused_before_it_is_offered(what: str)
 @pytest.mark.parametrize("tool", [reading(), paying(), feedback(), reading(scope="", scope_of=lambda asked: "a:b")])
 def test_a_tool_that_can_be_served_has_no_fault(tool: Tool) -> None:
     assert validate(toy(tools=(tool,))) == []
+
+
+def broken(arguments: Any) -> Any:
+    raise KeyError("no such thing")
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        reading("broken", scope="", scope_of=broken),
+        reading("broken", scope="", scope_of=lambda arguments: 7),
+        reading("broken", scope="", build_notification=broken),
+        reading("broken", scope="", build_notification=lambda arguments: ["words"]),
+    ],
+)
+async def test_a_bug_in_the_scope_or_the_notification_of_a_tool_is_said_to_be_the_rails(
+    tmp_path: Path, tool: Tool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with agent(tmp_path, tool) as ana:
+        error = await ana.refusal("toy_broken", name="Bo")
+        assert (error["code"], error["retryable"]) == ("RAIL_BROKEN", False)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "rail-toy" in record.getMessage()

@@ -173,6 +173,37 @@ async def build_payment(context: Context, rail: ActiveRail, tool: Tool, argument
     return cast("Payment | None", payment)
 
 
+def tool_scope(rail: ActiveRail, tool: Tool, arguments: WireModel) -> str:
+    """Return the scope that a call of a rail's own tool needs; empty if it needs none.
+
+    :raises NothingSent: the rail failed.
+    """
+    if tool.scope_of is None:
+        return tool.scope
+    call = f"the scope of {tool.name}"
+    try:
+        with contained(rail, call):
+            scope = tool.scope_of(arguments)
+        return cast("str", _checked(rail, call, scope, str))
+    except RailFailure as failure:
+        raise _broken(rail, f"tell the scope of {tool.name}", failure) from failure
+
+
+def tool_notification(rail: ActiveRail, tool: Tool, arguments: WireModel) -> Mapping[str, Any]:
+    """Build the notification of a rail's own tool.
+
+    :raises NothingSent: the rail failed.
+    """
+    assert tool.build_notification is not None  # noqa: S101 (the catalog checks it)
+    call = f"the tool {tool.name}"
+    try:
+        with contained(rail, call):
+            body = tool.build_notification(arguments)
+        return cast("Mapping[str, Any]", _checked(rail, call, body, Mapping))
+    except RailFailure as failure:
+        raise _broken(rail, f"run {tool.name}", failure) from failure
+
+
 async def _tool_result(
     context: Context,
     rail: ActiveRail,

@@ -8,6 +8,7 @@ from typing import Any
 from riel.catalog import ActiveRail
 from riel.errors import Code, NothingSent, Rejected
 from riel.payments import PaymentEngine
+from riel.payments.rail_calls import tool_notification, tool_scope
 from riel.rail import Payment, Tool, WireModel
 from riel.redaction import Redactor
 from riel.text import clean_text
@@ -84,10 +85,10 @@ class RailTool:
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Check the arguments and the scope, then run it on behalf of ``principal``."""
         checked = check(self.model, arguments, self.rail)
-        if self.tool.scope_of is not None and not self.scopes.has(scope := self.tool.scope_of(checked)):
+        if self.tool.scope_of is not None and not self.scopes.has(scope := tool_scope(self.rail, self.tool, checked)):
             raise self.scopes.refusal(scope)
         if self.tool.build_notification is not None:
-            body: dict[str, Any] = self.logs.clean(self.tool.build_notification(checked))
+            body: dict[str, Any] = self.logs.clean(tool_notification(self.rail, self.tool, checked))
             message_id = await self.engine.notify(self.rail, self.tool, body, principal)
             return success({"status": "recorded", "messageId": message_id, "mode": self.rail.mode})
         if self.tool.run is not None:
