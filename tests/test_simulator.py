@@ -40,7 +40,7 @@ def test_the_worlds_are_not_harmless() -> None:
     assert len([name for name in counted if name.startswith("fault: ")]) > 15
 
 
-def test_some_worlds_pay_through_spei_and_cross_the_roll() -> None:
+def test_some_worlds_pay_through_spei_and_cross_the_cutoff() -> None:
     seeds = [seed for seed in range(SHARE * 12) if rail_of(seed) == "spei"]
     told = [line for seed in seeds for line in simulate(seed).history]
     booked = [what for _, who, what in told if who == "bank" and what.startswith("books")]

@@ -1,6 +1,6 @@
 """SPEI pays once whatever is killed and whatever fails: real servers, and the pretend STP as a process of its own.
 
-How it crosses 18:00 is told in ``test_spei_roll.py``, where a test can move the clock.
+Orders around the cut-off are in ``test_spei_cutoff.py``, where a test can move the clock.
 """
 
 from collections.abc import Iterator

@@ -119,13 +119,13 @@ async def test_maintenance_that_outlasts_the_day_ends_in_an_honest_no(tmp_path: 
         await stp.control("maintenance", on=False)
         await harness.pass_time(mexico(DAY, "18:30"))
         ended = await harness.check_status(told["trackingKey"])
-    assert len(stp.sent) == sent, "no copy leaves after the roll"
+    assert len(stp.sent) == sent, "no copy leaves after the cut-off"
     assert stp.debits == []
     assert ended["status"] == "rejected"
     assert ended["reason"]["code"] == "NEVER_ARRIVED"
 
 
-async def test_maintenance_around_the_roll_is_told_at_once(tmp_path: Path) -> None:
+async def test_maintenance_around_the_cutoff_is_told_at_once(tmp_path: Path) -> None:
     async with run_spei_harness(stp := ObservedStp(now=mexico(DAY, "18:02")), tmp_path) as harness:
         await stp.control("maintenance", on=True)
         told = await harness.pay()
@@ -135,7 +135,7 @@ async def test_maintenance_around_the_roll_is_told_at_once(tmp_path: Path) -> No
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
 @pytest.mark.parametrize("made", ["17:53", "17:59:50", "18:00:05", "18:04"])
 @pytest.mark.parametrize("centavos", [16, 15, 30])
-async def test_no_answer_that_is_lost_around_the_roll_costs_a_second_debit(
+async def test_no_answer_that_is_lost_around_the_cutoff_costs_a_second_debit(
     tmp_path: Path, made: str, ahead: int, centavos: int
 ) -> None:
     """Whether STP had it, did not, or gets it later: in two days there is one debit or none, and we know which."""
@@ -154,7 +154,7 @@ async def test_no_answer_that_is_lost_around_the_roll_costs_a_second_debit(
 
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
 @pytest.mark.parametrize("made", ["17:54", "17:59:50", "18:03:50", "18:05"])
-async def test_queries_that_lag_around_the_roll_cost_no_second_debit(tmp_path: Path, made: str, ahead: int) -> None:
+async def test_queries_that_lag_around_the_cutoff_cost_no_second_debit(tmp_path: Path, made: str, ahead: int) -> None:
     lagging = StpBehaviour(lookup_lag_seconds=45)
     stp = ObservedStp(now=mexico(DAY, made), ahead=timedelta(seconds=ahead), behaviour=lagging)
     async with run_spei_harness(stp, tmp_path) as harness:

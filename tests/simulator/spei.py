@@ -31,7 +31,7 @@ from riel_mexico import check_digit
 
 from .loop import PROCESS
 from .network import NetworkTransport
-from .stp_bank import AROUND_THE_ROLL, WATCH, PretendStp
+from .stp_bank import AROUND_CUTOFF, WATCH, PretendStp
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -130,7 +130,7 @@ class SpeiRail:
         self.stretch = draws.choice((1.0, 1.0, 1.0, 10.0))
         days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in draws.choice(WEEKS)]
         self._closings = [day + timedelta(hours=18 + 6) for day in days]  # Mexico City is six hours behind
-        before = draws.choice((0, 0, AROUND_THE_ROLL - 180, AROUND_THE_ROLL, 6 * 3600)) + draws.random() * 120
+        before = draws.choice((0, 0, AROUND_CUTOFF - 180, AROUND_CUTOFF, 6 * 3600)) + draws.random() * 120
         self.begins = self._closings[0] - timedelta(milliseconds=int(before * 1000))
 
     def in_doubt(self) -> None:

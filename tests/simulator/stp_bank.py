@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 LATE = 60.0
 """How much later than its request an order may arrive of which STP's own gateway says 504."""
-AROUND_THE_ROLL = 300.0
+AROUND_CUTOFF = 300.0
 STP_SKEW = 45.0
 """How wrong STP's clock may be, in seconds."""
-WAY = AROUND_THE_ROLL - STP_SKEW - LATE - 25.0
-"""How long an order may be under way: with the clocks' errors it stays within what the rail allows around the roll."""
+WAY = AROUND_CUTOFF - STP_SKEW - LATE - 25.0
+"""Seconds that an order may be under way. With both clocks' errors it is within the rail's margin at the cut-off."""
 WATCH = 600.0
 BACK = 30.0
 RETURNED = (4, 22)
@@ -82,20 +82,20 @@ class PretendStp(PretendBank):
     def latest(self) -> float:
         """In how many seconds, at most, an order arrives that leaves now.
 
-        Where the network is not punctual it takes hours, and yet no order that may be sent again crosses the roll.
+        Where the network is not punctual it takes hours, and yet no order that may be sent again crosses the cut-off.
         """
         if self._punctual:
             return WAY
-        if self.until_the_roll() > AROUND_THE_ROLL:
-            return max(WAY, self.until_the_roll() - LATE - 10.0)
+        if self.until_the_cutoff() > AROUND_CUTOFF:
+            return max(WAY, self.until_the_cutoff() - LATE - 10.0)
         following = self._closings[bisect_right(self._closings, self.clock()) + 1]
         return (following - self.clock()).total_seconds() + WATCH / 2
 
     def latest_copy(self) -> float:
         """Copies stay within the operating day of their order."""
-        return min(self.latest(), self.until_the_roll() - LATE - 1.0)
+        return min(self.latest(), self.until_the_cutoff() - LATE - 1.0)
 
-    def until_the_roll(self) -> float:
+    def until_the_cutoff(self) -> float:
         """How many seconds of the operating day are left."""
         now = self.clock()
         return (self._closings[bisect_right(self._closings, now)] - now).total_seconds()

@@ -1,4 +1,4 @@
-"""A pretend STP whose clock stands until it is moved, and somebody who writes its requests by hand."""
+"""A pretend STP whose clock a test moves, and requests to it that are written by hand."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ from rail_spei.stp.cadena import TEMPLATE
 from rail_spei.stp.signature import SigningKey
 from riel import Debit
 from riel.sandbox.kit import private_key_file
+from riel.testing.harness import Clock, ObservedTransport
 
 NOON = datetime(2026, 3, 4, 18, tzinfo=UTC)
 """A Wednesday in Mexico City."""
@@ -46,7 +47,7 @@ def key() -> SigningKey:
 
 
 def signed(body: Mapping[str, Any], fields: tuple[str, ...] = TEMPLATE) -> dict[str, Any]:
-    """A body with the firma that belongs to it."""
+    """Add the body's ``firma`` to it."""
     values = ["" if body.get(name) is None else str(body[name]) for name in fields]
     if body.get("monto") is not None:
         with contextlib.suppress(ArithmeticError):
@@ -55,7 +56,7 @@ def signed(body: Mapping[str, Any], fields: tuple[str, ...] = TEMPLATE) -> dict[
 
 
 def order(**change: Any) -> dict[str, Any]:
-    """An order in form, changed; a field that is ``None`` is left out. It is not signed yet."""
+    """An order without a signature. A field that ``change`` sets to ``None`` is left out."""
     body: dict[str, Any] = {
         "institucionContraparte": BANK,
         "empresa": EMPRESA,
@@ -78,55 +79,46 @@ def order(**change: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-class Wire(httpx.ASGITransport):
-    """Calls the app directly; an answer that breaks off is one over a real connection, too."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await super().handle_async_request(request)
-        except AssertionError as unfinished:  # what httpx checks of an app
-            raise httpx.RemoteProtocolError("peer closed connection") from unfinished
-
-
 @dataclass
-class World:
-    """One pretend STP, and what a test does with it."""
+class StpFixture:
+    """One pretend STP with a clock that stands until a test moves it, and the webhooks that it delivered.
+
+    :param gate: where it is set, STP sleeps until the gate is open.
+    :param webhook_replies: HTTP status and body of the receiver's next responses; by default it acknowledges.
+    :param events: webhooks and responses in the order in which they arrived.
+    :param real_webhooks: webhooks go over real connections, and not into ``webhooks``.
+    """
 
     behaviour: StpBehaviour = field(default_factory=StpBehaviour)
     options: dict[str, Any] = field(default_factory=dict)
-    now: datetime = NOON
-    slept: list[float] = field(default_factory=list)
+    clock: Clock = field(default_factory=lambda: Clock(NOON))
     gate: asyncio.Event | None = None
-    heard: list[dict[str, Any]] = field(default_factory=list)
-    replies: list[tuple[int, Any]] = field(default_factory=list)
-    happened: list[str] = field(default_factory=list)
-    over_the_wire: bool = False
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
+    webhook_replies: list[tuple[int, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    real_webhooks: bool = False
 
     def __post_init__(self) -> None:
         self.sandbox = stp_sandbox(
             behaviour=self.behaviour,
-            clock=lambda: self.now,
+            clock=self.clock,
             sleep=self._sleep,
-            webhook_transport=None if self.over_the_wire else httpx.MockTransport(self._receiver),
+            webhook_transport=None if self.real_webhooks else httpx.MockTransport(self._receive_webhook),
             **self.options,
         )
 
     async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.clock.slept.append(seconds)
         if self.gate is not None:
             await self.gate.wait()
-        self.now += timedelta(seconds=seconds)
+        self.clock.advance(seconds=seconds)
 
-    def _receiver(self, request: httpx.Request) -> httpx.Response:
+    def _receive_webhook(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
-        self.heard.append(body)
-        self.happened.append(f"webhook {body.get('estado', '')}")
-        status, answer = self.replies.pop(0) if self.replies else (200, {"mensaje": "recibido"})
-        return httpx.Response(status, json=answer)
-
-    def later(self, **duration: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(**duration)
+        self.webhooks.append(body)
+        self.events.append(f"webhook {body.get('estado', '')}")
+        status, reply = self.webhook_replies.pop(0) if self.webhook_replies else (200, {"mensaje": "recibido"})
+        return httpx.Response(status, json=reply)
 
     @property
     def debits(self) -> list[Debit]:
@@ -134,31 +126,31 @@ class World:
 
     @asynccontextmanager
     async def http(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Anybody's client, calling the app directly."""
-        transport = Wire(self.sandbox.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://stp.invalid") as http:
+        """An HTTP client that waits a day for each answer of the app."""
+        transport = ObservedTransport(self.sandbox, self.clock)
+        async with httpx.AsyncClient(transport=transport, base_url="http://stp.invalid", timeout=86_400) as http:
             yield http
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Stp]:
-        """The rail's own requests."""
+        """The rail's client of STP's API."""
         async with self.http() as http:
             yield Stp(http, "http://stp.invalid/speiws/rest", "http://stp.invalid/efws/API", EMPRESA, key())
 
     async def register(self, body: Mapping[str, Any] | None = None, **change: Any) -> httpx.Response:
-        """Hand over an order, signed as it stands."""
+        """Send an order, signed as it stands."""
         async with self.http() as http:
             answer = await http.put(REGISTER, json=signed(order(**change) if body is None else body))
-        self.happened.append("answer")
+        self.events.append("answer")
         return answer
 
     async def ask(self, path: str, body: Mapping[str, Any], fields: tuple[str, ...]) -> httpx.Response:
-        """Ask something, signed over ``fields``."""
+        """Send a query, signed over ``fields``."""
         async with self.http() as http:
             return await http.post(path, json=signed(body, fields))
 
     async def query(self, tracking_key: str = order()["claveRastreo"], **change: Any) -> tuple[int, Any]:
-        """``consultaOrden``: the state that is told and the order, or none."""
+        """``consultaOrden``: the state of the answer and the order, or none."""
         body = {"empresa": EMPRESA, "claveRastreo": tracking_key, "tipoOrden": "E"} | change
         answer = await self.ask(QUERY, body, ("empresa", "claveRastreo", "tipoOrden", "fechaOperacion"))
         assert answer.status_code == (200 if answer.json()["estado"] == 0 else 400)
@@ -175,5 +167,5 @@ class World:
 def result(answer: httpx.Response) -> tuple[int, str | None]:
     """Id and text of an answer to an order, which has HTTP 200 whatever it says."""
     assert answer.status_code == 200, answer.text
-    told = answer.json()["resultado"]
-    return told["id"], told.get("descripcionError")
+    outcome = answer.json()["resultado"]
+    return outcome["id"], outcome.get("descripcionError")

@@ -90,7 +90,7 @@ def test_the_day_rolls_at_six_in_the_evening_to_the_next_day_on_which_banks_work
     assert operating_date(local(wall), BANKS) == date.fromisoformat(day)
 
 
-def test_the_roll_is_where_summer_time_was_while_there_was_summer_time() -> None:
+def test_the_cutoff_is_where_summer_time_was_while_there_was_summer_time() -> None:
     assert cutoff_of(date(2022, 7, 5), BANKS) == datetime(2022, 7, 5, 23, tzinfo=UTC)
     assert cutoff_of(date(2023, 7, 5), BANKS) == datetime(2023, 7, 6, 0, tzinfo=UTC)
     assert operating_date(datetime(2022, 7, 5, 23, tzinfo=UTC), BANKS) == date(2022, 7, 6)

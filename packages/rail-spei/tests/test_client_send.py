@@ -9,8 +9,9 @@ import pytest
 from rail_spei.codes import ERRORS, REFUSALS
 from rail_spei.stp.refusals import CATALOGUE, RefusalKind
 from riel import NotSent, OutcomeUnknown, Rejected, Status
+from riel.testing.harness import lookup_outcome, send_outcome
 
-from .rail_support import AT_STP, SETTLES_IN, learned, mexico, office, outcome, told
+from .rail_support import AT_STP, SETTLES_IN, look_up, mexico, rail_fixture
 
 pytestmark = pytest.mark.anyio
 
@@ -80,13 +81,13 @@ def anyio_backend() -> str:
 async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
     centavos: int, heard: str, stored: bool
 ) -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client, 70_000 + centavos)
-        assert await outcome(client, order) == heard
-        assert len(here.sent()) == 1, "the rail never tries again by itself"
-        here.later(seconds=SETTLES_IN)
-        assert await learned(client, order) == ("settled" if stored else "absent")
+        assert await send_outcome(client, order) == heard
+        assert len(here.orders) == 1, "the rail never tries again by itself"
+        here.clock.advance(seconds=SETTLES_IN)
+        assert await lookup_outcome(client, order) == ("settled" if stored else "absent")
     assert len(here.debits) == stored
 
 
@@ -98,7 +99,7 @@ async def test_every_id_of_the_catalogue_is_one_of_these_rows() -> None:
 
 @pytest.mark.parametrize("centavos", [row[1] for row in ROWS if row[2].startswith("rejected")])
 async def test_every_refusal_proves_that_nothing_was_taken_and_is_explained(centavos: int) -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.order(client, 70_000 + centavos))
@@ -107,7 +108,7 @@ async def test_every_refusal_proves_that_nothing_was_taken_and_is_explained(cent
 
 
 async def test_stps_own_id_and_words_are_kept_and_no_account_among_them() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail(account=AT_STP) as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.order(client))
@@ -119,62 +120,62 @@ async def test_stps_own_id_and_words_are_kept_and_no_account_among_them() -> Non
 
 @pytest.mark.parametrize("words", ["Firma invalida Firma Invalida", "FIRMA INVÁLIDA"])
 async def test_a_bad_signature_in_other_words_is_one_too(words: str) -> None:
-    here = office()
-    here.meets = lambda _: httpx.Response(200, json={"resultado": {"id": 0, "descripcionError": words}})
+    here = rail_fixture()
+    here.transport.answer = lambda _: httpx.Response(200, json={"resultado": {"id": 0, "descripcionError": words}})
     async with here.rail() as client:
-        assert await outcome(client, here.order(client)) == "rejected 0:bad_signature"
+        assert await send_outcome(client, here.order(client)) == "rejected 0:bad_signature"
 
 
 @pytest.mark.parametrize(
     "failure", [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError]
 )
 async def test_an_order_that_left_is_sent_once_and_unknown(failure: type[httpx.TransportError]) -> None:
-    here = office()
+    here = rail_fixture()
 
-    def meets(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
         raise failure("gone")
 
-    here.meets = meets
+    here.transport.answer = answer
     async with here.rail() as client:
-        assert await outcome(client, here.order(client)) == "unknown"
-    assert len(here.sent()) == 1
+        assert await send_outcome(client, here.order(client)) == "unknown"
+    assert len(here.orders) == 1
 
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
 async def test_an_order_that_never_left_is_not_sent(failure: type[httpx.TransportError]) -> None:
-    here = office()
+    here = rail_fixture()
 
-    def meets(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
         raise failure("All connection attempts failed")
 
-    here.meets = meets
+    here.transport.answer = answer
     async with here.rail() as client:
         with pytest.raises(NotSent):
             await client.send(here.order(client))
-        here.meets = lambda request: None
-        assert await outcome(client, here.order(client)) == "pending"
+        here.transport.answer = lambda request: None
+        assert await send_outcome(client, here.order(client)) == "pending"
     assert len(here.debits) == 1
 
 
 async def test_acceptance_is_a_number_of_stps_own_and_settles_later() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client)
         accepted = await client.send(order)
         assert (accepted.status, accepted.provider_id) == (Status.PENDING, "9000001")
         assert accepted.facts == {"providerOrder": "9000001"}
-        here.later(seconds=SETTLES_IN)
-        assert (await told(client, order)).provider_id == "9000001"
+        here.clock.advance(seconds=SETTLES_IN)
+        assert (await look_up(client, order)).provider_id == "9000001"
 
 
 async def test_what_is_sent_is_what_was_stored_and_says_what_was_confirmed() -> None:
-    here = office(mexico("2026-03-04"))
+    here = rail_fixture(mexico("2026-03-04"))
     async with here.rail() as client:
         order = here.order(
             client, 123_456, concept="Café, nº 7", recipient_name="Peña & Hijos S.A. de C.V. Sucursal Norte"
         )
         await client.send(order)
-    ((path, body),) = here.asked
+    ((path, body),) = here.requests
     assert path == "/speiws/rest/ordenPago/registra"
     assert body == json.loads(order.body)
     assert body["claveRastreo"] == body["folioOrigen"] == order.reference
@@ -190,36 +191,36 @@ async def test_what_is_sent_is_what_was_stored_and_says_what_was_confirmed() -> 
 
 
 async def test_the_same_order_again_on_its_day_is_met_by_its_copy() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client)
-        assert await outcome(client, order) == "pending"
-        assert await outcome(client, order) == "unknown"
-        here.later(seconds=SETTLES_IN)
-        assert await learned(client, order) == "settled"
+        assert await send_outcome(client, order) == "pending"
+        assert await send_outcome(client, order) == "unknown"
+        here.clock.advance(seconds=SETTLES_IN)
+        assert await lookup_outcome(client, order) == "settled"
     assert len(here.debits) == 1
 
 
 async def test_a_key_that_another_company_used_is_no_order_of_ours() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client)
         await here.control("foreign-key", tracking_key=order.reference)
-        assert await outcome(client, order) == "unknown"
-        assert await learned(client, order) == "absent"
+        assert await send_outcome(client, order) == "unknown"
+        assert await lookup_outcome(client, order) == "absent"
     assert here.debits == []
 
 
 async def test_in_maintenance_the_same_order_goes_later_under_the_same_key() -> None:
-    here = office()
+    here = rail_fixture()
     await here.control("maintenance", on=True)
     async with here.rail() as client:
         order = here.order(client)
-        assert await outcome(client, order) == "unknown"
-        assert await learned(client, order) == "absent"
+        assert await send_outcome(client, order) == "unknown"
+        assert await lookup_outcome(client, order) == "absent"
         await here.control("maintenance", on=False)
-        assert await outcome(client, order) == "pending"
-    first, second = here.sent()
+        assert await send_outcome(client, order) == "pending"
+    first, second = here.orders
     assert first == second == json.loads(order.body)
     assert len(here.debits) == 1
 
@@ -227,75 +228,75 @@ async def test_in_maintenance_the_same_order_goes_later_under_the_same_key() -> 
 @pytest.mark.parametrize(
     ("time", "heard"), [("17:54", "unknown"), ("17:56", "rejected -30"), ("18:04", "rejected -30")]
 )
-async def test_in_maintenance_around_the_roll_an_order_is_over_since_it_may_never_go_again(
+async def test_in_maintenance_around_the_cutoff_an_order_is_over_since_it_may_never_go_again(
     time: str, heard: str
 ) -> None:
-    here = office(mexico("2026-03-04", time))
+    here = rail_fixture(mexico("2026-03-04", time))
     await here.control("maintenance", on=True)
     async with here.rail() as client:
-        assert await outcome(client, here.order(client)) == heard
+        assert await send_outcome(client, here.order(client)) == heard
 
 
 async def test_a_refusal_between_two_accounts_of_stp_is_believed_after_one_look() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client, 70_002, clabe=AT_STP)
-        assert await outcome(client, order) == "rejected -200"
-        assert here.queried() == [""]
-        here.asked.clear()
-        assert await outcome(client, here.order(client, 70_002)) == "rejected -200"
-        assert here.queried() == [], "to another bank it is believed at once"
+        assert await send_outcome(client, order) == "rejected -200"
+        assert here.query_days == [""]
+        here.transport.requests.clear()
+        assert await send_outcome(client, here.order(client, 70_002)) == "rejected -200"
+        assert here.query_days == [], "to another bank it is believed at once"
 
 
 async def test_money_that_moved_in_spite_of_a_refusal_is_seen_at_once() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client, 70_031, clabe=AT_STP)
         answer = await client.send(order)
         assert (answer.status, answer.facts["providerState"]) == (Status.PENDING, "TC")
-        here.later(seconds=SETTLES_IN)
-        assert (await told(client, order)).status is Status.SETTLED
+        here.clock.advance(seconds=SETTLES_IN)
+        assert (await look_up(client, order)).status is Status.SETTLED
     assert len(here.debits) == 1
 
 
 async def test_a_refusal_that_cannot_be_checked_is_not_believed() -> None:
-    here = office()
-    here.meets = lambda request: None if request.method == "PUT" else httpx.Response(502)
+    here = rail_fixture()
+    here.transport.answer = lambda request: None if request.method == "PUT" else httpx.Response(502)
     async with here.rail() as client:
         with pytest.raises(OutcomeUnknown, match="-31"):
             await client.send(here.order(client, 70_031, clabe=AT_STP))
-        assert await outcome(client, here.order(client, 70_067, clabe=AT_STP)) == "rejected 3", "a matter of setup"
+        assert await send_outcome(client, here.order(client, 70_067, clabe=AT_STP)) == "rejected 3", "a matter of setup"
 
 
 async def test_an_order_that_arrives_late_is_found_when_it_has() -> None:
-    here = office(late_seconds=90)
+    here = rail_fixture(late_seconds=90)
     async with here.rail() as client:
         order = here.order(client, 70_030)
-        assert await outcome(client, order) == "unknown"
-        assert await learned(client, order) == "absent"
-        here.later(seconds=90)
-        assert await learned(client, order) == "pending"
-        assert await outcome(client, order) == "unknown", "its copy is one too many, and says so"
+        assert await send_outcome(client, order) == "unknown"
+        assert await lookup_outcome(client, order) == "absent"
+        here.clock.advance(seconds=90)
+        assert await lookup_outcome(client, order) == "pending"
+        assert await send_outcome(client, order) == "unknown", "its copy is one too many, and says so"
     assert len(here.debits) == 1
 
 
 async def test_no_refund_of_a_sent_payment_is_ever_asked_of_stp() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client)
         with pytest.raises(TypeError, match="cannot be pulled back"):
             await client.refund(order)
-    assert here.asked == []
+    assert here.requests == []
 
 
 async def test_each_request_has_a_limit_and_is_never_redirected() -> None:
-    here, limits = office(), []
+    here, limits = rail_fixture(), []
 
-    def meets(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
         limits.append(request.extensions["timeout"])
         return httpx.Response(307, headers={"location": "https://elsewhere.invalid/registra"})
 
-    here.meets = meets
+    here.transport.answer = answer
     async with here.rail() as client:
-        assert await outcome(client, here.order(client)) == "unknown"
+        assert await send_outcome(client, here.order(client)) == "unknown"
     assert limits == [dict.fromkeys(("connect", "read", "write", "pool"), timedelta(seconds=20).total_seconds())]

@@ -10,7 +10,7 @@ from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund, S
 from riel import Payment
 from riel_mexico import check_digit
 
-from .rail_support import AT_STP, office
+from .rail_support import AT_STP, rail_fixture
 from .sandbox_support import PAYEE
 
 TEST_BANK, UNKNOWN, RETIRED = "846180000500000008", "566180000553286528", "032180000118359719"
@@ -25,7 +25,7 @@ ARGUMENTS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def settings() -> Any:
-    return office().settings
+    return rail_fixture().settings
 
 
 def paying(settings: Any = None, **change: Any) -> SpeiPayment:

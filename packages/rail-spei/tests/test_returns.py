@@ -9,8 +9,9 @@ import pytest
 
 from rail_spei.models import SpeiReturn
 from riel import NotAllowed, NothingLearned, Status
+from riel.testing.harness import lookup_outcome, send_outcome
 
-from .rail_support import SETTLES_IN, Office, learned, mexico, office, outcome, told
+from .rail_support import SETTLES_IN, RailFixture, look_up, mexico, rail_fixture
 
 pytestmark = pytest.mark.anyio
 
@@ -23,9 +24,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def receiving(amount: int = 80_000, at: str = "2026-03-04", **said: Any) -> Office:
+async def receiving(amount: int = 80_000, at: str = "2026-03-04", **said: Any) -> RailFixture:
     """An STP in whose book somebody has just paid us."""
-    here = office(mexico(at))
+    here = rail_fixture(mexico(at))
     await here.control("receive", amount=amount, tracking_key=KEY, payer_name="Ana Gómez", **said)
     return here
 
@@ -33,7 +34,7 @@ async def receiving(amount: int = 80_000, at: str = "2026-03-04", **said: Any) -
 async def test_what_goes_back_is_all_of_it_to_the_account_it_came_from() -> None:
     here = await receiving()
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
     assert back == SpeiReturn(
         amount=80_000,
         account=PAYER,
@@ -52,12 +53,12 @@ async def test_what_goes_back_is_all_of_it_to_the_account_it_came_from() -> None
 async def test_it_is_sent_once_and_settles_like_a_payment() -> None:
     here = await receiving()
     async with here.rail() as client:
-        order = here.order(client, payment=await here.back(client, KEY))
-        here.asked.clear()
-        assert await outcome(client, order) == "pending"
-        ((path, body),) = here.asked
-        here.later(seconds=SETTLES_IN)
-        answer = await told(client, order)
+        order = here.order(client, payment=await here.build_return(client, KEY))
+        here.transport.requests.clear()
+        assert await send_outcome(client, order) == "pending"
+        ((path, body),) = here.requests
+        here.clock.advance(seconds=SETTLES_IN)
+        answer = await look_up(client, order)
     assert path == "/speiws/rest/ordenPago/retornaOrden"
     assert body == json.loads(order.body)
     assert body == {
@@ -78,9 +79,9 @@ async def test_it_is_sent_once_and_settles_like_a_payment() -> None:
 async def test_the_key_of_a_return_is_always_the_same_and_fits() -> None:
     here = await receiving()
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
         keys = {here.order(client, payment=back).reference for _ in range(3)}
-        here.later(days=1)
+        here.clock.advance(days=1)
         keys |= {here.order(client, payment=back).reference}
         other = here.order(
             client, payment=back.model_copy(update={"operation_date": date(2026, 3, 3)}) if back else None
@@ -95,18 +96,18 @@ async def test_the_key_of_a_return_is_always_the_same_and_fits() -> None:
 async def test_given_back_once_it_is_not_given_back_again() -> None:
     here = await receiving()
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
         first, second = here.order(client, payment=back), here.order(client, payment=back)
-        assert await outcome(client, first) == "pending"
+        assert await send_outcome(client, first) == "pending"
         for state in ("XR", "RE"):
             with pytest.raises(NotAllowed, match="only once") as refused:
-                await here.back(client, KEY)
+                await here.build_return(client, KEY)
             assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"
             assert refused.value.error.details == {"returnTrackingKey": first.reference}, state
             assert first.reference in refused.value.error.next_action
             assert "Nothing was sent" not in str(refused.value), "something was: the return"
-            here.later(seconds=SETTLES_IN)
-        assert (await outcome(client, second)).startswith(("rejected return:-1", "unknown"))
+            here.clock.advance(seconds=SETTLES_IN)
+        assert (await send_outcome(client, second)).startswith(("rejected return:-1", "unknown"))
     assert len(here.debits) == 1
 
 
@@ -114,10 +115,10 @@ async def test_given_back_once_it_is_not_given_back_again() -> None:
 async def test_a_return_whose_answer_is_lost_is_found_and_sent_once(centavos: int) -> None:
     here = await receiving(80_000 + centavos)
     async with here.rail() as client:
-        order = here.order(client, payment=await here.back(client, KEY))
-        assert await outcome(client, order) == "unknown"
-        here.later(seconds=SETTLES_IN)
-        assert await learned(client, order) == "settled"
+        order = here.order(client, payment=await here.build_return(client, KEY))
+        assert await send_outcome(client, order) == "unknown"
+        here.clock.advance(seconds=SETTLES_IN)
+        assert await lookup_outcome(client, order) == "settled"
     assert len(here.debits) == 1
 
 
@@ -128,16 +129,16 @@ async def test_a_return_whose_answer_is_lost_is_found_and_sent_once(centavos: in
 async def test_a_return_is_refused_or_unknown_as_a_payment_is(centavos: int, heard: str) -> None:
     here = await receiving(80_000 + centavos)
     async with here.rail() as client:
-        assert await outcome(client, here.order(client, payment=await here.back(client, KEY))) == heard
+        assert await send_outcome(client, here.order(client, payment=await here.build_return(client, KEY))) == heard
 
 
 async def test_a_payment_that_stp_no_longer_has_is_refused_in_the_words_of_returns() -> None:
     here = await receiving()
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
         assert back is not None
         wrong = here.order(client, payment=back.model_copy(update={"amount": 79_999}))
-        assert await outcome(client, wrong) == "rejected return:-1"
+        assert await send_outcome(client, wrong) == "rejected return:-1"
     assert here.debits == []
 
 
@@ -147,7 +148,7 @@ async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="not credited") as refused:
-            await here.back(client, KEY)
+            await here.build_return(client, KEY)
     assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"
     assert refused.value.error.details == {}
 
@@ -157,7 +158,7 @@ async def test_what_is_credited_is(state: str) -> None:
     here = await receiving()
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
-        assert await here.back(client, KEY) is not None
+        assert await here.build_return(client, KEY) is not None
 
 
 @pytest.mark.parametrize("state", ["XD", "XR", "D", "TD", "RE"])
@@ -166,59 +167,59 @@ async def test_what_goes_back_already_does_not_go_back_again(state: str) -> None
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="only once"):
-            await here.back(client, KEY)
+            await here.build_return(client, KEY)
 
 
 @pytest.mark.parametrize(("days", "found"), [(0, True), (1, True), (7, True), (8, False), (30, False)])
 async def test_a_received_payment_is_looked_for_on_the_last_operating_days(days: int, found: bool) -> None:
     here = await receiving()
-    here.later(days=days)
+    here.clock.advance(days=days)
     async with here.rail() as client:
-        assert (await here.back(client, KEY) is not None) == found
-    assert "20260307" not in here.queried(), "no Saturday is an operating day"
-    assert len(here.queried()) <= 6
+        assert (await here.build_return(client, KEY) is not None) == found
+    assert "20260307" not in here.query_days, "no Saturday is an operating day"
+    assert len(here.query_days) <= 6
 
 
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
 @pytest.mark.parametrize("time", ["17:54", "17:59", "18:01", "18:06"])
-async def test_around_the_roll_it_is_found_whatever_the_clocks_say(ahead: float, time: str) -> None:
+async def test_around_the_cutoff_it_is_found_whatever_the_clocks_say(ahead: float, time: str) -> None:
     here = await receiving()
     here.ahead = timedelta(seconds=ahead)
-    here.now = mexico("2026-03-04", time)
+    here.clock.now = mexico("2026-03-04", time)
     async with here.rail() as client:
-        assert await here.back(client, KEY) is not None
+        assert await here.build_return(client, KEY) is not None
 
 
 async def test_of_one_key_the_last_payment_is_meant() -> None:
     here = await receiving(100)
-    here.later(days=1)
+    here.clock.advance(days=1)
     await here.control("receive", amount=200, tracking_key=KEY)
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
     assert back is not None
     assert back.amount == 200
 
 
 async def test_what_was_sent_is_not_taken_for_received() -> None:
-    here = office()
+    here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client)
         await client.send(order)
-        assert await here.back(client, order.reference) is None
+        assert await here.build_return(client, order.reference) is None
 
 
 async def test_a_key_that_nobody_knows_is_none() -> None:
     here = await receiving()
     async with here.rail() as client:
-        assert await here.back(client, "NOBODYS") is None
+        assert await here.build_return(client, "NOBODYS") is None
 
 
 async def test_where_stp_does_not_answer_nothing_is_learned() -> None:
     here = await receiving()
-    here.meets = lambda _: httpx.Response(502)
+    here.transport.answer = lambda _: httpx.Response(502)
     async with here.rail() as client:
         with pytest.raises(NothingLearned):
-            await here.back(client, KEY)
+            await here.build_return(client, KEY)
 
 
 @pytest.mark.parametrize("missing", ["monto", "cuentaOrdenante", "fechaOperacion"])
@@ -229,16 +230,16 @@ async def test_what_stp_does_not_tell_is_not_guessed(missing: str, value: Any) -
     body = {"claveRastreo": KEY, "estado": "CCO", "empresa": here.settings.empresa, **said}
     if missing == "cuentaOrdenante" and value == 0:
         body["cuentaOrdenante"] = "null"
-    here.meets = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
+    here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
     async with here.rail() as client:
         with pytest.raises(NothingLearned):
-            await here.back(client, KEY)
+            await here.build_return(client, KEY)
 
 
 async def test_a_payer_without_a_name_or_a_known_bank_is_paid_back_all_the_same() -> None:
     here = await receiving(payer_account="566180000553286528")
     async with here.rail() as client:
-        back = await here.back(client, KEY)
+        back = await here.build_return(client, KEY)
     assert back is not None
     assert (back.account, back.institution) == ("566180000553286528", "")
 
@@ -249,12 +250,12 @@ async def test_what_came_in_on_another_account_is_not_given_back_from_here() -> 
 
     def answering(account: str) -> None:
         body = {**said, "empresa": here.settings.empresa, "cuentaBeneficiario": account}
-        here.meets = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
+        here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
 
     async with here.rail() as client:
         answering(here.settings.account)
-        assert await here.back(client, KEY) is not None
+        assert await here.build_return(client, KEY) is not None
         answering("646180157000000004")
         with pytest.raises(NotAllowed, match="another account") as refused:
-            await here.back(client, KEY)
+            await here.build_return(client, KEY)
     assert refused.value.error.code == "SPEI_REFUND_NOT_POSSIBLE"

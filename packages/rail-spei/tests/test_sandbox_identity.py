@@ -16,7 +16,7 @@ from rail_spei.stp.signature import SigningKey
 from riel import Misconfigured
 from riel.sandbox.kit import fingerprint, published_key
 
-from .sandbox_support import World, result
+from .sandbox_support import StpFixture, result
 
 OWN_PASSPHRASE = "correct horse"
 
@@ -71,7 +71,7 @@ def test_the_operators_own_key_is_verified_and_not_replaced(own: Path) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_bank_with_the_operators_key_takes_no_other(own: Path) -> None:
-    strict = World(options={"public_key": SigningKey.load(own, OWN_PASSPHRASE).public_key})
+    strict = StpFixture(options={"public_key": SigningKey.load(own, OWN_PASSPHRASE).public_key})
     assert result(await strict.register()) == (0, "Error validando la firma")
 
 

@@ -14,7 +14,7 @@ from rail_spei.sandbox.magic import SCENARIOS
 from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, Outcome
 from riel import OutcomeUnknown
 
-from .sandbox_support import REGISTER, World, order, result, signed
+from .sandbox_support import REGISTER, StpFixture, order, result, signed
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ def pesos(centavos: int) -> str:
     return f"7.{centavos:02d}"
 
 
-async def sent(here: World, centavos: int) -> httpx.Response | None:
+async def sent(here: StpFixture, centavos: int) -> httpx.Response | None:
     """An order of so many centavos, and its answer; none where the connection breaks."""
     try:
         return await here.register(monto=pesos(centavos))
@@ -40,14 +40,14 @@ async def sent(here: World, centavos: int) -> httpx.Response | None:
         return None
 
 
-async def finally_(here: World) -> str:
-    here.later(minutes=1)
+async def finally_(here: StpFixture) -> str:
+    here.clock.advance(minutes=1)
     return str((await here.query())[1]["estado"])
 
 
 @pytest.mark.parametrize("centavos", STORED)
 async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, centavos)
     cancelled = SCENARIOS[centavos].life_cycle == "cancelled"
     assert [debit.amount - SCENARIOS[centavos].adds for debit in here.debits] == [700 + centavos] * (not cancelled)
@@ -59,25 +59,25 @@ async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
 
 @pytest.mark.parametrize("centavos", NOT_STORED)
 async def test_what_is_not_stored_is_no_debit_and_is_not_found(centavos: int) -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, centavos)
     assert here.debits == []
     assert await here.query() == (6, None)
 
 
 async def test_every_other_amount_settles() -> None:
-    here = World()
+    here = StpFixture()
     for cents in sorted(set(range(100)) - set(SCENARIOS)):
         assert result(await here.register(monto=f"3.{cents:02d}", claveRastreo=f"K{cents}"))[0] > 999
     assert 20 not in SCENARIOS, "the recorded orders are of 1.20"
 
 
 async def test_an_order_lives_from_a_to_lq() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     seen = []
     for seconds in (0, 0.2, 0.7, 0.1):
-        here.later(seconds=seconds)
+        here.clock.advance(seconds=seconds)
         told = (await here.query())[1]
         seen.append((told["estado"], told["tsLiquidacion"] is not None, told["nombreCep"]))
     assert seen == [("A", False, None), ("E", False, None), ("E", False, None), ("LQ", True, "RICARDO SANCHEZ")]
@@ -88,7 +88,7 @@ async def test_an_order_lives_from_a_to_lq() -> None:
     [(0, "LQ", None), (4, "D", 1), (5, "CN", None), (6, "A", None), (22, "D", 1), (32, "D", 99), (33, "ZZ", None)],
 )
 async def test_an_order_ends_as_its_centavos_say(centavos: int, state: str, cause: int | None) -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, centavos)
     assert await finally_(here) == state
     told = (await here.query())[1]
@@ -97,11 +97,11 @@ async def test_an_order_ends_as_its_centavos_say(centavos: int, state: str, caus
 
 
 async def test_a_return_follows_the_settlement() -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, 4)
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     assert (await here.query())[1]["estado"] == "LQ"
-    here.later(seconds=5)
+    here.clock.advance(seconds=5)
     told = (await here.query())[1]
     assert (told["estado"], told["tsLiquidacion"] is not None) == ("D", True)
     assert len(here.debits) == 1, "money that came back has left all the same"
@@ -129,7 +129,7 @@ ANSWERS: list[tuple[int, Any]] = [
 
 @pytest.mark.parametrize(("centavos", "expected"), ANSWERS, ids=str)
 async def test_an_answer_is_the_one_of_the_table(centavos: int, expected: tuple[int, str | None]) -> None:
-    answer = await sent(World(), centavos)
+    answer = await sent(StpFixture(), centavos)
     assert answer is not None
     number, text = result(answer)
     assert number == expected[0]
@@ -138,47 +138,47 @@ async def test_an_answer_is_the_one_of_the_table(centavos: int, expected: tuple[
 
 @pytest.mark.parametrize(("centavos", "status"), [(11, 504), (14, 403), (15, 502), (16, 502), (30, 504)])
 async def test_a_gateway_writes_a_page(centavos: int, status: int) -> None:
-    answer = await sent(World(), centavos)
+    answer = await sent(StpFixture(), centavos)
     assert answer is not None
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
 
 
 async def test_a_slow_answer_comes_after_the_time_that_is_set() -> None:
     for centavos, taken in ((10, True), (11, False)):
-        here = World(behaviour=StpBehaviour(slow_seconds=17))
+        here = StpFixture(behaviour=StpBehaviour(slow_seconds=17))
         answer = await sent(here, centavos)
-        assert here.slept == [17]
+        assert here.clock.slept == [17]
         assert answer is not None
         assert (answer.status_code == 200) == taken
 
 
 async def test_an_answer_can_be_garbage_or_break_off() -> None:
-    garbage = await sent(World(), 28)
+    garbage = await sent(StpFixture(), 28)
     assert garbage is not None
     with pytest.raises(json.JSONDecodeError):
         garbage.json()
-    here = World()
+    here = StpFixture()
     assert await sent(here, 29) is None
     assert len(here.debits) == 1
 
 
 async def test_numbers_come_as_strings() -> None:
-    here = World()
+    here = StpFixture()
     answer = await sent(here, 17)
     assert answer is not None
     assert answer.json()["resultado"]["id"].isdigit()
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     told = (await here.query())[1]
     assert {type(told[name]) for name in ("idEF", "monto", "fechaOperacion", "tsLiquidacion", "tsCaptura")} == {str}
 
 
 async def test_a_settlement_may_hide_its_time_for_a_moment() -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, 18)
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     told = (await here.query())[1]
     assert (told["estado"], told["tsLiquidacion"]) == ("LQ", None)
-    here.later(seconds=2)
+    here.clock.advance(seconds=2)
     assert (await here.query())[1]["tsLiquidacion"] is not None
 
 
@@ -188,26 +188,26 @@ async def test_the_payees_bank_reports_another_name_or_no_seal() -> None:
         (7, "OTRA PERSONA SA DE CV", True),
         (8, "RICARDO SANCHEZ", False),
     ):
-        here = World()
+        here = StpFixture()
         await sent(here, centavos)
-        here.later(seconds=1)
+        here.clock.advance(seconds=1)
         told = (await here.query())[1]
         assert (told["nombreCep"], told["sello"] is not None) == (name, sealed)
 
 
 async def test_maintenance_may_end_before_the_copy() -> None:
-    here = World()
+    here = StpFixture()
     assert result(await here.register(monto=pesos(26)))[0] == -30
     assert result(await here.register(monto=pesos(26)))[0] > 999
     assert len(here.debits) == 1
 
 
 async def test_a_late_order_arrives_once_and_keeps_to_the_day_of_its_arrival() -> None:
-    here = World()
-    here.later(hours=5, minutes=59)
+    here = StpFixture()
+    here.clock.advance(hours=5, minutes=59)
     await sent(here, 30)
     assert await here.query() == (6, None)
-    here.later(seconds=90)
+    here.clock.advance(seconds=90)
     told = (await here.query())[1]
     assert told["fechaOperacion"] == 20260305
     assert len(here.debits) == 1
@@ -215,25 +215,25 @@ async def test_a_late_order_arrives_once_and_keeps_to_the_day_of_its_arrival() -
 
 
 async def test_a_copy_of_a_late_order_and_the_order_itself_are_one_debit_in_one_day() -> None:
-    here = World()
+    here = StpFixture()
     await sent(here, 30)
     assert result(await here.register(monto=pesos(30)))[0] > 999
-    here.later(seconds=90)
+    here.clock.advance(seconds=90)
     assert len(here.debits) == 1
 
 
-async def test_a_late_order_and_its_copy_are_two_debits_across_the_roll() -> None:
-    here = World()
-    here.later(hours=5, minutes=59)
+async def test_a_late_order_and_its_copy_are_two_debits_across_the_cutoff() -> None:
+    here = StpFixture()
+    here.clock.advance(hours=5, minutes=59)
     await sent(here, 30)
     assert result(await here.register(monto=pesos(30)))[0] > 999
-    here.later(seconds=90)
+    here.clock.advance(seconds=90)
     assert [debit.reference for debit in here.debits] == [KEY, KEY]
 
 
 @pytest.mark.parametrize("centavos", sorted(SCENARIOS))
 async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavos: int) -> None:
-    here = World()
+    here = StpFixture()
     told: Outcome | None = None
     with contextlib.suppress(OutcomeUnknown):
         async with here.client() as client:
@@ -246,7 +246,7 @@ async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavo
 
 
 async def test_money_may_move_within_stp_although_the_answer_is_no() -> None:
-    here = World()
+    here = StpFixture()
     within = {"institucionContraparte": "90646", "cuentaBeneficiario": "646180157000000004"}
     assert result(await here.register(monto=pesos(31), **within))[0] == -31
     assert len(here.debits) == 1
@@ -254,7 +254,7 @@ async def test_money_may_move_within_stp_although_the_answer_is_no() -> None:
 
 
 async def test_an_order_that_breaks_a_rule_meets_the_rule_and_not_the_fate() -> None:
-    here = World()
+    here = StpFixture()
     async with here.http() as http:
         answer = await http.put(REGISTER, json=order(monto=pesos(5)) | {"firma": "AAAA"})
     assert result(answer) == (0, "Error validando la firma")

@@ -11,7 +11,7 @@ from rail_spei.stp.cadena import RegisterOrder, legacy
 from rail_spei.stp.signature import is_valid
 
 from .golden import GOLDEN, public_key
-from .sandbox_support import NOON, PAYEE, QUERY, REGISTER, RETURN, World, order, result, signed
+from .sandbox_support import NOON, PAYEE, QUERY, REGISTER, RETURN, StpFixture, order, result, signed
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +46,8 @@ RECORDED = {
 }
 
 
-def tamizi() -> World:
-    return World(options={"public_key": public_key(), "empresa": "TAMIZI"})
+def tamizi() -> StpFixture:
+    return StpFixture(options={"public_key": public_key(), "empresa": "TAMIZI"})
 
 
 async def test_an_order_that_stp_accepted_is_accepted_with_its_recorded_firma() -> None:
@@ -140,7 +140,7 @@ async def test_a_number_is_read_to_its_last_digit() -> None:
     body = json.dumps(signed(order(monto="9007199254740993.17", claveRastreo="K1"))).replace(
         '"9007199254740993.17"', "9007199254740993.17"
     )
-    here = World()
+    here = StpFixture()
     async with here.http() as http:
         answer = await http.put(REGISTER, content=body, headers={"Content-Type": "application/json"})
     assert result(answer)[0] == -20, "it is beyond the ceiling, and its firma was right"
@@ -166,7 +166,7 @@ MISSING = [
 @pytest.mark.parametrize("left", [None, ""], ids=["left out", "empty"])
 @pytest.mark.parametrize("name", MISSING)
 async def test_a_missing_field_is_named(name: str, left: str | None) -> None:
-    here = World()
+    here = StpFixture()
     body = order() | {name: left}
     assert result(await here.register(body)) == (0, f"El campo {name} es obligatorio")
     assert here.debits == []
@@ -229,7 +229,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None]] = [
 async def test_an_order_that_breaks_a_rule_is_refused_with_its_id(
     change: dict[str, Any], id_: int, text: str | None
 ) -> None:
-    here = World()
+    here = StpFixture()
     told = result(await here.register(**change))
     assert told[0] == id_
     assert told[1] == (text or told[1])
@@ -240,7 +240,7 @@ async def test_an_order_that_breaks_a_rule_is_refused_with_its_id(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"monto": NaN}', b'{"monto": 1, "monto": 2}'], ids=str)
 async def test_what_is_no_json_object_is_not_read(body: bytes) -> None:
-    here = World()
+    here = StpFixture()
     async with here.http() as http:
         answer = await http.put(REGISTER, content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["content-type"][:9]) == (400, "text/html")
@@ -252,9 +252,9 @@ async def test_what_is_no_json_object_is_not_read(body: bytes) -> None:
 
 
 async def test_a_key_is_taken_once_in_an_operating_day() -> None:
-    here = World()
+    here = StpFixture()
     assert result(await here.register())[0] > 999
-    here.later(hours=5, minutes=59)
+    here.clock.advance(hours=5, minutes=59)
     taken = f"La clave de rastreo {{{KEY}}} para la fecha {{20260304}} de la institucion {{90646}} ya fue utilizada"
     assert result(await here.register()) == (-1, taken)
     other = await here.register(monto="7.00", nombreBeneficiario="Otra", folioOrigen="F2")
@@ -263,25 +263,25 @@ async def test_a_key_is_taken_once_in_an_operating_day() -> None:
 
 
 async def test_the_same_key_on_the_next_operating_day_is_paid_again() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
-    here.later(hours=6)
+    here.clock.advance(hours=6)
     assert result(await here.register())[0] > 999
     assert [debit.reference for debit in here.debits] == [KEY, KEY]
     assert result(await here.register())[0] == -1
 
 
 async def test_a_weekend_is_one_operating_day() -> None:
-    here = World(now=NOON.replace(day=7))
+    here = StpFixture(now=NOON.replace(day=7))
     await here.register()
-    here.later(days=1)
+    here.clock.advance(days=1)
     told = result(await here.register())
     assert told[0] == -1
     assert "{20260309}" in str(told[1])
 
 
 async def test_a_key_that_another_company_used_is_taken_and_not_ours() -> None:
-    here = World()
+    here = StpFixture()
     await here.control("foreign-key", trackingKey=KEY)
     assert result(await here.register())[0] == -1
     assert await here.query() == (6, None)
@@ -289,7 +289,7 @@ async def test_a_key_that_another_company_used_is_taken_and_not_ours() -> None:
 
 
 async def test_in_maintenance_orders_are_refused_and_questions_answered() -> None:
-    here = World()
+    here = StpFixture()
     await here.register(claveRastreo="K1")
     await here.control("maintenance", on=True)
     assert result(await here.register())[0] == -30
@@ -299,7 +299,7 @@ async def test_in_maintenance_orders_are_refused_and_questions_answered() -> Non
 
 
 async def test_every_answer_says_that_it_is_play() -> None:
-    here = World()
+    here = StpFixture()
     async with here.http() as http:
         answers = [
             await here.register(),
@@ -311,7 +311,7 @@ async def test_every_answer_says_that_it_is_play() -> None:
 
 
 async def test_faults_are_aimed_at_what_moves_money() -> None:
-    moves = World().sandbox.moves_money
+    moves = StpFixture().sandbox.moves_money
     assert moves("PUT", REGISTER)
     assert moves("PUT", RETURN)
     assert not moves("GET", REGISTER)
@@ -320,15 +320,15 @@ async def test_faults_are_aimed_at_what_moves_money() -> None:
 
 
 async def test_two_accounts_of_stp_settle_without_spei() -> None:
-    here = World(options={"accounts": ["646180110400000007"]})
+    here = StpFixture(options={"accounts": ["646180110400000007"]})
     change = {"institucionContraparte": "90646", "cuentaBeneficiario": "646180157000000004"}
     assert result(await here.register(**change))[0] > 999
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     told = (await here.query())[1]
     assert (told["estado"], told["sello"], told["urlCEP"]) == ("TLQ", None, None)
 
 
 async def test_the_test_bank_is_reached_as_on_the_demo_host() -> None:
-    here = World()
+    here = StpFixture()
     told = result(await here.register(institucionContraparte="846", cuentaBeneficiario="846180000500000008"))
     assert told[0] > 999

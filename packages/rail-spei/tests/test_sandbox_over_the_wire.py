@@ -17,7 +17,7 @@ from rail_spei.stp.api import Absence, Stp
 from rail_spei.stp.refusals import OrderAccepted, OrderRefusal
 from riel import OutcomeUnknown
 
-from .sandbox_support import World, key, order, signed
+from .sandbox_support import StpFixture, key, order, signed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def served(here: World, app: Any = None) -> AsyncIterator[str]:
+async def served(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app or here.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
@@ -46,7 +46,7 @@ async def served(here: World, app: Any = None) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def client(here: World, patience: float = 10) -> AsyncIterator[Stp]:
+async def client(here: StpFixture, patience: float = 10) -> AsyncIterator[Stp]:
     async with served(here) as url, httpx.AsyncClient(timeout=patience) as http:
         yield Stp(http, f"{url}/speiws/rest", f"{url}/efws/API", EMPRESA, key())
 
@@ -56,17 +56,17 @@ def body(centavos: int = 0) -> bytes:
 
 
 async def test_an_order_is_registered_and_settles() -> None:
-    here = World()
+    here = StpFixture()
     async with client(here) as stp:
         assert await stp.register(body()) == OrderAccepted("9000001")
-        here.later(seconds=1)
+        here.clock.advance(seconds=1)
         told = await stp.query(KEY)
     assert not isinstance(told, Absence)
     assert (told.state_code, told.amount, told.cep_name) == ("LQ", 900, "RICARDO SANCHEZ")
 
 
 async def test_a_connection_that_breaks_after_it_was_stored_is_unknown() -> None:
-    here = World()
+    here = StpFixture()
     async with client(here) as stp:
         with pytest.raises(OutcomeUnknown):
             await stp.register(body(29))
@@ -76,7 +76,7 @@ async def test_a_connection_that_breaks_after_it_was_stored_is_unknown() -> None
 
 @pytest.mark.parametrize(("centavos", "stored"), [(10, True), (11, False)])
 async def test_a_time_out_is_unknown_whether_it_was_stored_or_not(centavos: int, stored: bool) -> None:
-    here = World()
+    here = StpFixture()
     here.gate = asyncio.Event()
     async with client(here, patience=0.5) as stp:
         with pytest.raises(OutcomeUnknown):
@@ -87,7 +87,7 @@ async def test_a_time_out_is_unknown_whether_it_was_stored_or_not(centavos: int,
 
 
 async def test_a_page_of_the_gateway_is_a_refusal_of_access() -> None:
-    here = World()
+    here = StpFixture()
     async with client(here) as stp:
         told = await stp.register(body(14))
     assert isinstance(told, OrderRefusal)
@@ -102,8 +102,8 @@ async def test_a_webhook_reaches_a_receiver_on_this_machine() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": b'{"mensaje":"recibido"}'})
 
-    async with served(World(), receiver) as url:
-        here = World(behaviour=StpBehaviour(webhook_url=f"{url}/states"), over_the_wire=True)
+    async with served(StpFixture(), receiver) as url:
+        here = StpFixture(behaviour=StpBehaviour(webhook_url=f"{url}/states"), real_webhooks=True)
         await here.register(monto="1.04")
         async with asyncio.timeout(120):
             while len(heard) < 2:  # noqa: ASYNC110  # the bank has no event for a test

@@ -9,7 +9,7 @@ from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.sandbox.identity import ACCOUNT, EMPRESA
 from rail_spei.stp.api import Absence
 
-from .sandbox_support import LIST, NOON, QUERY, World, order, signed
+from .sandbox_support import LIST, NOON, QUERY, StpFixture, order, signed
 
 pytestmark = pytest.mark.anyio
 
@@ -22,16 +22,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def rows(here: World, **change: Any) -> tuple[int, Any]:
+async def rows(here: StpFixture, **change: Any) -> tuple[int, Any]:
     body = {"empresa": EMPRESA, "tipoOrden": "E", "page": 0} | change
     answer = await here.ask(LIST, body, LIST_FIELDS)
     return answer.status_code, answer.json()
 
 
 async def test_an_order_is_told_in_all_its_fields() -> None:
-    here = World()
+    here = StpFixture()
     await here.register(folioOrigen="F1")
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     state, told = await here.query()
     assert state == 0
     assert len(told.pop("sello")) == 88
@@ -66,13 +66,13 @@ async def test_an_order_is_told_in_all_its_fields() -> None:
 
 
 async def test_today_is_asked_without_a_date_and_earlier_days_with_theirs() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     assert (await here.query())[0] == 0
     assert (await here.query(fechaOperacion="20260304"))[0] == 6, "only earlier days are asked by date"
     assert (await here.query(fechaOperacion="20260305"))[0] == 8
     assert (await here.query(fechaOperacion="20260303"))[0] == 6
-    here.later(hours=6)
+    here.clock.advance(hours=6)
     assert (await here.query())[0] == 6, "the day has rolled"
     assert (await here.query(fechaOperacion="20260304"))[0] == 0
     assert (await here.query(fechaOperacion=20260304))[0] == 0
@@ -80,11 +80,11 @@ async def test_today_is_asked_without_a_date_and_earlier_days_with_theirs() -> N
 
 @pytest.mark.parametrize("change", [{"tipoOrden": "X"}, {"fechaOperacion": "2026-03-04"}, {"page": 1}], ids=str)
 async def test_a_bad_question_is_estado_2(change: dict[str, Any]) -> None:
-    assert (await World().query(**change))[0] == 2
+    assert (await StpFixture().query(**change))[0] == 2
 
 
 async def test_a_question_is_signed_too() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     async with here.http() as http:
         asked = {"empresa": EMPRESA, "claveRastreo": KEY, "tipoOrden": "E", "firma": "AAAA"}
@@ -102,40 +102,40 @@ async def test_a_question_is_signed_too() -> None:
 
 
 async def test_what_arrived_just_now_may_not_be_seen_yet() -> None:
-    here = World(behaviour=StpBehaviour(lookup_lag_seconds=10))
+    here = StpFixture(behaviour=StpBehaviour(lookup_lag_seconds=10))
     await here.register()
     assert (await here.query())[0] == 6
-    here.later(seconds=10)
+    here.clock.advance(seconds=10)
     assert (await here.query())[1]["estado"] == "A"
 
 
 async def test_a_list_has_pages_and_its_total_lags() -> None:
-    here = World(behaviour=StpBehaviour(page_rows=2, total_lag_seconds=30))
+    here = StpFixture(behaviour=StpBehaviour(page_rows=2, total_lag_seconds=30))
     for number in range(5):
         await here.register(claveRastreo=f"K{number}")
-        here.later(seconds=10)
+        here.clock.advance(seconds=10)
     status, told = await rows(here)
     assert (status, told["estado"], [row["claveRastreo"] for row in told["datos"]]) == (200, 0, ["K0", "K1"])
     assert told["total"] == 3, "two have arrived in the last thirty seconds"
     assert [row["claveRastreo"] for row in (await rows(here, page=2))[1]["datos"]] == ["K4"]
     assert (await rows(here, page=3))[1]["datos"] == []
     assert (await rows(here, tipoOrden="R")) == (400, {"estado": 6, "mensaje": "No se encontraron datos relacionados"})
-    here.later(days=1)
+    here.clock.advance(days=1)
     assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 5
 
 
 async def test_the_total_of_a_day_that_is_over_does_not_lag() -> None:
-    here = World(now=NOON.replace(hour=23, minute=59, second=59))
+    here = StpFixture(now=NOON.replace(hour=23, minute=59, second=59))
     await here.register()
-    here.later(seconds=2)
+    here.clock.advance(seconds=2)
     assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 1
 
 
 async def test_the_rails_own_client_reads_every_page() -> None:
-    here = World(behaviour=StpBehaviour(page_rows=2))
+    here = StpFixture(behaviour=StpBehaviour(page_rows=2))
     for number in range(5):
         await here.register(claveRastreo=f"K{number}")
-    here.later(days=1)
+    here.clock.advance(days=1)
     async with here.client() as client:
         assert [told.key for told in await client.reconciliation("E", date(2026, 3, 4))] == [f"K{n}" for n in range(5)]
         assert await client.reconciliation("R", date(2026, 3, 4)) == []
@@ -143,14 +143,14 @@ async def test_the_rails_own_client_reads_every_page() -> None:
 
 
 async def test_an_order_may_be_missing_in_its_list() -> None:
-    here = World()
+    here = StpFixture()
     await here.register(monto="1.36")
     assert (await rows(here))[1]["estado"] == 6
     assert (await here.query())[0] == 0
 
 
 async def test_the_rails_own_client_finds_an_order_in_both_ways() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     async with here.client() as client:
         for ask in (client.query, client.legacy_query):
@@ -158,7 +158,7 @@ async def test_the_rails_own_client_finds_an_order_in_both_ways() -> None:
             assert not isinstance(told, Absence)
             assert (told.amount, told.state_code, told.day) == (50_000, "A", date(2026, 3, 4))
             assert await ask("UNKNOWN") is Absence.NOT_FOUND
-        here.later(hours=6)
+        here.clock.advance(hours=6)
         for absent in (await client.query(KEY), await client.legacy_query(KEY)):
             assert absent is Absence.NOT_FOUND
         assert await client.query(KEY, day=date(2026, 3, 6)) is Absence.DATE_AHEAD
@@ -168,7 +168,7 @@ async def test_the_rails_own_client_finds_an_order_in_both_ways() -> None:
 
 
 async def test_the_older_queries_answer_under_resultado_with_200() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     base = "/speiws/rest/ordenPago/"
     async with here.http() as http:
@@ -191,17 +191,17 @@ async def test_the_older_queries_answer_under_resultado_with_200() -> None:
 
 
 async def test_any_state_can_be_ordered() -> None:
-    here = World()
+    here = StpFixture()
     await here.register()
     for state, cause in (("PL", None), ("CR", None), ("QQ", None), ("LQ", None), ("D", 13)):
-        here.later(seconds=0.1)
+        here.clock.advance(seconds=0.1)
         await here.control("state", trackingKey=KEY, state=state, cause=cause)
         told = (await here.query())[1]
         assert (told["estado"], told["causaDevolucion"]) == (state, cause)
-    here.later(days=0, minutes=1)
+    here.clock.advance(days=0, minutes=1)
     assert (await here.query())[1]["estado"] == "D", "what it would have become by itself is forgotten"
     async with here.http() as http:
         assert (await http.post("/_sandbox/state", json={"trackingKey": "K", "state": "LQ"})).status_code == 404
         assert (await http.post("/_sandbox/state", json={"trackingKey": "K", "state": "lq"})).status_code == 422
         assert (await http.post("/_sandbox/state", content=b"[]")).status_code == 422
-    assert here.now > NOON
+    assert here.clock.now > NOON

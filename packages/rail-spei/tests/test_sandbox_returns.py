@@ -8,7 +8,7 @@ from rail_spei.sandbox.identity import EMPRESA
 from rail_spei.stp.api import Absence
 from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear
 
-from .sandbox_support import RETURN, RETURN_FIELDS, World, signed
+from .sandbox_support import RETURN, RETURN_FIELDS, StpFixture, signed
 
 pytestmark = pytest.mark.anyio
 
@@ -31,15 +31,15 @@ def asked(**change: Any) -> dict[str, Any]:
     } | change
 
 
-async def give_back(here: World, **change: Any) -> Any:
+async def give_back(here: StpFixture, **change: Any) -> Any:
     async with here.http() as http:
         answer = await http.put(RETURN, json=signed(asked(**change), RETURN_FIELDS))
     assert answer.status_code == 200
     return answer.json()
 
 
-async def received(amount: int = 50_000) -> World:
-    here = World()
+async def received(amount: int = 50_000) -> StpFixture:
+    here = StpFixture()
     told = await here.control("receive", amount=amount, trackingKey="MBAN01")
     assert told == {"trackingKey": "MBAN01", "operationDate": "20260304", "id": 9000001}
     return here
@@ -58,7 +58,7 @@ async def test_it_goes_back_to_where_it_came_from() -> None:
     assert (await give_back(here))["resultado"]["id"] > 999
     assert [(d.reference, d.amount, d.beneficiary) for d in here.debits] == [("DEV1", 50_000, "002010077777777771")]
     assert (await here.query("MBAN01", tipoOrden="R"))[1]["estado"] == "XR"
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     assert (await here.query("MBAN01", tipoOrden="R"))[1]["estado"] == "RE"
     back = (await here.query("DEV1"))[1]
     assert (back["tipoPago"], back["cuentaBeneficiario"], back["estado"]) == (17, "002010077777777771", "LQ")
@@ -71,7 +71,7 @@ async def test_it_goes_back_once() -> None:
     await give_back(here)
     assert (await give_back(here))["resultado"]["id"] == -1, "the key of the return is taken"
     assert await give_back(here, claveRastreoDevolucion="DEV2") == {"estado": -1, "mensaje": "Orden no encontrada"}
-    here.later(days=1)
+    here.clock.advance(days=1)
     assert await give_back(here) == {"estado": -1, "mensaje": "Orden no encontrada"}
     assert len(here.debits) == 1
 
@@ -115,9 +115,9 @@ async def test_a_return_is_signed() -> None:
 
 
 async def test_a_sent_payment_cannot_be_pulled_back() -> None:
-    here = World()
+    here = StpFixture()
     await here.register(claveRastreo="MBAN01")
-    here.later(seconds=1)
+    here.clock.advance(seconds=1)
     assert await give_back(here) == {"estado": -1, "mensaje": "Orden no encontrada"}
     assert len(here.debits) == 1
 
@@ -142,7 +142,7 @@ async def test_a_sent_payment_cannot_be_pulled_back() -> None:
 async def test_the_centavos_choose_the_fate_of_a_return_too(centavos: int, kind: type, moved: bool) -> None:
     here = await received(50_000 + centavos)
     async with here.client() as client:
-        body = client.return_body(day=here.now.date(), key="MBAN01", return_key="DEV1", amount=50_000 + centavos)
+        body = client.return_body(day=here.clock.now.date(), key="MBAN01", return_key="DEV1", amount=50_000 + centavos)
         told = await client.return_received(body)
         found = await client.query("DEV1")
     assert isinstance(told, kind)

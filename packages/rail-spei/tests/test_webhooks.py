@@ -11,7 +11,7 @@ from rail_spei.settings import SpeiSettings
 from rail_spei.webhooks import parse_webhook
 from riel import WebhookResult
 
-from .rail_support import office
+from .rail_support import rail_fixture
 from .sandbox_support import HOOK
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def settings() -> SpeiSettings:
-    return office().settings
+    return rail_fixture().settings
 
 
 def message(settings: SpeiSettings, **change: Any) -> bytes:
@@ -135,30 +135,30 @@ async def until(done: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("words", ["events", "states", "participles", "english"])
 @pytest.mark.parametrize(("centavos", "messages"), [(0, 1), (4, 2), (5, 1), (19, 1), (21, 2), (22, 2)])
 async def test_every_message_of_the_pretend_stp_is_understood(words: str, centavos: int, messages: int) -> None:
-    here = office(webhook_url=HOOK, webhook_words=words)
+    here = rail_fixture(webhook_url=HOOK, webhook_words=words)
     async with here.rail() as client:
         order = here.order(client, 70_000 + centavos)
         await client.send(order)
-    await until(lambda: len(here.heard) == messages)
-    heard = [parse_webhook(here.settings, {}, json.dumps(body).encode()) for body in here.heard]
+    await until(lambda: len(here.webhooks) == messages)
+    heard = [parse_webhook(here.settings, {}, json.dumps(body).encode()) for body in here.webhooks]
     assert {one.references for one in heard} == {(order.reference,)}
     assert {one.status for one in heard} == {200}
 
 
 async def test_the_messages_of_a_return_name_it_too() -> None:
-    here = office(webhook_url=HOOK)
+    here = rail_fixture(webhook_url=HOOK)
     await here.control("receive", amount=80_000, tracking_key="BANK-1")
     async with here.rail() as client:
-        order = here.order(client, payment=await here.back(client, "BANK-1"))
+        order = here.order(client, payment=await here.build_return(client, "BANK-1"))
         await client.send(order)
-    await until(lambda: bool(here.heard))
-    assert parse_webhook(here.settings, {}, json.dumps(here.heard[0]).encode()).references == (order.reference,)
+    await until(lambda: bool(here.webhooks))
+    assert parse_webhook(here.settings, {}, json.dumps(here.webhooks[0]).encode()).references == (order.reference,)
 
 
 async def test_a_received_payment_is_neither_confirmed_nor_given_back() -> None:
-    here = office(deposit_url=HOOK)
+    here = rail_fixture(deposit_url=HOOK)
     await here.control("receive", amount=80_000, tracking_key="BANK-1")
-    await until(lambda: bool(here.heard))
-    heard = parse_webhook(here.settings, {}, json.dumps(here.heard[0]).encode())
+    await until(lambda: bool(here.webhooks))
+    heard = parse_webhook(here.settings, {}, json.dumps(here.webhooks[0]).encode())
     assert (heard.status, heard.references) == (422, ()), "400 with `devolver` would send it back, 200 confirm it"
     assert json.loads(heard.body)["mensaje"] not in {"confirmar", "devolver", "recibido"}

@@ -67,7 +67,7 @@ def asked_after_on_the_running_day_only() -> Iterator[None]:
 @seen_in("lateness")
 @bug
 def asked_after_on_its_own_day_only() -> Iterator[None]:
-    """What leaves before the roll may be booked after it."""
+    """What leaves before the cut-off may be booked after it."""
 
     def days(self: SpeiClient, order: Order) -> Iterator[date]:
         yield date.fromisoformat(order.facts["operationDate"])

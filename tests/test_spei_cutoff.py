@@ -62,7 +62,7 @@ async def holds(stp: ObservedStp, folder: Path, record: PaymentRecord) -> None:
 
 @pytest.mark.parametrize("made", ["17:20", "17:54", "17:59:50"])
 @pytest.mark.parametrize("eve", EVES)
-async def test_what_stp_has_is_found_after_the_roll_and_never_sent_again(tmp_path: Path, eve: str, made: str) -> None:
+async def test_what_stp_has_is_found_after_the_cutoff_and_never_sent_again(tmp_path: Path, eve: str, made: str) -> None:
     day, following, last = EVES[eve]
     stp = ObservedStp(now=mexico(day, made))
     async with run_spei_harness(stp, tmp_path) as harness:
@@ -91,7 +91,7 @@ async def test_what_stp_never_had_is_not_sent_on_another_day(tmp_path: Path, eve
 
 
 @pytest.mark.parametrize("eve", EVES)
-async def test_what_crosses_the_roll_under_way_is_found_on_the_next_operating_day(tmp_path: Path, eve: str) -> None:
+async def test_what_crosses_the_cutoff_under_way_is_found_on_the_next_operating_day(tmp_path: Path, eve: str) -> None:
     day, following, last = EVES[eve]
     stp = ObservedStp(now=mexico(day, "17:59"))
     async with run_spei_harness(stp, tmp_path) as harness:
@@ -116,7 +116,7 @@ async def test_one_that_was_first_looked_for_days_later_is_found_on_its_own_day(
     await holds(stp, tmp_path, record)
 
 
-async def test_a_copy_leaves_until_minutes_before_the_roll_and_no_later(tmp_path: Path) -> None:
+async def test_a_copy_leaves_until_minutes_before_the_cutoff_and_no_later(tmp_path: Path) -> None:
     day = "2026-03-04"
     stp = ObservedStp(now=mexico(day, "17:40"))
     left: list[datetime] = []
