@@ -1,6 +1,6 @@
-"""SPEI from the agent's call to STP's book, in this process: the real tools, engine, client and pretend STP.
+"""SPEI from the agent's call to STP's ledger, in this process: the real tools, engine, client and pretend STP.
 
-Only time is a test's: one clock for STP, and ours, which may be ``ahead`` of it.
+A test sets the time only: STP's clock, and the rail's, which may be ``ahead`` of it.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ OPEN = {State.SENDING, State.UNKNOWN, State.PENDING}
 
 
 def mexico(day: str, time: str = "12:00") -> datetime:
-    """An instant as clocks in Mexico City show it."""
+    """The instant (UTC) of a day and a time of Mexico City."""
     return datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=ZoneInfo("America/Mexico_City")).astimezone(UTC)
 
 
 @dataclass
 class ObservedStp:
-    """A pretend STP, what time it is there, and the bodies of the orders that reached it."""
+    """A pretend STP with its clock, and the bodies of the orders that reached it."""
 
     now: datetime = field(default_factory=lambda: mexico("2026-03-04"))
     ahead: timedelta = timedelta(0)
@@ -59,11 +59,11 @@ class ObservedStp:
         self.advance(seconds=seconds)
 
     def advance(self, **time: float) -> None:
-        """Let time pass, for everybody."""
+        """Let time pass, for STP and for the rail."""
         self.now += timedelta(**time)
 
     def clock(self) -> datetime:
-        """What our own clock shows."""
+        """The time on the rail's own clock."""
         return self.now + self.ahead
 
     @property
@@ -72,14 +72,14 @@ class ObservedStp:
         return [debit.reference for debit in self.sandbox.debits()]
 
     async def control(self, control: str, **body: Any) -> None:
-        """What its staff, another bank or another company does."""
+        """Call a control route: an act of STP's staff, another bank or another company."""
         transport = httpx.ASGITransport(self.sandbox.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://stp.invalid") as http:
             (await http.post(f"/_sandbox/{control}", json=body)).raise_for_status()
 
 
 class StpTransport(httpx.AsyncBaseTransport):
-    """The way to STP, which breaks where it is down, and over which nothing may take longer than the client waits."""
+    """The transport to STP: no connection while it is ``down``, and a time-out where STP is slower than the client waits."""
 
     def __init__(self, stp: ObservedStp) -> None:
         self._stp = stp
@@ -111,49 +111,49 @@ class SpeiHarness:
     tools: dict[str, ToolSpec]
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """What an agent reads: ``data`` or ``error``."""
+        """Call a tool; ``data`` or ``error`` of its answer."""
         envelope = await self.tools[f"spei_{tool}"].run(arguments, "ana")
-        told: dict[str, Any] = envelope["data"] or envelope["error"]
-        return told
+        answer: dict[str, Any] = envelope["data"] or envelope["error"]
+        return answer
 
     async def confirm(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """Ask, read the code over the person's shoulder, and call again with it."""
-        held = await self.call(tool, **arguments)
-        if held.get("status") != "2fa_required":
-            return held
-        challenge = await self.journal.challenge(held["paymentId"])
+        """Call a tool, then call it again with the code that confirms it."""
+        answer = await self.call(tool, **arguments)
+        if answer.get("status") != "2fa_required":
+            return answer
+        challenge = await self.journal.challenge(answer["paymentId"])
         assert challenge is not None
-        told = await self.call(tool, **arguments, verificationCode=APPROVER.code(challenge))
+        answer = await self.call(tool, **arguments, verificationCode=APPROVER.code(challenge))
         await self.idle()
-        return told
+        return answer
 
     async def pay(self, amount: int = 50_000, clabe: str = PAYEE) -> dict[str, Any]:
-        """What an agent reads of a payment that a person has confirmed."""
+        """The tool's answer for a payment that a person has confirmed."""
         return await self.confirm(
             "send_payment", clabe=clabe, amount=amount, concept="Factura 42", recipientName="Ricardo Sánchez"
         )
 
     async def check_status(self, key: str) -> dict[str, Any]:
-        """What an agent reads when it asks after a payment."""
-        told = await self.call("check_status", trackingKey=key)
+        """The answer of ``spei_check_status``."""
+        answer = await self.call("check_status", trackingKey=key)
         await self.idle()
-        return told
+        return answer
 
     async def idle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until the engine works on nothing."""
         async with asyncio.timeout(PATIENCE):
-            while self.engine.context.busy:  # noqa: ASYNC110  # a set, and nobody tells when it is empty
+            while self.engine.context.busy:  # noqa: ASYNC110  # a set; no event is set when it becomes empty
                 await asyncio.sleep(0.001)
 
     async def pass_time(self, until: datetime, *, step: timedelta = timedelta(seconds=30)) -> None:
-        """Let time pass until then, by STP's clock, while the engine looks after what is unresolved."""
+        """Move STP's clock to ``until`` in steps, and run recovery after each."""
         while self.stp.now < until:
             self.stp.now = min(self.stp.now + step, until)
             await self.engine.run_once()
             await self.idle()
 
     async def record(self) -> PaymentRecord:
-        """The only one."""
+        """The only payment in the journal."""
         (record,) = await self.journal.payments()
         return record
 

@@ -1,4 +1,4 @@
-"""The debug rail: a pretend bank that does on demand whatever a bank can do to a payment.
+"""The debug rail: a pretend bank that shows on demand each behaviour that a provider can have.
 
 This is a whole rail, and short on purpose: copy it to begin your own. What costs time to import (httpx, starlette)
 waits until a payment needs it, so that an installed rail costs a server's start next to nothing.

@@ -1,7 +1,7 @@
-"""The rail's own code for talking to the bank: it prepares, sends and reads, and never tries anything twice.
+"""The client of the bank: it prepares an order, sends it, and looks it up. It never repeats a request.
 
 Three rules make it safe, here and in any rail. An order is accepted only where the answer says so *and* names our
-reference. It is refused only with a code that is documented to mean "nothing was booked". Everything else is unknown.
+reference. It is refused only with a code that is documented to mean "nothing was booked". Any other answer is unknown.
 """
 
 import json
@@ -35,11 +35,11 @@ from riel import (
 )
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far the bank's clock and ours may differ when a list is read back to the time of an order."""
+"""The allowed difference of the bank's clock and ours, for the search of a list back to an order's time."""
 
 
 class MockModel(BaseModel):
-    """Something the bank wrote. Fields that are new to us are its right; missing or odd ones are not an answer."""
+    """An object in the bank's answers. Unknown fields are ignored; a missing or invalid field makes it no answer."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -80,14 +80,14 @@ class MockStatementPage(MockModel):
 
 
 class MockError(MockModel):
-    """What stands under ``error``."""
+    """The object ``error`` of a refusal."""
 
     code: str
     message: str
 
 
 class ErrorAnswer(MockModel):
-    """The one form in which the bank says no."""
+    """The body of a refusal."""
 
     error: MockError
 
@@ -98,7 +98,7 @@ NO_ERROR = MockError(code="", message="")
 
 
 def parse(kind: type[M], response: httpx.Response) -> M | None:
-    """The body as what it should be, or ``None`` where it is something else."""
+    """Parse the body as ``kind``; ``None`` where it is something else."""
     try:
         return kind.model_validate_json(response.content)
     except ValidationError:
@@ -126,7 +126,7 @@ def to_answer(bank_order: MockOrder, order: Order) -> Answer:
 
 
 def to_statement_line(row: StatementRow) -> StatementLine:
-    """A line, in the core's words. Of a refund the bank tells the account that gives back, which is not compared."""
+    """Map a row to the core's line. A refund's row has the refunding account, which is not compared."""
     return StatementLine(
         kind=row.kind,
         reference=row.reference,
@@ -147,7 +147,7 @@ class MockClient:
         self._lookup = lookup
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        """A reference of 26 characters that begins with the day, and the body of the request."""
+        """Return a reference of 26 characters with the date in it, and the body of the request."""
         reference = f"MOCK{references.now:%y%m%d}{references.random(16)}"
         body = {"reference": reference, "amount": draft.money.amount, "currency": draft.money.currency}
         match draft:
@@ -187,7 +187,7 @@ class MockClient:
         raise OutcomeUnknown(f"HTTP {response.status_code}")
 
     async def status(self, order: Order) -> Answer | None:
-        """What the bank knows of the order, asked in the one way that it offers."""
+        """Look the order up in the one way that the bank offers."""
         match self._lookup:
             case "by_reference":
                 response = await reading(partial(self._http.get, f"/{order.kind}s/{order.reference}"))
@@ -196,7 +196,7 @@ class MockClient:
             case "by_list":
                 return await self._search(order)
             case "no":
-                raise NothingLearned("this bank cannot be asked")
+                raise NothingLearned("this bank has no look-up")
         bank_order = parse(MockOrder, response) if response.is_success else None
         if bank_order is not None and bank_order.reference == order.reference:
             return to_answer(bank_order, order)
@@ -206,7 +206,7 @@ class MockClient:
         raise NothingLearned(f"HTTP {response.status_code}")
 
     async def _search(self, order: Order) -> Answer | None:
-        """Read the list from its newest page back to the time at which the order was made."""
+        """Read the list from its newest page back to the time at which the order was created."""
         query: dict[str, str] = {}
         while True:
             response = await reading(partial(self._http.get, f"/{order.kind}s", params=query))
@@ -221,7 +221,7 @@ class MockClient:
             query = {"before": page.next}
 
     async def statement(self, day: date) -> Statement:
-        """``GET /statement``, page by page. The bank's day is one in UTC."""
+        """``GET /statement``, page by page. The bank's day is a day of UTC."""
         since = datetime.combine(day, time(), UTC)
         lines: list[StatementLine] = []
         query = {"day": day.isoformat()}
@@ -244,7 +244,7 @@ class MockClient:
 async def open_client(
     settings: MockSettings, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[MockClient]:
-    """A client of the bank at ``settings.base_url``, for as long as the block lasts.
+    """Open a client of the bank at ``settings.base_url`` for the block.
 
     ``trust_env`` is off because a pretend bank is on this machine: a proxy of the environment would carry orders away.
     """

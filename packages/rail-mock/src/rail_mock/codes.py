@@ -1,7 +1,7 @@
-"""The bank's own codes, and what each means to an agent.
+"""The bank's error codes, each with a message and a remedy for an agent.
 
-A code of the bank stands here under the name the bank gives it; ``invalid_account`` is also the type of the error that
-our own validator raises, so an account is refused in the same words by whoever notifications first.
+The table has the bank's own names. ``invalid_account`` is also the type of the error that the rail's validator raises,
+so that the rail and the bank refuse an account with the same message.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How the bank behaves: one set of settings, which the pretend bank obeys and the rail declares.
+"""The behaviour of the bank: one set of settings, which the pretend bank obeys and the rail declares.
 
 A real rail knows its provider and declares one value. Here every kind of guarantee can be chosen, so that the core
 can be tried against each kind of bank there is.
@@ -17,7 +17,7 @@ SomeSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class BankBehaviour(BaseModel):
-    """What the bank does with copies, look-ups and time. The defaults are those of a good provider: Stripe's kind."""
+    """The bank's handling of copies, look-ups and time. The defaults are those of a good provider such as Stripe."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -59,14 +59,14 @@ class BankBehaviour(BaseModel):
 
     @property
     def dedupe_window(self) -> timedelta:
-        """For how long after its first arrival an order is known again."""
+        """How long after an order's first arrival the bank recognizes its copies."""
         if self.dedupe == "no":
             return timedelta(0)
         return FOREVER if self.dedupe_seconds == "forever" else timedelta(seconds=self.dedupe_seconds)
 
     @property
     def longest_journey(self) -> timedelta:
-        """How late a request may arrive: inside the watch, and while its copies are still remembered."""
+        """How late a request may arrive: within ``watch_seconds``, and while the bank recognizes its copies."""
         watch = timedelta(seconds=self.watch_seconds)
         return watch if self.dedupe == "no" else min(watch, self.dedupe_window)
 
@@ -80,7 +80,7 @@ class MockSettings(RailSettings, BankBehaviour):  # type: ignore[misc]  # mypy c
 
 
 def guarantees(bank: BankBehaviour) -> Guarantees:
-    """What may be relied on at a bank that behaves so."""
+    """The guarantees of a bank with that behaviour."""
     provable = bank.lookup != "no" and bank.absence_seconds != "never"
     return Guarantees(
         dedupe=bank.dedupe,

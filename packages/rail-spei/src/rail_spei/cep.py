@@ -9,9 +9,9 @@ _TO_A_CEP = re.compile(r"https://www\.banxico\.org\.mx/cep(?:-beta)?/go\?[A-Za-z
 
 
 def cep_link(url_cep: str | None = None) -> str:
-    """STP's link (``urlCEP``) where it does lead to Banxico, else the form, which a person fills in.
+    """Return STP's link (``urlCEP``) where it leads to Banxico, else the link to the form, which a person fills in.
 
-    A link is shown to people who trust it. It comes from outside, so it is matched whole, host and all.
+    People trust the link that they are shown, and it comes from outside, so the whole URL must match.
     """
     if url_cep is not None and _TO_A_CEP.fullmatch(url_cep):
         return url_cep

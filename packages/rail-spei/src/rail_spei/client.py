@@ -1,8 +1,8 @@
-"""The rail's own code for talking to STP: it makes an order, hands it over, and asks after it. It never tries again.
+"""The client of SPEI through STP: it prepares an order, sends it, and looks it up. It never repeats a request.
 
-An order's operating day is written down with its tracking key before anything leaves. STP refuses a key that it knows
-on the same operating day only and books it on the next, so an order is asked after on every day that it can have come
-to, and may be sent again only while its own day certainly lasts.
+The core stores an order's operating day with its tracking key before the order is sent. STP refuses a key that it knows
+on the same operating day only, and books the same key again on the next day. So the client looks an order up on every
+day on which STP may have booked it, and the core may send it again only while its own day certainly lasts.
 """
 
 import json
@@ -46,7 +46,7 @@ Clock = Callable[[], datetime]
 
 
 class SpeiClient:
-    """STP as one company sees it, in the core's words."""
+    """The client that the core calls, for one company at STP."""
 
     def __init__(self, settings: SpeiSettings, stp: Stp, clock: Clock) -> None:
         self._settings = settings
@@ -54,9 +54,9 @@ class SpeiClient:
         self._clock = clock
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        """A tracking key for the operating day that begins or lasts now, and the signed order.
+        """Return a tracking key for the present operating day, and the signed order.
 
-        One that is made around the roll is never sent again: its copy could be the first of another operating day.
+        An order that is prepared around the cut-off is never sent again: STP could book its copy on another day.
         """
         day = operating_date(references.now, self._settings.holiday_calendar)
         match draft.payment:
@@ -106,7 +106,7 @@ class SpeiClient:
         )
 
     async def send(self, order: Order) -> Answer:
-        """``PUT ordenPago/registra``, or ``retornaOrden`` for what gives a received payment back."""
+        """``PUT ordenPago/registra``, or ``retornaOrden`` for the return of a received payment."""
         is_return = order.facts.get("operation") == SpeiReturn.OPERATION
         outcome = await (self._stp.return_received if is_return else self._stp.register)(order.body)
         return await self._to_answer(order, outcome)
@@ -116,94 +116,96 @@ class SpeiClient:
             case OrderAccepted(id=number):
                 return Answer(status=Status.PENDING, provider_id=number, facts={"providerOrder": number})
             case OrderRefusal(kind=RefusalKind.LATER) if not self._created_near_cutoff(order):
-                raise OutcomeUnknown(outcome.text)  # nothing was taken: the same order is sent later, while it may be
+                raise OutcomeUnknown(outcome.text)  # STP booked nothing: the core may send the same order later
             case OrderRefusal():
                 if outcome.needs_lookup(_payee_participant(order)) and (
-                    found := await self._found_despite_refusal(order, outcome)
+                    answer := await self._status_despite_refusal(order, outcome)
                 ):
-                    return found
+                    return answer
                 raise Rejected(outcome.row_code, outcome.text)
             case OrderUnclear(reason=reason):
                 raise OutcomeUnknown(reason)
 
-    async def _found_despite_refusal(self, order: Order, refusal: OrderRefusal) -> Answer | None:
-        """The order, where STP has it in spite of its refusal."""
+    async def _status_despite_refusal(self, order: Order, refusal: OrderRefusal) -> Answer | None:
+        """Look up an order that STP refused: in some cases STP has it all the same."""
         try:
             return await self.status(order)
         except NothingLearned as failure:
             raise OutcomeUnknown(f"{refusal.text}; and STP did not say whether it has the order") from failure
 
     async def refund(self, order: Order) -> Answer:
-        """Never: what has settled is final."""
+        """Raise ``TypeError``: a settled SPEI payment is final."""
         raise TypeError("a settled SPEI payment cannot be pulled back")
 
     async def status(self, order: Order) -> Answer | None:
-        """What STP knows of the order, on any operating day that it can have come to."""
+        """Look the order up on every operating day on which STP may have booked it."""
         status = await self._find_on_any_day(order)
         return None if status is None else await self._checked_answer(order, status)
 
     async def _find_on_any_day(self, order: Order) -> OrderStatus | None:
-        """The order as STP tells it, or ``None`` where STP has it on none of its days.
+        """Return STP's status of the order, or ``None`` where STP has it on none of the possible days.
 
-        :raises NothingLearned: STP did not say, neither in its present way nor in the older one.
+        :raises NothingLearned: neither STP's present query nor the older one gave an answer.
         """
-        silent: NothingLearned | None = None
+        unanswered: NothingLearned | None = None
         for day in self._possible_days(order):
             try:
-                found = await self._stp.query(order.reference, "E", day)
+                status = await self._stp.query(order.reference, "E", day)
             except NothingLearned as failure:
-                silent = failure
+                unanswered = failure
                 continue
-            if isinstance(found, OrderStatus):
-                return found
-        if silent is None:
+            if isinstance(status, OrderStatus):
+                return status
+        if unanswered is None:
             return None
         for day in self._possible_days(order):
             legacy = await self._stp.legacy_query(order.reference, day)
             if isinstance(legacy, OrderStatus):
                 return legacy
-        raise silent  # nobody has shown that the older way knows every order, so that it finds none proves nothing
+        raise unanswered  # that the older query knows every order is not proven: its "not found" proves nothing
 
     def _possible_days(self, order: Order) -> Iterator[date | None]:
         own = date.fromisoformat(order.facts["operationDate"])
         return possible_days(own, order.created_at, self._clock(), self._settings.holiday_calendar)
 
     def _created_near_cutoff(self, order: Order) -> bool:
-        """Whether it is never sent again, as ``prepare`` promised."""
+        """Whether the order was prepared around the cut-off, so that it is never sent again."""
         first, last = operating_days_near(order.created_at, self._settings.holiday_calendar)
         return first != last
 
     async def _checked_answer(self, order: Order, status: OrderStatus) -> Answer:
-        """An order in a state whose name is ambiguous is asked after once more before it counts as ended."""
+        """Map a status to the core's answer, after a second look-up where the state is ambiguous."""
         state = status.state()
         if state.ambiguous:
             second = await self._find_on_any_day(order)
             if second is None or second.state_code != status.state_code:
-                raise NothingLearned("STP tells two different states")
+                raise NothingLearned("STP gave two different states")
         if state.alert:
-            log.warning("STP tells of %s the state %r, which nobody explained: ask STP", order.reference, state.code)
+            log.warning(
+                "STP gave %s the state %r, which its catalogue does not explain: ask STP", order.reference, state.code
+            )
         return to_answer(status, order)
 
     async def build_return(self, refund: SpeiRefund) -> Payment | None:
-        """What gives back the received payment of that tracking key; ``None`` where STP knows of none lately.
+        """Return the payment that returns the received one of that tracking key; ``None`` where STP has no recent one.
 
-        :raises NotAllowed: it was received, and cannot be given back now.
+        :raises NotAllowed: the payment was received, and cannot be returned now.
         """
         return await build_return(refund, self._stp, self._clock(), self._settings)
 
     async def statement(self, day: date) -> Statement:
-        """Every order that was sent on an operating day, which begins with the roll of the business day before."""
+        """List every order that was sent on an operating day, from the cut-off of the business day before it."""
         holidays = self._settings.holiday_calendar
         if not is_business_day(day, holidays):
             raise NothingLearned(f"{day} is no operating day: SPEI has them on business days only")
         first, last = operating_days_near(self._clock(), holidays)
         if first != last and day in {first, last}:
-            raise NothingLearned("the operating day rolls about now, and STP may see it otherwise: ask in ten minutes")
-        listed = await self._stp.reconciliation("E", None if day == first else day)
+            raise NothingLearned("the operating day changes about now, and STP's clock may differ: ask in ten minutes")
+        statuses = await self._stp.reconciliation("E", None if day == first else day)
         return Statement(
             since=cutoff_of(last_business_day(day, holidays), holidays),
             until=cutoff_of(day, holidays),
-            lines=[to_statement_line(status) for status in listed],
+            lines=[to_statement_line(status) for status in statuses],
             covers=frozenset({"payment"}),
         )
 
@@ -214,7 +216,7 @@ async def open_client(
     transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock = lambda: datetime.now(UTC),
 ) -> AsyncIterator[SpeiClient]:
-    """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
+    """Open a client for the block. TLS is always verified, and the environment's proxies are not used."""
     key = SigningKey.load(settings.private_key, settings.private_key_passphrase.get_secret_value())
     verify: ssl.SSLContext | bool = True if settings.ca_bundle is None else tls_context(settings.ca_bundle)
     async with httpx.AsyncClient(
@@ -225,5 +227,5 @@ async def open_client(
 
 
 def _payee_participant(order: Order) -> str:
-    """Whom the order is for, by the bytes that were sent; nobody for what gives a payment back."""
+    """The code of the payee's institution in the order's bytes; empty for a return, which names none."""
     return str(json.loads(order.body).get("institucionContraparte", ""))

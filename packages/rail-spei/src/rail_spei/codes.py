@@ -1,4 +1,4 @@
-"""The rail's own codes, each with what it means and what helps, and which code each word of STP's leads to.
+"""The rail's error codes, each with a message and a remedy, and the code for each error, state and cause of STP.
 
 ``CODES`` is the table for people: one line per code. ``ERRORS`` is what the core looks up: the plain name of each code
 (the type of our validators' errors), and every id, state and cause of STP's, with a sentence of its own.
@@ -167,5 +167,5 @@ ERRORS: Mapping[str, ErrorCode] = {
 }
 
 REFUSALS: frozenset[str] = SAID_BY_STP | {"duplicate_tracking_key"}
-"""The codes after which nothing was booked. The last is for a key that is *seen* to belong to another order: STP's word
-that it was used before proves only that somebody used it."""
+"""The codes after which nothing was booked. The last is for a key that a look-up showed to be another order's: STP's
+error "already used" proves only that somebody used the key."""

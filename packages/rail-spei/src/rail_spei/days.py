@@ -1,7 +1,7 @@
-"""On which operating days STP can have an order or a payment, although its clock and ours differ by minutes.
+"""The operating days on which STP may have booked an order or a payment, although its clock and ours differ by minutes.
 
-It is money: STP refuses a key that it knows on the same operating day only, so to take an order for one of today that
-STP has under yesterday, or not to find it there, is to pay it twice.
+A mistake here pays twice: STP refuses a key that it knows on the same operating day only, so an order that STP booked
+yesterday, and that we look up today only, would be sent and booked again.
 """
 
 from collections.abc import Iterator
@@ -10,32 +10,32 @@ from datetime import date, datetime, timedelta
 from rail_spei.calendar import Holidays, last_business_day, next_business_day, operating_date
 
 CUTOFF_MARGIN = timedelta(minutes=5)
-"""How far STP's clock and ours, and the way of an order to STP, may move it over the roll of the operating day."""
+"""How much the difference of the clocks and the time in transit may move an order across the cut-off."""
 
 LOOK_BACK_DAYS = 5
-"""Operating days besides the running one on which a received payment is looked for: STP is asked once for each."""
+"""Operating days before the running one on which a received payment is looked up, with one query for each."""
 
 
 def operating_days_near(at: datetime, holidays: Holidays) -> tuple[date, date]:
-    """The first and the last operating day that STP may have by its own clock when ours says ``at``."""
+    """The first and the last operating day that STP's clock may show when ours shows ``at``."""
     return operating_date(at - CUTOFF_MARGIN, holidays), operating_date(at + CUTOFF_MARGIN, holidays)
 
 
-def possible_days(own: date, made: datetime, now: datetime, holidays: Holidays) -> Iterator[date | None]:
-    """The running day as STP has it, then each other day that an order can have come to, oldest first.
+def possible_days(own: date, created_at: datetime, now: datetime, holidays: Holidays) -> Iterator[date | None]:
+    """Yield the running day (``None``), then each other day on which STP may have booked an order, oldest first.
 
-    :param own: the day that it was given. It counts itself among the first of a day, or the last, where it was ``made``
-        around the roll; and what was slow on its way came to the day after.
+    :param own: the order's operating day by our clock. STP may have booked an order that was created around the cut-off
+        on the day before or after, and an order that was long in transit on the day after.
     """
-    first, (running, latest) = operating_days_near(made, holidays)[0], operating_days_near(now, holidays)
+    first, (running, latest) = operating_days_near(created_at, holidays)[0], operating_days_near(now, holidays)
     yield None
     for day in sorted({first, own, next_business_day(own, holidays)}):
-        if day <= latest and not day == running == latest:  # that one was asked for already
+        if day <= latest and not day == running == latest:  # the first query covers the running day
             yield day
 
 
 def latest_days(now: datetime, holidays: Holidays) -> Iterator[date | None]:
-    """The running day as STP has it, then the operating days before, latest first."""
+    """Yield the running day (``None``), then the operating days before it, latest first."""
     yield None
     running, latest = operating_days_near(now, holidays)
     day = last_business_day(latest, holidays) if running == latest else latest

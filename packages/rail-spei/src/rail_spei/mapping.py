@@ -1,4 +1,4 @@
-"""What STP tells of an order, in the core's words."""
+"""The mapping from STP's status of an order to the core's answer and statement line."""
 
 from rail_spei.cep import cep_link
 from rail_spei.name_match import names_match
@@ -9,11 +9,11 @@ from riel import Answer, Order, StatementLine, Status
 CURRENCY = "MXN"
 
 STATES_WITH_CEP = {"LQ", "D", "RE"}
-"""The states in which Banxico has a receipt, or soon will: settled, and not between two accounts of STP."""
+"""The states of an order with a CEP at Banxico, now or soon: it settled, and not between two accounts of STP."""
 
 
 def to_answer(status: OrderStatus, order: Order) -> Answer:
-    """Where the order stands. What STP echoed goes along: the core compares it with what was asked."""
+    """Map a status to the core's answer, with the fields that STP echoed: the core compares them with the order."""
     state = status.state()
     return Answer(
         status=state.status,
@@ -34,7 +34,7 @@ def _provider_code(status: OrderStatus, state: OrderState) -> str:
 
 
 def _facts(status: OrderStatus, order: Order, state: OrderState) -> list[tuple[str, str]]:
-    """What the receipt shows. A state that nobody explained is shown as STP writes it."""
+    """The facts that the receipt shows. An unexplained state is shown as STP writes it."""
     facts = [("providerState", state.code)]
     if state.code in STATES_WITH_CEP:
         facts.append(("cepUrl", cep_link(status.cep_link or None)))
@@ -51,7 +51,7 @@ def _facts(status: OrderStatus, order: Order, state: OrderState) -> list[tuple[s
 
 
 def to_statement_line(status: OrderStatus) -> StatementLine:
-    """A line of the list of an operating day."""
+    """Map a status to a line of the statement of an operating day."""
     return StatementLine(
         kind="payment",
         reference=status.key,

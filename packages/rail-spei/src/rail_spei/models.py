@@ -25,7 +25,7 @@ class SpeiPayment(Payment):
     @field_validator("clabe")
     @classmethod
     def _check_institution(cls, clabe: str, info: ValidationInfo) -> str:
-        """An institution that takes part, and not the account that pays, as far as the settings are there to tell."""
+        """Check that the institution can be paid and that the payer does not pay itself, where settings are given."""
         settings = info.context
         if isinstance(settings, SpeiSettings):
             settings.catalogue.of(clabe, test=settings.mode != "live")
@@ -37,8 +37,8 @@ class SpeiPayment(Payment):
     def _check_known(self, info: ValidationInfo) -> Self:
         settings = info.context
         table = settings.catalogue if isinstance(settings, SpeiSettings) else catalogue(None)
-        known = table.by_code.get(self.clabe[:3])
-        self._institution = known.name if known else ""
+        institution = table.by_code.get(self.clabe[:3])
+        self._institution = institution.name if institution else ""
         return self
 
     def payee(self) -> Payee:

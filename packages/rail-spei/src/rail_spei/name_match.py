@@ -9,7 +9,7 @@ import unicodedata
 from typing import Literal, TypeAlias
 
 NameMatch: TypeAlias = Literal["same", "partly", "different", "unknown"]
-"""``same``: every word of the shorter name is in the longer one. ``unknown``: one of them says nothing."""
+"""``same``: every word of the shorter name is in the longer one. ``unknown``: one of them has no such word."""
 
 MAX_CARRIED = 40
 """How many characters of a name SPEI carries."""
@@ -37,16 +37,18 @@ MIN_PREFIX = 3
 
 
 def names_match(sent: str, reported: str) -> NameMatch:
-    """How much of one name is in the other, word by word, in any order."""
+    """Compare two names word by word, in any order."""
     shorter, longer = sorted((_words(sent), _words(reported)), key=len)
     if not shorter:
         return "unknown"
-    left = list(longer)
+    unmatched = list(longer)
     shared = 0
     for word in sorted(shorter, key=len, reverse=True):  # the least ambiguous word chooses first
-        twin = next((w for w in left if w == word), None) or next((w for w in left if _is_prefix(w, word)), None)
+        twin = next((w for w in unmatched if w == word), None) or next(
+            (w for w in unmatched if _is_prefix(w, word)), None
+        )
         if twin is not None:
-            left.remove(twin)
+            unmatched.remove(twin)
             shared += 1
     if shared == 0:
         return "different"
@@ -55,7 +57,7 @@ def names_match(sent: str, reported: str) -> NameMatch:
 
 
 def _words(name: str) -> list[str]:
-    """What a name says in what SPEI carries of it: no particles, no initials, no legal form."""
+    """The words of the part of a name that SPEI carries, without particles, initials and legal forms."""
     words = _plain(re.sub(r"[.'\u2019]", "", name)[:MAX_CARRIED]).split()
     return [CONTRACTIONS.get(w, w) for w in words if len(w) > 1 and w not in STOP_WORDS]
 

@@ -1,4 +1,4 @@
-"""Payments that we received, as far as they can be given back."""
+"""Returns of received payments: which ones can be returned, and the payment that returns them."""
 
 import hashlib
 import string
@@ -16,19 +16,19 @@ from riel import NotAllowed, NothingLearned
 ALPHABET = string.digits + string.ascii_uppercase
 
 RETURN_STATES = {"XD", "XR", "D", "TD", "RE"}
-"""States of a received payment that goes back, or has gone: by us, by STP's staff, or by whoever acted first."""
+"""States of a received payment that is being returned or was returned, by us or by STP's staff."""
 
 
 async def build_return(refund: SpeiRefund, stp: Stp, now: datetime, settings: SpeiSettings) -> SpeiReturn | None:
-    """The payment that gives back what was received under that key; ``None`` where STP knows none of the last days.
+    """Build the payment that returns the received one of that key; ``None`` where STP has none of the last days.
 
-    :raises NotAllowed: it is not there to be given back. :raises NothingLearned: STP did not tell what is needed.
+    :raises NotAllowed: the payment cannot be returned. :raises NothingLearned: STP's answer lacks payer, amount or day.
     """
     status = await _find_received(refund.tracking_key, stp, now, settings)
     if status is None:
         return None
     if not status.amount or status.payer_account is None or status.day is None:
-        raise NothingLearned("STP does not tell who paid it, how much, or when")
+        raise NothingLearned("STP's answer has no payer, no amount or no day")
     if status.payee_account not in {None, settings.account}:
         other_account = replace(
             CODES["SPEI_REFUND_NOT_POSSIBLE"],
@@ -52,7 +52,7 @@ async def build_return(refund: SpeiRefund, stp: Stp, now: datetime, settings: Sp
 
 
 def _not_returnable(status: OrderStatus, key: str) -> NotAllowed:
-    """Why it cannot be given back now. One that is on its way back is followed by the key of its return."""
+    """Say why the payment cannot be returned now. ``key`` is the tracking key of its return."""
     if status.state_code in RETURN_STATES:
         returning = replace(
             CODES["SPEI_REFUND_NOT_POSSIBLE"],
@@ -65,16 +65,16 @@ def _not_returnable(status: OrderStatus, key: str) -> NotAllowed:
 
 
 async def _find_received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> OrderStatus | None:
-    """The last payment of that key: banks use theirs again."""
+    """Find the last received payment of that key: a bank may use a key again on another day."""
     for day in latest_days(now, settings.holiday_calendar):
-        found = await stp.query(key, "R", day)
-        if isinstance(found, OrderStatus):
-            return found
+        status = await stp.query(key, "R", day)
+        if isinstance(status, OrderStatus):
+            return status
     return None
 
 
 def return_key(prefix: str, payment: SpeiReturn) -> str:
-    """The key of a return: always the same for the same received payment, so that it can be given back once only."""
+    """The tracking key of a return. It depends on the received payment alone, so that STP books one return only."""
     identity = f"{payment.tracking_key} {payment.operation_date} {payment.amount} {payment.account}"
     number = int.from_bytes(hashlib.sha256(identity.encode()).digest())
     text = "".join(ALPHABET[number // len(ALPHABET) ** place % len(ALPHABET)] for place in range(20))

@@ -1,4 +1,4 @@
-"""The rail's settings, read and checked whole before a rail is offered, and what follows from them."""
+"""The rail's settings, which are checked before the rail is offered, and the values computed from them."""
 
 import hashlib
 import ssl
@@ -27,7 +27,7 @@ SYSTEMS: Mapping[str | None, System] = {
     **dict.fromkeys(("localhost", "127.0.0.1", "::1"), "sandbox"),
     **dict.fromkeys(("demo.stpmex.com", "efws-dev.stpmex.com"), "demo"),
 }
-"""Whose hosts are whose; STP may name any other for production."""
+"""The system of each known host. STP may use any other host for production."""
 
 DEGREES = r"^-?[0-9]{1,3}(\.[0-9]{1,24})?$"
 
@@ -105,7 +105,7 @@ class SpeiSettings(RailSettings):
 
     @model_validator(mode="after")
     def _check_whole(self) -> "SpeiSettings":
-        """What a payment would need is opened now, so that it is the operator who hears of it and not a payer."""
+        """Open each file that a payment needs: the operator sees the error at the start, and not a payer later."""
         from rail_spei.stp.signature import SigningKey
 
         key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())
@@ -124,12 +124,12 @@ class SpeiSettings(RailSettings):
 
     @property
     def host(self) -> str:
-        """Whose system it is."""
+        """The host of ``base_url``."""
         return urlsplit(self.base_url).hostname or ""
 
     @property
     def system(self) -> System:
-        """Which of STP's systems it is. Every host but the demo's and this machine moves real money."""
+        """The system at ``base_url``. Every host but the demo's and this machine moves real money."""
         return _system(self.host)
 
     @property
@@ -139,7 +139,7 @@ class SpeiSettings(RailSettings):
 
     @property
     def mode(self) -> Mode:
-        """STP's demo is a test system, and so is what only pretends to be STP."""
+        """``live`` for production only: STP's demo and the pretend STP are test systems."""
         return "live" if self.system == "production" else "test"
 
     @property
@@ -154,7 +154,7 @@ class SpeiSettings(RailSettings):
 
     @property
     def queries_at(self) -> str:
-        """The base of the queries: as set, or as STP's two systems have it."""
+        """The base of the queries: ``query_url``, or the address that belongs to ``base_url``."""
         if self.query_url is not None:
             return self.query_url
         if self.system == "demo":
@@ -164,7 +164,7 @@ class SpeiSettings(RailSettings):
 
     @property
     def catalogue(self) -> Catalogue:
-        """Who takes part in SPEI."""
+        """The institutions that take part in SPEI."""
         return catalogue(self.banks)
 
     @property
@@ -174,9 +174,9 @@ class SpeiSettings(RailSettings):
 
 
 def tls_context(certificates: Path) -> ssl.SSLContext:
-    """What checks whom we talk to, with these certificates instead of the usual ones.
+    """A TLS context that trusts these certificates instead of the usual ones.
 
-    :raises Misconfigured: there are none in that file.
+    :raises Misconfigured: the file holds no certificates.
     """
     try:
         return ssl.create_default_context(cafile=certificates)
@@ -215,5 +215,5 @@ GUARANTEES = Guarantees(
     refunds="no",
     send_deadline=SEND_DEADLINE,
 )
-"""What SPEI through STP promises. A tracking key is unique for one operating day only, so ``prepare`` narrows the
+"""The guarantees of SPEI through STP. A tracking key is unique for one operating day only, so ``prepare`` narrows the
 window of a repeated send, and the time from which absence is proven, for each order by its own day."""

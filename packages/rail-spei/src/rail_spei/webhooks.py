@@ -1,4 +1,4 @@
-"""STP's messages about a change of state. They are not signed, so one only says of which order there is news."""
+"""STP's webhooks about a change of state. They are not signed, so the rail takes only the reference from them."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from rail_spei.stp.parser import UnreadableJson, parse_json
 from rail_spei.stp.values import Exact
 from riel import WebhookResult
 
-TAKEN = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
-"""What STP expects. After anything else it repeats the message, about twenty times."""
+ACKNOWLEDGMENT = WebhookResult(status=200, body=json.dumps({"mensaje": "recibido"}).encode())
+"""The response that STP expects. After any other one it repeats the message, about twenty times."""
 
 NOT_A_STATE_CHANGE = WebhookResult(status=422, body=json.dumps({"mensaje": "no es un cambio de estado"}).encode())
-"""A message of another kind, such as a received payment: neither confirmed nor given back, so STP repeats it."""
+"""The response to other messages, such as a received payment: it neither confirms nor returns it, so STP repeats it."""
 
 
 class StateMessage(BaseModel):
-    """What is read of a message: whose it is. What it says of the order is asked of STP."""
+    """The fields of a message that identify its order. The state itself is looked up at STP."""
 
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
@@ -31,9 +31,9 @@ class StateMessage(BaseModel):
 
 
 def parse_webhook(settings: SpeiSettings, headers: Mapping[str, str], body: bytes) -> WebhookResult:
-    """Of which order there is news: we gave each our tracking key as ``folioOrigen``, which comes back here.
+    """Return the reference of the order: each order carries our tracking key as ``folioOrigen``, which STP echoes.
 
-    An older message names STP's number alone, which says nothing to us; the order is asked after anyway, in its time.
+    An older message has STP's number only, which the core does not know; the next look-up of that order is enough.
     """
     try:
         message = StateMessage.model_validate(parse_json(body))
@@ -42,6 +42,6 @@ def parse_webhook(settings: SpeiSettings, headers: Mapping[str, str], body: byte
     if message.estado is None and message.Estado is None:
         return NOT_A_STATE_CHANGE
     if message.empresa not in {None, settings.empresa}:
-        return TAKEN
+        return ACKNOWLEDGMENT
     keys = dict.fromkeys(key for key in (message.folioOrigen, message.claveRastreo) if key)
-    return WebhookResult(references=tuple(keys), status=TAKEN.status, body=TAKEN.body)
+    return WebhookResult(references=tuple(keys), status=ACKNOWLEDGMENT.status, body=ACKNOWLEDGMENT.body)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rail_mock.sandbox.bank import BankRequest, MockBank, refused
+from rail_mock.sandbox.bank import BankRequest, MockBank, refusal
 from rail_mock.sandbox.magic import Kind
 from rail_mock.sandbox.requests import PaymentBody, RefundBody, body_of, day, fingerprint, key_of, number, query
 from rail_mock.sandbox.responses import FAILURES, to_response
@@ -128,7 +128,7 @@ class LookupRoutes:
     def _one(self, *, reference: str = "", key: str = "") -> Response:
         at = self._bank.visible_at(self._clock())
         booking = self._bank.ledger.find(self._kind, at, reference=reference, key=key)
-        return JSONResponse(booking.as_json(at)) if booking else to_response(refused(404, "not_found"))
+        return JSONResponse(booking.as_json(at)) if booking else to_response(refusal(404, "not_found"))
 
     async def by_list(self, request: Request) -> Response:
         """``GET /payments?limit=…&before=…``, ``GET /refunds?limit=…&before=…``: newest first."""

@@ -1,7 +1,6 @@
-"""The pretend bank without HTTP: what it refuses, what it books, and which replies it repeats to a copy.
+"""The pretend bank without HTTP: its refusals, its bookings, and the replies that it repeats to a copy.
 
-It knows nothing of HTTP and has no clock: every question comes with the time at which it is request. Nothing here
-awaits, so one event loop makes each order whole.
+It has no clock: every call has the time as an argument. Nothing here awaits, so no order is interrupted by another.
 """
 
 import heapq
@@ -25,7 +24,7 @@ MESSAGES = {
     "key_in_use": "An order with that key is being worked on.",
     "key_reused": "That key was used before, for another order.",
 }
-"""The bank's own words for some of its codes; for the others it has none."""
+"""The bank's messages for some of its codes; the others have an empty message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class BankRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankReply:
-    """What the bank answers after ``wait``, and what becomes of the answer on its way."""
+    """The bank's answer, which it sends after ``wait``, and the damage to it on its way."""
 
     status: int
     body: dict[str, Any]
@@ -64,50 +63,50 @@ class _StoredReply:
 LOST = BankReply(status=0, body={}, damage="lost")
 
 
-def refused(status: int, code: str, words: str = "") -> BankReply:
-    """A refusal, in the one form that the bank gives it."""
+def refusal(status: int, code: str, words: str = "") -> BankReply:
+    """Build a refusal."""
     return BankReply(status=status, body={"error": {"code": code, "message": words or MESSAGES.get(code, "")}})
 
 
 class MockBank:
-    """One bank: its ledger, the replies that it repeats, and the requests that are still on their way to it."""
+    """One bank: its ledger, the replies that it repeats, and the requests in transit to it."""
 
     def __init__(self, behaviour: BankBehaviour) -> None:
         self.behaviour = behaviour
         self.ledger = MockLedger()
         self._replies: dict[tuple[str, str], _StoredReply] = {}
-        self._seen: set[tuple[Kind, str]] = set()
+        self._references: set[tuple[Kind, str]] = set()
         self._in_transit: list[tuple[datetime, int, BankRequest]] = []
 
     def receive(self, request: BankRequest, now: datetime) -> BankReply:
         """Handle one request, and return the reply to its sender."""
         self.catch_up(now)
         scenario = scenario_of(request.kind, request.account)
-        first = (request.kind, request.reference) not in self._seen
-        self._seen.add((request.kind, request.reference))
+        first = (request.kind, request.reference) not in self._references
+        self._references.add((request.kind, request.reference))
         if not scenario.arrives:
             return LOST
         if first and scenario.delays == "arrival":
             late = timedelta(seconds=scenario.seconds)
             if late < self.behaviour.longest_journey:
-                heapq.heappush(self._in_transit, (now + late, len(self._seen), request))
+                heapq.heappush(self._in_transit, (now + late, len(self._references), request))
             return LOST
         reply = self._decide(request, scenario, now, first)
         return replace(reply, damage=scenario.answer) if first and reply.booked_at is not None else reply
 
     def catch_up(self, now: datetime) -> None:
-        """Let in what was under way and has arrived by now; nobody waits for its answer any more."""
+        """Decide the delayed requests that have arrived by now. Their senders no longer wait for an answer."""
         while self._in_transit and self._in_transit[0][0] <= now:
             arrived, _, request = heapq.heappop(self._in_transit)
             self._decide(request, scenario_of(request.kind, request.account), arrived, first=True)
 
     def original(self, reference: str, now: datetime) -> Booking | None:
-        """The payment that a refund is asked for."""
+        """The payment that a refund names."""
         self.catch_up(now)
         return self.ledger.find("payment", now, reference=reference)
 
     def visible_at(self, now: datetime) -> datetime:
-        """The time as of which look-ups are answered."""
+        """The time of the ledger's state that look-ups show."""
         self.catch_up(now)
         return now - timedelta(seconds=self.behaviour.lookup_lag_seconds)
 
@@ -122,7 +121,7 @@ class MockBank:
             return stored_reply
         code = self._refusal(request, scenario, now, first)
         if code:
-            reply = refused(404 if code == "payment_not_found" else 422, code, scenario.words)
+            reply = refusal(404 if code == "payment_not_found" else 422, code, scenario.words)
         else:
             reply = self._book(request, scenario, now)
         if reply.booked_at is not None or self.behaviour.refusals_stored:
@@ -138,12 +137,12 @@ class MockBank:
             return None
         by_key = self.behaviour.dedupe == "by_key"
         if by_key and stored.fingerprint != request.fingerprint:
-            return refused(422, "key_reused")
+            return refusal(422, "key_reused")
         booked_at = stored.reply.booked_at
         if booked_at is not None and not by_key:
-            return refused(409, "duplicate_reference")
+            return refusal(409, "duplicate_reference")
         if booked_at is not None and booked_at > now:
-            return refused(409, "key_in_use")
+            return refusal(409, "key_in_use")
         return replace(stored.reply, wait=NOTHING)
 
     def _refusal(self, request: BankRequest, scenario: MockScenario, now: datetime, first: bool) -> str:
@@ -152,7 +151,7 @@ class MockBank:
                 return "payment_not_found"
             if request.original.status(now) != "settled":
                 return "not_refundable"
-            if self.ledger.refunded(request.original, now) + request.amount > request.original.amount:
+            if self.ledger.refunded_amount(request.original, now) + request.amount > request.original.amount:
                 return "refund_too_large"
         elif re.fullmatch(r"[0-9]{10}", request.account) is None:
             return "invalid_account"

@@ -1,7 +1,7 @@
-"""What the pretend bank has booked, and what is true of it at a given time.
+"""The ledger of the pretend bank: its bookings, and the state of each at a given time.
 
-Nothing here is changed after it was booked: a booking holds the times at which it settles, is rejected or comes back,
-so that its state is a function of the time, and a look-up that lags is only asked about an earlier one.
+A booking never changes: it holds the times at which it settles, is rejected or comes back. So its state is a function
+of the time, and a look-up that lags reads the state of an earlier time.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Booking:
 
     @property
     def id(self) -> str:
-        """The bank's own number for it."""
+        """The bank's number of the booking."""
         return f"{'P' if self.kind == 'payment' else 'R'}-{self.number:08d}"
 
     def status(self, at: datetime) -> str:
@@ -65,7 +65,7 @@ class Booking:
 
 
 class MockLedger:
-    """Every booking of one bank, in the order in which they were made."""
+    """Every booking of one bank, oldest first."""
 
     def __init__(self) -> None:
         self._bookings: list[Booking] = []
@@ -79,7 +79,7 @@ class MockLedger:
         return len(self._bookings) + 1
 
     def book(self, booking: Booking) -> None:
-        """Write it down, even where an order of that reference was booked before."""
+        """Add a booking, even where an order of that reference was booked before."""
         self._bookings.append(booking)
         self._by_reference.setdefault((booking.kind, booking.reference), []).append(booking)
         self._by_key.setdefault((booking.kind, booking.key), []).append(booking)
@@ -87,12 +87,12 @@ class MockLedger:
             self._refunds.setdefault(booking.original.id, []).append(booking)
 
     def find(self, kind: Kind, at: datetime, *, reference: str = "", key: str = "") -> Booking | None:
-        """The first booking of that reference, or of that key, that could be seen at that time."""
+        """Find the first booking of that reference, or of that key, that is visible at that time."""
         bookings = self._by_reference.get((kind, reference), []) if reference else self._by_key.get((kind, key), [])
         return next((booking for booking in bookings if booking.booked_at <= at), None)
 
     def newest(self, kind: Kind, at: datetime, below: int | None = None) -> Iterator[Booking]:
-        """What could be seen at that time, newest first, from the booking in front of the number ``below``."""
+        """Yield the bookings visible at that time with a number lower than ``below``, newest first."""
         top = len(self._bookings) if below is None else min(below - 1, len(self._bookings))
         for number in range(top, 0, -1):
             booking = self._bookings[number - 1]
@@ -100,14 +100,14 @@ class MockLedger:
                 yield booking
 
     def of_period(self, since: datetime, until: datetime, at: datetime, after: int = 0) -> Iterator[Booking]:
-        """What was booked between two times and could be seen at a third, oldest first, behind the number ``after``."""
+        """Yield the bookings of a period that are visible ``at`` a time, oldest first, from the one after ``after``."""
         for number in range(after, len(self._bookings)):
             booking = self._bookings[number]
             if since <= booking.booked_at < until and booking.booked_at <= at and not booking.unlisted:
                 yield booking
 
-    def refunded(self, payment: Booking, at: datetime) -> int:
-        """What has been given back of a payment, or is about to be."""
+    def refunded_amount(self, payment: Booking, at: datetime) -> int:
+        """The centavos of all refunds of a payment that were not rejected."""
         return sum(b.amount for b in self._refunds.get(payment.id, []) if b.status(at) != "rejected")
 
     def debits(self, at: datetime) -> list[Debit]:

@@ -1,4 +1,4 @@
-"""What the pretend bank reads: orders and questions, and only those that are in form."""
+"""The parser of requests to the pretend bank: orders and queries."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ MAX_BODY = 16_384
 
 
 class PaymentBody(WireModel):
-    """The body of ``POST /payments``. Account and currency are judged at the bank: they have codes of their own."""
+    """The body of ``POST /payments``. The bank checks account and currency: their errors have codes of their own."""
 
     reference: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,30}$")]
     amount: MinorUnits
@@ -44,7 +44,7 @@ def key_of(request: Request) -> str:
 
 
 async def body_of(request: Request) -> bytes:
-    """The bytes of an order, as long as they say that they are JSON and are not too many."""
+    """Read the body of an order, which must be declared as JSON and be no longer than ``MAX_BODY`` bytes."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body must be application/json")
     raw = b""
@@ -56,12 +56,12 @@ async def body_of(request: Request) -> bytes:
 
 
 def fingerprint(request: Request, raw: bytes) -> bytes:
-    """What tells a copy of an order from another order: where it was sent, and all that it says."""
+    """A hash of path and body, which tells a copy of an order from another order."""
     return hashlib.sha256(request.url.path.encode() + b"\n" + raw).digest()
 
 
 def query(request: Request, known: Collection[str]) -> dict[str, str]:
-    """The query, where it asks nothing that the bank does not know of."""
+    """The query's parameters; an unknown one is an error."""
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         raise HTTPException(400, f"the query has no use for {', '.join(map(repr, unknown))}")
@@ -69,14 +69,14 @@ def query(request: Request, known: Collection[str]) -> dict[str, str]:
 
 
 def day(text: str) -> tuple[datetime, datetime]:
-    """The day ``YYYY-MM-DD`` as this bank counts it, from midnight to midnight in UTC."""
+    """The begin and the end (UTC) of the day ``YYYY-MM-DD``."""
     try:
         since = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         if since.date().isoformat() != text:
             raise ValueError(text)
         return since, since + timedelta(days=1)
     except (ValueError, OverflowError):
-        raise HTTPException(400, "day must be a date, to_response YYYY-MM-DD") from None
+        raise HTTPException(400, "day must be a date, written YYYY-MM-DD") from None
 
 
 def number(text: str, name: str, most: int) -> int:

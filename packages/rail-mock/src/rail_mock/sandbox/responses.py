@@ -1,4 +1,4 @@
-"""What the pretend bank writes: answers, refusals, and what may befall an answer on its way."""
+"""The HTTP responses of the pretend bank: answers, refusals, and damaged answers."""
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from rail_mock.sandbox.bank import BankReply, refused
+from rail_mock.sandbox.bank import BankReply, refusal
 from riel.sandbox.kit import CutResponse, client_gone, html_page
 
 
@@ -26,20 +26,20 @@ def to_response(reply: BankReply) -> Response:
 
 
 async def invalid_body(_: Request, failure: Exception) -> Response:
-    """A body that is not the order it should be: its first fault, with the place and without the value."""
+    """Refuse an invalid body, with the place of its first error and without the value."""
     if not isinstance(failure, ValidationError):
         raise failure
     first = failure.errors(include_input=False, include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return to_response(refused(400, "invalid_request", f"{place}: {first['msg']}" if place else first["msg"]))
+    return to_response(refusal(400, "invalid_request", f"{place}: {first['msg']}" if place else first["msg"]))
 
 
 async def http_error(_: Request, failure: Exception) -> Response:
-    """What was refused before the bank was asked; of a path that leads nowhere nothing can be said."""
+    """Refuse a request before it reaches the bank. An unknown path proves nothing about an order."""
     if not isinstance(failure, HTTPException):
         raise failure
     code = "no_such_resource" if failure.status_code in {404, 405} else "invalid_request"
-    return to_response(refused(failure.status_code, code, failure.detail))
+    return to_response(refusal(failure.status_code, code, failure.detail))
 
 
 FAILURES: dict[type[Exception], ExceptionHandler] = {

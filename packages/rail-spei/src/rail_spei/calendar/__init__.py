@@ -1,9 +1,9 @@
 """The operating day that a payment belongs to, which begins at 18:00 of the business day before.
 
-SPEI runs around the clock; the day is one of accounting. It is money all the same: STP refuses a second order of one
-key on the same operating day only, and books it on the next. So nothing here depends on the machine: the rules of the
-time zone come from a package, and not from a system whose rules may be from before 2022, when Mexico gave up daylight
-saving.
+SPEI runs around the clock, and its day is one of accounting. The day decides about money all the same: STP refuses a
+second order of one key on the same operating day only, and books it on the next. So nothing here depends on the
+machine: the rules of the time zone come from a package, and not from a system whose rules may be from before 2022, when
+Mexico gave up daylight saving.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -53,9 +53,9 @@ def last_business_day(day: date, holidays: Holidays) -> date:
 
 
 def operating_date(at: datetime, holidays: Holidays) -> date:
-    """The operating day that STP gives to what it gets at ``at``.
+    """The operating day of an order that STP receives at ``at``.
 
-    :raises ValueError: ``at`` has no time zone, so nobody knows which instant is meant.
+    :raises ValueError: ``at`` has no time zone, so it names no instant.
     """
     if at.utcoffset() is None:
         raise ValueError("this time has no time zone: the operating day is one of an instant")
@@ -67,8 +67,8 @@ def operating_date(at: datetime, holidays: Holidays) -> date:
 def cutoff_of(day: date, holidays: Holidays) -> datetime:
     """The first instant, in UTC, that no longer belongs to the operating day ``day``: 18:00 in Mexico City.
 
-    What is no business day is no operating day. An order that was given such a day (the list of holidays has changed
-    since) is booked on the business day after, so it is that one that has to close.
+    Only business days are operating days. An order may have another day, where the list of holidays has changed since:
+    STP books it on the next business day, so the cut-off is that of the next one.
     """
     return datetime.combine(_business_day_from(day, holidays), CUTOFF, MEXICO_CITY).astimezone(UTC)
 

@@ -1,9 +1,9 @@
-"""The days on which Mexico's banks are closed, computed for any year and corrected by whoever knows better.
+"""The days on which Mexico's banks are closed, computed for any year, with corrections from the settings.
 
 The rules are those of the bank supervisor's yearly list for credit institutions, checked with that of 2026. One
 rule is left out because it could not be checked: 1 October of the years in which the presidency changes hands (next in
 2030). To leave it out is the safe error: an order is looked for on the day that we believe and on the next one, and on
-an earlier one only where it was made around 18:00. Who knows it for certain adds the day.
+an earlier one only where it was created around 18:00. An operator who knows the day adds it to the settings.
 """
 
 from collections.abc import Set as AbstractSet

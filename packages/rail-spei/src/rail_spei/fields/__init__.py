@@ -1,4 +1,4 @@
-"""What an agent writes and what SPEI carries of it: small functions over strings, and types that show in a schema."""
+"""The fields of a payment, as an agent writes them (schema types) and as SPEI carries them (functions over strings)."""
 
 from rail_spei.fields.keys import KeyPrefix, NumericReference, TrackingKey, new_tracking_key, numeric_reference
 from rail_spei.fields.taxpayers import NOT_AVAILABLE, Taxpayer, taxpayer

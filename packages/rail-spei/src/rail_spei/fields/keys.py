@@ -1,4 +1,4 @@
-"""What names a payment: the tracking key (clave de rastreo) and the numeric reference, and how ours are made."""
+"""The tracking key (clave de rastreo) and the numeric reference of a payment, and how the rail creates its own."""
 
 import re
 from datetime import date
@@ -56,7 +56,7 @@ TrackingKey = Annotated[
 """A key to look for: ours, or one of another bank, which may hold hyphens and slashes. STP takes neither in ours."""
 
 KeyPrefix = Annotated[str, Field(pattern=f"^{_PREFIX}$")]
-"""What our own keys begin with."""
+"""The prefix of our own keys."""
 
 NumericReference = Annotated[
     int,

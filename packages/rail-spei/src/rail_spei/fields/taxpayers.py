@@ -1,4 +1,4 @@
-"""Who a person or company is to the tax office (RFC) or the population register (CURP), or ``ND``: not available."""
+"""The RFC (tax office) or CURP (population register) of a person or company, or ``ND``: not available."""
 
 import re
 import unicodedata
@@ -17,9 +17,9 @@ _CURP = re.compile("[A-Z]{4}[0-9]{6}[A-Z]{6}[A-Z0-9][0-9]")
 
 
 def taxpayer(text: str) -> str:
-    """The RFC or CURP in capitals without separators, Ñ and & kept; or ``ND``.
+    """Return the RFC or CURP in capitals, without separators but with Ñ and &; or ``ND``.
 
-    Check digits are not looked at: the tax office itself gave out many RFCs whose digit is wrong, and real orders
+    Check digits are not checked: the tax office itself gave out many RFCs whose digit is wrong, and real orders
     carry CURPs like that.
 
     :raises PydanticCustomError: ``invalid_taxpayer``.

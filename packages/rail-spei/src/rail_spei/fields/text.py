@@ -1,6 +1,6 @@
-"""What SPEI carries of a text: letters and digits of the Latin alphabet and single spaces.
+"""Texts as SPEI carries them: letters and digits of the Latin alphabet and single spaces.
 
-A person confirms the text as it was written, so the types keep it; :func:`folded` is what the order carries.
+A person confirms the text as it was written, so the types keep it; :func:`spei_text` converts it for the order.
 """
 
 import re
@@ -16,7 +16,7 @@ MAX_CARRIED = 40
 """Characters of a concept and of a name, in SPEI and in STP's order."""
 
 MAX_WRITTEN = 120
-"""Characters that a person is asked to read. It is also the most that SPEI brings of a payer's name."""
+"""The most characters that a person has to read, and the most that SPEI carries of a payer's name."""
 
 _ALIKE = str.maketrans(
     "ßẞæÆœŒøØđĐðÐþÞłŁħĦıŋŊŧŦ",
@@ -84,7 +84,7 @@ Concept = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": MAX_CARRIED},
     ),
 ]
-"""A concept as it was written. The schema counts what is written, the check what is carried, which is never more."""
+"""A concept as it was written. The schema limits the written text, and the check limits the converted one."""
 
 RecipientName = Annotated[
     SingleLine,
@@ -94,4 +94,4 @@ RecipientName = Annotated[
         json_schema_extra={"minLength": 1, "maxLength": MAX_WRITTEN},
     ),
 ]
-"""A name as it was written; :func:`carried_name` is what the order carries."""
+"""A name as it was written; :func:`spei_name` converts it for the order."""

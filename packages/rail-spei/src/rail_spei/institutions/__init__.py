@@ -1,7 +1,7 @@
-"""Who takes part in SPEI: a table with a date, read from a file that an operator can replace.
+"""The table of the institutions that take part in SPEI. It has a date, and an operator can replace its file.
 
-The table is a value that is handed to whoever asks it. It changes several times a year, and an institution that is
-missing here is no wrong account: the two are refused with codes of their own.
+The table changes several times a year. An account of an institution that is missing here may be right, so the error
+code of an unknown institution is not that of a wrong account.
 """
 
 import csv
@@ -40,8 +40,8 @@ _REFUSED = {
 class Institution:
     """One participant: the three digits that its CLABEs begin with, its code in SPEI's messages, and its short name.
 
-    The participant's code is never made from the three digits: 638 was 90638, and is 40638 now. Old lists do not tell
-    it for every ``retired`` one. ``note`` is for people: earlier names, or whose accounts these are.
+    The participant's code is never computed from the three digits: 638 was 90638, and is 40638 now. Old lists lack the
+    code of some ``retired`` institutions. ``note`` is for people: earlier names, or the product behind these accounts.
     """
 
     clabe_code: Annotated[str, Field(pattern="^[0-9]{3}$")]
@@ -61,17 +61,17 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The table: iterable in the order of the codes, with the date that it bears, if it does."""
+    """The table: iterable in the order of the codes, with its date where the file has one."""
 
     by_code: Mapping[str, Institution] = field(repr=False)
     as_of: date | None = None
 
     @classmethod
     def read(cls, path: Path | None = None) -> "Catalogue":
-        """The table in ``path``, or the one of this package.
+        """Read the table in ``path``, or the one of this package.
 
         It is CSV in UTF-8 with the columns ``clabe_code, participant, name, status`` and perhaps ``note``; others are
-        not looked at. Lines that begin with ``#`` are comments, one of which may say ``as of`` and a date.
+        ignored. Lines that begin with ``#`` are comments, one of which may say ``as of`` and a date.
 
         :raises Misconfigured: one sentence that names the line.
         """
@@ -85,25 +85,27 @@ class Catalogue:
             raise Misconfigured(f"{where} is no CSV in UTF-8: RIEL_SPEI_BANKS is the path of one.") from failure
 
     def of(self, account: str, *, test: bool = False) -> Institution:
-        """The institution that ``account``, a CLABE, belongs to, where it can be paid.
+        """Return the institution of ``account``, a CLABE, where that institution can be paid.
 
         :param test: whether the bank of STP's test system counts as one that can be paid.
         :raises PydanticCustomError: ``invalid_clabe``, ``unknown_institution`` or ``institution_inactive``; none of
             them repeats the account.
         """
         code = clabe(account)[:3]
-        known = self.by_code.get(code)
-        if known is None:
+        institution = self.by_code.get(code)
+        if institution is None:
             raise PydanticCustomError(
                 "unknown_institution",
                 "begins with {code}, which is not in the table of institutions; the table may be stale: {as_of}",
                 {"code": code, "as_of": f"it is of {self.as_of}" if self.as_of else "it bears no date"},
             )
-        if known.status == "active" or (known.status == "test" and test):
-            return known
+        if institution.status == "active" or (institution.status == "test" and test):
+            return institution
         as_of = f" as of {self.as_of}" if self.as_of else ""
         raise PydanticCustomError(
-            "institution_inactive", _REFUSED[known.status], {"name": known.name, "code": code, "as_of": as_of}
+            "institution_inactive",
+            _REFUSED[institution.status],
+            {"name": institution.name, "code": code, "as_of": as_of},
         )
 
     def __iter__(self) -> Iterator[Institution]:
@@ -118,13 +120,13 @@ def _packaged() -> str:
 
 
 def _rows(lines: list[str], where: str) -> Iterator[tuple[str, Institution]]:
-    """Every row under its code. A blank line takes a comment's place, so that lines are counted as people do."""
+    """Yield every row with its code. A blank line replaces each comment, so that line numbers in errors are right."""
     reader = csv.reader("" if line.startswith("#") else line for line in lines)
     rows = ((reader.line_num, row) for row in reader if row)
     number, columns = next(rows, (1, []))
     if missing := [column for column in _COLUMNS if columns.count(column) != 1]:
         raise Misconfigured(f"{where} has no column {missing[0]!r}, or two: line {number} must name the columns.")
-    seen: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     for number, row in rows:
         if len(row) > len(columns):
             raise Misconfigured(f"{where} has more fields than columns in line {number}.")
@@ -133,11 +135,11 @@ def _rows(lines: list[str], where: str) -> Iterator[tuple[str, Institution]]:
             institution = Institution(**fields)  # type: ignore[arg-type]
         except ValidationError as failure:
             raise Misconfigured(f"{where} is wrong in line {number}: {_reason(failure)}.") from failure
-        first = seen.setdefault(institution.clabe_code, number)
+        first = first_lines.setdefault(institution.clabe_code, number)
         if first != number:
             raise Misconfigured(f"{where} has {institution.clabe_code} twice, in lines {first} and {number}.")
         yield institution.clabe_code, institution
-    if not seen:
+    if not first_lines:
         raise Misconfigured(f"{where} has no institution in it.")
 
 
@@ -148,9 +150,9 @@ def _reason(failure: ValidationError) -> str:
 
 def _as_of(lines: list[str], where: str) -> date | None:
     for number, line in enumerate(lines, start=1):
-        if said := _AS_OF.match(line):
+        if match := _AS_OF.match(line):
             try:
-                return date.fromisoformat(said[1].rstrip(".,;:"))
+                return date.fromisoformat(match[1].rstrip(".,;:"))
             except ValueError as failure:
                 raise Misconfigured(f"{where} bears no date in line {number}: write YYYY-MM-DD.") from failure
     return None

@@ -1,7 +1,6 @@
 """A pretend STP on this machine: the real client pays it over real HTTP, and no money moves.
 
-The app is in ``app``. Nothing is imported before the bank is opened: a server that pays at STP needs no web server for
-it.
+The app is in ``app``. Nothing is imported before the bank is opened: a server that pays at STP needs no web framework.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ __all__ = ["open_sandbox"]
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
-    """The pretend STP for a client with these settings: it knows the company, the account and the key that are set.
+    """Build the pretend STP for a client with these settings, which name the company, the account and the key.
 
     :raises Misconfigured: the private key cannot be read.
     """

@@ -34,7 +34,7 @@ ORDERS, QUERIES = "/speiws/rest", "/efws/API"
 """STP's own paths, behind one address here."""
 
 MARK_HEADER = (b"x-pretend", b"STP")
-"""A header of every answer: nobody may take this for the real one."""
+"""A header of every answer, which marks it as the pretend STP's."""
 
 Answers = Callable[[Request], Awaitable[Response]]
 MOVES_MONEY = {f"{ORDERS}/ordenPago/registra", f"{ORDERS}/ordenPago/retornaOrden"}
@@ -52,11 +52,11 @@ def stp_sandbox(
     holidays: Holidays | None = None,
     webhook_transport: httpx.AsyncBaseTransport | None = None,
 ) -> Sandbox:
-    """STP with an empty book, for one company.
+    """Build the pretend STP of one company, with an empty ledger.
 
-    :param public_key: what firmas are verified with; where there is none, the client gets the published key pair.
+    :param public_key: verifies firmas; without it the client gets the published key pair.
     :param institutions: the participants that can be paid, code and name; the packaged catalogue's otherwise.
-    :param webhook_transport: what sends the webhooks, in tests.
+    :param webhook_transport: sends the webhooks in tests.
     """
     behaviour = behaviour or StpBehaviour()
     accounts = sorted(accounts)
@@ -87,12 +87,12 @@ def stp_sandbox(
 
 
 def payable_institutions(catalogue: Catalogue) -> Mapping[str, str]:
-    """The participants that the pretend STP reaches; like STP's demo host, a test bank among them."""
+    """The participants that the pretend STP can pay, with a test bank as at STP's demo host."""
     return {bank.participant: bank.name for bank in catalogue if bank.status in {"active", "test"}}
 
 
 class SandboxMiddleware:
-    """Marks every answer as play, and sends out what a request has brought about."""
+    """Middleware that marks every answer, and sends the webhooks that a request caused."""
 
     def __init__(self, app: ASGIApp, bank: StpBank, webhooks: StpWebhooks) -> None:
         self._app = app

@@ -24,7 +24,7 @@ NO_SUCH_PAYMENT = StpRefusal(-1, "Orden no encontrada")
 
 @dataclass(frozen=True, slots=True)
 class OrderResult:
-    """What STP answers, and what befalls the answer: it was ``taken`` as this order, ``refused``, or neither."""
+    """The result of an order: the ``accepted`` entry, the ``refusal``, or neither, and the fault of the answer."""
 
     accepted: LedgerOrder | None = None
     refusal: StpRefusal | None = None
@@ -32,7 +32,7 @@ class OrderResult:
 
 
 class StpBank:
-    """STP with a ledger of its own, for one company."""
+    """The pretend STP of one company, with its ledger."""
 
     def __init__(self, behaviour: StpBehaviour, contract: StpContract, verify: Verify, holidays: Holidays) -> None:
         self.behaviour = behaviour
@@ -46,22 +46,22 @@ class StpBank:
         self._unannounced: list[LedgerOrder] = []
 
     def today(self, now: datetime) -> date:
-        """The operating day that an order gets which arrives now."""
+        """The operating day of an order that arrives now."""
         return operating_date(now, self.holidays)
 
     def visible_at(self, now: datetime) -> datetime:
-        """The time as of which queries are answered."""
+        """The time of the ledger's state that queries show."""
         self.catch_up(now)
         return now - timedelta(seconds=self.behaviour.lookup_lag_seconds)
 
     def catch_up(self, now: datetime) -> None:
-        """Let in what was under way and has arrived by now; nobody waits for its answer any more."""
+        """Decide the delayed orders that have arrived by now. Their senders no longer wait for an answer."""
         while self._in_transit and self._in_transit[0][0] <= now:
             arrived, _, order = heapq.heappop(self._in_transit)
             self._decide(order, DEFAULT, arrived)
 
     def debits(self, now: datetime) -> list[Debit]:
-        """The money that has left the company."""
+        """The money that has left the company's account."""
         self.catch_up(now)
         return self.ledger.debits(self.contract.empresa, now)
 
@@ -70,7 +70,7 @@ class StpBank:
         return self.ledger.of_day(self.contract.empresa, direction, day, at)
 
     def take_unannounced(self) -> list[LedgerOrder]:
-        """The orders that were booked since the last call, for whoever sends the webhooks."""
+        """Return the orders that were booked since the last call, so that their webhooks are sent."""
         booked, self._unannounced = self._unannounced, []
         return booked
 
@@ -82,11 +82,11 @@ class StpBank:
             late = now + timedelta(seconds=self.behaviour.late_seconds)
             heapq.heappush(self._in_transit, (late, len(self._seen_keys), order))
         if scenario.answer != "whole" and not scenario.stored:
-            return OrderResult(answer=scenario.answer)  # a gateway in front of STP wrote it
+            return OrderResult(answer=scenario.answer)  # the answer of a gateway in front of STP
         return self._decide(order, scenario, now)
 
     def return_received(self, request: Body, received: LedgerOrder | None, now: datetime) -> OrderResult:
-        """``ordenPago/retornaOrden``, of the received payment that it names; its form was checked before."""
+        """``ordenPago/retornaOrden`` for the payment ``received``. The caller has checked the request's form."""
         key, today = text(request.get("claveRastreoDevolucion")), self.today(now)
         scenario = self._scenario(request, key)
         if scenario.answer != "whole" and not scenario.stored:
@@ -99,20 +99,20 @@ class StpBank:
             return OrderResult(refusal=NO_SUCH_PAYMENT)
         if scenario.refusal and not scenario.stored:
             return OrderResult(refusal=scenario.refusal)
-        entry = self._book("E", key, received.amount, _reversed(received.fields, key), now, scenario)
+        entry = self._book("E", key, received.amount, _return_fields(received.fields, key), now, scenario)
         received.changes.append(StateChange(now, "XR"))
-        self.ledger.returned[received.number] = entry
+        self.ledger.returns[received.number] = entry
         if (end := entry.settled_at(datetime.max.replace(tzinfo=now.tzinfo))) is not None:
             received.changes.append(StateChange(end, "RE"))
         return OrderResult(accepted=entry, refusal=scenario.refusal, answer=scenario.answer)
 
     def receive(self, fields: Mapping[str, Any], key: str, amount: int, now: datetime) -> LedgerOrder:
-        """A payment from somebody else's bank, credited at once."""
+        """Book a payment from another bank, which is credited at once."""
         self.catch_up(now)
         return self._book("R", key, amount, fields, now, scenario_of(amount))
 
-    def used_by_another(self, key: str, now: datetime) -> None:
-        """Another company of STP sends an order with this key."""
+    def register_foreign_key(self, key: str, now: datetime) -> None:
+        """Book an order of another company at STP with this key."""
         fields = {"empresa": OTHER_COMPANY, "cuentaBeneficiario": "", "claveRastreo": key}
         self._book("E", key, 1, fields, now, DEFAULT)
 
@@ -132,7 +132,7 @@ class StpBank:
         if refusal:
             return OrderResult(refusal=refusal)
         if scenario.foreign and not self.ledger.find("E", today, key, now):
-            self.used_by_another(key, now)
+            self.register_foreign_key(key, now)
         if self.ledger.find("E", today, key, now):
             return OrderResult(refusal=StpRefusal(-1, key_in_use(key, today)))
         within_stp = scenario.stored_within_stp and text(order.get("institucionContraparte")) == STP
@@ -168,15 +168,15 @@ class StpBank:
 
 
 def centavos(request: Body) -> int:
-    """The amount of a request; nothing where it says none, which no rule lets pass."""
+    """The amount of a request in centavos; 0 where it has none, which the rules refuse."""
     return int((pesos(request.get("monto")) or 0) * 100)
 
 
-def _reversed(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """A received payment turned around: what the order looks like that gives it back (type 17)."""
-    turned = {"Ordenante": "Beneficiario", "Beneficiario": "Ordenante"}
-    fields_back = dict(fields)
+def _return_fields(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The fields of the order that returns a received payment (type 17): payer and payee change places."""
+    counterparts = {"Ordenante": "Beneficiario", "Beneficiario": "Ordenante"}
+    return_fields = dict(fields)
     for field in ("tipoCuenta", "nombre", "cuenta", "rfcCurp"):
-        for one, other in turned.items():
-            fields_back[f"{field}{one}"] = fields.get(f"{field}{other}")
-    return fields_back | {"claveRastreo": key, "tipoPago": 17, "conceptoPago": "Devolucion"}
+        for one, other in counterparts.items():
+            return_fields[f"{field}{one}"] = fields.get(f"{field}{other}")
+    return return_fields | {"claveRastreo": key, "tipoPago": 17, "conceptoPago": "Devolucion"}

@@ -1,4 +1,4 @@
-"""How the pretend STP behaves in time, and where it sends webhooks: what a test or an operator may choose."""
+"""The behaviour of the pretend STP that a test or an operator may choose: its times, and the webhooks' addresses."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Seconds = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]
 
 
 class StpBehaviour(BaseModel):
-    """The times of an order's life, what lags, and where the webhooks go. Seconds, unless a name says otherwise."""
+    """The times of an order's states, the lags, and the webhooks' addresses. Numbers are seconds by default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -1,7 +1,7 @@
-"""What STP rebuilds of a request and verifies the firma against, from the JSON that arrived.
+"""The cadena original as STP rebuilds it from the JSON of a request, in order to verify the firma.
 
-It is written from STP's documentation a second time, on purpose: shared with the client's own, a wrong one would agree
-with itself.
+It is implemented from STP's documentation a second time, on purpose: with code shared by both sides, a mistake would
+verify.
 """
 
 import json
@@ -29,9 +29,9 @@ Body = Mapping[str, Any]
 
 
 def parse_object(raw: bytes) -> Body:
-    """The JSON object that arrived, its numbers to the last digit.
+    """Parse a JSON object with exact numbers.
 
-    :raises ValueError: it is none, or a field stands in it twice.
+    :raises ValueError: the text is no JSON object, or a field is in it twice.
     """
     read = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_no_duplicates)
     if not isinstance(read, dict):
@@ -50,12 +50,12 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """A value as the cadena has it: nothing for ``null``, and a zero for a zero."""
+    """A value in the cadena: empty for ``null``, and 0 for 0."""
     return "" if value is None else str(value)
 
 
 def pesos(value: Any) -> Decimal | None:
-    """An amount, which may be a number or a string; ``None`` where it is none, or finer than a centavo."""
+    """An amount in pesos, from a number or a string; ``None`` for anything else, or fractions of a centavo."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     try:
@@ -76,5 +76,5 @@ def cadena(body: Body, fields: list[str]) -> str:
 
 
 def legacy_cadena(body: Body) -> str:
-    """What the older queries sign: the order's 34 places, with the few fields that a query has."""
+    """The signed text of the older queries: an order's 34 places, with the few fields of a query."""
     return cadena({name: body.get(name) for name in LEGACY}, ORDER)

@@ -1,6 +1,6 @@
-"""The control routes of the pretend STP, at ``POST /_sandbox/<name>``: what the real one cannot be ordered to do.
+"""The control routes of the pretend STP, at ``POST /_sandbox/<name>``; the real STP has nothing like them.
 
-``receive`` brings in a payment from another bank, ``state`` moves an order into any state, ``foreign-key`` lets another
+``receive`` books a payment from another bank, ``state`` moves an order into any state, ``foreign-key`` lets another
 company use a tracking key, and ``maintenance`` switches the mode in which STP answers queries only.
 """
 
@@ -21,7 +21,7 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9/\-]{1,30}$")]
 
 
 class ReceivedPayment(WireModel):
-    """A payment that arrives. ``amount`` is in centavos."""
+    """The body of ``receive``. ``amount`` is in centavos."""
 
     amount: MinorUnits
     tracking_key: Key | None = None
@@ -33,7 +33,7 @@ class ReceivedPayment(WireModel):
 
 
 class ForcedState(WireModel):
-    """An order that enters a state."""
+    """The body of ``state``: an order and the state that it enters."""
 
     tracking_key: Key
     state: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
@@ -41,19 +41,19 @@ class ForcedState(WireModel):
 
 
 class ForeignKey(WireModel):
-    """A tracking key of the running operating day that another company uses."""
+    """The body of ``foreign-key``: a tracking key that another company uses on the running operating day."""
 
     tracking_key: Key
 
 
 class Maintenance(WireModel):
-    """Whether STP takes no orders at the moment."""
+    """The body of ``maintenance``: whether STP refuses orders from now on."""
 
     on: bool
 
 
 class StpControls:
-    """What each control route does."""
+    """The controls, one method for each route."""
 
     def __init__(self, bank: StpBank, webhooks: StpWebhooks, clock: Clock) -> None:
         self._bank = bank
@@ -88,12 +88,12 @@ class StpControls:
 
         :raises LookupError: no order has that key.
         """
-        forced, now = ForcedState.model_validate_json(body), self._clock()
+        change_request, now = ForcedState.model_validate_json(body), self._clock()
         self._bank.catch_up(now)
-        order = self._bank.ledger.latest(forced.tracking_key)
+        order = self._bank.ledger.latest(change_request.tracking_key)
         if order is None:
             raise LookupError("there is no order of that key")
-        change = StateChange(now, forced.state, forced.cause)
+        change = StateChange(now, change_request.state, change_request.cause)
         order.changes[:] = [*(earlier for earlier in order.changes if earlier.at <= now), change]
         self._webhooks.announce(order, change)
         return {"trackingKey": order.key, "state": change.state}
@@ -101,7 +101,7 @@ class StpControls:
     async def foreign_key(self, body: bytes) -> Mapping[str, Any]:
         """Let another company use a tracking key."""
         key = ForeignKey.model_validate_json(body).tracking_key
-        self._bank.used_by_another(key, self._clock())
+        self._bank.register_foreign_key(key, self._clock())
         return {"trackingKey": key}
 
     async def maintenance(self, body: bytes) -> Mapping[str, Any]:

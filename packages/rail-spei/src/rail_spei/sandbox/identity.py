@@ -1,4 +1,4 @@
-"""What a client of the pretend STP gets where the operator has set nothing: a company, an account, a passphrase."""
+"""The company, account and passphrase of a client of the pretend STP whose operator has set none."""
 
 EMPRESA = "PRETEND"
 ACCOUNT = "646180110400000007"

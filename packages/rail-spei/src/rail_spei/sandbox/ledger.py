@@ -1,7 +1,7 @@
-"""What the pretend STP has booked, and what is true of it at a given time.
+"""The ledger of the pretend STP: its orders, and the state of each at a given time.
 
-An order's whole life is written down when it is booked: which state it enters, and when. So its state is a function of
-the time, and a query that lags is only asked about an earlier one.
+All state changes of an order are planned when it is booked, each with its time. So its state is a function of the time,
+and a query that lags reads the state of an earlier time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ NEVER_PAID = frozenset({"CN", "CA", "CR", "CL", "TCL", "RL", "RA", "RB", "EL"})
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A state that an order enters, and the cause of a return."""
+    """A state, the time at which an order enters it, and the cause where it is a return."""
 
     at: datetime
     state: str
@@ -32,7 +32,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerOrder:
-    """One order, sent (``E``) or received (``R``): the fields it came with, its operating day, and its life."""
+    """One order, sent (``E``) or received (``R``): its fields as they arrived, its operating day, and its states."""
 
     number: int
     direction: Direction
@@ -46,27 +46,27 @@ class LedgerOrder:
 
     @property
     def id(self) -> int:
-        """STP's own number for it (``idEF``)."""
+        """STP's number of the order (``idEF``)."""
         return 9_000_000 + self.number
 
     @property
     def empresa(self) -> str:
-        """The company whose order it is."""
+        """The alias of the company that sent or received the order."""
         return str(self.fields["empresa"])
 
     def change_at(self, at: datetime) -> StateChange:
-        """The state it is in."""
+        """The last change up to that time."""
         return [change for change in self.changes if change.at <= at][-1]
 
     def settled_at(self, at: datetime) -> datetime | None:
-        """When the money moved, if it has; a return does not take that back."""
+        """When the money moved, or ``None``. A return later does not change it."""
         return next((change.at for change in self.changes if change.at <= at and change.state in SETTLED), None)
 
 
 def planned_changes(
     scenario: Scenario, at: datetime, behaviour: StpBehaviour, *, between_our_own: bool
 ) -> list[StateChange]:
-    """The states that an order goes through. One between two accounts of STP never becomes a message of SPEI."""
+    """Plan the states of an order. Between two accounts of STP they are those of an internal transfer (traspaso)."""
     captured, sent, settled, cancelled, back = (
         ("TC", "TL", "TLQ", "TCL", "TD") if between_our_own else ("A", "E", "LQ", "CN", "D")
     )
@@ -89,11 +89,11 @@ def planned_changes(
 
 @dataclass(frozen=True, slots=True)
 class StpLedger:
-    """Every order in the order of its arrival; a key is unique in one operating day, whoever used it."""
+    """Every order in the sequence of arrival. A key is unique in one operating day, for all companies together."""
 
     _orders: list[LedgerOrder] = field(default_factory=list)
     _by_key: dict[tuple[Direction, date, str], LedgerOrder] = field(default_factory=dict)
-    returned: dict[int, LedgerOrder] = field(default_factory=dict)
+    returns: dict[int, LedgerOrder] = field(default_factory=dict)
     """The returns that we sent, by the number of the received order."""
 
     @property
@@ -102,7 +102,7 @@ class StpLedger:
         return len(self._orders) + 1
 
     def add(self, entry: LedgerOrder) -> LedgerOrder:
-        """Write it down."""
+        """Add an entry."""
         self._orders.append(entry)
         self._by_key.setdefault((entry.direction, entry.day, entry.key), entry)
         return entry
@@ -124,16 +124,16 @@ class StpLedger:
             if (entry.empresa, entry.direction, entry.day) == (empresa, direction, day) and entry.at <= at
         ]
 
-    def sent(self, empresa: str, at: datetime) -> Iterator[LedgerOrder]:
+    def sent_orders(self, empresa: str, at: datetime) -> Iterator[LedgerOrder]:
         """The company's orders of every day that had arrived at that time, oldest first."""
         for entry in self._orders:
             if (entry.empresa, entry.direction) == (empresa, "E") and entry.at <= at:
                 yield entry
 
     def debits(self, empresa: str, at: datetime) -> list[Debit]:
-        """The money that has left the company: every order that was taken, but for one that ends unpaid.
+        """The money that has left the company: every order that was booked, except one that ends unpaid.
 
-        What comes back later has left all the same. A return of a received payment is an order of its own.
+        A payment that comes back later is a debit all the same. The return of a received payment is another order.
         """
         return [
             Debit(
@@ -143,11 +143,11 @@ class StpLedger:
                 beneficiary=str(entry.fields["cuentaBeneficiario"]),
                 at=entry.at,
             )
-            for entry in self.sent(empresa, at)
+            for entry in self.sent_orders(empresa, at)
             if entry.changes[-1].state not in NEVER_PAID
         ]
 
 
 def key_in_use(key: str, day: date) -> str:
-    """STP's words for a key that is taken; they name the participant, and not the company."""
+    """STP's message for a key that is in use. It names the participant, and not the company."""
     return f"La clave de rastreo {{{key}}} para la fecha {{{day:%Y%m%d}}} de la institucion {{{STP}}} ya fue utilizada"

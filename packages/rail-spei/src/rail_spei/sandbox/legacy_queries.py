@@ -1,4 +1,4 @@
-"""The older queries beside the orders: HTTP 200 for everything, and an ``id`` of 1 where there is an answer."""
+"""The older queries, at the address for orders: HTTP 200 always, and an ``id`` of 1 for success."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ class LegacyQueries:
         return timedelta(seconds=self._bank.behaviour.hidden_seconds)
 
     def _day(self, body: Body) -> date | None:
-        """The operating day that is asked about; none where it is no earlier one, which finds nothing."""
+        """The operating day of a query; ``None`` where the day is not in the past, so that no order is found."""
         today = self._bank.today(self._clock())
         if not text(body.get("fechaOperacion")):
             return today

@@ -1,7 +1,7 @@
-"""The amounts on which the pretend STP does something else than settle: their centavos choose the fate.
+"""The magic amounts of the pretend STP: their centavos select a scenario other than settlement.
 
-Every other amount settles. ``.60`` and up are refusals, one for each id that STP has. A third-party stub began it with
-``.00`` to ``.10``; those mean here what they mean there.
+Every other amount settles. ``.60`` and up are refusals, one for each id that STP has. ``.00`` to ``.10`` mean the
+same as in a third-party stub of STP.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ WebhookTiming = Literal["in time", "before the answer", "twice", "backwards"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What becomes of an order and of the answer to it.
+    """The scenario of an order: its states, and the fault of the answer.
 
-    ``stored`` says whether STP has the order afterwards, whatever it answered: that is what decides where the money is.
-    ``once`` is a fate of the first request of a tracking key; its copies meet the ordinary one.
+    ``stored`` says whether STP booked the order, which the answer may contradict. A scenario with ``first_only`` holds
+    for the first request of a tracking key; its copies meet the default one.
     """
 
     description: str
@@ -132,5 +132,5 @@ SCENARIOS |= {
 
 
 def scenario_of(centavos: int) -> Scenario:
-    """What becomes of an order for so many centavos."""
+    """The scenario of an order of ``centavos``."""
     return SCENARIOS.get(centavos % 100, DEFAULT)

@@ -1,4 +1,4 @@
-"""The two requests of STP that move money, as they come in over HTTP."""
+"""The HTTP routes of the two requests that move money."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from riel.sandbox.kit import Clock, Sleep
 
 
 class OrderRoutes:
-    """The two requests that move money."""
+    """The routes ``registra`` and ``retornaOrden``."""
 
     def __init__(self, bank: StpBank, webhooks: StpWebhooks, clock: Clock, sleep: Sleep) -> None:
         self._bank = bank

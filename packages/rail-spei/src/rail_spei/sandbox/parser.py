@@ -1,4 +1,4 @@
-"""The body of a request to the pretend STP: JSON, said to be JSON, of a length that an order can have."""
+"""The parser of requests to the pretend STP: JSON, declared as JSON, of a limited length."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,13 +9,13 @@ MAX_BODY = 16_384
 
 
 class UnreadableRequest(HTTPException):
-    """It is nothing that STP could read."""
+    """The body is nothing that STP could read."""
 
 
 async def body_of(request: Request) -> Body:
-    """The JSON object that was sent.
+    """Return the JSON object of a request.
 
-    :raises Unreadable: it is none, or not called one.
+    :raises Unreadable: the body is no JSON object, or is not declared as JSON.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnreadableRequest(415)
@@ -31,7 +31,7 @@ async def body_of(request: Request) -> Body:
 
 
 def form_error(body: Body, needed: list[str], optional: list[str]) -> str:
-    """What is wrong with the fields of a question, in STP's words; nothing where they are right."""
+    """STP's message about the fields of a query; empty where they are right."""
     for name in needed:
         if not text(body.get(name)):
             return f"El campo {name} es obligatorio"

@@ -20,7 +20,7 @@ MESSAGES = {NOTHING: "No se encontraron datos relacionados", AHEAD: "La fecha no
 
 
 class QueryError(Exception):
-    """The service does not answer the question. ``estado`` says why."""
+    """The service refuses a query. ``estado`` says why."""
 
     def __init__(self, estado: int, message: str = "") -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class QueryRoutes:
         return _success(respuesta=order_json(entry, at, self._hidden))
 
     async def of_a_day(self, request: Request) -> Response:
-        """``POST V2/conciliacion``: the rows are there before the total of the running day knows of them."""
+        """``POST V2/conciliacion``: on the running day the total lags behind the rows."""
         body = await self._request(request, LIST, ["tipoOrden", "page"])
         at, rows_of_a_page = self._bank.visible_at(self._clock()), self._bank.behaviour.page_rows
         day, direction = self._day(body.get("fechaOperacion")), _direction(body)
@@ -69,7 +69,7 @@ class QueryRoutes:
         return self._bank.today(self._clock())
 
     def _day(self, value: Any) -> date:
-        """The operating day that is asked about. The running one is asked for by leaving the date out."""
+        """The operating day of a query. A query of the running day has no date."""
         today = self._today()
         if not text(value):
             return today
@@ -93,14 +93,14 @@ class QueryRoutes:
 
 
 async def query_error(_: Request, failure: Exception) -> Response:
-    """The service's own errors."""
+    """Answer with an error of the service."""
     if not isinstance(failure, QueryError):
         raise failure
     return JSONResponse({"estado": failure.estado, "mensaje": failure.message}, 400)
 
 
 async def unreadable_request(request: Request, failure: Exception) -> Response:
-    """What no service got to read."""
+    """Answer a request that the service could not read."""
     if not isinstance(failure, UnreadableRequest):
         raise failure
     if "/ordenPago/" not in request.url.path:

@@ -1,4 +1,4 @@
-"""How the pretend STP answers an order: HTTP 200 for yes and for no, and what may befall an answer on its way."""
+"""The HTTP answers of the pretend STP to orders: 200 for acceptance and refusal, and the faults of an answer."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from riel.sandbox.kit import CutResponse, gateway_page, truncated_json
 
 
 def order_response(result: OrderResult, *, of_a_return: bool = False) -> Response:
-    """The answer to an order as it arrives, once what delays it is over."""
+    """Build the answer to an order, with its fault, after its delay."""
     match result.answer:
         case "forbidden":
             return gateway_page(403)
@@ -31,7 +31,7 @@ def order_response(result: OrderResult, *, of_a_return: bool = False) -> Respons
 
 
 def refusal_response(refusal: StpRefusal, *, of_a_return: bool = False) -> Response:
-    """A refusal, with HTTP 200 as STP has it. Two of those of a return have a form of their own."""
+    """Build a refusal, which has HTTP 200. Two refusals of a return have another form."""
     if of_a_return and refusal in {NO_SUCH_PAYMENT, UNSIGNED}:
         return JSONResponse({"estado": refusal.id, "mensaje": refusal.text})
     content: dict[str, Any] = {"id": refusal.id}

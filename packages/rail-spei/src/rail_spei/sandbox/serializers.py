@@ -9,7 +9,7 @@ from rail_spei.sandbox.ledger import RETURNED, SETTLED, LedgerOrder, StateChange
 from rail_spei.sandbox.refusals import STP
 
 CEP_LINK = "https://cep.invalid/cep/go"
-"""Where a link to a CEP leads: to no place that exists, since Banxico has no receipt of play money."""
+"""The address of CEP links. It does not exist, since Banxico has no receipt of a pretend payment."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -20,12 +20,12 @@ def pesos_number(centavos: int) -> float:
 
 
 def milliseconds(at: datetime | None) -> int | None:
-    """A time as STP writes it."""
+    """A time in STP's form: milliseconds since 1970."""
     return None if at is None else (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def order_json(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[str, Any]:
-    """An order as the query services tell it. ``hidden``: for how long the time of a settlement may be missing."""
+    """An order in the form of the query service. ``hidden``: how long a settlement's time may be missing."""
     sent, state = entry.fields, entry.change_at(at)
     settled = entry.settled_at(at)
     has_settled = settled is not None
@@ -68,20 +68,20 @@ def order_json(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[str,
 
 
 def list_row(entry: LedgerOrder, at: datetime, hidden: timedelta, ledger: StpLedger) -> dict[str, Any]:
-    """An order as the list of a day tells it."""
-    back = ledger.returned.get(entry.number)
-    return order_json(entry, at, hidden) | {"claveRastreoDevolucion": back.key if back else None}
+    """An order in the form of the list of a day."""
+    return_order = ledger.returns.get(entry.number)
+    return order_json(entry, at, hidden) | {"claveRastreoDevolucion": return_order.key if return_order else None}
 
 
 def legacy_order(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[str, Any]:
-    """An order as the older queries tell it."""
-    returned = next((change.at for change in entry.changes if change.at <= at and change.state in RETURNED), None)
+    """An order in the form of the older queries."""
+    returned_at = next((change.at for change in entry.changes if change.at <= at and change.state in RETURNED), None)
     settled = milliseconds(entry.settled_at(at))
     times = {
         "tsAcuseBanxico": settled,
         "tsEntrega": settled,
         "tsDevolucion": None,
-        "tsDevolucionRecibida": milliseconds(returned),
+        "tsDevolucionRecibida": milliseconds(returned_at),
     }
     return (
         order_json(entry, at, hidden)
@@ -91,7 +91,7 @@ def legacy_order(entry: LedgerOrder, at: datetime, hidden: timedelta) -> dict[st
 
 
 def state_webhook(entry: LedgerOrder, change: StateChange, words: str) -> dict[str, Any]:
-    """A change of state as the webhook tells it."""
+    """The webhook of a change of state."""
     settled = entry.settled_at(change.at)
     if words == "older":
         return {"id": entry.id, "Estado": state_word(change.state, "events"), "Detalle": cause_word(change.cause)}
@@ -115,19 +115,19 @@ VOCABULARIES = {
 
 
 def state_word(state: str, words: str) -> str:
-    """A state in one of the vocabularies that webhooks have used."""
+    """The word for a state in one of the vocabularies that STP's webhooks have used."""
     return VOCABULARIES[words][0 if state in SETTLED else 1 if state in RETURNED else 2]
 
 
 def cause_word(cause: int | None) -> str | None:
-    """A cause as webhooks write it: in words, where there are any."""
+    """The text for a cause in a webhook: words where STP has them, else the number."""
     return {1: "Cuenta inexistente", 16: "Tipo de operacion erronea"}.get(
         cause or 0, None if cause is None else str(cause)
     )
 
 
 def numbers_as_strings(fields: dict[str, Any]) -> dict[str, Any]:
-    """The same with every number as a string, which STP has been seen to do."""
+    """The same fields with every number as a string: STP has sent such answers."""
     return {name: str(value) if isinstance(value, int | float) else value for name, value in fields.items()}
 
 
@@ -144,7 +144,7 @@ def _opaque(entry: LedgerOrder) -> str:
 
 
 def deposit_webhook(entry: LedgerOrder) -> dict[str, Any]:
-    """A received payment as the webhook tells it (``sendAbono``)."""
+    """The webhook of a received payment (``sendAbono``)."""
     sent = entry.fields
     return {
         "id": entry.id,

@@ -1,4 +1,4 @@
-"""The webhooks of the pretend STP: which changes of an order it announces, when, and what accepts a message."""
+"""The webhooks of the pretend STP: the announced changes of an order, their times, and the expected response."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ ANNOUNCED = SETTLED | RETURNED | NEVER_PAID
 
 
 class StpWebhooks:
-    """The messages about one bank's orders. Those of one order go out in their order."""
+    """The webhooks about one bank's orders. Those of one order are sent in sequence."""
 
     def __init__(
         self, behaviour: StpBehaviour, clock: Clock, sleep: Sleep, transport: httpx.AsyncBaseTransport | None = None
@@ -74,7 +74,7 @@ class StpWebhooks:
         )
 
     def _deposit(self, order: LedgerOrder) -> WebhookDelivery:
-        """A received payment: its receiver confirms it, or sends it back with a cause."""
+        """The webhook of a received payment, whose receiver confirms it or returns it with a cause."""
 
         def accepted(response: httpx.Response) -> bool:
             try:

@@ -1,7 +1,7 @@
-"""The requests of STP, each signed and made once, and what their answers say.
+"""The requests of STP's API, each signed and sent once, and the parsing of their answers.
 
-Moving money goes through ``riel.paying``, looking through ``riel.reading``; nothing is tried again here. A look-up that
-does not clearly answer raises ``riel.NothingLearned``: absence is only what STP itself calls so.
+Requests that move money go through ``riel.paying`` and queries through ``riel.reading``; no request is repeated. A
+query without a clear answer raises ``riel.NothingLearned``: an order is absent only where STP itself says so.
 """
 
 import json
@@ -43,7 +43,7 @@ Classify: TypeAlias = Callable[[int, Mapping[str, str], bytes], Outcome]
 
 
 class Absence(Enum):
-    """Why a query found no order. Neither alone proves that there is none: it may not be there yet."""
+    """Why a query found no order. It does not prove that there is none: STP may show an order late."""
 
     NOT_FOUND = "no such order on that day"
     DATE_AHEAD = "that day has not begun for STP: ask with another"
@@ -51,9 +51,9 @@ class Absence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stp:
-    """STP as one company sees it.
+    """A client of STP's API for one company.
 
-    :param base_url: where orders go, and ``query_url`` where they are asked after.
+    :param base_url: the address for orders. :param query_url: the address for queries (EFWS).
     :param http: a client that verifies TLS; only its owner closes it.
     """
 
@@ -64,30 +64,30 @@ class Stp:
     key: SigningKey
 
     def order_body(self, order: RegisterOrder) -> bytes:
-        """The bytes of ``registra``, signed; the same for the same order, so that they can be kept and sent again."""
+        """The signed body of ``registra``. The same order has the same bytes, which can be stored and sent again."""
         return self._signed(order.request())
 
     def return_body(self, *, day: date, key: str, return_key: str, amount: int) -> bytes:
-        """The bytes of ``retornaOrden`` for a payment that was received on ``day``, of ``amount`` centavos."""
+        """The signed body of ``retornaOrden`` for a payment that was received on ``day``, of ``amount`` centavos."""
         return self._signed(
             cadena.return_received(empresa=self.empresa, day=day, key=key, return_key=return_key, amount=amount)
         )
 
     async def register(self, body: bytes) -> Outcome:
-        """Hand an order over.
+        """Send an order.
 
         :raises NotSent, OutcomeUnknown: as ``riel.paying`` raises them.
         """
         return await self._put("ordenPago/registra", body, classify)
 
     async def return_received(self, body: bytes) -> Outcome:
-        """Give a received payment back; raises as :meth:`register` does."""
+        """Send the return of a received payment; raises as :meth:`register` does."""
         return await self._put("ordenPago/retornaOrden", body, classify_return)
 
     async def query(self, key: str, kind: Direction = "E", day: date | None = None) -> OrderStatus | Absence:
-        """The order of that key which was sent (``E``) or received (``R``) on ``day``, or on the running one.
+        """Look up the order of that key that was sent (``E``) or received (``R``) on ``day``, or on the running day.
 
-        :raises NothingLearned: STP did not say, or spoke of another order.
+        :raises NothingLearned: STP gave no clear answer, or one about another order.
         """
         response = await self._query(
             _join_url(self.query_url, "consultaOrden"), cadena.query(self.empresa, key, kind, day)
@@ -100,11 +100,11 @@ class Stp:
         return self._check_key(answer.respuesta, key)
 
     async def reconciliation(self, kind: Direction = "E", day: date | None = None) -> list[OrderStatus]:
-        """Every order of one operating day, of all pages: a part of the list is no list.
+        """List every order of one operating day, from all pages.
 
         STP's count of the running day may lag: of that day the last orders may be missing.
 
-        :raises NothingLearned: STP did not say, or not all of it.
+        :raises NothingLearned: STP gave no clear answer, or not every page.
         """
         by_id: dict[tuple[str, int | None, str | None], OrderStatus] = {}
         for page in range(MAX_PAGES):
@@ -120,23 +120,23 @@ class Stp:
                 or answer.total < 0
             ):
                 raise NothingLearned(f"STP answered estado {answer.estado}: {answer.mensaje}")
-            known = len(by_id)
+            count = len(by_id)
             orders = self._check_company(answer.datos)
             by_id |= {(order.key, order.number, order.return_key): order for order in orders}
             if len(by_id) >= answer.total:
                 return list(by_id.values())
-            if len(by_id) == known:
+            if len(by_id) == count:
                 break
         raise NothingLearned("STP's list of the day does not come to its end")
 
     async def legacy_query(self, key: str, day: date | None = None) -> OrderStatus | Absence:
-        """The order of that key which was sent, asked in the older way; raises as :meth:`query` does."""
+        """Look up the order of that key that was sent, with the older query; raises as :meth:`query` does."""
         request = cadena.legacy(empresa=self.empresa, day=day, key=key, institution=STP)
         answer = await self._legacy("consOrdEnvRastreo", request)
         if answer is None:
             return Absence.NOT_FOUND
         if answer.order is None:
-            raise NothingLearned("STP says yes and tells no order")
+            raise NothingLearned("STP reported success without an order")
         return self._check_key(answer.order, key)
 
     def _signed(self, request: SignedRequest) -> bytes:
@@ -154,7 +154,7 @@ class Stp:
         return await reading(partial(self.http.post, url, content=body, headers=HEADERS, follow_redirects=False))
 
     async def _legacy(self, path: str, request: SignedRequest) -> LegacyResult | None:
-        """What an older query says, or ``None`` where STP has nothing of that kind."""
+        """Send an older query; ``None`` where STP finds no order."""
         response = await self._query(_join_url(self.base_url, f"ordenPago/{path}"), request)
         answer = _parse_answer(LegacyAnswer, response, (200,)).resultado
         if answer.id == LEGACY_NOT_FOUND and answer.order is None:
@@ -165,7 +165,7 @@ class Stp:
         return answer
 
     def _check_company(self, orders: list[OrderStatus | None] | None) -> list[OrderStatus]:
-        """The orders of a list, which may hold null. A list of another company is none."""
+        """Return the orders of a list, which may hold null; a list of another company raises."""
         present = [order for order in orders or () if order is not None]
         if any(order.empresa not in {None, self.empresa} for order in present):
             raise NothingLearned("STP answered about another company")
@@ -182,7 +182,7 @@ def _join_url(base: str, path: str) -> str:
 
 
 def _parse_answer(kind: type[M], response: httpx.Response, statuses: tuple[int, ...]) -> M:
-    """The body as what it should be."""
+    """Parse the body as ``kind``; raise ``NothingLearned`` where it is something else."""
     if response.status_code not in statuses:
         raise NothingLearned(f"HTTP {response.status_code}")
     try:

@@ -30,7 +30,7 @@ def pesos(centavos: int) -> str:
 
 
 def _field_text(name: str, value: str | int | date) -> str | int:
-    """``value`` as it stands in a signed text. An error names the field and keeps what it holds."""
+    """``value`` as it stands in a signed text. An error names the field and never its value."""
     # A time is refused: its date does not tell the operating day to which it belongs.
     if isinstance(value, (bool, datetime)) or not isinstance(value, (str, int, date)):
         raise TypeError(f"{name} is neither text, nor an integer, nor a day")
@@ -60,7 +60,7 @@ class SignedRequest:
         self.json()
 
     def json(self) -> dict[str, str | int]:
-        """The body without ``firma``: what is left out is not in it."""
+        """The body without ``firma``. A field that is ``None`` is not in it."""
         sent = {**self.signed, **self.unsigned}
         return {name: _field_text(name, value) for name, value in sent.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Why a payment came back: the numbers of ``causaDevolucion``, said for people, with what helps.
+"""The causes of a return: the numbers of ``causaDevolucion``, each with a sentence and advice for people.
 
 The source is STP's own material; for 1-3, 5, 6, 16, 17, 20-22 and 24-27 another participant's public table agrees.
 Tables in circulation number the causes otherwise: one where 1 is not "the account does not exist" is wrong.
@@ -19,7 +19,7 @@ class Bilingual:
 
 @dataclass(frozen=True, slots=True)
 class ReturnCause:
-    """Why money came back: ``code`` is the number (empty where STP wrote none), ``advice`` what to do about it."""
+    """One cause of a return: ``code`` is STP's number (empty where STP gave none), ``advice`` says what to do."""
 
     code: str
     meaning: Bilingual
@@ -132,7 +132,7 @@ CAUSES: dict[int, ReturnCause] = {
 
 
 def cause_of(value: object) -> ReturnCause:
-    """Why money came back, from ``causaDevolucion``: a number of the table or not, a text (in webhooks), or nothing."""
+    """Return the cause for ``causaDevolucion``: a number, in the table or not, a text (in webhooks), or nothing."""
     number = parse_int(value.strip()) if isinstance(value, str) else parse_int(value)
     if number in CAUSES:
         return CAUSES[number]

@@ -1,8 +1,8 @@
-"""What STP writes of orders, as models: tolerant of form, strict about what tells one order from another.
+"""The models of STP's answers about orders: tolerant of form, strict about the fields that identify an order.
 
-Numbers may come as strings, fields may be null, missing or new. Key, state, amount, company and accounts decide whose
-order it is and what became of it, so where one of them cannot be read, the answer is none. The rest is information:
-what cannot be read of it is left out.
+Numbers may come as strings, fields may be null, missing or new. Key, state, amount, company and accounts identify
+an order and its outcome, so an answer in which one of them cannot be read is no answer. Other fields are information:
+where one cannot be read, it is empty.
 """
 
 from typing import Annotated
@@ -12,28 +12,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from rail_spei.stp.states import OrderState, state_of
 from rail_spei.stp.values import (
     Account,
+    Cause,
     Centavos,
     Day,
+    DisplayText,
     Exact,
-    GivenBack,
     Information,
     Instant,
     Key,
     Link,
-    Shown,
-    Something,
+    NullIfEmpty,
     Whole,
 )
 
 
 class StpModel(BaseModel):
-    """Something STP wrote. Fields that are new to us are its right."""
+    """An object in an answer of STP. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class OrderStatus(StpModel):
-    """One order as STP tells it, whichever query asked. Amounts are centavos."""
+    """One order in the answer of any of the queries. Amounts are centavos."""
 
     number: Annotated[Whole, Field(alias="idEF")] = None
     key: Annotated[Key, Field(alias="claveRastreo")]
@@ -45,7 +45,7 @@ class OrderStatus(StpModel):
     day: Annotated[Day, Field(alias="fechaOperacion")] = None
     captured_at: Annotated[Instant, Field(alias="tsCaptura")] = None
     settled_at: Annotated[Instant, Field(alias="tsLiquidacion")] = None
-    cause: Annotated[GivenBack, Field(alias="causaDevolucion")] = None
+    cause: Annotated[Cause, Field(alias="causaDevolucion")] = None
     institution: Annotated[Whole, Field(alias="institucionContraparte")] = None
     operating_institution: Annotated[Whole, Field(alias="institucionOperante")] = None
     payment_type: Annotated[Whole, Field(alias="tipoPago")] = None
@@ -59,13 +59,13 @@ class OrderStatus(StpModel):
     cep_link: Annotated[Link, Field(alias="urlCEP")] = ""
 
     def state(self, *, sent: bool = True) -> OrderState:
-        """Where it stands, for an order that was sent or a payment that was received."""
+        """The state, read as that of an order that was sent or of a payment that was received."""
         return state_of(self.state_code, sent=sent)
 
     def mismatches(
         self, *, key: str, empresa: str, amount: int | None = None, payer: str | None = None, payee: str | None = None
     ) -> tuple[str, ...]:
-        """In which fields this is another order than ours. What STP left out, or is not given here, does not differ."""
+        """The fields in which this order differs from ours. A field that either side lacks does not differ."""
         compared = {
             "key": (self.key, key),
             "empresa": (self.empresa, empresa),
@@ -80,25 +80,25 @@ class OrderAnswer(StpModel):
     """The answer of ``consultaOrden``."""
 
     estado: Whole
-    mensaje: Shown = ""
-    respuesta: Annotated[OrderStatus | None, Something] = None
+    mensaje: DisplayText = ""
+    respuesta: Annotated[OrderStatus | None, NullIfEmpty] = None
 
 
 class DayPage(StpModel):
     """The answer of ``V2/conciliacion``. A list may end with null."""
 
     estado: Whole = None
-    mensaje: Shown = ""
+    mensaje: DisplayText = ""
     datos: list[OrderStatus | None] | None = None
     total: Whole = None
 
 
 class LegacyResult(StpModel):
-    """What stands under ``resultado`` in an answer of the older queries; here an ``id`` of 1 says yes."""
+    """The object ``resultado`` in an answer of the older queries; here an ``id`` of 1 means success."""
 
     id: Whole
-    text: Annotated[Shown, Field(alias="descripcionError")] = ""
-    order: Annotated[OrderStatus | None, Something, Field(alias="ordenPago")] = None
+    text: Annotated[DisplayText, Field(alias="descripcionError")] = ""
+    order: Annotated[OrderStatus | None, NullIfEmpty, Field(alias="ordenPago")] = None
 
 
 class LegacyAnswer(StpModel):

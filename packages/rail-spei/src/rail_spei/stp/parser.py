@@ -1,4 +1,4 @@
-"""What STP wrote, taken apart: exact numbers, no name twice, clean text, and one error where it is nothing to read."""
+"""The parser of STP's answers: exact numbers, no duplicate names, clean text, and one error for anything else."""
 
 import json
 import re
@@ -9,22 +9,22 @@ from typing import Any, NoReturn
 from riel import clean_text, mask_account
 
 MAX_TEXT = 500
-"""How much of an error's text is looked at: the catalogued ones are below 120 characters."""
+"""Characters of an error's text that are read: the texts of the catalogue are shorter than 120."""
 
 _LONG_NUMBER = re.compile(r"[0-9]{10,}")
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 class UnreadableJson(ValueError):
-    """It is no JSON that could be understood in one way only."""
+    """The body is no JSON with exactly one meaning."""
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON of an answer: decimals as ``Decimal``, and never a value that another reader would see differently.
+    """Parse the JSON of an answer, with decimals as ``Decimal``. JSON that parsers could read differently is refused.
 
     STP writes UTF-8. Text in another charset loses its accents here and nothing else, since JSON itself is ASCII.
 
-    :raises Unreadable: no JSON, a name twice in one object, NaN, or deeper or longer than any answer.
+    :raises UnreadableJson: no JSON, a name twice in one object, NaN, or deeper or longer than any answer.
     """
     try:
         text = body.decode("utf-8-sig", errors="replace")
@@ -38,7 +38,7 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. One that says a thing twice says nothing: readers differ in which of the two they take."""
+    """Build an object. A duplicate name is an error, since parsers differ in which of the two values they use."""
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a name stands twice in one object")
@@ -46,7 +46,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_int(value: object) -> int | None:
-    """An integer, written as a number or as a string of its digits; anything else (``True``, 3.0, " 3") is none."""
+    """Return an integer from a number or a string of digits, and ``None`` for anything else (``True``, 3.0, " 3")."""
     if type(value) is int:
         return value if abs(value) < 10**19 else None
     if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -55,7 +55,7 @@ def parse_int(value: object) -> int | None:
 
 
 def displayable(text: object) -> str:
-    """Words of STP's that may be shown and kept: one clean line, in which long numbers are masked.
+    """Return STP's text as one clean line that may be shown and stored: long numbers are masked.
 
     STP repeats account numbers in its errors: ``La cuenta {646180110400000007} no existe``.
     """
@@ -65,6 +65,6 @@ def displayable(text: object) -> str:
 
 
 def fold_text(text: str) -> str:
-    """``text`` as it is compared: STP's differ in case, accents and spaces, and a wrong charset leaves U+FFFD."""
+    """Fold ``text`` for comparison. STP's texts differ in case, accents and spaces; a wrong charset leaves U+FFFD."""
     parts = unicodedata.normalize("NFKD", text[:MAX_TEXT])
     return " ".join("".join(c for c in parts if not unicodedata.combining(c)).casefold().split())

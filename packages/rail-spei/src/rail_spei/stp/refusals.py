@@ -1,7 +1,7 @@
-"""What STP's answer to a new order means: accepted, refused, or unknown. STP says all three with HTTP 200.
+"""The meaning of STP's answer to a new order: accepted, refused, or unknown. All three have HTTP 200.
 
-An order is accepted only where the answer says so by a number of its own. It is refused only by an id that STP's
-catalogue explains as "not taken". Whatever is left is unknown: the order is looked up, and never taken for lost.
+An order is accepted only where the answer has a number for it. It is refused only by an id whose entry in STP's
+catalogue means "not booked". Any other answer is unknown: the order is looked up, and never assumed to be lost.
 """
 
 import re
@@ -14,23 +14,23 @@ from rail_spei.stp.cadena import STP
 from rail_spei.stp.parser import UnreadableJson, displayable, fold_text, parse_int, parse_json
 
 MIN_ORDER_NUMBER: Final = 1000
-"""Below it an id is a code of the catalogue; from it on it is the number of an accepted order."""
+"""A lower id is a code of the catalogue; this one or a higher id is the number of an accepted order."""
 
 NO_ACCESS: Final = "http:403"
-"""The native code of a request that STP's front end turned away: no VPN, or an address that is not allowed."""
+"""The provider code of a request that STP's front end refused: no VPN, or an address that is not allowed."""
 
 RETURN_UNSIGNED: Final = "return:0"
 RETURN_UNKNOWN: Final = "return:-1"
 
 
 class RefusalKind(StrEnum):
-    """What follows from an id: the classes of STP's errors."""
+    """The class of an error of STP: whether the order is refused, unknown, or may be sent later."""
 
-    INPUT = "F"  # final: nothing was taken, and the order itself must change
-    SETUP = "C"  # nothing was taken; the contract or the configuration must change
+    INPUT = "F"  # final: nothing was booked, and the order itself must change
+    SETUP = "C"  # nothing was booked; the contract or the configuration must change
     DUPLICATE = "D"  # the key is known there: look the order up
-    UNKNOWN = "U"  # it may have been taken: look the order up
-    LATER = "R"  # nothing was taken, and the same order may be sent later
+    UNKNOWN = "U"  # it may have been booked: look the order up
+    LATER = "R"  # nothing was booked, and the same order may be sent later
 
 
 NOTHING_TAKEN: Final = frozenset({RefusalKind.INPUT, RefusalKind.SETUP, RefusalKind.LATER})
@@ -38,7 +38,7 @@ NOTHING_TAKEN: Final = frozenset({RefusalKind.INPUT, RefusalKind.SETUP, RefusalK
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRow:
-    """One id of STP's catalogue. ``word`` tells apart what stands under one id, by ``text``, a pattern."""
+    """One id of STP's catalogue. Where an id has several meanings, the pattern ``text`` selects one, named ``word``."""
 
     id: int
     kind: RefusalKind
@@ -128,19 +128,19 @@ OTHER_REFUSALS: Mapping[str, tuple[str, str]] = {
 REFUSALS: frozenset[str] = frozenset(row.provider_code for row in CATALOGUE if row.kind in NOTHING_TAKEN) | frozenset(
     OTHER_REFUSALS
 )
-"""The native codes after which nothing was booked. Only these may ever be raised as ``riel.Rejected``."""
+"""The provider codes after which nothing was booked. Only these may ever be raised as ``riel.Rejected``."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderAccepted:
-    """STP took the order and gave it a number. It has not settled."""
+    """STP accepted the order and gave it a number. The order has not settled."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRefusal:
-    """STP did not take the order. ``provider_code`` and ``provider_message`` are its own, cleaned."""
+    """STP refused the order. ``provider_code`` and ``provider_message`` are STP's own, cleaned."""
 
     row_code: str
     kind: RefusalKind
@@ -149,20 +149,20 @@ class OrderRefusal:
 
     @property
     def text(self) -> str:
-        """STP's own words, its code in front."""
+        """STP's code, then its message."""
         return f"{self.provider_code} {self.provider_message}".strip()
 
     def needs_lookup(self, institution: str | int) -> bool:
-        """Whether to look the order up once before this is believed, where ``institution`` is the payee's.
+        """Whether to look the order up before the refusal is believed. ``institution`` is the payee's.
 
-        It is reported of orders from STP to STP that money moved although the answer was an error.
+        For orders between two accounts of STP, it is reported that money moved although the answer was an error.
         """
         return self.kind is RefusalKind.INPUT and str(institution) == STP
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUnclear:
-    """STP may have taken the order: ``reason`` says why that is not known."""
+    """STP may have booked the order. ``reason`` says why the outcome is unknown."""
 
     reason: str
     provider_code: str = ""
@@ -173,7 +173,7 @@ Outcome = OrderAccepted | OrderRefusal | OrderUnclear
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
-    """What the answer to ``registra`` means for the order."""
+    """Classify the answer to ``registra``."""
     if _blocked_by_front_end(status, headers, body):
         return OrderRefusal(NO_ACCESS, RefusalKind.SETUP, str(status), "")
     if status != 200:
@@ -185,9 +185,9 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
 
 
 def classify_return(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
-    """What the answer to ``retornaOrden`` means for the return: it has two errors of its own, in a form of their own.
+    """Classify the answer to ``retornaOrden``, which has two errors of its own in another form.
 
-    How STP says yes to a return is not documented, so only the form of an accepted order counts as one.
+    STP's success answer to a return is not documented, so only the form of an accepted order counts as one.
     """
     if status != 200:
         return classify(status, headers, body)
@@ -204,7 +204,7 @@ def classify_return(status: int, headers: Mapping[str, str], body: bytes) -> Out
         (-1, "orden no encontrada"): OrderRefusal(RETURN_UNKNOWN, RefusalKind.INPUT, "-1", displayable(words)),
     }
     return next(
-        (refused for (number, start), refused in known.items() if state == number and text.startswith(start)),
+        (refusal for (number, start), refusal in known.items() if state == number and text.startswith(start)),
         OrderUnclear(
             f"STP answered {displayable(words) or 'nothing that is known'}", provider_message=displayable(words)
         ),
@@ -212,13 +212,13 @@ def classify_return(status: int, headers: Mapping[str, str], body: bytes) -> Out
 
 
 def _blocked_by_front_end(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the front end answered instead of STP: 403 with a page. The service behind it only writes JSON."""
+    """Whether STP's front end answered: it sends 403 with a page, and the service behind it sends JSON only."""
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     return status == 403 and kind.strip().lower().startswith("text/html") and body.lstrip()[:1] == b"<"
 
 
 def _parse_result(answer: object) -> tuple[int, str]:
-    """Id and text under ``resultado``; whatever is shaped otherwise says nothing."""
+    """Return id and text under ``resultado``; an answer of another shape has neither."""
     result = answer.get("resultado") if isinstance(answer, dict) else None
     number = parse_int(result.get("id")) if isinstance(result, dict) else None
     text = result.get("descripcionError") if isinstance(result, dict) else None
@@ -239,7 +239,7 @@ def _classify_result(result: tuple[int, str]) -> Outcome:
 
 
 def _find_row(number: int, text: str) -> CatalogueRow | None:
-    """The row of an id. Whatever the id, a text that says STP heard nothing itself means that nobody knows."""
+    """Find the row of an id. A text that says that STP's inner service gave no answer means unknown, with any id."""
     if re.match(CATALOGUE[0].text, text):
         return CATALOGUE[0]
     return next((row for row in CATALOGUE if row.id == number and re.match(row.text, text)), None)

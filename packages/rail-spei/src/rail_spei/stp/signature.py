@@ -1,7 +1,7 @@
 """The company's private key: it is read once, it signs, and nothing about it is ever shown.
 
 STP asks for an RSA key in an encrypted PEM file, and for RSA PKCS#1 v1.5 with SHA-256, in base64. No error here keeps
-its cause or says the path: somebody may have put the key itself where its path belongs.
+its cause or says the path: an operator may have set the key itself in place of its path.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class SigningKey:
 
     @property
     def public_key(self) -> RSAPublicKey:
-        """The half that STP has, and verifies with."""
+        """The public key, with which STP verifies."""
         return self._key.public_key()
 
     @property
@@ -67,7 +67,7 @@ class SigningKey:
 
 
 def is_valid(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
-    """Whether ``firma`` is the signature of ``cadena``, written in the one way in which it may be."""
+    """Whether ``firma`` is the signature of ``cadena``, in its one canonical base64 form."""
     try:
         signature = b64decode(firma)
         public_key.verify(signature, cadena.encode(), PKCS1v15(), SHA256())
@@ -77,7 +77,7 @@ def is_valid(public_key: RSAPublicKey, cadena: str, firma: str) -> bool:
 
 
 def _check_encrypted(pem: bytes) -> None:
-    """Asked without a passphrase, an encrypted key is a ``TypeError``: so a bad file and a bad passphrase differ."""
+    """Tell a bad file from a bad passphrase: loading an encrypted key without a passphrase raises ``TypeError``."""
     try:
         load_pem_private_key(pem, None)
     except TypeError:

@@ -1,4 +1,4 @@
-"""What ``estado``, STP's state of an order, means. An unexplained state is ``pending``, and an operator looks.
+"""The meaning of ``estado``, STP's state of an order. An unexplained state is ``pending``, and an operator is alerted.
 
 The names are those of STP's catalogue of states.
 """
@@ -18,8 +18,8 @@ StateKind = Literal["pending", "success", "returned", "cancelled", "failed"]
 class OrderState:
     """One state of an order.
 
-    ``inbound`` is one that only a received payment has. ``ambiguous`` is final by one reading of its name: ask a second
-    time before it is believed. ``alert`` is one that nobody explained, for an operator.
+    Only a received payment has an ``inbound`` state. An ``ambiguous`` state is final by one reading of its name, so the
+    order is looked up a second time. An ``alert`` state is not explained, and an operator has to ask STP.
     """
 
     code: str
@@ -31,7 +31,7 @@ class OrderState:
 
     @property
     def status(self) -> Status:
-        """The same in the core's words."""
+        """The core's status for this state."""
         return _STATUSES[self.kind]
 
     @property
@@ -90,7 +90,7 @@ STATES: dict[str, OrderState] = {
 
 
 def state_of(code: str, *, sent: bool = True) -> OrderState:
-    """What ``estado`` of a query means, for an order that was sent or for a payment that was received.
+    """Return the state for ``estado`` of a query, of an order that was sent or of a payment that was received.
 
     A state of received payments makes no sense on one that was sent: there it counts as unexplained.
     """

@@ -1,6 +1,6 @@
-"""The values in what STP writes: text, accounts, amounts, days and instants, each in all the forms it comes in.
+"""The types of the values in STP's answers: text, accounts, amounts, days and instants, in all the forms that STP uses.
 
-Whatever tells one order from another is read exactly or refused. Information is read where it can be.
+A value that identifies an order is read exactly or refused. Any other value is empty where it cannot be read.
 """
 
 import re
@@ -32,13 +32,13 @@ def _exact_text(value: object) -> str | None:
 
 
 def _account(value: object) -> str | None:
-    """An account that came as a number has lost its zeros in front: 014… is a bank."""
+    """Restore the leading zeros of an account that STP wrote as a number: 014… is a bank."""
     text = _exact_text(value)
     return text.zfill(CLABE_DIGITS) if text and type(value) is int else text
 
 
 def _centavos(value: object) -> int | None:
-    """Pesos as a JSON number or a string, exactly; a binary float never gets here."""
+    """Convert pesos, a JSON number or a string, to centavos; the parser makes no binary floats."""
     if isinstance(value, str):
         value = value.strip()
         if value in NO_TEXT:
@@ -57,7 +57,7 @@ def _information(value: object) -> str:
 
 
 def _link(value: object) -> str:
-    """An address of STP's or Banxico's. Nothing but https is handed on."""
+    """Return a link of STP's or Banxico's; empty unless it is https."""
     text = clean_text(value, MAX_LINK) if isinstance(value, str) else ""
     return text if text.startswith("https://") and " " not in text and not text.endswith("…") else ""
 
@@ -72,7 +72,7 @@ def _day(value: object) -> date | None:
 
 
 def _instant(value: object) -> datetime | None:
-    """Milliseconds since 1970, as a number or a string; ``"0"`` and null are none."""
+    """Convert milliseconds since 1970, a number or a string; ``"0"`` and null are ``None``."""
     number = parse_int(value)
     try:
         return EPOCH + timedelta(milliseconds=number) if number and number > 0 else None
@@ -80,8 +80,8 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def _something(value: Any) -> Any:
-    """``{}``, ``[]`` and ``""`` are other ways of writing null."""
+def _null_if_empty(value: Any) -> Any:
+    """Return ``None`` for ``{}``, ``[]`` and ``""``, which STP writes in place of null."""
     return value or None
 
 
@@ -96,10 +96,10 @@ Key = Annotated[str, BeforeValidator(_exact_text)]
 Account = Annotated[str | None, BeforeValidator(_account)]
 Centavos = Annotated[int | None, BeforeValidator(_centavos)]
 Information = Annotated[str, BeforeValidator(_information)]
-Shown = Annotated[str, BeforeValidator(displayable)]
+DisplayText = Annotated[str, BeforeValidator(displayable)]
 Link = Annotated[str, BeforeValidator(_link)]
 Whole = Annotated[int | None, BeforeValidator(parse_int)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 Instant = Annotated[datetime | None, BeforeValidator(_instant)]
-GivenBack = Annotated[ReturnCause | None, BeforeValidator(_cause)]
-Something = BeforeValidator(_something)
+Cause = Annotated[ReturnCause | None, BeforeValidator(_cause)]
+NullIfEmpty = BeforeValidator(_null_if_empty)
