@@ -79,7 +79,7 @@ class ObservedStp:
 
 
 class StpTransport(httpx.AsyncBaseTransport):
-    """The transport to STP: no connection while it is ``down``, and a time-out where STP is slower than the client waits."""
+    """The transport to STP. It fails while STP is ``down``, and times out where STP is slower than the client waits."""
 
     def __init__(self, stp: ObservedStp) -> None:
         self._stp = stp

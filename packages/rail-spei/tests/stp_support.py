@@ -1,4 +1,4 @@
-"""STP's real client over a pretend wire, and the bodies that no catalogue explains."""
+"""The client of STP's API over a mock transport, and bodies that no catalogue explains."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -91,8 +91,8 @@ async def talking_to(respond: Respond, addresses: tuple[str, str] = ADDRESSES) -
         yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()))
 
 
-def told(**changes: Any) -> dict[str, Any]:
-    """An order as the query service tells it; ``None`` takes a field's value away."""
+def order_json(**changes: Any) -> dict[str, Any]:
+    """An order in the form of the query service, with changed fields."""
     return {
         "idEF": 9349827,
         "claveRastreo": KEY,

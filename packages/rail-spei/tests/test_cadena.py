@@ -100,8 +100,8 @@ def test_each_of_the_34_fields_stands_in_its_own_place() -> None:
     cadena = RegisterOrder(**(named | numbers | known)).cadena()
     assert cadena.startswith("||846|empresa|20230516|folioOrigen|claveRastreo|90646|100.00|1|3|nombreOrdenante|")
     assert cadena.endswith("|12345|tipoOperacion|topologia|usuario|medioEntrega|prioridad|0.16||")
-    said = cadena.removeprefix("||").removesuffix("||").split("|")
-    assert [name for name, value in zip(STP_SIGNS, said, strict=True) if value != name] == [
+    values = cadena.removeprefix("||").removesuffix("||").split("|")
+    assert [name for name, value in zip(STP_SIGNS, values, strict=True) if value != name] == [
         "institucionContraparte",
         "fechaOperacion",
         "institucionOperante",
@@ -251,10 +251,10 @@ def test_only_text_integers_and_days_are_signed(bad: Any) -> None:
 )
 def test_whatever_is_signed_is_sent_and_whatever_is_sent_is_signed(changes: dict[str, Any]) -> None:
     try:
-        made = replace(order("K1"), **changes)
+        variant = replace(order("K1"), **changes)
     except (TypeError, ValueError):
         return
-    cadena, sent = made.cadena(), made.json()
+    cadena, sent = variant.cadena(), variant.json()
     assert cadena.count("|") == 37
     assert cadena.isascii()
     signed = cadena[2:-2].split("|")
@@ -278,11 +278,11 @@ def test_a_page_is_asked_for_and_not_signed() -> None:
 
 
 def test_a_return_signs_the_money_and_not_the_company() -> None:
-    back = return_received(
+    return_request = return_received(
         empresa="TAMIZI", day=date(2026, 3, 9), key="MANU-00000295251", return_key="DEV1", amount=50_000
     )
-    assert back.cadena() == "||20260309|90646|MANU-00000295251|500.00|2|DEV1|3||"
-    assert back.json() == {
+    assert return_request.cadena() == "||20260309|90646|MANU-00000295251|500.00|2|DEV1|3||"
+    assert return_request.json() == {
         "fechaOperacion": "20260309",
         "institucionOperante": "90646",
         "claveRastreo": "MANU-00000295251",
@@ -296,6 +296,6 @@ def test_a_return_signs_the_money_and_not_the_company() -> None:
 
 def test_a_return_has_a_key_of_its_own_and_an_amount() -> None:
     for wrong in ({"return_key": "K1"}, {"amount": 0}):
-        asked: dict[str, Any] = {"key": "K1", "return_key": "K2", "amount": 1} | wrong
+        arguments: dict[str, Any] = {"key": "K1", "return_key": "K2", "amount": 1} | wrong
         with pytest.raises(ValueError, match=r"claveRastreoDevolucion|monto"):
-            return_received(empresa="E", day=date(2026, 3, 9), **asked)
+            return_received(empresa="E", day=date(2026, 3, 9), **arguments)

@@ -114,7 +114,7 @@ def test_the_rules_of_the_zone_are_not_those_of_the_machine(tmp_path: Path) -> N
     stale = files("tzdata.zoneinfo.America").joinpath("New_York").read_bytes()
     (tmp_path / "America").mkdir()
     (tmp_path / "America" / "Mexico_City").write_bytes(stale)
-    asked = """if True:
+    script = """if True:
         from datetime import UTC, datetime
         from zoneinfo import ZoneInfo
         from rail_spei.calendar import Holidays, operating_date
@@ -122,7 +122,7 @@ def test_the_rules_of_the_zone_are_not_those_of_the_machine(tmp_path: Path) -> N
         print(at.astimezone(ZoneInfo("America/Mexico_City")).hour, operating_date(at, Holidays()))
     """
     ran = subprocess.run(
-        [sys.executable, "-c", asked],
+        [sys.executable, "-c", script],
         env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -27,7 +27,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def prepared(here: RailFixture, client: SpeiClient) -> Prepared:
+def prepare(here: RailFixture, client: SpeiClient) -> Prepared:
     return client.prepare(DRAFT, ReferenceSource(here.rail_time()))
 
 
@@ -51,11 +51,11 @@ async def test_an_order_has_its_day_and_how_long_it_may_go_again_and_when_its_ab
 ) -> None:
     here = rail_fixture(mexico(day, time))
     async with here.rail() as client:
-        made = prepared(here, client)
-    assert made.facts["operationDate"] == own
-    assert made.reference[4:10] == own.replace("-", "")[2:]
-    assert made.resend_until == mexico(*until)
-    assert made.absent_after == mexico(*after)
+        order = prepare(here, client)
+    assert order.facts["operationDate"] == own
+    assert order.reference[4:10] == own.replace("-", "")[2:]
+    assert order.resend_until == mexico(*until)
+    assert order.absent_after == mexico(*after)
 
 
 async def test_around_the_cutoff_no_order_may_ever_go_again() -> None:
@@ -63,9 +63,9 @@ async def test_around_the_cutoff_no_order_may_ever_go_again() -> None:
     async with here.rail() as client:
         for minutes in range(-5, 5):
             here.clock.now = mexico(WEDNESDAY, "18:00") + timedelta(minutes=minutes)
-            made = prepared(here, client)
-            assert made.resend_until is not None
-            assert made.resend_until <= here.clock.now
+            order = prepare(here, client)
+            assert order.resend_until is not None
+            assert order.resend_until <= here.clock.now
 
 
 async def test_the_same_mint_makes_the_same_order_byte_for_byte() -> None:
@@ -78,8 +78,8 @@ async def test_the_same_mint_makes_the_same_order_byte_for_byte() -> None:
             client.prepare(Draft(kind="payment", money=Money(1, "MXN")), mint)
 
 
-async def lost(here: RailFixture, client: SpeiClient) -> Order:
-    """An order that STP has, and whose answer never came."""
+async def send_unanswered(here: RailFixture, client: SpeiClient) -> Order:
+    """Send an order that STP books, and whose answer is lost."""
     order = here.order(client, 70_016)
     assert await send_outcome(client, order) == "unknown"
     assert len(here.debits) == 1
@@ -87,11 +87,11 @@ async def lost(here: RailFixture, client: SpeiClient) -> Order:
 
 
 @pytest.mark.parametrize("moment", ["17:59:58", "18:00:02", "18:30", "23:59"])
-@pytest.mark.parametrize("made", ["12:00", "17:54", "17:59:50"])
-async def test_an_order_whose_answer_was_lost_is_found_after_the_cutoff(made: str, moment: str) -> None:
-    here = rail_fixture(mexico(WEDNESDAY, made))
+@pytest.mark.parametrize("sent_at", ["12:00", "17:54", "17:59:50"])
+async def test_an_order_whose_answer_was_lost_is_found_after_the_cutoff(sent_at: str, moment: str) -> None:
+    here = rail_fixture(mexico(WEDNESDAY, sent_at))
     async with here.rail() as client:
-        order = await lost(here, client)
+        order = await send_unanswered(here, client)
         here.clock.now = mexico(WEDNESDAY, moment)
         assert await lookup_outcome(client, order) == "settled"
     assert len(here.debits) == 1
@@ -137,7 +137,7 @@ async def test_what_came_after_the_cutoff_is_found_on_the_business_day_after(day
 async def test_on_friday_evening_it_is_monday() -> None:
     here = rail_fixture(mexico(FRIDAY, "17:50"))
     async with here.rail() as client:
-        order = await lost(here, client)
+        order = await send_unanswered(here, client)
         for day, time in ((FRIDAY, "18:01"), ("2026-03-07", "12:00"), ("2026-03-09", "17:59"), ("2026-03-10", "09:00")):
             here.clock.now = mexico(day, time)
             assert await lookup_outcome(client, order) == "settled"
@@ -151,7 +151,7 @@ async def test_on_friday_evening_it_is_monday() -> None:
 async def test_a_weekend_order_is_found_on_monday_and_after() -> None:
     here = rail_fixture(mexico("2026-03-07"))
     async with here.rail() as client:
-        order = await lost(here, client)
+        order = await send_unanswered(here, client)
         for day, time in (("2026-03-08", "12:00"), ("2026-03-09", "12:00"), ("2026-03-09", "18:30")):
             here.clock.now = mexico(day, time)
             assert (await look_up(client, order)).facts["operationDate"] == "2026-03-09"
@@ -161,7 +161,7 @@ async def test_a_holiday_that_only_stp_knows_moves_the_order_to_a_day_that_is_as
     strike = date(2026, 3, 5)
     here = rail_fixture(mexico(WEDNESDAY, "18:30"), options={"holidays": Holidays(extra=frozenset({strike}))})
     async with here.rail() as client:
-        order = await lost(here, client)
+        order = await send_unanswered(here, client)
         assert order.facts["operationDate"] == "2026-03-05"
         for moment in (
             here.clock.now,
@@ -186,10 +186,10 @@ async def test_holidays_of_the_settings_are_heeded() -> None:
 @pytest.mark.parametrize("ahead", [-280, -60, 60, 280])
 @pytest.mark.parametrize("minutes", [-6, -4, -1, 1, 4, 6])
 async def test_minutes_between_the_two_clocks_hide_no_order(ahead: float, minutes: int) -> None:
-    """Whenever it was made around the cut-off, it is found whenever it is asked after, on whichever day STP has it."""
+    """An order sent at any time around the cut-off is found at any later time, on whichever day STP booked it."""
     here = rail_fixture(mexico(WEDNESDAY, "18:00") + timedelta(minutes=minutes), ahead=ahead)
     async with here.rail() as client:
-        order = await lost(here, client)
+        order = await send_unanswered(here, client)
         for later in (1, 3, 5, 10, 60, 24 * 60, 3 * 24 * 60):
             here.clock.now = mexico(WEDNESDAY, "18:00") + timedelta(minutes=minutes + later)
             assert await lookup_outcome(client, order) == "settled"
@@ -202,7 +202,7 @@ async def test_no_second_debit_whenever_the_core_may_send_again(ahead: float) ->
     for minute in range(22):
         here = rail_fixture(start + timedelta(minutes=minute), ahead=ahead)
         async with here.rail() as client:
-            order = await lost(here, client)
+            order = await send_unanswered(here, client)
             again = client.prepare(DRAFT, ReferenceSource(order.created_at)).resend_until
             assert again is not None
             for _ in range(40):
@@ -218,7 +218,7 @@ async def test_absence_proves_something_only_when_no_copy_can_come_any_more(ahea
     async with here.rail() as client:
         for minute in range(-10, 11):
             here.clock.now = mexico(WEDNESDAY, "18:00") + timedelta(minutes=minute)
-            proof = prepared(here, client).absent_after
+            proof = prepare(here, client).absent_after
             assert proof is not None
             reaches_stp = here.clock.now + timedelta(seconds=20)
             at_stp = proof - here.ahead
@@ -241,7 +241,7 @@ async def test_the_older_way_of_asking_finds_it_where_the_newer_one_is_down() ->
 async def test_a_day_that_is_not_answered_is_no_absence_and_hides_no_other_day() -> None:
     here = rail_fixture(mexico(WEDNESDAY, "17:50"))
     async with here.rail() as client:
-        there, nowhere = await lost(here, client), here.order(client)
+        there, nowhere = await send_unanswered(here, client), here.order(client)
         here.clock.now = mexico(WEDNESDAY, "18:30")
         here.transport.answer = lambda request: (
             httpx.Response(502) if b"fechaOperacion" not in request.content else None
@@ -262,8 +262,8 @@ async def test_an_answer_about_another_order_teaches_nothing() -> None:
     here = rail_fixture()
     async with here.rail() as client:
         ours, other = here.order(client), here.order(client)
-        said = {"claveRastreo": other.reference, "estado": "LQ", "empresa": here.settings.empresa}
-        here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": said})
+        status = {"claveRastreo": other.reference, "estado": "LQ", "empresa": here.settings.empresa}
+        here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": status})
         assert await lookup_outcome(client, ours) == "nothing"
 
 
@@ -308,8 +308,8 @@ async def test_every_instant_belongs_to_the_list_of_one_day() -> None:
     here = rail_fixture(mexico("2026-04-20"))
     business = [date(2026, 3, 31), date(2026, 4, 1), date(2026, 4, 6), date(2026, 4, 7)]
     async with here.rail() as client:
-        told = [await client.statement(day) for day in business]
-    assert all(one.until == next_one.since for one, next_one in pairwise(told))
+        statements = [await client.statement(day) for day in business]
+    assert all(one.until == next_one.since for one, next_one in pairwise(statements))
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 7), date(2026, 3, 8), date(2026, 3, 16), date(2026, 3, 6)])

@@ -77,14 +77,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.mark.parametrize(("centavos", "heard", "stored"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(("centavos", "outcome", "stored"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
-    centavos: int, heard: str, stored: bool
+    centavos: int, outcome: str, stored: bool
 ) -> None:
     here = rail_fixture()
     async with here.rail() as client:
         order = here.order(client, 70_000 + centavos)
-        assert await send_outcome(client, order) == heard
+        assert await send_outcome(client, order) == outcome
         assert len(here.orders) == 1, "the rail never tries again by itself"
         here.clock.advance(seconds=SETTLES_IN)
         assert await lookup_outcome(client, order) == ("settled" if stored else "absent")
@@ -92,7 +92,7 @@ async def test_each_answer_has_its_meaning_and_a_look_up_finds_what_was_stored(
 
 
 async def test_every_id_of_the_catalogue_is_one_of_these_rows() -> None:
-    tried = {heard.removeprefix("rejected ") for _, _, heard, _ in ROWS}
+    tried = {outcome.removeprefix("rejected ") for _, _, outcome, _ in ROWS}
     final = {row.provider_code for row in CATALOGUE if row.kind in {RefusalKind.INPUT, RefusalKind.SETUP}}
     assert final - tried == {"-31", "0:bad_signature"}, "those two have tests of their own"
 
@@ -226,15 +226,15 @@ async def test_in_maintenance_the_same_order_goes_later_under_the_same_key() -> 
 
 
 @pytest.mark.parametrize(
-    ("time", "heard"), [("17:54", "unknown"), ("17:56", "rejected -30"), ("18:04", "rejected -30")]
+    ("time", "outcome"), [("17:54", "unknown"), ("17:56", "rejected -30"), ("18:04", "rejected -30")]
 )
 async def test_in_maintenance_around_the_cutoff_an_order_is_over_since_it_may_never_go_again(
-    time: str, heard: str
+    time: str, outcome: str
 ) -> None:
     here = rail_fixture(mexico("2026-03-04", time))
     await here.control("maintenance", on=True)
     async with here.rail() as client:
-        assert await send_outcome(client, here.order(client)) == heard
+        assert await send_outcome(client, here.order(client)) == outcome
 
 
 async def test_a_refusal_between_two_accounts_of_stp_is_believed_after_one_look() -> None:

@@ -166,8 +166,8 @@ async def test_an_ambiguous_end_that_is_not_said_twice_teaches_nothing(after: st
                 return None
             if after == "gone":
                 return httpx.Response(400, json={"estado": 6, "mensaje": "No se encontraron datos relacionados"})
-            said: dict[str, Any] = {"claveRastreo": order.reference, "estado": "LQ", "empresa": here.settings.empresa}
-            return httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": said})
+            fields: dict[str, Any] = {"claveRastreo": order.reference, "estado": "LQ", "empresa": here.settings.empresa}
+            return httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": fields})
 
         here.transport.answer = answer
         with pytest.raises(NothingLearned, match="two different states"):

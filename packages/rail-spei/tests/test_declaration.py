@@ -104,9 +104,9 @@ def test_a_settled_payment_is_asked_back_by_a_person_who_is_told_what_that_needs
         created_at=mexico("2026-03-04"),
         facts={"operationDate": "2026-03-04", "cepUrl": "https://www.banxico.org.mx/cep/"},
     )
-    told = the_rail().manual_refund
-    assert told is not None
-    facts = told(order)
+    manual_refund = the_rail().manual_refund
+    assert manual_refund is not None
+    facts = manual_refund(order)
     assert facts["trackingKey"] == "DEMO260304A"
     assert facts["operationDate"] == "2026-03-04"
     assert facts["amount"] == "MXN 500.00"
@@ -116,7 +116,8 @@ def test_a_settled_payment_is_asked_back_by_a_person_who_is_told_what_that_needs
     assert "UNE" in facts["whomToAsk"]
     assert "UNE" in facts["aQuienPedirlo"]
     assert not any(PAYEE in fact for fact in facts.values())
-    assert told(Order(**{name: getattr(order, name) for name in order.__slots__} | {"facts": {}}))["cepUrl"] == ""
+    without_facts = Order(**{name: getattr(order, name) for name in order.__slots__} | {"facts": {}})
+    assert manual_refund(without_facts)["cepUrl"] == ""
 
 
 def test_the_table_of_banks_is_shown_with_its_date(tmp_path: Path) -> None:
@@ -137,13 +138,13 @@ def test_the_table_of_banks_is_shown_with_its_date(tmp_path: Path) -> None:
 def test_the_pretend_stp_is_made_from_raw_settings() -> None:
     rail = the_rail()
     assert rail.sandbox is not None
-    made = rail.sandbox({"settled_seconds": "5", "empresa": "MINE", "account": "646180157000000004"})
-    assert isinstance(made, Sandbox)
-    assert (made.settings["empresa"], made.settings["account"]) == ("MINE", "646180157000000004")
-    assert list(made.debits()) == []
-    assert made.moves_money("PUT", "/speiws/rest/ordenPago/registra")
-    assert made.moves_money("PUT", "/speiws/rest/ordenPago/retornaOrden")
-    assert not made.moves_money("POST", "/efws/API/consultaOrden")
+    sandbox = rail.sandbox({"settled_seconds": "5", "empresa": "MINE", "account": "646180157000000004"})
+    assert isinstance(sandbox, Sandbox)
+    assert (sandbox.settings["empresa"], sandbox.settings["account"]) == ("MINE", "646180157000000004")
+    assert list(sandbox.debits()) == []
+    assert sandbox.moves_money("PUT", "/speiws/rest/ordenPago/registra")
+    assert sandbox.moves_money("PUT", "/speiws/rest/ordenPago/retornaOrden")
+    assert not sandbox.moves_money("POST", "/efws/API/consultaOrden")
 
 
 @pytest.mark.parametrize(

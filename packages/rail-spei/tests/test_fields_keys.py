@@ -46,14 +46,14 @@ def random_part(key: str) -> int:
 
 @given(st.integers(0, 36**16 - 1))
 def test_a_key_is_its_random_number_and_loses_nothing_of_it(number: int) -> None:
-    asked: list[int] = []
+    sizes: list[int] = []
 
     def below(most: int) -> int:
-        asked.append(most)
+        sizes.append(most)
         return number
 
     assert random_part(new_tracking_key("RIEL", DAY, mint(below))) == number
-    assert asked == [36**16]
+    assert sizes == [36**16]
 
 
 def test_a_million_keys_of_one_day_never_repeat() -> None:

@@ -29,8 +29,8 @@ def settings() -> Any:
 
 
 def paying(settings: Any = None, **change: Any) -> SpeiPayment:
-    said = {name: value for name, value in (ARGUMENTS | change).items() if value is not ...}
-    return SpeiPayment.model_validate(said, context=settings, by_alias=True, by_name=False)
+    arguments = {name: value for name, value in (ARGUMENTS | change).items() if value is not ...}
+    return SpeiPayment.model_validate(arguments, context=settings, by_alias=True, by_name=False)
 
 
 def refused(settings: Any = None, **change: Any) -> str:

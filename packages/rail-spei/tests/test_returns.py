@@ -1,4 +1,4 @@
-"""A payment that we received is given back whole, to whoever paid it, and only once."""
+"""A payment that we received is returned whole, to its payer, and only once."""
 
 import json
 from datetime import date, timedelta
@@ -24,18 +24,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def receiving(amount: int = 80_000, at: str = "2026-03-04", **said: Any) -> RailFixture:
-    """An STP in whose book somebody has just paid us."""
+async def with_received_payment(amount: int = 80_000, at: str = "2026-03-04", **fields: Any) -> RailFixture:
+    """An STP that has just received a payment for us."""
     here = rail_fixture(mexico(at))
-    await here.control("receive", amount=amount, tracking_key=KEY, payer_name="Ana Gómez", **said)
+    await here.control("receive", amount=amount, tracking_key=KEY, payer_name="Ana Gómez", **fields)
     return here
 
 
 async def test_what_goes_back_is_all_of_it_to_the_account_it_came_from() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-    assert back == SpeiReturn(
+        return_payment = await here.build_return(client, KEY)
+    assert return_payment == SpeiReturn(
         amount=80_000,
         account=PAYER,
         name="Ana Gómez",
@@ -44,14 +44,14 @@ async def test_what_goes_back_is_all_of_it_to_the_account_it_came_from() -> None
         operation_date=date(2026, 3, 4),
         reason="Not ours",
     )
-    assert back is not None
-    assert (back.payee().account, back.payee().institution) == (PAYER, "BANAMEX")
-    assert KEY in back.purpose()
-    assert "Not ours" in back.purpose()
+    assert return_payment is not None
+    assert (return_payment.payee().account, return_payment.payee().institution) == (PAYER, "BANAMEX")
+    assert KEY in return_payment.purpose()
+    assert "Not ours" in return_payment.purpose()
 
 
 async def test_it_is_sent_once_and_settles_like_a_payment() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
         order = here.order(client, payment=await here.build_return(client, KEY))
         here.transport.requests.clear()
@@ -77,14 +77,15 @@ async def test_it_is_sent_once_and_settles_like_a_payment() -> None:
 
 
 async def test_the_key_of_a_return_is_always_the_same_and_fits() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-        keys = {here.order(client, payment=back).reference for _ in range(3)}
+        return_payment = await here.build_return(client, KEY)
+        keys = {here.order(client, payment=return_payment).reference for _ in range(3)}
         here.clock.advance(days=1)
-        keys |= {here.order(client, payment=back).reference}
+        keys |= {here.order(client, payment=return_payment).reference}
         other = here.order(
-            client, payment=back.model_copy(update={"operation_date": date(2026, 3, 3)}) if back else None
+            client,
+            payment=return_payment and return_payment.model_copy(update={"operation_date": date(2026, 3, 3)}),
         )
     (key,) = keys
     assert key.startswith("DEMODEV")
@@ -94,10 +95,10 @@ async def test_the_key_of_a_return_is_always_the_same_and_fits() -> None:
 
 
 async def test_given_back_once_it_is_not_given_back_again() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-        first, second = here.order(client, payment=back), here.order(client, payment=back)
+        return_payment = await here.build_return(client, KEY)
+        first, second = here.order(client, payment=return_payment), here.order(client, payment=return_payment)
         assert await send_outcome(client, first) == "pending"
         for state in ("XR", "RE"):
             with pytest.raises(NotAllowed, match="only once") as refused:
@@ -113,7 +114,7 @@ async def test_given_back_once_it_is_not_given_back_again() -> None:
 
 @pytest.mark.parametrize("centavos", [10, 16, 24, 28, 29])
 async def test_a_return_whose_answer_is_lost_is_found_and_sent_once(centavos: int) -> None:
-    here = await receiving(80_000 + centavos)
+    here = await with_received_payment(80_000 + centavos)
     async with here.rail() as client:
         order = here.order(client, payment=await here.build_return(client, KEY))
         assert await send_outcome(client, order) == "unknown"
@@ -123,28 +124,28 @@ async def test_a_return_whose_answer_is_lost_is_found_and_sent_once(centavos: in
 
 
 @pytest.mark.parametrize(
-    ("centavos", "heard"),
+    ("centavos", "outcome"),
     [(2, "rejected -200"), (3, "unknown"), (14, "rejected http:403"), (15, "unknown"), (27, "unknown")],
 )
-async def test_a_return_is_refused_or_unknown_as_a_payment_is(centavos: int, heard: str) -> None:
-    here = await receiving(80_000 + centavos)
+async def test_a_return_is_refused_or_unknown_as_a_payment_is(centavos: int, outcome: str) -> None:
+    here = await with_received_payment(80_000 + centavos)
     async with here.rail() as client:
-        assert await send_outcome(client, here.order(client, payment=await here.build_return(client, KEY))) == heard
+        assert await send_outcome(client, here.order(client, payment=await here.build_return(client, KEY))) == outcome
 
 
 async def test_a_payment_that_stp_no_longer_has_is_refused_in_the_words_of_returns() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-        assert back is not None
-        wrong = here.order(client, payment=back.model_copy(update={"amount": 79_999}))
+        return_payment = await here.build_return(client, KEY)
+        assert return_payment is not None
+        wrong = here.order(client, payment=return_payment.model_copy(update={"amount": 79_999}))
         assert await send_outcome(client, wrong) == "rejected return:-1"
     assert here.debits == []
 
 
 @pytest.mark.parametrize("state", ["CXO", "CCE", "CCR", "C", "ZZ", "CN"])
 async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
-    here = await receiving()
+    here = await with_received_payment()
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="not credited") as refused:
@@ -155,7 +156,7 @@ async def test_what_is_not_credited_is_not_given_back(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["CCO", "LQ", "TLQ"])
 async def test_what_is_credited_is(state: str) -> None:
-    here = await receiving()
+    here = await with_received_payment()
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         assert await here.build_return(client, KEY) is not None
@@ -163,19 +164,19 @@ async def test_what_is_credited_is(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["XD", "XR", "D", "TD", "RE"])
 async def test_what_goes_back_already_does_not_go_back_again(state: str) -> None:
-    here = await receiving()
+    here = await with_received_payment()
     await here.control("state", tracking_key=KEY, state=state)
     async with here.rail() as client:
         with pytest.raises(NotAllowed, match="only once"):
             await here.build_return(client, KEY)
 
 
-@pytest.mark.parametrize(("days", "found"), [(0, True), (1, True), (7, True), (8, False), (30, False)])
-async def test_a_received_payment_is_looked_for_on_the_last_operating_days(days: int, found: bool) -> None:
-    here = await receiving()
+@pytest.mark.parametrize(("days", "exists"), [(0, True), (1, True), (7, True), (8, False), (30, False)])
+async def test_a_received_payment_is_looked_for_on_the_last_operating_days(days: int, exists: bool) -> None:
+    here = await with_received_payment()
     here.clock.advance(days=days)
     async with here.rail() as client:
-        assert (await here.build_return(client, KEY) is not None) == found
+        assert (await here.build_return(client, KEY) is not None) == exists
     assert "20260307" not in here.query_days, "no Saturday is an operating day"
     assert len(here.query_days) <= 6
 
@@ -183,7 +184,7 @@ async def test_a_received_payment_is_looked_for_on_the_last_operating_days(days:
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
 @pytest.mark.parametrize("time", ["17:54", "17:59", "18:01", "18:06"])
 async def test_around_the_cutoff_it_is_found_whatever_the_clocks_say(ahead: float, time: str) -> None:
-    here = await receiving()
+    here = await with_received_payment()
     here.ahead = timedelta(seconds=ahead)
     here.clock.now = mexico("2026-03-04", time)
     async with here.rail() as client:
@@ -191,13 +192,13 @@ async def test_around_the_cutoff_it_is_found_whatever_the_clocks_say(ahead: floa
 
 
 async def test_of_one_key_the_last_payment_is_meant() -> None:
-    here = await receiving(100)
+    here = await with_received_payment(100)
     here.clock.advance(days=1)
     await here.control("receive", amount=200, tracking_key=KEY)
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-    assert back is not None
-    assert back.amount == 200
+        return_payment = await here.build_return(client, KEY)
+    assert return_payment is not None
+    assert return_payment.amount == 200
 
 
 async def test_what_was_sent_is_not_taken_for_received() -> None:
@@ -209,13 +210,13 @@ async def test_what_was_sent_is_not_taken_for_received() -> None:
 
 
 async def test_a_key_that_nobody_knows_is_none() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     async with here.rail() as client:
         assert await here.build_return(client, "NOBODYS") is None
 
 
 async def test_where_stp_does_not_answer_nothing_is_learned() -> None:
-    here = await receiving()
+    here = await with_received_payment()
     here.transport.answer = lambda _: httpx.Response(502)
     async with here.rail() as client:
         with pytest.raises(NothingLearned):
@@ -225,9 +226,9 @@ async def test_where_stp_does_not_answer_nothing_is_learned() -> None:
 @pytest.mark.parametrize("missing", ["monto", "cuentaOrdenante", "fechaOperacion"])
 @pytest.mark.parametrize("value", [None, 0, ""])
 async def test_what_stp_does_not_tell_is_not_guessed(missing: str, value: Any) -> None:
-    here = await receiving()
-    said = {"monto": 1.5, "cuentaOrdenante": PAYER, "fechaOperacion": 20260304} | {missing: value}
-    body = {"claveRastreo": KEY, "estado": "CCO", "empresa": here.settings.empresa, **said}
+    here = await with_received_payment()
+    fields = {"monto": 1.5, "cuentaOrdenante": PAYER, "fechaOperacion": 20260304} | {missing: value}
+    body = {"claveRastreo": KEY, "estado": "CCO", "empresa": here.settings.empresa, **fields}
     if missing == "cuentaOrdenante" and value == 0:
         body["cuentaOrdenante"] = "null"
     here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
@@ -237,19 +238,19 @@ async def test_what_stp_does_not_tell_is_not_guessed(missing: str, value: Any) -
 
 
 async def test_a_payer_without_a_name_or_a_known_bank_is_paid_back_all_the_same() -> None:
-    here = await receiving(payer_account="566180000553286528")
+    here = await with_received_payment(payer_account="566180000553286528")
     async with here.rail() as client:
-        back = await here.build_return(client, KEY)
-    assert back is not None
-    assert (back.account, back.institution) == ("566180000553286528", "")
+        return_payment = await here.build_return(client, KEY)
+    assert return_payment is not None
+    assert (return_payment.account, return_payment.institution) == ("566180000553286528", "")
 
 
 async def test_what_came_in_on_another_account_is_not_given_back_from_here() -> None:
-    here = await receiving()
-    said = {"monto": 1.5, "cuentaOrdenante": PAYER, "fechaOperacion": 20260304, "claveRastreo": KEY, "estado": "CCO"}
+    here = await with_received_payment()
+    fields = {"monto": 1.5, "cuentaOrdenante": PAYER, "fechaOperacion": 20260304, "claveRastreo": KEY, "estado": "CCO"}
 
     def answering(account: str) -> None:
-        body = {**said, "empresa": here.settings.empresa, "cuentaBeneficiario": account}
+        body = {**fields, "empresa": here.settings.empresa, "cuentaBeneficiario": account}
         here.transport.answer = lambda _: httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": body})
 
     async with here.rail() as client:

@@ -47,8 +47,8 @@ def test_two_processes_agree_on_the_key_and_leave_no_file() -> None:
         "s = open_sandbox({}).settings; print(s['private_key']);"
         "print(SigningKey.load(Path(s['private_key']), s['private_key_passphrase']).sign('||x||'))"
     )
-    told = subprocess.run([sys.executable, "-c", tells], capture_output=True, text=True, check=True)
-    path, firma = told.stdout.split()
+    process = subprocess.run([sys.executable, "-c", tells], capture_output=True, text=True, check=True)
+    path, firma = process.stdout.split()
     supplied = open_sandbox({}).settings
     mine = SigningKey.load(Path(supplied["private_key"]), supplied["private_key_passphrase"])
     assert firma == mine.sign("||x||")
@@ -102,8 +102,8 @@ def test_settings_with_a_key_are_read_without_the_pretend_bank() -> None:
         "SpeiSettings(base_url='http://127.0.0.1:9', **supplied);"
         "print(bank())"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 def test_it_obeys_its_settings_and_refuses_others() -> None:

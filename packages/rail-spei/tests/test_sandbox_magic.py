@@ -32,7 +32,7 @@ def pesos(centavos: int) -> str:
     return f"7.{centavos:02d}"
 
 
-async def sent(here: StpFixture, centavos: int) -> httpx.Response | None:
+async def send(here: StpFixture, centavos: int) -> httpx.Response | None:
     """An order of so many centavos, and its answer; none where the connection breaks."""
     try:
         return await here.register(monto=pesos(centavos))
@@ -40,7 +40,7 @@ async def sent(here: StpFixture, centavos: int) -> httpx.Response | None:
         return None
 
 
-async def finally_(here: StpFixture) -> str:
+async def final_state(here: StpFixture) -> str:
     here.clock.advance(minutes=1)
     return str((await here.query())[1]["estado"])
 
@@ -48,11 +48,11 @@ async def finally_(here: StpFixture) -> str:
 @pytest.mark.parametrize("centavos", STORED)
 async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
     here = StpFixture()
-    await sent(here, centavos)
+    await send(here, centavos)
     cancelled = SCENARIOS[centavos].life_cycle == "cancelled"
     assert [debit.amount - SCENARIOS[centavos].adds for debit in here.debits] == [700 + centavos] * (not cancelled)
-    state, told = await here.query()
-    assert (state, told["claveRastreo"]) == (0, KEY)
+    state, status = await here.query()
+    assert (state, status["claveRastreo"]) == (0, KEY)
     assert result(await here.register(monto=pesos(centavos)))[0] == -1, "a copy meets its own order"
     assert len(here.debits) == (not cancelled)
 
@@ -60,7 +60,7 @@ async def test_what_is_stored_is_one_debit_and_is_found(centavos: int) -> None:
 @pytest.mark.parametrize("centavos", NOT_STORED)
 async def test_what_is_not_stored_is_no_debit_and_is_not_found(centavos: int) -> None:
     here = StpFixture()
-    await sent(here, centavos)
+    await send(here, centavos)
     assert here.debits == []
     assert await here.query() == (6, None)
 
@@ -75,12 +75,12 @@ async def test_every_other_amount_settles() -> None:
 async def test_an_order_lives_from_a_to_lq() -> None:
     here = StpFixture()
     await here.register()
-    seen = []
+    states = []
     for seconds in (0, 0.2, 0.7, 0.1):
         here.clock.advance(seconds=seconds)
-        told = (await here.query())[1]
-        seen.append((told["estado"], told["tsLiquidacion"] is not None, told["nombreCep"]))
-    assert seen == [("A", False, None), ("E", False, None), ("E", False, None), ("LQ", True, "RICARDO SANCHEZ")]
+        status = (await here.query())[1]
+        states.append((status["estado"], status["tsLiquidacion"] is not None, status["nombreCep"]))
+    assert states == [("A", False, None), ("E", False, None), ("E", False, None), ("LQ", True, "RICARDO SANCHEZ")]
 
 
 @pytest.mark.parametrize(
@@ -89,21 +89,21 @@ async def test_an_order_lives_from_a_to_lq() -> None:
 )
 async def test_an_order_ends_as_its_centavos_say(centavos: int, state: str, cause: int | None) -> None:
     here = StpFixture()
-    await sent(here, centavos)
-    assert await finally_(here) == state
-    told = (await here.query())[1]
-    assert told["causaDevolucion"] == cause
-    assert (told["tsLiquidacion"] is None) == (state in {"CN", "A", "ZZ"})
+    await send(here, centavos)
+    assert await final_state(here) == state
+    status = (await here.query())[1]
+    assert status["causaDevolucion"] == cause
+    assert (status["tsLiquidacion"] is None) == (state in {"CN", "A", "ZZ"})
 
 
 async def test_a_return_follows_the_settlement() -> None:
     here = StpFixture()
-    await sent(here, 4)
+    await send(here, 4)
     here.clock.advance(seconds=1)
     assert (await here.query())[1]["estado"] == "LQ"
     here.clock.advance(seconds=5)
-    told = (await here.query())[1]
-    assert (told["estado"], told["tsLiquidacion"] is not None) == ("D", True)
+    status = (await here.query())[1]
+    assert (status["estado"], status["tsLiquidacion"] is not None) == ("D", True)
     assert len(here.debits) == 1, "money that came back has left all the same"
 
 
@@ -129,7 +129,7 @@ ANSWERS: list[tuple[int, Any]] = [
 
 @pytest.mark.parametrize(("centavos", "expected"), ANSWERS, ids=str)
 async def test_an_answer_is_the_one_of_the_table(centavos: int, expected: tuple[int, str | None]) -> None:
-    answer = await sent(StpFixture(), centavos)
+    answer = await send(StpFixture(), centavos)
     assert answer is not None
     number, text = result(answer)
     assert number == expected[0]
@@ -138,7 +138,7 @@ async def test_an_answer_is_the_one_of_the_table(centavos: int, expected: tuple[
 
 @pytest.mark.parametrize(("centavos", "status"), [(11, 504), (14, 403), (15, 502), (16, 502), (30, 504)])
 async def test_a_gateway_writes_a_page(centavos: int, status: int) -> None:
-    answer = await sent(StpFixture(), centavos)
+    answer = await send(StpFixture(), centavos)
     assert answer is not None
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
 
@@ -146,38 +146,38 @@ async def test_a_gateway_writes_a_page(centavos: int, status: int) -> None:
 async def test_a_slow_answer_comes_after_the_time_that_is_set() -> None:
     for centavos, taken in ((10, True), (11, False)):
         here = StpFixture(behaviour=StpBehaviour(slow_seconds=17))
-        answer = await sent(here, centavos)
+        answer = await send(here, centavos)
         assert here.clock.slept == [17]
         assert answer is not None
         assert (answer.status_code == 200) == taken
 
 
 async def test_an_answer_can_be_garbage_or_break_off() -> None:
-    garbage = await sent(StpFixture(), 28)
+    garbage = await send(StpFixture(), 28)
     assert garbage is not None
     with pytest.raises(json.JSONDecodeError):
         garbage.json()
     here = StpFixture()
-    assert await sent(here, 29) is None
+    assert await send(here, 29) is None
     assert len(here.debits) == 1
 
 
 async def test_numbers_come_as_strings() -> None:
     here = StpFixture()
-    answer = await sent(here, 17)
+    answer = await send(here, 17)
     assert answer is not None
     assert answer.json()["resultado"]["id"].isdigit()
     here.clock.advance(seconds=1)
-    told = (await here.query())[1]
-    assert {type(told[name]) for name in ("idEF", "monto", "fechaOperacion", "tsLiquidacion", "tsCaptura")} == {str}
+    status = (await here.query())[1]
+    assert {type(status[name]) for name in ("idEF", "monto", "fechaOperacion", "tsLiquidacion", "tsCaptura")} == {str}
 
 
 async def test_a_settlement_may_hide_its_time_for_a_moment() -> None:
     here = StpFixture()
-    await sent(here, 18)
+    await send(here, 18)
     here.clock.advance(seconds=1)
-    told = (await here.query())[1]
-    assert (told["estado"], told["tsLiquidacion"]) == ("LQ", None)
+    status = (await here.query())[1]
+    assert (status["estado"], status["tsLiquidacion"]) == ("LQ", None)
     here.clock.advance(seconds=2)
     assert (await here.query())[1]["tsLiquidacion"] is not None
 
@@ -189,10 +189,10 @@ async def test_the_payees_bank_reports_another_name_or_no_seal() -> None:
         (8, "RICARDO SANCHEZ", False),
     ):
         here = StpFixture()
-        await sent(here, centavos)
+        await send(here, centavos)
         here.clock.advance(seconds=1)
-        told = (await here.query())[1]
-        assert (told["nombreCep"], told["sello"] is not None) == (name, sealed)
+        status = (await here.query())[1]
+        assert (status["nombreCep"], status["sello"] is not None) == (name, sealed)
 
 
 async def test_maintenance_may_end_before_the_copy() -> None:
@@ -205,18 +205,18 @@ async def test_maintenance_may_end_before_the_copy() -> None:
 async def test_a_late_order_arrives_once_and_keeps_to_the_day_of_its_arrival() -> None:
     here = StpFixture()
     here.clock.advance(hours=5, minutes=59)
-    await sent(here, 30)
+    await send(here, 30)
     assert await here.query() == (6, None)
     here.clock.advance(seconds=90)
-    told = (await here.query())[1]
-    assert told["fechaOperacion"] == 20260305
+    status = (await here.query())[1]
+    assert status["fechaOperacion"] == 20260305
     assert len(here.debits) == 1
     assert result(await here.register(monto=pesos(30)))[0] == -1
 
 
 async def test_a_copy_of_a_late_order_and_the_order_itself_are_one_debit_in_one_day() -> None:
     here = StpFixture()
-    await sent(here, 30)
+    await send(here, 30)
     assert result(await here.register(monto=pesos(30)))[0] > 999
     here.clock.advance(seconds=90)
     assert len(here.debits) == 1
@@ -225,7 +225,7 @@ async def test_a_copy_of_a_late_order_and_the_order_itself_are_one_debit_in_one_
 async def test_a_late_order_and_its_copy_are_two_debits_across_the_cutoff() -> None:
     here = StpFixture()
     here.clock.advance(hours=5, minutes=59)
-    await sent(here, 30)
+    await send(here, 30)
     assert result(await here.register(monto=pesos(30)))[0] > 999
     here.clock.advance(seconds=90)
     assert [debit.reference for debit in here.debits] == [KEY, KEY]
@@ -234,11 +234,11 @@ async def test_a_late_order_and_its_copy_are_two_debits_across_the_cutoff() -> N
 @pytest.mark.parametrize("centavos", sorted(SCENARIOS))
 async def test_the_rails_own_client_never_calls_money_that_moved_refused(centavos: int) -> None:
     here = StpFixture()
-    told: Outcome | None = None
+    outcome: Outcome | None = None
     with contextlib.suppress(OutcomeUnknown):
         async with here.client() as client:
-            told = await client.register(json.dumps(signed(order(monto=pesos(centavos)))).encode())
-    match told:
+            outcome = await client.register(json.dumps(signed(order(monto=pesos(centavos)))).encode())
+    match outcome:
         case OrderAccepted():
             assert SCENARIOS[centavos].stored
         case OrderRefusal():

@@ -132,8 +132,8 @@ async def test_an_order_with_all_its_fields_is_put_together_as_it_was_signed() -
     )
     arrived = parse_object(json.dumps(full.json()).encode())
     assert cadena(arrived, ORDER) == full.cadena()
-    asked = legacy(empresa="PRETEND", key="K1", institution="90646")
-    assert legacy_cadena(asked.json()) == asked.cadena()
+    request = legacy(empresa="PRETEND", key="K1", institution="90646")
+    assert legacy_cadena(request.json()) == request.cadena()
 
 
 async def test_a_number_is_read_to_its_last_digit() -> None:
@@ -230,10 +230,10 @@ async def test_an_order_that_breaks_a_rule_is_refused_with_its_id(
     change: dict[str, Any], id_: int, text: str | None
 ) -> None:
     here = StpFixture()
-    told = result(await here.register(**change))
-    assert told[0] == id_
-    assert told[1] == (text or told[1])
-    assert told[1]
+    outcome = result(await here.register(**change))
+    assert outcome[0] == id_
+    assert outcome[1] == (text or outcome[1])
+    assert outcome[1]
     assert here.debits == []
     assert result(await here.register())[0] > 999, "and it has not used up the key"
 
@@ -275,9 +275,9 @@ async def test_a_weekend_is_one_operating_day() -> None:
     here = StpFixture(now=NOON.replace(day=7))
     await here.register()
     here.clock.advance(days=1)
-    told = result(await here.register())
-    assert told[0] == -1
-    assert "{20260309}" in str(told[1])
+    outcome = result(await here.register())
+    assert outcome[0] == -1
+    assert "{20260309}" in str(outcome[1])
 
 
 async def test_a_key_that_another_company_used_is_taken_and_not_ours() -> None:
@@ -324,11 +324,11 @@ async def test_two_accounts_of_stp_settle_without_spei() -> None:
     change = {"institucionContraparte": "90646", "cuentaBeneficiario": "646180157000000004"}
     assert result(await here.register(**change))[0] > 999
     here.clock.advance(seconds=1)
-    told = (await here.query())[1]
-    assert (told["estado"], told["sello"], told["urlCEP"]) == ("TLQ", None, None)
+    outcome = (await here.query())[1]
+    assert (outcome["estado"], outcome["sello"], outcome["urlCEP"]) == ("TLQ", None, None)
 
 
 async def test_the_test_bank_is_reached_as_on_the_demo_host() -> None:
     here = StpFixture()
-    told = result(await here.register(institucionContraparte="846", cuentaBeneficiario="846180000500000008"))
-    assert told[0] > 999
+    outcome = result(await here.register(institucionContraparte="846", cuentaBeneficiario="846180000500000008"))
+    assert outcome[0] > 999

@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def served(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
+async def serve(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app or here.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
@@ -47,7 +47,7 @@ async def served(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def client(here: StpFixture, patience: float = 10) -> AsyncIterator[Stp]:
-    async with served(here) as url, httpx.AsyncClient(timeout=patience) as http:
+    async with serve(here) as url, httpx.AsyncClient(timeout=patience) as http:
         yield Stp(http, f"{url}/speiws/rest", f"{url}/efws/API", EMPRESA, key())
 
 
@@ -60,9 +60,9 @@ async def test_an_order_is_registered_and_settles() -> None:
     async with client(here) as stp:
         assert await stp.register(body()) == OrderAccepted("9000001")
         here.clock.advance(seconds=1)
-        told = await stp.query(KEY)
-    assert not isinstance(told, Absence)
-    assert (told.state_code, told.amount, told.cep_name) == ("LQ", 900, "RICARDO SANCHEZ")
+        answer = await stp.query(KEY)
+    assert not isinstance(answer, Absence)
+    assert (answer.state_code, answer.amount, answer.cep_name) == ("LQ", 900, "RICARDO SANCHEZ")
 
 
 async def test_a_connection_that_breaks_after_it_was_stored_is_unknown() -> None:
@@ -89,23 +89,23 @@ async def test_a_time_out_is_unknown_whether_it_was_stored_or_not(centavos: int,
 async def test_a_page_of_the_gateway_is_a_refusal_of_access() -> None:
     here = StpFixture()
     async with client(here) as stp:
-        told = await stp.register(body(14))
-    assert isinstance(told, OrderRefusal)
-    assert told.provider_code == "403"
+        answer = await stp.register(body(14))
+    assert isinstance(answer, OrderRefusal)
+    assert answer.provider_code == "403"
 
 
 async def test_a_webhook_reaches_a_receiver_on_this_machine() -> None:
-    heard: list[Any] = []
+    messages: list[Any] = []
 
     async def receiver(scope: Any, receive: Any, send: Any) -> None:
-        heard.append(json.loads((await receive())["body"]))
+        messages.append(json.loads((await receive())["body"]))
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": b'{"mensaje":"recibido"}'})
 
-    async with served(StpFixture(), receiver) as url:
+    async with serve(StpFixture(), receiver) as url:
         here = StpFixture(behaviour=StpBehaviour(webhook_url=f"{url}/states"), real_webhooks=True)
         await here.register(monto="1.04")
         async with asyncio.timeout(120):
-            while len(heard) < 2:  # noqa: ASYNC110  # the bank has no event for a test
+            while len(messages) < 2:  # noqa: ASYNC110  # the bank has no event for a test
                 await asyncio.sleep(0.01)
-    assert [message["estado"] for message in heard] == ["LIQUIDACION", "DEVOLUCION"]
+    assert [message["estado"] for message in messages] == ["LIQUIDACION", "DEVOLUCION"]

@@ -1,4 +1,4 @@
-"""The pretend STP answers questions as STP does: HTTP 400 where it does not answer, and days told apart."""
+"""The pretend STP answers queries as STP does: HTTP 400 where it does not answer, and days told apart."""
 
 from datetime import date
 from typing import Any
@@ -32,11 +32,11 @@ async def test_an_order_is_told_in_all_its_fields() -> None:
     here = StpFixture()
     await here.register(folioOrigen="F1")
     here.clock.advance(seconds=1)
-    state, told = await here.query()
+    state, row = await here.query()
     assert state == 0
-    assert len(told.pop("sello")) == 88
-    assert told.pop("urlCEP").startswith("https://cep.invalid/cep/go?i=90646&s=20260304&d=")
-    assert told == {
+    assert len(row.pop("sello")) == 88
+    assert row.pop("urlCEP").startswith("https://cep.invalid/cep/go?i=90646&s=20260304&d=")
+    assert row == {
         "idEF": 9000001,
         "claveRastreo": KEY,
         "conceptoPago": "Factura 42",
@@ -87,10 +87,10 @@ async def test_a_question_is_signed_too() -> None:
     here = StpFixture()
     await here.register()
     async with here.http() as http:
-        asked = {"empresa": EMPRESA, "claveRastreo": KEY, "tipoOrden": "E", "firma": "AAAA"}
+        request = {"empresa": EMPRESA, "claveRastreo": KEY, "tipoOrden": "E", "firma": "AAAA"}
         answers = [
-            await http.post(QUERY, json=asked),
-            await http.post(QUERY, json=asked | {"empresa": "NOBODY"}),
+            await http.post(QUERY, json=request),
+            await http.post(QUERY, json=request | {"empresa": "NOBODY"}),
             await http.post(QUERY, json={"empresa": EMPRESA}),
             await http.post(QUERY, content=b"{", headers={"Content-Type": "application/json"}),
             await http.post(LIST, json={"empresa": EMPRESA, "tipoOrden": "E", "page": 0, "firma": "AAAA"}),
@@ -114,9 +114,9 @@ async def test_a_list_has_pages_and_its_total_lags() -> None:
     for number in range(5):
         await here.register(claveRastreo=f"K{number}")
         here.clock.advance(seconds=10)
-    status, told = await rows(here)
-    assert (status, told["estado"], [row["claveRastreo"] for row in told["datos"]]) == (200, 0, ["K0", "K1"])
-    assert told["total"] == 3, "two have arrived in the last thirty seconds"
+    status, page = await rows(here)
+    assert (status, page["estado"], [row["claveRastreo"] for row in page["datos"]]) == (200, 0, ["K0", "K1"])
+    assert page["total"] == 3, "two have arrived in the last thirty seconds"
     assert [row["claveRastreo"] for row in (await rows(here, page=2))[1]["datos"]] == ["K4"]
     assert (await rows(here, page=3))[1]["datos"] == []
     assert (await rows(here, tipoOrden="R")) == (400, {"estado": 6, "mensaje": "No se encontraron datos relacionados"})
@@ -137,7 +137,7 @@ async def test_the_rails_own_client_reads_every_page() -> None:
         await here.register(claveRastreo=f"K{number}")
     here.clock.advance(days=1)
     async with here.client() as client:
-        assert [told.key for told in await client.reconciliation("E", date(2026, 3, 4))] == [f"K{n}" for n in range(5)]
+        assert [row.key for row in await client.reconciliation("E", date(2026, 3, 4))] == [f"K{n}" for n in range(5)]
         assert await client.reconciliation("R", date(2026, 3, 4)) == []
         assert await client.reconciliation() == []
 
@@ -154,17 +154,17 @@ async def test_the_rails_own_client_finds_an_order_in_both_ways() -> None:
     await here.register()
     async with here.client() as client:
         for ask in (client.query, client.legacy_query):
-            told = await ask(KEY)
-            assert not isinstance(told, Absence)
-            assert (told.amount, told.state_code, told.day) == (50_000, "A", date(2026, 3, 4))
+            row = await ask(KEY)
+            assert not isinstance(row, Absence)
+            assert (row.amount, row.state_code, row.day) == (50_000, "A", date(2026, 3, 4))
             assert await ask("UNKNOWN") is Absence.NOT_FOUND
         here.clock.advance(hours=6)
         for absent in (await client.query(KEY), await client.legacy_query(KEY)):
             assert absent is Absence.NOT_FOUND
         assert await client.query(KEY, day=date(2026, 3, 6)) is Absence.DATE_AHEAD
-        for found in (await client.query(KEY, day=date(2026, 3, 4)), await client.legacy_query(KEY, date(2026, 3, 4))):
-            assert not isinstance(found, Absence)
-            assert found.state_code == "LQ"
+        for status in (await client.query(KEY, day=date(2026, 3, 4)), await client.legacy_query(KEY, date(2026, 3, 4))):
+            assert not isinstance(status, Absence)
+            assert status.state_code == "LQ"
 
 
 async def test_the_older_queries_answer_under_resultado_with_200() -> None:
@@ -174,8 +174,8 @@ async def test_the_older_queries_answer_under_resultado_with_200() -> None:
     async with here.http() as http:
 
         async def ask(path: str, **body: Any) -> Any:
-            asked = signed({"empresa": EMPRESA} | {name: body[name] for name in body if name != "estado"})
-            answer = await http.post(base + path, json=asked | {k: v for k, v in body.items() if k == "estado"})
+            request = signed({"empresa": EMPRESA} | {name: body[name] for name in body if name != "estado"})
+            answer = await http.post(base + path, json=request | {k: v for k, v in body.items() if k == "estado"})
             assert answer.status_code == 200
             return answer.json()["resultado"]
 
@@ -196,8 +196,8 @@ async def test_any_state_can_be_ordered() -> None:
     for state, cause in (("PL", None), ("CR", None), ("QQ", None), ("LQ", None), ("D", 13)):
         here.clock.advance(seconds=0.1)
         await here.control("state", trackingKey=KEY, state=state, cause=cause)
-        told = (await here.query())[1]
-        assert (told["estado"], told["causaDevolucion"]) == (state, cause)
+        row = (await here.query())[1]
+        assert (row["estado"], row["causaDevolucion"]) == (state, cause)
     here.clock.advance(days=0, minutes=1)
     assert (await here.query())[1]["estado"] == "D", "what it would have become by itself is forgotten"
     async with here.http() as http:

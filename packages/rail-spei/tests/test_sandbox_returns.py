@@ -1,4 +1,4 @@
-"""A payment that the pretend STP received can be given back once, and whole."""
+"""A payment that the pretend STP received can be returned once, and whole."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def asked(**change: Any) -> dict[str, Any]:
+def return_request(**change: Any) -> dict[str, Any]:
     return {
         "fechaOperacion": 20260304,
         "institucionOperante": 90646,
@@ -33,22 +33,22 @@ def asked(**change: Any) -> dict[str, Any]:
 
 async def give_back(here: StpFixture, **change: Any) -> Any:
     async with here.http() as http:
-        answer = await http.put(RETURN, json=signed(asked(**change), RETURN_FIELDS))
+        answer = await http.put(RETURN, json=signed(return_request(**change), RETURN_FIELDS))
     assert answer.status_code == 200
     return answer.json()
 
 
 async def received(amount: int = 50_000) -> StpFixture:
     here = StpFixture()
-    told = await here.control("receive", amount=amount, trackingKey="MBAN01")
-    assert told == {"trackingKey": "MBAN01", "operationDate": "20260304", "id": 9000001}
+    answer = await here.control("receive", amount=amount, trackingKey="MBAN01")
+    assert answer == {"trackingKey": "MBAN01", "operationDate": "20260304", "id": 9000001}
     return here
 
 
 async def test_a_received_payment_is_found_as_one() -> None:
     here = await received()
-    state, told = await here.query("MBAN01", tipoOrden="R")
-    assert (state, told["estado"], told["monto"], told["institucionContraparte"]) == (0, "CCO", 500.0, 40002)
+    state, answer = await here.query("MBAN01", tipoOrden="R")
+    assert (state, answer["estado"], answer["monto"], answer["institucionContraparte"]) == (0, "CCO", 500.0, 40002)
     assert (await here.query("MBAN01"))[0] == 6
     assert here.debits == []
 
@@ -60,10 +60,10 @@ async def test_it_goes_back_to_where_it_came_from() -> None:
     assert (await here.query("MBAN01", tipoOrden="R"))[1]["estado"] == "XR"
     here.clock.advance(seconds=1)
     assert (await here.query("MBAN01", tipoOrden="R"))[1]["estado"] == "RE"
-    back = (await here.query("DEV1"))[1]
-    assert (back["tipoPago"], back["cuentaBeneficiario"], back["estado"]) == (17, "002010077777777771", "LQ")
+    sent = (await here.query("DEV1"))[1]
+    assert (sent["tipoPago"], sent["cuentaBeneficiario"], sent["estado"]) == (17, "002010077777777771", "LQ")
     async with here.client() as client:
-        assert [told.return_key for told in await client.reconciliation("R")] == ["DEV1"]
+        assert [answer.return_key for answer in await client.reconciliation("R")] == ["DEV1"]
 
 
 async def test_it_goes_back_once() -> None:
@@ -110,7 +110,7 @@ async def test_a_return_out_of_form_is_refused(change: dict[str, Any], id_: int)
 async def test_a_return_is_signed() -> None:
     here = await received()
     async with here.http() as http:
-        answer = await http.put(RETURN, json=asked() | {"firma": "AAAA"})
+        answer = await http.put(RETURN, json=return_request() | {"firma": "AAAA"})
     assert answer.json() == {"estado": 0, "mensaje": "Error validando la firma"}
 
 
@@ -143,10 +143,10 @@ async def test_the_centavos_choose_the_fate_of_a_return_too(centavos: int, kind:
     here = await received(50_000 + centavos)
     async with here.client() as client:
         body = client.return_body(day=here.clock.now.date(), key="MBAN01", return_key="DEV1", amount=50_000 + centavos)
-        told = await client.return_received(body)
-        found = await client.query("DEV1")
-    assert isinstance(told, kind)
-    assert (len(here.debits) == 1, not isinstance(found, Absence)) == (moved, moved)
+        answer = await client.return_received(body)
+        status = await client.query("DEV1")
+    assert isinstance(answer, kind)
+    assert (len(here.debits) == 1, not isinstance(status, Absence)) == (moved, moved)
 
 
 async def test_in_maintenance_nothing_goes_back() -> None:

@@ -20,7 +20,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def told(**change: Any) -> StpFixture:
+def with_webhooks(**change: Any) -> StpFixture:
     return StpFixture(behaviour=StpBehaviour(webhook_url=HOOK, **change))
 
 
@@ -37,7 +37,7 @@ async def quiet() -> None:
 
 
 async def test_a_settlement_is_told_in_its_time() -> None:
-    here = told()
+    here = with_webhooks()
     here.gate = asyncio.Event()
     await here.register(folioOrigen="F1")
     await until(lambda: bool(here.clock.slept))
@@ -73,7 +73,7 @@ async def test_a_settlement_is_told_in_its_time() -> None:
     ],
 )
 async def test_each_fate_is_told_as_it_is(monto: str, states: list[str]) -> None:
-    here = told()
+    here = with_webhooks()
     await here.register(monto=monto)
     await until(lambda: len(here.webhooks) >= len(states))
     await quiet()
@@ -82,7 +82,7 @@ async def test_each_fate_is_told_as_it_is(monto: str, states: list[str]) -> None
 
 
 async def test_a_webhook_may_come_before_the_answer() -> None:
-    here = told()
+    here = with_webhooks()
     await here.register(monto="1.19")
     await quiet()
     assert here.events == ["webhook LIQUIDACION", "answer"]
@@ -90,7 +90,7 @@ async def test_a_webhook_may_come_before_the_answer() -> None:
 
 
 async def test_a_slow_answer_does_not_hold_the_webhook_back() -> None:
-    here = told(slow_seconds=60)
+    here = with_webhooks(slow_seconds=60)
     here.gate = asyncio.Event()
     answer = asyncio.create_task(here.register(monto="1.10"))
     await until(lambda: len(here.clock.slept) == 2)
@@ -101,13 +101,13 @@ async def test_a_slow_answer_does_not_hold_the_webhook_back() -> None:
 
 
 async def test_what_is_not_heard_is_told_again_and_given_up_at_last() -> None:
-    here = told(webhook_tries=4, webhook_pause_seconds=7)
+    here = with_webhooks(webhook_tries=4, webhook_pause_seconds=7)
     here.webhook_replies = [(500, {}), (302, {}), (200, {"mensaje": "recibido"})]
     await here.register()
     await until(lambda: len(here.webhooks) == 3)
     await quiet()
     assert (len(here.webhooks), here.clock.slept) == (3, [1.0, 7.0, 7.0])
-    deaf = told(webhook_tries=4, webhook_pause_seconds=7)
+    deaf = with_webhooks(webhook_tries=4, webhook_pause_seconds=7)
     deaf.webhook_replies = [(500, {})] * 99
     await deaf.register()
     await until(lambda: len(deaf.webhooks) == 4)
@@ -116,7 +116,7 @@ async def test_what_is_not_heard_is_told_again_and_given_up_at_last() -> None:
 
 
 async def test_a_repeated_settlement_can_come_after_the_return() -> None:
-    here = told(webhook_pause_seconds=60)
+    here = with_webhooks(webhook_pause_seconds=60)
     here.webhook_replies = [(500, {})]
     here.clock.advance(seconds=0)
     await here.register(monto="1.04")
@@ -130,7 +130,7 @@ async def test_a_repeated_settlement_can_come_after_the_return() -> None:
     [("states", ["LQ", "D"]), ("participles", ["Liquidada", "Devuelta"]), ("english", ["Success", "Refund"])],
 )
 async def test_states_have_had_many_names(words: str, states: list[str]) -> None:
-    here = told(webhook_words=words)
+    here = with_webhooks(webhook_words=words)
     await here.register(monto="1.04")
     await until(lambda: len(here.webhooks) == 2)
     assert [body["estado"] for body in here.webhooks] == states
@@ -138,14 +138,14 @@ async def test_states_have_had_many_names(words: str, states: list[str]) -> None
 
 
 async def test_the_older_form_names_no_key() -> None:
-    here = told(webhook_words="older")
+    here = with_webhooks(webhook_words="older")
     await here.register()
     await until(lambda: bool(here.webhooks))
     assert here.webhooks == [{"id": 9000001, "Estado": "LIQUIDACION", "Detalle": None}]
 
 
 async def test_a_state_that_was_ordered_is_told_at_once() -> None:
-    here = told()
+    here = with_webhooks()
     await here.register(monto="1.06")
     await here.control("state", trackingKey=KEY, state="CN")
     await until(lambda: bool(here.webhooks))
@@ -153,7 +153,7 @@ async def test_a_state_that_was_ordered_is_told_at_once() -> None:
 
 
 async def test_a_late_order_is_told_when_it_arrives() -> None:
-    here = told()
+    here = with_webhooks()
     await here.register(monto="1.30")
     here.clock.advance(seconds=91)
     await here.query()
@@ -177,7 +177,7 @@ async def test_a_received_payment_is_told_and_can_be_sent_back(status: int, answ
 
 
 async def test_the_end_of_the_app_ends_its_messages() -> None:
-    here = told()
+    here = with_webhooks()
     here.gate = asyncio.Event()
     await here.register()
     await until(lambda: bool(here.clock.slept))

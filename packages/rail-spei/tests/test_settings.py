@@ -57,7 +57,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def made(ours: dict[str, Any], **change: Any) -> SpeiSettings:
+def build(ours: dict[str, Any], **change: Any) -> SpeiSettings:
     """The settings as the environment would give them: text, by name."""
     return SpeiSettings(**{name: value for name, value in (ours | change).items() if value is not ...})
 
@@ -77,7 +77,7 @@ def made(ours: dict[str, Any], **change: Any) -> SpeiSettings:
 def test_each_system_of_stps_has_its_two_addresses_and_its_mode(
     ours: dict[str, Any], base: str, orders: str, queries: str, mode: str
 ) -> None:
-    settings = made(ours, base_url=base)
+    settings = build(ours, base_url=base)
     assert (settings.orders_at, settings.queries_at, settings.mode) == (orders, queries, mode)
 
 
@@ -85,7 +85,7 @@ def test_each_system_of_stps_has_its_two_addresses_and_its_mode(
     "host", ["demo.stpmex.com.evil.example", "DEMO.stpmex.com.mx", "xdemo.stpmex.com", "stpmex.com"]
 )
 def test_a_host_that_only_looks_like_the_demo_is_live(ours: dict[str, Any], host: str) -> None:
-    assert made(ours, base_url=f"https://{host}").mode == "live"
+    assert build(ours, base_url=f"https://{host}").mode == "live"
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_orders_are_asked_after_in_the_system_that_they_go_to(
     ours: dict[str, Any], base: str, queries: str, fits: bool
 ) -> None:
     if fits:
-        assert made(ours, base_url=base, query_url=queries).queries_at == queries
+        assert build(ours, base_url=base, query_url=queries).queries_at == queries
     else:
         with pytest.raises(Misconfigured, match="RIEL_SPEI_QUERY_URL is another system"):
-            made(ours, base_url=base, query_url=queries)
+            build(ours, base_url=base, query_url=queries)
 
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -143,7 +143,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     ours: dict[str, Any], name: str, value: Any, word: str
 ) -> None:
     with pytest.raises(ValidationError, match=word) as refused:
-        made(ours, **{name: value})
+        build(ours, **{name: value})
     ((error),) = refused.value.errors(include_input=False, include_url=False)
     assert error["loc"][0] == name
     assert len(value) < 6 or value not in str(refused.value)
@@ -154,7 +154,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
 )
 def test_what_must_be_set_is_named_where_it_is_missing(ours: dict[str, Any], name: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        made(ours, **{name: ...})
+        build(ours, **{name: ...})
     ((error),) = refused.value.errors(include_input=False)
     assert (error["loc"], error["type"]) == ((name,), "missing")
 
@@ -177,7 +177,7 @@ def files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
 def test_a_file_that_is_not_what_it_should_be_is_one_sentence(ours: dict[str, Any], tmp_path: Path) -> None:
     for name, path, sentence in files(tmp_path):
         with pytest.raises(Misconfigured, match=sentence) as refused:
-            made(ours, **{name: str(path)})
+            build(ours, **{name: str(path)})
         assert "\n" not in str(refused.value)
         assert SECRET not in str(refused.value)
 
@@ -202,45 +202,45 @@ def test_the_certificates_of_the_bundle_are_trusted_and_no_others(tmp_path: Path
 @pytest.mark.parametrize("passphrase", ["wrong", "", PASSPHRASE])
 def test_a_wrong_passphrase_shows_neither_itself_nor_the_key(ours: dict[str, Any], keys: Path, passphrase: str) -> None:
     with pytest.raises(Misconfigured, match="RIEL_SPEI_PRIVATE_KEY_PASSPHRASE") as refused:
-        made(ours, private_key_passphrase=passphrase)
+        build(ours, private_key_passphrase=passphrase)
     shown = f"{refused.value} {refused.value!r} {refused.value.__cause__!r} {refused.value.__context__!r}"
     assert not passphrase or passphrase not in shown
     assert keys.read_text()[40:80] not in shown
-    assert SECRET not in repr(made(ours))
+    assert SECRET not in repr(build(ours))
 
 
 @pytest.mark.parametrize("base", [DEMO, PRODUCTION, "https://127.0.0.1.example"])
 def test_the_published_key_signs_for_nobody_but_the_pretend_stp(ours: dict[str, Any], base: str) -> None:
     published = {"private_key": str(private_key_file("spei", PASSPHRASE)), "private_key_passphrase": PASSPHRASE}
-    assert made(ours, base_url="http://127.0.0.1:8080", **published).mode == "test"
+    assert build(ours, base_url="http://127.0.0.1:8080", **published).mode == "test"
     with pytest.raises(Misconfigured, match="published key"):
-        made(ours, base_url=base, **published)
+        build(ours, base_url=base, **published)
 
 
 def test_holidays_are_a_list_of_days_and_no_day_is_both(ours: dict[str, Any]) -> None:
-    settings = made(ours, holidays="2030-10-01, 2026-03-05,", business_days="2026-03-16")
+    settings = build(ours, holidays="2030-10-01, 2026-03-05,", business_days="2026-03-16")
     assert [day.isoformat() for day in sorted(settings.holidays)] == ["2026-03-05", "2030-10-01"]
     assert all(day in settings.holiday_calendar for day in settings.holidays)
     assert date(2026, 3, 16) not in settings.holiday_calendar
     with pytest.raises(Misconfigured, match="RIEL_SPEI_HOLIDAYS and RIEL_SPEI_BUSINESS_DAYS"):
-        made(ours, holidays="2026-03-16", business_days="2026-03-16")
+        build(ours, holidays="2026-03-16", business_days="2026-03-16")
 
 
 def test_the_table_of_institutions_can_be_replaced(ours: dict[str, Any], tmp_path: Path) -> None:
     (table := tmp_path / "banks.csv").write_text(
         "# as of 2026-11-01\nclabe_code,participant,name,status\n566,40566,NUEVO,active\n"
     )
-    assert made(ours, banks=str(table)).catalogue.of("566180000553286528").name == "NUEVO"
-    assert len(made(ours).catalogue) > 100
+    assert build(ours, banks=str(table)).catalogue.of("566180000553286528").name == "NUEVO"
+    assert len(build(ours).catalogue) > 100
 
 
 def test_the_payer_is_the_account_in_its_system_whatever_key_signs(ours: dict[str, Any]) -> None:
-    one = made(ours)
+    one = build(ours)
     assert (
-        one.payer == made(ours, key_prefix="OTHER", payer_name="Otro", query_url="https://efws-dev.stpmex.com/x").payer
+        one.payer == build(ours, key_prefix="OTHER", payer_name="Otro", query_url="https://efws-dev.stpmex.com/x").payer
     )
     others = {
-        made(ours, **change).payer
+        build(ours, **change).payer
         for change in ({"base_url": PRODUCTION}, {"empresa": "B"}, {"account": "646180157000000004"})
     }
     assert one.payer not in others
@@ -284,9 +284,9 @@ LISTED: list[tuple[dict[str, str], str]] = [
 def test_riel_rails_lists_it_as_one_problem(
     ours: dict[str, Any], tmp_path: Path, change: dict[str, str], sentence: str
 ) -> None:
-    told = {f"RIEL_SPEI_{name.upper()}": value for name, value in ours.items()}
-    told |= {f"RIEL_SPEI_{name}": value for name, value in change.items()}
-    ran = riel(tmp_path, "rails", "--json", RIEL_RAILS="spei", **told)
+    environment = {f"RIEL_SPEI_{name.upper()}": value for name, value in ours.items()}
+    environment |= {f"RIEL_SPEI_{name}": value for name, value in change.items()}
+    ran = riel(tmp_path, "rails", "--json", RIEL_RAILS="spei", **environment)
     (problem,) = json.loads(ran.stdout)["problems"]
     shown = json.dumps(problem, ensure_ascii=False)
     assert sentence in shown
@@ -298,8 +298,8 @@ def test_riel_rails_lists_it_as_one_problem(
 def test_riel_rails_shows_where_the_money_is(
     ours: dict[str, Any], tmp_path: Path, base: str, live: str, mode: str
 ) -> None:
-    told = {f"RIEL_SPEI_{name.upper()}": value for name, value in (ours | {"base_url": base}).items()}
-    ran = riel(tmp_path, "rails", "--json", RIEL_RAILS="spei", **told, **({"RIEL_LIVE": live} if live else {}))
+    environment = {f"RIEL_SPEI_{name.upper()}": value for name, value in (ours | {"base_url": base}).items()}
+    ran = riel(tmp_path, "rails", "--json", RIEL_RAILS="spei", **environment, **({"RIEL_LIVE": live} if live else {}))
     listed = json.loads(ran.stdout)
     assert listed["problems"] == []
     (rail,) = listed["rails"]

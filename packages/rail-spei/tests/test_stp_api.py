@@ -28,9 +28,9 @@ from .stp_support import (
     PAGE,
     PAYEE,
     PAYER,
+    order_json,
     private_key,
     talking_to,
-    told,
 )
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ DAY = date(2023, 11, 6)
 NAME = "Ricardo Sanchez"
 NO_DATA = {"estado": 6, "mensaje": "No se encontraron datos relacionados"}
 AHEAD = {"estado": 8, "mensaje": "La fecha no puede ser mayor a la fecha actual"}
-FOUND: dict[str, Any] = {"estado": 0, "mensaje": "Datos consultados correctamente", "respuesta": told()}
+FOUND: dict[str, Any] = {"estado": 0, "mensaje": "Datos consultados correctamente", "respuesta": order_json()}
 
 ORDER = RegisterOrder(
     institucion_contraparte="40072",
@@ -134,14 +134,14 @@ def legacy(number: Any, **rest: Any) -> dict[str, Any]:
     return {"resultado": {"id": number, **rest}}
 
 
-async def heard(ask: Ask, answer: Any, status: int = 200) -> Any:
+async def ask_stp(ask: Ask, answer: Any, status: int = 200) -> Any:
     async with talking_to(says(answer, status)) as stp:
         return await ask(stp)
 
 
 async def nothing(ask: Ask, answer: Any, status: int = 200) -> str:
     with pytest.raises(NothingLearned) as failure:
-        await heard(ask, answer, status)
+        await ask_stp(ask, answer, status)
     return str(failure.value)
 
 
@@ -180,20 +180,20 @@ async def test_what_is_sent_is_what_was_kept_and_is_the_same_each_time() -> None
         return httpx.Response(200, json=legacy(9349827))
 
     async with talking_to(respond) as stp:
-        kept = stp.order_body(ORDER)
-        assert kept == stp.order_body(ORDER)
-        assert kept.isascii()
-        assert await stp.register(kept) == OrderAccepted("9349827")
-        await stp.register(kept)
-    assert seen == [kept, kept]
+        body = stp.order_body(ORDER)
+        assert body == stp.order_body(ORDER)
+        assert body.isascii()
+        assert await stp.register(body) == OrderAccepted("9349827")
+        await stp.register(body)
+    assert seen == [body, body]
 
 
 @pytest.mark.parametrize("ask", SENDS.values(), ids=SENDS)
 async def test_a_send_is_read_by_the_strict_rule(ask: Ask) -> None:
-    assert await heard(ask, legacy(9349827)) == OrderAccepted("9349827")
-    assert isinstance(await heard(ask, legacy(3)), OrderRefusal)
-    assert isinstance(await heard(ask, legacy(-1, descripcionError="ya fue utilizada")), OrderUnclear)
-    assert isinstance(await heard(ask, legacy(9349827), 500), OrderUnclear)
+    assert await ask_stp(ask, legacy(9349827)) == OrderAccepted("9349827")
+    assert isinstance(await ask_stp(ask, legacy(3)), OrderRefusal)
+    assert isinstance(await ask_stp(ask, legacy(-1, descripcionError="ya fue utilizada")), OrderUnclear)
+    assert isinstance(await ask_stp(ask, legacy(9349827), 500), OrderUnclear)
     async with talking_to(lambda _: httpx.Response(403, headers=PAGE, content=HTML)) as stp:
         assert isinstance(await ask(stp), OrderRefusal)
 
@@ -249,7 +249,7 @@ async def test_an_odd_body_teaches_nothing(ask: Ask, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [FOUND, NO_DATA, AHEAD, legacy(-100), legacy(1, ordenPago=told(), lst=[], saldos=[])]
+    "answer", [FOUND, NO_DATA, AHEAD, legacy(-100), legacy(1, ordenPago=order_json(), lst=[], saldos=[])]
 )
 @pytest.mark.parametrize("ask", LOOKS.values(), ids=LOOKS)
 async def test_another_status_teaches_nothing_whatever_stands_in_the_body(ask: Ask, answer: Any) -> None:
@@ -268,7 +268,7 @@ async def test_a_wire_that_breaks_teaches_nothing(ask: Ask) -> None:
 
 
 async def test_an_order_is_found_and_read() -> None:
-    order = await heard(lambda stp: stp.query(KEY, day=DAY), FOUND)
+    order = await ask_stp(lambda stp: stp.query(KEY, day=DAY), FOUND)
     assert isinstance(order, OrderStatus)
     assert (order.key, order.amount, order.state().kind) == (KEY, 120, "success")
     assert order.settled_at == datetime(2023, 11, 6, 21, 14, 30, tzinfo=UTC)
@@ -281,9 +281,9 @@ async def test_absence_is_only_what_stp_calls_so(status: int, rest: dict[str, An
     def ask(stp: Stp) -> Awaitable[Any]:
         return stp.query(KEY)
 
-    assert await heard(ask, NO_DATA | rest, status) is Absence.NOT_FOUND
-    assert await heard(ask, NO_DATA | rest | {"estado": "6"}, status) is Absence.NOT_FOUND
-    assert await heard(ask, AHEAD | rest, status) is Absence.DATE_AHEAD
+    assert await ask_stp(ask, NO_DATA | rest, status) is Absence.NOT_FOUND
+    assert await ask_stp(ask, NO_DATA | rest | {"estado": "6"}, status) is Absence.NOT_FOUND
+    assert await ask_stp(ask, AHEAD | rest, status) is Absence.DATE_AHEAD
 
 
 @pytest.mark.parametrize(
@@ -303,12 +303,12 @@ async def test_absence_is_only_what_stp_calls_so(status: int, rest: dict[str, An
         (FOUND | {"estado": None}, 200),
         (FOUND | {"estado": 6}, 200),
         (FOUND | {"estado": 6}, 400),
-        (FOUND | {"respuesta": [told()]}, 200),
-        (FOUND | {"respuesta": told(claveRastreo="OTHER")}, 200),
-        (FOUND | {"respuesta": told(claveRastreo=KEY.lower())}, 200),
-        (FOUND | {"respuesta": told(empresa="OTHER")}, 200),
-        (FOUND | {"respuesta": told(estado=None)}, 200),
-        (FOUND | {"respuesta": told(monto="1,20")}, 200),
+        (FOUND | {"respuesta": [order_json()]}, 200),
+        (FOUND | {"respuesta": order_json(claveRastreo="OTHER")}, 200),
+        (FOUND | {"respuesta": order_json(claveRastreo=KEY.lower())}, 200),
+        (FOUND | {"respuesta": order_json(empresa="OTHER")}, 200),
+        (FOUND | {"respuesta": order_json(estado=None)}, 200),
+        (FOUND | {"respuesta": order_json(monto="1,20")}, 200),
     ],
     ids=str,
 )
@@ -317,7 +317,9 @@ async def test_an_unclear_look_teaches_nothing(answer: dict[str, Any], status: i
 
 
 async def test_an_order_whose_amount_or_account_is_another_is_told_as_it_is() -> None:
-    order = await heard(lambda stp: stp.query(KEY), FOUND | {"respuesta": told(monto=7, cuentaBeneficiario=PAYER)})
+    order = await ask_stp(
+        lambda stp: stp.query(KEY), FOUND | {"respuesta": order_json(monto=7, cuentaBeneficiario=PAYER)}
+    )
     assert order.mismatches(key=KEY, empresa=EMPRESA, amount=120, payee=PAYEE) == ("amount", "payee")
 
 
@@ -325,11 +327,11 @@ async def test_the_older_query_finds_an_order_or_says_that_there_is_none() -> No
     def ask(stp: Stp) -> Awaitable[Any]:
         return stp.legacy_query(KEY)
 
-    order = await heard(ask, legacy(1, ordenPago=told(tsEntrega=1.5, usuario=None)))
+    order = await ask_stp(ask, legacy(1, ordenPago=order_json(tsEntrega=1.5, usuario=None)))
     assert order.amount == 120
     for number in (-100, "-100"):
         text = "No se encontró la orden con rastreo K"
-        assert await heard(ask, legacy(number, descripcionError=text)) is Absence.NOT_FOUND
+        assert await ask_stp(ask, legacy(number, descripcionError=text)) is Absence.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -340,12 +342,12 @@ async def test_the_older_query_finds_an_order_or_says_that_there_is_none() -> No
         legacy(0, descripcionError="No se encontraron ordenes"),
         legacy(1),
         legacy(1, ordenPago=None),
-        legacy(1, ordenPago=told(), descripcionError="Error"),
-        legacy(1, ordenPago=told(claveRastreo="OTHER")),
-        legacy(1, ordenPago=told(empresa="OTHER")),
-        legacy(-100, ordenPago=told()),
-        legacy(9349827, ordenPago=told()),
-        legacy(True, ordenPago=told()),
+        legacy(1, ordenPago=order_json(), descripcionError="Error"),
+        legacy(1, ordenPago=order_json(claveRastreo="OTHER")),
+        legacy(1, ordenPago=order_json(empresa="OTHER")),
+        legacy(-100, ordenPago=order_json()),
+        legacy(9349827, ordenPago=order_json()),
+        legacy(True, ordenPago=order_json()),
         legacy(None),
         {"resultado": []},
     ],
@@ -370,7 +372,7 @@ def pages(*lists: list[Any], total: Any) -> Callable[[httpx.Request], httpx.Resp
 
 
 def rows(first: int, last: int) -> list[dict[str, Any]]:
-    return [told(claveRastreo=f"K{number}", idEF=number) for number in range(first, last)]
+    return [order_json(claveRastreo=f"K{number}", idEF=number) for number in range(first, last)]
 
 
 @pytest.mark.parametrize(
@@ -386,7 +388,7 @@ def rows(first: int, last: int) -> list[dict[str, Any]]:
 )
 async def test_the_list_of_a_day_is_read_to_its_end(lists: list[list[Any]], total: Any) -> None:
     async with talking_to(pages(*lists, total=total)) as stp:
-        assert [told.key for told in await stp.reconciliation("E", DAY)] == ["K0", "K1", "K2", "K3", "K4"]
+        assert [status.key for status in await stp.reconciliation("E", DAY)] == ["K0", "K1", "K2", "K3", "K4"]
 
 
 @pytest.mark.parametrize("total", [6, None, -1, "many", True])
@@ -397,16 +399,16 @@ async def test_a_part_of_the_list_is_no_list(total: Any) -> None:
 
 
 async def test_a_list_that_repeats_its_page_ends() -> None:
-    asked: list[int] = []
+    page_numbers: list[int] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
-        asked.append(json.loads(request.content)["page"])
+        page_numbers.append(json.loads(request.content)["page"])
         return httpx.Response(200, json={"datos": rows(0, 3), "total": 9})
 
     async with talking_to(respond) as stp:
         with pytest.raises(NothingLearned):
             await stp.reconciliation()
-    assert asked == [0, 1]
+    assert page_numbers == [0, 1]
 
 
 async def test_a_page_that_fails_makes_the_list_none() -> None:
@@ -426,13 +428,13 @@ async def test_a_day_without_orders_is_an_empty_list_and_a_day_to_come_is_none()
     def ask(stp: Stp) -> Awaitable[Any]:
         return stp.reconciliation("E", DAY)
 
-    assert await heard(ask, NO_DATA, 400) == []
-    assert await heard(ask, {"datos": [], "total": 0}) == []
-    assert await heard(ask, {"datos": None, "total": 0}) == []
+    assert await ask_stp(ask, NO_DATA, 400) == []
+    assert await ask_stp(ask, {"datos": [], "total": 0}) == []
+    assert await ask_stp(ask, {"datos": None, "total": 0}) == []
     await nothing(ask, AHEAD, 400)
     await nothing(ask, {"estado": 3, "mensaje": "Error de conexión"}, 400)
     await nothing(ask, {"estado": 2, "datos": rows(0, 1), "total": 1})
-    await nothing(ask, {"datos": [told(empresa="OTHER")], "total": 1})
+    await nothing(ask, {"datos": [order_json(empresa="OTHER")], "total": 1})
     await nothing(ask, NO_DATA | {"datos": rows(0, 1)}, 400)
 
 
@@ -451,8 +453,8 @@ async def test_an_error_keeps_no_account_number_and_no_signature() -> None:
         {},
         optional={
             "estado": JSON_LIKE,
-            "respuesta": JSON_LIKE | st.builds(lambda state: told(estado=state), JSON_LIKE),
-            "datos": JSON_LIKE | st.just([told(), None]),
+            "respuesta": JSON_LIKE | st.builds(lambda state: order_json(estado=state), JSON_LIKE),
+            "datos": JSON_LIKE | st.just([order_json(), None]),
             "total": JSON_LIKE,
             "resultado": JSON_LIKE
             | st.fixed_dictionaries({"id": JSON_LIKE}, optional={"ordenPago": JSON_LIKE, "lst": JSON_LIKE}),

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from rail_spei.stp.models import DayPage, LegacyAnswer, OrderAnswer, OrderStatus
 from rail_spei.stp.parser import UnreadableJson, displayable, fold_text, parse_int, parse_json
 
-from .stp_support import EMPRESA, JSON_LIKE, KEY, ODD_BODIES, PAYEE, PAYER, told
+from .stp_support import EMPRESA, JSON_LIKE, KEY, ODD_BODIES, PAYEE, PAYER, order_json
 
 OURS: dict[str, Any] = {"key": KEY, "empresa": EMPRESA, "amount": 120, "payer": PAYER, "payee": PAYEE}
 
 
 def read(**changes: Any) -> OrderStatus:
     """An order that went over the wire."""
-    return OrderStatus.model_validate(parse_json(json.dumps(told(**changes)).encode()))
+    return OrderStatus.model_validate(parse_json(json.dumps(order_json(**changes)).encode()))
 
 
 def written(body: str) -> OrderStatus:
@@ -43,12 +43,12 @@ def test_an_order_as_it_was_recorded_is_read_whole() -> None:
 
 
 def test_numbers_may_come_as_strings() -> None:
-    strings = {name: str(value) if type(value) in {int, float} else value for name, value in told().items()}
+    strings = {name: str(value) if type(value) in {int, float} else value for name, value in order_json().items()}
     assert OrderStatus.model_validate(strings) == read()
 
 
 def test_what_is_null_or_missing_is_not_guessed() -> None:
-    nulls: dict[str, Any] = {**dict.fromkeys(told()), "claveRastreo": KEY, "estado": "A"}
+    nulls: dict[str, Any] = {**dict.fromkeys(order_json()), "claveRastreo": KEY, "estado": "A"}
     least = {"claveRastreo": KEY, "estado": "A"}
     assert OrderStatus.model_validate(nulls) == OrderStatus.model_validate(least)
     assert OrderStatus.model_validate(least).amount is None
@@ -268,7 +268,7 @@ NAMES = [
     "institucionContraparte",
 ]
 ORDER = st.dictionaries(st.sampled_from(NAMES), JSON_LIKE) | st.builds(
-    lambda changes: told(**changes), st.dictionaries(st.sampled_from(NAMES), JSON_LIKE, max_size=2)
+    lambda changes: order_json(**changes), st.dictionaries(st.sampled_from(NAMES), JSON_LIKE, max_size=2)
 )
 ANSWER = st.one_of(
     st.fixed_dictionaries(
@@ -300,11 +300,11 @@ ANSWER = st.one_of(
 @given(answer=ANSWER | ORDER)
 def test_no_json_breaks_a_model(kind: Any, answer: Any) -> None:
     try:
-        heard = kind.model_validate(parse_json(json.dumps(answer).encode()))
+        model = kind.model_validate(parse_json(json.dumps(answer).encode()))
     except (ValidationError, UnreadableJson):
         return
-    if isinstance(heard, OrderStatus):
-        assert heard.amount is None or type(heard.amount) is int
-        assert heard.key
-        heard.state()
-        heard.mismatches(**OURS)
+    if isinstance(model, OrderStatus):
+        assert model.amount is None or type(model.amount) is int
+        assert model.key
+        model.state()
+        model.mismatches(**OURS)

@@ -78,15 +78,15 @@ DOCUMENTED: list[tuple[int, str, str, str]] = [
 ]
 
 
-def answered(**result: Any) -> bytes:
+def result(**result: Any) -> bytes:
     return json.dumps({"resultado": result}, ensure_ascii=False).encode()
 
 
-def asked(body: bytes, status: int = 200) -> Outcome:
+def outcome_of(body: bytes, status: int = 200) -> Outcome:
     return classify(status, JSON, body)
 
 
-def meant(one: Outcome) -> tuple[str, str]:
+def summary(one: Outcome) -> tuple[str, str]:
     """Class and code of an outcome."""
     match one:
         case OrderAccepted():
@@ -100,11 +100,11 @@ def meant(one: Outcome) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("number", "text", "kind", "code"), DOCUMENTED)
 def test_every_id_of_the_catalogue_means_what_it_says(number: int, text: str, kind: str, code: str) -> None:
-    one = asked(answered(id=number, descripcionError=text))
-    assert meant(one) == (kind, code)
+    one = outcome_of(result(id=number, descripcionError=text))
+    assert summary(one) == (kind, code)
     assert not isinstance(one, OrderAccepted)
     assert one.provider_code == str(number), "an operator needs the raw code"
-    assert meant(asked(answered(id=str(number), descripcionError=text))) == (kind, code), "numbers come as strings"
+    assert summary(outcome_of(result(id=str(number), descripcionError=text))) == (kind, code), "numbers come as strings"
     if isinstance(one, OrderRefusal):
         assert one.row_code in REFUSALS
 
@@ -116,7 +116,7 @@ def test_the_catalogue_has_no_row_that_is_not_tested() -> None:
     } <= {
         one.row_code
         for number, text, *_ in DOCUMENTED
-        if isinstance(one := asked(answered(id=number, descripcionError=text)), OrderRefusal)
+        if isinstance(one := outcome_of(result(id=number, descripcionError=text)), OrderRefusal)
     }
     assert len({row.provider_code for row in CATALOGUE}) == len(CATALOGUE), (
         "a name that stands for two rows explains neither"
@@ -126,22 +126,22 @@ def test_the_catalogue_has_no_row_that_is_not_tested() -> None:
 @pytest.mark.parametrize("number", [9349827, "9349827", 1000, 10**18])
 @pytest.mark.parametrize("rest", [{}, {"descripcionError": None}, {"descripcionError": ""}, {"descripcionError": "  "}])
 def test_a_number_of_an_order_and_no_error_is_a_yes(number: Any, rest: dict[str, Any]) -> None:
-    assert asked(answered(id=number, **rest)) == OrderAccepted(str(number))
+    assert outcome_of(result(id=number, **rest)) == OrderAccepted(str(number))
 
 
 def test_a_byte_order_mark_and_fields_that_are_new_to_us_change_nothing() -> None:
     body = b'\xef\xbb\xbf{"resultado":{"id":9349827,"fechaOperacion":20261123},"version":2.1}'
-    assert asked(body) == OrderAccepted("9349827")
+    assert outcome_of(body) == OrderAccepted("9349827")
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 301, 302, 400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504])
 def test_neither_yes_nor_no_is_believed_beside_another_status(status: int) -> None:
-    assert isinstance(asked(answered(id=9349827), status), OrderUnclear)
-    assert isinstance(asked(answered(id=-24, descripcionError="Cuenta"), status), OrderUnclear)
+    assert isinstance(outcome_of(result(id=9349827), status), OrderUnclear)
+    assert isinstance(outcome_of(result(id=-24, descripcionError="Cuenta"), status), OrderUnclear)
 
 
 def test_an_id_of_three_digits_without_a_text_is_no_yes() -> None:
-    one = asked(b'{"resultado":{"id":3}}')
+    one = outcome_of(b'{"resultado":{"id":3}}')
     assert isinstance(one, OrderRefusal)
     assert (one.kind, ERRORS[one.row_code].code) == (RefusalKind.SETUP, "SPEI_SOURCE_ACCOUNT_REJECTED")
 
@@ -163,34 +163,34 @@ def test_what_is_no_answer_is_unknown(name: str, status: int, read: Any) -> None
     ],
 )
 def test_texts_are_known_in_any_case_and_spacing(text: str) -> None:
-    assert meant(asked(answered(id=0, descripcionError=text))) == ("C", "SPEI_SIGNATURE_REJECTED")
+    assert summary(outcome_of(result(id=0, descripcionError=text))) == ("C", "SPEI_SIGNATURE_REJECTED")
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "cp1252"])
 def test_another_charset_costs_accents_and_nothing_else(charset: str) -> None:
     silent = '{"resultado":{"id":0,"descripcionError":"No se recibió respuesta del servicio"}}'
-    assert meant(asked(silent.encode(charset))) == ("U", "")
+    assert summary(outcome_of(silent.encode(charset))) == ("U", "")
     amount = '{"resultado":{"id":-20,"descripcionError":"El monto {500.0} no es válido"}}'
-    assert meant(asked(amount.encode(charset))) == ("F", "SPEI_INVALID_AMOUNT")
-    assert asked('{"resultado":{"id":9349827,"mensaje":"registró"}}'.encode(charset)) == OrderAccepted("9349827")
+    assert summary(outcome_of(amount.encode(charset))) == ("F", "SPEI_INVALID_AMOUNT")
+    assert outcome_of('{"resultado":{"id":9349827,"mensaje":"registró"}}'.encode(charset)) == OrderAccepted("9349827")
 
 
 @pytest.mark.parametrize("number", [-24, -1, 3, -30, -7])
 def test_stp_not_hearing_its_own_service_is_unknown_under_any_id(number: int) -> None:
     text = "No se recibió respuesta del servicio"
-    assert meant(asked(answered(id=number, descripcionError=text))) == ("U", "")
+    assert summary(outcome_of(result(id=number, descripcionError=text))) == ("U", "")
 
 
 @pytest.mark.parametrize("number", [-1, -2, 5])
 def test_a_key_that_was_used_before_is_looked_up_and_never_a_refusal(number: int) -> None:
-    one = asked(answered(id=number, descripcionError="ya fue utilizada"))
+    one = outcome_of(result(id=number, descripcionError="ya fue utilizada"))
     assert isinstance(one, OrderUnclear)
     assert one.provider_code == str(number)
     assert str(number) not in REFUSALS
 
 
 def test_maintenance_took_nothing_and_may_be_tried_later() -> None:
-    one = asked(answered(id=-30))
+    one = outcome_of(result(id=-30))
     assert isinstance(one, OrderRefusal)
     assert one.row_code in REFUSALS
     assert ERRORS[one.row_code].retryable
@@ -198,7 +198,7 @@ def test_maintenance_took_nothing_and_may_be_tried_later() -> None:
 
 def test_the_front_end_without_a_vpn_is_a_refusal_for_the_operator() -> None:
     one = classify(403, PAGE, HTML)
-    assert meant(one) == ("C", "SPEI_PROVIDER_ACCESS_DENIED")
+    assert summary(one) == ("C", "SPEI_PROVIDER_ACCESS_DENIED")
     assert isinstance(one, OrderRefusal)
     assert one.row_code in REFUSALS
     assert not ERRORS[one.row_code].retryable
@@ -224,25 +224,25 @@ def test_another_page_is_unknown(status: int, headers: dict[str, str], body: byt
 
 @pytest.mark.parametrize("number", [row.id for row in CATALOGUE if row.kind is RefusalKind.INPUT and row.id])
 def test_a_refusal_between_two_accounts_at_stp_is_confirmed_first(number: int) -> None:
-    one = asked(answered(id=number, descripcionError="x"))
+    one = outcome_of(result(id=number, descripcionError="x"))
     assert isinstance(one, OrderRefusal)
     assert one.needs_lookup(90646)
     assert one.needs_lookup("90646")
     assert not one.needs_lookup(40072)
 
 
-@pytest.mark.parametrize("one", [asked(answered(id=3)), asked(answered(id=-30)), classify(403, PAGE, HTML)])
+@pytest.mark.parametrize("one", [outcome_of(result(id=3)), outcome_of(result(id=-30)), classify(403, PAGE, HTML)])
 def test_a_refusal_that_is_not_about_the_order_needs_no_second_look(one: OrderRefusal) -> None:
     assert not one.needs_lookup(90646)
 
 
 def test_words_are_kept_clean_and_without_account_numbers() -> None:
     text = "La cuenta {646180110400000007} no existe\u202e\n" + "x" * 10_000
-    one = asked(answered(id=-7, descripcionError=text))
+    one = outcome_of(result(id=-7, descripcionError=text))
     assert isinstance(one, OrderRefusal)
     assert one.text.startswith("-7 La cuenta {**************0007} no existe x")
     assert len(one.provider_message) <= 200
-    unknown = asked(answered(id=-777, descripcionError="Cuenta 646180110400000007"))
+    unknown = outcome_of(result(id=-777, descripcionError="Cuenta 646180110400000007"))
     assert isinstance(unknown, OrderUnclear)
     assert unknown.reason == "STP answered id -777: Cuenta **************0007"
 
@@ -268,7 +268,7 @@ def test_a_return_is_refused_by_its_own_two_errors_and_accepted_like_an_order(
     answer: dict[str, Any], kind: str, code: str
 ) -> None:
     one = classify_return(200, JSON, json.dumps(answer).encode())
-    assert meant(one) == (kind, code)
+    assert summary(one) == (kind, code)
     if isinstance(one, OrderRefusal):
         assert one.row_code in REFUSALS
 

@@ -17,7 +17,7 @@ from .sandbox_support import HOOK
 pytestmark = pytest.mark.anyio
 
 KEY = "DEMO260304ABCDEFGHIJKLMNOP"
-TAKEN = (200, {"mensaje": "recibido"})
+ACKNOWLEDGMENT = (200, {"mensaje": "recibido"})
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def settings() -> SpeiSettings:
 
 
 def message(settings: SpeiSettings, **change: Any) -> bytes:
-    said = {
+    fields = {
         "id": 9349827,
         "empresa": settings.empresa,
         "folioOrigen": KEY,
@@ -40,11 +40,11 @@ def message(settings: SpeiSettings, **change: Any) -> bytes:
         "causaDevolucion": None,
         "tsLiquidacion": "1699305270000",
     } | change
-    return json.dumps({name: value for name, value in said.items() if value is not ...}).encode()
+    return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
 
 
-def answered(heard: WebhookResult) -> tuple[int, Any]:
-    return heard.status, json.loads(heard.body)
+def response(result: WebhookResult) -> tuple[int, Any]:
+    return result.status, json.loads(result.body)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def answered(heard: WebhookResult) -> tuple[int, Any]:
     ],
 )
 async def test_whatever_the_state_is_called_there_is_news_of_that_order(settings: SpeiSettings, state: str) -> None:
-    heard = parse_webhook(settings, {}, message(settings, estado=state))
-    assert heard.references == (KEY,)
-    assert answered(heard) == TAKEN
+    result = parse_webhook(settings, {}, message(settings, estado=state))
+    assert result.references == (KEY,)
+    assert response(result) == ACKNOWLEDGMENT
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ async def test_whatever_the_state_is_called_there_is_news_of_that_order(settings
     ids=str,
 )
 async def test_each_form_of_it_is_understood(settings: SpeiSettings, change: dict[str, Any], references: Any) -> None:
-    heard = parse_webhook(settings, {}, message(settings, **change))
-    assert heard.references == references
-    assert answered(heard) == TAKEN
+    result = parse_webhook(settings, {}, message(settings, **change))
+    assert result.references == references
+    assert response(result) == ACKNOWLEDGMENT
 
 
 async def test_the_older_form_names_no_order_of_ours_and_is_taken(settings: SpeiSettings) -> None:
-    heard = parse_webhook(settings, {}, b'{"id": 9349827, "Estado": "LIQUIDACION", "Detalle": null}')
-    assert heard.references == ()
-    assert answered(heard) == TAKEN
+    result = parse_webhook(settings, {}, b'{"id": 9349827, "Estado": "LIQUIDACION", "Detalle": null}')
+    assert result.references == ()
+    assert response(result) == ACKNOWLEDGMENT
 
 
 async def test_the_order_of_another_company_is_none_of_ours(settings: SpeiSettings) -> None:
-    heard = parse_webhook(settings, {}, message(settings, empresa="OTRA_EMPRESA"))
-    assert heard.references == ()
-    assert answered(heard) == TAKEN, "to have it repeated would help nobody"
+    result = parse_webhook(settings, {}, message(settings, empresa="OTRA_EMPRESA"))
+    assert result.references == ()
+    assert response(result) == ACKNOWLEDGMENT, "to have it repeated would help nobody"
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ async def test_the_order_of_another_company_is_none_of_ours(settings: SpeiSettin
     ids=lambda body: repr(body[:40]),
 )
 async def test_what_is_no_change_of_state_is_neither_taken_nor_believed(settings: SpeiSettings, body: bytes) -> None:
-    heard = parse_webhook(settings, {}, body)
-    assert (heard.status, heard.references) == (422, ())
-    assert isinstance(json.loads(heard.body), dict)
+    result = parse_webhook(settings, {}, body)
+    assert (result.status, result.references) == (422, ())
+    assert isinstance(json.loads(result.body), dict)
 
 
 async def test_nothing_of_a_message_is_repeated_to_whoever_sent_it(settings: SpeiSettings) -> None:
     for body in (message(settings), message(settings, empresa="OTRA"), b'{"id": 1, "secreto": "s3cret"}'):
-        heard = parse_webhook(settings, {"authorization": "s3cret"}, body)
-        assert b"s3cret" not in heard.body
-        assert KEY.encode() not in heard.body
+        result = parse_webhook(settings, {"authorization": "s3cret"}, body)
+        assert b"s3cret" not in result.body
+        assert KEY.encode() not in result.body
 
 
 async def until(done: Callable[[], bool]) -> None:
@@ -140,9 +140,9 @@ async def test_every_message_of_the_pretend_stp_is_understood(words: str, centav
         order = here.order(client, 70_000 + centavos)
         await client.send(order)
     await until(lambda: len(here.webhooks) == messages)
-    heard = [parse_webhook(here.settings, {}, json.dumps(body).encode()) for body in here.webhooks]
-    assert {one.references for one in heard} == {(order.reference,)}
-    assert {one.status for one in heard} == {200}
+    result = [parse_webhook(here.settings, {}, json.dumps(body).encode()) for body in here.webhooks]
+    assert {one.references for one in result} == {(order.reference,)}
+    assert {one.status for one in result} == {200}
 
 
 async def test_the_messages_of_a_return_name_it_too() -> None:
@@ -159,6 +159,6 @@ async def test_a_received_payment_is_neither_confirmed_nor_given_back() -> None:
     here = rail_fixture(deposit_url=HOOK)
     await here.control("receive", amount=80_000, tracking_key="BANK-1")
     await until(lambda: bool(here.webhooks))
-    heard = parse_webhook(here.settings, {}, json.dumps(here.webhooks[0]).encode())
-    assert (heard.status, heard.references) == (422, ()), "400 with `devolver` would send it back, 200 confirm it"
-    assert json.loads(heard.body)["mensaje"] not in {"confirmar", "devolver", "recibido"}
+    result = parse_webhook(here.settings, {}, json.dumps(here.webhooks[0]).encode())
+    assert (result.status, result.references) == (422, ()), "400 with `devolver` would send it back, 200 confirm it"
+    assert json.loads(result.body)["mensaje"] not in {"confirmar", "devolver", "recibido"}
