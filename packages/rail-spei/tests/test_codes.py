@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import rail_spei
+import riel_mexico
 from rail_spei.codes import CODES, ERRORS, REFUSALS
 from rail_spei.stp.causes import CAUSES
 from rail_spei.stp.refusals import CATALOGUE
@@ -79,8 +80,8 @@ def test_what_our_validators_refuse_is_explained() -> None:
     source = Path(rail_spei.__file__).parent
     refused = {
         call.args[0].value
-        for room in ("fields", "institutions")
-        for file in source.joinpath(room).glob("*.py")
+        for room in (source / "fields", source / "institutions", Path(riel_mexico.__file__).parent)
+        for file in room.glob("*.py")
         for call in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)

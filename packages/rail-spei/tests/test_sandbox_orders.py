@@ -9,6 +9,7 @@ from rail_spei.sandbox.cadena import ORDER, cadena, legacy_cadena, parse_object
 from rail_spei.sandbox.cadena import QUERY as QUERY_FIELDS
 from rail_spei.stp.cadena import RegisterOrder, legacy
 from rail_spei.stp.signature import is_valid
+from riel.testing.harness import Clock
 
 from .golden import GOLDEN, public_key
 from .sandbox_support import NOON, PAYEE, QUERY, REGISTER, RETURN, StpFixture, order, result, signed
@@ -272,7 +273,7 @@ async def test_the_same_key_on_the_next_operating_day_is_paid_again() -> None:
 
 
 async def test_a_weekend_is_one_operating_day() -> None:
-    here = StpFixture(now=NOON.replace(day=7))
+    here = StpFixture(clock=Clock(NOON.replace(day=7)))
     await here.register()
     here.clock.advance(days=1)
     outcome = result(await here.register())

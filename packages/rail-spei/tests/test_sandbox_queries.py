@@ -8,6 +8,7 @@ import pytest
 from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.sandbox.identity import ACCOUNT, EMPRESA
 from rail_spei.stp.api import Absence
+from riel.testing.harness import Clock
 
 from .sandbox_support import LIST, NOON, QUERY, StpFixture, order, signed
 
@@ -125,7 +126,7 @@ async def test_a_list_has_pages_and_its_total_lags() -> None:
 
 
 async def test_the_total_of_a_day_that_is_over_does_not_lag() -> None:
-    here = StpFixture(now=NOON.replace(hour=23, minute=59, second=59))
+    here = StpFixture(clock=Clock(NOON.replace(hour=23, minute=59, second=59)))
     await here.register()
     here.clock.advance(seconds=2)
     assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 1
