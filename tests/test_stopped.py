@@ -18,6 +18,7 @@ import pytest
 from rail_mock.settings import BankBehaviour
 from riel.crash_points import at_crash_points
 from riel.journal import State
+from riel.payments import rail_calls
 from riel.testing.harness.clock import NOON
 
 from .support.bank_process import BankProcess, open_bank
@@ -66,6 +67,27 @@ async def test_an_order_whose_sender_wakes_after_the_deadline_does_not_leave(tmp
         (known,) = await harness.settle_all()
         assert (known.state, known.code, bank.orders) == (State.REJECTED, "RAIL_UNREACHABLE", 0)
         assert [event.event for event in await harness.journal.events(record.id)][-1] == "payment.not_sent"
+
+
+async def test_nor_where_it_was_stopped_after_the_timer_had_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, bounded = ObservedMockBank(), rail_calls.bounded
+
+    @asynccontextmanager
+    async def stopped_inside(rail: Any, call: str, *what: Any) -> AsyncIterator[None]:
+        async with bounded(rail, call, *what):
+            if call == "send":
+                bank.clock.advance(seconds=DEADLINE)
+            yield
+
+    monkeypatch.setattr(rail_calls, "bounded", stopped_inside)
+    async with run_mock_harness(bank, tmp_path) as harness:
+        _, code = await open_challenge(harness, request := payment_request(harness))
+        await harness.engine.confirm(request, code)
+        await harness.idle()
+        (known,) = await harness.journal.payments()
+        assert (known.state, known.code, bank.orders) == (State.REJECTED, "RAIL_UNREACHABLE", 0)
 
 
 async def test_nor_where_the_clock_was_set_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

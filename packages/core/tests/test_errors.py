@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import riel
-from riel.errors import CATALOGUE, Code, ErrorCode, NotAllowed, NotConfirmed
+from riel.errors import CATALOGUE, Code, ErrorCode, NotAllowed, NotConfirmed, NothingSent
 from riel.errors.exceptions import ErrorData
 
 SOURCE = Path(riel.__file__).parent
@@ -97,3 +97,10 @@ def test_a_rail_refuses_with_a_row_of_its_own_table() -> None:
 def test_a_row_without_parameters_is_taken_as_it_stands() -> None:
     row = ErrorCode(code="ZAP_NO", message="Braces {are} data.", remedy="Ask.")
     assert NotAllowed(row).error.message == "Braces {are} data."
+
+
+def test_a_sentence_is_no_code_and_a_message_is_never_shown_without_its_parameters() -> None:
+    with pytest.raises(TypeError, match="raised by its Code"):
+        NothingSent("a sentence")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="NOT_ALLOWED needs the parameter 'reason'"):
+        NotAllowed()

@@ -261,6 +261,7 @@ async def test_a_server_that_cannot_send_asks_nobody(tmp_path: Path) -> None:
     async with fintoc_harness(tmp_path, bank=FintocBank(overrides={"jws_private_key": ...})) as harness:
         refused = await harness.error("send_payment", **MEXICO)
         assert refused["code"] == "FINTOC_NOT_SET_UP"
+        assert "{" not in refused["message"]
         assert "RIEL_FINTOC_JWS_PRIVATE_KEY" in json.dumps(refused)
         assert (await harness.data("list_accounts"))["data"], "reading needs no key"
 

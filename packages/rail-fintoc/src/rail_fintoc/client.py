@@ -67,7 +67,7 @@ class FintocClient:
         operation, target = operation_of(payment), target_of(payment)
         reference = f"{operation}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
         if OPERATIONS[operation].signed and (setting := self._settings.missing_setting(account=operation == TRANSFER)):
-            raise NotAllowed(CODES["FINTOC_NOT_SET_UP"], setting=setting)
+            raise NotAllowed(CODES["FINTOC_NOT_SET_UP"], details={"setting": setting})
         body = body_of(payment, reference, self._settings.account_id or "")
         return Prepared(reference=reference, body=body, facts={"operation": operation, "target": target})
 

@@ -69,7 +69,7 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
     ("INVALID_ID", "That is not an id of Fintoc.", "Use the id that an earlier answer gave, letter by letter.", False),
     ("INVALID_CURSOR", "That place in the list is not one.", "Begin at the front of the list again.", False),
     ("INVALID_FIELD", "Fintoc does not accept a field of the request.", _SOFTWARE, False),
-    ("NOT_SET_UP", "{setting} is not set, and nothing can be sent without it.", _OPERATOR, False),
+    ("NOT_SET_UP", "A setting of this rail is missing, and nothing can be sent without it.", _OPERATOR, False),
     ("KEY_REFUSED", "Fintoc does not accept the API key.", _OPERATOR, False),
     ("SIGNATURE_REJECTED", "Fintoc does not accept the signature of the request.", _OPERATOR, False),
     ("PAYMENT_REQUIRED", "Fintoc's bill for this organisation is not paid.", _OPERATOR, False),

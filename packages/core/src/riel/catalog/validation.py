@@ -111,6 +111,8 @@ def _tools_faults(rail: Rail) -> Iterator[str]:
             yield f"declares a tool named {name!r}: write it in lower case, without the rail's name, and each name once"
     if not all(isinstance(code, ErrorCode) for code in rail.errors.values()):
         yield "declares errors that are not riel.ErrorCode"
+    elif any(set("{}") & set(code.message + code.remedy) for code in rail.errors.values()):
+        yield "declares an error whose message has a placeholder: only a message of the core takes parameters"
 
 
 def _tool_faults(tool: Tool) -> Iterator[str]:

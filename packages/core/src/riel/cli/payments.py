@@ -125,7 +125,7 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
 def decide(
     which: Which,
     outcome: Annotated[
-        Resolution, typer.Argument(metavar="settled|rejected", help="What became of it, as you records out.")
+        Resolution, typer.Argument(metavar="settled|rejected", help="What became of it, as you found out.")
     ],
     evidence: Annotated[str, typer.Option(metavar="TEXT", help="How you know it: this is recorded.")],
     rail: OfRail = None,

@@ -64,6 +64,7 @@ class Code(StrEnum):
     RAIL_MISCONFIGURED = "RAIL_MISCONFIGURED"
     RAIL_NO_ANSWER = "RAIL_NO_ANSWER"
     RAIL_REJECTED = "RAIL_REJECTED"
+    RAIL_TOOL_FAILED = "RAIL_TOOL_FAILED"
     RAIL_UNREACHABLE = "RAIL_UNREACHABLE"
     REFUND_EXCEEDS_PAYMENT = "REFUND_EXCEEDS_PAYMENT"
     REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
@@ -184,6 +185,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.RAIL_NO_ANSWER: (
         "{rail} did not answer.",
         "Repeat exactly this call in a moment: it is done at most once.",
+    ),
+    Code.RAIL_TOOL_FAILED: (
+        "The rail {rail} failed: {problem}. The provider may have done it all the same.",
+        "Do not repeat the call. Check whether it was done, with a list or the status, and tell the operator.",
     ),
     Code.RAIL_REJECTED: (
         "{rail} did not carry this out. Nothing stayed booked.",

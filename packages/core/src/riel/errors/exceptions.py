@@ -29,11 +29,20 @@ class ErrorData:
         """The row of ``code`` with the ``parameters`` of its message.
 
         :param retryable: ``False`` where this case can never succeed, although others of its code may.
+        :raises TypeError: ``code`` is neither of the two, or its message has other parameters.
         """
+        if not isinstance(code, Code | ErrorCode):
+            raise TypeError(
+                f"an error is raised by its Code or by a row of a rail's errors, not by {type(code).__name__}"
+            )
         row = CATALOGUE[code] if isinstance(code, Code) else code
+        try:
+            message = row.message.format_map(parameters) if parameters or isinstance(code, Code) else row.message
+        except KeyError as missing:
+            raise TypeError(f"the message of {row.code} needs the parameter {missing}") from None
         return cls(
             code=row.code,
-            message=row.message.format_map(parameters) if parameters else row.message,
+            message=message,
             retryable=row.retryable if retryable is None else retryable,
             next_action=row.remedy,
             details=details or {},

@@ -45,7 +45,7 @@ CHALLENGE_COLUMNS = (
 )
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
-By place and not by name: a row lookups a name up among all of its columns, which took longer than the query.
+By place and not by name: a row looks a name up among all of its columns, which took longer than the query.
 """
 
 PAYMENT_COLUMNS = (

@@ -83,7 +83,8 @@ async def prepare(context: Context, request: PaymentRequest) -> Prepared:
     try:
         with contained(rail, "prepare", NothingSent):
             prepared = client.prepare(draft, ReferenceSource(context.now(), context.below))
-        if problem := _problem_of_prepared(prepared):
+            problem = _problem_of_prepared(prepared)
+        if problem:
             raise rail_failure(rail, "prepare", problem)
     except RailFailure as failure:
         raise _broken(rail, "prepare the payment", failure) from failure
@@ -103,6 +104,8 @@ async def send(context: Context, record: PaymentRecord, order: Order) -> SendOut
     call = "refund" if record.kind == "refund" else "send"
     try:
         async with bounded(rail, call, left, Rejected, NotSent, OutcomeUnknown):
+            if _time_left(context, record, started) <= timedelta(0):  # it was stopped since the last look at the clock
+                return NotSent("it was too late to send it")
             if record.kind == "refund":
                 answer = await client.refund(order)
             else:
@@ -220,7 +223,10 @@ async def _tool_result(
     except (NothingLearned, OutcomeUnknown, Expired) as failure:
         raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
     except RailFailure as failure:
-        raise _broken(rail, f"run {tool.name}", failure) from failure
+        if tool.run is None or tool.read_only:
+            raise _broken(rail, f"run {tool.name}", failure) from failure
+        problem = f"it could not finish {tool.name} ({failure})"  # perhaps after its request had left
+        raise NothingSent(Code.RAIL_TOOL_FAILED, rail=rail.declaration.name, problem=problem) from failure
 
 
 async def statement(rail: ActiveRail, client: Client, day: date, within: timedelta = STATEMENT_DEADLINE) -> Statement:
@@ -236,11 +242,12 @@ async def statement(rail: ActiveRail, client: Client, day: date, within: timedel
     try:
         async with bounded(rail, "statement", within, NothingLearned):
             result = await statement_client.statement(day)
+            problem = _problem_of_statement(result)
     except Expired as failure:
         raise NothingLearned("no answer within the deadline of a statement") from failure
     except RailFailure as failure:
         raise NothingLearned(f"the rail failed: {failure}") from failure
-    if problem := _problem_of_statement(result):
+    if problem:
         raise BrokenRail(f"the rail {name!r} returned no statement: {rail_failure(rail, 'statement', problem)}.")
     return result
 
@@ -251,7 +258,8 @@ def parse_webhook(rail: ActiveRail, headers: Mapping[str, str], body: bytes) -> 
     try:
         with contained(rail, "parse_webhook"):
             result = rail.declaration.parse_webhook(rail.settings, headers, body)
-        if problem := _problem_of_webhook(result):
+            problem = _problem_of_webhook(result)
+        if problem:
             raise rail_failure(rail, "parse_webhook", problem)
     except RailFailure:
         return None
@@ -264,7 +272,8 @@ def manual_refund(rail: ActiveRail, order: Order) -> Mapping[str, str]:
     try:
         with contained(rail, "manual_refund"):
             facts = rail.declaration.manual_refund(order)
-        if not _is_text_by_name(facts):
+            is_text = _is_text_by_name(facts)
+        if not is_text:
             raise rail_failure(rail, "manual_refund", "its facts are not strings by name")
     except RailFailure:
         return {}

@@ -37,6 +37,9 @@ async def confirm_derived_payment(
     except NothingSent as refusal:
         if code is None or refusal.error.retryable:
             raise
+        if refusal.error.code == Code.RAIL_BROKEN:  # the code may have been used before the rail failed
+            problem = f"it could not build the payment of {name}"
+            raise NothingSent(Code.RAIL_TOOL_FAILED, rail=tool.rail.declaration.name, problem=problem) from refusal
         raise _changed(tool, refusal) from refusal
     bound = {"tool": name, "arguments": wire_arguments(arguments), "payment": wire_arguments(payment)}
     request = build_request(tool, payment, bound, principal)

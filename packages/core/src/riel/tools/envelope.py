@@ -42,7 +42,7 @@ MAX_NAME = 80
 _CHECK_STATUS = "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
 _MESSAGES = {
     State.SENDING: "The {kind} is on its way to the rail. " + _CHECK_STATUS,
-    State.UNKNOWN: "The rail's answer was lost; riel is looking up the outcome of the {kind}. " + _CHECK_STATUS,
+    State.UNKNOWN: "The outcome of the {kind} is not known yet; riel is looking it up. " + _CHECK_STATUS,
     State.PENDING: "The rail has accepted the {kind}, and it has not settled yet. " + _CHECK_STATUS,
     State.REVIEW: "The rail cannot tell the outcome of the {kind}; an operator has to decide. Do not send it again.",
     State.SETTLED: "",
@@ -126,9 +126,7 @@ def manual_refund_data(
         message = f"It has not settled yet, and cannot be called back. {data.get('message', '')}"
         return data | {"message": message.strip()}
     reason = rail.declaration.capabilities.refund.reason
-    message = (
-        f"Nothing was paid back: {reason} Give the person caseId and what is refundInstructions; no tool can do more."
-    )
+    message = f"Nothing was paid back: {reason} Give the person caseId and refundInstructions; no tool can do more."
     return data | {"caseId": case, "message": message, "refundInstructions": dict(facts or {})}
 
 

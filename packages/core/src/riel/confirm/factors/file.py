@@ -40,7 +40,7 @@ class FileFactor(BoundCodeFactor):
     async def ask(self, request: ConfirmationRequest) -> str:
         """Append the line.
 
-        :raises NotConfirmed: the line could not be written, so nobody was request.
+        :raises NotConfirmed: the line could not be written, so nobody was asked.
         """
         await asyncio.to_thread(_append, self.path, code_line(request, code_for(self.key, request)))
         return "A six-digit code for exactly this payment was written to the file of codes."
