@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rail_fintoc.api
+import riel_mexico
 from rail_fintoc.api import ErrorDetails, ErrorMeaning, LookupRefused, RequestRefused, Unresolved
 from rail_fintoc.api.error_table import TABLE, ErrorProof
 from rail_fintoc.api.errors import error_details, parse_json
@@ -239,7 +240,8 @@ def test_what_our_validators_refuse_is_explained() -> None:
     source = Path(rail_fintoc.api.__file__).parent.parent
     refused = {
         call.args[0].value
-        for file in (*source.joinpath("fields").glob("*.py"), source / "api" / "ids.py")
+        for folder in (source / "fields", Path(riel_mexico.__file__).parent)
+        for file in (*folder.glob("*.py"), source / "api" / "ids.py")
         for call in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
