@@ -1,7 +1,7 @@
-"""SPEI in a simulation: the real rail and its real client, before a pretend STP whose day is about to end.
+"""SPEI in a simulation: the real rail and its real client, with a pretend STP shortly before its cut-off.
 
-Most simulations begin minutes before 18:00 in Mexico City, on Fridays and before holidays too, so that what was lost is
-asked after, and might be sent again, on another operating day than the one on which it left.
+Most simulations begin minutes before 18:00 in Mexico City, on Fridays and before holidays too, so that a lost order is
+looked up, and might be sent again, on another operating day than the one on which it was sent.
 """
 
 import atexit
@@ -43,14 +43,14 @@ WEEKS = (
     ("2026-04-01", "2026-04-06", "2026-04-07", "2026-04-08", "2026-04-09", "2026-04-10", "2026-04-13"),
     ("2026-12-24", "2026-12-28", "2026-12-29", "2026-12-30", "2026-12-31", "2027-01-04", "2027-01-05"),
 )
-"""Successive operating days: of any week, from a Friday on, before a long weekend, in Holy Week, and at Christmas."""
+"""Operating days in sequence: an ordinary week, from a Friday, before a long weekend, Holy Week, and Christmas."""
 
 MAGIC = (1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 22, 23, 24, 25, 26, 27, 28, 29, 30, 60, 61, 64)
-"""Centavos on which STP does something else than settle; of the others, some would leave a payment open for ever."""
+"""Centavos of the scenarios in use. Some of the others would leave a payment open for ever."""
 FROM_STP_TO_STP = 31
 
 BITS = 1024
-"""As long as a key may be that signs a dozen times for each payment of thousands of simulations."""
+"""The length of the key: short, since it signs a dozen times for each payment of thousands of simulations."""
 PASSPHRASE = "simulated"  # the key is worth nothing
 
 
@@ -71,7 +71,7 @@ ACCOUNTS: Mapping[str, str] = {
 
 @cache
 def _key_file() -> Path:
-    """A small key in a file of an old form, whose passphrase is not stretched: it is read in every simulation."""
+    """Write the key to a file in an old format without key stretching, since each simulation reads it."""
     folder = Path(tempfile.mkdtemp(prefix="riel-simulated-stp-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     encrypted = BestAvailableEncryption(PASSPHRASE.encode())
@@ -88,7 +88,7 @@ def _key() -> rsa.RSAPrivateKey:
 
 @cache
 def _settings(payer: str) -> SpeiSettings:
-    """Read once: it looks through the whole environment."""
+    """The settings, which are read once because reading them scans the whole environment."""
     return SpeiSettings.model_validate(
         {
             "base_url": "http://127.0.0.1:9",
@@ -109,7 +109,7 @@ def _payable() -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class SpeiTraits:
-    """SPEI as the checks know it: it can be asked, absence is proven one day, and a key is known for one day."""
+    """SPEI's properties for the checks: it has look-ups, absence is provable, and a key is unique for one day."""
 
     punctual: bool
     lookup: bool = True
@@ -129,18 +129,18 @@ class SpeiRail:
         self._ordinary = 0.5
         self.stretch = draws.choice((1.0, 1.0, 1.0, 10.0))
         days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in draws.choice(WEEKS)]
-        self._closings = [day + timedelta(hours=18 + 6) for day in days]  # Mexico City is six hours behind
+        self._cutoffs = [day + timedelta(hours=18 + 6) for day in days]  # Mexico City is six hours behind
         before = draws.choice((0, 0, AROUND_CUTOFF - 180, AROUND_CUTOFF, 6 * 3600)) + draws.random() * 120
-        self.begins = self._closings[0] - timedelta(milliseconds=int(before * 1000))
+        self.begins = self._cutoffs[0] - timedelta(milliseconds=int(before * 1000))
 
     def in_doubt(self) -> None:
-        """No payment just settles."""
+        """Give each payment a scenario other than plain settlement."""
         self._ordinary = 0.0
 
     def open_bank(self) -> PretendStp:
         self._stp = PretendStp(
             self._simulation,
-            self._closings,
+            self._cutoffs,
             self.traits.punctual,
             public_key=_key().public_key(),
             empresa="SIMULATED",
@@ -150,7 +150,7 @@ class SpeiRail:
         return self._stp
 
     def activate(self, payer: str) -> ActiveRail:
-        """The rail as it is declared, but for its client's way out and for how long it is watched."""
+        """The declared rail, with the simulation's transport and shorter windows for returns and late arrivals."""
         (rail,) = rail_spei.riel_rails()
         watch = timedelta(seconds=WATCH)
         rules = replace(GUARANTEES, late_arrival_window=watch, return_window=watch)
@@ -180,7 +180,7 @@ class SpeiRail:
         )
 
     def amount(self, account: str) -> int:
-        """Some just settle; the others do what their centavos choose."""
+        """An amount that settles, or one whose centavos select another scenario."""
         draws = self._simulation.random
         pesos = draws.choice((500, 900, 1300))
         if draws.random() < self._ordinary:
@@ -190,7 +190,7 @@ class SpeiRail:
         return pesos + draws.choice(MAGIC)
 
     def pace(self, usual: Timing) -> Timing:
-        """Slower where it only costs time: a day is longer than a minute."""
+        """Longer intervals than the usual ones: a SPEI simulation lasts days."""
         patience = replace(usual.backoff, longest=timedelta(hours=8))
         return replace(
             usual,

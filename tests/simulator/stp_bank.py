@@ -1,10 +1,10 @@
 """The pretend STP in a simulation, on the simulation's clock, behind a network that loses, delays and repeats.
 
-The ledger is STP's own. On which operating day something is booked is worked out here once more, from closings that
-are written out by hand: code that is wrong must not excuse itself.
+The ledger is that of the pretend STP. The operating day of a booking is computed here a second time, from cut-offs that
+are written by hand: with shared code, a mistake would agree with itself.
 
-One thing does not happen here: a copy that the network makes, and not we, arrives on the operating day of its order.
-STP books one that comes a day later, and no client can prevent that.
+A copy that the network makes always arrives on the operating day of its order: STP would book one that arrives a day
+later, and no client can prevent that.
 """
 
 import json
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 LATE = 60.0
-"""How much later than its request an order may arrive of which STP's own gateway says 504."""
+"""Seconds after which an order arrives whose request STP's gateway answered with 504."""
 AROUND_CUTOFF = 300.0
 STP_SKEW = 45.0
-"""How wrong STP's clock may be, in seconds."""
+"""The largest error of STP's clock, in seconds."""
 WAY = AROUND_CUTOFF - STP_SKEW - LATE - 25.0
 """Seconds that an order may be under way. With both clocks' errors it is within the rail's margin at the cut-off."""
 WATCH = 600.0
@@ -48,10 +48,10 @@ class PretendStp(PretendBank):
         b'{"resultado":',
     )
 
-    def __init__(self, simulation: "Simulation", closings: Sequence[datetime], punctual: bool, **contract: Any) -> None:
+    def __init__(self, simulation: "Simulation", cutoffs: Sequence[datetime], punctual: bool, **contract: Any) -> None:
         super().__init__(simulation, STP_SKEW)
         draws = simulation.random
-        self._closings = closings
+        self._cutoffs = cutoffs
         self._punctual = punctual
         self._behaviour = StpBehaviour(
             settled_seconds=draws.choice((0.0, 1.0, 20.0)),
@@ -64,44 +64,44 @@ class PretendStp(PretendBank):
 
     @property
     def lags(self) -> bool:
-        """Whether its queries lie behind."""
+        """Whether queries show an earlier state."""
         return bool(self._behaviour.lookup_lag_seconds)
 
     def reference(self, request: httpx.Request) -> str:
-        """The tracking key that it is about."""
+        """The tracking key in a request."""
         return str(json.loads(request.content)["claveRastreo"])
 
     def moves_money(self, request: NetworkRequest) -> bool:
-        """Whether it is an order."""
+        """Whether the request is an order."""
         return request.method == "PUT"
 
     def found(self, response: NetworkResponse) -> str:
-        """The state that STP tells."""
+        """The state in the answer to a query."""
         return str(json.loads(response.body).get("respuesta", {}).get("estado", "nothing"))
 
     def latest(self) -> float:
-        """In how many seconds, at most, an order arrives that leaves now.
+        """The longest time in transit, in seconds, of an order that is sent now.
 
-        Where the network is not punctual it takes hours, and yet no order that may be sent again crosses the cut-off.
+        Where the network is not punctual, it is hours, and yet no order that may be sent again crosses the cut-off.
         """
         if self._punctual:
             return WAY
         if self.until_the_cutoff() > AROUND_CUTOFF:
             return max(WAY, self.until_the_cutoff() - LATE - 10.0)
-        following = self._closings[bisect_right(self._closings, self.clock()) + 1]
+        following = self._cutoffs[bisect_right(self._cutoffs, self.clock()) + 1]
         return (following - self.clock()).total_seconds() + WATCH / 2
 
     def latest_copy(self) -> float:
-        """Copies stay within the operating day of their order."""
+        """The longest time in transit, in seconds, of a copy, which stays within the operating day."""
         return min(self.latest(), self.until_the_cutoff() - LATE - 1.0)
 
     def until_the_cutoff(self) -> float:
-        """How many seconds of the operating day are left."""
+        """The seconds until the next cut-off."""
         now = self.clock()
-        return (self._closings[bisect_right(self._closings, now)] - now).total_seconds()
+        return (self._cutoffs[bisect_right(self._cutoffs, now)] - now).total_seconds()
 
     def harm_of_another(self, reference: str) -> str:
-        """What one more copy that leaves now could do, if anything."""
+        """The harm that one more copy sent now could do; empty for none."""
         first, now = self._day(self._first_left[reference]), self._day(self.clock())
         return "" if first == now else f"it first left on day {first}: on day {now} STP would book it again"
 
@@ -110,11 +110,11 @@ class PretendStp(PretendBank):
         return f" on day {self._day(at)}"
 
     def _day(self, at: datetime) -> int:
-        """Which operating day it is, counted from the one in which the simulation begins."""
-        return bisect_right(self._closings, at)
+        """The number of the operating day, counted from the one in which the simulation begins."""
+        return bisect_right(self._cutoffs, at)
 
     def booking(self, debit: Debit) -> SimBooking:
-        """One order that STP took."""
+        """The booking of an order, as the checks compare it."""
         now = self.clock()
         settles = debit.at + timedelta(seconds=self._behaviour.settled_seconds)
         back = settles + timedelta(seconds=BACK)

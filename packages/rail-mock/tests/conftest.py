@@ -1,4 +1,4 @@
-"""A pretend bank, a clock that stands until it is moved, and the rail's real client in front of it."""
+"""A pretend bank whose clock a test moves, and the rail's real client in front of it."""
 
 import asyncio
 import socket
@@ -28,14 +28,14 @@ def anyio_backend() -> str:
 
 @dataclass
 class BankFixture:
-    """One bank of the given behaviour, and what a test does with it."""
+    """One pretend bank, and the rail's client. ``requests`` has method and path of each request to the app."""
 
     behaviour: BankBehaviour
     now: datetime = datetime(2026, 3, 7, 12, tzinfo=UTC)
     orders: int = 0
     waits: list[float] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
@@ -62,24 +62,24 @@ class BankFixture:
         return MockSettings(base_url="http://bank.invalid", **self.behaviour.model_dump())
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        self.asked.append(f"{scope['method']} {scope['path']}")
+        self.requests.append(f"{scope['method']} {scope['path']}")
         await self.sandbox.app(scope, receive, send)
 
     @asynccontextmanager
-    async def client(self, **believed: Any) -> AsyncIterator[MockClient]:
-        """The rail's client, calling the app directly, with other settings than the bank where it is told so."""
-        settings = self.settings.model_copy(update=believed)
+    async def client(self, **changes: Any) -> AsyncIterator[MockClient]:
+        """The rail's client, calling the app directly. With ``changes``, its settings differ from the bank's."""
+        settings = self.settings.model_copy(update=changes)
         async with open_client(settings, httpx.ASGITransport(self._app)) as client:
             yield client
 
     @asynccontextmanager
     async def http(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Anybody's client, calling the app directly."""
+        """An HTTP client that calls the app directly."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://bank.invalid") as http:
             yield http
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[MockClient]:
+    async def serve(self) -> AsyncIterator[MockClient]:
         """The rail's client and the bank, with real connections between them."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             config = uvicorn.Config(self.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
@@ -98,8 +98,8 @@ class BankFixture:
                 await serving
 
     @asynccontextmanager
-    async def nobody(self) -> AsyncIterator[MockClient]:
-        """The rail's client, and an address where nobody listens."""
+    async def unreachable(self) -> AsyncIterator[MockClient]:
+        """The rail's client with an address at which nothing listens."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
             address = f"http://127.0.0.1:{closed.getsockname()[1]}"
         async with open_client(MockSettings(base_url=address)) as client:
@@ -107,14 +107,14 @@ class BankFixture:
 
     def payment(self, client: MockClient, account: str = PLAIN, amount: int = 50_000) -> Order:
         """A payment as the core would hold it."""
-        asked = MockPayment(account=account, amount=amount, concept="Invoice 42", recipient_name="Empresa Demo")
-        draft = Draft(kind="payment", money=Money(amount, "MXN"), payment=asked)
-        return self._order(client, draft, asked.payee(), None)
+        payment = MockPayment(account=account, amount=amount, concept="Invoice 42", recipient_name="Empresa Demo")
+        draft = Draft(kind="payment", money=Money(amount, "MXN"), payment=payment)
+        return self._order(client, draft, payment.payee(), None)
 
     def refund(self, client: MockClient, original: Order, amount: int) -> Order:
         """A refund as the core would hold it."""
-        asked = MockRefund(tracking_key=original.reference, reason="Sent twice", amount=amount)
-        draft = Draft(kind="refund", money=Money(amount, "MXN"), refund=asked, original=original)
+        refund = MockRefund(tracking_key=original.reference, reason="Sent twice", amount=amount)
+        draft = Draft(kind="refund", money=Money(amount, "MXN"), refund=refund, original=original)
         return self._order(client, draft, original.payee, original)
 
     def _order(self, client: MockClient, draft: Draft, payee: Payee, original: Order | None) -> Order:
@@ -133,8 +133,8 @@ class BankFixture:
 
 
 @pytest.fixture
-def world() -> Callable[..., BankFixture]:
-    """Makes a bank from settings: ``world(dedupe="no")``."""
+def make_bank() -> Callable[..., BankFixture]:
+    """Make a bank of a behaviour: ``make_bank(dedupe="no")``."""
 
     def make(**settings: Any) -> BankFixture:
         return BankFixture(BankBehaviour(**settings))

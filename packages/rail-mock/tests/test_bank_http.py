@@ -26,16 +26,16 @@ async def post(http: httpx.AsyncClient, body: object, *, key: str = "k1", path: 
     response = await http.post(
         path, content=content, headers={"Idempotency-Key": key, "Content-Type": "application/json"}
     )
-    told = response.json()
-    return response.status_code, told.get("error", {}).get("code", told.get("status"))
+    answer = response.json()
+    return response.status_code, answer.get("error", {}).get("code", answer.get("status"))
 
 
-async def test_an_order_in_form_is_booked(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_an_order_in_form_is_booked(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.http() as http:
         assert await post(http, BODY) == (201, "settled")
-        told = (await http.get("/payments/REF1")).json()
-    assert told == {
+        answer = (await http.get("/payments/REF1")).json()
+    assert answer == {
         "id": "P-00000001",
         "reference": "REF1",
         "status": "settled",
@@ -78,8 +78,8 @@ async def test_an_order_in_form_is_booked(world: Callable[..., Any]) -> None:
     ],
     ids=str,
 )
-async def test_an_order_that_is_not_in_form_is_refused(world: Callable[..., Any], body: object) -> None:
-    here = world()
+async def test_an_order_that_is_not_in_form_is_refused(make_bank: Callable[..., Any], body: object) -> None:
+    here = make_bank()
     async with here.http() as http:
         assert await post(http, body) == (400, "invalid_request")
         assert await post(http, BODY) == (201, "settled"), "its key was not used up"
@@ -95,9 +95,9 @@ async def test_an_order_that_is_not_in_form_is_refused(world: Callable[..., Any]
     ],
 )
 async def test_an_order_that_this_bank_cannot_carry_out_is_refused(
-    world: Callable[..., Any], change: dict[str, Any], code: str
+    make_bank: Callable[..., Any], change: dict[str, Any], code: str
 ) -> None:
-    here = world()
+    here = make_bank()
     async with here.http() as http:
         assert await post(http, BODY | change) == (422, code)
     assert here.debits == []
@@ -106,8 +106,8 @@ async def test_an_order_that_this_bank_cannot_carry_out_is_refused(
 @pytest.mark.parametrize(
     "headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "k" * 256}, {"Idempotency-Key": "a b"}]
 )
-async def test_an_order_without_a_key_is_refused(world: Callable[..., Any], headers: dict[str, str]) -> None:
-    here = world()
+async def test_an_order_without_a_key_is_refused(make_bank: Callable[..., Any], headers: dict[str, str]) -> None:
+    here = make_bank()
     async with here.http() as http:
         response = await http.post("/payments", json=BODY, headers=headers)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
@@ -115,8 +115,8 @@ async def test_an_order_without_a_key_is_refused(world: Callable[..., Any], head
     assert here.debits == []
 
 
-async def test_a_body_that_is_not_called_json_or_has_no_end_is_refused(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_body_that_is_not_called_json_or_has_no_end_is_refused(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.http() as http:
         form = await http.post("/payments", data={"amount": "1"}, headers={"Idempotency-Key": "k1"})
         assert (form.status_code, form.json()["error"]["code"]) == (415, "invalid_request")
@@ -124,8 +124,8 @@ async def test_a_body_that_is_not_called_json_or_has_no_end_is_refused(world: Ca
     assert here.debits == []
 
 
-async def test_a_refusal_says_where_and_never_what(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_refusal_says_where_and_never_what(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.http() as http:
         headers = {"Idempotency-Key": "k1"}
         response = await http.post("/payments", json=BODY | {"amount": "4242424242"}, headers=headers)
@@ -133,8 +133,8 @@ async def test_a_refusal_says_where_and_never_what(world: Callable[..., Any]) ->
     assert "4242424242" not in response.text
 
 
-async def test_one_key_cannot_carry_two_orders(world: Callable[..., Any]) -> None:
-    here = world(dedupe="by_key")
+async def test_one_key_cannot_carry_two_orders(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="by_key")
     async with here.http() as http:
         assert await post(http, BODY) == (201, "settled")
         assert await post(http, BODY | {"amount": 50_001}) == (422, "key_reused")
@@ -143,8 +143,8 @@ async def test_one_key_cannot_carry_two_orders(world: Callable[..., Any]) -> Non
     assert len(here.debits) == 2
 
 
-async def test_one_reference_cannot_carry_two_orders(world: Callable[..., Any]) -> None:
-    here = world(dedupe="by_reference")
+async def test_one_reference_cannot_carry_two_orders(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="by_reference")
     async with here.http() as http:
         assert await post(http, BODY) == (201, "settled")
         assert await post(http, BODY | {"amount": 50_001}, key="k2") == (409, "duplicate_reference")
@@ -156,9 +156,9 @@ async def test_one_reference_cannot_carry_two_orders(world: Callable[..., Any]) 
     [("by_key", (409, "key_in_use")), ("by_reference", (409, "duplicate_reference"))],
 )
 async def test_a_copy_that_overtakes_the_work_on_the_first_is_put_off(
-    world: Callable[..., Any], dedupe: str, copy: tuple[int, str]
+    make_bank: Callable[..., Any], dedupe: str, copy: tuple[int, str]
 ) -> None:
-    here = world(dedupe=dedupe)
+    here = make_bank(dedupe=dedupe)
     here.gate = asyncio.Event()
     slow = BODY | {"account": "4020104005"}
     async with here.http() as http:
@@ -173,8 +173,8 @@ async def test_a_copy_that_overtakes_the_work_on_the_first_is_put_off(
     assert len(here.debits) == 1
 
 
-async def test_fifty_copies_at_once_are_booked_once(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_fifty_copies_at_once_are_booked_once(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.http() as http:
         answers = await asyncio.gather(*(post(http, BODY) for _ in range(50)))
     assert set(answers) == {(201, "settled")}
@@ -186,9 +186,9 @@ async def test_fifty_copies_at_once_are_booked_once(world: Callable[..., Any]) -
     [({"amount": 50_001}, "refund_too_large"), ({"currency": "USD"}, "unsupported_currency")],
 )
 async def test_a_refund_of_more_or_in_other_money_is_refused(
-    world: Callable[..., Any], change: dict[str, Any], code: str
+    make_bank: Callable[..., Any], change: dict[str, Any], code: str
 ) -> None:
-    here = world()
+    here = make_bank()
     async with here.http() as http:
         await post(http, BODY)
         assert await post(http, REFUND | change, key="k2", path="/payments/REF1/refunds") == (422, code)
@@ -206,9 +206,9 @@ async def test_a_refund_of_more_or_in_other_money_is_refused(
     [("GET", "/"), ("POST", "/payments/"), ("POST", "/payment"), ("DELETE", "/payments/REF1"), ("GET", "/payments")],
 )
 async def test_a_path_that_leads_nowhere_says_nothing_of_an_order(
-    world: Callable[..., Any], method: str, path: str
+    make_bank: Callable[..., Any], method: str, path: str
 ) -> None:
-    here = world()
+    here = make_bank()
     async with here.http() as http:
         response = await http.request(method, path)
     assert response.status_code in {404, 405}
@@ -228,24 +228,24 @@ async def test_a_path_that_leads_nowhere_says_nothing_of_an_order(
         ("by_list", "/payments?offset=3"),
     ],
 )
-async def test_a_question_that_is_not_in_form_is_refused(world: Callable[..., Any], lookup: str, path: str) -> None:
-    here = world(lookup=lookup)
+async def test_a_question_that_is_not_in_form_is_refused(make_bank: Callable[..., Any], lookup: str, path: str) -> None:
+    here = make_bank(lookup=lookup)
     async with here.http() as http:
         response = await http.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_request")
 
 
-async def test_a_list_has_every_booking_once_newest_first(world: Callable[..., Any]) -> None:
-    here = world(lookup="by_list")
+async def test_a_list_has_every_booking_once_newest_first(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(lookup="by_list")
     async with here.http() as http:
         for n in range(5):
             await post(http, BODY | {"reference": f"REF{n}"}, key=f"k{n}")
             await post(http, REFUND | {"reference": f"BACK{n}"}, key=f"b{n}", path=f"/payments/REF{n}/refunds")
-        seen, cursor = [], None
+        references, cursor = [], None
         while True:
             page = (await http.get("/payments", params={"limit": 2} | ({"before": cursor} if cursor else {}))).json()
-            seen += [told["reference"] for told in page["data"]]
+            references += [answer["reference"] for answer in page["data"]]
             cursor = page["next"]
             if cursor is None:
                 break
-    assert seen == ["REF4", "REF3", "REF2", "REF1", "REF0"]
+    assert references == ["REF4", "REF3", "REF2", "REF1", "REF0"]

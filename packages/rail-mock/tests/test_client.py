@@ -29,24 +29,24 @@ async def talking_to(respond: Respond, **settings: Any) -> AsyncIterator[MockCli
 
 
 def yes(request: httpx.Request, **changes: Any) -> dict[str, Any]:
-    asked = json.loads(request.content)
+    fields = json.loads(request.content)
     return {
         "id": "P-1",
-        "reference": asked["reference"],
+        "reference": fields["reference"],
         "status": "settled",
-        "amount": asked["amount"],
-        "currency": asked["currency"],
-        "account": asked["account"],
+        "amount": fields["amount"],
+        "currency": fields["currency"],
+        "account": fields["account"],
         "createdAt": "2026-03-07T12:00:00Z",
         "settledAt": "2026-03-07T12:00:00Z",
         "code": None,
     } | changes
 
 
-async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(world: Callable[..., Any]) -> None:
-    async with world().client() as client:
-        asked = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
-        draft = Draft(kind="payment", money=Money(1, "MXN"), payment=asked)
+async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(make_bank: Callable[..., Any]) -> None:
+    async with make_bank().client() as client:
+        payment = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
+        draft = Draft(kind="payment", money=Money(1, "MXN"), payment=payment)
         mint = ReferenceSource(datetime(2026, 3, 7, tzinfo=UTC), below=lambda n: n - 1)
         prepared = client.prepare(draft, mint)
         assert prepared.reference == "MOCK260307" + "Z" * 16
@@ -54,17 +54,17 @@ async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(world
         assert json.loads(prepared.body)["concept"] == "Año ñandú"
 
 
-async def test_what_is_sent_is_what_was_stored_under_the_reference_as_key(world: Callable[..., Any]) -> None:
-    seen: list[httpx.Request] = []
+async def test_what_is_sent_is_what_was_stored_under_the_reference_as_key(make_bank: Callable[..., Any]) -> None:
+    requests: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
+        requests.append(request)
         return httpx.Response(201, json=yes(request))
 
     async with talking_to(respond) as client:
-        order = world().payment(client)
+        order = make_bank().payment(client)
         await client.send(order)
-    (request,) = seen
+    (request,) = requests
     assert request.content == order.body
     assert request.headers["Idempotency-Key"] == order.reference
 
@@ -83,15 +83,15 @@ async def test_what_is_sent_is_what_was_stored_under_the_reference_as_key(world:
     ],
     ids=str,
 )
-async def test_a_yes_that_is_not_clear_is_unknown(world: Callable[..., Any], changes: dict[str, Any]) -> None:
+async def test_a_yes_that_is_not_clear_is_unknown(make_bank: Callable[..., Any], changes: dict[str, Any]) -> None:
     async with talking_to(lambda request: httpx.Response(201, json=yes(request, **changes))) as client:
         with pytest.raises(OutcomeUnknown):
-            await client.send(world().payment(client))
+            await client.send(make_bank().payment(client))
 
 
-async def test_an_answer_with_fields_that_are_new_to_us_is_read(world: Callable[..., Any]) -> None:
+async def test_an_answer_with_fields_that_are_new_to_us_is_read(make_bank: Callable[..., Any]) -> None:
     async with talking_to(lambda request: httpx.Response(200, json=yes(request, fee=0))) as client:
-        assert (await client.send(world().payment(client))).provider_id == "P-1"
+        assert (await client.send(make_bank().payment(client))).provider_id == "P-1"
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ async def test_an_answer_with_fields_that_are_new_to_us_is_read(world: Callable[
     ids=lambda response: f"{response.status_code} {response.text[:40]}",
 )
 async def test_whatever_is_neither_yes_nor_a_documented_no_is_unknown(
-    world: Callable[..., Any], response: httpx.Response
+    make_bank: Callable[..., Any], response: httpx.Response
 ) -> None:
     async with talking_to(lambda _: response) as client:
         with pytest.raises(OutcomeUnknown):
-            await client.send(world().payment(client))
+            await client.send(make_bank().payment(client))
 
 
-async def test_a_documented_no_is_a_no(world: Callable[..., Any]) -> None:
+async def test_a_documented_no_is_a_no(make_bank: Callable[..., Any]) -> None:
     async with talking_to(lambda _: httpx.Response(422, json=NO)) as client:
         with pytest.raises(Rejected) as refused:
-            await client.send(world().payment(client))
+            await client.send(make_bank().payment(client))
     assert (refused.value.provider_code, refused.value.provider_message) == (
         "insufficient_funds",
         "The balance does not suffice.",
@@ -134,33 +134,33 @@ async def test_a_documented_no_is_a_no(world: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
 async def test_a_send_that_left_is_made_once_and_is_unknown(
-    world: Callable[..., Any], failure: type[httpx.TransportError]
+    make_bank: Callable[..., Any], failure: type[httpx.TransportError]
 ) -> None:
-    sent = []
+    requests = []
 
     def respond(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
+        requests.append(request)
         raise failure("gone")
 
     async with talking_to(respond) as client:
         with pytest.raises(OutcomeUnknown):
-            await client.send(world().payment(client))
-    assert len(sent) == 1
+            await client.send(make_bank().payment(client))
+    assert len(requests) == 1
 
 
-async def test_a_send_that_never_left_is_not_sent(world: Callable[..., Any]) -> None:
+async def test_a_send_that_never_left_is_not_sent(make_bank: Callable[..., Any]) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
     async with talking_to(respond) as client:
         with pytest.raises(NotSent):
-            await client.send(world().payment(client))
+            await client.send(make_bank().payment(client))
 
 
 @pytest.mark.parametrize("lookup", ["by_reference", "by_key"])
-async def test_only_the_banks_own_words_are_absence(world: Callable[..., Any], lookup: str) -> None:
+async def test_only_the_banks_own_words_are_absence(make_bank: Callable[..., Any], lookup: str) -> None:
     async with talking_to(lambda _: httpx.Response(404, json=ABSENT), lookup=lookup) as client:
-        assert await client.status(world().payment(client)) is None
+        assert await client.status(make_bank().payment(client)) is None
     for other in (
         httpx.Response(404),
         httpx.Response(404, text="<html>"),
@@ -171,19 +171,19 @@ async def test_only_the_banks_own_words_are_absence(world: Callable[..., Any], l
     ):
         async with talking_to(lambda _, other=other: other, lookup=lookup) as client:
             with pytest.raises(NothingLearned):
-                await client.status(world().payment(client))
+                await client.status(make_bank().payment(client))
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"data": [{}], "next": None}, {"data": [], "next": "7"}, []], ids=str)
-async def test_a_list_that_cannot_be_read_is_no_absence(world: Callable[..., Any], body: object) -> None:
+async def test_a_list_that_cannot_be_read_is_no_absence(make_bank: Callable[..., Any], body: object) -> None:
     async with talking_to(lambda _: httpx.Response(200, json=body), lookup="by_list") as client:
         with pytest.raises(NothingLearned):
-            await client.status(world().payment(client))
+            await client.status(make_bank().payment(client))
 
 
-async def test_no_error_shows_the_account(world: Callable[..., Any]) -> None:
+async def test_no_error_shows_the_account(make_bank: Callable[..., Any]) -> None:
     async with talking_to(lambda request: httpx.Response(201, json=yes(request, status="odd"))) as client:
         with pytest.raises(OutcomeUnknown) as unknown:
-            await client.send(world().payment(client))
-    shown = str(unknown.value) + repr(unknown.value.__cause__) + repr(unknown.value.__context__)
-    assert "0123456789" not in shown
+            await client.send(make_bank().payment(client))
+    text = str(unknown.value) + repr(unknown.value.__cause__) + repr(unknown.value.__context__)
+    assert "0123456789" not in text

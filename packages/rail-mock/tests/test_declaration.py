@@ -79,9 +79,9 @@ def test_settings_come_from_the_environment_as_strings(monkeypatch: pytest.Monke
 def test_the_bank_is_made_from_raw_settings() -> None:
     rail = the_rail()
     assert rail.sandbox is not None
-    made = rail.sandbox({"dedupe": "no", "absence_seconds": "1"})
-    assert isinstance(made, Sandbox)
-    assert list(made.debits()) == []
+    sandbox = rail.sandbox({"dedupe": "no", "absence_seconds": "1"})
+    assert isinstance(sandbox, Sandbox)
+    assert list(sandbox.debits()) == []
 
 
 def test_the_bank_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

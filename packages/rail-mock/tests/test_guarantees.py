@@ -45,8 +45,8 @@ async def test_absence_cannot_be_proven_by_what_may_still_be_hidden() -> None:
         BankBehaviour(absence_seconds=1, lookup_lag_seconds=2)
 
 
-async def test_a_bank_that_does_not_dedupe_truly_books_twice(world: Callable[..., Any]) -> None:
-    here = world(dedupe="no")
+async def test_a_bank_that_does_not_dedupe_truly_books_twice(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="no")
     async with here.client() as client:
         order = here.payment(client)
         first, second = await client.send(order), await client.send(order)
@@ -54,8 +54,8 @@ async def test_a_bank_that_does_not_dedupe_truly_books_twice(world: Callable[...
     assert [debit.reference for debit in here.debits] == [order.reference] * 2
 
 
-async def test_a_bank_that_dedupes_by_key_answers_a_copy_as_the_first(world: Callable[..., Any]) -> None:
-    here = world(dedupe="by_key", dedupe_seconds=60)
+async def test_a_bank_that_dedupes_by_key_answers_a_copy_as_the_first(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="by_key", dedupe_seconds=60)
     async with here.client() as client:
         order = here.payment(client)
         first = await client.send(order)
@@ -67,8 +67,8 @@ async def test_a_bank_that_dedupes_by_key_answers_a_copy_as_the_first(world: Cal
     assert len(here.debits) == 2, "outside its window it knows the key no more"
 
 
-async def test_a_bank_that_dedupes_by_reference_refuses_a_copy(world: Callable[..., Any]) -> None:
-    here = world(dedupe="by_reference", dedupe_seconds=60)
+async def test_a_bank_that_dedupes_by_reference_refuses_a_copy(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="by_reference", dedupe_seconds=60)
     async with here.client() as client:
         order = here.payment(client)
         await client.send(order)
@@ -81,8 +81,8 @@ async def test_a_bank_that_dedupes_by_reference_refuses_a_copy(world: Callable[.
     assert len(here.debits) == 2
 
 
-async def test_a_bank_that_remembers_forever_never_books_twice(world: Callable[..., Any]) -> None:
-    here = world(dedupe_seconds="forever")
+async def test_a_bank_that_remembers_forever_never_books_twice(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe_seconds="forever")
     async with here.client() as client:
         order = here.payment(client)
         await client.send(order)
@@ -92,8 +92,8 @@ async def test_a_bank_that_remembers_forever_never_books_twice(world: Callable[.
 
 
 @pytest.mark.parametrize("dedupe", ["by_key", "by_reference"])
-async def test_a_refund_is_deduped_like_a_payment(world: Callable[..., Any], dedupe: str) -> None:
-    here = world(dedupe=dedupe)
+async def test_a_refund_is_deduped_like_a_payment(make_bank: Callable[..., Any], dedupe: str) -> None:
+    here = make_bank(dedupe=dedupe)
     async with here.client() as client:
         payment = here.payment(client, amount=100)
         await client.send(payment)
@@ -108,8 +108,8 @@ async def test_a_refund_is_deduped_like_a_payment(world: Callable[..., Any], ded
 
 
 @pytest.mark.parametrize("dedupe", ["by_key", "by_reference"])
-async def test_a_stored_refusal_is_final_for_its_reference(world: Callable[..., Any], dedupe: str) -> None:
-    here = world(dedupe=dedupe)
+async def test_a_stored_refusal_is_final_for_its_reference(make_bank: Callable[..., Any], dedupe: str) -> None:
+    here = make_bank(dedupe=dedupe)
     async with here.client() as client:
         payment = here.payment(client, amount=100)
         await client.send(payment)
@@ -121,21 +121,21 @@ async def test_a_stored_refusal_is_final_for_its_reference(world: Callable[..., 
 
 
 @pytest.mark.parametrize("lookup", LOOKUPS)
-async def test_both_kinds_of_order_are_found_in_the_declared_way(world: Callable[..., Any], lookup: str) -> None:
-    here = world(lookup=lookup)
+async def test_both_kinds_of_order_are_found_in_the_declared_way(make_bank: Callable[..., Any], lookup: str) -> None:
+    here = make_bank(lookup=lookup)
     async with here.client() as client:
         payment = here.payment(client)
         assert await client.status(payment) is None
-        paid = await client.send(payment)
+        answer = await client.send(payment)
         refund = here.refund(client, payment, 10)
         assert await client.status(refund) is None
         given_back = await client.refund(refund)
-        assert await client.status(payment) == paid
+        assert await client.status(payment) == answer
         assert await client.status(refund) == given_back
 
 
-async def test_a_list_is_read_over_its_pages(world: Callable[..., Any]) -> None:
-    here = world(lookup="by_list")
+async def test_a_list_is_read_over_its_pages(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(lookup="by_list")
     async with here.client() as client:
         oldest, absent = here.payment(client), here.payment(client)
         await client.send(oldest)
@@ -145,19 +145,19 @@ async def test_a_list_is_read_over_its_pages(world: Callable[..., Any]) -> None:
         assert await client.status(absent) is None
 
 
-async def test_a_list_is_not_read_further_back_than_the_order_is_old(world: Callable[..., Any]) -> None:
-    here = world(lookup="by_list")
+async def test_a_list_is_not_read_further_back_than_the_order_is_old(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(lookup="by_list")
     async with here.client() as client:
         for _ in range(150):
             await client.send(here.payment(client))
         here.later(3_600)
-        here.asked.clear()
+        here.requests.clear()
         assert await client.status(here.payment(client)) is None
-    assert here.asked == ["GET /payments"]
+    assert here.requests == ["GET /payments"]
 
 
-async def test_a_bank_that_cannot_be_asked_teaches_nothing(world: Callable[..., Any]) -> None:
-    here = world(lookup="no")
+async def test_a_bank_that_cannot_be_asked_teaches_nothing(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(lookup="no")
     async with here.client() as client, here.http() as http:
         order = here.payment(client)
         await client.send(order)
@@ -168,9 +168,9 @@ async def test_a_bank_that_cannot_be_asked_teaches_nothing(world: Callable[..., 
 
 @pytest.mark.parametrize(("believed", "offered"), [(b, o) for b in LOOKUPS for o in ("no", *LOOKUPS) if b != o])
 async def test_asking_in_another_way_than_the_bank_offers_teaches_nothing(
-    world: Callable[..., Any], believed: str, offered: str
+    make_bank: Callable[..., Any], believed: str, offered: str
 ) -> None:
-    here = world(lookup=offered)
+    here = make_bank(lookup=offered)
     async with here.client(lookup=believed) as client:
         order = here.payment(client)
         await client.send(order)
@@ -179,8 +179,8 @@ async def test_asking_in_another_way_than_the_bank_offers_teaches_nothing(
 
 
 @pytest.mark.parametrize("lookup", LOOKUPS)
-async def test_a_look_up_is_behind_by_its_lag_and_not_more(world: Callable[..., Any], lookup: str) -> None:
-    here = world(lookup=lookup, lookup_lag_seconds=10)
+async def test_a_look_up_is_behind_by_its_lag_and_not_more(make_bank: Callable[..., Any], lookup: str) -> None:
+    here = make_bank(lookup=lookup, lookup_lag_seconds=10)
     async with here.client() as client:
         order = here.payment(client, "4020101005")
         await client.send(order)
@@ -193,8 +193,8 @@ async def test_a_look_up_is_behind_by_its_lag_and_not_more(world: Callable[..., 
 
 
 @pytest.mark.parametrize("account", ["4020101060", "4020102060"])
-async def test_where_orders_settle_at_once_all_do(world: Callable[..., Any], account: str) -> None:
-    here = world(settles="at_once")
+async def test_where_orders_settle_at_once_all_do(make_bank: Callable[..., Any], account: str) -> None:
+    here = make_bank(settles="at_once")
     async with here.client() as client:
         assert (await client.send(here.payment(client, account))).status is Status.SETTLED
     assert len(here.debits) == 1
@@ -203,9 +203,9 @@ async def test_where_orders_settle_at_once_all_do(world: Callable[..., Any], acc
 @pytest.mark.parametrize(("returns", "status"), [(0, Status.SETTLED), (59, Status.SETTLED), (60, Status.RETURNED)])
 @pytest.mark.parametrize("wait", [60, 100_000])
 async def test_money_comes_back_only_within_the_declared_time(
-    world: Callable[..., Any], returns: int, status: Status, wait: int
+    make_bank: Callable[..., Any], returns: int, status: Status, wait: int
 ) -> None:
-    here = world(returns_seconds=returns)
+    here = make_bank(returns_seconds=returns)
     async with here.client() as client:
         order = here.payment(client, "4020103060")
         await client.send(order)
@@ -222,18 +222,18 @@ async def test_money_comes_back_only_within_the_declared_time(
     ],
 )
 async def test_a_request_is_never_later_than_it_is_watched_or_known(
-    world: Callable[..., Any], settings: dict[str, Any], debits: int
+    make_bank: Callable[..., Any], settings: dict[str, Any], debits: int
 ) -> None:
-    here = world(**settings)
-    async with here.served() as client:
+    here = make_bank(**settings)
+    async with here.serve() as client:
         with pytest.raises(OutcomeUnknown):
             await client.send(here.payment(client, "4020105060"))
         here.later(100_000)
     assert len(here.debits) == debits
 
 
-async def test_a_slow_payment_is_booked_while_it_is_still_watched(world: Callable[..., Any]) -> None:
-    here = world(watch_seconds=60, absence_seconds=10)
+async def test_a_slow_payment_is_booked_while_it_is_still_watched(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(watch_seconds=60, absence_seconds=10)
     async with here.client() as client:
         answer = await client.send(here.payment(client, "4020104999"))
     assert answer.settled_at == here.now

@@ -20,9 +20,9 @@ def account(digits: str, seconds: int = 0) -> str:
     return f"{PREFIX}{digits}{seconds:03d}"
 
 
-async def paid(world: Any, client: MockClient, to: str, amount: int = 50_000) -> Order:
-    """A payment that has been sent, and whose answer did not matter."""
-    order: Order = world.payment(client, to, amount)
+async def send_payment(here: Any, client: MockClient, to: str, amount: int = 50_000) -> Order:
+    """Send a payment, and return its order."""
+    order: Order = here.payment(client, to, amount)
     await client.send(order)
     return order
 
@@ -42,8 +42,8 @@ async def test_each_refusal_of_a_payment_has_an_account() -> None:
 
 
 @pytest.mark.parametrize("to", ["0123456789", "0000000000", "9999999999", "4020999005", "4020404040", "1402010100"])
-async def test_an_ordinary_account_settles_at_once(world: Callable[..., Any], to: str) -> None:
-    here = world()
+async def test_an_ordinary_account_settles_at_once(make_bank: Callable[..., Any], to: str) -> None:
+    here = make_bank()
     async with here.client() as client:
         answer = await client.send(order := here.payment(client, to))
         assert (answer.status, answer.amount, answer.currency, answer.account) == ("settled", 50_000, "MXN", to)
@@ -59,9 +59,9 @@ async def test_an_ordinary_account_settles_at_once(world: Callable[..., Any], to
     "scenario", [f for f in SCENARIOS if f.refuses in REFUSALS and f.kind == "payment"], ids=lambda f: f.digits
 )
 async def test_a_refused_payment_is_refused_with_its_code_and_books_nothing(
-    world: Callable[..., Any], scenario: Any
+    make_bank: Callable[..., Any], scenario: Any
 ) -> None:
-    here = world()
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account(scenario.digits))
         with pytest.raises(Rejected) as refused:
@@ -72,8 +72,8 @@ async def test_a_refused_payment_is_refused_with_its_code_and_books_nothing(
     assert here.debits == []
 
 
-async def test_a_code_that_nobody_documented_is_no_refusal(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_code_that_nobody_documented_is_no_refusal(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         with pytest.raises(OutcomeUnknown):
             await client.send(here.payment(client, account("222")))
@@ -81,9 +81,9 @@ async def test_a_code_that_nobody_documented_is_no_refusal(world: Callable[..., 
 
 
 async def test_words_meant_to_trick_an_agent_are_left_to_the_core_to_clean(
-    world: Callable[..., Any],
+    make_bank: Callable[..., Any],
 ) -> None:
-    here = world()
+    here = make_bank()
     async with here.client() as client:
         with pytest.raises(Rejected) as refused:
             await client.send(here.payment(client, account("223")))
@@ -91,46 +91,46 @@ async def test_words_meant_to_trick_an_agent_are_left_to_the_core_to_clean(
     assert not refused.value.provider_message.isprintable()
 
 
-async def test_settles_later(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_settles_later(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account("101", 5))
         assert (await client.send(order)).status is Status.PENDING
         here.later(4.9)
         assert (await client.status(order)).status is Status.PENDING
         here.later(0.1)
-        told = await client.status(order)
-        assert (told.status, told.settled_at) == (Status.SETTLED, here.now)
+        answer = await client.status(order)
+        assert (answer.status, answer.settled_at) == (Status.SETTLED, here.now)
     assert len(here.debits) == 1
 
 
-async def test_rejected_later_and_never_debited(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_rejected_later_and_never_debited(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account("102", 5))
         assert (await client.send(order)).status is Status.PENDING
         assert here.debits == []
         here.later(5)
-        told = await client.status(order)
-        assert (told.status, told.provider_code, told.settled_at) == (Status.REJECTED, "account_closed", None)
+        answer = await client.status(order)
+        assert (answer.status, answer.provider_code, answer.settled_at) == (Status.REJECTED, "account_closed", None)
     assert here.debits == []
 
 
-async def test_comes_back_after_settling(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_comes_back_after_settling(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account("103", 5))
         assert (await client.send(order)).status is Status.SETTLED
         here.later(5)
-        told = await client.status(order)
-        assert (told.status, told.provider_code) == (Status.RETURNED, "returned_by_payee")
+        answer = await client.status(order)
+        assert (answer.status, answer.provider_code) == (Status.RETURNED, "returned_by_payee")
         with pytest.raises(Rejected, match="not_refundable"):
             await client.refund(here.refund(client, order, 50_000))
     assert len(here.debits) == 1
 
 
-async def test_slow(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_slow(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         answer = await client.send(here.payment(client, account("104", 7)))
     assert (answer.status, answer.settled_at) == (Status.SETTLED, here.now)
@@ -139,8 +139,8 @@ async def test_slow(world: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("digits", ["303", "304", "305"])
-async def test_a_spoiled_answer_is_unknown_until_it_is_looked_up(world: Callable[..., Any], digits: str) -> None:
-    here = world()
+async def test_a_spoiled_answer_is_unknown_until_it_is_looked_up(make_bank: Callable[..., Any], digits: str) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account(digits))
         with pytest.raises(OutcomeUnknown):
@@ -151,8 +151,8 @@ async def test_a_spoiled_answer_is_unknown_until_it_is_looked_up(world: Callable
     assert len(here.debits) == 1
 
 
-async def test_another_amount_than_asked_is_told_as_the_bank_booked_it(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_another_amount_than_asked_is_told_as_the_bank_booked_it(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, account("306"), amount=100)
         assert (await client.send(order)).amount == 101
@@ -160,8 +160,8 @@ async def test_another_amount_than_asked_is_told_as_the_bank_booked_it(world: Ca
     assert [debit.amount for debit in here.debits] == [101]
 
 
-async def test_refused_once_is_refused_again_where_refusals_are_stored(world: Callable[..., Any]) -> None:
-    here = world(refusals_stored=True)
+async def test_refused_once_is_refused_again_where_refusals_are_stored(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(refusals_stored=True)
     async with here.client() as client:
         order = here.payment(client, account("221"))
         for _ in range(2):
@@ -171,8 +171,8 @@ async def test_refused_once_is_refused_again_where_refusals_are_stored(world: Ca
 
 
 @pytest.mark.parametrize("dedupe", ["by_key", "by_reference", "no"])
-async def test_refused_once_is_booked_by_a_copy_where_they_are_not(world: Callable[..., Any], dedupe: str) -> None:
-    here = world(refusals_stored=False, dedupe=dedupe)
+async def test_refused_once_is_booked_by_a_copy_where_they_are_not(make_bank: Callable[..., Any], dedupe: str) -> None:
+    here = make_bank(refusals_stored=False, dedupe=dedupe)
     async with here.client() as client:
         order = here.payment(client, account("221"))
         with pytest.raises(Rejected, match="insufficient_funds"):
@@ -181,10 +181,10 @@ async def test_refused_once_is_booked_by_a_copy_where_they_are_not(world: Callab
     assert len(here.debits) == 1
 
 
-async def test_refunds_are_whole_or_in_parts_until_the_payment_is_used_up(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_refunds_are_whole_or_in_parts_until_the_payment_is_used_up(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
-        payment = await paid(here, client, account("999"), amount=100)
+        payment = await send_payment(here, client, account("999"), amount=100)
         for part in (30, 70):
             refund = here.refund(client, payment, part)
             answer = await client.refund(refund)
@@ -195,44 +195,44 @@ async def test_refunds_are_whole_or_in_parts_until_the_payment_is_used_up(world:
     assert len(here.debits) == 1, "a refund is no debit"
 
 
-async def test_a_refund_of_a_payment_that_the_bank_has_not_is_refused(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_refund_of_a_payment_that_the_bank_has_not_is_refused(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         with pytest.raises(Rejected, match="payment_not_found"):
             await client.refund(here.refund(client, here.payment(client), 1))
 
 
-async def test_a_payment_that_has_not_settled_is_not_refundable(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_payment_that_has_not_settled_is_not_refundable(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
-        payment = await paid(here, client, account("101", 60))
+        payment = await send_payment(here, client, account("101", 60))
         with pytest.raises(Rejected, match="not_refundable"):
             await client.refund(here.refund(client, payment, 1))
 
 
-async def test_a_refund_can_be_refused(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_refund_can_be_refused(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
-        payment = await paid(here, client, account("401"))
+        payment = await send_payment(here, client, account("401"))
         refund = here.refund(client, payment, 50_000)
         with pytest.raises(Rejected, match="refund_refused"):
             await client.refund(refund)
         assert await client.status(refund) is None
 
 
-async def test_a_refund_can_settle_later(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_refund_can_settle_later(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
-        refund = here.refund(client, await paid(here, client, account("402", 5)), 50_000)
+        refund = here.refund(client, await send_payment(here, client, account("402", 5)), 50_000)
         assert (await client.refund(refund)).status is Status.PENDING
         here.later(5)
         assert (await client.status(refund)).status is Status.SETTLED
 
 
-async def test_a_refund_can_be_rejected_later_and_be_asked_for_again(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_refund_can_be_rejected_later_and_be_asked_for_again(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
-        payment = await paid(here, client, account("403", 5))
+        payment = await send_payment(here, client, account("403", 5))
         refund = here.refund(client, payment, 50_000)
         assert (await client.refund(refund)).status is Status.PENDING
         with pytest.raises(Rejected, match="refund_too_large"):

@@ -11,12 +11,12 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
 def test_every_code_stands_there_with_what_it_means() -> None:
-    shown = {name: (conclusion.startswith("refused"), code.strip("`")) for name, conclusion, code in ROW.findall(PAGE)}
-    assert {name: shown[name] for name in ERRORS} == {
+    table = {name: (conclusion.startswith("refused"), code.strip("`")) for name, conclusion, code in ROW.findall(PAGE)}
+    assert {name: table[name] for name in ERRORS} == {
         name: (name in REFUSALS, known.code) for name, known in ERRORS.items()
     }
 
 
 def test_every_status_stands_there() -> None:
-    shown = {name: status.strip("`") for name, status, _ in ROW.findall(PAGE.split("## Codes")[0])}
-    assert shown == {status.value: status.value for status in Status}
+    table = {name: status.strip("`") for name, status, _ in ROW.findall(PAGE.split("## Codes")[0])}
+    assert table == {status.value: status.value for status in Status}

@@ -66,8 +66,8 @@ def test_unknown_fields_are_refused() -> None:
 
 def test_the_schema_shows_what_is_wanted_of_every_field() -> None:
     for model in (MockPayment, MockLookup, MockRefund):
-        for name, shown in model.model_json_schema()["properties"].items():
-            assert shown.get("description"), f"{model.__name__}.{name}"
+        for name, schema in model.model_json_schema()["properties"].items():
+            assert schema.get("description"), f"{model.__name__}.{name}"
     account = MockPayment.model_json_schema()["properties"]["account"]
     assert account["type"] == "string"
     assert account["pattern"] == "^[0-9]{10}$"

@@ -11,18 +11,18 @@ from riel import NotSent, OutcomeUnknown, Status
 pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 
-async def test_a_payment_settles_over_http(world: Callable[..., Any]) -> None:
-    here = world()
-    async with here.served() as client:
+async def test_a_payment_settles_over_http(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
+    async with here.serve() as client:
         order = here.payment(client)
         assert (await client.send(order)).status is Status.SETTLED
         assert (await client.status(order)).status is Status.SETTLED
     assert len(here.debits) == 1
 
 
-async def test_a_lost_answer_is_unknown_though_it_was_booked(world: Callable[..., Any]) -> None:
-    here = world()
-    async with here.served() as client:
+async def test_a_lost_answer_is_unknown_though_it_was_booked(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
+    async with here.serve() as client:
         order = here.payment(client, "4020301000")
         with pytest.raises(OutcomeUnknown):
             await client.send(order)
@@ -32,9 +32,9 @@ async def test_a_lost_answer_is_unknown_though_it_was_booked(world: Callable[...
     assert len(here.debits) == 1
 
 
-async def test_what_never_arrives_is_unknown_and_never_booked(world: Callable[..., Any]) -> None:
-    here = world()
-    async with here.served() as client:
+async def test_what_never_arrives_is_unknown_and_never_booked(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
+    async with here.serve() as client:
         order = here.payment(client, "4020302000")
         for _ in range(2):
             with pytest.raises(OutcomeUnknown):
@@ -45,9 +45,9 @@ async def test_what_never_arrives_is_unknown_and_never_booked(world: Callable[..
 
 
 @pytest.mark.parametrize("dedupe", ["by_key", "by_reference", "no"])
-async def test_a_late_request_is_booked_when_it_arrives(world: Callable[..., Any], dedupe: str) -> None:
-    here = world(dedupe=dedupe)
-    async with here.served() as client:
+async def test_a_late_request_is_booked_when_it_arrives(make_bank: Callable[..., Any], dedupe: str) -> None:
+    here = make_bank(dedupe=dedupe)
+    async with here.serve() as client:
         order = here.payment(client, "4020105060")
         with pytest.raises(OutcomeUnknown):
             await client.send(order)
@@ -59,9 +59,9 @@ async def test_a_late_request_is_booked_when_it_arrives(world: Callable[..., Any
 
 
 @pytest.mark.parametrize(("dedupe", "debits"), [("by_key", 1), ("by_reference", 1), ("no", 2)])
-async def test_a_late_request_meets_its_own_copy(world: Callable[..., Any], dedupe: str, debits: int) -> None:
-    here = world(dedupe=dedupe)
-    async with here.served() as client:
+async def test_a_late_request_meets_its_own_copy(make_bank: Callable[..., Any], dedupe: str, debits: int) -> None:
+    here = make_bank(dedupe=dedupe)
+    async with here.serve() as client:
         order = here.payment(client, "4020105060")
         with pytest.raises(OutcomeUnknown):
             await client.send(order)
@@ -71,9 +71,9 @@ async def test_a_late_request_meets_its_own_copy(world: Callable[..., Any], dedu
         assert len(here.debits) == debits
 
 
-async def test_a_lost_refund_is_unknown_though_it_was_booked(world: Callable[..., Any]) -> None:
-    here = world()
-    async with here.served() as client:
+async def test_a_lost_refund_is_unknown_though_it_was_booked(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
+    async with here.serve() as client:
         payment = here.payment(client, "4020404000")
         await client.send(payment)
         refund = here.refund(client, payment, 50_000)
@@ -82,10 +82,10 @@ async def test_a_lost_refund_is_unknown_though_it_was_booked(world: Callable[...
         assert (await client.status(refund)).status is Status.SETTLED
 
 
-async def test_a_slow_payment_is_booked_though_its_caller_has_gone(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_slow_payment_is_booked_though_its_caller_has_gone(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     here.gate = asyncio.Event()
-    async with here.served() as client:
+    async with here.serve() as client:
         order = here.payment(client, "4020104005")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.send(order), 0.2)
@@ -99,10 +99,10 @@ async def test_a_slow_payment_is_booked_though_its_caller_has_gone(world: Callab
     assert len(here.debits) == 1
 
 
-async def test_where_nobody_listens_nothing_was_sent(world: Callable[..., Any]) -> None:
-    here = world()
-    async with here.served() as client:
+async def test_where_nobody_listens_nothing_was_sent(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
+    async with here.serve() as client:
         order = here.payment(client)
-    async with here.nobody() as client:
+    async with here.unreachable() as client:
         with pytest.raises(NotSent):
             await client.send(order)

@@ -31,28 +31,28 @@ ENTRY: dict[str, Any] = {
 
 @pytest.mark.parametrize("lookup", ["no", "by_reference", "by_key", "by_list"])
 async def test_payments_and_refunds_of_the_day_are_listed_whatever_else_can_be_asked(
-    world: Callable[..., Any], lookup: str
+    make_bank: Callable[..., Any], lookup: str
 ) -> None:
-    here = world(lookup=lookup)
+    here = make_bank(lookup=lookup)
     async with here.client() as client:
         payment = here.payment(client, amount=100)
         await client.send(payment)
         here.later(1)
         refund = here.refund(client, payment, 30)
         await client.refund(refund)
-        told = await client.statement(DAY)
-    assert (told.since, told.until) == (datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC))
-    assert told.covers == {"payment", "refund"}
-    listed = [(e.kind, e.reference, e.status, e.amount, e.currency, e.account) for e in told.lines]
-    assert listed == [
+        statement = await client.statement(DAY)
+    assert (statement.since, statement.until) == (datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC))
+    assert statement.covers == {"payment", "refund"}
+    lines = [(e.kind, e.reference, e.status, e.amount, e.currency, e.account) for e in statement.lines]
+    assert lines == [
         ("payment", payment.reference, Status.SETTLED, 100, "MXN", payment.payee.account),
         ("refund", refund.reference, Status.SETTLED, 30, "MXN", None),
     ]
-    assert [entry.at for entry in told.lines] == [here.now - timedelta(seconds=1), here.now]
+    assert [entry.at for entry in statement.lines] == [here.now - timedelta(seconds=1), here.now]
 
 
-async def test_a_day_goes_from_midnight_to_midnight(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_a_day_goes_from_midnight_to_midnight(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     here.now = datetime(2026, 3, 7, tzinfo=UTC) - timedelta(milliseconds=1)
     async with here.client() as client:
         orders = []
@@ -65,20 +65,20 @@ async def test_a_day_goes_from_midnight_to_midnight(world: Callable[..., Any]) -
     assert days == [references[:1], references[1:3], references[3:], []]
 
 
-async def test_every_page_is_read(world: Callable[..., Any]) -> None:
-    here = world(dedupe="no")
+async def test_every_page_is_read(make_bank: Callable[..., Any]) -> None:
+    here = make_bank(dedupe="no")
     async with here.client() as client:
         orders = [here.payment(client, amount=n) for n in range(1, 2003)]
         for order in orders:
             await client.send(order)
-        here.asked.clear()
-        told = await client.statement(DAY)
-    assert [entry.amount for entry in told.lines] == list(range(1, 2003))
-    assert here.asked == ["GET /statement"] * 3
+        here.requests.clear()
+        statement = await client.statement(DAY)
+    assert [entry.amount for entry in statement.lines] == list(range(1, 2003))
+    assert here.requests == ["GET /statement"] * 3
 
 
-async def test_what_became_of_an_order_later_is_told(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_what_became_of_an_order_later_is_told(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         for account in ("4020101060", "4020102060", "4020103060"):
             await client.send(here.payment(client, account))
@@ -87,8 +87,10 @@ async def test_what_became_of_an_order_later_is_told(world: Callable[..., Any]) 
         assert [e.status for e in (await client.statement(DAY)).lines] == ["settled", "rejected", "returned"]
 
 
-async def test_what_lags_is_not_listed_yet_and_what_was_answered_with_an_error_is(world: Callable[..., Any]) -> None:
-    here = world(lookup_lag_seconds=5)
+async def test_what_lags_is_not_listed_yet_and_what_was_answered_with_an_error_is(
+    make_bank: Callable[..., Any],
+) -> None:
+    here = make_bank(lookup_lag_seconds=5)
     async with here.client() as client:
         with pytest.raises(OutcomeUnknown):
             await client.send(here.payment(client, "4020304000"))
@@ -97,8 +99,8 @@ async def test_what_lags_is_not_listed_yet_and_what_was_answered_with_an_error_i
         assert len((await client.statement(DAY)).lines) == 1
 
 
-async def test_one_account_is_missing_in_the_list_although_it_was_paid(world: Callable[..., Any]) -> None:
-    here = world()
+async def test_one_account_is_missing_in_the_list_although_it_was_paid(make_bank: Callable[..., Any]) -> None:
+    here = make_bank()
     async with here.client() as client:
         order = here.payment(client, "4020307000")
         assert (await client.send(order)).status is Status.SETTLED
@@ -117,8 +119,8 @@ async def test_one_account_is_missing_in_the_list_although_it_was_paid(world: Ca
         *("day=2026-03-07&before=7", "day=2026-03-07&kind=payment"),
     ],
 )
-async def test_a_question_out_of_form_is_refused(world: Callable[..., Any], query: str) -> None:
-    async with world().http() as http:
+async def test_a_question_out_of_form_is_refused(make_bank: Callable[..., Any], query: str) -> None:
+    async with make_bank().http() as http:
         response = await http.get(f"/statement?{query}")
         assert response.status_code == 400
         assert response.json()["error"]["code"] == "invalid_request"
@@ -147,7 +149,7 @@ async def test_a_list_that_cannot_be_read_whole_is_none(body: object) -> None:
             await client.statement(DAY)
 
 
-async def test_a_page_that_fails_makes_the_whole_list_fail(world: Callable[..., Any]) -> None:
+async def test_a_page_that_fails_makes_the_whole_list_fail(make_bank: Callable[..., Any]) -> None:
     pages = iter([{"day": "2026-03-07", "data": [ENTRY], "next": "1"}])
 
     def respond(_: httpx.Request) -> httpx.Response:
