@@ -1,4 +1,4 @@
-"""What an agent writes and reads: the arguments of the three tools, and the receipt."""
+"""The arguments of the three tools, and the receipt."""
 
 import re
 from typing import Annotated
@@ -42,11 +42,11 @@ class MockPayment(Payment):
     ]
 
     def payee(self) -> Payee:
-        """Who is paid."""
+        """The payee of the order."""
         return Payee(self.account, name=self.recipient_name)
 
     def purpose(self) -> str:
-        """What it is for."""
+        """The concept, as the person reads it."""
         return self.concept
 
 

@@ -42,7 +42,7 @@ def open_sandbox(settings: Mapping[str, str]) -> Sandbox:
 
 
 def manual_refund(order: Order) -> Mapping[str, str]:
-    """What a person needs to ask for the money of a settled payment, which no program can take back."""
+    """The facts with which a person asks for the money of a settled payment: SPEI has no refund by API."""
     return {
         "trackingKey": order.reference,
         "operationDate": order.facts.get("operationDate", ""),

@@ -1,4 +1,4 @@
-"""What an agent writes and reads: the arguments of the three tools, and the receipt."""
+"""The arguments of the three tools, and the receipt."""
 
 from datetime import date
 from typing import Annotated, ClassVar, Self
@@ -42,16 +42,16 @@ class SpeiPayment(Payment):
         return self
 
     def payee(self) -> Payee:
-        """Who is paid."""
+        """The payee of the order."""
         return Payee(self.clabe, name=self.recipient_name, institution=self._institution)
 
     def purpose(self) -> str:
-        """What it is for."""
+        """The concept, as the person reads it."""
         return self.concept
 
 
 class SpeiReturn(Payment):
-    """Give back, whole, a payment that was received. It is made from what STP tells of it, never by an agent."""
+    """Return a received payment whole. The rail builds it from STP's answer, never from an agent's arguments."""
 
     OPERATION: ClassVar[str] = "return"
 
@@ -63,11 +63,11 @@ class SpeiReturn(Payment):
     reason: str
 
     def payee(self) -> Payee:
-        """Who paid it."""
+        """The payer of the received payment, who gets the money."""
         return Payee(self.account, name=self.name, institution=self.institution)
 
     def purpose(self) -> str:
-        """What it gives back."""
+        """The text for the person: the payment that is returned, and why."""
         return f"return of {self.tracking_key}: {self.reason}"
 
 

@@ -144,7 +144,7 @@ class SpeiSettings(RailSettings):
 
     @property
     def payer(self) -> str:
-        """The company's account at STP, in the system in which it is: the same whatever key signs."""
+        """The company's account at STP, with its system. It does not depend on the key that signs."""
         return hashlib.sha256(f"stp {self.host} {self.empresa} {self.account}".encode()).hexdigest()[:16]
 
     @property

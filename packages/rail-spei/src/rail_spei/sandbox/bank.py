@@ -1,4 +1,4 @@
-"""The pretend STP without HTTP: what it accepts, what it refuses, and what is still on its way to it.
+"""The pretend STP without HTTP: the orders that it accepts, its refusals, and the orders in transit to it.
 
 It knows nothing of HTTP and has no clock: every request comes with the time of its arrival. Nothing here awaits, so
 one event loop makes each order whole.

@@ -113,7 +113,7 @@ class StpLedger:
         return entry if entry is not None and entry.at <= at else None
 
     def latest(self, key: str) -> LedgerOrder | None:
-        """The last order of that key, of whatever day."""
+        """The last order of that key, on any day."""
         return next((entry for entry in reversed(self._orders) if entry.key == key), None)
 
     def of_day(self, empresa: str, direction: Direction, day: date, at: datetime) -> list[LedgerOrder]:

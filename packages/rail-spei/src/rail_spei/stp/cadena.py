@@ -1,4 +1,4 @@
-"""What is signed is what is sent: one value makes a request's body and its *cadena original*.
+"""The *cadena original*: one value makes both a request's body and the text that is signed.
 
 STP signs no bytes of the body but a text of its fields: ``||a|b|…||``, in an order that belongs to the request, where a
 field that is left out is empty, and 0 is not left out. Only ASCII passes: a pipe in a field would move every field

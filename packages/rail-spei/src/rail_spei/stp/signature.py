@@ -30,7 +30,7 @@ class SigningKey:
 
     @classmethod
     def load(cls, path: Path, passphrase: str) -> "SigningKey":
-        """The key in the file at ``path``, whatever text stands before it (``Bag Attributes`` of a ``.p12``).
+        """Load the key in the file at ``path``. Text before the key is ignored (``Bag Attributes`` of a ``.p12``).
 
         A key that is not encrypted is refused: STP's manual asks for a passphrase, and such a file alone would be
         enough to pay with.
