@@ -133,4 +133,4 @@ async def _first_round_over(server: Server, trace: Path) -> None:
 def _known(answer: Envelope) -> bool:
     """Whether it is an outcome, or nobody but an operator can learn one."""
     told = answer["data"]
-    return told is None or told["status"] in FINAL or "an operator is asked" in told["message"]
+    return told is None or told["status"] in FINAL or "an operator has to decide" in told["message"]

@@ -46,7 +46,7 @@ class Client:
 
     async def status(self, order):
         LOOKED.append(order.reference)
-        return Answer(status=STATES.get(order.reference, Status.PENDING))
+        return Answer(status=Status(STATES.get(order.reference, "pending")))
 
 @asynccontextmanager
 async def connect(settings, transport=None):
