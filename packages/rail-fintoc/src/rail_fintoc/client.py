@@ -6,6 +6,7 @@ it, so an order whose id is not known is looked for in the list, back to the tim
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ class FintocClient:
         operation, target = operation_of(payment), target_of(payment)
         reference = f"{operation}-{target}" if target else f"{PREFIX}{references.random(LENGTH)}"
         if OPERATIONS[operation].signed and (setting := self._settings.missing_setting(account=operation == TRANSFER)):
-            raise NotAllowed(CODES["FINTOC_NOT_SET_UP"], details={"setting": setting})
+            message = f"{setting} is not set, and nothing can be sent without it."
+            raise NotAllowed(replace(CODES["FINTOC_NOT_SET_UP"], message=message), details={"setting": setting})
         body = body_of(payment, reference, self._settings.account_id or "")
         return Prepared(reference=reference, body=body, facts={"operation": operation, "target": target})
 
