@@ -1,4 +1,4 @@
-"""Every call of a rail's own code: opened, bounded in time, contained, and its result checked.
+"""Every call of a rail's own code: opened, bounded in time, contained, and its result checked (``rail_results``).
 
 A rail may raise what the contract of the called function names, and nothing else. Any other exception, and any result
 of a wrong type, is a failure of the rail: :mod:`riel.payments.rail_failure` logs it with its place, and here it gets
@@ -7,10 +7,9 @@ nothing was sent or nothing was learned.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -20,9 +19,16 @@ from riel.errors import BrokenRail, Code, NothingLearned, NothingSent, NotSent, 
 from riel.journal import PaymentRecord
 from riel.payments.context import Context, PaymentRequest
 from riel.payments.rail_failure import RailFailure, contained, rail_failure
+from riel.payments.rail_results import (
+    checked_answer,
+    checked_result,
+    is_text_by_name,
+    problem_of_prepared,
+    problem_of_statement,
+    problem_of_webhook,
+)
 from riel.payments.rules import LookupOutcome, SendOutcome
 from riel.rail import (
-    Answer,
     Client,
     Draft,
     Order,
@@ -33,8 +39,6 @@ from riel.rail import (
     ReturnClient,
     Statement,
     StatementClient,
-    StatementLine,
-    Status,
     Tool,
     WebhookResult,
     WireModel,
@@ -83,7 +87,7 @@ async def prepare(context: Context, request: PaymentRequest) -> Prepared:
     try:
         with contained(rail, "prepare", NothingSent):
             prepared = client.prepare(draft, ReferenceSource(context.now(), context.below))
-            problem = _problem_of_prepared(prepared)
+            problem = problem_of_prepared(prepared)
         if problem:
             raise rail_failure(rail, "prepare", problem)
     except RailFailure as failure:
@@ -148,7 +152,7 @@ async def build_return(context: Context, rail_name: str, refund: Refund) -> Paym
     try:
         async with bounded(rail, "build_return", context.timing.answer_within, NothingSent, NothingLearned):
             payment = await return_client.build_return(refund)
-            return cast("Payment | None", _checked(rail, "build_return", payment, Payment, None))
+            return cast("Payment | None", checked_result(rail, "build_return", payment, Payment, None))
     except (NothingLearned, Expired) as failure:
         raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
     except RailFailure as failure:
@@ -187,7 +191,7 @@ def tool_scope(rail: ActiveRail, tool: Tool, arguments: WireModel) -> str:
     try:
         with contained(rail, call):
             scope = tool.scope_of(arguments)
-        return cast("str", _checked(rail, call, scope, str))
+        return cast("str", checked_result(rail, call, scope, str))
     except RailFailure as failure:
         raise _broken(rail, f"tell the scope of {tool.name}", failure) from failure
 
@@ -202,7 +206,7 @@ def tool_notification(rail: ActiveRail, tool: Tool, arguments: WireModel) -> Map
     try:
         with contained(rail, call):
             body = tool.build_notification(arguments)
-        return cast("Mapping[str, Any]", _checked(rail, call, body, Mapping))
+        return cast("Mapping[str, Any]", checked_result(rail, call, body, Mapping))
     except RailFailure as failure:
         raise _broken(rail, f"run {tool.name}", failure) from failure
 
@@ -219,7 +223,7 @@ async def _tool_result(
     within, call = context.timing.answer_within, f"the tool {tool.name}"
     try:
         async with bounded(rail, call, within, NothingSent, NothingLearned, OutcomeUnknown, Rejected):
-            return _checked(rail, call, await function(client, arguments), *types)
+            return checked_result(rail, call, await function(client, arguments), *types)
     except (NothingLearned, OutcomeUnknown, Expired) as failure:
         raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
     except RailFailure as failure:
@@ -242,7 +246,7 @@ async def statement(rail: ActiveRail, client: Client, day: date, within: timedel
     try:
         async with bounded(rail, "statement", within, NothingLearned):
             result = await statement_client.statement(day)
-            problem = _problem_of_statement(result)
+            problem = problem_of_statement(result)
     except Expired as failure:
         raise NothingLearned("no answer within the deadline of a statement") from failure
     except RailFailure as failure:
@@ -258,7 +262,7 @@ def parse_webhook(rail: ActiveRail, headers: Mapping[str, str], body: bytes) -> 
     try:
         with contained(rail, "parse_webhook"):
             result = rail.declaration.parse_webhook(rail.settings, headers, body)
-            problem = _problem_of_webhook(result)
+            problem = problem_of_webhook(result)
         if problem:
             raise rail_failure(rail, "parse_webhook", problem)
     except RailFailure:
@@ -272,7 +276,7 @@ def manual_refund(rail: ActiveRail, order: Order) -> Mapping[str, str]:
     try:
         with contained(rail, "manual_refund"):
             facts = rail.declaration.manual_refund(order)
-            is_text = _is_text_by_name(facts)
+            is_text = is_text_by_name(facts)
         if not is_text:
             raise rail_failure(rail, "manual_refund", "its facts are not strings by name")
     except RailFailure:
@@ -287,105 +291,9 @@ def docs_server(rail: ActiveRail) -> str | None:
     try:
         with contained(rail, "docs_server"):
             url = rail.declaration.docs_server(rail.settings)
-        return cast("str | None", _checked(rail, "docs_server", url, str, None))
+        return cast("str | None", checked_result(rail, "docs_server", url, str, None))
     except RailFailure:
         return None
-
-
-# What a rail may return
-
-
-def checked_answer(rail: ActiveRail, call: str, answer: object) -> Answer:
-    """Return ``answer`` if each of its fields has its type. An instant without a time zone is dropped, never guessed.
-
-    :raises RailFailure: a field has another type.
-    """
-    if problem := _problem_of_answer(answer):
-        raise rail_failure(rail, call, problem)
-    checked = cast("Answer", answer)
-    if checked.settled_at is not None and checked.settled_at.utcoffset() is None:
-        rail_failure(rail, call, "settled_at has no time zone, so it was dropped")
-        return replace(checked, settled_at=None)
-    return checked
-
-
-def _checked(rail: ActiveRail, call: str, result: object, *types: type[object] | None) -> object:
-    """Return ``result`` if it is one of ``types``."""
-    if any(result is None if kind is None else isinstance(result, kind) for kind in types):
-        return result
-    expected = " or ".join("None" if kind is None else kind.__name__ for kind in types)
-    raise rail_failure(rail, call, f"it returned {type(result).__name__} and not {expected}")
-
-
-def _problem_of_answer(answer: object) -> str:
-    if not isinstance(answer, Answer):
-        return f"it returned {type(answer).__name__} and not Answer"
-    if not isinstance(answer.status, Status):
-        return "status is no riel.Status"
-    if not (answer.amount is None or type(answer.amount) is int):
-        return "amount is no int of minor units"
-    if not all(isinstance(text, str | None) for text in (answer.currency, answer.account)):
-        return "currency or account is no string"
-    if not all(isinstance(text, str) for text in (answer.provider_id, answer.provider_code, answer.provider_message)):
-        return "provider_id, provider_code or provider_message is no string"
-    if not _is_text_by_name(answer.facts):
-        return "facts are not strings by name"
-    return "" if isinstance(answer.settled_at, datetime | None) else "settled_at is no datetime"
-
-
-def _problem_of_prepared(prepared: object) -> str:
-    if not isinstance(prepared, Prepared):
-        return f"it returned {type(prepared).__name__} and not Prepared"
-    if not isinstance(prepared.reference, str) or not prepared.reference:
-        return "it returned no reference"
-    if not isinstance(prepared.body, bytes):
-        return "body is not bytes"
-    if not _is_text_by_name(prepared.facts):
-        return "facts are not strings by name"
-    instants = (prepared.resend_until, prepared.absent_after)
-    return "" if all(at is None or _is_instant(at) for at in instants) else "an instant has no time zone"
-
-
-def _problem_of_webhook(result: object) -> str:
-    if not isinstance(result, WebhookResult):
-        return f"it returned {type(result).__name__} and not WebhookResult"
-    if not isinstance(result.references, tuple) or not all(isinstance(one, str) for one in result.references):
-        return "references are no tuple of strings"
-    if type(result.status) is not int or result.status not in range(200, 600):
-        return "status is no HTTP status"
-    return "" if isinstance(result.body, bytes) else "body is not bytes"
-
-
-def _problem_of_statement(result: object) -> str:
-    if not isinstance(result, Statement):
-        return f"it is {type(result).__name__}"
-    if not (_is_instant(result.since) and _is_instant(result.until)):
-        return "its day has no beginning or no end in time"
-    if result.since >= result.until:
-        return "its day ends before it begins"
-    if not isinstance(result.lines, Sequence) or not isinstance(result.covers, frozenset):
-        return "its lines or the kinds it covers have another type"
-    return "" if all(map(_is_line, result.lines)) else "one of its lines is no StatementLine"
-
-
-def _is_line(line: object) -> bool:
-    return (
-        isinstance(line, StatementLine)
-        and line.kind in ("payment", "refund")
-        and isinstance(line.status, Status)
-        and type(line.amount) is int
-        and all(isinstance(text, str) for text in (line.reference, line.currency, line.provider_id))
-        and isinstance(line.account, str | None)
-        and isinstance(line.at, datetime | None)
-    )
-
-
-def _is_text_by_name(facts: object) -> bool:
-    return isinstance(facts, Mapping) and all(isinstance(text, str) for pair in facts.items() for text in pair)
-
-
-def _is_instant(at: object) -> bool:
-    return isinstance(at, datetime) and at.utcoffset() is not None
 
 
 # Time and errors
