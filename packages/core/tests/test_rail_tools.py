@@ -374,7 +374,8 @@ WRONG = {
     "input of another kind": ({"input": dict}, "whose input is not a subclass of riel.WireModel"),
     "an answer of another kind": ({"output": dict}, "whose output is not a subclass of pydantic.BaseModel"),
     "an answer that is a list": ({"output": NameList}, "whose output is no object"),
-    "a code of its own": ({"build_payment": pay_bill, "input": Coded}, "whose input has a verification_code"),
+    "a code of its own": ({"build_payment": pay_bill, "input": Coded}, "whose input has an argument verificationCode"),
+    "a code for itself": ({"input": Coded}, "whose input has an argument verificationCode"),
     "the name of the search": ({"name": "search_docs"}, "a tool named 'search_docs'"),
 }
 

@@ -14,6 +14,9 @@ from riel.rail.guarantees import Capabilities, Capability, Guarantees
 
 TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
+CODE = "verificationCode"
+"""The argument that riel adds to every tool that moves money; the code is no business of a rail."""
+
 MODELS: Mapping[str, type] = {
     "payment": Payment,
     "lookup": Lookup,
@@ -126,8 +129,6 @@ def _tool_faults(tool: Tool) -> Iterator[str]:
     for name, model, kind in (("input", tool.input, WireModel), ("output", tool.output, BaseModel)):
         if model is not None and not (isinstance(model, type) and issubclass(model, kind)):
             yield f"whose {name} is not a subclass of {kind.__module__.partition('.')[0]}.{kind.__name__}"
-    if tool.build_payment is not None and "verification_code" in getattr(tool.input, "model_fields", ()):
-        yield "whose input has a verification_code: every tool that pays gets one"
 
 
 def _model_faults(rail: Rail) -> Iterator[str]:
@@ -146,6 +147,8 @@ def _model_faults(rail: Rail) -> Iterator[str]:
         changed = [key for key, value in WireModel.model_config.items() if model.model_config.get(key) != value]
         if changed:
             yield f"declares a {what} changes {', '.join(changed)} of riel.WireModel"
+        if any(CODE in (name, field.alias) for name, field in model.model_fields.items()):
+            yield f"declares a {what} has an argument {CODE}: a rail never receives a code"
     for what, model in (inputs | outputs).items():
         try:
             schema = model.model_json_schema()

@@ -18,7 +18,7 @@ from riel.text import clean_text
 
 M = TypeVar("M", bound=WireModel)
 
-CODE_FIELD = "verification_code"
+CODE_ARGUMENT = "verificationCode"
 _MAX_ECHO = 64
 _MAX_ARGUMENTS, _MAX_PROBLEMS = 100, 10
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
@@ -35,8 +35,24 @@ VerificationCode = Annotated[
 
 @cache
 def with_code(model: type[M]) -> type[M]:
-    """``model`` with the argument ``verificationCode``."""
+    """``model`` with the argument ``verificationCode``, to describe a tool; its arguments are never validated as it."""
     return create_model(f"{model.__name__}Call", __base__=model, verification_code=(VerificationCode, None))
+
+
+def check_with_code(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> tuple[M, str | None]:
+    """Validate the arguments as ``model`` and return the code beside it, since no code of a rail may see it.
+
+    :raises BadInput: an argument was refused.
+    """
+    given = dict(arguments)
+    code = given.pop(CODE_ARGUMENT, None)
+    checked = check(model, given, rail)
+    if code is None:
+        return checked, None
+    if not isinstance(code, str) or not is_well_formed(code):
+        problem = "must be the six digits that the person received; leave it out to request a code"
+        raise BadInput(field=CODE_ARGUMENT, problem=problem, details={"field": CODE_ARGUMENT})
+    return checked, code
 
 
 def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
@@ -50,10 +66,6 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
         checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=rail.settings)
     except ValidationError as failure:
         raise _refusal(failure, arguments, rail.declaration) from None
-    code = getattr(checked, CODE_FIELD, None)
-    if code is not None and not is_well_formed(code):
-        problem = "must be the six digits that the person received; leave it out to request a code"
-        raise BadInput(field="verificationCode", problem=problem, details={"field": "verificationCode"})
     return checked
 
 

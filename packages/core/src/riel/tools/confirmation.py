@@ -10,7 +10,6 @@ from riel.money import Money, mask_account
 from riel.payments import PaymentEngine, PaymentRequest
 from riel.rail import Payment, WireModel
 from riel.redaction import Redactor
-from riel.tools.arguments import CODE_FIELD
 from riel.tools.envelope import Envelope, challenge_data, failure, receipt, refusal, success
 
 
@@ -62,5 +61,5 @@ def payer_of(rail: ActiveRail) -> str:
 
 
 def wire_arguments(model: WireModel) -> dict[str, Any]:
-    """The arguments by their wire names, without the code and without omitted ones."""
-    return model.model_dump(mode="json", by_alias=True, exclude={CODE_FIELD}, exclude_none=True)
+    """The arguments by their wire names, without omitted ones."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from riel.errors import Code, NotConfirmed, NotFound, NothingSent
 from riel.payments import PaymentRequest
 from riel.rail import Payment, WireModel
-from riel.tools.arguments import CODE_FIELD
 from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request, wire_arguments
 from riel.tools.envelope import Envelope
 
@@ -21,6 +20,7 @@ async def confirm_derived_payment(
     tool: ConfirmingTool,
     name: str,
     arguments: WireModel,
+    code: str | None,
     principal: str,
     build: Callable[[], Awaitable[Payment | None]],
     precheck: Precheck | None = None,
@@ -29,7 +29,6 @@ async def confirm_derived_payment(
 
     :param name: the tool's name: a code for one tool does not confirm the same payment by another.
     """
-    code: str | None = getattr(arguments, CODE_FIELD)
     try:
         payment = await build()
         if payment is None:

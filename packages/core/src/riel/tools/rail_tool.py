@@ -12,7 +12,7 @@ from riel.payments.rail_calls import tool_notification, tool_scope
 from riel.rail import Payment, Tool, WireModel
 from riel.redaction import Redactor
 from riel.text import clean_text
-from riel.tools.arguments import check, with_code
+from riel.tools.arguments import check, check_with_code, with_code
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import MODE, Envelope, payment_answer, success
 from riel.tools.schema import Schema, answer_schema, enveloped
@@ -84,7 +84,10 @@ class RailTool:
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Check the arguments and the scope, then run it on behalf of ``principal``."""
-        checked = check(self.model, arguments, self.rail)
+        pays, model = self.tool.build_payment is not None, self.tool.input
+        checked, code = (
+            check_with_code(model, arguments, self.rail) if pays else (check(model, arguments, self.rail), None)
+        )
         if self.tool.scope_of is not None and not self.scopes.has(scope := tool_scope(self.rail, self.tool, checked)):
             raise self.scopes.refusal(scope)
         if self.tool.build_notification is not None:
@@ -98,7 +101,7 @@ class RailTool:
                 raise self._refusal(refused) from refused
             return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.rail.mode})
         build = partial(self._build_payment, checked)
-        return await confirm_derived_payment(self, self.tool.name, checked, principal, build)
+        return await confirm_derived_payment(self, self.tool.name, checked, code, principal, build)
 
     async def _build_payment(self, arguments: WireModel) -> Payment | None:
         """Build the payment that a person is asked to confirm.

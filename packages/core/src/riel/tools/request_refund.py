@@ -15,7 +15,7 @@ from riel.money import Money
 from riel.payments import PaymentRequest, rail_calls
 from riel.rail import Refund, WireModel
 from riel.text import clean_text
-from riel.tools.arguments import CODE_FIELD, check, with_code
+from riel.tools.arguments import check_with_code, with_code
 from riel.tools.confirmation import ask_or_execute, payer_of, wire_arguments
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import Envelope, manual_refund_data, success
@@ -61,8 +61,7 @@ class RequestRefund(PaymentTool):
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Request a code, refund with it, or say how the money can come back."""
-        refund = check(self.model, arguments, self.rail)
-        assert isinstance(refund, Refund)  # noqa: S101 (with_code adds a field to the rail's own model)
+        refund, code = check_with_code(self.declaration.refund, arguments, self.rail)
         able, reference = self.declaration.capabilities, getattr(refund, self.declaration.reference_field)
         if not (able.refund.available or able.returns.available or self.declaration.manual_refund):
             raise NothingSent(Code.NOT_SUPPORTED, reason=able.refund.reason)
@@ -71,18 +70,18 @@ class RequestRefund(PaymentTool):
         except NotFound:
             if not able.returns.available:
                 raise
-            return await self._return_received(refund, principal)
+            return await self._return_received(refund, code, principal)
         if not isinstance(original, PaymentRecord) or original.kind != "payment":
             raise NothingSent(Code.NOT_REFUNDABLE)
         if able.refund.available:
-            return await self._refund(refund, original, principal)
+            return await self._refund(refund, code, original, principal)
         if self.declaration.manual_refund is None:
             raise NothingSent(Code.NOT_SUPPORTED, reason=able.refund.reason)
         return await self._open_case(refund, original)
 
-    async def _refund(self, refund: Refund, original: PaymentRecord, principal: str) -> Envelope:
+    async def _refund(self, refund: Refund, code: str | None, original: PaymentRecord, principal: str) -> Envelope:
         """Refund through the rail."""
-        able, code = self.declaration.capabilities, getattr(refund, CODE_FIELD)
+        able = self.declaration.capabilities
         if original.payer != self.rail.payer:
             raise NothingSent(Code.OTHER_ACCOUNT)
         amount = getattr(refund, "amount", None) or original.money.amount
@@ -104,10 +103,12 @@ class RequestRefund(PaymentTool):
         request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
         return await ask_or_execute(self, request, code)
 
-    async def _return_received(self, refund: Refund, principal: str) -> Envelope:
+    async def _return_received(self, refund: Refund, code: str | None, principal: str) -> Envelope:
         """Return a received payment to its payer, by a payment that is confirmed, limited and sent like any other."""
         build = partial(self.engine.build_return, self.declaration.name, refund)
-        return await confirm_derived_payment(self, self.name, refund, principal, build, self.engine.refuse_duplicate)
+        return await confirm_derived_payment(
+            self, self.name, refund, code, principal, build, self.engine.refuse_duplicate
+        )
 
     async def _open_case(self, refund: Refund, original: PaymentRecord) -> Envelope:
         """Open a case for a settled payment, with the facts a person needs to ask for the money; nothing moves."""

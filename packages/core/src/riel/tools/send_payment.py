@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from riel.money import Money
-from riel.rail import Payment, WireModel
-from riel.tools.arguments import CODE_FIELD, check, with_code
+from riel.rail import WireModel
+from riel.tools.arguments import check_with_code, with_code
 from riel.tools.confirmation import ask_or_execute, build_request, wire_arguments
 from riel.tools.envelope import Envelope
 from riel.tools.payment_tool import PaymentTool
@@ -39,7 +39,6 @@ class SendPayment(PaymentTool):
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Request a code, or pay with one."""
-        payment = check(self.model, arguments, self.rail)
-        assert isinstance(payment, Payment)  # noqa: S101 (with_code adds a field to the rail's own model)
+        payment, code = check_with_code(self.declaration.payment, arguments, self.rail)
         request = build_request(self, payment, wire_arguments(payment), principal)
-        return await ask_or_execute(self, request, getattr(payment, CODE_FIELD))
+        return await ask_or_execute(self, request, code)
