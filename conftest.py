@@ -48,6 +48,12 @@ settings.register_profile("long", ALWAYS, max_examples=2_000, print_blob=True)
 settings.load_profile("ordinary")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A pretend bank is a test instrument, so its own tests prove nothing about the language: one Python runs them."""
+    if item.path.name.startswith("test_sandbox_") and not list(item.iter_markers("alone")):
+        item.add_marker("once")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is ``long``, unless it is asked for."""
     if "long" in config.option.markexpr.replace("not long", ""):

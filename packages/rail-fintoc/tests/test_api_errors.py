@@ -21,7 +21,7 @@ from riel import NothingLearned, OutcomeUnknown, Rejected
 
 from .api_support import MonotonicClock, ScriptedResponses, error, said, talking_to
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.once]
 
 JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(sorted(TABLE)),

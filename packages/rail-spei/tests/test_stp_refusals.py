@@ -22,6 +22,8 @@ from rail_spei.stp.refusals import (
 
 from .stp_support import HTML, JSON, JSON_LIKE, ODD_BODIES, PAGE
 
+pytestmark = pytest.mark.once
+
 # STP's catalogue, written down here a second time: id, text, class, our code. F and C and R took nothing.
 DOCUMENTED: list[tuple[int, str, str, str]] = [
     (0, "No se recibió respuesta del servicio", "U", ""),
