@@ -28,6 +28,7 @@ from riel.confirm import ConfirmationRequest, FactorContext
 from riel.confirm.bound_code import BoundCodeFactor
 from riel.journal import Journal
 from riel.payments import Clients, Context, PaymentEngine
+from riel.secrets import ServerKey, ServerKeys
 
 KEY = b"k" * 32
 
@@ -140,4 +141,7 @@ ACTIVE_RAIL = ActiveRail(
 def engine_at(journal: Journal) -> PaymentEngine:
     """Return an engine with this rail only."""
     rails = {"instant": ACTIVE_RAIL}
-    return PaymentEngine(Context(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY)))
+    keys = ServerKeys(ServerKey(KEY))
+    return PaymentEngine(
+        Context(journal=journal, rails=rails, clients=Clients(rails), factor=ComputedCodes(KEY), keys=keys)
+    )

@@ -21,6 +21,7 @@ from riel.mcp import mcp_server
 from riel.payments import Clients, Context, PaymentEngine
 from riel.redaction import Redactor
 from riel.sandbox import Banks, run_banks
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.harness import Clock
 from riel.tools import build_tools
 
@@ -73,6 +74,7 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
                 rails=rails,
                 clients=Clients(rails),
                 factor=choose_factor("file").open(setup),
+                keys=ServerKeys(ServerKey(setup.key)),
                 guards=guards,
                 now=clock,
             )

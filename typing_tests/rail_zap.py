@@ -124,7 +124,7 @@ class ZapClient:
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         """A reference, and the bytes that will carry the order."""
-        reference = f"{references.now:%Y%m%d}-{references.random(12)}"
+        reference = f"{references.created_at:%Y%m%d}-{references.random(12)}"
         body: dict[str, object] = {"reference": reference, "amount": draft.money.amount}
         match draft.payment, draft.refund, draft.original:
             case ZapPayment(phone=phone, note=note), None, None:

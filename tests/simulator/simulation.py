@@ -22,6 +22,7 @@ from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import from_millis
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 
 from .bank_traits import SKEW
@@ -141,6 +142,7 @@ class Simulation:
             rails=rails,
             clients=Clients(rails),
             factor=factor,
+            keys=ServerKeys(ServerKey(KEY)),
             guards=() if self.limit is None else (TotalLimit(self.limit),),
             timing=self.rail.pace(TIMING),
             now=lambda: self.now(process),

@@ -10,6 +10,7 @@ from riel.confirm import Factor
 from riel.journal import Journal
 from riel.payments import Clients, Context, PaymentEngine
 from riel.redaction import Redactor
+from riel.secrets import ServerKeys
 from riel.testing.crash_points import (
     clients_with_crash_points,
     engine_with_crash_points,
@@ -26,8 +27,8 @@ def install() -> None:
     def engine(context: Context) -> PaymentEngine:
         return engine_with_crash_points(engine_class(context))
 
-    def factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
-        return factor_with_crash_points(build_factor(settings, catalog, logs))
+    def factor(settings: Settings, catalog: Catalog, keys: ServerKeys, logs: Redactor) -> Factor:
+        return factor_with_crash_points(build_factor(settings, catalog, keys, logs))
 
     async def journal(settings: Settings) -> Journal:
         return journal_with_crash_points(await open_journal(settings))

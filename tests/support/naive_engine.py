@@ -48,7 +48,8 @@ class NaiveEngine(PaymentEngine):
         assert isinstance(request.model, Payment)
         draft = Draft(kind="payment", money=request.terms.money, payment=request.model)
         for _ in range(TRIES):
-            prepared = client.prepare(draft, ReferenceSource(self.context.now()))
+            now = self.context.now()
+            prepared = client.prepare(draft, ReferenceSource(now, now, self.context.random_bytes(32)))
             order = Order(
                 kind="payment",
                 id=prepared.reference,

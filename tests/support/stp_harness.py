@@ -25,6 +25,7 @@ from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.harness import Approver
 from riel.tools import ToolSpec, build_tools
 
@@ -185,6 +186,7 @@ async def run_spei_harness(stp: ObservedStp, folder: Path, *, url: str = "") -> 
         rails={"spei": active},
         clients=Clients({"spei": active}),
         factor=APPROVER,
+        keys=ServerKeys(ServerKey(APPROVER.key)),
         timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
         now=stp.clock,
     )

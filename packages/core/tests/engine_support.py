@@ -17,6 +17,7 @@ from riel.guards import Guard
 from riel.journal import Challenge, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToyRefund, toy
@@ -256,6 +257,7 @@ async def working(
         rails={"toy": active},
         clients=Clients({"toy": active}),
         factor=person,
+        keys=ServerKeys(ServerKey(person.key)),
         guards=guards,
         timing=Timing(answer_within=ANSWER_WITHIN, backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: world.now,

@@ -50,7 +50,7 @@ def test_a_name_that_is_claimed_twice_is_offered_by_nobody(name: str, installed:
 def test_nothing_is_imported_that_was_not_chosen(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib, riel.confirm, riel.secrets;"
-        "riel.secrets.server_key(pathlib.Path(sys.argv[1])); riel.confirm.choose_factor('file');"
+        "riel.secrets.make_server_key(pathlib.Path(sys.argv[1])); riel.confirm.choose_factor('file');"
         "print([m for m in ('pyotp', 'keyring', 'segno', 'mcp') if m in sys.modules])"
     )
     asked = [sys.executable, "-c", code, str(tmp_path)]

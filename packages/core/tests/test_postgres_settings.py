@@ -7,7 +7,7 @@ import pytest
 
 from riel.config import likely_secrets, passwords_in, read_settings
 from riel.errors import Misconfigured
-from riel.secrets import fingerprint
+from riel.secrets import ServerKey
 
 Env = Callable[..., None]
 URL = "postgresql://ana:hunter2%40hunter2@db.example:5433/riel?sslmode=require"
@@ -85,8 +85,8 @@ def test_keys_are_beside_the_file_or_where_home_says(env: Env, tmp_path: Path) -
     assert read_settings().folder == tmp_path / "keys"
 
 
-def test_a_fingerprint_tells_keys_apart_and_nothing_of_them() -> None:
+def test_an_id_tells_keys_apart_and_nothing_of_them() -> None:
     key = bytes(range(32))
-    assert fingerprint(key) == fingerprint(key) != fingerprint(bytes(32))
-    assert len(fingerprint(key)) == 32
-    assert key.hex()[:8] not in fingerprint(key)
+    assert ServerKey(key).id == ServerKey(key).id != ServerKey(bytes(32)).id
+    assert len(ServerKey(key).id) == 32
+    assert key.hex()[:8] not in ServerKey(key).id

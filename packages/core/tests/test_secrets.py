@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,16 @@ import keyring
 import pytest
 
 from riel.errors import Misconfigured
-from riel.secrets import SERVICE, read_private_file, read_secret, server_key, store_secret
+from riel.secrets import (
+    SERVICE,
+    ServerKey,
+    ServerKeys,
+    make_server_key,
+    read_private_file,
+    read_secret,
+    read_server_keys,
+    store_secret,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
 SOON = timedelta(seconds=0.05)
@@ -105,6 +114,10 @@ def mode(path: Path) -> int:
 # -- the server's key
 
 
+def server_key(folder: Path, make: Callable[[int], bytes] = os.urandom) -> bytes:
+    return make_server_key(folder, make)[0].value
+
+
 def test_the_key_is_made_once_and_stays(tmp_path: Path) -> None:
     key = server_key(tmp_path / "new" / "folder")
     assert len(key) == 32
@@ -141,9 +154,32 @@ def test_a_file_that_is_no_key_is_refused_and_never_replaced(tmp_path: Path, con
     path = tmp_path / "server.key"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(Misconfigured, match=r"server\.key"):
+    with pytest.raises(Misconfigured, match=r"server\.key is damaged.*Restore it from a backup") as caught:
         server_key(tmp_path)
+    assert "remove" not in str(caught.value)
     assert path.read_bytes() == content
+
+
+def test_the_newest_version_of_the_key_stands_first_and_older_ones_are_known_by_their_ids(tmp_path: Path) -> None:
+    (tmp_path / "server.key").write_text("AB" * 32 + "\n" + "cd" * 32 + "\n")
+    (tmp_path / "server.key").chmod(0o600)
+    new, old = read_server_keys(tmp_path)
+    assert (new, old) == (ServerKey(b"\xab" * 32), ServerKey(b"\xcd" * 32))
+    for in_use, other in ((new, old), (old, new)):
+        keys = ServerKeys.choose((new, old), in_use.id)
+        assert keys is not None
+        assert (keys.current, keys.of(in_use.id), keys.of(other.id), keys.of("none")) == (in_use, in_use, other, None)
+    assert ServerKeys.choose((new, old), "another") is None
+    assert read_server_keys(tmp_path / "empty") == ()
+
+
+def test_what_a_key_is_used_for_tells_nothing_of_its_other_uses() -> None:
+    key = ServerKey(bytes(range(32)))
+    assert (
+        len({key.value, key.derived("references"), key.derived("orders"), ServerKey(bytes(32)).derived("orders")}) == 4
+    )
+    assert key.value.hex() not in repr(ServerKeys(key))
+    assert "\\x" not in repr(key)
 
 
 def test_a_key_that_an_operator_put_there_is_taken(tmp_path: Path) -> None:
@@ -186,10 +222,10 @@ def test_threads_that_make_it_at_once_get_the_same_key(tmp_path: Path) -> None:
 def test_processes_that_make_it_at_once_get_the_same_key(tmp_path: Path) -> None:
     """Each has found no key, and holds one of its own in hand, when the last of them is ready to write."""
     code = (
-        "import os, pathlib, sys; from riel.secrets import server_key\n"
+        "import os, pathlib, sys; from riel.secrets import make_server_key\n"
         "def make(n):\n"
         "    print('ready', flush=True); sys.stdin.readline(); return os.urandom(n)\n"
-        "print(server_key(pathlib.Path(sys.argv[1]), make).hex(), flush=True)"
+        "print(make_server_key(pathlib.Path(sys.argv[1]), make)[0].value.hex(), flush=True)"
     )
     start: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     children = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **start) for _ in range(4)]

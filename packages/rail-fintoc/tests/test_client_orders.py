@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from rail_fintoc.api import verified_jws
 from rail_fintoc.codes import ERRORS, REFUSALS
-from rail_fintoc.models import Return, Verification
+from rail_fintoc.models import FintocPayment, Return, Verification
 from rail_fintoc.orders import REFERENCE
-from riel import NotAllowed, Rejected
+from riel import Draft, Money, NotAllowed, Rejected
 from riel.sandbox.kit import published_key
-from riel.testing.harness import lookup_outcome, send_outcome
+from riel.testing.harness import lookup_outcome, references, send_outcome
 
 from .harness_support import CHILE, HERE, MEXICO, PAYEE, FintocBank, chilean, look_up, send, to
 
@@ -185,12 +185,23 @@ async def test_an_order_in_chile_says_exactly_this() -> None:
     }
 
 
-async def test_references_are_long_random_and_never_the_same() -> None:
+async def test_references_are_long_and_never_the_same_for_two_confirmations() -> None:
     bank = FintocBank()
     async with bank.rail() as client:
-        references = {bank.order(client).reference for _ in range(50)}
-    assert len(references) == 50
-    assert all(reference.startswith("RIEL") and len(reference) == 30 for reference in references)
+        made = {bank.order(client).reference for _ in range(50)}
+    assert len(made) == 50
+    assert all(reference.startswith("RIEL") and len(reference) == 30 for reference in made)
+
+
+async def test_the_same_confirmation_makes_the_same_order_byte_for_byte() -> None:
+    bank = FintocBank()
+    payment = FintocPayment.model_validate(MEXICO, context=bank.settings)
+    draft = Draft(kind="payment", money=Money(payment.amount, "MXN"), payment=payment)
+    async with bank.rail() as client:
+        prepared = client.prepare(draft, references(bank.now, "pay_1"))
+        later = references(bank.now + timedelta(minutes=9), "pay_1", created_at=bank.now)
+        assert client.prepare(draft, later) == prepared
+        assert client.prepare(draft, references(bank.now, "pay_2")).reference != prepared.reference
 
 
 @pytest.mark.parametrize("currency", ["CLP", "MXN"])

@@ -16,7 +16,8 @@ from rail_mock.client import MockClient, open_client
 from rail_mock.models import MockPayment, MockRefund
 from rail_mock.sandbox.app import mock_sandbox
 from rail_mock.settings import BankBehaviour, MockSettings
-from riel import Debit, Draft, Money, Order, Payee, ReferenceSource
+from riel import Debit, Draft, Money, Order, Payee
+from riel.testing.harness import references
 
 PLAIN = "0123456789"
 
@@ -118,7 +119,7 @@ class BankFixture:
         return self._order(client, draft, original.payee, original)
 
     def _order(self, client: MockClient, draft: Draft, payee: Payee, original: Order | None) -> Order:
-        prepared = client.prepare(draft, ReferenceSource(self.now))
+        prepared = client.prepare(draft, references(self.now))
         self.orders += 1
         return Order(
             kind=draft.kind,

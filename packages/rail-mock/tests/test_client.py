@@ -1,9 +1,10 @@
 """The client takes only a clear yes for a yes and only a documented no for a no."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,7 +13,8 @@ import pytest
 from rail_mock.client import MockClient, open_client
 from rail_mock.models import MockPayment
 from rail_mock.settings import MockSettings
-from riel import Draft, Money, NothingLearned, NotSent, OutcomeUnknown, ReferenceSource, Rejected
+from riel import Draft, Money, NothingLearned, NotSent, OutcomeUnknown, Rejected
+from riel.testing.harness import references
 
 pytestmark = pytest.mark.anyio
 
@@ -43,14 +45,16 @@ def yes(request: httpx.Request, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-async def test_the_reference_is_made_from_day_and_chance_and_fits_the_bank(make_bank: Callable[..., Any]) -> None:
+async def test_the_same_confirmation_makes_the_same_order_on_every_day(make_bank: Callable[..., Any]) -> None:
     async with make_bank().client() as client:
         payment = MockPayment(account="0123456789", amount=1, concept="Año ñandú", recipient_name="José")
         draft = Draft(kind="payment", money=Money(1, "MXN"), payment=payment)
-        mint = ReferenceSource(datetime(2026, 3, 7, tzinfo=UTC), below=lambda n: n - 1)
-        prepared = client.prepare(draft, mint)
-        assert prepared.reference == "MOCK260307" + "Z" * 16
-        assert client.prepare(draft, mint) == prepared, "it is pure: the same mint makes the same bytes"
+        asked_at = datetime(2026, 3, 7, 23, 59, tzinfo=UTC)
+        prepared = client.prepare(draft, references(asked_at, "pay_1"))
+        assert re.fullmatch("MOCK260307[0-9A-Z]{16}", prepared.reference)
+        next_day = references(asked_at + timedelta(minutes=2), "pay_1", created_at=asked_at)
+        assert client.prepare(draft, next_day) == prepared
+        assert client.prepare(draft, references(asked_at, "pay_2")).reference != prepared.reference
         assert json.loads(prepared.body)["concept"] == "Año ñandú"
 
 

@@ -9,8 +9,8 @@ import pytest
 from rail_spei.calendar import Holidays, operating_date
 from rail_spei.client import SpeiClient
 from rail_spei.models import SpeiPayment
-from riel import Draft, Money, NothingLearned, Order, Prepared, ReferenceSource
-from riel.testing.harness import lookup_outcome, send_outcome
+from riel import Draft, Money, NothingLearned, Order, Prepared
+from riel.testing.harness import lookup_outcome, references, send_outcome
 
 from .rail_support import RailFixture, look_up, mexico, rail_fixture
 from .sandbox_support import PAYEE
@@ -28,7 +28,7 @@ def anyio_backend() -> str:
 
 
 def prepare(here: RailFixture, client: SpeiClient) -> Prepared:
-    return client.prepare(DRAFT, ReferenceSource(here.rail_time()))
+    return client.prepare(DRAFT, references(here.rail_time()))
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,24 @@ async def test_around_the_cutoff_no_order_may_ever_go_again() -> None:
             assert order.resend_until <= here.clock.now
 
 
-async def test_the_same_mint_makes_the_same_order_byte_for_byte() -> None:
+async def test_the_same_confirmation_makes_the_same_order_byte_for_byte_also_past_the_cutoff() -> None:
+    here = rail_fixture(mexico(WEDNESDAY, "17:55"))
+    asked_at, later = here.rail_time(), here.rail_time() + timedelta(minutes=9)
+    async with here.rail() as client:
+        before = client.prepare(DRAFT, references(asked_at, "pay_1"))
+        after = client.prepare(DRAFT, references(later, "pay_1", created_at=asked_at))
+        another = client.prepare(DRAFT, references(asked_at, "pay_2"))
+    assert (after.reference, after.body) == (before.reference, before.body)
+    assert before.reference.startswith("DEMO260304")
+    assert (before.facts["operationDate"], after.facts["operationDate"]) == ("2026-03-04", "2026-03-05")
+    assert another.reference != before.reference
+
+
+async def test_a_draft_of_no_payment_makes_no_order() -> None:
     here = rail_fixture(mexico(WEDNESDAY))
     async with here.rail() as client:
-        mint = ReferenceSource(here.clock.now, lambda n: n - 1)
-        assert client.prepare(DRAFT, mint) == client.prepare(DRAFT, mint)
-        assert client.prepare(DRAFT, mint).reference == "DEMO260304" + "Z" * 16
         with pytest.raises(TypeError):
-            client.prepare(Draft(kind="payment", money=Money(1, "MXN")), mint)
+            client.prepare(Draft(kind="payment", money=Money(1, "MXN")), references(here.clock.now))
 
 
 async def send_unanswered(here: RailFixture, client: SpeiClient) -> Order:
@@ -203,7 +213,7 @@ async def test_no_second_debit_whenever_the_core_may_send_again(ahead: float) ->
         here = rail_fixture(start + timedelta(minutes=minute), ahead=ahead)
         async with here.rail() as client:
             order = await send_unanswered(here, client)
-            again = client.prepare(DRAFT, ReferenceSource(order.created_at)).resend_until
+            again = client.prepare(DRAFT, references(order.created_at)).resend_until
             assert again is not None
             for _ in range(40):
                 here.clock.advance(seconds=30)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rail_spei.fields import KeyPrefix, NumericReference, TrackingKey, new_tracking_key, numeric_reference
 from riel import ReferenceSource
+from riel.testing.harness import references
 
 KEY: TypeAdapter[str] = TypeAdapter(TrackingKey)
 PREFIX: TypeAdapter[str] = TypeAdapter(KeyPrefix)
@@ -21,19 +23,29 @@ DAY = date(2026, 8, 31)
 KEYS = 1_000_000
 
 
-def mint(below: Callable[[int], int] | None = None) -> ReferenceSource:
-    return ReferenceSource(NOW, below) if below else ReferenceSource(NOW)
+@dataclass(frozen=True, slots=True)
+class ChosenNumber(ReferenceSource):
+    """A source whose numbers the test chooses."""
+
+    number: Callable[[int], int]
+
+    def below(self, limit: int, *, ordinal: int = 0) -> int:
+        return self.number(limit)
+
+
+def chosen(number: Callable[[int], int]) -> ReferenceSource:
+    return ChosenNumber(NOW, NOW, b"", number)
 
 
 def test_a_key_is_prefix_operating_date_and_16_characters() -> None:
-    assert re.fullmatch(r"RIEL260831[A-Z0-9]{16}", new_tracking_key("RIEL", DAY, mint()))
-    assert new_tracking_key("RIEL", DAY, mint(lambda most: 0)) == "RIEL260831" + "0" * 16
-    assert new_tracking_key("RIEL", DAY, mint(lambda most: most - 1)) == "RIEL260831" + "Z" * 16
+    assert re.fullmatch(r"RIEL260831[A-Z0-9]{16}", new_tracking_key("RIEL", DAY, references(NOW)))
+    assert new_tracking_key("RIEL", DAY, chosen(lambda most: 0)) == "RIEL260831" + "0" * 16
+    assert new_tracking_key("RIEL", DAY, chosen(lambda most: most - 1)) == "RIEL260831" + "Z" * 16
 
 
 @given(st.from_regex(r"[A-Z0-9]{1,6}", fullmatch=True), st.dates(date(2020, 1, 1), date(2099, 12, 31)))
 def test_every_key_fits_and_can_be_looked_up(prefix: str, day: date) -> None:
-    key = new_tracking_key(prefix, day, mint())
+    key = new_tracking_key(prefix, day, references(NOW))
     assert re.fullmatch(r"[A-Z0-9]{23,28}", key)
     assert key.startswith(f"{prefix}{day:%y%m%d}")
     assert KEY.validate_python(key) == key
@@ -52,22 +64,21 @@ def test_a_key_is_its_random_number_and_loses_nothing_of_it(number: int) -> None
         sizes.append(most)
         return number
 
-    assert random_part(new_tracking_key("RIEL", DAY, mint(below))) == number
+    assert random_part(new_tracking_key("RIEL", DAY, chosen(below))) == number
     assert sizes == [36**16]
 
 
 def test_a_million_keys_of_one_day_never_repeat() -> None:
     # Each number is another key, as the test above shows, so a million numbers stand for their keys: to write every
     # one of them out would take ten times as long and tell the same.
-    source = mint()
-    assert len({source.below(36**16) for _ in range(KEYS)}) == KEYS
-    assert len({new_tracking_key("RIEL", DAY, source) for _ in range(KEYS // 20)}) == KEYS // 20
+    assert len({ReferenceSource(NOW, NOW, n.to_bytes(32)).below(36**16) for n in range(KEYS)}) == KEYS
+    assert len({new_tracking_key("RIEL", DAY, references(NOW)) for _ in range(KEYS // 20)}) == KEYS // 20
 
 
 @pytest.mark.parametrize("prefix", ["", "SEVENTH", "riel", "RI-L", "Ñ", "R L", "RIEL\n", "R|L"])
 def test_a_prefix_that_stp_would_refuse_makes_no_key(prefix: str) -> None:
     with pytest.raises(ValueError, match="prefix"):
-        new_tracking_key(prefix, DAY, mint())
+        new_tracking_key(prefix, DAY, references(NOW))
     with pytest.raises(ValidationError):
         PREFIX.validate_python(prefix)
 
@@ -78,10 +89,9 @@ def test_a_prefix_is_1_to_6_capitals_and_digits(prefix: str) -> None:
 
 
 def test_a_numeric_reference_has_1_to_7_digits() -> None:
-    assert numeric_reference(mint(lambda most: 0)) == 1
-    assert numeric_reference(mint(lambda most: most - 1)) == 9_999_999
-    source = mint()
-    for reference in (numeric_reference(source) for _ in range(1000)):
+    assert numeric_reference(chosen(lambda most: 0)) == 1
+    assert numeric_reference(chosen(lambda most: most - 1)) == 9_999_999
+    for reference in (numeric_reference(references(NOW)) for _ in range(1000)):
         assert REFERENCE.validate_python(reference) == reference
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from riel.catalog import Catalog, Discovery, activate, discover
 from riel.config import Banks, Listen, Settings, passwords_in, settings_resolver
@@ -16,7 +17,7 @@ from riel.journal import Journal
 from riel.journal.open import open_journal
 from riel.payments import Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
-from riel.secrets import fingerprint, server_key
+from riel.secrets import ServerKeys, key_file, make_server_key, read_server_keys
 from riel.tools import Scopes, ToolSpec, build_tools
 from riel.webhooks.outbox import Outbox, Receiver
 
@@ -57,17 +58,21 @@ async def open_app(
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
-        factor = build_factor(settings, catalog, logs)
+        chosen_factor(settings, catalog)  # before a journal is made
         guards = (*build_guards(settings), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)
         grace = max(rail.guarantees.send_deadline for rail in catalog.rails) + timedelta(seconds=1)
         journal = await open_configured_journal(settings)
+        stack.push_async_callback(journal.close)
+        keys = await bind_keys(journal, settings.folder)
+        factor = build_factor(settings, catalog, keys, logs)
         engine = PaymentEngine(
             Context(
                 journal=journal,
                 rails=rails,
                 clients=Clients(rails, answer_within),
                 factor=factor,
+                keys=keys,
                 guards=guards,
                 timing=Timing(answer_within=answer_within),
                 language=settings.language,
@@ -119,23 +124,32 @@ def activate_rails(discovery: Discovery, settings: Settings, banks: Banks | None
 
 
 async def open_configured_journal(settings: Settings) -> Journal:
-    """Open the journal and bind it to our key, which makes its codes.
+    """Open the journal that the settings name.
 
-    :raises Misconfigured: it cannot be opened, or it is bound to another key.
+    :raises Misconfigured: it cannot be opened.
     """
-    journal = await open_journal(settings.journal)
-    try:
-        is_bound = await journal.bind_key(fingerprint(server_key(settings.folder)))
-    except BaseException:
-        await journal.close()
-        raise
-    if not is_bound:
-        await journal.close()
+    return await open_journal(settings.journal)
+
+
+async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
+    """Read the server's key, which makes codes and references; a new journal is bound to it, and makes it if need be.
+
+    A key is never made for a journal that knows another one: codes, references and orders could not be checked with it.
+
+    :raises Misconfigured: the key of the journal is not in the folder.
+    """
+    key_id = await journal.key_id()
+    if key_id is None:
+        key_id = await journal.bind_key(make_server_key(folder)[0].id)
+    versions = read_server_keys(folder)
+    keys = ServerKeys.choose(versions, key_id)
+    if keys is None:
+        has = "holds another key than that of this journal" if versions else "is missing"
         raise Misconfigured(
-            f"RIEL_HOME: the codes of this journal are made with another key than {settings.folder / 'server.key'}: "
-            "give every server that shares the journal the same one."
+            f"RIEL_HOME: {key_file(folder)} {has} ({key_id[:8]}...): give every server that shares the journal the "
+            "same file, or restore it from a backup."
         )
-    return journal
+    return keys
 
 
 def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox | None:
@@ -156,10 +170,10 @@ def build_guards(settings: Settings) -> Sequence[Guard]:
     return (Limits(read_limits(settings.limits)),)
 
 
-def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor:
+def chosen_factor(settings: Settings, catalog: Catalog) -> type[Factor]:
     """The factor that the settings name, or the default for the modes of the rails.
 
-    :raises Misconfigured: it cannot be opened, or it is for sandboxes only and a rail is not in a sandbox.
+    :raises Misconfigured: it is for sandboxes only, and a rail is not in a sandbox.
     """
     outside = sorted(rail.declaration.name for rail in catalog.rails if rail.mode != "sandbox")
     name = settings.factor
@@ -171,11 +185,18 @@ def build_factor(settings: Settings, catalog: Catalog, logs: Redactor) -> Factor
             f"RIEL_FACTOR={name} confirms sandbox payments only, and {' and '.join(outside)} would move other money: "
             "choose totp, or take it off RIEL_RAILS."
         )
-    folder = settings.folder
-    key = server_key(folder)
+    return kind
+
+
+def build_factor(settings: Settings, catalog: Catalog, keys: ServerKeys, logs: Redactor) -> Factor:
+    """Open the factor that the settings name.
+
+    :raises Misconfigured: it cannot be opened.
+    """
+    key = keys.current.value
     logs.learn(key.hex())
-    context = FactorContext(key=key, principal=settings.principal, folder=folder, file=settings.factor_file)
-    return kind.open(context)
+    context = FactorContext(key=key, principal=settings.principal, folder=settings.folder, file=settings.factor_file)
+    return chosen_factor(settings, catalog).open(context)
 
 
 async def ask_docs(url: str, query: str, within: timedelta) -> Sequence[str]:

@@ -4,10 +4,12 @@ Several processes may create the same secret at once; all of them end up with th
 """
 
 import hashlib
+import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,29 +28,79 @@ KEY_BYTES = 32
 MAX_PRIVATE_FILE = 100_000
 
 
-def server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
-    """The server's own key, 32 bytes, made at the first use and kept as hexadecimal in ``folder/server.key``.
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """One version of the server's key, 32 bytes. Rows name it by its ``id``."""
+
+    value: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """A hash by which two servers can compare their keys. It reveals nothing of the key."""
+        return hashlib.sha256(b"riel server key\0" + self.value).hexdigest()[:32]
+
+    def derived(self, purpose: str) -> bytes:
+        """The 32 bytes of one purpose (HKDF-Expand, RFC 5869): those of another purpose cannot be told from them."""
+        return hmac.digest(self.value, purpose.encode() + b"\x01", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKeys:
+    """The versions of the server's key: the one in use, and older ones, under which rows were written."""
+
+    current: ServerKey
+    older: Mapping[str, ServerKey] = field(default_factory=dict)
+
+    def of(self, key_id: str) -> ServerKey | None:
+        """The version that rows name ``key_id``; ``None`` if it is not here."""
+        return self.current if key_id == self.current.id else self.older.get(key_id)
+
+    @classmethod
+    def choose(cls, versions: Sequence[ServerKey], key_id: str) -> "ServerKeys | None":
+        """The versions of a file, of which ``key_id`` is in use; ``None`` if it is not among them."""
+        known = {key.id: key for key in versions}
+        current = known.pop(key_id, None)
+        return None if current is None else cls(current, known)
+
+
+def read_server_keys(folder: Path) -> tuple[ServerKey, ...]:
+    """Read every version of the server's key in ``folder/server.key``, the newest first; empty if there is no file.
+
+    :raises Misconfigured: the file can be read by others, or holds something that is no key.
+    """
+    path = key_file(folder)
+    try:
+        text = _read(path)
+        versions = [bytes.fromhex(line) for line in (text or "").split()]
+    except ValueError:
+        raise _damaged(path) from None
+    if text is not None and (not versions or {len(value) for value in versions} != {KEY_BYTES}):
+        raise _damaged(path)
+    return tuple(map(ServerKey, versions))
+
+
+def make_server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes) -> tuple[ServerKey, ...]:
+    """Make ``folder/server.key`` if there is none, 32 bytes in hexadecimal, and read it.
 
     Never in the keyring: every process and container that shares the journal needs the same one.
 
-    :raises Misconfigured: the file can be read by others, or is no key, or cannot be made.
+    :raises Misconfigured: as :func:`read_server_keys`, or the file cannot be written.
     """
-    path = folder / "server.key"
-    while (text := _read(path)) is None:
+    while not (versions := read_server_keys(folder)):
         with suppress(FileExistsError):
-            _write(path, make(KEY_BYTES).hex(), replace=False)
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise Misconfigured(f"{path} is not a key of 64 hexadecimal digits: restore it, or remove it to have one made")
-    return key
+            _write(key_file(folder), make(KEY_BYTES).hex(), replace=False)
+    return versions
 
 
-def fingerprint(key: bytes) -> str:
-    """A hash by which two servers can compare their keys. It reveals nothing of the key."""
-    return hashlib.sha256(b"riel server key\0" + key).hexdigest()[:32]
+def key_file(folder: Path) -> Path:
+    """The file with the versions of the server's key."""
+    return folder / "server.key"
+
+
+def _damaged(path: Path) -> Misconfigured:
+    return Misconfigured(
+        f"{path} is damaged: it has a line that is no key of 64 hexadecimal digits. Restore it from a backup"
+    )
 
 
 def store_secret(name: str, folder: Path, value: str, *, replace: bool = False, patience: timedelta = PATIENCE) -> str:
@@ -80,10 +132,13 @@ def store_secret(name: str, folder: Path, value: str, *, replace: bool = False, 
 def read_secret(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> str | None:
     """The stored value, or ``None``.
 
-    :raises Misconfigured: others can read the file, or the keyring does not hand the value over.
+    :raises Misconfigured: others can read the file, it is damaged, or the keyring does not hand the value over.
     """
     path = folder / f"{name}.secret"
-    text = _read(path)
+    try:
+        text = _read(path)
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is damaged: restore it from a backup, or run riel enroll --replace") from None
     if text is None:
         return None
     where, _, rest = text.partition(":")
@@ -188,8 +243,6 @@ def _read(path: Path) -> str | None:
         return None
     except OSError as failure:
         raise Misconfigured(f"{path} cannot be read: {failure.strerror}") from failure
-    except UnicodeDecodeError:
-        raise Misconfigured(f"{path} is damaged: restore it, or remove it to have one made") from None
 
 
 def _write(path: Path, text: str, *, replace: bool) -> None:

@@ -147,8 +147,8 @@ class MockClient:
         self._lookup = lookup
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        """Return a reference of 26 characters with the date in it, and the body of the request."""
-        reference = f"MOCK{references.now:%y%m%d}{references.random(16)}"
+        """Return a reference of 26 characters, with the date of the confirmation in it, and the body of the request."""
+        reference = f"MOCK{references.created_at:%y%m%d}{references.random(16)}"
         body = {"reference": reference, "amount": draft.money.amount, "currency": draft.money.currency}
         match draft:
             case Draft(kind="payment", payment=MockPayment() as payment):

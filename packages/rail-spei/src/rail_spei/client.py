@@ -54,14 +54,15 @@ class SpeiClient:
         self._clock = clock
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
-        """Return a tracking key for the present operating day, and the signed order.
+        """Return a tracking key with the operating day of the confirmation, and the signed order.
 
         An order that is prepared around the cut-off is never sent again: STP could book its copy on another day.
         """
         day = operating_date(references.now, self._settings.holiday_calendar)
         match draft.payment:
             case SpeiPayment() as payment:
-                key = new_tracking_key(self._settings.key_prefix, day, references)
+                asked_on = operating_date(references.created_at, self._settings.holiday_calendar)
+                key = new_tracking_key(self._settings.key_prefix, asked_on, references)
                 body, bank = self._order_body(payment, key, references), payment.payee().institution
                 facts = {"operationDate": day.isoformat(), "bankName": bank}
             case SpeiReturn() as received:

@@ -39,7 +39,7 @@ def maybe_from_millis(value: int | None) -> datetime | None:
 
 
 CHALLENGE_COLUMNS = (
-    "base.id, base.principal, base.rail, base.mode, base.kind, base.digest, base.nonce, base.factor, "
+    "base.id, base.principal, base.rail, base.mode, base.kind, base.digest, base.nonce, base.factor, base.key_id, "
     "base.text, base.amount, base.currency, base.account, base.payee, base.institution, base.created_at, "
     "base.expires_at, base.state, base.delivered_at, base.replay_key, base.duplicate_of"
 )
@@ -69,6 +69,7 @@ def challenge_of(row: Row) -> Challenge:
         digest,
         nonce,
         factor,
+        key_id,
         text,
         amount,
         currency,
@@ -87,6 +88,7 @@ def challenge_of(row: Row) -> Challenge:
         digest=digest,
         nonce=nonce,
         factor=factor,
+        key_id=key_id,
         text=text,
         money=Money(amount, currency),
         payee=Payee(account, payee, institution),
@@ -151,6 +153,7 @@ def new_challenge_values(challenge: Challenge) -> tuple[Any, ...]:
         challenge.digest,
         challenge.nonce,
         challenge.factor,
+        challenge.key_id,
         challenge.text,
         challenge.money.amount,
         challenge.money.currency,
@@ -165,8 +168,8 @@ def new_challenge_values(challenge: Challenge) -> tuple[Any, ...]:
 
 
 NEW_CHALLENGE_COLUMNS = (
-    "id, principal, rail, mode, kind, digest, nonce, factor, text, amount, currency, account, payee, institution, "
-    "state, duplicate_of, created_at, expires_at"
+    "id, principal, rail, mode, kind, digest, nonce, factor, key_id, text, amount, currency, account, payee, "
+    "institution, state, duplicate_of, created_at, expires_at"
 )
 """The columns of a new challenge."""
 

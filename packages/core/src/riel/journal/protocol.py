@@ -239,8 +239,11 @@ class Journal(Protocol):
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         """Return up to ``most`` events after number ``after`` that an anchor covers, in the order of writing."""
 
-    async def bind_key(self, fingerprint: str) -> bool:
-        """Bind the journal to the key of its codes. Returns whether ``fingerprint`` is the key that was bound first."""
+    async def key_id(self) -> str | None:
+        """Return the id of the server's key that this journal is bound to; ``None`` if it is bound to none yet."""
+
+    async def bind_key(self, key_id: str) -> str:
+        """Bind the journal to the server's key. Returns the id of the key that was bound first."""
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         """Put a message into the outbox. One that has that id already stays as it is."""

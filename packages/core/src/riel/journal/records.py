@@ -44,7 +44,8 @@ class Challenge:
     """What a person is asked to confirm. Its ``id`` becomes the id of the payment. It holds no code.
 
     ``replay_key`` names what the accepted code used up. ``duplicate_of`` is the reference of an identical payment that
-    was created shortly before and is mentioned in the text.
+    was created shortly before and is mentioned in the text. ``key_id`` names the version of the server's key with which
+    the reference of its payment is made.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Challenge:
     digest: bytes
     nonce: bytes
     factor: str
+    key_id: str
     text: str
     money: Money
     payee: Payee

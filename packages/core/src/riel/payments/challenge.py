@@ -20,6 +20,7 @@ def new_challenge(context: Context, request: PaymentRequest) -> Challenge:
         digest=request.digest,
         nonce=context.random_bytes(NONCE),
         factor=context.factor.name,
+        key_id=context.keys.current.id,
         text="",
         money=request.terms.money,
         payee=request.terms.payee,

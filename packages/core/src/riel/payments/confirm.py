@@ -15,13 +15,7 @@ from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 from riel.payments.refusals import already_done, mismatch, not_confirmed
-from riel.rail import Prepared
-
-CODE_WAS_RIGHT: tuple[ConfirmFailure, ...] = ("exceeds_payment", "not_settled")
-"""Reasons against a refund whose code was right: the journal counts no wrong attempt for them."""
-
-MAX_REFERENCES = 3
-"""How many references are tried if the rail makes one that is taken."""
+from riel.rail import Prepared, ReferenceSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,9 @@ async def confirm(context: Context, request: PaymentRequest, code: str) -> tuple
     if challenge is None or challenge.factor != context.factor.name:
         raise await _no_open_challenge(context, request, challenges)
     await _guard(context, request, challenge)
-    prepared = await rail_calls.prepare(context, request)
+    if (references := context.references(challenge)) is None:
+        raise not_confirmed("expired")  # it was opened under a key that is not here
+    prepared = await rail_calls.prepare(context, request, references)
     with context.attempt_limiter.attempt(request.terms.principal) as attempts:
         return await _compare(OpenAttempt(context, request, code, challenge, attempts), prepared)
 
@@ -101,29 +97,24 @@ async def _create(
 ) -> tuple[PaymentRecord, bool]:
     """Run the one transaction. The payment is marked as busy before it exists, so that recovery does not claim it."""
     context, request, challenge_id = open_attempt.context, open_attempt.request, open_attempt.challenge.id
-    created: PaymentRecord | ConfirmFailure = "reference_taken"
+    created: PaymentRecord | ConfirmFailure = "expired"
     context.busy.add(challenge_id)
     try:
-        for _ in range(MAX_REFERENCES):
-            intent = _intent(context, request, prepared)
-            now, replay_key = context.now(), proof.replay_key
-            created = await context.journal.create_payment(attempt, challenge_id, replay_key, intent, now)
-            if isinstance(created, PaymentRecord) or created in CODE_WAS_RIGHT:
-                open_attempt.attempts.succeeded()
-            if isinstance(created, PaymentRecord):
-                return created, True
-            if created != "reference_taken":
-                return await _lost_race(open_attempt, created)
-            again = await rail_calls.prepare(context, request)
-            if again.reference == prepared.reference:
-                await _refuse_known_reference(context, request, again)
-            prepared = again
+        intent = _intent(context, request, prepared)
+        created = await context.journal.create_payment(attempt, challenge_id, proof.replay_key, intent, context.now())
     except JournalUnavailable as failure:
         return await _reread_after_commit_error(context, challenge_id, failure), False
     finally:
         if not isinstance(created, PaymentRecord):
             context.busy.discard(challenge_id)
-    raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its references are already taken")
+    if created != "code_reused":
+        open_attempt.attempts.succeeded()
+    if isinstance(created, PaymentRecord):
+        return created, True
+    if created == "reference_taken":
+        await _refuse_known_reference(context, request, prepared)
+        raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its reference is already taken")
+    return await _lost_race(open_attempt, created)
 
 
 async def refuse_duplicate(context: Context, request: PaymentRequest) -> None:
@@ -131,7 +122,8 @@ async def refuse_duplicate(context: Context, request: PaymentRequest) -> None:
 
     :raises NothingSent: exactly this payment was made before.
     """
-    await _refuse_known_reference(context, request, await rail_calls.prepare(context, request))
+    unused = ReferenceSource(context.now(), context.now(), context.random_bytes(32))
+    await _refuse_known_reference(context, request, await rail_calls.prepare(context, request, unused))
 
 
 async def _refuse_known_reference(context: Context, request: PaymentRequest, prepared: Prepared) -> None:

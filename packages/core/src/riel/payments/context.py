@@ -1,5 +1,6 @@
 """What every step of a payment works with: the journal, the rails, the factor, the guards, the clock."""
 
+import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,8 @@ from riel.money import mask_account
 from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
 from riel.payments.rules import MAX_FACT, Backoff
-from riel.rail import WireModel
+from riel.rail import ReferenceSource, WireModel
+from riel.secrets import ServerKeys
 from riel.text import MAX_TEXT, clean_text, replace_number
 
 
@@ -66,6 +68,7 @@ class Context:
     rails: Mapping[str, ActiveRail]
     clients: Clients
     factor: Factor
+    keys: ServerKeys
     guards: Sequence[Guard] = ()
     timing: Timing = field(default_factory=Timing)
     now: Callable[[], datetime] = utc_now
@@ -79,6 +82,17 @@ class Context:
     def new_id(self) -> str:
         """Return an unguessable id. It begins with the time, which keeps new rows together in the journal's indexes."""
         return f"pay_{int(self.now().timestamp() * 1000):012x}{self.random_bytes(10).hex()}"
+
+    def references(self, challenge: Challenge) -> ReferenceSource | None:
+        """Return what the reference of this challenge's payment is made of; ``None`` without the key of the challenge.
+
+        Nothing in it changes with another attempt, another server or an older copy of the journal.
+        """
+        key = self.keys.of(challenge.key_id)
+        if key is None:
+            return None
+        secret = hmac.digest(key.derived("references"), challenge.id.encode(), "sha256")
+        return ReferenceSource(self.now(), challenge.created_at, secret)
 
     def can_ask(self, record: PaymentRecord) -> bool:
         """Return whether its rail is active here, in its mode and with its payer: another account knows nothing."""

@@ -70,7 +70,7 @@ async def bounded(rail: ActiveRail, call: str, within: timedelta, *allowed: type
 # Calls in the life of a payment
 
 
-async def prepare(context: Context, request: PaymentRequest) -> Prepared:
+async def prepare(context: Context, request: PaymentRequest, references: ReferenceSource) -> Prepared:
     """Make the reference and the bytes of an order.
 
     :raises NothingSent: the rail refused it, or failed.
@@ -86,7 +86,7 @@ async def prepare(context: Context, request: PaymentRequest) -> Prepared:
     )
     try:
         with contained(rail, "prepare", NothingSent):
-            prepared = client.prepare(draft, ReferenceSource(context.now(), context.below))
+            prepared = client.prepare(draft, references)
             problem = problem_of_prepared(prepared)
         if problem:
             raise rail_failure(rail, "prepare", problem)

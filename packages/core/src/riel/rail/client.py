@@ -1,8 +1,8 @@
 """The client of a rail, and the values that it gets and returns. It sends and looks up; the core does the rest."""
 
-import secrets
+import hmac
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -46,15 +46,36 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSource:
-    """The time (UTC) and randomness to make a reference from, so that ``prepare`` needs no clock of its own."""
+    """What a reference is made of, so that the same confirmation always makes the same one.
+
+    A journal that was restored from an older copy may take a code again: the provider then gets the same reference, and
+    sees the copy. So a reference is made of ``random`` and ``created_at``, and never of ``now``.
+
+    :param now: the time (UTC), for the windows of :class:`Prepared`: ``prepare`` needs no clock of its own.
+    :param created_at: when the person was asked (UTC): the date in a reference is that of this time.
+    :param secret: 32 bytes that only this confirmation has, from the server's key.
+    """
 
     now: datetime
-    below: Callable[[int], int] = secrets.randbelow
+    created_at: datetime
+    secret: bytes = field(repr=False)
 
-    def random(self, length: int, alphabet: str = REFERENCE_ALPHABET) -> str:
-        """Return ``length`` unguessable characters of ``alphabet``."""
-        number, base = self.below(len(alphabet) ** length), len(alphabet)
+    def random(self, length: int, alphabet: str = REFERENCE_ALPHABET, *, ordinal: int = 0) -> str:
+        """Return ``length`` unguessable characters of ``alphabet``; see :meth:`below`."""
+        number, base = self.below(len(alphabet) ** length, ordinal=ordinal), len(alphabet)
         return "".join(alphabet[number // base**place % base] for place in range(length))
+
+    def below(self, limit: int, *, ordinal: int = 0) -> int:
+        """Return an unguessable number from zero to ``limit - 1``.
+
+        :param ordinal: tells the purposes of one order apart: the reference is 0, another number of the order is 1.
+        """
+        size = limit.bit_length() // 8 + 17  # 16 bytes more than the number has, so that each is equally likely
+        blocks = (
+            hmac.digest(self.secret, ordinal.to_bytes(4) + block.to_bytes(4), "sha256")
+            for block in range(-(-size // 32))
+        )
+        return int.from_bytes(b"".join(blocks)) % limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,17 +15,21 @@ MAX_REFERENCE = 9_999_999
 RANDOM_CHARACTERS = 16
 """Characters of a key that nobody can guess: 36**16 is more than 2**82."""
 
+NUMERIC_REFERENCE = 1
+"""The ordinal of the numeric reference among the numbers of an order; the tracking key has 0."""
+
 _PREFIX = "[A-Z0-9]{1,6}"
 _KEY = "[A-Za-z0-9/-]{1,30}"
 
 
 def new_tracking_key(prefix: str, day: date, references: ReferenceSource) -> str:
-    """A new tracking key: ``prefix``, the operating date as ``YYMMDD``, and 16 random characters of ``[A-Z0-9]``.
+    """A tracking key: ``prefix``, ``day`` as ``YYMMDD``, and 16 characters of ``[A-Z0-9]`` that nobody can guess.
 
     A key is unique for each sending institution and operating date, so it seems that all companies that send through
     one provider share the same keys; the prefix keeps them apart, and the date tells when to look for it.
 
     :param prefix: 1 to 6 of ``[A-Z0-9]``, the company's own.
+    :param day: the operating date on which the person was asked, which the same confirmation always has.
     """
     if re.fullmatch(_PREFIX, prefix) is None:
         raise ValueError("the prefix of a tracking key is 1 to 6 characters of A-Z and 0-9")
@@ -34,7 +38,7 @@ def new_tracking_key(prefix: str, day: date, references: ReferenceSource) -> str
 
 def numeric_reference(references: ReferenceSource) -> int:
     """A numeric reference from 1 to 9,999,999. It tells payments apart for people, and proves nothing."""
-    return 1 + references.below(MAX_REFERENCE)
+    return 1 + references.below(MAX_REFERENCE, ordinal=NUMERIC_REFERENCE)
 
 
 def _tracking_key(text: str) -> str:

@@ -238,13 +238,15 @@ class PostgresJournal:
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._sessions.read(lambda session: audit.anchored_events(session, after, most))
 
-    async def bind_key(self, fingerprint: str) -> bool:
-        async def ours(session: Session) -> bool:
-            await session.write("INSERT INTO code_keys (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING", fingerprint)
-            known: str = (await session.row("SELECT fingerprint FROM code_keys"))["fingerprint"]
-            return known == fingerprint
+    async def key_id(self) -> str | None:
+        return await self._sessions.read(_key_id)
 
-        return await self._sessions.write(ours)
+    async def bind_key(self, key_id: str) -> str:
+        async def bound(session: Session) -> str:
+            await session.write("INSERT INTO server_keys (id) VALUES ($1) ON CONFLICT DO NOTHING", key_id)
+            return await _key_id(session) or key_id
+
+        return await self._sessions.write(bound)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._sessions.write(lambda session: outbox.enqueue_once(session, message_id, topic, to_millis(at), body))
@@ -270,3 +272,8 @@ class PostgresJournal:
     async def close(self) -> None:
         await self._sessions.close()
         await self._owners.unregister()
+
+
+async def _key_id(session: Session) -> str | None:
+    row = await session.row("SELECT id FROM server_keys")
+    return None if row is None else str(row["id"])

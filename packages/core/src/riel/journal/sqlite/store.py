@@ -262,13 +262,15 @@ class SqliteJournal:
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._writer.read(lambda db: audit.anchored_events(db, after, most))
 
-    async def bind_key(self, fingerprint: str) -> bool:
-        def ours(db: sqlite3.Connection) -> bool:
-            db.execute("INSERT INTO code_keys (fingerprint) VALUES (?) ON CONFLICT DO NOTHING", (fingerprint,))
-            known: str = db.execute("SELECT fingerprint FROM code_keys").fetchone()[0]
-            return known == fingerprint
+    async def key_id(self) -> str | None:
+        return await self._writer.read(_key_id)
 
-        return await self._writer.write(ours)
+    async def bind_key(self, key_id: str) -> str:
+        def bound(db: sqlite3.Connection) -> str:
+            db.execute("INSERT INTO server_keys (id) VALUES (?) ON CONFLICT DO NOTHING", (key_id,))
+            return _key_id(db) or key_id
+
+        return await self._writer.write(bound)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._writer.write(lambda db: audit.enqueue_once(db, message_id, topic, to_millis(at), body))
@@ -298,6 +300,11 @@ class SqliteJournal:
         self._reader.close()
         await self._writer.close()
         self._owners.unregister()
+
+
+def _key_id(db: sqlite3.Connection) -> str | None:
+    row = db.execute("SELECT id FROM server_keys").fetchone()
+    return None if row is None else str(row["id"])
 
 
 def _page_at(page: Callable[[sqlite3.Connection, P], T], place: P, db: sqlite3.Connection) -> T:

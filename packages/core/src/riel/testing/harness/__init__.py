@@ -13,7 +13,7 @@ An agent calls the tools of one rail, an approver reads the challenge, and the r
 from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
 from riel.testing.harness.engine import Harness, activate, run_harness
-from riel.testing.harness.orders import draft_order, lookup_outcome, send_outcome
+from riel.testing.harness.orders import draft_order, lookup_outcome, references, send_outcome
 from riel.testing.harness.transport import ObservedTransport
 from riel.tools import Scopes
 
@@ -26,6 +26,7 @@ __all__ = [
     "activate",
     "draft_order",
     "lookup_outcome",
+    "references",
     "run_harness",
     "send_outcome",
 ]

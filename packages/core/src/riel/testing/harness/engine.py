@@ -17,6 +17,7 @@ from riel.journal.open import open_journal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
 from riel.rail import Client, Guarantees, Mode, Rail, RailSettings
 from riel.redaction import Redactor
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
@@ -187,6 +188,7 @@ async def run_harness(
         rails={name: rail},
         clients=Clients({name: rail}),
         factor=approver,
+        keys=ServerKeys(ServerKey(approver.key)),
         guards=tuple(guards),
         timing=timing,
         now=engine_clock or clock,

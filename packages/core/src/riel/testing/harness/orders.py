@@ -1,5 +1,6 @@
 """A rail's client without the engine: orders as the core would hold them, and how a call of the client ended."""
 
+import hashlib
 from datetime import datetime
 from itertools import count
 
@@ -10,10 +11,22 @@ from riel.rail import Client, Draft, Order, Payment, ReferenceSource
 _numbers = count(1)
 
 
+def references(
+    now: datetime, confirmation: str | None = None, *, created_at: datetime | None = None
+) -> ReferenceSource:
+    """What ``prepare`` is given at ``now``.
+
+    :param confirmation: names the confirmation: the same one makes the same references. By default, each is another.
+    :param created_at: when the person was asked; ``now``, unless given.
+    """
+    secret = hashlib.sha256((confirmation or f"confirmation {next(_numbers)}").encode()).digest()
+    return ReferenceSource(now, created_at or now, secret)
+
+
 def draft_order(client: Client, payment: Payment, currency: str, now: datetime) -> Order:
     """A payment as the core holds it once it is confirmed: prepared by ``client``, with a reference and exact bytes."""
     money = Money(payment.amount, currency)
-    prepared = client.prepare(Draft(kind=payment.kind, money=money, payment=payment), ReferenceSource(now))
+    prepared = client.prepare(Draft(kind=payment.kind, money=money, payment=payment), references(now))
     return Order(
         kind=payment.kind,
         id=f"pay_{next(_numbers)}",

@@ -56,6 +56,7 @@ def new_challenge(name: str = "a", **changes: Any) -> Challenge:
         digest=name.encode().ljust(32, b"\x00"),
         nonce=bytes(range(16)),
         factor="file",
+        key_id="key",
         text="",
         money=Money(50_000, "MXN"),
         payee=PAYEE,

@@ -9,6 +9,7 @@ CREATE TABLE challenges (
     digest       BYTEA  NOT NULL,
     nonce        BYTEA  NOT NULL,
     factor       TEXT   NOT NULL,
+    key_id       TEXT   NOT NULL,  -- the version of the server's key that makes its reference
     text         TEXT   NOT NULL,
     amount       BIGINT NOT NULL CHECK (amount > 0),
     currency     TEXT   NOT NULL,
@@ -134,10 +135,10 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
 
--- With which key the codes are made, by its fingerprint: a server with another key would find every code wrong.
-CREATE TABLE code_keys (
-    fingerprint TEXT   NOT NULL PRIMARY KEY,
-    singleton   BIGINT NOT NULL UNIQUE DEFAULT 1 CHECK (singleton = 1)
+-- The server's key that this journal is bound to, by its id: with another one no code and no reference is right.
+CREATE TABLE server_keys (
+    id        TEXT   NOT NULL PRIMARY KEY,
+    singleton BIGINT NOT NULL UNIQUE DEFAULT 1 CHECK (singleton = 1)
 );
 
 -- The processes that are alive, by the clock of this database. Any other process is dead.

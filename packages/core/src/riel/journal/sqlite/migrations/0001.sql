@@ -8,6 +8,7 @@ CREATE TABLE challenges (
     digest       BLOB    NOT NULL,
     nonce        BLOB    NOT NULL,
     factor       TEXT    NOT NULL,
+    key_id       TEXT    NOT NULL,  -- the version of the server's key that makes its reference
     text         TEXT    NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount > 0),
     currency     TEXT    NOT NULL,
@@ -132,8 +133,8 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
 
--- With which key the codes are made, by its fingerprint: a server with another key would find every code wrong.
-CREATE TABLE code_keys (
-    fingerprint TEXT    NOT NULL PRIMARY KEY,
-    singleton   INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (singleton = 1)
+-- The server's key that this journal is bound to, by its id: with another one no code and no reference is right.
+CREATE TABLE server_keys (
+    id        TEXT    NOT NULL PRIMARY KEY,
+    singleton INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (singleton = 1)
 ) STRICT;
