@@ -1,6 +1,7 @@
 """The list of tools costs tokens in every conversation: it is short, and still says what changes a model's conduct."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,56 @@ async def test_it_is_short(listed: tuple[str, dict[str, Any]]) -> None:
     assert sum(map(len, read)) <= LONGEST_READ
 
 
-async def test_no_schema_needs_a_reference_or_a_choice_to_be_read(listed: tuple[str, dict[str, Any]]) -> None:
+JSON_TYPES = {"string", "integer", "number", "boolean", "array", "object"}
+PLAIN = {"type", "description", "enum", "pattern", "items", "properties", "required", "default"}
+PLAIN |= {
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+}
+
+
+def not_plain(schema: dict[str, Any], path: str) -> list[str]:
+    """Where a schema has anything that some client cannot convert: a reference, a choice, two types, null."""
+    faults = [f"{path}: {word}" for word in schema if word not in PLAIN]
+    if schema.get("type") not in JSON_TYPES:
+        faults.append(f"{path}: type {schema.get('type')}")
+    faults += [f"{path}: enum with {value!r}" for value in schema.get("enum", ()) if not value or value is None]
+    for name, inner in schema.get("properties", {}).items():
+        faults += not_plain(inner, f"{path}.{name}")
+    if schema.get("type") == "array":
+        faults += not_plain(schema.get("items", {}), f"{path}[]")
+    return faults
+
+
+async def test_the_schema_of_every_tool_is_plain_at_every_level(listed: tuple[str, dict[str, Any]]) -> None:
+    assert [fault for name, tool in listed[1].items() for fault in not_plain(tool["inputSchema"], name)] == []
+    assert all('"$ref"' not in dumped(tool) for tool in listed[1].values())
+
+
+async def test_every_argument_says_what_it_is_for(listed: tuple[str, dict[str, Any]]) -> None:
+    assert [
+        f"{name}.{argument}"
+        for name, tool in listed[1].items()
+        for argument, shown in tool["inputSchema"]["properties"].items()
+        if not shown.get("description")
+    ] == []
+
+
+async def test_an_optional_text_may_be_empty_where_a_client_makes_every_argument_required(
+    listed: tuple[str, dict[str, Any]],
+) -> None:
     for name, tool in listed[1].items():
-        assert '"$ref"' not in dumped(tool), name
-        for argument in tool["inputSchema"]["properties"].values():
-            assert "type" in argument, name
+        schema = tool["inputSchema"]
+        for argument, shown in schema["properties"].items():
+            if "pattern" in shown and argument not in schema.get("required", ()):
+                assert re.search(shown["pattern"], ""), f"{name}.{argument}"
+    assert listed[1]["spei_send_payment"]["inputSchema"]["properties"]["verificationCode"]["pattern"] == "^([0-9]{6})?$"
 
 
 @pytest.mark.parametrize("rail", RAILS)

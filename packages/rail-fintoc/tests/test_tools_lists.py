@@ -74,7 +74,7 @@ async def test_without_asking_there_are_30_rows_and_300_at_most(tmp_path: Path) 
 
 async def test_rows_have_the_fields_that_were_asked_for(tmp_path: Path) -> None:
     async with fintoc_harness(tmp_path) as harness:
-        (row, *_) = (await harness.data("list_accounts", fields=["id", "entity", "no_such_field"]))["data"]
+        (row, *_) = (await harness.data("list_accounts", fields=["id", "entity"]))["data"]
         assert set(row) == {"id", "entity"}
         for wrong in (["Id"], ["a b"], ["a" * 41], "id", [7]):
             assert (await harness.error("list_accounts", fields=wrong))["details"]["field"].startswith("fields")
@@ -84,6 +84,25 @@ async def test_rows_have_the_fields_that_were_asked_for(tmp_path: Path) -> None:
                 assert row, name
                 assert all(field in usual for field in row), name
                 assert "mode" not in row, "the whole answer says it"
+
+
+async def test_a_field_that_no_row_has_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    async with fintoc_harness(tmp_path) as harness:
+        refused = await harness.error("list_accounts", fields=["id", "nombre"])
+        assert (refused["code"], refused["details"]["field"]) == ("FINTOC_INVALID_FIELD", "fields")
+        assert refused["message"] == "No row has the field nombre."
+        assert "currency, " in refused["nextAction"]
+        assert "software" not in refused["nextAction"]
+
+
+@pytest.mark.parametrize("name", ["list_transfers", "list_payouts", "list_refunds"])
+async def test_a_time_that_is_none_is_the_agents_own_mistake(name: str, tmp_path: Path) -> None:
+    async with fintoc_harness(tmp_path) as harness:
+        refused = await harness.error(name, since="yesterday")
+        assert (refused["code"], refused["details"]["field"]) == ("INVALID_ARGUMENT", "since")
+        assert "write " in refused["message"]
+        assert refused["nextAction"] == "Correct the argument and call again."
+        assert harness.bank.transport.requests == []
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ _LINES: tuple[tuple[str, str, str, bool], ...] = (
     (
         "INVALID_METADATA",
         "The metadata is more than Fintoc takes.",
-        "Write at most 50 keys of 40 characters, with texts of 500 characters, numbers or true/false.",
+        "Write at most 49 keys of 40 characters, with texts of 500 characters, numbers or true/false.",
         False,
     ),
     ("INVALID_ID", "That is not an id of Fintoc.", "Use the id that an earlier answer gave, letter by letter.", False),

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import Field, ValidationError, WithJsonSchema, create_model
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model
 from pydantic_core import ErrorDetails
 
 from riel.catalog import ActiveRail
@@ -19,13 +19,35 @@ from riel.text import clean_text
 M = TypeVar("M", bound=WireModel)
 
 CODE_ARGUMENT = "verificationCode"
+_CODE_PROBLEM = 'must be the six digits that the person received, in quotes ("…"); leave it out to request a code'
 _MAX_ECHO = 64
 _MAX_ARGUMENTS, _MAX_PROBLEMS = 100, 10
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
+_SENTENCES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not an argument of this tool",
+    "string_type": "must be a string in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "int_from_float": "must be a whole number, without a point",
+    "float_type": "must be a number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "list_type": "must be an array",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "string_pattern_mismatch": "does not have the form that the tool's schema shows",
+}
+"""The problems that a model can mend at once, in the words of JSON. None of them holds a value."""
+
+_OWN_WORDS = ("literal_error", "enum", "too_long", "too_short", "string_too_long", "string_too_short", "greater_than")
+_OWN_WORDS += ("greater_than_equal", "less_than", "less_than_equal", "multiple_of", "hidden_character", "outer_space")
+"""Types of problems whose sentence is ours or pydantic's and never repeats the value: it is shown as it stands. A
+validator of a rail may have repeated it."""
+
 VerificationCode = Annotated[
     str | None,
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{6}$"}),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{6})?$"}),
     Field(
         description="Leave out on the first call: a person is asked and receives six digits for exactly this. "
         "Repeat them on a retry."
@@ -47,11 +69,10 @@ def check_with_code(model: type[M], arguments: Mapping[str, Any], rail: ActiveRa
     given = dict(arguments)
     code = given.pop(CODE_ARGUMENT, None)
     checked = check(model, given, rail)
-    if code is None:
+    if code is None or code == "":
         return checked, None
     if not isinstance(code, str) or not is_well_formed(code):
-        problem = "must be the six digits that the person received; leave it out to request a code"
-        raise BadInput(field=CODE_ARGUMENT, problem=problem, details={"field": CODE_ARGUMENT})
+        raise BadInput(field=CODE_ARGUMENT, problem=_CODE_PROBLEM, details={"field": CODE_ARGUMENT})
     return checked, code
 
 
@@ -62,11 +83,51 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
     """
     if len(arguments) > _MAX_ARGUMENTS:
         raise BadInput(Code.UNKNOWN_ARGUMENT, field="arguments", problem=f"has more than {_MAX_ARGUMENTS} entries")
+    given = _without_blanks(model, arguments)
     try:
-        checked = model.model_validate(dict(arguments), by_alias=True, by_name=False, context=rail.settings)
+        checked = model.model_validate(given, by_alias=True, by_name=False, context=rail.settings)
     except ValidationError as failure:
         raise _refusal(failure, arguments, rail.declaration) from None
     return checked
+
+
+def _without_blanks(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` without every optional argument that is null, ``""`` or an object of those, at every level.
+
+    A client whose model must fill in each argument of the schema has no other way to leave one out.
+    """
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    kept: dict[str, Any] = {}
+    for name, value in given.items():
+        field = fields.get(name)
+        inner = _model_in(field.annotation) if field is not None else None
+        if field is not None and not field.is_required() and _is_blank(value, inner):
+            continue
+        kept[name] = value if inner is None else _inner_without_blanks(inner, value)
+    return kept
+
+
+def _is_blank(value: object, model: type[BaseModel] | None) -> bool:
+    """Whether it is null, ``""``, or an object of ``model`` that holds nothing else."""
+    if model is not None and isinstance(value, Mapping):
+        return all(each is None or each == "" for each in value.values())
+    return value is None or value == ""
+
+
+def _inner_without_blanks(model: type[BaseModel], value: object) -> object:
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return _without_blanks(model, value)
+    if isinstance(value, list):
+        return [_inner_without_blanks(model, each) if isinstance(each, Mapping) else each for each in value]
+    return value
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The one model in a type such as ``Address | None`` or ``list[Address]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [model for part in get_args(annotation) if (model := _model_in(part)) is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail) -> BadInput:
@@ -96,20 +157,21 @@ def _field_name(place: tuple[int | str, ...]) -> str:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return "is not an argument of this tool"
-        case "string_unicode":
-            return "hold half of a character" if not error["loc"] else "holds half of a character"
+    kind = error["type"]
+    if kind == "string_unicode":
+        return "hold half of a character" if not error["loc"] else "holds half of a character"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
     text = clean_text(error["msg"]).rstrip(".").replace(" after validation", "").removeprefix("Value error, ")
     if isinstance(error["input"], str):
         text = re.sub(r"\bitem(s?)\b", r"character\1", text)
+    text = re.sub(r"^\w+ should ", "must ", text)
+    if kind in _OWN_WORDS:
+        return text
     values = Redactor()  # a rail's own validator may have repeated the value
     for value in _texts(error["input"]):
         values.remember(value, mask_account(value))
-    return values.text(re.sub(r"^\w+ should ", "must ", text))
+    return values.text(text)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """The JSON schemas of a tool as clients and models read them: short, flat, and each type in plain sight.
 
-Every conversation pays for the list of tools in tokens. Some clients cannot follow ``$ref`` and many models cannot read
-``anyOf``, so a reference is replaced by what it names, and an optional argument is shown without null.
+Every conversation pays for the list of tools in tokens. Some clients cannot follow ``$ref``, some fail at
+``additionalProperties: false``, and many models cannot read ``anyOf``. So a reference is replaced by what it names, and
+the arguments are shown, at every level, without null, without a choice of types and without what is forbidden; the
+server refuses unknown arguments all the same.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +21,7 @@ NULL: Schema = {"type": "null"}
 _DEFINITIONS = "#/$defs/"
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _NOISE = {"$defs", "title", "examples"}
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer"}
 _IMPLIED = (("minLength", 1), ("maximum", MAX_MINOR_UNITS))
 """Bounds that tell a model nothing; the server checks them all the same."""
 
@@ -26,8 +30,8 @@ _EXPLAINED = {"amount", "message", "untrusted"}
 
 
 def input_schema(model: type[BaseModel]) -> Schema:
-    """The arguments of a tool. A null is accepted for an optional one, but not shown."""
-    return _root(model.model_json_schema(by_alias=True), null=False)
+    """The arguments of a tool. An optional one may also be null or ``""``; of a pattern, the latter is shown."""
+    return _plain(_root(model.model_json_schema(by_alias=True), null=False))
 
 
 def answer_schema(model: type[BaseModel], *, null: bool = True) -> Schema:
@@ -74,6 +78,43 @@ def _flat(schema: Schema, definitions: Mapping[str, Schema], within: tuple[str, 
         else:
             flat[key] = _flat(value, definitions, within, null=null) if isinstance(value, dict) else value
     return flat
+
+
+def _plain(schema: Schema) -> Schema:
+    """A schema of arguments in the words that every client knows: each has one type."""
+    for choice in _CHOICES:
+        if choices := schema.get(choice):
+            schema = _one_of(choices) | {key: value for key, value in schema.items() if key != choice}
+    plain = {key: value for key, value in schema.items() if key not in {"additionalProperties", "const"}}
+    if "const" in schema:
+        plain |= {"type": _JSON_TYPES[type(schema["const"])], "enum": [schema["const"]]}
+    if isinstance(items := plain.get("items"), dict):
+        plain["items"] = _plain(items)
+    if "properties" in plain:
+        required = plain.get("required", [])
+        plain["properties"] = {
+            name: each if name in required else _or_empty(each)
+            for name, each in ((name, _plain(each)) for name, each in plain["properties"].items())
+        }
+    return plain
+
+
+def _one_of(choices: list[Schema]) -> Schema:
+    """One type in place of a choice: text where it is among them, since it can be written for any other."""
+    texts = [choice for choice in choices if choice.get("type") == "string"]
+    if not texts:
+        return choices[0]
+    return texts[0] if len(texts) == len(choices) == 1 else {"type": "string"}
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """An optional text whose pattern admits the empty one: where a client makes every argument required, a model has no
+    other way to leave it out."""
+    pattern = schema.get("pattern")
+    if pattern is None or re.search(pattern, ""):
+        return schema
+    body = pattern[1:-1] if pattern.startswith("^") and pattern.endswith("$") else f".*({pattern}).*"
+    return {**schema, "pattern": f"^({body})?$"}
 
 
 def _undescribed(schema: Schema, name: str = "") -> Schema:

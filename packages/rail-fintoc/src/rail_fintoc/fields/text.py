@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from riel import Money, SingleLine
 
 MOST_COMMENT: Final = 40
-MOST_KEYS, MOST_KEY, MOST_VALUE = 50, 40, 500
+MOST_KEYS, MOST_KEY, MOST_VALUE = 49, 40, 500
 CURRENCIES: Final = ("CLP", "MXN")
 
 CLP_CAP: Final = 7_000_000
@@ -49,12 +49,12 @@ def _reference_id(text: str) -> str:
 
 
 def metadata(given: Mapping[str, str | bool | int]) -> Mapping[str, str | bool | int]:
-    """Metadata within Fintoc's limits: 50 keys of 40 characters, values of 500 characters, nothing nested.
+    """Metadata within Fintoc's limits: 50 keys of 40 characters, one of them riel's; values of 500 characters, flat.
 
     :raises PydanticCustomError: ``invalid_metadata``.
     """
     if len(given) > MOST_KEYS:
-        raise PydanticCustomError("invalid_metadata", "has more than 50 keys")
+        raise PydanticCustomError("invalid_metadata", "has more than 49 keys")
     if any(not 1 <= len(key) <= MOST_KEY for key in given):
         raise PydanticCustomError("invalid_metadata", "has a key that is empty or longer than 40 characters")
     for value in given.values():
@@ -87,6 +87,6 @@ ReferenceId = Annotated[
 Metadata = Annotated[
     dict[SingleLine, SingleLine | bool | int],
     AfterValidator(metadata),
-    Field(description="Your own facts, 50 at most."),
+    Field(description="Your own facts, 49 at most: texts, whole numbers, true or false."),
 ]
 """Metadata that Fintoc takes."""

@@ -19,14 +19,14 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise PydanticCustomError("invalid_date", "is not a day: write YYYY-MM-DD") from None
+        raise PydanticCustomError("not_a_day", "is not a day: write YYYY-MM-DD") from None
 
 
 def _instant(text: str) -> str:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise PydanticCustomError("invalid_date", "is not a time: write 2026-03-01T12:00:00Z") from None
+        raise PydanticCustomError("not_a_time", "is not a time: write 2026-03-01T12:00:00Z") from None
     return text if when.tzinfo or len(text) == len("2026-03-01") else f"{text}Z"
 
 

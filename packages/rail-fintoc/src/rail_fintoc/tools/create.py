@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from rail_fintoc.api import KINDS
 from rail_fintoc.codes import CODES
@@ -32,15 +34,24 @@ IdempotencyKey = Annotated[
     SingleLine,
     Field(min_length=1, max_length=250, description="Repeat it on a retry: an answered call is not done twice."),
 ]
-Options = arguments_model("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)])
-TaxId = arguments_model("tax_id", type=(Text,), value=(Text,))
-CustomerAddress = arguments_model(
-    "address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text
-)
+Options = Annotated[
+    arguments_model("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)]),
+    Field(description="What it collects at least and at most, in minor units."),
+]
+TaxId = Annotated[
+    arguments_model("tax_id", type=(Text,), value=(Text,)), Field(description="Such as type cl_rut and the RUT.")
+]
+CustomerAddress = Annotated[
+    arguments_model("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text),
+    Field(description="Postal address."),
+]
 Number = Annotated[SingleLine, AfterValidator(chilean_account)]
-Recipient = arguments_model(
-    "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
-)
+Recipient = Annotated[
+    arguments_model(
+        "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
+    ),
+    Field(description="Where it is paid, if not to the payer's account."),
+]
 
 
 async def _create(client: "FintocClient", path: str, arguments: WireModel) -> Resource:
@@ -114,8 +125,17 @@ async def verify_account(client: "FintocClient", arguments: Any) -> Payment | No
     )
 
 
-Short = Annotated[SingleLine, Field(min_length=1, max_length=40)]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+
+
+def _email(text: str) -> str:
+    if _EMAIL.fullmatch(text) is None:
+        raise PydanticCustomError("not_an_email", "is not an e-mail address: write name@example.com")
+    return text
+
+
+Short = Annotated[SingleLine, Field(min_length=1, max_length=40, description="For yourself.")]
+Email = Annotated[SingleLine, AfterValidator(_email), Field(description="E-mail address.")]
 
 CREATE_TOOLS: Final[tuple[Tool, ...]] = (
     Tool(
@@ -145,7 +165,7 @@ CREATE_TOOLS: Final[tuple[Tool, ...]] = (
         input=arguments_model(
             "create_customer",
             email=Email,
-            name=Text,
+            name=Annotated[Text, Field(description="Full name.")],
             phone=Phone,
             tax_id=TaxId,
             address=CustomerAddress,
@@ -163,7 +183,7 @@ CREATE_TOOLS: Final[tuple[Tool, ...]] = (
         input=arguments_model(
             "create_refund",
             resource_id=(Cursor,),
-            resource_type=(Annotated[str, StringConstraints(pattern="^payment_intent$")],),
+            resource_type=(Annotated[Literal["payment_intent"], Field(description="The kind of resource_id.")],),
             amount=MinorUnits,
             recipient_account=Recipient,
             metadata=Metadata,

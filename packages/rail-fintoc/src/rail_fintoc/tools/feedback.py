@@ -27,6 +27,8 @@ FEEDBACK: Final = Tool(
     description="Report a blocker or unexpected behavior of these tools to the operator. Write no secrets and no "
     "account numbers.",
     scope="",
-    input=arguments_model("feedback", message=(Message,), tool=Text),
+    input=arguments_model(
+        "feedback", message=(Message,), tool=Annotated[Text, Field(description="The tool that it is about.")]
+    ),
     build_notification=build_notice,
 )

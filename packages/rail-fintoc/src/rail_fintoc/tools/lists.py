@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from rail_fintoc.api import path_to
 from rail_fintoc.fields import FILTERS
@@ -40,6 +42,11 @@ EntityStatus = Literal[
 TransferStatus = Literal[FILTERS]  # type: ignore[valid-type]
 
 
+def _only(kind: Any) -> Any:
+    """A filter of that type."""
+    return Annotated[kind, Field(description="Only these.")]
+
+
 @dataclass(frozen=True, slots=True)
 class ListTool:
     """One list: what it holds, its permission and address, the fields a model mostly needs, and the filters."""
@@ -59,7 +66,7 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
         "account:view",
         "/v2/accounts",
         "id status currency description available_balance root_account_number is_root",
-        {"entity_id": Cursor, "status": Literal["active", "blocked", "closed"]},
+        {"entity_id": Cursor, "status": _only(Literal["active", "blocked", "closed"])},
     ),
     ListTool(
         "list_account_numbers",
@@ -91,7 +98,7 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
         "entity:view",
         "/v2/entities",
         "id holder_name holder_id status is_root country_code",
-        {"holder_id": Text, "status": list[EntityStatus], "is_root": bool},
+        {"holder_id": _only(Text), "status": _only(list[EntityStatus]), "is_root": _only(bool)},
     ),
     ListTool(
         "list_invoices",
@@ -107,7 +114,7 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
         "link:view",
         "/v1/links",
         "id status holder_id holder_type institution refresh_status created_at",
-        {"status": Literal["active", "inactive", "login_required"]},
+        {"status": _only(Literal["active", "inactive", "login_required"])},
     ),
     ListTool(
         "list_payment_intents",
@@ -123,7 +130,11 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
         "payout:view",
         "/v1/payouts",
         "id status amount currency created_at succeeded_at",
-        {"since": Day, "until": Day, "status": Literal["in_progress", "succeeded", "canceled", "returned"]},
+        {
+            "since": Day,
+            "until": Day,
+            "status": _only(Literal["in_progress", "succeeded", "canceled", "returned"]),
+        },
     ),
     ListTool(
         "list_refunds",
@@ -134,7 +145,7 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
         {
             "since": Instant,
             "until": Instant,
-            "status": Literal["pending", "in_progress", "succeeded", "failed", "canceled"],
+            "status": _only(Literal["pending", "in_progress", "succeeded", "failed", "canceled"]),
         },
     ),
     ListTool(
@@ -147,8 +158,8 @@ LIST_TOOLS: Final[tuple[ListTool, ...]] = (
             "account_id": Cursor,
             "account_number_id": Cursor,
             "transfer_batch_id": Cursor,
-            "direction": Literal["inbound", "outbound"],
-            "status": list[TransferStatus],
+            "direction": _only(Literal["inbound", "outbound"]),
+            "status": _only(list[TransferStatus]),
             "since": Instant,
             "until": Instant,
         },
