@@ -40,8 +40,23 @@ _SENTENCES = {
 }
 """The problems that a model can mend at once, in the words of JSON. None of them holds a value."""
 
-_OWN_WORDS = ("literal_error", "enum", "too_long", "too_short", "string_too_long", "string_too_short", "greater_than")
-_OWN_WORDS += ("greater_than_equal", "less_than", "less_than_equal", "multiple_of", "hidden_character", "outer_space")
+_OWN_WORDS = frozenset(
+    {
+        "literal_error",
+        "enum",
+        "multiple_of",
+        "greater_than",
+        "greater_than_equal",
+        "less_than",
+        "less_than_equal",
+        "too_long",
+        "too_short",
+        "string_too_long",
+        "string_too_short",
+        "hidden_character",
+        "outer_space",
+    }
+)
 """Types of problems whose sentence is ours or pydantic's and never repeats the value: it is shown as it stands. A
 validator of a rail may have repeated it."""
 

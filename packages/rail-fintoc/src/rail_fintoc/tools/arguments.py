@@ -57,6 +57,11 @@ def arguments_model(name: str, /, **fields: Any) -> type[WireModel]:
     return create_model(name, __base__=WireModel, **model_fields)
 
 
+def described(kind: Any, description: str) -> Any:
+    """The type ``kind`` with what it is for."""
+    return Annotated[kind, Field(description=description)]
+
+
 class ResourceList(BaseModel):
     """Rows of a list, newest first."""
 

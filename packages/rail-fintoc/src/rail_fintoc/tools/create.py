@@ -16,7 +16,7 @@ from rail_fintoc.codes import CODES
 from rail_fintoc.fields import Metadata, Phone, chilean_account
 from rail_fintoc.models import Verification
 from rail_fintoc.returns import cancellation_of, refund_of
-from rail_fintoc.tools.arguments import Cursor, Resource, Text, arguments_model
+from rail_fintoc.tools.arguments import Cursor, Resource, Text, arguments_model, described
 from rail_fintoc.tools.errors import clean_value, provider_details, refusal, refuse_with_details
 from riel import MinorUnits, NotAllowed, OutcomeUnknown, Payment, SingleLine, Tool, WireModel
 from riel_mexico import Clabe
@@ -34,24 +34,22 @@ IdempotencyKey = Annotated[
     SingleLine,
     Field(min_length=1, max_length=250, description="Repeat it on a retry: an answered call is not done twice."),
 ]
-Options = Annotated[
+Options = described(
     arguments_model("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)]),
-    Field(description="What it collects at least and at most, in minor units."),
-]
-TaxId = Annotated[
-    arguments_model("tax_id", type=(Text,), value=(Text,)), Field(description="Such as type cl_rut and the RUT.")
-]
-CustomerAddress = Annotated[
+    "What it collects at least and at most, in minor units.",
+)
+TaxId = described(arguments_model("tax_id", type=(Text,), value=(Text,)), "Such as type cl_rut and the RUT.")
+CustomerAddress = described(
     arguments_model("address", country=Text, city=Text, state=Text, line1=Text, line2=Text, postal_code=Text),
-    Field(description="Postal address."),
-]
+    "Postal address.",
+)
 Number = Annotated[SingleLine, AfterValidator(chilean_account)]
-Recipient = Annotated[
+Recipient = described(
     arguments_model(
         "recipient_account", holder_id=(Text,), holder_name=Text, institution_id=(Text,), number=(Number,), type=(Text,)
     ),
-    Field(description="Where it is paid, if not to the payer's account."),
-]
+    "Where it is paid, if not to the payer's account.",
+)
 
 
 async def _create(client: "FintocClient", path: str, arguments: WireModel) -> Resource:

@@ -2,9 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rail_fintoc.api import path_to
 from rail_fintoc.fields import FILTERS
@@ -19,6 +17,7 @@ from rail_fintoc.tools.arguments import (
     Size,
     Text,
     arguments_model,
+    described,
 )
 from rail_fintoc.tools.list_page import arguments_of, read_page
 from riel import Tool, WireModel
@@ -44,7 +43,7 @@ TransferStatus = Literal[FILTERS]  # type: ignore[valid-type]
 
 def _only(kind: Any) -> Any:
     """A filter of that type."""
-    return Annotated[kind, Field(description="Only these.")]
+    return described(kind, "Only these.")
 
 
 @dataclass(frozen=True, slots=True)
