@@ -76,8 +76,14 @@ class InstantClient:
         return None
 
 
+class InstantSettings(RailSettings):
+    @property
+    def payer(self) -> str:
+        return "the only account"
+
+
 @asynccontextmanager
-async def connect(settings: RailSettings, transport: object = None) -> AsyncIterator[InstantClient]:
+async def connect(settings: InstantSettings, transport: object = None) -> AsyncIterator[InstantClient]:
     """Open a client."""
     yield InstantClient()
 
@@ -105,7 +111,7 @@ RAIL = Rail(
     refund=InstantRefund,
     receipt=InstantReceipt,
     connect=connect,
-    settings=RailSettings,
+    settings=InstantSettings,
     errors={},
     capabilities=Capabilities(refund=yes, partial_refund=yes),
     guarantees=GUARANTEES,
@@ -132,7 +138,7 @@ ACTIVE_RAIL = ActiveRail(
     distribution="none",
     version="0",
     entry_point="instant",
-    settings=RailSettings(base_url="http://127.0.0.1:1"),
+    settings=InstantSettings(base_url="http://127.0.0.1:1"),
     mode="sandbox",
     guarantees=GUARANTEES,
 )

@@ -90,6 +90,11 @@ class StrangeZapSettings(RailSettings):
     api_key: SecretStr
     trick: str = ""
 
+    @property
+    def payer(self) -> str:
+        """The bank in the head has one account."""
+        return "the account in the head"
+
 
 def noise(where: str) -> None:
     """Write to stdout in every way there is."""

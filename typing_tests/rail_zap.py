@@ -100,11 +100,17 @@ class ZapSettings(RailSettings):
 
     base_url: str = "https://api.zap.example"
     api_key: SecretStr
+    merchant: SingleLine = "1"
 
     @property
     def mode(self) -> Mode:
         """Zap's own keys say which they are."""
         return "live" if self.api_key.get_secret_value().startswith("live_") else "test"
+
+    @property
+    def payer(self) -> str:
+        """The merchant's number at Zap, which stays when a key is rotated."""
+        return f"Zap merchant {self.merchant}"
 
 
 class Told(BaseModel):

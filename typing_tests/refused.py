@@ -72,9 +72,21 @@ def clients() -> Iterable[Client]:
 class RefusedSettings(RailSettings):
     """The settings of a rail."""
 
+    @property
+    def payer(self) -> str:
+        """The account that pays."""
+        return "refused"
 
-class OtherSettings(RailSettings):
+
+class OtherSettings(RefusedSettings):
     """The settings of another rail."""
+
+
+class PayerlessSettings(RailSettings):
+    """Settings that do not say whose money leaves."""
+
+
+PayerlessSettings(base_url="https://bank.example")  # type: ignore[abstract]
 
 
 class Complete(Forgetful):

@@ -39,7 +39,9 @@ class SimRefund(Refund):
 
 
 class SimSettings(RailSettings):
-    pass
+    @property
+    def payer(self) -> str:
+        return self.base_url
 
 
 def _never(settings: Any) -> Any:

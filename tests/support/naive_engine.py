@@ -34,6 +34,7 @@ class NaiveEngine(PaymentEngine):
             arguments=request.terms.arguments,
             resend_until=None,
             absent_after=None,
+            payer=request.rail.payer,
         )
         intending = context.journal.create_payment(counted, challenge.id, proof.replay_key, intent, context.now())
         born = await intending

@@ -55,6 +55,7 @@ RECORD = PaymentRecord(
     created_at=NOW,
     sent_at=NOW,
     updated_at=NOW,
+    payer="the account that pays",
 )
 SENT_TWICE = replace(RECORD, sends=2, sent_at=NOW + MINUTE)
 

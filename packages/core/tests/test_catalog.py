@@ -289,7 +289,11 @@ class Undrawable(Receipt):
     thing: Site | None = None
 
 
-class Renamed(RailSettings):
+class Payerless(RailSettings):
+    api_key: str
+
+
+class Renamed(ToySettings):
     key: Annotated[str, Field(validation_alias="STP_KEY")]
 
 
@@ -323,6 +327,10 @@ UNSERVABLE = {
     "a refund that calls it otherwise": ({"refund": Elsewhere}, "a refund without the field 'tracking_key'"),
     "a receipt without reference": ({"receipt": Receipt}, "a receipt without the field 'tracking_key'"),
     "a type JSON does not have": ({"receipt": Undrawable}, "a receipt that has no JSON schema"),
+    "a payer that nobody names": (
+        {"settings": Payerless},
+        "settings that do not say whose money leaves: define the property payer in Payerless",
+    ),
     "a setting that is named otherwise": ({"settings": Renamed}, "settings with an alias"),
     "errors in other words": ({"errors": {"E1": "insufficient funds"}}, "errors that are not riel.ErrorCode"),
     "capabilities as words": ({"capabilities": "all"}, "capabilities of another type"),
@@ -333,6 +341,18 @@ UNSERVABLE = {
     "a tool with the prefix": ({"tools": (tool("toy_list"),)}, "a tool named 'toy_list'"),
     "something else for a tool": ({"tools": ("list",)}, "tools that are not riel.Tool"),
 }
+
+
+def test_a_rail_that_does_not_say_whose_money_leaves_is_refused_with_its_distribution_and_class(site: Site) -> None:
+    payerless = "class ZapSettings(RailSettings):\n    api_key: str\n"
+    hook = HOOK + "yield toy('zap', settings=ZapSettings)"
+    site.install("zap", "from riel import RailSettings\n" + payerless + hook)
+    found = discover(site.entry_points())
+    assert found.rails == ()
+    assert found.problems[0].sentence.startswith(
+        "'zap' of rail-zap 1.0 declares settings that do not say whose money leaves: define the property payer in "
+        "ZapSettings, "
+    )
 
 
 @pytest.mark.parametrize("what", UNSERVABLE)

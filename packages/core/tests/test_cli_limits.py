@@ -43,7 +43,9 @@ async def asked(folder: Path, amount: int) -> None:
     """A pretend payment is asked for, as a server does."""
     guard = Limits(read_limits(tomllib.loads(TEXT)["limits"]))
     money = Money(amount, "MXN")
-    terms = Terms(kind="payment", rail="mock", mode="sandbox", principal="ana", payee=PAYEE, money=money, arguments={})
+    terms = Terms(
+        kind="payment", rail="mock", mode="sandbox", principal="ana", payee=PAYEE, money=money, arguments={}, payer="us"
+    )
     journal = await open_journal(str(folder / "journal.db"))
     now = utc_now()
     await open_challenge(

@@ -221,6 +221,10 @@ def _indiscreet(key: str) -> str:
 
 
 class Indiscreet(RailSettings):
+    @property
+    def payer(self) -> str:
+        return "1"
+
     key: Annotated[str, AfterValidator(_indiscreet)]
     limits: dict[str, int] = {}
 

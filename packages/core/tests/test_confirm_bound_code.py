@@ -33,6 +33,7 @@ TERMS = Terms(
     money=Money(50000, "MXN"),
     arguments={"amount": 50000, "reason": "Twice"},
     original="pay_0",
+    payer="the account that pays",
 )
 
 

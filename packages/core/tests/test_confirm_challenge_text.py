@@ -13,6 +13,7 @@ from riel.money import Money
 from riel.rail import Payee
 
 ACCOUNT = "014027000005555558"
+PAYER = "ACME at STP"
 TERMS = Terms(
     kind="payment",
     rail="spei",
@@ -21,52 +22,61 @@ TERMS = Terms(
     payee=Payee(ACCOUNT, "Empresa Demo SA de CV", "Banco Uno"),
     money=Money(123450, "MXN"),
     arguments={},
+    payer="3f9a",
 )
 REFUND = replace(TERMS, kind="refund", original="pay_1")
 
 
 def ask(terms: Terms = TERMS, **more: Any) -> str:
-    return render_challenge(terms, **{"title": "SPEI", "purpose": "Factura 42", **more})
+    return render_challenge(terms, **{"title": "SPEI", "payer": PAYER, "purpose": "Factura 42", **more})
 
 
 def test_a_payment_in_english() -> None:
     assert ask() == (
-        "Pay MXN 1,234.50 to “Empresa Demo SA de CV” (account **************5558, “Banco Uno”) by SPEI, "
+        "Pay MXN 1,234.50 from ACME at STP to “Empresa Demo SA de CV” "
+        "(account **************5558, “Banco Uno”) by SPEI, "
         "for “Factura 42”."
     )
 
 
 def test_a_payment_in_spanish() -> None:
     assert ask(language="es") == (
-        "Pagar MXN 1 234.50 a “Empresa Demo SA de CV” (cuenta **************5558, “Banco Uno”) por SPEI, "
+        "Pagar MXN 1 234.50 desde ACME at STP a “Empresa Demo SA de CV” "
+        "(cuenta **************5558, “Banco Uno”) por SPEI, "
         "concepto “Factura 42”."
     )
 
 
 def test_a_refund() -> None:
     assert ask(REFUND, reference="REF1", purpose="Twice") == (
-        "Take back MXN 1,234.50 of the payment REF1 to “Empresa Demo SA de CV” "
+        "Take back MXN 1,234.50 of the payment REF1 from ACME at STP "
+        "to “Empresa Demo SA de CV” "
         "(account **************5558, “Banco Uno”) by SPEI, for “Twice”."
     )
     assert ask(REFUND, reference="REF1", language="es").startswith(
-        "Pedir la devolución de MXN 1 234.50 del pago REF1 a “Empresa"
+        "Pedir la devolución de MXN 1 234.50 del pago REF1 desde ACME at STP a “Empresa"
     )
 
 
 def test_a_request_says_that_it_pays_nobody() -> None:
     request = replace(TERMS, kind="request")
     assert ask(request, purpose="Take back the refund re_1") == (
-        "No payment, but a request to SPEI about MXN 1,234.50 and “Empresa Demo SA de CV” "
+        "No payment, but a request from ACME at STP to SPEI about MXN 1,234.50 and “Empresa Demo SA de CV” "
         "(account **************5558, “Banco Uno”), for “Take back the refund re_1”."
     )
-    assert ask(request, language="es").startswith("Ningún pago, sino una petición a SPEI sobre MXN 1 234.50 y “Empresa")
+    assert ask(request, language="es").startswith(
+        "Ningún pago, sino una petición desde ACME at STP a SPEI sobre MXN 1 234.50 y “Empresa"
+    )
     assert ask(request, duplicate_of="REF0").startswith("SECOND REQUEST: ")
 
 
 def test_what_is_not_known_is_left_out() -> None:
     bare = replace(TERMS, payee=Payee(ACCOUNT))
-    assert ask(bare, purpose=" ") == "Pay MXN 1,234.50 to account **************5558 by SPEI."
-    assert ask(bare, purpose="", language="es") == "Pagar MXN 1 234.50 a la cuenta **************5558 por SPEI."
+    assert ask(bare, purpose=" ") == "Pay MXN 1,234.50 from ACME at STP to account **************5558 by SPEI."
+    assert (
+        ask(bare, purpose="", language="es")
+        == "Pagar MXN 1 234.50 desde ACME at STP a la cuenta **************5558 por SPEI."
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,6 +164,7 @@ anything = st.text(max_size=400)
     institution=anything,
     title=anything,
     purpose=anything,
+    payer=anything,
     reference=anything,
     duplicate_of=anything,
     language=st.sampled_from(["en", "es"]),
@@ -176,7 +187,14 @@ def test_the_longest_sentence_is_within_the_bound() -> None:
     terms = replace(REFUND, mode="sandbox", payee=Payee(long, long, long), money=Money(2**53 - 1, "UYW"))
     for language in ("en", "es"):
         said = ask(
-            terms, title=long, purpose="M" * 1000, reference=long, duplicate_of=long, nth=10**6, language=language
+            terms,
+            title=long,
+            payer=long,
+            purpose="M" * 1000,
+            reference=long,
+            duplicate_of=long,
+            nth=10**6,
+            language=language,
         )
         assert len(said) <= MAX_CHALLENGE_TEXT
         assert said.endswith("…”.")

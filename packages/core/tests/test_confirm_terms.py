@@ -20,6 +20,9 @@ TERMS = Terms(
     payee=Payee("0123456789", "Empresa Demo", "Banco Uno"),
     money=Money(50000, "MXN"),
     arguments={"account": "0123456789", "amount": 50000, "concept": "Invoice 42"},
+    payer="the account 646180110400000007 at the bank",
+    tool="pay_bill",
+    tool_arguments={"bill": "rent"},
 )
 
 Kind = Literal["payment", "refund"]
@@ -44,6 +47,9 @@ def all_terms(draw: st.DrawFn) -> Terms:
         money=Money(draw(st.integers()), draw(st.sampled_from(["MXN", "CLP", "USD"]))),
         arguments=draw(st.dictionaries(texts, values, max_size=3)),
         original=draw(texts.filter(bool)) if kind == "refund" else "",
+        payer=draw(texts),
+        tool=draw(texts),
+        tool_arguments=draw(st.dictionaries(texts, values, max_size=3)),
     )
 
 
@@ -79,8 +85,32 @@ def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: T
         canonical(terms.arguments),
         terms.original.encode(),
         terms.payer.encode(),
+        terms.tool.encode(),
+        canonical(terms.tool_arguments),
     ]
     assert digest(terms) == hashlib.sha256(preimage(terms)).digest()
+
+
+def test_the_preimage_names_the_payer_the_tool_and_everything_else() -> None:
+    """Written out, so that no field can leave the preimage and this test together."""
+    assert read_back(preimage(TERMS)) == [
+        b"riel-terms-2",
+        b"payment",
+        b"mock",
+        b"sandbox",
+        b"local",
+        b"0123456789",
+        b"Empresa Demo",
+        b"Banco Uno",
+        b"50000",
+        b"MXN",
+        b'{"account":"0123456789","amount":50000,"concept":"Invoice 42"}',
+        b"",
+        b"the account 646180110400000007 at the bank",
+        b"pay_bill",
+        b'{"bill":"rent"}',
+    ]
+    assert digest(replace(TERMS, payer="another account")) != digest(TERMS)
 
 
 @given(all_terms(), all_terms())
@@ -167,4 +197,4 @@ def test_a_refund_names_its_payment_and_a_payment_names_none() -> None:
 
 def test_the_digest_of_the_same_terms_never_changes() -> None:
     """A challenge that was opened before an upgrade is still found after it."""
-    assert digest(TERMS).hex() == "629f65ce44085dc69faa96ed6c2644bd1ac3ef19c776f16b713ced2a7755d510"
+    assert digest(TERMS).hex() == "ac0fd79ff3971a991075c1d2387a12390067e2633ef3de895a48af9cfb6ba1cb"

@@ -298,8 +298,9 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
         money=new_challenge().money,
         payee=PAYEE,
         arguments={"account": ACCOUNT},
+        payer="us",
     )
-    words = render_challenge(terms, title="Mock", purpose="rent")
+    words = render_challenge(terms, title="Mock", payer="our account", purpose="rent")
     opened = await journal.open_challenge(
         new_challenge(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
     )

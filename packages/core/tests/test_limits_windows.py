@@ -182,6 +182,7 @@ def a_payment(amount: int) -> Terms:
         payee=Payee("0123456789", "Empresa Demo"),
         money=Money(amount, "MXN"),
         arguments={},
+        payer="the account that pays",
     )
 
 

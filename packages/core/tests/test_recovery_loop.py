@@ -217,7 +217,7 @@ async def test_recover_ends_when_its_time_is_over(tmp_path: Path) -> None:
 async def test_recover_leaves_to_others_what_is_not_of_its_payer_and_says_so(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(OutcomeUnknown("lost"))) as world:
         await world.paid(world.request())
-        settings = world.rail.settings.model_copy(update={"base_url": "http://another.invalid"})
+        settings = world.rail.settings.model_copy(update={"merchant": "2"})
         other = {"toy": replace(world.rail, settings=settings)}
         world.engine.context = replace(world.engine.context, rails=other)
         world.later(hours=1)

@@ -46,10 +46,15 @@ class ToyReceipt(Receipt):
 class ToySettings(RailSettings):
     api_key: SecretStr
     retries: Annotated[int, Field(ge=0)] = 3
+    merchant: str = "1"
 
     @property
     def mode(self):
         return "live" if self.api_key.get_secret_value().startswith("live_") else "test"
+
+    @property
+    def payer(self):
+        return f"toy account {self.merchant}"
 
 
 @asynccontextmanager

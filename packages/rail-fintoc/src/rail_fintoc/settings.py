@@ -77,9 +77,19 @@ class FintocSettings(RailSettings):
 
     @property
     def payer(self) -> str:
-        """The account that pays, in its mode; the organisation's only one where none is named."""
+        """The account that pays, in its mode. Where none is named, the secret key says whose money it is.
+
+        Then a new key is another payer: two organisations may never pass for one, and only Fintoc knows whether two
+        keys are of the same.
+        """
         host = urlsplit(self.base_url).hostname
-        return hashlib.sha256(f"fintoc {host} {self.mode} {self.account_id or ''}".encode()).hexdigest()[:16]
+        account = self.account_id or self.secret_key.get_secret_value()
+        return hashlib.sha256(f"fintoc {host} {self.mode} {account}".encode()).hexdigest()[:16]
+
+    @property
+    def payer_label(self) -> str:
+        """Fintoc's own id of the account, or that it is the organisation of the key."""
+        return f"the account {self.account_id} at Fintoc" if self.account_id else "your organisation at Fintoc"
 
     @property
     def rail_tool_prefix(self) -> str | None:

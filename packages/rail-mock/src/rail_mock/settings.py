@@ -4,6 +4,7 @@ A real rail knows its provider and declares one value. Here every kind of guaran
 can be tried against each kind of bank there is.
 """
 
+import hashlib
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -77,6 +78,16 @@ class MockSettings(RailSettings, BankBehaviour):  # type: ignore[misc]  # mypy c
     @property
     def mode(self) -> Mode:
         return "test"
+
+    @property
+    def payer(self) -> str:
+        """The only account of the bank at ``base_url``: another pretend bank knows nothing of its orders."""
+        return hashlib.sha256(f"mock {self.base_url}".encode()).hexdigest()[:16]
+
+    @property
+    def payer_label(self) -> str:
+        """Every pretend bank has one account that pays."""
+        return "your account"
 
 
 def guarantees(bank: BankBehaviour) -> Guarantees:

@@ -16,7 +16,7 @@ from rail_spei.calendar import Holidays
 from rail_spei.codes import REFUSALS
 from rail_spei.fields import KeyPrefix, Taxpayer, spei_name
 from rail_spei.institutions import Catalogue
-from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine
+from riel import FOREVER, Guarantees, Misconfigured, Mode, RailSettings, SingleLine, mask_account
 from riel_mexico import Clabe
 
 ORDERS, QUERIES = "/speiws/rest", "/efws/API"
@@ -144,8 +144,17 @@ class SpeiSettings(RailSettings):
 
     @property
     def payer(self) -> str:
-        """The company's account at STP, with its system. It does not depend on the key that signs."""
-        return hashlib.sha256(f"stp {self.host} {self.empresa} {self.account}".encode()).hexdigest()[:16]
+        """The company's account at STP. It does not depend on the key that signs, nor on the host in production.
+
+        STP has several hosts and one ledger of real money, so the payer stays when the host changes.
+        """
+        ledger = "" if self.system == "production" else f" {self.host}"
+        return hashlib.sha256(f"stp{ledger} {self.empresa} {self.account}".encode()).hexdigest()[:16]
+
+    @property
+    def payer_label(self) -> str:
+        """The alias at STP and the end of the CLABE that pays."""
+        return f"{self.empresa} at STP (account {mask_account(self.account)})"
 
     @property
     def orders_at(self) -> str:

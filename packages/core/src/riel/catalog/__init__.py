@@ -51,6 +51,11 @@ class ActiveRail(DeclaredRail):
         """The account whose money leaves, by a name that stays when a key is rotated."""
         return self.settings.payer
 
+    @property
+    def payer_label(self) -> str:
+        """The same as approvers read it."""
+        return self.settings.payer_label
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:

@@ -38,6 +38,7 @@ def validate(rail: Rail) -> list[str]:
     """Every fault for which the core could not serve this rail, as the end of a sentence about it."""
     return list(_type_faults(rail)) or [
         *_money_faults(rail),
+        *_payer_faults(rail),
         *_reference_faults(rail),
         *_tools_faults(rail),
         *_model_faults(rail),
@@ -89,6 +90,14 @@ def _money_faults(rail: Rail) -> Iterator[str]:
         yield "declares a payment whose amount is not riel.MinorUnits"
     if rail.payment.payee is Payment.payee:
         yield "declares a payment that does not say who is paid: define payee()"
+
+
+def _payer_faults(rail: Rail) -> Iterator[str]:
+    if getattr(rail.settings, "payer", None) is RailSettings.payer:
+        yield (
+            f"declares settings that do not say whose money leaves: define the property payer in "
+            f"{rail.settings.__name__}, a name of the account that pays, which stays when a key is rotated"
+        )
 
 
 def _reference_faults(rail: Rail) -> Iterator[str]:

@@ -18,7 +18,7 @@ Language = Literal["en", "es"]
 MAX_CHALLENGE_TEXT = 800
 """The most characters of a text. Each part has a bound of its own, so that no cut falls on an amount or a payee."""
 
-NAME, INSTITUTION, ACCOUNT, PURPOSE, TITLE, REFERENCE = 80, 60, 34, 140, 40, 64
+NAME, INSTITUTION, ACCOUNT, PURPOSE, TITLE, REFERENCE, PAYER = 80, 60, 34, 140, 40, 64, 80
 
 _QUOTES = '"\u201e\u2033\u2036\u3003\u301d\u301e\u301f\uff02'
 """Characters that look like quotation marks and are not in Unicode's classes Pi and Pf."""
@@ -30,6 +30,7 @@ class _Phrases:
     pay: str
     refund: str
     request: str
+    payer: str
     named: str
     nameless: str
     purpose: str
@@ -40,9 +41,10 @@ class _Phrases:
 _PHRASES: dict[Language, _Phrases] = {
     "en": _Phrases(
         mode={"live": "", "test": "TEST - no real money. ", "sandbox": "SANDBOX - no real money. "},
-        pay="Pay {money} to {payee} by {title}",
-        refund="Take back {money} of the payment {reference} to {payee} by {title}",
-        request="No payment, but a request to {title} about {money} and {payee}",
+        pay="Pay {money}{payer} to {payee} by {title}",
+        refund="Take back {money} of the payment {reference}{payer} to {payee} by {title}",
+        request="No payment, but a request{payer} to {title} about {money} and {payee}",
+        payer=" from {payer}",
         named="{name} (account {account})",
         nameless="account {account}",
         purpose=", for {purpose}",
@@ -59,9 +61,10 @@ _PHRASES: dict[Language, _Phrases] = {
     ),
     "es": _Phrases(
         mode={"live": "", "test": "PRUEBA - sin dinero real. ", "sandbox": "PRUEBA (sandbox) - sin dinero real. "},
-        pay="Pagar {money} a {payee} por {title}",
-        refund="Pedir la devolución de {money} del pago {reference} a {payee} por {title}",
-        request="Ningún pago, sino una petición a {title} sobre {money} y {payee}",
+        pay="Pagar {money}{payer} a {payee} por {title}",
+        refund="Pedir la devolución de {money} del pago {reference}{payer} a {payee} por {title}",
+        request="Ningún pago, sino una petición{payer} a {title} sobre {money} y {payee}",
+        payer=" desde {payer}",
         named="{name} (cuenta {account})",
         nameless="la cuenta {account}",
         purpose=", concepto {purpose}",
@@ -83,6 +86,7 @@ def render_challenge(
     terms: Terms,
     *,
     title: str,
+    payer: str,
     purpose: str = "",
     reference: str = "",
     language: Language = "en",
@@ -92,6 +96,7 @@ def render_challenge(
     """The terms on one line, with the account masked wherever it stands.
 
     :param title: the title of the rail.
+    :param payer: whose money leaves, in the words of :attr:`riel.RailSettings.payer_label`.
     :param purpose: the purpose of the payment, or the reason of the refund.
     :param reference: the reference of the payment that a refund pays back.
     :param duplicate_of: the reference of the last identical payment or refund in the duplicate window; this one is then
@@ -105,6 +110,7 @@ def render_challenge(
     form = {"payment": phrases.pay, "refund": phrases.refund, "request": phrases.request}[terms.kind]
     what = form.format(
         money=format_money(terms.money, language),
+        payer=phrases.payer.format(payer=_shown(payer, PAYER)),
         payee=_payee(terms, phrases),
         title=_shown(title, TITLE),
         reference=_shown(reference, REFERENCE),

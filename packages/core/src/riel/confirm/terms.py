@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from riel.money import Money
 from riel.rail import Kind, Mode, Payee
 
-VERSION = b"riel-terms-1"
+VERSION = b"riel-terms-2"
 """The first field of every preimage. It changes when a field is added or encoded differently."""
 
 
@@ -17,7 +17,11 @@ VERSION = b"riel-terms-1"
 class Terms:
     """Everything that a decision is bound to.
 
-    :param arguments: every checked argument as it goes over the wire (``model_dump(mode="json", by_alias=True)``).
+    :param arguments: the payment or refund itself, as it would go over the wire (``model_dump(mode="json",
+        by_alias=True)``): the same shape by whichever tool it was asked for.
+    :param tool: the tool that was called, without the rail's prefix: a code for one tool confirms nothing by another.
+    :param tool_arguments: the checked arguments of that call. A rail's own tool, or a return, makes the payment of
+        them; for ``send_payment`` they are ``arguments``.
     :param original: the id of the payment that a refund pays back; empty for a payment.
     :param payer: whose money leaves, as :attr:`riel.RailSettings.payer` names it.
     """
@@ -29,8 +33,10 @@ class Terms:
     payee: Payee
     money: Money
     arguments: Mapping[str, Any]
+    payer: str
     original: str = ""
-    payer: str = ""
+    tool: str = ""
+    tool_arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.kind == "refund") != bool(self.original):
@@ -62,6 +68,8 @@ def preimage(terms: Terms) -> bytes:
         canonical(terms.arguments),
         terms.original.encode(),
         terms.payer.encode(),
+        terms.tool.encode(),
+        canonical(terms.tool_arguments),
     )
     return b"".join(len(field).to_bytes(8) + field for field in fields)
 

@@ -219,6 +219,9 @@ class Journal(Protocol):
     ) -> Sequence[PaymentRecord]:
         """Return up to ``most`` payments, the newest first, created at ``since`` or later and before ``until``."""
 
+    async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
+        """Count the payments whose outcome is open and looked for, by rail, mode and payer."""
+
     async def events(self, payment_id: str) -> Sequence[Event]:
         """Return the audit chain of one payment, oldest first."""
 

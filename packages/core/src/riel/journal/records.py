@@ -87,8 +87,8 @@ class Intent:
     arguments: Mapping[str, Any]
     resend_until: datetime | None
     absent_after: datetime | None
+    payer: str
     refund_of: str | None = None
-    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +118,7 @@ class PaymentRecord:
     created_at: datetime
     sent_at: datetime
     updated_at: datetime
+    payer: str
     next_at: datetime | None = None
     watch_until: datetime | None = None
     resend_until: datetime | None = None
@@ -128,7 +129,6 @@ class PaymentRecord:
     provider_message: str = ""
     refund_of: str | None = None
     refunded: int = 0
-    payer: str = ""
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
         """The order for the rail's client. It is the same each time."""
@@ -197,6 +197,7 @@ class Topic(StrEnum):
     REQUEST_REJECTED = "request.rejected"
     REQUEST_REVIEW = "request.review"
     REFUND_MANUAL = "refund.manual"
+    OTHER_PAYER = "payment.other_payer"
     TOOL_NOTICE = "tool.notice"
     TEST = "notifications.test"
 

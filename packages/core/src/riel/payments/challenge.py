@@ -77,6 +77,7 @@ def _text(context: Context, request: PaymentRequest, duplicate: DuplicateOf | No
     return render_challenge(
         request.terms,
         title=request.rail.declaration.title,
+        payer=request.rail.payer_label,
         purpose=request.purpose,
         reference=request.original.reference if request.original else "",
         language=context.language,

@@ -194,7 +194,11 @@ def _intent(context: Context, request: PaymentRequest, prepared: Prepared) -> In
         reference=prepared.reference,
         body=prepared.body,
         facts=prepared.facts,
-        arguments=request.terms.arguments,
+        arguments={
+            "tool": request.terms.tool,
+            "arguments": request.terms.tool_arguments,
+            "payment": request.terms.arguments,
+        },
         resend_until=_resend_until(context, request, prepared),
         absent_after=prepared.absent_after,
         refund_of=request.original.id if request.original else None,

@@ -21,6 +21,10 @@ from riel.secrets import ServerKeys
 from riel.text import MAX_TEXT, clean_text, replace_number
 
 
+class OtherPayer(Exception):
+    """A payment was about to be sent or looked up with another account than the one that pays it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Every duration and count that the life of a payment depends on.
@@ -29,6 +33,7 @@ class Timing:
     call again. ``duplicate_window``: how long an identical payment is called the second one. ``decline_ttl``: how long
     a "no" of the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
     ``recovery_interval``: the pause between two runs of recovery; ``None`` is ``poll_interval``.
+    ``payer_check_interval``: how often open payments of other payers are reported to the operator.
     """
 
     answer_within: timedelta = timedelta(seconds=4)
@@ -40,6 +45,7 @@ class Timing:
     poll_interval: timedelta = timedelta(seconds=1)
     recovery_interval: timedelta | None = None
     anchor_interval: timedelta = timedelta(minutes=5)
+    payer_check_interval: timedelta = timedelta(hours=1)
     attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
     backoff: Backoff = field(default_factory=Backoff)
 
@@ -98,6 +104,14 @@ class Context:
         """Return whether its rail is active here, in its mode and with its payer: another account knows nothing."""
         rail = self.rails.get(record.rail)
         return rail is not None and (rail.mode, rail.payer) == (record.mode, record.payer)
+
+    def check_payer(self, record: PaymentRecord) -> None:
+        """Refuse to send or look up a payment of another payer, whoever claimed it.
+
+        :raises OtherPayer: its rail, mode or payer is not the one that is set up here.
+        """
+        if not self.can_ask(record):
+            raise OtherPayer(f"payment {record.id} belongs to a payer that is not set up here")
 
     def sanitized(self, record: PaymentRecord, change: Change) -> Change:
         """Return ``change`` without a secret or a whole account number in what the rail or its provider wrote."""

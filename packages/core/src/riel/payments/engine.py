@@ -26,6 +26,7 @@ from riel.payments.confirm import confirm, refuse_duplicate
 from riel.payments.context import Context, PaymentRequest
 from riel.payments.dispatch import dispatch
 from riel.payments.manual_refund import open_refund_case
+from riel.payments.other_payers import report_other_payers
 from riel.payments.recovery import lookup_unleased, recover
 from riel.rail import Payment, Refund, Tool, WireModel
 
@@ -57,6 +58,7 @@ class PaymentEngine:
         self._hinted: dict[str, None] = {}
         self._recovery_loop: asyncio.Task[None] | None = None
         self._anchored: datetime | None = None
+        self._payers_checked: datetime | None = None
 
     def start(self) -> None:
         """Start the recovery of unresolved payments, beginning with those of dead processes."""
@@ -124,16 +126,19 @@ class PaymentEngine:
         """Look a payment up because its provider sent a webhook about it. Return whether there is such a payment.
 
         The look-up runs behind the call, now or in a later run of recovery: however many webhooks come, the rail is
-        asked no more often than its answer can have changed. The content of a webhook is a hint and no evidence.
+        asked no more often than its answer can have changed. The content of a webhook is a hint and no evidence. A
+        payment of another payer is none here: its own server looks it up.
         """
         active = self.context.rails[rail]
         known = await self.context.journal.by_reference(rail, active.mode, reference)
-        if known is not None and self.context.can_ask(known) and active.guarantees.lookup != "no":
+        if known is None or not self.context.can_ask(known):
+            return False
+        if active.guarantees.lookup != "no":
             self._hinted[known.id] = None
             if len(self._hinted) > MAX_HINTS:
                 self._hinted.pop(next(iter(self._hinted)))
             await self._check_hinted(known)
-        return known is not None
+        return True
 
     async def _check_hinted(self, record: PaymentRecord) -> None:
         """Look ``record`` up because of a webhook, unless it is too early for that."""
@@ -304,7 +309,7 @@ class PaymentEngine:
             await asyncio.sleep(every.total_seconds())
 
     async def run_once(self) -> None:
-        """Follow hints, claim what is due now, and anchor the record when it is time."""
+        """Follow hints, claim what is due now, and anchor the record and report other payers when it is time."""
         now = self.context.now()
         for payment_id in [*islice(self._hinted, MAX_RECOVERING)]:
             record = await self.context.journal.payment(payment_id)
@@ -315,6 +320,10 @@ class PaymentEngine:
         if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
             self._anchored = now  # set before, so that a journal that fails is not asked each second
             await self.context.journal.anchor(now)
+        interval = self.context.timing.payer_check_interval
+        if self._payers_checked is None or now >= self._payers_checked + interval:
+            self._payers_checked = now
+            await report_other_payers(self.context)
 
     async def claim_due(self, due: datetime) -> list[RecoveryTask]:
         """Claim what is due and has no living owner, and start its recovery. Return each with its record before.

@@ -96,7 +96,11 @@ async def prepare(context: Context, request: PaymentRequest, references: Referen
 
 
 async def send(context: Context, record: PaymentRecord, order: Order) -> SendOutcome:
-    """Send ``order`` to the rail, once, within the rail's ``send_deadline``."""
+    """Send ``order`` to the rail, once, within the rail's ``send_deadline``.
+
+    :raises OtherPayer: another account than ours pays it.
+    """
+    context.check_payer(record)
     rail, started = context.rails[record.rail], asyncio.get_running_loop().time()
     try:
         client = await context.clients.of(record.rail)
@@ -124,7 +128,11 @@ async def send(context: Context, record: PaymentRecord, order: Order) -> SendOut
 
 
 async def look_up(context: Context, record: PaymentRecord, order: Order) -> LookupOutcome:
-    """Ask the rail what it knows of ``order``."""
+    """Ask the rail what it knows of ``order``.
+
+    :raises OtherPayer: another account than ours pays it.
+    """
+    context.check_payer(record)
     rail = context.rails[record.rail]
     try:
         client = await context.clients.of(record.rail)

@@ -1,6 +1,6 @@
 """The settings that every rail has, and the properties that the core reads from a rail's own."""
 
-import hashlib
+from abc import abstractmethod
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,10 +31,16 @@ class RailSettings(BaseSettings):
         return None
 
     @property
+    @abstractmethod
     def payer(self) -> str:
         """Whose money leaves: the provider and the account there, by a name that stays when a key is rotated.
 
-        A payment is looked up and sent again only by a server with the same payer: another account knows nothing of
-        it, and would book it once more. Unless a rail says better, it is the provider's address.
+        A payment is confirmed for its payer, and is looked up and sent again only by a server with the same payer:
+        another account knows nothing of it, and would book it once more. Two accounts never have the same name. It has
+        no default, because every value that could be guessed (an address, a key) is wrong for some provider.
         """
-        return hashlib.sha256(self.base_url.encode()).hexdigest()[:16]
+
+    @property
+    def payer_label(self) -> str:
+        """The payer as approvers read it in a challenge: on one line, without a whole account number."""
+        return self.payer

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from riel.journal import Challenge
+from riel.payments.other_payers import OPEN
 from riel.rail import WireModel
 from riel.tools.arguments import check
 from riel.tools.envelope import Envelope, challenge_data, on_the_wire, receipt, success
@@ -12,6 +13,14 @@ from riel.tools.payment_tool import PaymentTool
 
 PAYMENT_ID = re.compile(r"pay_[0-9a-f]{32}")
 """riel's own id of a payment, accepted beside the rail's reference: an unconfirmed payment has no other."""
+
+
+OTHER_PAYER = {
+    "message": "The payment belongs to another payer than the one that is set up here, so nobody here can learn its "
+    "outcome. Do not send it again: it may have been paid.",
+    "nextAction": "Tell the operator.",
+}
+"""Of an open payment that only a server with the settings of its payer can look up."""
 
 
 class CheckStatus(PaymentTool):
@@ -48,4 +57,7 @@ class CheckStatus(PaymentTool):
         known = await self.engine.status(self.declaration.name, reference, principal)
         if isinstance(known, Challenge):
             return success(challenge_data(known, "", self.engine.now()))
-        return success(receipt(self.rail, known))
+        data = receipt(self.rail, known)
+        if known.state in OPEN and not self.engine.context.can_ask(known):
+            data |= OTHER_PAYER
+        return success(data)

@@ -1,6 +1,5 @@
 """The two calls of a tool that moves money: without a code it asks a person, with the code it pays."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from riel.catalog import ActiveRail
@@ -25,9 +24,12 @@ class ConfirmingTool(Protocol):
 
 
 def build_request(
-    tool: ConfirmingTool, payment: Payment, arguments: Mapping[str, Any], principal: str
+    tool: ConfirmingTool, payment: Payment, principal: str, *, name: str, arguments: WireModel
 ) -> PaymentRequest:
-    """The request for ``payment``. From here on the logs mask its account number."""
+    """The request for ``payment``. From here on the logs mask its account number.
+
+    :param name: the tool that was called. :param arguments: its arguments, of which the payment was made.
+    """
     payee = payment.payee()
     tool.logs.remember(payee.account, mask_account(payee.account))
     terms = Terms(
@@ -35,10 +37,12 @@ def build_request(
         rail=tool.rail.declaration.name,
         mode=tool.rail.mode,
         principal=principal,
-        payer=payer_of(tool.rail),
+        payer=tool.rail.payer,
         payee=payee,
         money=Money(payment.amount, getattr(payment, "currency", tool.rail.declaration.currencies[0])),
-        arguments=arguments,
+        arguments=wire_arguments(payment),
+        tool=name,
+        tool_arguments=wire_arguments(arguments),
     )
     return PaymentRequest(terms=terms, rail=tool.rail, model=payment, purpose=payment.purpose())
 
@@ -53,11 +57,6 @@ async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: st
     if record.state is State.REJECTED:
         return failure(refusal(tool.rail, record), mode=record.mode)
     return success(receipt(tool.rail, record))
-
-
-def payer_of(rail: ActiveRail) -> str:
-    """The payer that a confirmation is bound to; none in sandbox mode, where each server has its own pretend bank."""
-    return "" if rail.mode == "sandbox" else rail.payer
 
 
 def wire_arguments(model: WireModel) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from riel.errors import Code, NotConfirmed, NotFound, NothingSent
 from riel.payments import PaymentRequest
 from riel.rail import Payment, WireModel
-from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request, wire_arguments
+from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request
 from riel.tools.envelope import Envelope
 
 Precheck = Callable[[PaymentRequest], Awaitable[None]]
@@ -40,8 +40,7 @@ async def confirm_derived_payment(
             problem = f"it could not build the payment of {name}"
             raise NothingSent(Code.RAIL_TOOL_FAILED, rail=tool.rail.declaration.name, problem=problem) from refusal
         raise _changed(tool, refusal) from refusal
-    bound = {"tool": name, "arguments": wire_arguments(arguments), "payment": wire_arguments(payment)}
-    request = build_request(tool, payment, bound, principal)
+    request = build_request(tool, payment, principal, name=name, arguments=arguments)
     if code is None and precheck is not None:
         await precheck(request)
     try:

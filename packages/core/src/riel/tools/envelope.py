@@ -203,6 +203,7 @@ def payment_answer(rail: Rail) -> Schema:
         **answer.get("properties", {}),
         "status": {"type": "string", "enum": list(STATUSES), "description": "Where the payment stands."},
         "message": {"type": "string", "description": "What it means and what to do next."},
+        "nextAction": {"type": "string", "description": "What to do, where only the operator can go on."},
         "mode": MODE,
         "paymentId": {"type": "string", "description": "riel's own id, from the first call on."},
         "formattedAmount": {"type": "string", "description": "The amount for people: MXN 1,234.50."},

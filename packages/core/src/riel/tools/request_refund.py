@@ -16,7 +16,7 @@ from riel.payments import PaymentRequest, rail_calls
 from riel.rail import Refund, WireModel
 from riel.text import clean_text
 from riel.tools.arguments import check_with_code, with_code
-from riel.tools.confirmation import ask_or_execute, payer_of, wire_arguments
+from riel.tools.confirmation import ask_or_execute, wire_arguments
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import Envelope, manual_refund_data, success
 from riel.tools.payment_tool import PaymentTool
@@ -94,11 +94,13 @@ class RequestRefund(PaymentTool):
             rail=self.declaration.name,
             mode=self.rail.mode,
             principal=principal,
-            payer=payer_of(self.rail),
+            payer=self.rail.payer,
             payee=original.payee,
             money=Money(amount, original.money.currency),
             arguments=wire_arguments(refund),
             original=original.id,
+            tool=self.name,
+            tool_arguments=wire_arguments(refund),
         )
         request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
         return await ask_or_execute(self, request, code)

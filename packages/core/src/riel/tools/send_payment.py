@@ -6,7 +6,7 @@ from typing import Any
 from riel.money import Money
 from riel.rail import WireModel
 from riel.tools.arguments import check_with_code, with_code
-from riel.tools.confirmation import ask_or_execute, build_request, wire_arguments
+from riel.tools.confirmation import ask_or_execute, build_request
 from riel.tools.envelope import Envelope
 from riel.tools.payment_tool import PaymentTool
 
@@ -40,5 +40,5 @@ class SendPayment(PaymentTool):
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Request a code, or pay with one."""
         payment, code = check_with_code(self.declaration.payment, arguments, self.rail)
-        request = build_request(self, payment, wire_arguments(payment), principal)
+        request = build_request(self, payment, principal, name=self.name, arguments=payment)
         return await ask_or_execute(self, request, code)

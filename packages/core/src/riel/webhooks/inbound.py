@@ -93,6 +93,8 @@ async def _look_up_hinted(engine: PaymentEngine, rail: str, result: WebhookResul
     if unknown:  # one line for a message, or whoever forges them could fill the log
         told = clean_text(logs.text(unknown[0]), 60)
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        log.warning("the provider of %r speaks of %s%s, which this journal has no payment of", rail, told, more)
+        log.warning(
+            "the provider of %r speaks of %s%s, which this journal has no payment of by this payer", rail, told, more
+        )
     if len(spoken_of) > len(asked_about):
         log.warning("the provider of %r speaks of %d payments in one message: too many", rail, len(spoken_of))

@@ -31,6 +31,7 @@ from riel.journal.postgres.row_cache import (
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.transitions import BY_AN_OPERATOR, allowed
+from riel.rail import Mode
 
 SELECT_PAYMENTS = (
     f"SELECT {PAYMENT_COLUMNS}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r "
@@ -72,6 +73,10 @@ CHANGE_PAYMENT = (
 LOCK_ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 SELECT_REFUNDED = (
     "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND state <> 'rejected'"
+)
+COUNT_OPEN = (
+    "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
+    "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
 )
 MARK_ATTEMPT_RIGHT = "UPDATE attempts SET outcome = 'right' WHERE id = $1"
 
@@ -123,6 +128,11 @@ async def newest(
     order = f"ORDER BY created_at DESC, id DESC LIMIT ${len(values) + 1}"
     rows = await session.rows(f"{SELECT_PAYMENTS} WHERE {' AND '.join(conditions)} {order}", *values, most)
     return [payment_of(row) for row in rows]
+
+
+async def count_open(session: Session) -> dict[tuple[str, Mode, str], int]:
+    """How many are open, by rail, mode and payer."""
+    return {(row["rail"], row["mode"], row["payer"]): row["count"] for row in await session.rows(COUNT_OPEN)}
 
 
 async def create(

@@ -208,6 +208,9 @@ class PostgresJournal:
     ) -> Sequence[PaymentRecord]:
         return await self._sessions.read(lambda session: payments.newest(session, states, rail, since, until, most))
 
+    async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
+        return await self._sessions.read(payments.count_open)
+
     async def events(self, payment_id: str) -> Sequence[Event]:
         sql = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = $1 ORDER BY n"
         rows = await self._sessions.read(lambda session: session.rows(sql, payment_id))

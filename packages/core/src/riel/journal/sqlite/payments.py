@@ -36,6 +36,10 @@ SELECT_REFUNDABLE = (
     "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
     "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
 )
+COUNT_OPEN = (
+    "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
+    "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
+)
 
 
 def get(db: sqlite3.Connection, payment_id: str) -> PaymentRecord | None:
@@ -77,6 +81,11 @@ def newest(
         (*values, most),
     )
     return [payment_of(row) for row in rows]
+
+
+def count_open(db: sqlite3.Connection) -> dict[tuple[str, Mode, str], int]:
+    """How many are open, by rail, mode and payer."""
+    return {(rail, mode, payer): count for rail, mode, payer, count in db.execute(COUNT_OPEN)}
 
 
 def create(

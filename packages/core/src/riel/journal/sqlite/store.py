@@ -213,6 +213,9 @@ class SqliteJournal:
     ) -> Sequence[PaymentRecord]:
         return await self._writer.read(lambda db: payments.newest(db, states, rail, since, until, most))
 
+    async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
+        return await self._writer.read(payments.count_open)
+
     async def events(self, payment_id: str) -> Sequence[Event]:
         rows = f"SELECT {EVENT_COLUMNS} FROM events WHERE payment_id = ? ORDER BY n"
         return await self._writer.read(lambda db: [event_of(row) for row in db.execute(rows, (payment_id,))])

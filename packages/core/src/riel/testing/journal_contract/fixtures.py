@@ -75,6 +75,7 @@ def new_intent(reference: str = "REF-a", **changes: Any) -> Intent:
         arguments={"account": ACCOUNT, "concept": "niño 👶"},
         resend_until=NOW + HOUR,
         absent_after=NOW + DAY,
+        payer="the account that pays",
     )
     return replace(intent, **changes)
 

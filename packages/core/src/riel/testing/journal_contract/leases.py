@@ -82,6 +82,19 @@ class LeasePromises(TwoHandles):
         rest = await journal.claim(NOW, {"pay_b", "pay_c"}, most=10)
         assert [one.id for one in rest] == ["pay_a", "pay_d"]
 
+    async def test_open_payments_are_counted_by_the_payer_that_could_look_them_up(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        assert await journal.open_payments() == {}
+        for n, state in enumerate((S.SENDING, S.UNKNOWN, S.PENDING, S.SETTLED, S.REJECTED, S.REVIEW)):
+            for payer in ("us", "another account"):
+                name = f"{n} of {payer}"
+                record = await create_payment(journal, name, intent=new_intent(f"REF-{name}", payer=payer))
+                if state is not S.SENDING and (payer == "us" or state is S.UNKNOWN):
+                    await move(journal, record, state, next_at=NOW + DAY)
+        counted = {("mock", "sandbox", "us"): 3, ("mock", "sandbox", "another account"): 6}
+        assert await journal.open_payments() == await other.open_payments() == counted
+
     async def test_one_can_be_claimed_before_it_is_due(self, journal: Journal, other: Journal) -> None:
         record = await move(journal, await create_payment(journal), S.PENDING, next_at=NOW + DAY)
         taken = await other.claim_one(record.id, NOW, ())
