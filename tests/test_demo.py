@@ -13,6 +13,7 @@ import pytest
 
 from riel.cli import main
 from riel.demo.script import INVOICE
+from riel.installed import Installed
 
 PATIENCE = 120.0
 
@@ -201,7 +202,7 @@ def test_a_server_that_does_not_start_is_said_with_its_last_words(
 def test_without_a_pretend_bank_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("riel.demo.entry_points", lambda **_: ())
+    monkeypatch.setattr("riel.demo.installed_packages", lambda: Installed(()))
     assert main(["demo"]) == 2
     assert capsys.readouterr().err == (
         "riel: riel demo plays with rail-mock, which is not installed: pip install rail-mock\n"

@@ -1,20 +1,26 @@
 """Installed packages become rails; a broken one is a listed problem that stops no other."""
 
+import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 from pydantic import Field
 
-from riel import Lookup, Payment, RailSettings, Receipt, Refund, Tool, WireModel
+from riel import Capabilities, ErrorCode, Lookup, Payee, Payment, RailSettings, Receipt, Refund, Tool, WireModel, yes
 from riel.catalog import Catalog, Discovery, activate, discover, validate
 from riel.catalog.discovery import RESERVED
 from riel.catalog.versions import unmet_bounds
 from riel.config import VARIABLES
-from riel.errors import Misconfigured
+from riel.confirm import choose_factor
+from riel.errors import BrokenRail, Misconfigured
 
 from .bad_rails import HOOK, Site
 from .bad_rails.toy import GUARANTEES, ToyLookup, ToyPayment, ToySettings, toy
@@ -92,6 +98,43 @@ def test_what_an_exception_says_may_be_a_secret_and_is_not_repeated(site: Site) 
     assert "sk_live_123" not in repr(discover(site.entry_points()))
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; time.sleep(60)",
+        "while True: pass",
+        "import re; re.fullmatch('(a+)+b', 'a' * 60)",
+        f"{HOOK}__import__('time').sleep(60)\n    yield toy('bad')",
+    ],
+)
+def test_a_package_that_takes_too_long_at_the_start_is_set_aside_and_named(site: Site, code: str) -> None:
+    site.install("bad", code)
+    site.install("good")
+    found = discover(site.entry_points(), within=timedelta(milliseconds=300))
+    assert [declared.declaration.name for declared in found.rails] == ["good"]
+    (problem,) = found.problems
+    assert (
+        "'bad' of rail-bad 1.0 took longer than 0.3 s at the start, in fake_rail_bad_bad.py, line " in problem.sentence
+    )
+
+
+def test_settings_that_take_too_long_are_a_problem_of_their_rail(site: Site) -> None:
+    site.install("bad", f"{HOOK}yield toy('bad', guarantees=lambda settings: __import__('time').sleep(60))")
+    site.install("good")
+    catalog = activate(
+        discover(site.entry_points()),
+        lambda rail: (ToySettings(**KNOWN), "test"),
+        within=timedelta(milliseconds=50),
+    )
+    assert [rail.declaration.name for rail in catalog.rails] == ["good"]
+    assert "took longer than 0.05 s at the start" in catalog.problems[0].sentence
+
+
+def test_a_package_may_run_an_event_loop_of_its_own_while_it_is_imported(site: Site) -> None:
+    site.install("zap", f"import asyncio\nasyncio.run(asyncio.sleep(0))\n{HOOK}yield toy('zap')")
+    assert discover(site.entry_points()).problems == ()
+
+
 def test_a_person_who_interrupts_is_heard(site: Site) -> None:
     site.install("bad", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
@@ -164,6 +207,44 @@ def test_metadata_that_cannot_be_read_is_a_problem(site: Site) -> None:
     found = discover(site.entry_points())
     assert [declared.declaration.name for declared in found.rails] == ["good"]
     assert "metadata that cannot be read" in found.problems[0].sentence
+
+
+BROKEN_METADATA = {
+    "an empty folder": ("left-1.0.dist-info", None, 0),
+    "a folder without a name": (".dist-info", None, 0),
+    "a line without a value": ("left-1.0.dist-info", b"[console_scripts]\nleft\n", 0),
+    "a line of ours without a value": ("left-1.0.dist-info", b"[riel]\nleft\n", 1),
+    "entry points in Latin-1": ("left-1.0.dist-info", "[console_scripts]\ncaf\xe9 = a:b\n".encode("latin-1"), 1),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_METADATA)
+def test_broken_metadata_of_an_unrelated_package_stops_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    folder, entry_points, problems = BROKEN_METADATA[what]
+    site.install("zap")
+    (site.folder / folder).mkdir()
+    if entry_points is not None:
+        (site.folder / folder / "entry_points.txt").write_bytes(entry_points)
+    monkeypatch.setattr("riel.installed.distributions", lambda: distributions(path=[str(site.folder)]))
+    found = discover()
+    assert [declared.declaration.name for declared in found.rails] == ["zap"]
+    assert len(found.problems) == problems
+    for problem in found.problems:
+        assert problem.sentence.startswith("the entry points in left-1.0.dist-info cannot be read")
+        assert problem.remedy == "Reinstall or remove it."
+    assert discover(only=["zap"]).problems == ()
+
+
+def test_a_model_can_be_declared_beside_a_package_with_broken_metadata(site: Site) -> None:
+    (site.folder / "left-1.0.dist-info").mkdir()
+    (site.folder / "left-1.0.dist-info" / "entry_points.txt").write_bytes("caf\xe9 = a:b\n".encode("latin-1"))
+    program = "import riel; print(riel.Payment.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(site.folder)}, capture_output=True
+    )
+    assert (done.stdout, done.stderr) == (b"Payment\n", b"")
 
 
 def test_what_is_not_on_the_allow_list_is_never_imported(site: Site) -> None:
@@ -251,6 +332,64 @@ def test_a_factor_that_two_packages_bring_is_offered_by_nobody(site: Site) -> No
     assert "the factor 'pigeon' is offered by rail-birds 1.0 and rail-other 1.0" in found.problems[0].sentence
 
 
+def test_a_strangers_factor_with_the_name_of_ours_is_not_used_and_named(site: Site) -> None:
+    site.install("birds", FACTOR.replace("'pigeon'", "'totp'"))
+    found = discover(site.entry_points())
+    assert found.factors == ()
+    assert [guard.name for guard in found.guards] == ["hours"]
+    (problem,) = found.problems
+    assert problem.sentence == (
+        "'birds' of rail-birds 1.0 brings a factor 'totp', which is the name of riel's own: it is not used"
+    )
+    assert choose_factor("totp", found.factors).__module__.startswith("riel.")
+
+
+@pytest.mark.parametrize("name", ["7", "None", "'two words'", "property(lambda self: 1 / 0)"])
+def test_a_guard_whose_name_cannot_be_read_is_a_problem_of_its_own_package(site: Site, name: str) -> None:
+    site.install("birds", FACTOR.replace("name = 'hours'", f"name = {name}"))
+    site.install("good", FACTOR.replace("'pigeon'", "'dove'"))
+    found = discover(site.entry_points())
+    assert [guard.name for guard in found.guards] == ["hours"]
+    assert [problem.entry_point for problem in found.problems] == ["birds"]
+
+
+def test_docs_outside_of_the_rails_own_package_are_refused(site: Site) -> None:
+    everything = site.folder / "everything"
+    everything.mkdir()
+    (everything / "secret.md").write_text("# Secret")
+    site.install("bad", f"{HOOK}yield toy('bad', docs={str(everything)!r})")
+    package = site.folder / site.install("good")
+    package.with_suffix(".py").unlink()
+    (package / "docs").mkdir(parents=True)
+    (package / "docs" / "page.md").write_text("# Page")
+    (package / "__init__.py").write_text(f"{HOOK}yield toy('good', docs=__path__[0] + '/docs')")
+    found = discover(site.entry_points())
+    assert [declared.declaration.name for declared in found.rails] == ["good"]
+    assert "declares docs outside of its own package" in found.problems[0].sentence
+    (package / "docs" / "link.md").symlink_to(everything / "secret.md")
+    sys.modules.pop(package.name)
+    assert discover(site.entry_points()).rails == ()
+
+
+def test_guarantees_that_contradict_each_other_are_named_to_the_author_with_what_to_do(site: Site) -> None:
+    site.install(
+        "bad",
+        f"from dataclasses import replace\nfrom datetime import timedelta\nfrom toy import GUARANTEES\n{HOOK}"
+        "yield toy('bad', guarantees=replace(GUARANTEES, dedupe_window=timedelta(0)))",
+    )
+    (problem,) = discover(site.entry_points()).problems
+    assert problem.sentence == (
+        "'bad' of rail-bad 1.0 declares guarantees whose dedupe_window is not zero exactly when dedupe is 'no'"
+    )
+    assert problem.remedy.startswith("Correct it, if it is yours; update rail-bad, or uninstall it, if it is not.")
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 301, 30 * 86_400])
+def test_a_send_deadline_that_would_keep_a_server_from_ending_is_refused(seconds: int) -> None:
+    with pytest.raises(BrokenRail, match="a send_deadline that is not between nothing and five minutes"):
+        replace(GUARANTEES, send_deadline=timedelta(seconds=seconds))
+
+
 class Loose(ToyPayment):
     model_config = {"extra": "ignore"}
 
@@ -297,6 +436,25 @@ class Renamed(ToySettings):
     key: Annotated[str, Field(validation_alias="STP_KEY")]
 
 
+class Slow(ToyPayment):
+    async def payee(self) -> Payee:  # type: ignore[override]
+        return Payee(self.account)
+
+
+class HalfClient:
+    async def prepare(self, draft: object, references: object) -> None: ...
+    async def send(self, order: object) -> None: ...
+    async def status(self, order: object) -> None: ...
+    async def refund(self, order: object) -> None: ...
+
+
+async def opens(settings: object) -> AsyncIterator[HalfClient]:
+    yield HalfClient()
+
+
+async def waits(*received: object) -> None: ...
+
+
 def tool(name: str) -> Tool:
     return Tool(
         name=name,
@@ -335,6 +493,33 @@ UNSERVABLE = {
     "errors in other words": ({"errors": {"E1": "insufficient funds"}}, "errors that are not riel.ErrorCode"),
     "capabilities as words": ({"capabilities": "all"}, "capabilities of another type"),
     "no guarantees": ({"guarantees": None}, "a guarantees that cannot be called"),
+    "a refund that is declared and not guaranteed": (
+        {"guarantees": replace(GUARANTEES, refunds="no")},
+        "declares that it can refund, and guarantees that refunds are made not at all",
+    ),
+    "a refusal without an error": ({"errors": {}}, "declares refusals without an error that explains them: 'NO'"),
+    "an error of another rail": (
+        {"errors": {"NO": ErrorCode(code="SPEI_NO", message="No.", remedy="Ask.")}},
+        "declares the error code 'SPEI_NO': begin it with TOY_",
+    ),
+    "a connect without its mark": ({"connect": opens}, "mark it with @asynccontextmanager"),
+    "a client without returns": (
+        {
+            "connect": asynccontextmanager(opens),
+            "capabilities": Capabilities(refund=yes, partial_refund=yes, returns=yes),
+        },
+        "declares a client, HalfClient, without a method 'build_return'",
+    ),
+    "a client without a statement": (
+        {
+            "connect": asynccontextmanager(opens),
+            "capabilities": Capabilities(refund=yes, partial_refund=yes, statement=yes),
+        },
+        "declares a client, HalfClient, without a method 'statement'",
+    ),
+    "an async prepare": ({"connect": asynccontextmanager(opens)}, "whose prepare is async"),
+    "an async payee": ({"payment": Slow}, "declares a payment whose payee is async"),
+    "an async webhook": ({"parse_webhook": waits}, "declares a parse_webhook that is async"),
     "no way to connect": ({"connect": None}, "a connect that cannot be called"),
     "a tool over one of the three": ({"tools": (tool("send_payment"),)}, "a tool named 'send_payment'"),
     "a tool twice": ({"tools": (tool("list"), tool("list"))}, "a tool named 'list'"),

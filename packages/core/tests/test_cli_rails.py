@@ -86,7 +86,7 @@ def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel:
         "rails": [
             {
                 "name": "zap",
-                "title": "A toy",
+                "title": "A toy called zap",
                 "currencies": ["MXN"],
                 "mode": "test",
                 "offered": True,

@@ -287,7 +287,7 @@ async def test_a_round_that_fails_is_followed_by_the_next(tmp_path: Path, caplog
         async with asyncio.timeout(PATIENCE):
             while await world.state(record) is not State.SETTLED:  # noqa: ASYNC110  # the journal tells nobody
                 await asyncio.sleep(0.01)
-    assert "a run of recovery failed (OSError)" in caplog.text
+    assert "recovery of the payments of 'toy' failed (OSError)" in caplog.text
 
 
 # Refunds

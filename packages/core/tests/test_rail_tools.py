@@ -21,7 +21,6 @@ from riel import (
     WireModel,
 )
 from riel.catalog import validate
-from riel.errors import Misconfigured
 from riel.guards.limits import Limits
 from riel.webhooks.outbound import open_client
 from riel.webhooks.outbox import Outbox, Receiver
@@ -329,19 +328,6 @@ async def test_a_setting_drops_the_prefix_of_its_own_tools_and_of_no_other(tmp_p
 async def test_another_prefix_may_be_chosen(tmp_path: Path) -> None:
     async with agent(tmp_path, reading(), settings={"own": "my_"}) as ana:
         assert "my_read_it" in ana.tools
-
-
-@pytest.mark.parametrize("prefix", ["My ", "x.", "-", "é", "1", "a" * 64])
-async def test_a_prefix_that_no_client_takes_stops_the_start(tmp_path: Path, prefix: str) -> None:
-    with pytest.raises(Misconfigured, match=r"'toy' cannot have a tool .*another prefix"):
-        async with agent(tmp_path, reading(), settings={"own": prefix}):
-            pass
-
-
-async def test_two_tools_of_one_name_stop_the_start(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="'toy' cannot have a tool 'toy_check_status': another tool has that name"):
-        async with agent(tmp_path, reading("status"), settings={"own": "toy_check_"}):
-            pass
 
 
 # Declarations.

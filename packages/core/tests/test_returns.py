@@ -149,7 +149,7 @@ async def test_what_failed_once_is_not_tried_under_the_same_reference(tmp_path: 
     async with working(tmp_path, declares=GIVES_BACK, sends=answers(Rejected("NO"))) as world:
         agent = gives_back(world)
         code = await code_for(world, agent, "IN1")
-        assert (await agent.refused("IN1", verificationCode=code))["code"] == "RAIL_REJECTED"
+        assert (await agent.refused("IN1", verificationCode=code))["code"] == "TOY_NO"
         refused = await agent.refused("IN1")
         assert refused["code"] == "ALREADY_REJECTED"
         assert "was rejected before" in refused["message"]

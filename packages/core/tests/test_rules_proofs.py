@@ -11,7 +11,7 @@ from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.records import Change, PaymentRecord, State
 from riel.payments.rules import LookupOutcome, Resend, SendOutcome, after_lookup, after_send, without_lookup
 from riel.rail import Answer, Status
-from riel.rail.guarantees import FOREVER, Guarantees
+from riel.rail.guarantees import FOREVER, MAX_SEND_DEADLINE, Guarantees
 
 from .rules_support import DAY, DEADLINE, END, HOUR, MINUTE, NOW, PATIENCE, RECORD, SECOND, S
 
@@ -35,7 +35,7 @@ def guarantees(draw: st.DrawFn) -> Guarantees:
         return_window=draw(durations),
         settlement=draw(st.sampled_from(["at_once", "later"])),
         refunds="by_rail",
-        send_deadline=draw(st.sampled_from([SECOND, DEADLINE, HOUR])),
+        send_deadline=draw(st.sampled_from([SECOND, DEADLINE, MAX_SEND_DEADLINE])),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from riel import (
     Capabilities,
     Debit,
+    ErrorCode,
     Guarantees,
     Lookup,
     Payee,
@@ -102,7 +103,7 @@ def sandbox(settings):
 def toy(name="toy", **changes):
     rail = Rail(
         name=name,
-        title="A toy",
+        title="A toy" if name == "toy" else f"A toy called {name}",
         currency="MXN",
         payment=ToyPayment,
         lookup=ToyLookup,
@@ -110,7 +111,7 @@ def toy(name="toy", **changes):
         receipt=ToyReceipt,
         connect=connect,
         settings=ToySettings,
-        errors={},
+        errors={"NO": ErrorCode(code=f"{name.upper()}_NO", message="The toy bank said no.", remedy="Ask the person.")},
         capabilities=Capabilities(refund=yes, partial_refund=not_yet("The toy bank takes whole payments back only.")),
         guarantees=GUARANTEES,
         sandbox=sandbox,

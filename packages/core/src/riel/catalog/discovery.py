@@ -6,15 +6,19 @@ import logging
 import os
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+import pydantic
 
 from riel import hookspecs
 from riel.catalog.validation import validate
@@ -22,6 +26,7 @@ from riel.catalog.versions import unmet_bounds
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Rail
 from riel.text import clean_text
+from riel.time_limit import TimeLimitExceeded, time_limit
 
 if TYPE_CHECKING:
     from riel.confirm.factor import Factor
@@ -32,8 +37,15 @@ RESERVED = frozenset({"answer", "factor", "notifications"})
 """Names whose ``RIEL_<NAME>_*`` are settings of our own."""
 
 HOOKS = ("riel_rails", "riel_factors", "riel_guards")
+FACTOR_ATTRIBUTES = ("name", "sandbox_only", "dynamic_linking", "open", "ask", "check", "is_replay")
+GUARD_ATTRIBUTES = ("name", "check")
 MAX_RESULTS = 100
 """The most that one hook may yield: a generator that never ends must not hold up the start."""
+
+START_LIMIT = timedelta(seconds=10)
+"""How long the code of one package may take at the start, for its import and again with its settings."""
+
+_CALLERS = tuple(Path(module.__file__ or "").parent for module in (hookspecs, pluggy, pydantic))
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +69,7 @@ class EntryPointClaim:
     distribution: str = ""
     version: str = ""
     requires: tuple[str, ...] = ()
+    module: str = ""
     load: Callable[[], object] = object
 
     def __str__(self) -> str:
@@ -79,22 +92,22 @@ class RefusedClaim(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """The rails, factors and guards of one entry point, checked."""
+    """The rails of one entry point, and its factors and guards by name, checked."""
 
     rails: "list[Rail]"
-    factors: "list[type[Factor]]"
-    guards: "list[Guard]"
+    factors: "list[tuple[str, type[Factor]]]"
+    guards: "list[tuple[str, Guard]]"
 
 
 def claim_of(entry_point: EntryPoint) -> EntryPointClaim:
     """The claim to an entry point, read from the metadata of its distribution without importing anything of it."""
     if entry_point.dist is None:
-        return EntryPointClaim(entry_point.name, load=entry_point.load)
+        return EntryPointClaim(entry_point.name, module=entry_point.module, load=entry_point.load)
     try:
         metadata = entry_point.dist.metadata  # read and parsed at each access
         (distribution,), (version,) = metadata.get_all("Name", []), metadata.get_all("Version", [])
         requires = tuple(metadata.get_all("Requires-Dist", []))
-        return EntryPointClaim(entry_point.name, distribution, version, requires, entry_point.load)
+        return EntryPointClaim(entry_point.name, distribution, version, requires, entry_point.module, entry_point.load)
     except Exception as failure:
         log.debug("the metadata of %r cannot be read", entry_point.name, exc_info=failure)
         return EntryPointClaim(entry_point.name, load=_unreadable)
@@ -105,11 +118,19 @@ def _unreadable() -> object:
 
 
 @contextlib.contextmanager
-def contained(claim: EntryPointClaim) -> Iterator[None]:
-    """Run a package's own code: what it prints goes to stderr, and any exception becomes a :class:`RefusedClaim`."""
-    update = f"Update {claim.distribution or 'it'}, or uninstall it; RIEL_LOG=debug riel rails shows where it fails."
+def contained(claim: EntryPointClaim, within: timedelta = START_LIMIT) -> Iterator[None]:
+    """Run a package's own code for ``within`` at most.
+
+    What it prints goes to stderr.
+
+    :raises RefusedClaim: it raised any exception, or took too long.
+    """
+    update = (
+        f"Correct it, if it is yours; update {claim.distribution or 'it'}, or uninstall it, if it is not. "
+        "RIEL_LOG=debug riel rails shows where it fails."
+    )
     try:
-        with stdout_to_stderr():
+        with stdout_to_stderr(), time_limit(within):
             yield
     except (KeyboardInterrupt, RefusedClaim):
         raise
@@ -117,6 +138,10 @@ def contained(claim: EntryPointClaim) -> Iterator[None]:
         raise RefusedClaim(claim, str(failure), "Correct it in the environment or in riel.toml.") from failure
     except BrokenRail as failure:
         raise RefusedClaim(claim, f"{claim.name!r} of {claim} {failure}", update) from failure
+    except TimeLimitExceeded as failure:
+        place = _place(failure.__cause__ or failure)
+        sentence = f"{claim.name!r} of {claim} took longer than {within.total_seconds():g} s at the start, in {place}"
+        raise RefusedClaim(claim, sentence, update) from failure
     except BaseException as failure:
         log.debug("%r of %s failed", claim.name, claim, exc_info=failure)
         raise RefusedClaim(claim, f"{claim.name!r} of {claim} {_describe(failure)}", update) from failure
@@ -148,8 +173,22 @@ def _describe(failure: BaseException) -> str:
     kind = type(failure).__name__
     if isinstance(failure, ImportError | SyntaxError | AttributeError | pluggy.PluginValidationError):
         return f"failed with {kind}: {clean_text(str(failure))}"
-    place = traceback.extract_tb(failure.__traceback__)[-1]
-    return f"failed with {kind} in {Path(place.filename).name}, line {place.lineno}"
+    return f"failed with {kind} in {_place(failure)}"
+
+
+def _place(failure: BaseException) -> str:
+    """The innermost line of the package's own code in a traceback, or else the innermost of all."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    own = [frame for frame in frames if _is_a_packages(frame.filename)] or frames
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
+
+
+def _is_a_packages(filename: str) -> bool:
+    """Whether a frame is of a package that contributes: not of Python, of riel, or of what calls its functions."""
+    path = Path(filename)
+    libraries = {"site-packages", "dist-packages"} & set(path.parts)
+    standard = path.is_relative_to(sysconfig.get_path("stdlib")) and not libraries
+    return path.is_absolute() and not standard and not any(map(path.is_relative_to, _CALLERS))
 
 
 def contributions_of(claim: EntryPointClaim, riel_version: str) -> Contributions:
@@ -168,29 +207,25 @@ def contributions_of(claim: EntryPointClaim, riel_version: str) -> Contributions
     host.add_hookspecs(hookspecs)
     host.register(claim.load(), name=claim.name)
     host.check_pending()
-    contributions = Contributions(
-        rails=_results_of(host.hook.riel_rails),
-        factors=_results_of(host.hook.riel_factors),
-        guards=_results_of(host.hook.riel_guards),
-    )
-    if not (contributions.rails or contributions.factors or contributions.guards):
+    rails = _results_of(host.hook.riel_rails)
+    factors = _results_of(host.hook.riel_factors)
+    guards = _results_of(host.hook.riel_guards)
+    if not (rails or factors or guards):
         raise BrokenRail("offers nothing: no function of it is marked with @riel.hookimpl, or it yields nothing")
-    for rail in contributions.rails:
+    for rail in rails:
         if not isinstance(rail, Rail):
             raise BrokenRail(f"yields {type(rail).__name__} where a riel.Rail belongs")
         if rail.name != claim.name:
             raise BrokenRail(f"brings a rail of another name, {rail.name!r}: a rail is named like its entry point")
-        if faults := validate(rail):
+        if faults := [*validate(rail), *_docs_faults(rail, claim.module)]:
             raise BrokenRail("; ".join(faults))
-    if len(contributions.rails) > 1:
+    if len(rails) > 1:
         raise BrokenRail("brings its rail more than once")
-    for factor in contributions.factors:
-        _refuse_without(
-            factor, "factor", ("name", "sandbox_only", "dynamic_linking", "open", "ask", "check", "is_replay")
-        )
-    for guard in contributions.guards:
-        _refuse_without(guard, "guard", ("name", "check"))
-    return contributions
+    return Contributions(
+        rails=rails,
+        factors=[(_name_of(factor, "factor", FACTOR_ATTRIBUTES), factor) for factor in factors],
+        guards=[(_name_of(guard, "guard", GUARD_ATTRIBUTES), guard) for guard in guards],
+    )
 
 
 def _results_of(hook: Any) -> list[Any]:
@@ -202,7 +237,29 @@ def _results_of(hook: Any) -> list[Any]:
     return results
 
 
-def _refuse_without(thing: object, what: str, attributes: tuple[str, ...]) -> None:
+def _name_of(thing: object, what: str, attributes: tuple[str, ...]) -> str:
+    """The name of a factor or guard that has all of ``attributes``. It is read once: it may be a property."""
     for attribute in attributes:
         if not hasattr(thing, attribute):
             raise BrokenRail(f"brings a {what} without {attribute!r}")
+    name = getattr(thing, "name")  # noqa: B009 (nothing is known of its type)
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        raise BrokenRail(f"brings a {what} whose name is not one word of a-z and 0-9, 20 characters at most")
+    return name
+
+
+def _docs_faults(rail: Rail, module: str) -> Iterator[str]:
+    """Pages that are not part of the package: an agent would read whatever folder is named."""
+    if not rail.docs:
+        return
+    package = _package_folder(sys.modules.get(module.partition(".")[0]))
+    folder = Path(rail.docs).resolve()
+    pages = (page.resolve() for page in folder.rglob("*.md"))
+    if package is None or not all(path.is_relative_to(package) for path in (folder, *pages)):
+        yield "declares docs outside of its own package: an agent can read every page there"
+
+
+def _package_folder(package: ModuleType | None) -> Path | None:
+    """The folder of a package; ``None`` for a single module, whose folder is everybody's."""
+    paths = list(getattr(package, "__path__", ()))
+    return Path(paths[0]).resolve() if paths else None

@@ -1,7 +1,9 @@
 """Check a rail's declaration before it is used, and tell its author every fault."""
 
 import dataclasses
+import inspect
 import re
+import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,8 +13,14 @@ from riel.errors import ErrorCode
 from riel.money import EXPONENTS
 from riel.rail import Lookup, Payment, Rail, RailSettings, Receipt, Refund, Tool, WireModel
 from riel.rail.guarantees import Capabilities, Capability, Guarantees
+from riel.text import hidden
 
 TOOL = re.compile(r"[a-z][a-z0-9_]{0,39}")
+TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""The whole name of a tool: with any other name in the list, some clients end the session."""
+
+MAX_TITLE, MAX_DESCRIPTION = 80, 2000
+"""The most characters of a title and of any other text that an agent or a person reads."""
 
 CODE = "verificationCode"
 """The argument that riel adds to every tool that moves money; the code is no business of a rail."""
@@ -37,6 +45,8 @@ VALUES: Mapping[str, type] = {
 def validate(rail: Rail) -> list[str]:
     """Every fault for which the core could not serve this rail, as the end of a sentence about it."""
     return list(_type_faults(rail)) or [
+        *_text_faults(rail),
+        *_contradictions(rail),
         *_money_faults(rail),
         *_payer_faults(rail),
         *_reference_faults(rail),
@@ -75,6 +85,90 @@ def _type_faults(rail: Rail) -> Iterator[str]:
     for name, table in rail.tables.items() if isinstance(rail.tables, Mapping) else ():
         if not (isinstance(name, str) and TOOL.fullmatch(name) and callable(table)):
             yield f"declares a table {name!r}: name it in lower case, and give a function that makes it"
+
+
+def text_fault(text: object, most: int) -> str:
+    """What is wrong with a text that people and agents read: more than a line, too long, or not all of it visible."""
+    if not isinstance(text, str):
+        return "is no text"
+    if len(text) > most:
+        return f"has more than {most} characters"
+    if any(map(hidden, text)):
+        return "has a line break, or a character that cannot be seen"
+    return "begins or ends with a space" if text != text.strip() else ""
+
+
+def _text_faults(rail: Rail) -> Iterator[str]:
+    texts: list[tuple[str, object, int]] = [("title", rail.title, MAX_TITLE)]
+    for tool in (tool for tool in rail.tools if isinstance(tool, Tool)):
+        texts.append((f"title of the tool {tool.name!r}", tool.title, MAX_TITLE))
+        texts.append((f"description of the tool {tool.name!r}", tool.description, MAX_DESCRIPTION))
+        texts.append((f"scope of the tool {tool.name!r}", tool.scope, MAX_TITLE))
+    for declared in dataclasses.fields(Capabilities):
+        reason = getattr(rail.capabilities, declared.name).reason
+        texts.append((f"reason of the capability {declared.name!r}", reason, MAX_DESCRIPTION))
+    for code in (code for code in rail.errors.values() if isinstance(code, ErrorCode)):
+        texts.append((f"message of {code.code}", code.message, MAX_DESCRIPTION))
+        texts.append((f"remedy of {code.code}", code.remedy, MAX_DESCRIPTION))
+    if not rail.title:
+        yield "declares an empty title"
+    for what, text, most in texts:
+        if fault := text_fault(text, most):
+            yield f"declares a {what} that {fault}"
+
+
+def _contradictions(rail: Rail) -> Iterator[str]:
+    """What a declaration says of itself that cannot all be so. Each would fail after a person has given a code."""
+    if inspect.isasyncgenfunction(rail.connect) or inspect.iscoroutinefunction(rail.connect):
+        yield "declares a connect that is no context manager: mark it with @asynccontextmanager"
+    for name in ("guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
+        if inspect.iscoroutinefunction(getattr(rail, name)):
+            yield f"declares a {name} that is async: riel does not wait for it"
+    for name in ("payee", "purpose"):
+        if inspect.iscoroutinefunction(getattr(rail.payment, name)):
+            yield f"declares a payment whose {name} is async: riel does not wait for it"
+    yield from _client_faults(rail)
+    if isinstance(rail.guarantees, Guarantees):
+        yield from guarantee_faults(rail, rail.guarantees)
+    prefix = f"{rail.name.upper()}_"
+    for error in (error for error in rail.errors.values() if isinstance(error, ErrorCode)):
+        if not error.code.startswith(prefix):
+            yield f"declares the error code {error.code!r}: begin it with {prefix}"
+
+
+def guarantee_faults(rail: Rail, guarantees: object) -> Iterator[str]:
+    """Guarantees that the rest of the declaration contradicts."""
+    if not isinstance(guarantees, Guarantees):
+        yield "declares no guarantees"
+        return
+    if rail.capabilities.refund.available and guarantees.refunds == "no":
+        yield "declares that it can refund, and guarantees that refunds are made not at all"
+    if missing := sorted(map(repr, guarantees.refusals - set(rail.errors))):
+        yield f"declares refusals without an error that explains them: {', '.join(missing)}"
+
+
+def _client_faults(rail: Rail) -> Iterator[str]:
+    """Methods that the client lacks, where ``connect`` says by its return type which class opens."""
+    client = _client_class(rail.connect)
+    if client is None:
+        return
+    needed = ["prepare", "send", "status", "refund"]
+    needed += ["statement"] * rail.capabilities.statement.available
+    needed += ["build_return"] * rail.capabilities.returns.available
+    for name in needed:
+        if not callable(getattr(client, name, None)):
+            yield f"declares a client, {client.__name__}, without a method {name!r}"
+    if inspect.iscoroutinefunction(getattr(client, "prepare", None)):
+        yield f"declares a client, {client.__name__}, whose prepare is async: it makes the bytes, and sends nothing"
+
+
+def _client_class(connect: object) -> type | None:
+    try:
+        hints = typing.get_type_hints(inspect.unwrap(connect))  # type: ignore[arg-type]
+    except Exception:  # an author may use names that exist for a type checker only
+        return None
+    opened = next(iter(typing.get_args(hints.get("return"))), None)
+    return opened if inspect.isclass(opened) and not getattr(opened, "_is_protocol", False) else None
 
 
 def _money_faults(rail: Rail) -> Iterator[str]:
@@ -166,8 +260,26 @@ def _model_faults(rail: Rail) -> Iterator[str]:
         else:
             if schema.get("type") != "object":
                 yield f"declares a {what} is no object"
+            if any(map(_is_unreadable, _texts_in(schema))):
+                yield f"declares a {what} has a description that is too long, or not all of it visible"
     if any(field.alias or field.validation_alias for field in rail.settings.model_fields.values()):
         yield "declares settings with an alias, which would be read without the rail's prefix"
+
+
+def _is_unreadable(text: str) -> bool:
+    return len(text) > MAX_DESCRIPTION or any(hidden(c) and c != "\n" for c in text)
+
+
+def _texts_in(schema: object) -> Iterator[str]:
+    if isinstance(schema, str):
+        yield schema
+    elif isinstance(schema, Mapping):
+        for name, value in schema.items():
+            yield str(name)
+            yield from _texts_in(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _texts_in(value)
 
 
 def _docs_faults(rail: Rail) -> Iterator[str]:

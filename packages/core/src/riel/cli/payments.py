@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from importlib.metadata import entry_points
 from typing import Annotated, get_args
 
 import typer
@@ -12,6 +11,7 @@ from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import challenge_data, events_data, failed, os_user, payment_data, with_journal
 from riel.clock import utc_now
 from riel.errors import Misconfigured
+from riel.installed import installed_packages
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
 from riel.rail import Mode
 from riel.text import clean_text
@@ -156,7 +156,7 @@ async def _find(journal: Journal, which: str, rail: str | None) -> PaymentRecord
     """
     if record := await journal.payment(which):
         return record
-    rails = {rail} if rail else {entry_point.name for entry_point in entry_points(group="riel")}
+    rails = {rail} if rail else installed_packages().names
     modes: tuple[Mode, ...] = get_args(Mode)
     looked = [await journal.by_reference(name, mode, which) for name in sorted(rails) for mode in modes]
     records = [record for record in looked if record is not None]

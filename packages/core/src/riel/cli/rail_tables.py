@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 
 import typer
 
-from riel.catalog import GROUP, discover
+from riel.catalog import discover
 from riel.cli.json_output import AsJson, print_json
 from riel.config import configured_settings, likely_secrets, read_settings
 from riel.errors import Misconfigured
+from riel.installed import installed_packages
 from riel.rail import CliTable, Rail
 from riel.redaction import Redactor, configure_log
 from riel.text import clean_text
@@ -22,7 +22,7 @@ def tables_of(name: str) -> typer.Typer | None:
 
     :raises Misconfigured: it may not be used here, it is broken, or it shows nothing.
     """
-    if name not in entry_points(group=GROUP).names:
+    if name not in installed_packages().names:
         return None
     settings = read_settings()
     configure_log(Redactor(likely_secrets(settings)), settings.log)

@@ -79,11 +79,10 @@ def _notifications_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
 def _limits(table: dict[str, Any]) -> dict[str, Any]:
     """``table``, where it can be read and every rail in it is installed: a misspelt one would go without its limits."""
     if table:
-        from importlib.metadata import entry_points
-
         from riel.guards.limits import read_limits  # zoneinfo, for nothing where there are no limits
+        from riel.installed import installed_packages
 
-        installed = entry_points(group="riel").names
+        installed = installed_packages().names
         for name in sorted(set(read_limits(table).rail) - installed):
             raise ValueError(f"[limits.rail.{name}] names no rail that is installed{did_you_mean(name, installed)}")
     return table

@@ -90,9 +90,9 @@ def _is_a_rails(variable: str) -> bool:
         return False
     if not difflib.get_close_matches(variable, VARIABLES, cutoff=0.9):
         return True
-    from importlib.metadata import entry_points
+    from riel.installed import installed_packages
 
-    return rails[1].lower() in entry_points(group="riel").names
+    return rails[1].lower() in installed_packages().names
 
 
 def _file() -> tuple[dict[str, Any], Path]:

@@ -8,13 +8,13 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from riel.demo.environment import RAIL, DemoEnvironment
 from riel.demo.script import play_audit, play_payments
 from riel.demo.steps import DemoStep, UnexpectedResult
 from riel.errors import Misconfigured
+from riel.installed import installed_packages
 
 __all__ = ["DemoStep", "UnexpectedResult", "play"]
 
@@ -28,7 +28,7 @@ async def play(tell: Callable[[DemoStep], None], patience: timedelta = PATIENCE)
     :raises UnexpectedResult: with the sentence that was not true.
     :raises Misconfigured: there is no pretend bank to play with.
     """
-    if not entry_points(group="riel", name=RAIL):
+    if RAIL not in installed_packages().names:
         raise Misconfigured(f"riel demo plays with rail-{RAIL}, which is not installed: pip install rail-{RAIL}")
     with tempfile.TemporaryDirectory(prefix="riel-demo-", ignore_cleanup_errors=True) as folder:
         stage = DemoEnvironment(Path(folder))

@@ -9,7 +9,8 @@ a call that is cut off changes nothing about it.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -315,7 +316,8 @@ class PaymentEngine:
             record = await self.context.journal.payment(payment_id)
             if record is not None and payment_id in self._hinted:
                 self._hinted[payment_id] = self._hinted.pop(payment_id)  # moved to the end, so that each has its turn
-                await self._check_hinted(record)
+                with _contained_in(record.rail):
+                    await self._check_hinted(record)
         await self.claim_due(now)
         if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
             self._anchored = now  # set before, so that a journal that fails is not asked each second
@@ -334,8 +336,9 @@ class PaymentEngine:
         for name, rail in sorted(self.context.rails.items()):
             if (slots := self._free_slots(name)) > 0:
                 ours = [(name, rail.mode, rail.payer)]
-                records = await self.context.journal.claim(due, self.context.busy, most=slots, rails=ours)
-                tasks += [self._recover(record) for record in records if self._is_idle(record)]
+                with _contained_in(name):
+                    records = await self.context.journal.claim(due, self.context.busy, most=slots, rails=ours)
+                    tasks += [self._recover(record) for record in records if self._is_idle(record)]
         return tasks
 
     async def claim_one(self, record: PaymentRecord) -> RecoveryTask | None:
@@ -354,3 +357,14 @@ class PaymentEngine:
     def _recover(self, record: PaymentRecord) -> RecoveryTask:
         self._recovering[record.id] = record.rail
         return record, self._start(record, recover)
+
+
+@contextmanager
+def _contained_in(rail: str) -> Iterator[None]:
+    """Do one rail's part of a run of recovery; if it fails, the other rails have their turn all the same."""
+    try:
+        yield
+    except JournalUnavailable:
+        raise
+    except Exception as failure:
+        log.error("recovery of the payments of %r failed (%s); they wait", rail, type(failure).__name__)  # noqa: TRY400

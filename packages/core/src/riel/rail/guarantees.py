@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from riel.errors import BrokenRail
+
 FOREVER = timedelta.max
 """A window that never closes."""
+
+MAX_SEND_DEADLINE = timedelta(minutes=5)
+"""A server that stops waits as long for the answer to what has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Capabilities:
     """What the rail can do besides sending.
 
     ``statement``: its client has ``statement(day)`` as well, which lists all that the rail took on one day.
-    ``give_back``: its client has ``received(refund)`` as well, which makes the payment that returns a received one.
+    ``returns``: its client has ``build_return(refund)`` as well, which makes the payment that returns a received one.
     """
 
     refund: Capability
@@ -53,6 +58,8 @@ class Capabilities:
 class Guarantees:
     """What the rail promises, declared by its author. Nothing has a lenient default.
 
+    :raises BrokenRail: two values contradict each other, or one is out of its bounds.
+
     :param dedupe: how the rail treats a second order with the same reference: books it again (``no``), answers with
         the first one (``by_key``), or refuses it (``by_reference``).
     :param dedupe_window: for how long after the first send it does so; nothing is sent again outside it.
@@ -62,11 +69,12 @@ class Guarantees:
     :param lookup: how an order can be found again, if at all.
     :param lookup_lag: how far a look-up may be behind.
     :param absence_after: how long after the last send "not found" proves that nothing was booked; ``None``: never.
-    :param watch: how long an order that counts as rejected is still looked for, since a request can arrive late.
-    :param returns: how long after settlement the money may come back; zero where it cannot.
-    :param settles: whether an accepted order has settled, or settles later.
+    :param late_arrival_window: how long an order that counts as rejected is still looked for: a request can arrive
+        late.
+    :param return_window: how long after settlement the money may come back; zero where it cannot.
+    :param settlement: whether an accepted order has settled, or settles later.
     :param refunds: how a refund is made: not at all, by the rail on the original, or as a payment back.
-    :param send_deadline: how long one send may take, connect to last byte.
+    :param send_deadline: how long one send may take, connect to last byte: five minutes at most.
     """
 
     dedupe: Literal["no", "by_key", "by_reference"]
@@ -84,11 +92,13 @@ class Guarantees:
 
     def __post_init__(self) -> None:
         if (self.dedupe == "no") != (self.dedupe_window == timedelta(0)):
-            raise ValueError("dedupe_window must be zero exactly when dedupe is 'no'")
+            raise BrokenRail("declares guarantees whose dedupe_window is not zero exactly when dedupe is 'no'")
         if self.lookup == "no" and self.absence_after is not None:
-            raise ValueError("absence_after must be None when lookup is 'no': nothing can be found missing")
-        if self.send_deadline <= timedelta(0):
-            raise ValueError("send_deadline must be longer than nothing")
+            raise BrokenRail(
+                "declares guarantees with an absence_after, though lookup is 'no': nothing can be found missing"
+            )
+        if not timedelta(0) < self.send_deadline <= MAX_SEND_DEADLINE:
+            raise BrokenRail("declares a send_deadline that is not between nothing and five minutes")
         for name in ("dedupe_window", "lookup_lag", "late_arrival_window", "return_window"):
             if getattr(self, name) < timedelta(0):
-                raise ValueError(f"{name} must not be negative")
+                raise BrokenRail(f"declares a negative {name}")

@@ -1,9 +1,10 @@
 """What goes over the wire: the arguments of the three tools, and the receipt. A rail derives its own from these."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
 
 from riel.money import MinorUnits
@@ -15,6 +16,12 @@ Mode: TypeAlias = Literal["live", "test", "sandbox"]
 Kind: TypeAlias = Literal["payment", "refund", "request"]
 """What an order does with money: send it, or give back what was sent; a ``request`` moves none, and a person confirms
 it all the same (to take back a refund that has not been paid yet)."""
+
+
+with suppress(Exception):
+    create_model("PluginSearch")
+"""pydantic searches the metadata of everything that is installed when the first model is declared, and one package with
+broken metadata would stop the import of riel. It searches once only, whether that fails or not."""
 
 
 class WireModel(BaseModel):

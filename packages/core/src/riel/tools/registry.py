@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from riel.catalog import ActiveRail
 from riel.docs_index import Pages
-from riel.errors import Code, ErrorData, Misconfigured, NothingSent
+from riel.errors import Code, ErrorData, NothingSent
 from riel.payments import PaymentEngine
 from riel.redaction import Redactor
 from riel.tools.check_status import CheckStatus
@@ -24,9 +23,6 @@ from riel.tools.search_docs import AskDocs, SearchDocs, docs_url
 from riel.tools.send_payment import SendPayment
 
 log = logging.getLogger(__name__)
-
-NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-"""A valid tool name: with any other name in the list, some clients end the session."""
 
 Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
 
@@ -57,24 +53,19 @@ def build_tools(
     scopes: Scopes | None = None,
     ask_docs: AskDocs | None = None,
 ) -> dict[str, ToolSpec]:
-    """The tools of every active rail by name, sorted.
+    """The tools of every active rail by name, sorted; the catalog sees to it that no two share one.
 
     :param answers: removes the settings' secrets from every answer.
     :param logs: cleans the logs; each call adds its code and account number to it.
     :param scopes: what this session may do; by default everything.
     :param ask_docs: asks a provider's documentation server; without it only the pages in the rails are searched.
-    :raises Misconfigured: two tools share a name, a name is not valid, or a granted scope belongs to no tool.
+    :raises Misconfigured: a granted scope belongs to no tool.
     """
     scopes = scopes or Scopes()
     tools: dict[str, ToolSpec] = {}
     for rail_name, rail in sorted(engine.rails.items()):
-        prefix = rail.settings.rail_tool_prefix
         for tool in _tools_of(engine, rail, logs, scopes, ask_docs):
-            own_prefix = f"{rail_name}_" if isinstance(tool, PaymentTool) or prefix is None else prefix
-            name = f"{own_prefix}{tool.name}"
-            if name in tools or not NAME.fullmatch(name):
-                problem = "another tool has that name" if name in tools else "write a to z, 0 to 9 and _, 64 at most"
-                raise Misconfigured(f"{rail_name!r} cannot have a tool {name!r}: {problem}. Set another prefix.")
+            name = f"{f'{rail_name}_' if isinstance(tool, PaymentTool) else rail.tool_prefix}{tool.name}"
             granted = scopes.allow(tool.scope, read_only=tool.read_only)
             run = tool.run if granted else _refusing(scopes, tool.scope)
             tools[name] = ToolSpec(
