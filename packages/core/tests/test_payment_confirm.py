@@ -2,14 +2,17 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 
 from riel import Money, Payee, Prepared
 from riel.confirm import Terms
+from riel.confirm.factors.totp import Enrolment, TotpFactor
 from riel.errors import NotAllowed, NotConfirmed
 from riel.journal import State
 
@@ -283,3 +286,47 @@ async def test_a_reference_is_never_used_for_two_payments(tmp_path: Path) -> Non
         assert (await world.paid(world.request(2))).reference == "R2"
         assert await world.refusal(world.request(3), await world.asked(world.request(3))) == "RAIL_BROKEN"
         assert [order.reference for order in world.client.sent] == ["R1", "R2"]
+
+
+# Codes that were used
+
+
+async def test_a_used_code_never_answers_a_newer_challenge_and_names_the_earlier_payment(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.request())
+        first = await world.engine.confirm(world.request(), code)
+        again = await world.asked(world.request())
+        with pytest.raises(NotConfirmed) as refused:
+            await world.engine.confirm(world.request(), code)
+        assert (refused.value.error.code, refused.value.error.details) == ("2FA_USED", {"paymentId": first.id})
+        second = await world.engine.confirm(world.request(), again)
+        assert second.id != first.id
+        assert len(world.client.sent) == 2
+        assert {(await world.engine.confirm(world.request(), each)).id for each in (code, again)} == {
+            first.id,
+            second.id,
+        }
+
+
+async def test_a_code_of_an_app_confirms_one_of_two_equal_payments(tmp_path: Path) -> None:
+    app = pyotp.TOTP(secret := pyotp.random_base32())
+    async with working(tmp_path) as world:
+        factor = TotpFactor("ana", Enrolment(id="app", secret=secret, after=0))
+        world.engine.context = replace(world.engine.context, factor=factor)
+        await world.engine.ask(world.request())
+        first = await world.engine.confirm(world.request(), app.at(world.now))
+        await world.engine.ask(world.request())
+        assert await world.refusal(world.request(), app.at(world.now)) == "2FA_USED"
+        assert len(world.client.sent) == 1
+        world.later(seconds=30)
+        second = await world.engine.confirm(world.request(), app.at(world.now))
+        assert second.id != first.id
+
+
+async def test_a_used_code_joins_its_payment_again_once_the_newer_challenge_is_over(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.request())
+        first = await world.engine.confirm(world.request(), code)
+        await world.asked(world.request())
+        world.later(minutes=10)
+        assert (await world.engine.confirm(world.request(), code)).id == first.id

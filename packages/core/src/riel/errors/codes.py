@@ -104,8 +104,11 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
         "Wait an hour. A new code does not help.",
     ),
     Code.TWO_FA_USED: (
-        "This code was used before. Nothing was sent.",
-        "Call again without verificationCode, and ask the person for the next code that their app shows.",
+        "This code was used before, for an earlier payment. Nothing more was sent.",
+        (
+            "If details has paymentId, that is the earlier payment: check its status. To pay once more, call again "
+            "without verificationCode and ask the person for their next code."
+        ),
     ),
     Code.ALREADY_DONE: (
         "Exactly this was done before, and the rail does it only once. Nothing more was sent.",

@@ -135,7 +135,7 @@ class Journal(Protocol):
     ) -> Attempt | ConfirmFailure:
         """Count one code before it is compared, and return the attempt.
 
-        An attempt counts as wrong until :meth:`create_payment` has accepted it, also where its process dies meanwhile.
+        An attempt counts as wrong until :meth:`create_payment` is called, also where its process dies meanwhile.
         Parallel attempts never pass ``limits``.
 
         :param challenge_id: ``None`` where no challenge is open: the attempt counts as wrong at once.
@@ -158,10 +158,12 @@ class Journal(Protocol):
 
         Of many calls for one challenge, one creates the payment and the others get ``consumed``.
 
+        The code was right, so the attempt counts as right, also where it lost a race, except after ``code_reused``.
+
         :param replay_key: names what the code used up. It is accepted once in the whole journal: ``code_reused``.
-        :returns: the payment, or why there is none. After ``reference_taken`` the challenge is open as before, and the
-            same attempt may come with another reference. After ``not_settled`` and ``exceeds_payment`` (a refund of
-            what has not settled, or of more than is left) it is open too, and the attempt counts as right.
+        :returns: the payment, or why there is none. After ``reference_taken``, and after ``not_settled`` and
+            ``exceeds_payment`` (a refund of what has not settled, or of more than is left), the challenge is open as
+            before.
 
         Example::
 

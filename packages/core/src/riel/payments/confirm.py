@@ -14,7 +14,7 @@ from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
-from riel.payments.refusals import already_done, mismatch, not_confirmed
+from riel.payments.refusals import already_done, mismatch, not_confirmed, used_before
 from riel.rail import Prepared, ReferenceSource
 
 
@@ -39,9 +39,11 @@ async def confirm(context: Context, request: PaymentRequest, code: str) -> tuple
     :raises NotAllowed: a guard refused.
     """
     challenges = await _challenges(context, request)
-    if (known := await _replay_of(context, code, challenges)) is not None:
-        return known, False
     challenge = next((c for c in challenges if c.state is ChallengeState.OPEN), None)
+    if (known := await _replay_of(context, code, challenges)) is not None:
+        if challenge is None or challenge.expires_at <= context.now():
+            return known, False
+        raise used_before(known)  # it was asked for once more, and this code is not the answer to that
     if challenge is None or challenge.factor != context.factor.name:
         raise await _no_open_challenge(context, request, challenges)
     await _guard(context, request, challenge)

@@ -26,6 +26,11 @@ def mismatch(left: int | None = None) -> NotConfirmed:
     return NotConfirmed(Code.TWO_FA_MISMATCH, details={} if left is None else {"attemptsLeft": left})
 
 
+def used_before(known: PaymentRecord) -> NotConfirmed:
+    """The code confirmed ``known``; a newer challenge for the same is open, and it does not answer that one."""
+    return NotConfirmed(Code.TWO_FA_USED, details={"paymentId": known.id})
+
+
 def already_done(known: PaymentRecord, principal: str) -> NothingSent:
     """The rail accepts this payment only once, and ``known`` is that one; only its own principal learns of it."""
     ours = known.principal == principal

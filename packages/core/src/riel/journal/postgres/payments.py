@@ -199,7 +199,6 @@ async def create_refund(
         elif taken["taken"] + known.value.money.amount > original["amount"]:
             why = "exceeds_payment"
         if why is not None:
-            await session.row(MARK_ATTEMPT_RIGHT, attempt.id)
             return why
         creator.challenges.put(challenge_id, known)
     answer = await create(session, creator, attempt, challenge_id, replay_key, intent, at)

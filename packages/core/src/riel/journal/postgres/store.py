@@ -155,12 +155,16 @@ class PostgresJournal:
     ) -> PaymentRecord | ConfirmFailure:
         creator = payments.Creator(self._owners.me, self._challenge_cache, self._payment_cache)
         if intent.refund_of is None:
-            return await self._sessions.write(
+            created = await self._sessions.write(
                 lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
-        return await self._sessions.transact(
-            lambda session: payments.create_refund(session, creator, attempt, challenge_id, replay_key, intent, at)
-        )
+        else:
+            created = await self._sessions.transact(
+                lambda session: payments.create_refund(session, creator, attempt, challenge_id, replay_key, intent, at)
+            )
+        if not isinstance(created, PaymentRecord) and created != "code_reused":
+            await self._sessions.write(lambda session: session.write(payments.MARK_ATTEMPT_RIGHT, attempt.id))
+        return created
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._sessions.write(

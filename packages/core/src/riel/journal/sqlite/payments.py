@@ -97,7 +97,16 @@ def create(
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
-    """Consume the challenge and create the payment, in the caller's transaction."""
+    """Consume the challenge and create the payment, in the caller's transaction; mark the attempt as right."""
+    created = _create(db, me, challenge_id, replay_key, intent, at)
+    if created != "code_reused":
+        db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (attempt.id,))
+    return created
+
+
+def _create(
+    db: sqlite3.Connection, me: str, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
+) -> PaymentRecord | ConfirmFailure:
     now = to_millis(at)
     row = db.execute(challenges.SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:
@@ -109,7 +118,6 @@ def create(
     if to_millis(challenge.expires_at) <= now:
         return "expired"
     if intent.refund_of is not None and (refusal := _refund_refusal(db, intent.refund_of, challenge.money.amount)):
-        _mark_right(db, attempt)
         return refusal
     try:
         db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
@@ -123,7 +131,6 @@ def create(
             raise
         db.execute("UPDATE challenges SET state = 'open', replay_key = NULL WHERE id = ?", (challenge_id,))
         return "reference_taken"
-    _mark_right(db, attempt)
     audit.append(
         db,
         challenge_id,
@@ -133,10 +140,6 @@ def create(
         row,
     )
     return record
-
-
-def _mark_right(db: sqlite3.Connection, attempt: Attempt) -> None:
-    db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (attempt.id,))
 
 
 def _refund_refusal(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:

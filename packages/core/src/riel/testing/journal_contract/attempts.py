@@ -84,6 +84,36 @@ class AttemptPromises(TwoHandles):
                 await journal.create_payment(counted, asked.id, None, new_intent(f"REF-{n}"), NOW), PaymentRecord
             )
 
+    async def test_a_right_code_that_lost_the_race_does_not_count(self, journal: Journal, other: Journal) -> None:
+        for n in range(12):
+            asked = (await open_challenge(journal, new_challenge(f"{n}"))).challenge
+            attempts = [await count_attempt(handle, asked) for handle in (journal, other)]
+            created = await asyncio.gather(
+                *(
+                    handle.create_payment(attempt, asked.id, None, new_intent(f"REF-{n}"), NOW)
+                    for handle, attempt in zip((journal, other), attempts, strict=True)
+                )
+            )
+            assert "consumed" in created
+
+    async def test_a_right_code_whose_reference_is_taken_does_not_count(self, journal: Journal) -> None:
+        await create_payment(journal, "first", intent=new_intent("SAME"))
+        for n in range(12):
+            asked = (await open_challenge(journal, new_challenge(f"{n}"))).challenge
+            counted = await count_attempt(journal, asked)
+            created = await journal.create_payment(counted, asked.id, None, new_intent("SAME"), NOW)
+            assert created == "reference_taken"
+
+    async def test_a_code_that_was_used_before_counts_as_wrong(self, journal: Journal) -> None:
+        asked = (await open_challenge(journal, new_challenge("first"))).challenge
+        await journal.create_payment(await count_attempt(journal, asked), asked.id, "step", new_intent("R"), NOW)
+        for n in range(10):
+            asked = (await open_challenge(journal, new_challenge(f"{n}"))).challenge
+            counted = await count_attempt(journal, asked)
+            assert await journal.create_payment(counted, asked.id, "step", new_intent("S"), NOW) == "code_reused"
+        asked = (await open_challenge(journal, new_challenge("last"))).challenge
+        assert await journal.count_attempt(asked.id, "ana", NOW, LIMITS) == "rate_limited"
+
     async def test_a_code_for_nothing_counts_as_wrong(self, journal: Journal) -> None:
         for _ in range(10):
             assert isinstance(await journal.count_attempt(None, "ana", NOW, LIMITS), Attempt)
