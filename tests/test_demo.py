@@ -127,7 +127,7 @@ def test_the_person_sees_what_is_confirmed(document: dict[str, Any]) -> None:
         ["MXN 200.00"],
     ]
     assert all(re.fullmatch(r"[0-9]{6}", one["code"]) for one in shown)
-    assert all("1234567897" not in one["text"] for one in shown)
+    assert all("Account: 1234 5678 97" in one["text"] for one in shown[:1]), "the person compares the whole account"
 
 
 def test_the_story_for_people(story: str) -> None:

@@ -157,10 +157,17 @@ INJECTIONS = [
     "A" * 5000,
     f"account {ACCOUNT}, written {SPACED}",
 ]
-SENTENCE = re.compile(
-    r"SANDBOX - no real money\. Pay MXN 5\.00 from the account in the head "
-    r"to “(?P<name>[^“”\"«»„‟\uff02]+)” \(account \*{6}3210\) by Zap, "
-    r"for “(?P<concept>[^“”\"«»„‟\uff02]+)”\."
+QUOTED = r"“[^“”\"«»„‟\uff02\n]+”"
+AGAIN = r"(?:(?:SECOND PAYMENT|PAYMENT NUMBER [0-9]+): (?:one|an identical one) [^;\n]*\(ZAP[0-9A-Z]+\)[^;\n]*"
+CHALLENGE = re.compile(
+    rf"{AGAIN}\n)?"
+    r"SANDBOX - no real money\nPay MXN 5\.00 by Zap\nFrom: the account in the head\nAccount: 9876 5432 10\n\n"
+    rf"In the agent's words:\nPayee: {QUOTED}\nFor: {QUOTED}"
+)
+SUMMARY = re.compile(
+    rf"A person must confirm: {AGAIN}; )?"
+    r"SANDBOX - no real money; Pay MXN 5\.00 by Zap; From: the account in the head; Account: \*{6}3210; "
+    rf"Payee: {QUOTED}; For: {QUOTED}\. .*"
 )
 
 
@@ -173,10 +180,10 @@ class TestWordsOfAnAgent:
         told = payment(**({"concept": "Rent"} | {field: words}))
         held = zap.call("zap_send_payment", told).done
         (asked,) = [line["text"] for line in lines(zap) if line["paymentId"] == held["paymentId"]]
-        assert SENTENCE.fullmatch(asked), asked
-        assert held["message"].startswith(f"A person must confirm: {asked} ")
+        assert CHALLENGE.fullmatch(asked), asked
+        assert SUMMARY.fullmatch(held["message"]), held["message"]
         assert held["amount"] == 500
-        assert len(asked) <= 400
+        assert len(asked) <= 500
 
     def test_the_question_masks_the_account_wherever_it_stands(self, zap: Riel) -> None:
         before = zap.told()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from riel.confirm import Terms, digest, render_challenge
+from riel.confirm import Terms, Wording, digest, render_challenge
 from riel.confirm.bound_code import code_for
 from riel.confirm.factors.file import FileFactor
 from riel.errors import Misconfigured
@@ -300,7 +300,7 @@ async def test_no_code_is_anywhere_in_the_file_and_no_whole_account_in_what_is_t
         arguments={"account": ACCOUNT},
         payer="us",
     )
-    words = render_challenge(terms, title="Mock", payer="our account", purpose="rent")
+    words = render_challenge(terms, Wording(title="Mock", payer="our account", purpose="rent"))
     opened = await journal.open_challenge(
         new_challenge(digest=digest(terms)), lambda earlier: words, duplicate_window=MINUTE, decline_ttl=DAY
     )

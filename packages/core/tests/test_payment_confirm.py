@@ -13,10 +13,10 @@ import pytest
 from riel import Money, Payee, Prepared
 from riel.confirm import Terms
 from riel.confirm.factors.totp import Enrolment, TotpFactor
-from riel.errors import NotAllowed, NotConfirmed
+from riel.errors import NotAllowed, NotConfirmed, OutcomeUnknown
 from riel.journal import State
 
-from .engine_support import PATIENCE, WRONG, Strange, working
+from .engine_support import PATIENCE, WRONG, Strange, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -193,10 +193,31 @@ async def test_an_identical_payment_is_called_the_second_one(tmp_path: Path) -> 
         assert again.reference != paid.reference
         challenge, _ = await world.engine.ask(world.request())
         assert "PAYMENT NUMBER 3" in challenge.text
-        world.later(minutes=11)
+        world.later(hours=25)
         challenge, _ = await world.engine.ask(world.request())
         assert "SECOND" not in challenge.text
         assert len(world.client.sent) == 2
+
+
+REWORDED: dict[str, dict[str, Any]] = {
+    "another concept": {"arguments": {"account": "0123456789", "amount": 50_000, "concept": "Invoice 42 (retry)"}},
+    "a shorter name": {"payee": Payee("0123456789", "Demo")},
+}
+
+
+@pytest.mark.parametrize("change", REWORDED)
+@pytest.mark.parametrize("outcome", ["settled", "unknown"])
+async def test_the_same_money_to_the_same_account_is_called_the_second_one_whatever_the_words(
+    tmp_path: Path, change: str, outcome: str
+) -> None:
+    sends = first(OutcomeUnknown("lost")) if outcome == "unknown" else None
+    async with working(tmp_path, **({"sends": sends} if sends else {})) as world:
+        paid = await world.paid(world.request())
+        world.later(hours=1 if outcome == "settled" else 25 * 24)
+        challenge, _ = await world.engine.ask(world.request(**REWORDED[change]))
+        told = f"SECOND PAYMENT: one of the same amount to the same account was made before ({paid.reference})"
+        assert challenge.text.startswith(told + (", and its outcome is not known yet" * (outcome == "unknown")))
+        assert world.person.asked[-1].text.startswith(told)
 
 
 # Guards, and what can fail before anything is confirmed

@@ -80,6 +80,12 @@ class Money:
         return f"{self.currency} {self.decimal:,}"
 
 
+def group_account(account: str) -> str:
+    """An account number for a person who compares it: in groups of four, ``0140 2700 0005 5555 58``."""
+    plain = "".join(account.split())
+    return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
+
+
 def mask_account(account: str) -> str:
     """An account number for people and logs: its last four characters, or none of a short one."""
     kept = account[-4:] if len(account) > 6 else ""

@@ -1,6 +1,7 @@
 """What an agent writes and reads: the arguments of the three tools, the receipt, and what is paid besides."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -33,6 +34,14 @@ def _one_pattern(schema: dict[str, Any]) -> None:
     """Show the institutions of both countries as one text: many models cannot read a choice of types."""
     del schema["anyOf"]
     schema |= {"type": "string", "pattern": "^(cl(_[a-z0-9]+)+|2001|(37|40|90)[0-9]{3})$"}
+
+
+ACCOUNT_TYPES: Final[Mapping[str, str]] = {
+    "checking_account": "checking account (corriente)",
+    "sight_account": "sight account (vista, CuentaRUT)",
+    "savings_account": "savings account (ahorro)",
+}
+"""Chile's types of accounts as a person knows them."""
 
 
 class FintocPayment(Payment):
@@ -105,9 +114,17 @@ class FintocPayment(Payment):
         return Payee(self.account_number, name=self.recipient_name, institution=bank or self.institution_id or "")
 
     def purpose(self) -> str:
-        """What it is for, with whatever else the payee would see: the person confirms that too."""
-        more = [part for part in (self.reference_id and f"ref. {self.reference_id}", self.holder_id) if part]
-        return f"{self.comment} ({', '.join(more)})" if more else self.comment
+        """What it is for, as the payee reads it."""
+        return self.comment
+
+    def details(self) -> dict[str, str]:
+        """What else decides who gets the money, and the numeric reference: each was checked for its form."""
+        told = {
+            "Account type": ACCOUNT_TYPES.get(self.account_type or "", ""),
+            "Holder's id": self.holder_id or "",
+            "Reference": self.reference_id or "",
+        }
+        return {label: value for label, value in told.items() if value}
 
 
 class OperationPayment(Payment):

@@ -83,7 +83,8 @@ class DemoOutput:
         return f"{tool}({', '.join(same + [f'{name}={arguments[name]!r}' for name in new])}){times}"
 
     def _person(self, shown: Mapping[str, str]) -> RenderableType:
-        text = Text.assemble(clean_text(shown["text"], most=1000), "  code ", (shown["code"], "bold yellow"))
+        lines = [clean_text(line) for line in shown["text"].split("\n")]
+        text = Text.assemble("\n".join(line for line in lines if line), "\ncode ", (shown["code"], "bold yellow"))
         return Panel(text, title="the person is asked", title_align="left", border_style="yellow", box=box.ROUNDED)
 
 

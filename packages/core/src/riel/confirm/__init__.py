@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import cast
 
 from riel.confirm.bound_code import NONCE, code_for, is_well_formed
-from riel.confirm.challenge_text import Language, render_challenge
+from riel.confirm.challenge_text import Language, PriorPayment, Wording, approver_text, render_challenge, summarize
 from riel.confirm.factor import ConfirmationRequest, Factor, FactorContext, Proof
 from riel.confirm.terms import Terms, digest
 from riel.errors import Misconfigured
@@ -21,13 +21,17 @@ __all__ = [
     "Factor",
     "FactorContext",
     "Language",
+    "PriorPayment",
     "Proof",
     "Terms",
+    "Wording",
+    "approver_text",
     "choose_factor",
     "code_for",
     "digest",
     "is_well_formed",
     "render_challenge",
+    "summarize",
 ]
 
 FACTORS: Mapping[str, str] = MappingProxyType(

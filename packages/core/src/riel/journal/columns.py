@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from riel.confirm import PriorPayment
 from riel.journal.canonical_json import canonical
 from riel.journal.records import Backlog, Challenge, ChallengeState, Event, Message, PaymentRecord, State
 from riel.money import Money
@@ -172,6 +173,36 @@ NEW_CHALLENGE_COLUMNS = (
     "institution, state, duplicate_of, created_at, expires_at"
 )
 """The columns of a new challenge."""
+
+
+UNRESOLVED_WINDOW = timedelta(days=30)
+"""How long the text of a challenge mentions an earlier order whose outcome is not known."""
+
+
+def prior_values(challenge: Challenge, duplicates_since: int) -> tuple[Any, ...]:
+    """What is asked of the journal for the earlier orders that the text of ``challenge`` mentions, in the order of
+    ``SELECT_PRIOR``."""
+    unresolved_since = to_millis(challenge.created_at - UNRESOLVED_WINDOW)
+    return (
+        challenge.digest,
+        challenge.rail,
+        challenge.mode,
+        challenge.payee.account,
+        challenge.money.amount,
+        min(duplicates_since, unresolved_since),
+        challenge.principal,
+        challenge.kind,
+        challenge.money.currency,
+        duplicates_since,
+    )
+
+
+def prior_payment(rows: Sequence[Row]) -> PriorPayment | None:
+    """The last unresolved one of the rows of ``SELECT_PRIOR``, else the last one."""
+    if not rows:
+        return None
+    reference, identical, unresolved = next((row for row in rows if row[2]), rows[0])
+    return PriorPayment(reference=reference, count=len(rows), identical=bool(identical), unresolved=bool(unresolved))
 
 
 def new_payment_values(record: PaymentRecord, arguments: str) -> tuple[Any, ...]:

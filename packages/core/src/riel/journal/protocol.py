@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from riel.confirm import PriorPayment
 from riel.guards import Reservation
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.records import (
@@ -15,7 +16,6 @@ from riel.journal.records import (
     Challenge,
     ChallengeState,
     Change,
-    DuplicateOf,
     Event,
     Intent,
     Message,
@@ -40,7 +40,7 @@ ConfirmFailure = Literal[
 is taken, or a refund of what has not settled or of more than is left."""
 
 
-ChallengeText = Callable[[DuplicateOf | None], str]
+ChallengeText = Callable[[PriorPayment | None], str]
 """Makes the text of a challenge, given the identical payment that was created shortly before, if there was one."""
 
 
@@ -103,13 +103,14 @@ class Journal(Protocol):
           time is over, or of another factor, is ended as ``expired``.
         * A challenge that the person declined within ``decline_ttl`` is returned, ``fresh=False``.
         * Where a reservation finds no room, nothing is opened: :class:`LimitReached`.
-        * Otherwise ``challenge`` is stored with ``text(duplicate)`` and every reservation, ``fresh=True``.
+        * Otherwise ``challenge`` is stored with ``text(prior)`` and every reservation, ``fresh=True``.
 
         Of many that open the same at once, one is fresh and the others get it. The reservations are released when the
         challenge, or the payment that it becomes, ends without having moved money.
 
-        :param text: makes the text; its argument is the last identical payment that was created within
-            ``duplicate_window`` and not rejected, or ``None``.
+        :param text: makes the text; its argument is the last order of the principal of the same kind and amount to the
+            same account, whatever its other arguments, that was not rejected: created within ``duplicate_window``, or
+            unresolved and created within :data:`riel.journal.columns.UNRESOLVED_WINDOW`. ``None`` if there is none.
         :param close_others: ends every other open challenge of the principal as ``expired``: a code that is not bound
             to a payment may fit only the challenge that is shown.
         :raises JournalUnavailable: the store failed; whether it was written, only a later read tells.

@@ -43,9 +43,9 @@ class State(StrEnum):
 class Challenge:
     """What a person is asked to confirm. Its ``id`` becomes the id of the payment. It holds no code.
 
-    ``replay_key`` names what the accepted code used up. ``duplicate_of`` is the reference of an identical payment that
-    was created shortly before and is mentioned in the text. ``key_id`` names the version of the server's key with which
-    the reference of its payment is made.
+    ``text`` has the account masked. ``replay_key`` names what the accepted code used up. ``duplicate_of`` is the
+    reference of an earlier payment of the same amount to the same account, which the text mentions. ``key_id`` names
+    the version of the server's key with which the reference of its payment is made.
     """
 
     id: str
@@ -67,14 +67,6 @@ class Challenge:
     delivered_at: datetime | None = None
     replay_key: str | None = None
     duplicate_of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateOf:
-    """The last of ``count`` identical payments that were confirmed shortly before."""
-
-    reference: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

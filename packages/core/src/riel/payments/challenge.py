@@ -2,9 +2,9 @@
 
 import asyncio
 
-from riel.confirm import NONCE, render_challenge
+from riel.confirm import NONCE, PriorPayment, Wording, render_challenge
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
-from riel.journal import Challenge, ChallengeState, DuplicateOf, LimitReached
+from riel.journal import Challenge, ChallengeState, LimitReached
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
 
@@ -58,7 +58,7 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
         context.guard(request.terms)
         opened = await context.journal.open_challenge(
             new,
-            lambda duplicate: _text(context, request, duplicate),
+            lambda prior: _text(context, request, prior),
             close_others=not context.factor.dynamic_linking,
             duplicate_window=context.timing.duplicate_window,
             decline_ttl=context.timing.decline_ttl,
@@ -72,18 +72,17 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
     return opened.challenge
 
 
-def _text(context: Context, request: PaymentRequest, duplicate: DuplicateOf | None) -> str:
-    """Return what the person reads."""
-    return render_challenge(
-        request.terms,
+def _text(context: Context, request: PaymentRequest, prior: PriorPayment | None) -> str:
+    """Return what the person reads, with the account masked."""
+    wording = Wording(
         title=request.rail.declaration.title,
         payer=request.rail.payer_label,
         purpose=request.purpose,
+        details=request.details,
         reference=request.original.reference if request.original else "",
-        language=context.language,
-        duplicate_of=duplicate.reference if duplicate else None,
-        nth=duplicate.count + 1 if duplicate else 1,
+        by_others=request.by_others,
     )
+    return render_challenge(request.terms, wording, language=context.language, prior=prior)
 
 
 async def _deliver(context: Context, challenge: Challenge) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from riel.catalog import ActiveRail
 from riel.clock import utc_now
-from riel.confirm import ConfirmationRequest, Factor, Language, Terms, digest
+from riel.confirm import ConfirmationRequest, Factor, Language, Terms, approver_text, digest
 from riel.guards import Guard, QuotaGuard, Reservation
 from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
 from riel.money import mask_account
@@ -30,7 +30,8 @@ class Timing:
     """Every duration and count that the life of a payment depends on.
 
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
-    call again. ``duplicate_window``: how long an identical payment is called the second one. ``decline_ttl``: how long
+    call again. ``duplicate_window``: how long one of the same amount to the same account is called the second one.
+    ``decline_ttl``: how long
     a "no" of the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
     ``recovery_interval``: the pause between two runs of recovery; ``None`` is ``poll_interval``.
     ``payer_check_interval``: how often open payments of other payers are reported to the operator.
@@ -39,7 +40,7 @@ class Timing:
     answer_within: timedelta = timedelta(seconds=4)
     code_ttl: timedelta = timedelta(minutes=10)
     resend_challenge_after: timedelta = timedelta(seconds=30)
-    duplicate_window: timedelta = timedelta(minutes=10)
+    duplicate_window: timedelta = timedelta(hours=24)
     decline_ttl: timedelta = timedelta(hours=24)
     resend_within: timedelta = timedelta(hours=24)
     poll_interval: timedelta = timedelta(seconds=1)
@@ -52,12 +53,18 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentRequest:
-    """What an agent asks for, checked: the terms that a confirmation is bound to, and what the rail needs besides."""
+    """What an agent asks for, checked: the terms that a confirmation is bound to, and what the rail needs besides.
+
+    ``purpose`` and ``details`` are shown to the person besides the terms. ``by_others``: the payee and the purpose come
+    from the provider and not from the agent.
+    """
 
     terms: Terms
     rail: ActiveRail
     model: WireModel
     purpose: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+    by_others: bool = False
     original: PaymentRecord | None = None
 
     @cached_property
@@ -144,11 +151,11 @@ class Context:
 
 
 def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
-    """Return the challenge as a factor sees it."""
+    """Return the challenge as a factor sees it: its text for the approver has the whole account."""
     return ConfirmationRequest(
         payment_id=challenge.id,
         principal=challenge.principal,
-        text=challenge.text,
+        text=approver_text(challenge.text, challenge.payee.account),
         digest=challenge.digest,
         nonce=challenge.nonce,
         created_at=challenge.created_at,

@@ -1,5 +1,6 @@
 """What goes over the wire: the arguments of the three tools, and the receipt. A rail derives its own from these."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
@@ -67,6 +68,10 @@ class Payment(WireModel):
     def purpose(self) -> str:
         """What it is for, as the person who confirms should read it. Empty where the rail carries no such text."""
         return ""
+
+    def details(self) -> Mapping[str, str]:
+        """What else decides who gets the money, by a label for the person who confirms: the type of the account."""
+        return {}
 
 
 class Lookup(WireModel):

@@ -44,7 +44,9 @@ def build_request(
         tool=name,
         tool_arguments=wire_arguments(arguments),
     )
-    return PaymentRequest(terms=terms, rail=tool.rail, model=payment, purpose=payment.purpose())
+    return PaymentRequest(
+        terms=terms, rail=tool.rail, model=payment, purpose=payment.purpose(), details=payment.details()
+    )
 
 
 async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: str | None) -> Envelope:

@@ -5,6 +5,7 @@ say that nothing was done: the data may have changed because the payment was mad
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from riel.errors import Code, NotConfirmed, NotFound, NothingSent
 from riel.payments import PaymentRequest
@@ -40,7 +41,7 @@ async def confirm_derived_payment(
             problem = f"it could not build the payment of {name}"
             raise NothingSent(Code.RAIL_TOOL_FAILED, rail=tool.rail.declaration.name, problem=problem) from refusal
         raise _changed(tool, refusal) from refusal
-    request = build_request(tool, payment, principal, name=name, arguments=arguments)
+    request = replace(build_request(tool, payment, principal, name=name, arguments=arguments), by_others=True)
     if code is None and precheck is not None:
         await precheck(request)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from riel.catalog import ActiveRail
+from riel.confirm import summarize
 from riel.errors import CATALOGUE, Code, ErrorData
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import mask_account
@@ -51,6 +52,7 @@ _MESSAGES = {
 }
 
 
+_ASK = "Ask them for the code, then repeat the call that asked for it, with the same arguments and verificationCode."
 _ENDS = {
     ChallengeState.DECLINED: ("declined", Code.TWO_FA_DECLINED),
     ChallengeState.LOCKED: ("expired", Code.TWO_FA_LOCKED),
@@ -75,13 +77,15 @@ def challenge_data(challenge: Challenge, delivery: str, now: datetime) -> dict[s
     state = challenge.state
     if state is ChallengeState.OPEN and now >= challenge.expires_at:
         state = ChallengeState.EXPIRED
+    summary = summarize(challenge.text)
     if state is ChallengeState.OPEN:
-        text = f"{challenge.text} {delivery}".strip()
-        ask = "Ask them for the code, then call the same tool with the same arguments and verificationCode."
-        status, message = "2fa_required", f"A person must confirm: {text} {ask}"
+        words = "" if summary.by_others or not summary.words else f"; {summary.words}"
+        status, message = "2fa_required", f"A person must confirm: {summary.facts}{words}. {delivery} {_ASK}"
     else:
         status, code = _ENDS.get(state, ("expired", Code.TWO_FA_EXPIRED))
         message = f"{CATALOGUE[code].message} {CATALOGUE[code].remedy}"
+    name, account = clean_text(challenge.payee.name, MAX_NAME), mask_account(challenge.payee.account)
+    untrusted = {"payeeName": name, "words": summary.words} if summary.by_others else {}
     return {
         "status": status,
         "message": message,
@@ -89,12 +93,10 @@ def challenge_data(challenge: Challenge, delivery: str, now: datetime) -> dict[s
         "amount": challenge.money.amount,
         "currency": challenge.money.currency,
         "formattedAmount": str(challenge.money),
-        "payee": {
-            "name": clean_text(challenge.payee.name, MAX_NAME),
-            "account": mask_account(challenge.payee.account),
-        },
+        "payee": {"account": account} if untrusted else {"name": name, "account": account},
         "expiresAt": stamp(challenge.expires_at),
         "mode": challenge.mode,
+        **({"untrusted": untrusted} if untrusted else {}),
     }
 
 

@@ -5,12 +5,20 @@ from dataclasses import replace
 
 from riel.guards import Reservation
 from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
-from riel.journal.columns import CHALLENGE_COLUMNS, NEW_CHALLENGE_COLUMNS, challenge_of, new_challenge_values, to_millis
+from riel.journal.columns import (
+    CHALLENGE_COLUMNS,
+    NEW_CHALLENGE_COLUMNS,
+    challenge_of,
+    new_challenge_values,
+    prior_payment,
+    prior_values,
+    to_millis,
+)
 from riel.journal.postgres import reservations
 from riel.journal.postgres.audit import append
 from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, CachedRow, ChainHead, RowCache, cached_row
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
-from riel.journal.records import Challenge, ChallengeState, DuplicateOf
+from riel.journal.records import Challenge, ChallengeState
 
 SELECT_CHALLENGES = (
     f"SELECT {CHALLENGE_COLUMNS}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = base.id) AS attempts, "
@@ -26,10 +34,12 @@ SELECT_OPEN_AND_DECLINED = (
     "ORDER BY state = 'open' DESC, created_at DESC, id DESC LIMIT 2"
 )
 """The open challenge, and the newest that the person declined."""
-SELECT_DUPLICATES = (
-    "SELECT count(*) AS count, (array_agg(p.reference ORDER BY p.created_at DESC, p.id DESC))[1] AS reference "
-    "FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = $1 AND c.digest = $2 AND "
-    "p.created_at > $3 AND p.state <> 'rejected'"
+SELECT_PRIOR = (
+    "SELECT p.reference, c.digest = $1 AS identical, p.state IN ('sending', 'unknown', 'pending', 'review') AS "
+    "unresolved FROM payments p JOIN challenges c ON c.id = p.id WHERE p.rail = $2 AND p.mode = $3 AND "
+    "p.account = $4 AND p.amount = $5 AND p.created_at > $6 AND p.principal = $7 AND p.kind = $8 AND p.currency = $9 "
+    "AND p.state <> 'rejected' AND (p.created_at > $10 OR p.state IN ('sending', 'unknown', 'pending', 'review')) "
+    "ORDER BY p.created_at DESC, p.id DESC"
 )
 FIRST_FREE_PLACE = NEW_CHALLENGE_COLUMNS.count(",") + 2
 RESERVATIONS, SCOPES, BUCKETS, AMOUNTS, N, AT, EVENT, BODY, HASH = (
@@ -109,9 +119,8 @@ async def open_challenge(
         await end(session, known.id, ChallengeState.EXPIRED, at)
     if requested and (refusal := await reservations.limit_reached(session, challenge, requested)):
         return refusal
-    duplicates = await session.row(SELECT_DUPLICATES, challenge.principal, challenge.digest, duplicates_since)
-    duplicate = DuplicateOf(duplicates["reference"], duplicates["count"]) if duplicates["count"] else None
-    fresh = replace(challenge, text=text(duplicate), duplicate_of=duplicate.reference if duplicate else None)
+    prior = prior_payment(await session.rows(SELECT_PRIOR, *prior_values(challenge, duplicates_since)))
+    fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     reserved = [reservations.ReservedAmount(hold.scope, hold.bucket, hold.amount) for hold in requested]
     event = ChainHead().next_event(fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh))
     await _insert(session, fresh, reserved, *event.values)

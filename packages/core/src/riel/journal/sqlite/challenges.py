@@ -6,8 +6,16 @@ from dataclasses import replace
 
 from riel.guards import Reservation
 from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
-from riel.journal.columns import CHALLENGE_COLUMNS, NEW_CHALLENGE_COLUMNS, challenge_of, new_challenge_values, to_millis
-from riel.journal.records import Challenge, ChallengeState, DuplicateOf
+from riel.journal.columns import (
+    CHALLENGE_COLUMNS,
+    NEW_CHALLENGE_COLUMNS,
+    challenge_of,
+    new_challenge_values,
+    prior_payment,
+    prior_values,
+    to_millis,
+)
+from riel.journal.records import Challenge, ChallengeState
 from riel.journal.sqlite import reservations
 from riel.journal.sqlite.audit import CHAIN_HEAD, append
 
@@ -25,9 +33,12 @@ INSERT_CHALLENGE = (
     f"VALUES ({','.join('?' * (NEW_CHALLENGE_COLUMNS.count(',') + 1))})"
 )
 INSERT_ATTEMPT = "INSERT INTO attempts (principal, challenge_id, at, outcome) VALUES (?, ?, ?, ?)"
-SELECT_DUPLICATES = (
-    "SELECT p.reference FROM challenges c JOIN payments p ON p.id = c.id WHERE c.principal = ? AND c.digest = ? AND "
-    "p.created_at > ? AND p.state <> 'rejected' ORDER BY p.created_at DESC, p.rowid DESC"
+SELECT_PRIOR = (
+    "SELECT p.reference, c.digest = ? AS identical, p.state IN ('sending', 'unknown', 'pending', 'review') AS "
+    "unresolved FROM payments p JOIN challenges c ON c.id = p.id WHERE p.rail = ? AND p.mode = ? AND p.account = ? AND "
+    "p.amount = ? AND p.created_at > ? AND p.principal = ? AND p.kind = ? AND p.currency = ? AND p.state <> 'rejected' "
+    "AND (p.created_at > ? OR p.state IN ('sending', 'unknown', 'pending', 'review')) "
+    "ORDER BY p.created_at DESC, p.rowid DESC"
 )
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
@@ -80,9 +91,8 @@ def open_challenge(
             end(db, challenge_id, ChallengeState.EXPIRED, at)
         if refusal := reservations.limit_reached(db, challenge, requested):
             return refusal
-    duplicates = db.execute(SELECT_DUPLICATES, (challenge.principal, challenge.digest, duplicates_since)).fetchall()
-    duplicate = DuplicateOf(duplicates[0]["reference"], len(duplicates)) if duplicates else None
-    fresh = replace(challenge, text=text(duplicate), duplicate_of=duplicate.reference if duplicate else None)
+    prior = prior_payment(db.execute(SELECT_PRIOR, prior_values(challenge, duplicates_since)).fetchall())
+    fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     db.execute(INSERT_CHALLENGE, new_challenge_values(fresh))
     reservations.reserve(db, fresh.id, requested)
     append(db, fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh))

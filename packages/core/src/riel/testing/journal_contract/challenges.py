@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from riel.journal import ChallengeState, Journal, OpenedChallenge
+from riel.confirm import PriorPayment
+from riel.journal import ChallengeState, Journal, OpenedChallenge, State
+from riel.money import Money
+from riel.rail import Payee
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -97,11 +100,58 @@ class ChallengePromises(TwoHandles):
     @pytest.mark.parametrize("why", ["long ago", "rejected", "another person's"])
     async def test_the_person_is_not_told_of_one_that_is_no_repeat(self, journal: Journal, why: str) -> None:
         record = await create_payment(journal, principal="bea" if why == "another person's" else "ana")
-        if why == "rejected":
-            await move(journal, record, S.REJECTED)
+        await move(journal, record, S.REJECTED if why == "rejected" else S.SETTLED)
         at = NOW + (10 * MINUTE if why == "long ago" else SECOND)
         anew = await open_challenge(journal, new_challenge(id="pay_b", created_at=at, expires_at=at + HOUR))
         assert (anew.challenge.text, anew.challenge.duplicate_of) == ("Pay?", None)
+
+    @pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN, S.PENDING, S.SETTLED])
+    async def test_the_person_is_told_of_the_same_amount_to_the_same_account_in_other_words(
+        self, journal: Journal, state: State
+    ) -> None:
+        record = await create_payment(journal)
+        if state is not S.SENDING:
+            record = await move(journal, record, state)
+        told: list[PriorPayment | None] = []
+        later = NOW + (SECOND if state is S.SETTLED else 29 * DAY)
+        reworded = new_challenge(id="pay_b", digest=bytes(32), created_at=later, expires_at=later + HOUR)
+
+        def text(prior: PriorPayment | None) -> str:
+            told.append(prior)
+            return "Pay?"
+
+        opened = await journal.open_challenge(reworded, text, duplicate_window=10 * MINUTE, decline_ttl=DAY)
+        assert isinstance(opened, OpenedChallenge)
+        unresolved = state is not S.SETTLED
+        assert told == [PriorPayment(reference=record.reference, count=1, identical=False, unresolved=unresolved)]
+        assert opened.challenge.duplicate_of == record.reference
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"money": Money(50_001, "MXN")},
+            {"money": Money(50_000, "CLP")},
+            {"payee": Payee("014027000005555559", "Empresa Demo")},
+            {"kind": "request"},
+            {"mode": "live"},
+            {"rail": "another"},
+            {"principal": "bea"},
+        ],
+        ids=lambda other: next(iter(other)),
+    )
+    async def test_another_payment_is_no_repeat(self, journal: Journal, other: dict[str, Any]) -> None:
+        await create_payment(journal)
+        at = NOW + SECOND
+        anew = new_challenge(id="pay_b", digest=bytes(32), created_at=at, expires_at=at + HOUR, **other)
+        assert (await open_challenge(journal, anew)).challenge.duplicate_of is None
+
+    async def test_the_one_whose_outcome_is_not_known_is_named_before_the_newest(self, journal: Journal) -> None:
+        unknown = await move(journal, await create_payment(journal, "a"), S.UNKNOWN)
+        await move(journal, await create_payment(journal, "b", at=NOW + SECOND), S.SETTLED)
+        at = NOW + MINUTE
+        anew = await open_challenge(journal, new_challenge(id="pay_c", created_at=at, expires_at=at + HOUR))
+        assert anew.challenge.duplicate_of == unknown.reference
+        assert anew.challenge.text == f"Payment number 3, after {unknown.reference}?"
 
     async def test_a_no_stays_a_no(self, journal: Journal, other: Journal) -> None:
         asked = (await open_challenge(journal, new_challenge())).challenge

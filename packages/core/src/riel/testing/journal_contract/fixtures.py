@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from riel.confirm import PriorPayment
 from riel.guards import Reservation
 from riel.journal import (
     Attempt,
@@ -15,7 +16,6 @@ from riel.journal import (
     ChallengeState,
     Change,
     ConfirmFailure,
-    DuplicateOf,
     Intent,
     Journal,
     LimitReached,
@@ -80,7 +80,7 @@ def new_intent(reference: str = "REF-a", **changes: Any) -> Intent:
     return replace(intent, **changes)
 
 
-def challenge_text(earlier: DuplicateOf | None) -> str:
+def challenge_text(earlier: PriorPayment | None) -> str:
     """Words that say what they were told."""
     return "Pay?" if earlier is None else f"Payment number {earlier.count + 1}, after {earlier.reference}?"
 
