@@ -141,5 +141,14 @@ def test_a_receipt_takes_whatever_fintoc_brings() -> None:
 
 
 def test_the_person_reads_whatever_the_payee_would_see() -> None:
-    assert paying(referenceId="123", holderId="LFHU290523OG0").purpose() == "Factura 42 (ref. 123, LFHU290523OG0)"
+    told = paying(referenceId="123", holderId="LFHU290523OG0")
+    assert (told.purpose(), dict(told.details())) == ("Factura 42 (LFHU290523OG0)", {"Reference": "123"})
     assert paying().purpose() == "Factura 42"
+
+
+@pytest.mark.parametrize("kind", ["checking_account", "sight_account", "savings_account"])
+def test_the_person_reads_which_of_the_holders_accounts_is_paid_in_chile(kind: str) -> None:
+    told = paying(CHILE, accountType=kind).details()
+    assert told["Account type"].startswith(kind.replace("_", " "))
+    assert told["Holder's RUT"]
+    assert "Account type" not in paying().details()

@@ -114,14 +114,14 @@ class FintocPayment(Payment):
         return Payee(self.account_number, name=self.recipient_name, institution=bank or self.institution_id or "")
 
     def purpose(self) -> str:
-        """What it is for, as the payee reads it."""
-        return self.comment
+        """What it is for, as the payee reads it, with the RFC or CURP that the agent names."""
+        return f"{self.comment} ({self.holder_id})" if self.holder_id and self.currency == "MXN" else self.comment
 
     def details(self) -> dict[str, str]:
         """What else decides who gets the money, and the numeric reference: each was checked for its form."""
         told = {
             "Account type": ACCOUNT_TYPES.get(self.account_type or "", ""),
-            "Holder's id": self.holder_id or "",
+            "Holder's RUT": self.holder_id or "" if self.currency == "CLP" else "",
             "Reference": self.reference_id or "",
         }
         return {label: value for label, value in told.items() if value}
