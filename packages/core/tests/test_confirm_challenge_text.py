@@ -254,7 +254,7 @@ def test_whatever_was_written_each_line_is_ours_or_quoted_and_the_amount_is_kept
 
 def test_the_longest_text_is_within_the_bound_and_names_are_cut_whole() -> None:
     long = "W" * 1000
-    terms = replace(REFUND, mode="sandbox", payee=Payee(long, long, long), money=Money(2**53 - 1, "UYW"))
+    terms = replace(REFUND, mode="sandbox", payee=Payee(long, "N" * 1000, long), money=Money(2**53 - 1, "UYW"))
     prior = PriorPayment(reference=long, count=10**6, identical=False, unresolved=True)
     details = {f"{long}{n}": long for n in range(9)}
     for language in ("en", "es"):
@@ -263,5 +263,5 @@ def test_the_longest_text_is_within_the_bound_and_names_are_cut_whole() -> None:
             language=language,
         )  # fmt: skip
         assert len(said) <= MAX_CHALLENGE_TEXT
-        assert f"“{'W' * (NAME - 1)}…”" in said
+        assert f"“{'N' * (NAME - 1)}…”" in said
         assert said.endswith(f"“{'M' * (PURPOSE - 1)}…”")

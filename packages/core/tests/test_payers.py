@@ -61,7 +61,7 @@ async def test_a_code_for_one_payer_pays_from_no_other(tmp_path: Path) -> None:
 async def test_a_challenge_says_whose_money_leaves(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         await world.engine.ask(world.request())
-        assert "Pay MXN 500.00 from toy account 1 to" in world.person.asked[0].text
+        assert "\nFrom: toy account 1\n" in world.person.asked[0].text
 
 
 async def test_another_account_neither_looks_up_nor_sends_again(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def approver_text(text: str, account: str) -> str:
     """A text of :func:`render_challenge` as the approver reads it: with the whole account."""
     facts, gap, words = text.partition("\n\n")
     lines = [
-        f"{label}{clean_text(group_account(account), ACCOUNT * 2)}"
+        f"{label}{_shown(group_account(account), ACCOUNT * 2)}"
         if (label := _account_label(line)) and line == f"{label}{_masked(account)}"
         else line
         for line in facts.split("\n")
@@ -208,7 +208,7 @@ def _account_label(line: str) -> str:
 
 
 def _masked(account: str) -> str:
-    return clean_text(mask_account(account)[-ACCOUNT:])
+    return _shown(mask_account(account)[-ACCOUNT:], ACCOUNT)
 
 
 def _quoted(parts: list[tuple[str, str, int]], terms: Terms) -> list[str]:
