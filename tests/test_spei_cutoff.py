@@ -5,8 +5,9 @@ The real journal on its file, the real client, and a pretend STP that books a ke
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,10 @@ async def ended(harness: SpeiHarness, until: datetime) -> PaymentRecord:
 
 
 @asynccontextmanager
-async def asleep(stp: ObservedStp, folder: Path, until: datetime) -> AsyncIterator[SpeiHarness]:
+async def asleep(stp: ObservedStp, folder: Path, until: datetime, **changes: Any) -> AsyncIterator[SpeiHarness]:
     """The machine was shut, and is opened again then."""
     stp.now = until
-    async with run_spei_harness(stp, folder) as harness:
+    async with run_spei_harness(stp, folder, **changes) as harness:
         yield harness
 
 
@@ -130,4 +131,63 @@ async def test_a_copy_leaves_until_minutes_before_the_cutoff_and_no_later(tmp_pa
     assert left
     assert mexico(day, "17:50") < max(left) < mexico(day, "17:55")
     assert record.state is State.REJECTED
+    await holds(stp, tmp_path, record)
+
+
+SKEWS = {"+330 s": 330, "+1 h": 3600, "-1 h": -3600, "+6 h": 21_600, "-6 h": -21_600}
+A_MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("made", ["17:20", "17:59:40"])
+@pytest.mark.parametrize("skew", SKEWS)
+async def test_a_wrong_clock_pays_once(tmp_path: Path, skew: str, made: str) -> None:
+    day, _, last = EVES["a Wednesday"]
+    stp = ObservedStp(now=mexico(day, made), ahead=timedelta(seconds=SKEWS[skew]))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + STORED)
+    async with asleep(stp, tmp_path, mexico(day, "18:01")) as harness:
+        await harness.pass_time(mexico(day, "18:10"), step=A_MINUTE)
+        record = await ended(harness, mexico(last, "09:00"))
+    assert (record.state, record.sends) == (State.SETTLED, 1)
+    await holds(stp, tmp_path, record)
+
+
+@pytest.mark.parametrize("made", ["17:20", "17:59:40"])
+@pytest.mark.parametrize("skew", SKEWS)
+async def test_while_a_clock_is_wrong_no_payment_is_given_up_or_sent_again(
+    tmp_path: Path, skew: str, made: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    day, following, _ = EVES["a Wednesday"]
+    stp = ObservedStp(now=mexico(day, made), ahead=timedelta(seconds=SKEWS[skew]))
+    async with run_spei_harness(stp, tmp_path) as harness:
+        await harness.pay(70_000 + NEVER_STORED)
+        await harness.pass_time(stp.now + timedelta(minutes=5), step=A_MINUTE)
+        record = await ended(harness, mexico(following, "21:00"))
+        assert (record.state, record.sends) == (State.UNKNOWN, 1)
+        assert "this machine's clock is" in caplog.text
+        stp.ahead = timedelta(0)
+        record = await ended(harness, stp.now + timedelta(days=2))
+    assert (record.state, record.sends) == (State.REJECTED, 1)
+    await holds(stp, tmp_path, record)
+
+
+@pytest.mark.parametrize("fate", [STORED, NEVER_STORED, LATE])
+@pytest.mark.parametrize("made", ["17:20", "17:58", "18:03"])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"holidays": frozenset({date(2026, 12, 24)})}, {"business_days": frozenset({date(2026, 12, 25)})}],
+    ids=["a holiday too many", "a holiday too few"],
+)
+async def test_a_wrong_list_of_holidays_pays_once(
+    tmp_path: Path, made: str, fate: int, wrong: dict[str, frozenset[date]]
+) -> None:
+    """STP works on 24 December and not on 25 December, whatever the settings say."""
+    stp = ObservedStp(now=mexico("2026-12-24", made))
+    async with run_spei_harness(stp, tmp_path, **wrong) as harness:
+        await harness.pay(70_000 + fate)
+    async with asleep(stp, tmp_path, mexico("2026-12-24", "18:05"), **wrong) as harness:
+        await harness.pass_time(mexico("2026-12-24", "18:10"), step=A_MINUTE)
+        await harness.pass_time(mexico("2026-12-25", "18:10"), step=timedelta(hours=3))
+        record = await ended(harness, mexico("2026-12-29", "19:00"))
+    assert record.state is (State.SETTLED if stp.debits else State.REJECTED)
     await holds(stp, tmp_path, record)

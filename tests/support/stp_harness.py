@@ -164,11 +164,16 @@ class SpeiHarness:
 
 
 @asynccontextmanager
-async def run_spei_harness(stp: ObservedStp, folder: Path, *, url: str = "") -> AsyncIterator[SpeiHarness]:
-    """An engine on a journal in that folder, whose rounds are made by hand; STP is called directly, or at ``url``."""
+async def run_spei_harness(
+    stp: ObservedStp, folder: Path, *, url: str = "", **changes: Any
+) -> AsyncIterator[SpeiHarness]:
+    """An engine on a journal in that folder, whose rounds are made by hand; STP is called directly, or at ``url``.
+
+    :param changes: settings of the rail besides those that the pretend STP supplies.
+    """
     (rail,) = rail_spei.riel_rails()
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
-    settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **supplied)
+    settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **{**supplied, **changes})
     active = ActiveRail(
         declaration=replace(
             rail, connect=lambda settings: open_client(settings, None if url else StpTransport(stp), stp.clock)

@@ -135,7 +135,7 @@ class StpFixture:
     async def client(self) -> AsyncIterator[Stp]:
         """The rail's client of STP's API."""
         async with self.http() as http:
-            yield Stp(http, "http://stp.invalid/speiws/rest", "http://stp.invalid/efws/API", EMPRESA, key())
+            yield Stp(http, "http://stp.invalid/speiws/rest", "http://stp.invalid/efws/API", EMPRESA, key(), self.clock)
 
     async def register(self, body: Mapping[str, Any] | None = None, **change: Any) -> httpx.Response:
         """Send an order, signed as it stands."""

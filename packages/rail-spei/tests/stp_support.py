@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cache
 from typing import Any
 
@@ -18,6 +20,7 @@ ADDRESSES = ("https://demo.stpmex.com:7024/speiws/rest", "https://efws-dev.stpme
 EMPRESA = "TAMIZI"
 KEY = "RIEL261123ABCDEFGHIJKLMNOP"
 PAYER, PAYEE = "646180110400000007", "072691004495711499"
+NOW = datetime(2026, 11, 23, 18, tzinfo=UTC)
 
 HTML = b"<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body><center>nginx</center></body>\r\n</html>"
 PAGE = {"Content-Type": "text/html"}
@@ -87,8 +90,15 @@ def private_key() -> RSAPrivateKey:
 
 @asynccontextmanager
 async def talking_to(respond: Respond, addresses: tuple[str, str] = ADDRESSES) -> AsyncIterator[Stp]:
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond), trust_env=False) as http:
-        yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()))
+    """A client of STP's API with that transport and a clock that agrees with the ``Date`` of each answer."""
+
+    def dated(request: httpx.Request) -> httpx.Response:
+        response = respond(request)
+        response.headers.setdefault("Date", format_datetime(NOW, usegmt=True))
+        return response
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(dated), trust_env=False) as http:
+        yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()), lambda: NOW)
 
 
 def order_json(**changes: Any) -> dict[str, Any]:

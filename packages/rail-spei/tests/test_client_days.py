@@ -1,6 +1,9 @@
 """One debit whatever the hour: the cut-off, weekends, holidays, and a clock that is wrong."""
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 
 import httpx
@@ -41,9 +44,9 @@ def prepare(here: RailFixture, client: SpeiClient) -> Prepared:
         (WEDNESDAY, "18:05:00", "2026-03-05", ("2026-03-05", "17:55"), ("2026-03-05", "18:05")),
         (FRIDAY, "18:30", "2026-03-09", ("2026-03-09", "17:55"), ("2026-03-09", "18:05")),
         ("2026-03-08", "12:00", "2026-03-09", ("2026-03-09", "17:55"), ("2026-03-09", "18:05")),
-        ("2026-04-01", "18:30", "2026-04-06", ("2026-04-06", "17:55"), ("2026-04-06", "18:05")),  # Holy Week
+        ("2026-04-01", "18:30", "2026-04-06", ("2026-04-02", "17:55"), ("2026-04-06", "18:05")),  # Holy Week
         ("2026-12-24", "17:58", "2026-12-24", ("2026-12-24", "17:55"), ("2026-12-28", "18:05")),
-        ("2026-01-01", "09:00", "2026-01-02", ("2026-01-02", "17:55"), ("2026-01-02", "18:05")),
+        ("2026-01-01", "09:00", "2026-01-02", ("2026-01-01", "17:55"), ("2026-01-02", "18:05")),
     ],
 )
 async def test_an_order_has_its_day_and_how_long_it_may_go_again_and_when_its_absence_proves_something(
@@ -107,28 +110,154 @@ async def test_an_order_whose_answer_was_lost_is_found_after_the_cutoff(sent_at:
     assert len(here.debits) == 1
 
 
-async def test_the_old_day_is_asked_after_before_absence_is_told() -> None:
+BESIDE = {"20260303", "20260304", "20260305"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "later_days"),
+    [
+        ((WEDNESDAY, "17:51"), set()),
+        ((WEDNESDAY, "18:30"), set()),
+        (("2026-03-05", "18:30"), {"20260306"}),
+        ((FRIDAY, "09:00"), {"20260306"}),
+        (("2026-03-20", "12:00"), {"20260306", *(f"202603{day:02}" for day in range(9, 14))}),
+    ],
+)
+async def test_every_weekday_since_its_creation_is_queried_with_its_date_before_an_order_is_absent(
+    moment: tuple[str, str], later_days: set[str]
+) -> None:
     here = rail_fixture(mexico(WEDNESDAY, "17:50"))
     async with here.rail() as client:
         order = here.order(client)
-        here.clock.now = mexico(WEDNESDAY, "18:30")
+        here.clock.now = mexico(*moment)
         assert await lookup_outcome(client, order) == "absent"
-        assert here.query_days == ["", "20260304"]
-        here.transport.requests.clear()
-        here.clock.now = mexico("2026-03-05", "18:30")
-        assert await lookup_outcome(client, order) == "absent"
-        assert here.query_days == ["", "20260304", "20260305"]
-        here.transport.requests.clear()
-        here.clock.now = mexico("2026-03-20")
-        assert await lookup_outcome(client, order) == "absent"
-        assert here.query_days == ["", "20260304", "20260305"], "no order comes to a later day"
+    first, *_, last = here.query_days
+    assert (first, last) == ("20260304", ""), "the likeliest first; what STP itself holds to be the running day last"
+    assert set(here.query_days[:-1]) == BESIDE | later_days
+    assert len(here.query_days) == len(set(here.query_days))
 
 
-async def test_on_its_own_day_it_is_asked_after_once() -> None:
+async def test_an_order_on_its_own_day_is_found_with_one_query() -> None:
     here = rail_fixture(mexico(WEDNESDAY))
     async with here.rail() as client:
-        assert await lookup_outcome(client, here.order(client)) == "absent"
-    assert here.query_days == [""]
+        order = await send_unanswered(here, client)
+        for moment in (mexico(WEDNESDAY), mexico("2026-03-12")):
+            here.clock.now = moment
+            here.transport.requests.clear()
+            await look_up(client, order)
+            assert here.query_days == ["20260304"]
+
+
+@pytest.mark.parametrize("holiday", [WEDNESDAY, "2026-03-05", FRIDAY])
+@pytest.mark.parametrize("sent_at", ["12:00", "17:54", "17:59:50", "18:30"])
+async def test_a_day_wrongly_held_to_be_a_holiday_hides_no_order(holiday: str, sent_at: str) -> None:
+    here = rail_fixture(mexico(WEDNESDAY, sent_at))
+    async with here.rail(holidays=frozenset({date.fromisoformat(holiday)})) as client:
+        order = await send_unanswered(here, client)
+        for minutes in (1, 20, 60, 24 * 60, 3 * 24 * 60):
+            here.clock.now = mexico(WEDNESDAY, sent_at) + timedelta(minutes=minutes)
+            assert await lookup_outcome(client, order) == "settled"
+
+
+@pytest.mark.parametrize("strikes", [(5,), (5, 6), (5, 6, 9)])
+async def test_holidays_that_only_stp_knows_hide_no_order(strikes: tuple[int, ...]) -> None:
+    closed = Holidays(extra=frozenset(date(2026, 3, day) for day in strikes))
+    here = rail_fixture(mexico(WEDNESDAY, "18:30"), options={"holidays": closed})
+    async with here.rail() as client:
+        order = await send_unanswered(here, client)
+        for hours in range(1, 12 * 24, 7):
+            here.clock.now = mexico(WEDNESDAY, "18:30") + timedelta(hours=hours)
+            assert await lookup_outcome(client, order) == "settled"
+
+
+@pytest.mark.parametrize("holidays", [frozenset[date](), frozenset({date(2026, 12, 24)})])
+@pytest.mark.parametrize("removed", [frozenset[date](), frozenset({date(2026, 12, 25)})])
+@pytest.mark.parametrize("time", ["12:00", "17:58", "18:03", "18:30"])
+async def test_no_list_of_holidays_lets_an_order_go_again_beyond_a_weekdays_cutoff(
+    holidays: frozenset[date], removed: frozenset[date], time: str
+) -> None:
+    here = rail_fixture(mexico("2026-12-23", time))
+    async with here.rail(holidays=holidays, business_days=removed) as client:
+        for _ in range(5):
+            order = prepare(here, client)
+            cutoffs = [mexico(f"2026-12-{day}", "18:00") for day in (22, 23, 24, 25, 28)]
+            following = min(cutoff for cutoff in cutoffs if cutoff > here.clock.now - timedelta(minutes=5))
+            assert order.resend_until is not None
+            assert order.resend_until < following
+            here.clock.advance(hours=24)
+
+
+SKEWS = [330, -330, 3600, -3600, 6 * 3600, -6 * 3600]
+
+
+@pytest.mark.parametrize("ahead", SKEWS)
+@pytest.mark.parametrize("sent_at", ["12:00", "17:20", "17:59:40", "18:02"])
+async def test_a_wrong_clock_hides_no_order_and_proves_no_absence(
+    ahead: float, sent_at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = rail_fixture(mexico(WEDNESDAY, sent_at), ahead=ahead)
+    async with here.rail() as client:
+        there, nowhere = await send_unanswered(here, client), here.order(client)
+        for minutes in (1, 10, 25, 60, 7 * 60, 24 * 60, 48 * 60):
+            here.clock.now = mexico(WEDNESDAY, sent_at) + timedelta(minutes=minutes)
+            assert await lookup_outcome(client, there) == "settled"
+            caplog.clear()
+            assert await lookup_outcome(client, nowhere) == "nothing"
+            assert [record.levelname for record in caplog.records] == ["ERROR"]
+            assert "clock" in caplog.text
+
+
+@pytest.mark.parametrize("date_header", [None, "", "yesterday", "Wed, 04 Mar 2026 18:00:00", "0"])
+async def test_an_answer_that_does_not_tell_its_time_proves_no_absence(date_header: str | None) -> None:
+    here = rail_fixture(mexico(WEDNESDAY))
+    headers = {} if date_header is None else {"Date": date_header}
+    empty = {"estado": 6, "mensaje": "No se encontraron datos relacionados"}
+    async with here.rail() as client:
+        order = here.order(client)
+        assert await lookup_outcome(client, order) == "absent"
+        here.transport.answer = lambda _: httpx.Response(400, json=empty, headers=headers)
+        assert await lookup_outcome(client, order) == "nothing"
+
+
+@pytest.mark.parametrize("seconds", [-62, -59, 0, 59, 62])
+async def test_a_minute_between_the_clocks_is_allowed(seconds: float) -> None:
+    here = rail_fixture(mexico(WEDNESDAY), ahead=seconds)
+    async with here.rail() as client:
+        expected = "absent" if abs(seconds) < 60 else "nothing"
+        assert await lookup_outcome(client, here.order(client)) == expected
+
+
+async def test_a_begun_day_that_stp_holds_to_be_in_the_future_proves_that_our_clock_is_ahead(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    here = rail_fixture(mexico(WEDNESDAY, "18:30"))
+
+    def behind(request: httpx.Request) -> httpx.Response | None:
+        """STP's answers where its day ends later than ours."""
+        ahead = json.loads(request.content).get("fechaOperacion", "") > "20260304"
+        date_ahead = {"estado": 8, "mensaje": "La fecha no puede ser mayor a la fecha actual"}
+        dated = {"Date": format_datetime(here.clock.now, usegmt=True)}
+        return httpx.Response(400, json=date_ahead, headers=dated) if ahead else None
+
+    async with here.rail() as client:
+        order = here.order(client)
+        here.clock.advance(minutes=10)
+        assert await lookup_outcome(client, order) == "absent"
+        here.transport.answer = behind
+        assert await lookup_outcome(client, order) == "nothing"
+    assert "RIEL_SPEI_HOLIDAYS" in caplog.text
+
+
+async def test_an_order_on_another_operating_day_than_expected_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    here = rail_fixture(mexico("2026-12-24"))
+    async with here.rail(holidays=frozenset({date(2026, 12, 24)})) as client:
+        order = await send_unanswered(here, client)
+        answer = await look_up(client, order)
+        assert answer.facts["operationDate"] == "2026-12-24"
+        assert "2026-12-24, and not on 2026-12-28" in caplog.text
+        caplog.clear()
+        await look_up(client, replace(order, facts={**order.facts, **answer.facts}))
+        assert not caplog.records
 
 
 @pytest.mark.parametrize(("day", "booked", "later"), [(WEDNESDAY, "2026-03-05", 3), (FRIDAY, "2026-03-09", 5)])
@@ -151,11 +280,6 @@ async def test_on_friday_evening_it_is_monday() -> None:
         for day, time in ((FRIDAY, "18:01"), ("2026-03-07", "12:00"), ("2026-03-09", "17:59"), ("2026-03-10", "09:00")):
             here.clock.now = mexico(day, time)
             assert await lookup_outcome(client, order) == "settled"
-        here.transport.requests.clear()
-        absent = here.order(client)
-        here.clock.now = mexico("2026-03-10", "20:00")
-        assert await lookup_outcome(client, absent) == "absent"
-        assert here.query_days == ["", "20260310"], "made on Tuesday morning"
 
 
 async def test_a_weekend_order_is_found_on_monday_and_after() -> None:
@@ -331,16 +455,25 @@ async def test_what_is_no_operating_day_or_not_begun_has_no_list(day: date) -> N
 
 
 @pytest.mark.parametrize("ahead", [-280, 0, 280])
-async def test_around_the_cutoff_no_list_is_told_that_may_be_of_another_day(ahead: float) -> None:
+async def test_around_the_cutoff_the_list_of_a_day_holds_no_order_of_another(ahead: float) -> None:
     here = rail_fixture(mexico(WEDNESDAY), ahead=ahead, total_lag_seconds=0)
     async with here.rail() as client:
         order = here.order(client)
         await client.send(order)
         for minute in range(-12, 13):
             here.clock.now = mexico(WEDNESDAY, "18:00") + timedelta(minutes=minute)
-            try:
-                listed = await client.statement(date(2026, 3, 4))
-            except NothingLearned:
-                assert abs(here.rail_time() - mexico(WEDNESDAY, "18:00")) <= timedelta(minutes=5)
-            else:
-                assert [entry.reference for entry in listed.lines] == [order.reference]
+            listed = await client.statement(date(2026, 3, 4))
+            assert [entry.reference for entry in listed.lines] == [order.reference]
+
+
+async def test_a_weekday_that_is_wrongly_held_to_be_a_holiday_has_its_list() -> None:
+    here = rail_fixture(mexico("2026-12-24"))
+    async with here.rail(holidays=frozenset({date(2026, 12, 24)})) as client:
+        order = here.order(client)
+        await client.send(order)
+        here.clock.now = mexico("2026-12-28")
+        day = await client.statement(date(2026, 12, 24))
+        assert [line.reference for line in day.lines] == [order.reference]
+        assert (day.since, day.until) == (mexico("2026-12-23", "18:00"), mexico("2026-12-24", "18:00"))
+        with pytest.raises(NothingLearned, match="no operating day"):
+            await client.statement(date(2026, 12, 25))

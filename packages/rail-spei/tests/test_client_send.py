@@ -242,10 +242,28 @@ async def test_a_refusal_between_two_accounts_of_stp_is_believed_after_one_look(
     async with here.rail() as client:
         order = here.order(client, 70_002, clabe=AT_STP)
         assert await send_outcome(client, order) == "rejected -200"
-        assert here.query_days == [""]
+        assert here.query_days == ["20260304", "20260305", "20260303", ""]
         here.transport.requests.clear()
         assert await send_outcome(client, here.order(client, 70_002)) == "rejected -200"
         assert here.query_days == [], "to another bank it is believed at once"
+
+
+async def test_a_refusal_without_a_text_is_believed_after_one_look() -> None:
+    """``{"id": 3}`` was recorded between the numbers of accepted orders."""
+    here = rail_fixture()
+    async with here.rail() as client:
+        assert await send_outcome(client, here.order(client, 70_012)) == "rejected 3"
+        assert here.query_days == ["20260304", "20260305", "20260303", ""]
+        order = here.order(client, 70_000)
+        await client.send(order)
+        here.transport.answer = lambda request: (
+            httpx.Response(200, json={"resultado": {"id": 3}}) if request.method == "PUT" else None
+        )
+        assert await send_outcome(client, order) == "pending"
+        here.transport.answer = lambda request: (
+            httpx.Response(200, json={"resultado": {"id": 3}}) if request.method == "PUT" else httpx.Response(502)
+        )
+        assert await send_outcome(client, here.order(client, 70_000)) == "unknown"
 
 
 async def test_money_that_moved_in_spite_of_a_refusal_is_seen_at_once() -> None:

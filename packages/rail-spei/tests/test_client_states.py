@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -165,7 +166,8 @@ async def test_an_ambiguous_end_that_is_not_said_twice_teaches_nothing(after: st
             if len(looks) == 1:
                 return None
             if after == "gone":
-                return httpx.Response(400, json={"estado": 6, "mensaje": "No se encontraron datos relacionados"})
+                empty = {"estado": 6, "mensaje": "No se encontraron datos relacionados"}
+                return httpx.Response(400, json=empty, headers={"Date": format_datetime(here.clock.now, usegmt=True)})
             fields: dict[str, Any] = {"claveRastreo": order.reference, "estado": "LQ", "empresa": here.settings.empresa}
             return httpx.Response(200, json={"estado": 0, "mensaje": "", "respuesta": fields})
 

@@ -178,7 +178,7 @@ async def test_a_received_payment_is_looked_for_on_the_last_operating_days(days:
     async with here.rail() as client:
         assert (await here.build_return(client, KEY) is not None) == exists
     assert "20260307" not in here.query_days, "no Saturday is an operating day"
-    assert len(here.query_days) <= 6
+    assert len(here.query_days) <= 9, "two of the days may be holidays"
 
 
 @pytest.mark.parametrize("ahead", [-280, 0, 280])

@@ -32,7 +32,9 @@ def anyio_backend() -> str:
 @asynccontextmanager
 async def serve(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app or here.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app or here.sandbox.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1, date_header=False
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
@@ -48,7 +50,7 @@ async def serve(here: StpFixture, app: Any = None) -> AsyncIterator[str]:
 @asynccontextmanager
 async def client(here: StpFixture, patience: float = 10) -> AsyncIterator[Stp]:
     async with serve(here) as url, httpx.AsyncClient(timeout=patience) as http:
-        yield Stp(http, f"{url}/speiws/rest", f"{url}/efws/API", EMPRESA, key())
+        yield Stp(http, f"{url}/speiws/rest", f"{url}/efws/API", EMPRESA, key(), here.clock)
 
 
 def body(centavos: int = 0) -> bytes:

@@ -66,11 +66,11 @@ async def test_an_order_is_told_in_all_its_fields() -> None:
     }
 
 
-async def test_today_is_asked_without_a_date_and_earlier_days_with_theirs() -> None:
+async def test_a_day_is_queried_with_its_date_and_the_running_one_also_without() -> None:
     here = StpFixture()
     await here.register()
     assert (await here.query())[0] == 0
-    assert (await here.query(fechaOperacion="20260304"))[0] == 6, "only earlier days are asked by date"
+    assert (await here.query(fechaOperacion="20260304"))[0] == 0, "recorded on the same day, and after the cut-off"
     assert (await here.query(fechaOperacion="20260305"))[0] == 8
     assert (await here.query(fechaOperacion="20260303"))[0] == 6
     here.clock.advance(hours=6)

@@ -233,7 +233,21 @@ def test_a_refusal_between_two_accounts_at_stp_is_confirmed_first(number: int) -
     assert not one.needs_lookup(40072)
 
 
-@pytest.mark.parametrize("one", [outcome_of(result(id=3)), outcome_of(result(id=-30)), classify(403, PAGE, HTML)])
+@pytest.mark.parametrize("number", [3, -200, -30])
+def test_a_refusal_without_a_text_is_confirmed_first(number: int) -> None:
+    one = outcome_of(result(id=number))
+    assert isinstance(one, OrderRefusal)
+    assert one.needs_lookup(40072)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        outcome_of(result(id=3, descripcionError="x")),
+        outcome_of(result(id=-30, descripcionError="x")),
+        classify(403, PAGE, HTML),
+    ],
+)
 def test_a_refusal_that_is_not_about_the_order_needs_no_second_look(one: OrderRefusal) -> None:
     assert not one.needs_lookup(90646)
 

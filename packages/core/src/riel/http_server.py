@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import format_datetime
 from typing import Any
 
+from riel.clock import utc_now
 from riel.errors import Misconfigured
 
 Message = dict[str, Any]
@@ -49,10 +51,13 @@ async def serve_http(
             super().connection_made(transport)
 
             async def able(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+                async def dated(message: Message) -> None:
+                    await send(_with_date(message) if message["type"] == "http.response.start" else message)
+
                 with contextlib.suppress(
                     asyncio.CancelledError, ClientDisconnected
                 ):  # only the end of serving cancels a request
-                    await app({**scope, "extensions": {HANG_UP: transport.close}}, receive, send)
+                    await app({**scope, "extensions": {HANG_UP: transport.close}}, receive, dated)
 
             self.app = able
             if most is not None and len(self.connections) > most:
@@ -66,7 +71,8 @@ async def serve_http(
             super().connection_lost(exc)
 
     # Not uvicorn.Server: it takes the process's signals, ends it when a port is taken, and needs 0.2 s to stop.
-    config = Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600)
+    # It would add a Date beside the one of an app that has a clock of its own.
+    config = Config(app, lifespan="off", ws="none", log_config=None, timeout_keep_alive=3600, date_header=False)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
@@ -88,6 +94,14 @@ async def serve_http(
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+def _with_date(message: Message) -> Message:
+    """Add the ``Date`` of now to the beginning of a response that has none."""
+    headers = list(message.get("headers", ()))
+    if any(name.lower() == b"date" for name, _ in headers):
+        return message
+    return {**message, "headers": [*headers, (b"date", format_datetime(utc_now(), usegmt=True).encode())]}
 
 
 class ClientDisconnected(Exception):

@@ -2,27 +2,29 @@
 
 The core stores an order's operating day with its tracking key before the order is sent. STP refuses a key that it knows
 on the same operating day only, and books the same key again on the next day. So the client looks an order up on every
-day on which STP may have booked it, and the core may send it again only while its own day certainly lasts.
+day on which STP may have booked it, and the core may send it again only while its own day certainly lasts. Where the
+clocks differ, or STP holds a day to be in the future that has begun for us, "not found" proves nothing.
 """
 
 import json
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 
 import httpx
 
-from rail_spei.calendar import cutoff_of, is_business_day, last_business_day, operating_date
-from rail_spei.days import CUTOFF_MARGIN, operating_days_near, possible_days
+from rail_spei.calendar import cutoff_of, is_business_day, is_weekday, last_business_day, operating_date
+from rail_spei.days import absent_after, begun_day, possible_days, resend_until
 from rail_spei.fields import new_tracking_key, numeric_reference, spei_name, spei_text
 from rail_spei.mapping import to_answer, to_statement_line
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
 from rail_spei.returns import build_return, return_key
 from rail_spei.settings import SEND_DEADLINE, SpeiSettings, tls_context
-from rail_spei.stp.api import Stp
+from rail_spei.stp.api import Absence, Stp
 from rail_spei.stp.cadena import RegisterOrder
+from rail_spei.stp.clock import ClocksDiffer
 from rail_spei.stp.models import OrderStatus
 from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear, Outcome, RefusalKind
 from rail_spei.stp.signature import SigningKey
@@ -76,13 +78,12 @@ class SpeiClient:
                 facts = {"operationDate": day.isoformat(), "operation": SpeiReturn.OPERATION}
             case _:
                 raise TypeError("this draft is not one of SPEI")
-        first, last = operating_days_near(references.now, self._settings.holiday_calendar)
         return Prepared(
             reference=key,
             body=body,
             facts=facts,
-            resend_until=cutoff_of(first, self._settings.holiday_calendar) - CUTOFF_MARGIN,
-            absent_after=cutoff_of(last, self._settings.holiday_calendar) + CUTOFF_MARGIN,
+            resend_until=resend_until(references.now),
+            absent_after=absent_after(references.now, self._settings.holiday_calendar),
         )
 
     def _order_body(self, payment: SpeiPayment, key: str, references: ReferenceSource) -> bytes:
@@ -116,7 +117,7 @@ class SpeiClient:
         match outcome:
             case OrderAccepted(id=number):
                 return Answer(status=Status.PENDING, provider_id=number, facts={"providerOrder": number})
-            case OrderRefusal(kind=RefusalKind.LATER) if not self._created_near_cutoff(order):
+            case OrderRefusal(kind=RefusalKind.LATER) if resend_until(order.created_at) > order.created_at:
                 raise OutcomeUnknown(outcome.text)  # STP booked nothing: the core may send the same order later
             case OrderRefusal():
                 if outcome.needs_lookup(_payee_participant(order)) and (
@@ -146,37 +147,45 @@ class SpeiClient:
     async def _find_on_any_day(self, order: Order) -> OrderStatus | None:
         """Return STP's status of the order, or ``None`` where STP has it on none of the possible days.
 
-        :raises NothingLearned: neither STP's present query nor the older one gave an answer.
+        :raises NothingLearned: neither STP's present query nor the older one gave an answer that proves anything.
         """
-        unanswered: NothingLearned | None = None
-        for day in self._possible_days(order):
+        now, holidays = self._clock(), self._settings.holiday_calendar
+        days, begun = possible_days(_expected_day(order), order.created_at, now, holidays), begun_day(now, holidays)
+        doubt: NothingLearned | None = None
+        for day in days:
             try:
                 status = await self._stp.query(order.reference, "E", day)
             except NothingLearned as failure:
-                unanswered = failure
+                doubt = failure
                 continue
             if isinstance(status, OrderStatus):
                 return status
-        if unanswered is None:
+            if status is Absence.DATE_AHEAD and (day is None or day <= begun):
+                doubt = ClocksDiffer(
+                    f"STP holds {day or 'its own day'} to be in the future: this machine's clock is ahead, or the "
+                    "list of holidays (RIEL_SPEI_HOLIDAYS) is wrong"
+                )
+        if doubt is None:
             return None
-        for day in self._possible_days(order):
+        if isinstance(doubt, ClocksDiffer):
+            log.error("%s. The payment %s is neither given up nor sent again until that is mended", doubt, order.id)
+        for day in days:
             legacy = await self._stp.legacy_query(order.reference, day)
             if isinstance(legacy, OrderStatus):
                 return legacy
-        raise unanswered  # that the older query knows every order is not proven: its "not found" proves nothing
-
-    def _possible_days(self, order: Order) -> Iterator[date | None]:
-        own = date.fromisoformat(order.facts["operationDate"])
-        return possible_days(own, order.created_at, self._clock(), self._settings.holiday_calendar)
-
-    def _created_near_cutoff(self, order: Order) -> bool:
-        """Whether the order was prepared around the cut-off, so that it is never sent again."""
-        first, last = operating_days_near(order.created_at, self._settings.holiday_calendar)
-        return first != last
+        raise doubt  # that the older query knows every order is not proven: its "not found" proves nothing
 
     async def _checked_answer(self, order: Order, status: OrderStatus) -> Answer:
         """Map a status to the core's answer, after a second look-up where the state is ambiguous."""
-        state = status.state()
+        state, expected = status.state(), _expected_day(order)
+        if status.day is not None and status.day != expected:
+            log.warning(
+                "STP has the payment %s on the operating day %s, and not on %s: this machine's clock or the list of "
+                "holidays is wrong, or the payment was under way at a cut-off",
+                order.id,
+                status.day,
+                expected,
+            )
         if state.ambiguous:
             second = await self._find_on_any_day(order)
             if second is None or second.state_code != status.state_code:
@@ -195,14 +204,17 @@ class SpeiClient:
         return await build_return(refund, self._stp, self._clock(), self._settings)
 
     async def statement(self, day: date) -> Statement:
-        """List every order that was sent on an operating day, from the cut-off of the business day before it."""
+        """List every order that was sent on an operating day, from the cut-off of the business day before it.
+
+        A weekday that we hold to be a holiday is an operating day where STP lists an order on it.
+        """
         holidays = self._settings.holiday_calendar
+        statuses = await self._stp.reconciliation("E", day) if is_weekday(day) else []
         if not is_business_day(day, holidays):
-            raise NothingLearned(f"{day} is no operating day: SPEI has them on business days only")
-        first, last = operating_days_near(self._clock(), holidays)
-        if first != last and day in {first, last}:
-            raise NothingLearned("the operating day changes about now, and STP's clock may differ: ask in ten minutes")
-        statuses = await self._stp.reconciliation("E", None if day == first else day)
+            if not statuses:
+                raise NothingLearned(f"{day} is no operating day: SPEI has them on business days only")
+            log.warning("STP lists orders on %s, which is a holiday here: the list of holidays is wrong", day)
+            holidays = holidays.without(day)
         return Statement(
             since=cutoff_of(last_business_day(day, holidays), holidays),
             until=cutoff_of(day, holidays),
@@ -223,8 +235,13 @@ async def open_client(
     async with httpx.AsyncClient(
         timeout=SEND_DEADLINE.total_seconds(), transport=transport, verify=verify, trust_env=False
     ) as http:
-        stp = Stp(http, settings.orders_at, settings.queries_at, settings.empresa, key)
+        stp = Stp(http, settings.orders_at, settings.queries_at, settings.empresa, key, clock)
         yield SpeiClient(settings, stp, clock)
+
+
+def _expected_day(order: Order) -> date:
+    """The operating day that STP told, or the one that we expected when the order was prepared."""
+    return date.fromisoformat(order.facts["operationDate"])
 
 
 def _payee_participant(order: Order) -> str:

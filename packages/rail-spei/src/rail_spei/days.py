@@ -1,44 +1,81 @@
-"""The operating days on which STP may have booked an order or a payment, although its clock and ours differ by minutes.
+"""The operating days on which STP may have booked an order, although a clock or a list of holidays is wrong.
 
 A mistake here pays twice: STP refuses a key that it knows on the same operating day only, so an order that STP booked
-yesterday, and that we look up today only, would be sent and booked again.
+on a day that nobody asks for would be sent and booked again. Two beliefs decide which day an order has: the time, and
+the list of holidays. So neither is used as its own check. Each weekday counts as a possible operating day and its 18:00
+as a possible cut-off, whatever the list says, and the days beside those that we believe are asked for as well.
 """
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from rail_spei.calendar import Holidays, last_business_day, next_business_day, operating_date
+from rail_spei.calendar import (
+    DAY,
+    MEXICO_CITY,
+    Holidays,
+    cutoff_of,
+    is_weekday,
+    last_business_day,
+    next_business_day,
+    operating_date,
+    weekday_cutoff_after,
+)
 
 CUTOFF_MARGIN = timedelta(minutes=5)
 """How much the difference of the clocks and the time in transit may move an order across the cut-off."""
+
+LATEST_BOOKING = timedelta(days=10)
+"""How long after its creation STP may book an order: a resend after a weekend, a day in transit, and holidays."""
 
 LOOK_BACK_DAYS = 5
 """Operating days before the running one on which a received payment is looked up, with one query for each."""
 
 
-def operating_days_near(at: datetime, holidays: Holidays) -> tuple[date, date]:
-    """The first and the last operating day that STP's clock may show when ours shows ``at``."""
-    return operating_date(at - CUTOFF_MARGIN, holidays), operating_date(at + CUTOFF_MARGIN, holidays)
+def resend_until(created_at: datetime) -> datetime:
+    """Until when a copy of an order certainly belongs to its operating day: the next weekday's 18:00, less the margin.
 
-
-def possible_days(own: date, created_at: datetime, now: datetime, holidays: Holidays) -> Iterator[date | None]:
-    """Yield the running day (``None``), then each other day on which STP may have booked an order, oldest first.
-
-    :param own: the order's operating day by our clock. STP may have booked an order that was created around the cut-off
-        on the day before or after, and an order that was long in transit on the day after.
+    The time has passed already where the order was created around a cut-off.
     """
-    first, (running, latest) = operating_days_near(created_at, holidays)[0], operating_days_near(now, holidays)
-    yield None
-    for day in sorted({first, own, next_business_day(own, holidays)}):
-        if day <= latest and not day == running == latest:  # the first query covers the running day
-            yield day
+    return weekday_cutoff_after(created_at - CUTOFF_MARGIN) - CUTOFF_MARGIN
 
 
-def latest_days(now: datetime, holidays: Holidays) -> Iterator[date | None]:
-    """Yield the running day (``None``), then the operating days before it, latest first."""
-    yield None
-    running, latest = operating_days_near(now, holidays)
-    day = last_business_day(latest, holidays) if running == latest else latest
+def absent_after(created_at: datetime, holidays: Holidays) -> datetime:
+    """When the operating day of an order has ended, also where a computed holiday that the settings remove is one."""
+    latest = operating_date(created_at + CUTOFF_MARGIN, holidays.longest)
+    return cutoff_of(latest, holidays.longest) + CUTOFF_MARGIN
+
+
+def begun_day(now: datetime, holidays: Holidays) -> date:
+    """The operating day that has begun when our clock shows ``now``, also where it is ahead by the margin."""
+    return operating_date(now - CUTOFF_MARGIN, holidays)
+
+
+def possible_days(own: date, created_at: datetime, now: datetime, holidays: Holidays) -> list[date | None]:
+    """The days on which STP may have booked an order, the likeliest first; ``None``, the day that STP itself holds to
+    be the running one, comes last.
+
+    They are the order's own day with the business day before and after it, the calendar date of its creation with the
+    dates beside it, and each weekday from then until tomorrow.
+
+    :param own: the order's operating day by our clock and our list, or the one that STP told.
+    """
+    made, today = (at.astimezone(MEXICO_CITY).date() for at in (created_at, now))
+    days = [own, next_business_day(own, holidays), last_business_day(own, holidays), made, made + DAY, made - DAY]
+    since = made
+    while since <= min(today + DAY, made + LATEST_BOOKING):
+        if is_weekday(since):
+            days.append(since)
+        since += DAY
+    return [*dict.fromkeys(days), None]
+
+
+def latest_days(now: datetime, holidays: Holidays) -> list[date | None]:
+    """The running day (``None``), then the weekdays from the latest that may have begun, latest first.
+
+    They reach back ``LOOK_BACK_DAYS`` business days.
+    """
+    last = operating_date(now + CUTOFF_MARGIN, holidays)
+    first = last
     for _ in range(LOOK_BACK_DAYS):
-        yield day
-        day = last_business_day(day, holidays)
+        first = last_business_day(first, holidays)
+    dates = [last - DAY * passed for passed in range((last - first).days + 1)]
+    return [None, *filter(is_weekday, dates)]

@@ -10,6 +10,7 @@ from rail_spei.days import latest_days
 from rail_spei.models import SpeiRefund, SpeiReturn
 from rail_spei.settings import SpeiSettings
 from rail_spei.stp.api import Stp
+from rail_spei.stp.clock import ClocksDiffer
 from rail_spei.stp.models import OrderStatus
 from riel import NotAllowed, NothingLearned
 
@@ -66,10 +67,17 @@ def _not_returnable(status: OrderStatus, key: str) -> NotAllowed:
 
 async def _find_received(key: str, stp: Stp, now: datetime, settings: SpeiSettings) -> OrderStatus | None:
     """Find the last received payment of that key: a bank may use a key again on another day."""
+    doubt: ClocksDiffer | None = None
     for day in latest_days(now, settings.holiday_calendar):
-        status = await stp.query(key, "R", day)
+        try:
+            status = await stp.query(key, "R", day)
+        except ClocksDiffer as failure:  # STP has none on that day; whether the days are the right ones is not known
+            doubt = failure
+            continue
         if isinstance(status, OrderStatus):
             return status
+    if doubt is not None:
+        raise doubt
     return None
 
 

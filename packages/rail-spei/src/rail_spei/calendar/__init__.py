@@ -14,13 +14,16 @@ from rail_spei.calendar.holidays import Holidays
 
 __all__ = [
     "CUTOFF",
+    "DAY",
     "MEXICO_CITY",
     "Holidays",
     "cutoff_of",
     "is_business_day",
+    "is_weekday",
     "last_business_day",
     "next_business_day",
     "operating_date",
+    "weekday_cutoff_after",
 ]
 
 
@@ -34,9 +37,14 @@ CUTOFF = time(18)
 DAY = timedelta(days=1)
 
 
+def is_weekday(day: date) -> bool:
+    """Whether ``day`` is a Monday to Friday, holiday or not."""
+    return day.weekday() < 5
+
+
 def is_business_day(day: date, holidays: Holidays) -> bool:
     """Whether banks work on ``day``: Monday to Friday, and no holiday of theirs."""
-    return day.weekday() < 5 and day not in holidays
+    return is_weekday(day) and day not in holidays
 
 
 def next_business_day(day: date, holidays: Holidays) -> date:
@@ -64,13 +72,25 @@ def operating_date(at: datetime, holidays: Holidays) -> date:
     return _business_day_from(day + DAY if local.time() >= CUTOFF else day, holidays)
 
 
+def weekday_cutoff_after(at: datetime) -> datetime:
+    """The first instant after ``at``, in UTC, at which an operating day may end: 18:00 of a weekday, holiday or not."""
+    day = at.astimezone(MEXICO_CITY).date()
+    while not is_weekday(day) or _cutoff(day) <= at:
+        day += DAY
+    return _cutoff(day)
+
+
 def cutoff_of(day: date, holidays: Holidays) -> datetime:
     """The first instant, in UTC, that no longer belongs to the operating day ``day``: 18:00 in Mexico City.
 
     Only business days are operating days. An order may have another day, where the list of holidays has changed since:
     STP books it on the next business day, so the cut-off is that of the next one.
     """
-    return datetime.combine(_business_day_from(day, holidays), CUTOFF, MEXICO_CITY).astimezone(UTC)
+    return _cutoff(_business_day_from(day, holidays))
+
+
+def _cutoff(day: date) -> datetime:
+    return datetime.combine(day, CUTOFF, MEXICO_CITY).astimezone(UTC)
 
 
 def _business_day_from(day: date, holidays: Holidays) -> date:

@@ -2,8 +2,8 @@
 
 The rules are those of the bank supervisor's yearly list for credit institutions, checked with that of 2026. One
 rule is left out because it could not be checked: 1 October of the years in which the presidency changes hands (next in
-2030). To leave it out is the safe error: an order is looked for on the day that we believe and on the next one, and on
-an earlier one only where it was created around 18:00. An operator who knows the day adds it to the settings.
+2030). An operator who knows the day adds it to the settings. A holiday too many and a holiday too few are both looked
+through: an order is looked up on each weekday since its creation, and is never sent again after a weekday's cut-off.
 """
 
 from collections.abc import Set as AbstractSet
@@ -32,6 +32,15 @@ class Holidays:
 
     def __contains__(self, day: date) -> bool:
         return day in self.extra or (day in statutory_holidays(day.year) and day not in self.removed)
+
+    @property
+    def longest(self) -> "Holidays":
+        """The same with each computed holiday: no operating day of the two lists ends later than by this one."""
+        return Holidays(self.extra)
+
+    def without(self, day: date) -> "Holidays":
+        """The same, where ``day`` is no holiday."""
+        return Holidays(self.extra - {day}, self.removed | {day})
 
     def of(self, year: int) -> list[date]:
         """The holidays of ``year``, those on a weekend included."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -92,19 +93,22 @@ def payable_institutions(catalogue: Catalogue) -> Mapping[str, str]:
 
 
 class SandboxMiddleware:
-    """Middleware that marks every answer, and sends the webhooks that a request caused."""
+    """Middleware that marks and dates every answer, and sends the webhooks that a request caused."""
 
-    def __init__(self, app: ASGIApp, bank: StpBank, webhooks: StpWebhooks) -> None:
+    def __init__(self, app: ASGIApp, bank: StpBank, webhooks: StpWebhooks, clock: Clock) -> None:
         self._app = app
         self._bank = bank
         self._webhooks = webhooks
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), MARK_HEADER]}
+                date = format_datetime(self._clock().astimezone(UTC), usegmt=True)
+                headers = [*message.get("headers", []), MARK_HEADER, (b"date", date.encode())]
+                message = {**message, "headers": headers}
             await send(message)
 
         await self._app(scope, receive, marked)
@@ -141,7 +145,7 @@ def _app(bank: StpBank, webhooks: StpWebhooks, clock: Clock, sleep: Sleep) -> AS
             ),
             *control_routes(StpControls(bank, webhooks, clock).by_name()),
         ],
-        middleware=[Middleware(SandboxMiddleware, bank=bank, webhooks=webhooks)],
+        middleware=[Middleware(SandboxMiddleware, bank=bank, webhooks=webhooks, clock=clock)],
         exception_handlers={
             QueryError: query_error,
             UnreadableRequest: unreadable_request,

@@ -41,12 +41,12 @@ class LegacyQueries:
         return timedelta(seconds=self._bank.behaviour.hidden_seconds)
 
     def _day(self, body: Body) -> date | None:
-        """The operating day of a query; ``None`` where the day is not in the past, so that no order is found."""
+        """The operating day of a query; ``None`` where it has not begun, so that no order is found."""
         today = self._bank.today(self._clock())
         if not text(body.get("fechaOperacion")):
             return today
         day = day_of(body["fechaOperacion"])
-        return day if day is not None and day < today else None
+        return day if day is not None and day <= today else None
 
     def _error(self, body: Body, needed: list[str], known: list[str]) -> Response | None:
         problem = form_error(body, ["empresa", *needed, "firma"], known)

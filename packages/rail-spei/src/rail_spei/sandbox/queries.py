@@ -1,4 +1,4 @@
-"""The query service (EFWS): errors are HTTP 400 with JSON, and a day is either the running one or an earlier one."""
+"""The query service (EFWS): errors are HTTP 400 with JSON. A query without a day is one of the running day."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -69,15 +69,15 @@ class QueryRoutes:
         return self._bank.today(self._clock())
 
     def _day(self, value: Any) -> date:
-        """The operating day of a query. A query of the running day has no date."""
+        """The operating day of a query: the running one where it names none, and none after it."""
         today = self._today()
         if not text(value):
             return today
         day = day_of(value)
         if day is None:
             raise QueryError(INVALID, "El campo fechaOperacion es invalido")
-        if day >= today:
-            raise QueryError(AHEAD if day > today else NOTHING)
+        if day > today:
+            raise QueryError(AHEAD)
         return day
 
     async def _request(self, request: Request, signed: list[str], needed: list[str]) -> Body:

@@ -1,13 +1,14 @@
 """The requests of STP's API, each signed and sent once, and the parsing of their answers.
 
 Requests that move money go through ``riel.paying`` and queries through ``riel.reading``; no request is repeated. A
-query without a clear answer raises ``riel.NothingLearned``: an order is absent only where STP itself says so.
+query without a clear answer raises ``riel.NothingLearned``: an order is absent only where STP itself says so, in an
+answer whose ``Date`` agrees with our clock.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from rail_spei.stp import cadena
 from rail_spei.stp.cadena import STP, Direction, RegisterOrder, SignedRequest
+from rail_spei.stp.clock import clock_difference, require_same_time
 from rail_spei.stp.models import (
     DayPage,
     LegacyAnswer,
@@ -46,7 +48,15 @@ class Absence(Enum):
     """Why a query found no order. It does not prove that there is none: STP may show an order late."""
 
     NOT_FOUND = "no such order on that day"
-    DATE_AHEAD = "that day has not begun for STP: ask with another"
+    DATE_AHEAD = "that day has not begun for STP"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResponse:
+    """An answer to a query, and how far STP's clock is ahead of ours by it; ``None`` where it does not tell."""
+
+    http: httpx.Response
+    clock_difference: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Stp:
 
     :param base_url: the address for orders. :param query_url: the address for queries (EFWS).
     :param http: a client that verifies TLS; only its owner closes it.
+    :param clock: our clock, which the ``Date`` of STP's answers is compared with.
     """
 
     http: httpx.AsyncClient
@@ -62,6 +73,7 @@ class Stp:
     query_url: str
     empresa: str
     key: SigningKey
+    clock: Callable[[], datetime]
 
     def order_body(self, order: RegisterOrder) -> bytes:
         """The signed body of ``registra``. The same order has the same bytes, which can be stored and sent again."""
@@ -88,14 +100,16 @@ class Stp:
         """Look up the order of that key that was sent (``E``) or received (``R``) on ``day``, or on the running day.
 
         :raises NothingLearned: STP gave no clear answer, or one about another order.
+        :raises ClocksDiffer: STP found nothing, and its clock is not ours.
         """
         response = await self._query(
             _join_url(self.query_url, "consultaOrden"), cadena.query(self.empresa, key, kind, day)
         )
-        answer = _parse_answer(OrderAnswer, response, (200, 400))
+        answer = _parse_answer(OrderAnswer, response.http, (200, 400))
         if answer.respuesta is None and (absence := _absence_of(answer.estado)):
+            require_same_time(response.clock_difference)
             return absence
-        if response.status_code != 200 or answer.estado != OK or answer.respuesta is None:
+        if response.http.status_code != 200 or answer.estado != OK or answer.respuesta is None:
             raise NothingLearned(f"STP answered estado {answer.estado}: {answer.mensaje}")
         return self._check_key(answer.respuesta, key)
 
@@ -110,11 +124,11 @@ class Stp:
         for page in range(MAX_PAGES):
             request = cadena.reconciliation(self.empresa, kind, day, page=page)
             response = await self._query(_join_url(self.query_url, "V2/conciliacion"), request)
-            answer = _parse_answer(DayPage, response, (200, 400))
+            answer = _parse_answer(DayPage, response.http, (200, 400))
             if page == 0 and answer.estado == NOT_FOUND and not answer.datos:
                 return []
             if (
-                response.status_code != 200
+                response.http.status_code != 200
                 or answer.estado not in {OK, None}
                 or answer.total is None
                 or answer.total < 0
@@ -149,14 +163,21 @@ class Stp:
         response = await paying(send)
         return classify(response.status_code, response.headers, response.content)
 
-    async def _query(self, url: str, request: SignedRequest) -> httpx.Response:
-        body = self._signed(request)
-        return await reading(partial(self.http.post, url, content=body, headers=HEADERS, follow_redirects=False))
+    async def _query(self, url: str, request: SignedRequest) -> QueryResponse:
+        body, before = self._signed(request), self.clock()
+
+        async def post() -> httpx.Response:
+            nonlocal before
+            before = self.clock()
+            return await self.http.post(url, content=body, headers=HEADERS, follow_redirects=False)
+
+        response = await reading(post)
+        return QueryResponse(response, clock_difference(response.headers.get_list("Date"), before, self.clock()))
 
     async def _legacy(self, path: str, request: SignedRequest) -> LegacyResult | None:
         """Send an older query; ``None`` where STP finds no order."""
         response = await self._query(_join_url(self.base_url, f"ordenPago/{path}"), request)
-        answer = _parse_answer(LegacyAnswer, response, (200,)).resultado
+        answer = _parse_answer(LegacyAnswer, response.http, (200,)).resultado
         if answer.id == LEGACY_NOT_FOUND and answer.order is None:
             return None
         # "Firma invalida No entity found for query" has id 0: a bad signature or no such order, which is no answer.

@@ -155,9 +155,11 @@ class OrderRefusal:
     def needs_lookup(self, institution: str | int) -> bool:
         """Whether to look the order up before the refusal is believed. ``institution`` is the payee's.
 
-        For orders between two accounts of STP, it is reported that money moved although the answer was an error.
+        For orders between two accounts of STP, it is reported that money moved although the answer was an error. An id
+        without a text was recorded between the numbers of accepted orders (``{"id": 3}``).
         """
-        return self.kind is RefusalKind.INPUT and str(institution) == STP
+        without_text = not self.provider_message and self.row_code != NO_ACCESS
+        return without_text or (self.kind is RefusalKind.INPUT and str(institution) == STP)
 
 
 @dataclass(frozen=True, slots=True)
