@@ -67,7 +67,13 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
         banks: Banks = await stack.enter_async_context(run_banks(found, settings))
         catalog = activate(found, settings_resolver(settings, banks))
         rails = {rail.declaration.name: rail for rail in catalog.rails}
-        setup = FactorContext(key=bytes(32), principal=settings.principal, folder=folder, file=settings.factor_file)
+        setup = FactorContext(
+            key=bytes(32),
+            principal=settings.principal,
+            folder=folder,
+            modes=frozenset({"sandbox"}),
+            file=settings.factor_file,
+        )
         engine = PaymentEngine(
             Context(
                 journal=await open_journal(settings.journal),

@@ -50,7 +50,7 @@ def bank(folder: Path) -> Iterator[WireBank]:
 @pytest.fixture(scope="module")
 def server(folder: Path, bank: WireBank) -> Iterator[Riel]:
     (folder / "riel.toml").write_text(LIMITS)
-    with riel(folder, mock_base_url=bank.url) as server:
+    with riel(folder, config=folder / "riel.toml", mock_base_url=bank.url) as server:
         yield server
 
 

@@ -199,7 +199,8 @@ def test_what_is_shown_as_json_is_json(block: Block) -> None:
 def test_the_settings_that_are_shown_are_settings(block: Block, tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "riel.toml").write_text(block.text)
     asked = [sys.executable, "-m", "riel", "rails", "--json"]
-    ran = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    named = environment | {"RIEL_CONFIG": "riel.toml"}
+    ran = subprocess.run(asked, cwd=tmp_path, env=named, capture_output=True, text=True, check=False, timeout=300)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 

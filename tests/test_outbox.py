@@ -93,7 +93,7 @@ def _somewhere(door: type[http.server.BaseHTTPRequestHandler]) -> http.server.Th
 def told_home(home: Installation, books: NotificationReceiver) -> Installation:
     """An installation that sends its notifications to the books."""
     table = f'notifications_url = "{books.url}"\nnotifications_key = "{KEY}"\nlog = "debug"\n'
-    (home.folder / "riel.toml").write_text(table)
+    home.configure(table)
     return home
 
 
@@ -134,7 +134,7 @@ async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_not
 ) -> None:
     with receiving(NotificationReceiver()) as books:
         pass
-    (home.folder / "riel.toml").write_text(f'notifications_url = "{books.url}"\nnotifications_key = "{KEY}"\n')
+    home.configure(f'notifications_url = "{books.url}"\nnotifications_key = "{KEY}"\n')
     agent = RetryingAgent(fork_server, home, bank, module="short_delivery")
     try:
         for amount in (100, 200, 300):

@@ -27,7 +27,7 @@ from riel.testing.crash_points import with_crash_points
 
 from .bank_traits import SKEW
 from .checks import Checks
-from .factors import KEY, SECRET, SimApprover, SimAuthenticator, SimRefund, TotalLimit, totp
+from .factors import KEY, SECRET, OneJournal, SimApprover, SimAuthenticator, SimRefund, TotalLimit, totp
 from .faults import Faults
 from .journal import empty_database, journal_of
 from .loop import PROCESS, SimLoop, SimProcess
@@ -136,7 +136,8 @@ class Simulation:
         rails = {self.rail.name: self.active_rail}
         factor: Any = SimApprover(KEY, self.checks.compared)
         if not self.bound_codes:
-            factor = SimAuthenticator("ana", Enrolment(id="app", secret=SECRET, after=0), self.checks.compared)
+            app = Enrolment(id="app", secret=SECRET, after=0)
+            factor = SimAuthenticator("ana", {False: app, True: app}, OneJournal(), self.checks.compared)
         context = Context(
             journal=journal_of(self, process),
             rails=rails,

@@ -40,6 +40,12 @@ class Installation:
         """The journal's file."""
         return self.folder / "journal.db"
 
+    def configure(self, text: str) -> None:
+        """Write ``riel.toml`` into the configuration folder of its user, whose home the folder is."""
+        file = self.folder / ".config" / "riel" / "riel.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
     @property
     def url(self) -> str:
         """Where the journal is, as ``RIEL_JOURNAL`` has it."""

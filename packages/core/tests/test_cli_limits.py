@@ -16,6 +16,7 @@ from riel.journal.open import open_journal
 from riel.money import Money
 from riel.testing.journal_contract import ACCOUNT, PAYEE, new_challenge, open_challenge
 
+from .config_support import configuration_folder
 from .limits_support import with_a_rail
 
 pytestmark = pytest.mark.usefixtures("within_an_hour")
@@ -33,10 +34,10 @@ allow = ["{ACCOUNT}"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
-    monkeypatch.chdir(tmp_path)
+    folder = configuration_folder(tmp_path, monkeypatch)
+    monkeypatch.setenv("RIEL_JOURNAL", str(folder / "journal.db"))
     with_a_rail(tmp_path, monkeypatch)
-    return tmp_path
+    return folder
 
 
 async def asked(folder: Path, amount: int) -> None:
@@ -106,4 +107,6 @@ def test_where_nothing_is_limited_that_is_said(folder: Path, capsys: pytest.Capt
 def test_limits_that_cannot_be_read_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "riel.toml").write_text("[limits]\nper_payment = { MXN = 1.5 }\n")
     assert main(["limits"]) == 2
-    assert capsys.readouterr().err.startswith("riel: limits in riel.toml is wrong: [limits] per_payment MXN")
+    assert capsys.readouterr().err.startswith(
+        f"riel: limits in {folder / 'riel.toml'} is wrong: [limits] per_payment MXN"
+    )

@@ -104,7 +104,7 @@ def test_a_table_for_programs(riel: Riel) -> None:
 def test_a_table_knows_the_settings_that_are_there(riel: Riel, site: Site) -> None:
     assert "Dos from env" in riel("zap", "banks", RIEL_ZAP_API_KEY="from env").stdout
     (site.folder / "riel.toml").write_text('[rail.zap]\napi_key = "from file"\n')
-    assert "Dos from file" in riel("zap", "banks").stdout
+    assert "Dos from file" in riel("zap", "banks", RIEL_CONFIG="riel.toml").stdout
 
 
 def test_a_table_without_rows_is_one(riel: Riel) -> None:

@@ -83,6 +83,7 @@ def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel:
     ran = riel("rails", "--json", RIEL_RAILS="zap", RIEL_ZAP_BASE_URL="https://bank.example", RIEL_ZAP_API_KEY="test_1")
     assert ran.returncode == 0
     assert json.loads(ran.stdout) == {
+        "settings": None,
         "rails": [
             {
                 "name": "zap",

@@ -1,6 +1,5 @@
 """Settings come from the environment and from riel.toml; a wrong one is one sentence that names it, not its value."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -13,15 +12,12 @@ from riel.errors import BrokenRail, Misconfigured
 from riel.rail import RailSettings
 
 from .bad_rails.toy import ToySettings, toy
+from .config_support import configuration_folder
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in os.environ:
-        if name.upper().startswith("RIEL_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return configuration_folder(tmp_path, monkeypatch)
 
 
 Env = Callable[..., None]
@@ -117,7 +113,7 @@ WRONG = {
     "a rail without name": ({"RIEL_RAILS": "mock,"}, "RIEL_RAILS is wrong"),
     "an empty list": ({"RIEL_RAILS": " "}, "RIEL_RAILS is empty: give it a value, or unset it"),
     "an empty value": ({"RIEL_FACTOR_FILE": ""}, "RIEL_FACTOR_FILE is empty"),
-    "a hidden character": ({"RIEL_PRINCIPAL": "ana\u202e"}, "RIEL_PRINCIPAL is wrong"),
+    "a hidden character": ({"RIEL_PRINCIPAL": "an\u202ea"}, "RIEL_PRINCIPAL is wrong"),
     "a typo": ({"RIEL_JORNAL": "x"}, "RIEL_JORNAL is not a setting; did you mean RIEL_JOURNAL?"),
     "a typo that looks like a rail's": ({"RIEL_ANSWR_WITHIN": "3"}, "RIEL_ANSWR_WITHIN is not a setting; did you"),
     "a typo behind the first word": ({"RIEL_FACTOR_FIEL": "x"}, "RIEL_FACTOR_FIEL is not a setting; did you mean"),
@@ -138,23 +134,27 @@ def test_a_wrong_variable_is_one_sentence_that_names_it_and_not_its_value(env: E
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('principle = "ana"', "riel.toml has an unknown key 'principle'; did you mean principal?"),
-        ("answer_within = -1", "answer_within in riel.toml is wrong: input should be greater than 0"),
-        ("rails = []", "rails in riel.toml is wrong"),
-        ("rail = 3", "rail in riel.toml is wrong"),
-        ("principal = hunter2", "riel.toml is not TOML: "),
+        ('principle = "ana"', "{file} has an unknown key 'principle'; did you mean principal?"),
+        ("answer_within = -1", "answer_within in {file} is wrong: input should be greater than 0"),
+        ("rails = []", "rails in {file} is wrong"),
+        ("rail = 3", "rail in {file} is wrong"),
+        ("principal = hunter2", "{file} is not TOML: "),
     ],
 )
 def test_a_wrong_key_in_the_file_is_one_sentence_that_names_it(folder: Path, text: str, sentence: str) -> None:
     (folder / "riel.toml").write_text(text)
     said = refusal()
-    assert said.startswith(sentence)
+    assert said.startswith(sentence.format(file=folder / "riel.toml"))
     assert "hunter2" not in said
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(folder: Path) -> None:
-    (folder / "riel.toml").write_bytes(b"\xff\xfe")
-    assert refusal() == "riel.toml cannot be read: UnicodeDecodeError"
+    file = folder / "riel.toml"
+    file.write_bytes(b'principal = "ana"\n# a\xf1o\n')
+    assert refusal() == f"{file} is not in UTF-8 (line 2): save it as UTF-8"
+    file.unlink()
+    file.mkdir()
+    assert refusal() == f"{file} cannot be read: Is a directory"
 
 
 def test_everything_that_is_wrong_is_said_at_once(env: Env) -> None:

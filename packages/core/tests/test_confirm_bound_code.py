@@ -18,6 +18,7 @@ KEY = bytes(range(32))
 ASKED = ConfirmationRequest(
     payment_id="pay_1",
     principal="local",
+    mode="sandbox",
     text="Pay MXN 500.00",
     digest=bytes(32),
     nonce=bytes(range(16)),

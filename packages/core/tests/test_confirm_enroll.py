@@ -1,21 +1,24 @@
 """``riel enroll``: the secret is kept only when the app is known to work."""
 
 import io
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyotp
 import pytest
 
 from riel.cli.enroll import bind
-from riel.confirm.factors.totp import Enrolment, read_enrolment
-from riel.errors import Misconfigured
+from riel.confirm.factor import ConfirmationRequest, FactorContext
+from riel.confirm.factors.totp import Enrolment, TotpFactor, read_enrolment
+from riel.errors import Misconfigured, NotConfirmed
 
 NOW = datetime(2026, 1, 26, 14, 57, 52, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
 
 
 def person(screen: io.StringIO, *answers: Callable[[str], str]) -> Callable[[], str]:
@@ -26,8 +29,7 @@ def person(screen: io.StringIO, *answers: Callable[[str], str]) -> Callable[[], 
         if not left:
             return ""
         key = re.search(r"^ {4}([A-Z2-7]{32})$", screen.getvalue(), re.MULTILINE)
-        assert key is not None
-        return left.pop(0)(key[1]) + "\n"
+        return left.pop(0)(key[1] if key else "") + "\n"
 
     return readline
 
@@ -36,22 +38,39 @@ def right(key: str) -> str:
     return pyotp.TOTP(key).at(NOW)
 
 
+def right_later(key: str) -> str:
+    return pyotp.TOTP(key).at(LATER)
+
+
 def wrong(key: str) -> str:
     return f"{(int(right(key)) + 1) % 10**6:06d}"
 
 
-def run(folder: Path, *answers: Callable[[str], str], replace: bool = False, name: str = "local") -> tuple[bool, str]:
+def run(
+    folder: Path,
+    *answers: Callable[[str], str],
+    replace: bool = False,
+    name: str = "local",
+    rehearsal: bool = False,
+    now: datetime = NOW,
+) -> tuple[bool, str]:
     screen = io.StringIO()
     kept = bind(
         name,
         folder,
         issuer="Empresa Demo",
+        rehearsal=rehearsal,
         replace=replace,
         answer=person(screen, *answers),
         out=screen,
-        now=lambda: NOW,
+        now=lambda: now,
     )
     return kept, screen.getvalue()
+
+
+def app_of(enrolment: Enrolment) -> Callable[[str], str]:
+    """The app of an enrolment, which shows its code whatever stands on the screen."""
+    return lambda _: right_later(enrolment.secret)
 
 
 @pytest.fixture(autouse=True)
@@ -118,12 +137,56 @@ def test_an_enrolment_is_not_overwritten_and_no_new_secret_is_shown(tmp_path: Pa
 
 def test_a_replacement_that_fails_leaves_the_old_app_working(tmp_path: Path) -> None:
     run(tmp_path, right)
-    before = read_enrolment("local", tmp_path)
-    assert not run(tmp_path, wrong, replace=True)[0]
+    before = the(read_enrolment("local", tmp_path))
+    assert not run(tmp_path, app_of(before), wrong, replace=True, now=LATER)[0]
     assert read_enrolment("local", tmp_path) == before
-    assert run(tmp_path, right, replace=True)[0]
-    after = read_enrolment("local", tmp_path)
-    assert (the(after).id, the(after).secret) != (the(before).id, the(before).secret)
+    later = LATER + timedelta(minutes=1)
+    current = [lambda _: pyotp.TOTP(before.secret).at(later), lambda key: pyotp.TOTP(key).at(later)]
+    assert run(tmp_path, *current, replace=True, now=later)[0]
+    after = the(read_enrolment("local", tmp_path))
+    assert (after.id, after.secret) != (before.id, before.secret)
+
+
+def test_an_app_is_replaced_only_by_its_own_code_and_no_new_secret_is_shown_before(tmp_path: Path) -> None:
+    run(tmp_path, right)
+    before = the(read_enrolment("local", tmp_path))
+    for guess in ("000000", right(before.secret)):  # not its code; the code that enrolled it, which is used up
+        kept, screen = run(tmp_path, *[lambda _, guess=guess: guess] * 3, replace=True, now=NOW)  # type: ignore[misc]
+        assert not kept
+        assert not re.search(r"[A-Z2-7]{32}", screen)
+        assert f"If that app is lost, remove {tmp_path}" in screen
+    assert read_enrolment("local", tmp_path) == before
+
+
+def test_a_code_that_replaced_its_app_confirms_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path, right)
+    before = the(read_enrolment("local", tmp_path))
+    assert not run(tmp_path, app_of(before), wrong, replace=True, now=LATER)[0]
+    factor = TotpFactor.open(
+        FactorContext(key=bytes(32), principal="local", folder=tmp_path, modes=frozenset({"live"}))
+    )
+    request = ConfirmationRequest(
+        payment_id="pay_1",
+        principal="local",
+        mode="live",
+        text="",
+        digest=bytes(32),
+        nonce=bytes(16),
+        created_at=LATER,
+        expires_at=LATER,
+    )
+    with pytest.raises(NotConfirmed) as refused:
+        factor.check(request, right_later(before.secret), LATER)
+    assert refused.value.error.code == "2FA_USED"
+
+
+def test_live_money_and_a_rehearsal_have_an_app_each(tmp_path: Path) -> None:
+    _, screen = run(tmp_path, right, rehearsal=True)
+    assert "pretend and test payments" in screen
+    assert read_enrolment("local", tmp_path) is None
+    assert "live payments" in run(tmp_path, right)[1]
+    rehearsal, live = read_enrolment("local", tmp_path, rehearsal=True), read_enrolment("local", tmp_path)
+    assert the(rehearsal).secret != the(live).secret
 
 
 def test_two_people_have_two_apps(tmp_path: Path) -> None:
@@ -162,11 +225,12 @@ def test_on_a_terminal_the_drawing_is_light_on_dark_whatever_its_colours(tmp_pat
     assert all(line.startswith("\x1b[97;40m") and line.endswith("\x1b[0m") for line in drawn)
 
 
-def test_the_command_works_without_a_terminal(tmp_path: Path) -> None:
-    """Code from stdin, folder from the journal's setting; a wrong code is exit 1 and keeps nothing."""
+@pytest.mark.parametrize("options", [[], ["--replace"], ["--rehearsal"]])
+@pytest.mark.parametrize("typed", ["", "000000\n"])
+def test_without_a_terminal_no_secret_is_shown(tmp_path: Path, options: list[str], typed: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import typer, riel.cli.enroll as e; typer.run(e.enroll)", "--principal", "ana"],
-        input="000000\n",
+        [sys.executable, "-m", "riel", "enroll", "--principal", "ana", *options],
+        input=typed,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -175,7 +239,30 @@ def test_the_command_works_without_a_terminal(tmp_path: Path) -> None:
         env={"RIEL_JOURNAL": str(tmp_path / "data" / "riel.db"), "PATH": "", "PYTHONIOENCODING": "utf-8"},
         check=False,
     )
-    assert done.returncode == 1, done.stderr
-    assert "Nothing was kept" in done.stdout
-    assert done.stderr == ""
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "riel: riel enroll shows a secret, so it needs a terminal: run it in one, without a pipe\n"
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pty")
+def test_on_a_terminal_the_command_asks_for_the_code(tmp_path: Path) -> None:
+    """The folder comes from the journal's setting; the end of the input keeps nothing."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {"RIEL_JOURNAL": str(tmp_path / "data" / "riel.db"), "PATH": "", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "riel", "enroll"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=env, cwd=tmp_path
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"shows now: " not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, b"\x04")
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+    os.close(ours)
+    assert re.search(rb"[A-Z2-7]{32}", shown)
     assert not (tmp_path / "data").exists()

@@ -22,6 +22,7 @@ KEY = bytes(range(32))
 ASKED = ConfirmationRequest(
     payment_id="pay_1",
     principal="local",
+    mode="sandbox",
     text="Pagar MXN 500.00 a “José”\u2028",
     digest=bytes(32),
     nonce=bytes(16),
@@ -32,7 +33,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX"
 
 
 def setup(folder: Path, file: Path | None = None) -> FactorContext:
-    return FactorContext(key=KEY, principal="local", folder=folder, file=file)
+    return FactorContext(key=KEY, principal="local", folder=folder, modes=frozenset({"sandbox"}), file=file)
 
 
 def test_the_code_is_the_last_line_of_the_file_and_confirms(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import re
 import socket
 import sys
@@ -22,6 +21,7 @@ from riel.journal import PaymentRecord, State
 from riel.redaction import Redactor
 
 from .bad_rails import Site
+from .config_support import configuration_folder
 
 pytestmark = pytest.mark.anyio
 
@@ -63,18 +63,15 @@ def riel_rails():
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    for name in os.environ:
-        if name.startswith("RIEL_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    folder = configuration_folder(tmp_path, monkeypatch)
     with Site(tmp_path / "site").on_the_path() as site:
         site.install("zap", RAIL)
         monkeypatch.setenv("RIEL_RAILS", "zap")
         monkeypatch.setenv("RIEL_ZAP_BASE_URL", "http://127.0.0.1:1")
         monkeypatch.setenv("RIEL_ZAP_API_KEY", "pretend_key")
         monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
-        monkeypatch.setenv("RIEL_FACTOR_FILE", str(tmp_path / "codes.jsonl"))
-        yield tmp_path
+        monkeypatch.setenv("RIEL_FACTOR_FILE", str(folder / "codes.jsonl"))
+        yield folder
 
 
 @asynccontextmanager
@@ -220,14 +217,14 @@ async def test_what_is_no_address_is_refused_by_the_settings_name_and_without_it
     )
     monkeypatch.delenv("RIEL_WEBHOOKS")
     (folder / "riel.toml").write_text(f'webhooks = "{wrong}"\n', encoding="utf-8")
-    with pytest.raises(Misconfigured, match=r"^webhooks in riel\.toml is wrong: write an address"):
+    with pytest.raises(Misconfigured, match=r"^webhooks in \S+riel\.toml is wrong: write an address"):
         read_settings()
 
 
-@pytest.mark.parametrize("wrong", ["8430", "true", '["localhost", 99999]', '{ host = "127.0.0.1", port = 1 }', '""'])
+@pytest.mark.parametrize("wrong", ["8430", "true", '["localhost", 99999]', '{ host = "127.0.0.1", port = 1 }'])
 async def test_what_is_no_text_is_refused_too(folder: Path, wrong: str) -> None:
     (folder / "riel.toml").write_text(f"webhooks = {wrong}\n")
-    with pytest.raises(Misconfigured, match=r"^webhooks in riel\.toml is wrong: write an address"):
+    with pytest.raises(Misconfigured, match=r"^webhooks in \S+riel\.toml is wrong: write an address"):
         read_settings()
 
 

@@ -1,6 +1,5 @@
 """Limits come from riel.toml alone and are read strictly: what cannot be understood stops the start."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from riel.errors import Misconfigured
 from riel.guards.limits import read_limits
 from riel.redaction import Redactor
 
+from .config_support import configuration_folder
 from .limits_support import with_a_rail
 
 ZONE = 'time_zone = "America/Mexico_City"\n'
@@ -23,13 +23,10 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in os.environ:
-        if name.upper().startswith("RIEL_"):
-            monkeypatch.delenv(name)
+    folder = configuration_folder(tmp_path, monkeypatch)
     monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "journal.db"))
-    monkeypatch.chdir(tmp_path)
     with_a_rail(tmp_path, monkeypatch)
-    return tmp_path
+    return folder
 
 
 def told(folder: Path, text: str) -> Settings:
@@ -41,7 +38,7 @@ def refusal(folder: Path, text: str) -> str:
     with pytest.raises(Misconfigured) as refused:
         told(folder, text)
     assert "\n" not in str(refused.value)
-    return str(refused.value).removeprefix("limits in riel.toml is wrong: ")
+    return str(refused.value).removeprefix(f"limits in {folder / 'riel.toml'} is wrong: ")
 
 
 EVERY_KEY = """

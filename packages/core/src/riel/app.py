@@ -9,7 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from riel.catalog import Catalog, Discovery, activate, discover
-from riel.config import Banks, Listen, Settings, passwords_in, settings_resolver
+from riel.config import (
+    Banks,
+    Listen,
+    Settings,
+    check_live_files,
+    configured_settings,
+    passwords_in,
+    settings_resolver,
+    unread_file,
+)
 from riel.confirm import Factor, FactorContext, choose_factor
 from riel.errors import Misconfigured
 from riel.guards import Guard
@@ -54,6 +63,7 @@ async def open_app(
             banks = await stack.enter_async_context(run_banks(discovery, settings))
         catalog = activate_rails(discovery, settings, banks)
         rails = {rail.declaration.name: rail for rail in catalog.rails}
+        check_files(settings, catalog)
         secrets = Redactor()
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
@@ -116,11 +126,30 @@ def activate_rails(discovery: Discovery, settings: Settings, banks: Banks | None
     :raises Misconfigured: no rail can be used.
     """
     catalog = activate(discovery, settings_resolver(settings, banks))
+    unused = {
+        declared.entry_point for declared in discovery.rails if not configured_settings(declared.declaration, settings)
+    }
     for problem in catalog.problems:
-        log.error("%s. %s", problem.sentence, problem.remedy)
+        level = logging.INFO if problem.entry_point in unused else logging.ERROR
+        log.log(level, "%s. %s", problem.sentence, problem.remedy)
     if not catalog.rails:
         raise Misconfigured("No rail can be used: install one and set it up, or try riel serve --sandbox.")
     return catalog
+
+
+def check_files(settings: Settings, catalog: Catalog) -> None:
+    """Say in the log where the settings come from, and refuse files that others can change where money is real.
+
+    :raises Misconfigured: one of them is not safe.
+    """
+    if (unread := unread_file(settings)) is not None:
+        log.warning("%s is not read: the settings come from %s", unread, settings.source)
+    live = sorted(rail.declaration.name for rail in catalog.rails if rail.mode == "live")
+    if not live:
+        log.info("the settings come from %s", settings.source)
+        return
+    log.warning("money is real by %s; the settings come from %s", " and ".join(live), settings.source)
+    check_live_files(settings, {rail.declaration.name: rail.settings for rail in catalog.rails})
 
 
 async def open_configured_journal(settings: Settings) -> Journal:
@@ -195,7 +224,10 @@ def build_factor(settings: Settings, catalog: Catalog, keys: ServerKeys, logs: R
     """
     key = keys.current.value
     logs.learn(key.hex())
-    context = FactorContext(key=key, principal=settings.principal, folder=settings.folder, file=settings.factor_file)
+    modes = frozenset(rail.mode for rail in catalog.rails)
+    context = FactorContext(
+        key=key, principal=settings.principal, folder=settings.folder, modes=modes, file=settings.factor_file
+    )
     return chosen_factor(settings, catalog).open(context)
 
 

@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from riel.text import escape_controls
+
 MIN_LENGTH = 4
 """Shorter values occur in ordinary text, so replacing them would hide nothing and garble much."""
 
@@ -91,7 +93,7 @@ class RedactedFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line as it may be seen."""
-        return self._redactor.text(self._inner.format(record))
+        return escape_controls(self._redactor.text(self._inner.format(record)))
 
 
 def configure_log(redactor: Redactor, level: str, stream: TextIO | None = None) -> None:
@@ -105,7 +107,7 @@ def configure_log(redactor: Redactor, level: str, stream: TextIO | None = None) 
     logging.raiseExceptions = False  # a record that cannot be formatted would be printed by logging itself, as it is
 
     def tell(failure: BaseException | None) -> None:
-        out.write(redactor.text("".join(traceback.format_exception(failure))))
+        out.write(escape_controls(redactor.text("".join(traceback.format_exception(failure)))))
 
     sys.excepthook = lambda _kind, failure, _where: tell(failure)
     threading.excepthook = lambda ended: tell(ended.exc_value)

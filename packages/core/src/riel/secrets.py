@@ -14,9 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from riel.errors import Misconfigured
+from riel.file_permissions import private_file_problem
 
 T = TypeVar("T")
 
@@ -148,7 +149,7 @@ def read_secret(name: str, folder: Path, *, patience: timedelta = PATIENCE) -> s
     if value is None:
         raise Misconfigured(
             f"the secret that {path} stands for is in the system's keyring, which does not hand it over: "
-            "unlock the keyring, or run riel enroll --replace"
+            f"unlock the keyring, or remove {path} and enroll anew"
         )
     return value
 
@@ -207,17 +208,15 @@ def _within(work: Callable[[], T], patience: timedelta) -> T | None:
 def read_private_file(path: Path, setting: str) -> bytes:
     """Read a key file that an operator's setting names: 100,000 bytes of it at most.
 
-    As ssh does, a file of our own that others may read is refused. A file of another owner is how orchestrators mount
-    secrets, and its modes are theirs to choose. The error shows neither the path nor its cause: somebody may have put
-    the key itself where its path belongs.
+    The error shows neither the path nor its cause: somebody may have put the key itself where its path belongs.
 
     :param setting: the name of the setting, as it stands in the error.
-    :raises Misconfigured: the file cannot be read, or others can read it.
+    :raises Misconfigured: the file cannot be read, or ``riel.file_permissions`` objects to it.
     """
     try:
         with path.open("rb") as file:
-            if _others_can_read(file, of_any_owner=False):
-                raise Misconfigured(f"{setting} is a file that others can read: run chmod 600 on it")
+            if (problem := private_file_problem(os.fstat(file.fileno()))) is not None:
+                raise Misconfigured(f"{setting} is a file that {problem}")
             return file.read(MAX_PRIVATE_FILE)
     except OSError as failure:
         raise Misconfigured(f"{setting} is not the path of a file that can be read: {failure.strerror}") from None
@@ -225,19 +224,11 @@ def read_private_file(path: Path, setting: str) -> bytes:
         raise Misconfigured(f"{setting} is not the path of a file that can be read") from None
 
 
-def _others_can_read(file: BinaryIO, *, of_any_owner: bool) -> bool:
-    """Ask the open file and not its name, which may stand for another file by now."""
-    if os.name != "posix":
-        return False
-    held = os.fstat(file.fileno())
-    return bool(held.st_mode & 0o077) and (of_any_owner or held.st_uid == os.getuid())
-
-
 def _read(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            if _others_can_read(file, of_any_owner=True):
-                raise Misconfigured(f"{path} can be read by others: run chmod 600 {path}")
+            if (problem := private_file_problem(os.fstat(file.fileno()))) is not None:
+                raise Misconfigured(f"{path} {problem}")
             return file.read().decode("ascii").strip()
     except FileNotFoundError:
         return None
@@ -258,8 +249,7 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
             fresh.replace(path)
         else:
             path.hardlink_to(fresh)
-        if os.name == "posix":
-            _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as failure:
         if isinstance(failure, FileExistsError) and path.exists():
             raise
@@ -269,7 +259,10 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
             fresh.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power cut. Windows has no need of it."""
+    if os.name != "posix":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

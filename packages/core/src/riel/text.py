@@ -63,6 +63,16 @@ def clean_text(text: str, most: int = MAX_TEXT) -> str:
     return clean[: most - 1] + "…"
 
 
+def escape_controls(text: str) -> str:
+    """``text`` for a terminal: a character that changes how others are shown is written as an escape, ``\\r``.
+
+    Line feeds and tabs stay.
+    """
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(c if c in "\n\t" or not hidden(c) else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def replace_number(text: str, number: str, shown: str) -> str:
     """``text`` with ``shown`` in place of ``number``, however its characters are set apart there."""
     characters = [c for c in number if c.isalnum()]

@@ -29,6 +29,7 @@ from riel.errors import BrokenRail, Misconfigured
 from riel.installed import Installed, installed_packages
 from riel.rail import Mode, Rail, RailSettings
 from riel.rail.guarantees import Guarantees
+from riel.text import did_you_mean
 
 if TYPE_CHECKING:
     from riel.confirm.factor import Factor
@@ -135,7 +136,7 @@ def discover(
     for entry_point in packages.entry_points:
         if only is None or entry_point.name in only:
             claims[entry_point.name].append(claim_of(entry_point))
-    problems = [_not_installed(name) for name in set(only or ()) - set(claims)]
+    problems = [_not_installed(name, packages.names) for name in set(only or ()) - set(claims)]
     if only is None or problems:
         problems += map(_unreadable_package, packages.unreadable)
     alike = look_alike_names(claims)
@@ -219,9 +220,10 @@ def activate(
     return Catalog(rails=tuple(rails), factors=discovery.factors, guards=discovery.guards, problems=tuple(problems))
 
 
-def _not_installed(name: str) -> RailProblem:
-    remedy = f"Install what brings it (rail-{name}, perhaps), or do not name it."
-    return RefusedClaim(EntryPointClaim(name), f"{name!r} is not installed", remedy).problem
+def _not_installed(name: str, known: Iterable[str]) -> RailProblem:
+    """A name that no package has. No package is proposed: a name that was misspelt may be anybody's on an index."""
+    sentence = f"{name!r} is not installed{did_you_mean(name, known)}"
+    return RefusedClaim(EntryPointClaim(name), sentence, "Correct the name, or install the package that brings it.").problem
 
 
 def _unreadable_package(folder: str) -> RailProblem:

@@ -5,6 +5,7 @@ A module named in ``COMMANDS`` has a function of the command's name, or a ``type
 its own arguments, because importing typer would delay each start.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from riel import __version__
 from riel.errors import Misconfigured
+from riel.text import escape_controls
 
 if TYPE_CHECKING:
     import typer
@@ -38,6 +40,7 @@ MISCONFIGURED = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 2 where a setting or an argument is wrong, said on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _write_anything()
     if given == ["--version"]:
         sys.stdout.write(f"riel {__version__}\n")
         return 0
@@ -48,10 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return serve(given[1:])
         return _typed(given or ["--help"])
     except Misconfigured as failure:
-        sys.stderr.writelines(f"riel: {sentence}\n" for sentence in str(failure).splitlines())
+        sys.stderr.writelines(f"riel: {escape_controls(sentence)}\n" for sentence in str(failure).split("\n"))
         return MISCONFIGURED
     except KeyboardInterrupt:
         return 130
+
+
+def _write_anything() -> None:
+    """Write what the terminal or pipe has no letter for as an escape: others' words must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _typed(given: list[str]) -> int:

@@ -10,5 +10,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def print_json(document: Any) -> None:
-    """Write ``document`` to stdout as one JSON document, in letters as they are."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """Write ``document`` to stdout as one JSON document, in letters as they are where stdout has every letter."""
+    has_every_letter = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not has_every_letter) + "\n")

@@ -21,11 +21,12 @@ ALWAYS: Mode = "live"
 def limits(as_json: AsJson = False) -> None:
     """Show each limit, what is used of it now and what is left.
 
-    Limits are changed in riel.toml, under [limits], and count from when a server starts with them.
+    Limits are changed in the table "limits" of riel.toml, and count from when a server starts with them.
     """
     settings = read_settings()
     if not settings.limits:
-        sys.stdout.write("[]\n" if as_json else "Nothing is limited: [limits] in riel.toml would do that.\n")
+        nothing = "Nothing is limited: [limits] in riel.toml would do that."
+        sys.stdout.write("[]\n" if as_json else f"{nothing} The settings come from {settings.source}.\n")
         return
     guard = Limits(read_limits(settings.limits))
     quotas = list(guard.quotas(utc_now()))
@@ -40,7 +41,7 @@ def limits(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        _show(rows)
+        _show(rows, settings.source)
 
 
 def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[LimitRow]:
@@ -76,7 +77,7 @@ async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[LimitRow]:
     return rows
 
 
-def _show(rows: Sequence[LimitRow]) -> None:
+def _show(rows: Sequence[LimitRow], source: str) -> None:
     from riel.cli.tables import bare_table, print_parts
     from riel.text import clean_text
 
@@ -85,4 +86,4 @@ def _show(rows: Sequence[LimitRow]) -> None:
         table.add_column(heading, justify="right" if heading in {"used", "left"} else "left")
     for one in rows:
         table.add_row(*(clean_text(one.get(name, "")) for name in ("scope", "limit", "most", "mode", "used", "left")))
-    print_parts(table)
+    print_parts(table, f"The settings come from {source}.")

@@ -8,16 +8,27 @@ from typing import Annotated, get_args
 import typer
 
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import challenge_data, events_data, failed, os_user, payment_data, with_journal
+from riel.cli.records import (
+    challenge_data,
+    events_data,
+    failed,
+    journal_place,
+    os_user,
+    payment_data,
+    with_journal,
+)
 from riel.clock import utc_now
+from riel.config import read_settings
 from riel.errors import Misconfigured
 from riel.installed import installed_packages
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
+from riel.journal.pagination import iterate_payments
 from riel.rail import Mode
 from riel.text import clean_text
 
-ATTENTION = (State.REVIEW, State.UNKNOWN)
-"""What may need a person: an operator must decide what is in review, and what is unknown is still looked up."""
+ATTENTION = (State.REVIEW, State.UNKNOWN, State.SENDING)
+"""What may need a person: an operator must decide what is in review, and what is unknown is still looked up. What is
+being sent needs somebody only where its server has died."""
 
 MAX_EVIDENCE = 500
 
@@ -56,25 +67,39 @@ def _list(
         list[State] | None, typer.Option(metavar="STATE", help="Only those in this state; may be given again.")
     ] = None,
     rail: OfRail = None,
-    attention: Annotated[bool, typer.Option("--attention", help="Only those in review, and the unknown.")] = False,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Only those in review, the unknown, and those whose server died.")
+    ] = False,
     as_json: AsJson = False,
     most: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many at most.")] = 50,
 ) -> None:
     """List payments and refunds, the newest first."""
-    states = {*(state or ()), *(ATTENTION if attention else ())}
+    chosen = set(state or ())
 
     async def work(journal: Journal) -> Sequence[PaymentRecord]:
-        return await journal.payments(states=states, rail=rail, most=most + 1)
+        if not attention:
+            return await journal.payments(states=chosen, rail=rail, most=most + 1)
+        records: list[PaymentRecord] = []
+        async for record in iterate_payments(journal, states={*chosen, *ATTENTION}, rail=rail):
+            is_being_sent = record.state is State.SENDING and record.state not in chosen
+            if not (is_being_sent and record.owner and await journal.is_owner_alive(record.owner)):
+                records.append(record)
+            if len(records) > most:
+                break
+        return records
 
+    settings = read_settings()
     records = with_journal(work)
     shown = [payment_data(record) for record in records[:most]]
     if as_json:
         print_json({"payments": shown, "more": len(records) > most})
         return
-    from riel.cli.tables import payments_table, print_parts
+    from riel.cli.tables import payments_parts, print_parts
 
     print_parts(
-        payments_table(shown) if shown else "There are none.", "There are older ones: -n" * (len(records) > most)
+        *payments_parts(shown),
+        "There are older ones: -n" * (len(records) > most),
+        f"The journal is {journal_place(settings)}; the settings come from {settings.source}.",
     )
 
 

@@ -7,7 +7,7 @@ import typer
 
 from riel.catalog import Catalog, DeclaredRail, Discovery, RailProblem, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.config import likely_secrets, read_settings, settings_resolver
+from riel.config import Settings, likely_secrets, read_settings, settings_resolver, unread_file
 from riel.rail import Mode, Rail
 from riel.rail.guarantees import Capability
 from riel.redaction import Redactor, configure_log
@@ -29,9 +29,9 @@ def rails(as_json: AsJson = False) -> None:
     discovery = discover(only=settings.rails)
     catalog = activate(discovery, settings_resolver(settings), insist=False)
     if as_json:
-        print_json(_listing(discovery, catalog))
+        print_json(_listing(discovery, catalog, settings))
     else:
-        _show(discovery, catalog)
+        _show(discovery, catalog, settings)
     if any(problem.entry_point in discovery.allow_list for problem in catalog.problems):
         raise typer.Exit(2)
 
@@ -42,9 +42,10 @@ def tools_of(rail: Rail) -> list[str]:
     return [f"{rail.name}_{name}" for name in names]
 
 
-def _listing(discovery: Discovery, catalog: Catalog) -> dict[str, Any]:
+def _listing(discovery: Discovery, catalog: Catalog, settings: Settings) -> dict[str, Any]:
     modes = _modes(catalog)
     return {
+        "settings": None if settings.file is None else str(settings.file),
         "rails": [_rail(declared, modes.get(declared.declaration.name)) for declared in discovery.rails],
         "problems": [_problem(problem) for problem in catalog.problems],
     }
@@ -89,7 +90,7 @@ def _modes(catalog: Catalog) -> dict[str, Mode]:
     return {rail.declaration.name: rail.mode for rail in catalog.rails}
 
 
-def _show(discovery: Discovery, catalog: Catalog) -> None:
+def _show(discovery: Discovery, catalog: Catalog, settings: Settings) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -97,7 +98,7 @@ def _show(discovery: Discovery, catalog: Catalog) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     modes = _modes(catalog)
     if not discovery.rails and not catalog.problems:
-        console.print("No rail is installed. One that only pretends: pip install rail-mock")
+        console.print("No rail is installed.")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim")
     table.add_column("name", style="bold", no_wrap=True)
     table.add_column("title")
@@ -124,3 +125,6 @@ def _show(discovery: Discovery, catalog: Catalog) -> None:
         console.print(Text.assemble(*parts), soft_wrap=True)
     if any(declared.declaration.sandbox and declared.declaration.name not in modes for declared in discovery.rails):
         console.print(HINT, style="dim")
+    console.print(Text(f"The settings come from {settings.source}.", style="dim"), soft_wrap=True)
+    if (unread := unread_file(settings)) is not None:
+        console.print(Text(f"{unread} is not read: name it in RIEL_CONFIG if it should be.", style="bold"))

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -16,8 +19,12 @@ from riel.journal import Challenge, Event, Journal, PaymentRecord
 from riel.journal.open import open_journal
 from riel.money import mask_account
 from riel.redaction import Redactor
+from riel.text import escape_controls
 
 T = TypeVar("T")
+
+NOBODY_SIGNED_IN = 2**32 - 1
+"""What Linux has for a process that nobody's session started: a service."""
 
 
 def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
@@ -49,27 +56,59 @@ def settings_with_a_journal() -> Settings:
     :raises Misconfigured: the journal does not exist, or a setting is wrong.
     """
     settings = read_settings()
-    if settings.journal_file is not None and not settings.journal_file.is_file():
-        raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {settings.journal_file}; riel serve makes one")
-    return settings
+    file = settings.journal_file
+    if file is None or file.is_file():
+        return settings
+    sandbox = settings.in_sandbox().journal_file
+    if sandbox is not None and sandbox != file and sandbox.is_file():
+        raise Misconfigured(
+            f"RIEL_JOURNAL: there is no journal at {file}; the one of riel serve --sandbox is {sandbox}: "
+            f"RIEL_JOURNAL={shlex.quote(str(sandbox))} shows it"
+        )
+    raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {file}; riel serve makes one")
+
+
+def journal_place(settings: Settings) -> str:
+    """Where the journal is, without a user or a password."""
+    if settings.journal_file is not None:
+        return str(settings.journal_file)
+    parts = urlsplit(settings.journal)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def failed(sentence: str) -> typer.Exit:
     """Write one sentence to stderr, and give the exit of a command that failed."""
-    sys.stderr.write(f"riel: {sentence}\n")
+    sys.stderr.write(f"riel: {escape_controls(sentence)}\n")
     return typer.Exit(1)
 
 
-def os_user() -> str:
-    """The operating system's user. The environment is not read, since anybody can set it."""
+def os_user(login_uid: Path = Path("/proc/self/loginuid")) -> str:
+    """The operating system's user; and behind ``sudo`` or ``su`` the person who signed in: ``root (signed in as ana)``.
+
+    The kernel of Linux keeps who signed in, and only root can change it. Where it does not, root may still say who
+    called ``sudo``: ``root (sudo by ana)``. Nobody else's environment is believed, since anybody can set it.
+    """
     try:
         import pwd
     except ImportError:  # Windows
         return os.getlogin()
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as a number that has no name
-        return f"uid {os.getuid()}"
+
+    def name(uid: int) -> str:
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:  # a container may run as a number that has no name
+            return f"uid {uid}"
+
+    me = name(os.getuid())
+    with suppress(OSError, ValueError):
+        if (signed_in := int(login_uid.read_text())) not in {NOBODY_SIGNED_IN, os.getuid()}:
+            return f"{me} (signed in as {name(signed_in)})"
+        if signed_in == os.getuid():
+            return me
+    with suppress(KeyError, ValueError):
+        if (caller := int(os.environ["SUDO_UID"])) != os.getuid():
+            return f"{me} (sudo by {name(caller)})"
+    return me
 
 
 def payment_data(record: PaymentRecord) -> dict[str, Any]:

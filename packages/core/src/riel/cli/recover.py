@@ -24,6 +24,9 @@ from riel.redaction import Redactor, configure_log
 OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
 """States that a look-up may still resolve."""
 
+FINAL = (State.SETTLED, State.RETURNED, State.REJECTED)
+"""States that are looked up for what may still come, and shown only where it came."""
+
 WAITS = "{count} {payments} not resolved: look at riel payments list --attention"
 NONE = "Nothing was due."
 
@@ -39,7 +42,10 @@ class RecoveryReport:
 
 def recover(
     again: Annotated[
-        bool, typer.Option("--now", help="Ask after everything that is not resolved, also what is not due yet.")
+        bool,
+        typer.Option(
+            "--now", help="Everything that is not resolved, also what is not due yet. It may send orders again."
+        ),
     ] = False,
     seconds: Annotated[
         float,
@@ -51,8 +57,9 @@ def recover(
 ) -> None:
     """Find out what became of payments whose outcome is not known, as a server does by itself.
 
-    It asks the rails after everything that is due, as often as each rail's guarantees let it, and may run beside
-    servers: what one of them is at work on is left to it. The exit code is 1 where something is left unresolved.
+    It asks the rails after everything that is due, and sends an order again where the rail does not have it and
+    recognises copies: the same reference and the same bytes, as often as the rail's guarantees let it. It may run
+    beside servers: what one of them is at work on is left to it. The exit code is 1 where something is left unresolved.
     """
     settings = settings_with_a_journal()
     logs = Redactor(likely_secrets(settings))
@@ -74,7 +81,10 @@ def recover(
         from riel.cli.tables import print_parts, recovery_table
 
         waiting = f"{report.pending} accepted, and not settled yet." if report.pending else ""
-        print_parts(recovery_table(rows) if rows else NONE, waiting)
+        shown = [row for row in rows if row["before"] != row["state"] or State(row["state"]) not in FINAL]
+        same = len(rows) - len(shown)
+        unchanged = f"{same} that had ended {'is' if same == 1 else 'are'} as before." if same else ""
+        print_parts(recovery_table(shown) if shown else "" if same else NONE, unchanged, waiting)
     if report.unresolved:
         are = "payment is" if report.unresolved == 1 else "payments are"
         raise failed(WAITS.format(count=report.unresolved, payments=are))

@@ -12,8 +12,11 @@ from riel.cli.records import stamp
 from riel.journal.columns import from_millis
 from riel.text import clean_text
 
-PIPE_WIDTH = 160
-"""Columns of a table that goes into a file or a pipe."""
+PIPE_WIDTH = 10_000
+"""Columns of a table that goes into a file or a pipe: enough for every line, since nobody can widen a file."""
+
+NARROW = 120
+"""A terminal with fewer columns shows a payment on three lines, so that its reference can be read and copied."""
 
 STYLES = {
     "settled": "green",
@@ -85,7 +88,32 @@ def print_parts(*parts: RenderableType) -> None:
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for part in parts:
         if part:
-            console.print(part)
+            console.print(part, soft_wrap=isinstance(part, str | Text))
+
+
+def payments_parts(payments: Sequence[Mapping[str, Any]], width: int | None = None) -> Iterator[RenderableType]:
+    """Many payments, as the terminal has room for them.
+
+    :param width: the columns of the terminal, unless stdout tells.
+    """
+    if not payments:
+        yield "There are none."
+    elif (width or (Console().width if sys.stdout.isatty() else PIPE_WIDTH)) >= NARROW:
+        yield payments_table(payments)
+    else:
+        for payment in payments:
+            state = Text(payment["state"], style=STYLES[payment["state"]])
+            yield Text("  ").join(
+                (
+                    Text(_utc(payment["createdAt"])),
+                    Text(_rail(payment)),
+                    Text(payment["kind"]),
+                    state,
+                    Text(payment["formattedAmount"]),
+                )
+            )
+            yield Text.assemble("    ", _payee(payment["payee"]))
+            yield Text.assemble("    ", _plain(payment["reference"]))
 
 
 def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
@@ -138,7 +166,6 @@ def reconciliation_tables(document: Mapping[str, Any]) -> Iterator[RenderableTyp
         table.add_column("reference", overflow="fold")
         table.add_column("in the journal")
         table.add_column("at the rail")
-        table.add_column("what to do")
         for one in differences[:MAX_DIFFERENCES]:
             ours, theirs = one["journal"], one["rail"]
             table.add_row(
@@ -146,9 +173,11 @@ def reconciliation_tables(document: Mapping[str, Any]) -> Iterator[RenderableTyp
                 _plain(one["reference"]),
                 _side(ours["state"], ours, ours["payee"].get("account", "")) if ours else "",
                 _side(theirs["status"], theirs, theirs.get("account", "")) if theirs else "",
-                Text(_plain(one["remedy"])),
             )
         yield table
+        yield Text("\nWhat to do:", style="dim")
+        for one in differences[:MAX_DIFFERENCES]:  # below the table, where no column cuts a command
+            yield Text(f"{_plain(one['reference'])}: {_plain(one['remedy'])}")
     left = len(differences) - MAX_DIFFERENCES
     yield f"And {left} more: --json shows all." if left > 0 else ""
     what = f"{len(differences)} differ" if differences else "no difference"

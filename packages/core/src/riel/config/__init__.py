@@ -1,10 +1,12 @@
 """Settings come from the environment and from ``riel.toml``, the environment first; a wrong one is one sentence."""
 
 from riel.config.addresses import is_loopback
+from riel.config.live_files import check_live_files
+from riel.config.locations import FILE
 from riel.config.modes import Banks, mode_of, sandbox_settings, settings_resolver
 from riel.config.rails import configured_settings, read_rail_settings
 from riel.config.settings import PREFIX, Listen, Settings
-from riel.config.sources import FILE, VARIABLES, describe_errors, likely_secrets, passwords_in, read_settings
+from riel.config.sources import VARIABLES, describe_errors, likely_secrets, passwords_in, read_settings, unread_file
 
 __all__ = [
     "FILE",
@@ -13,6 +15,7 @@ __all__ = [
     "Banks",
     "Listen",
     "Settings",
+    "check_live_files",
     "configured_settings",
     "describe_errors",
     "is_loopback",
@@ -23,4 +26,5 @@ __all__ = [
     "read_settings",
     "sandbox_settings",
     "settings_resolver",
+    "unread_file",
 ]

@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from riel.config.locations import FILE, in_folder
 from riel.config.settings import PREFIX, Settings
-from riel.config.sources import FILE, describe_errors, environment_variables
+from riel.config.sources import describe_errors, environment_variables
 from riel.errors import Misconfigured
 from riel.rail import Rail, RailSettings
 from riel.redaction import Redactor
@@ -18,7 +20,7 @@ from riel.text import did_you_mean
 
 def configured_settings(rail: Rail, settings: Settings) -> dict[str, str]:
     """The settings of a rail as the operator wrote them, by field: the environment first, then ``riel.toml``."""
-    in_file = {name: _text(value) for name, value in settings.rail.get(rail.name, {}).items()}
+    in_file = {name: _text(value) for name, value in _table(rail, settings).items()}
     return in_file | environment_variables(variable_prefix(rail))
 
 
@@ -49,6 +51,25 @@ def read_rail_settings(rail: Rail, settings: Settings, sandbox_supplies: Mapping
     except SettingsError as failure:
         field = re.search(r'field "(\w+)"', str(failure))
         raise Misconfigured(f"{prefix}{field[1].upper() if field else '*'} is wrong: it must be JSON") from None
+
+
+def _table(rail: Rail, settings: Settings) -> dict[str, Any]:
+    """What the file says under the rail's name. A relative path there counts from the file's folder."""
+    table, fields = settings.rail.get(rail.name, {}), rail.settings.model_fields
+    if settings.file is None:
+        return table
+    folder = settings.file.parent
+    return {
+        name: in_folder(value, folder)
+        if isinstance(value, str) and name in fields and _is_path(fields[name].annotation)
+        else value
+        for name, value in table.items()
+    }
+
+
+def _is_path(annotation: object) -> bool:
+    """Whether a setting of this type is a path, or may be one."""
+    return annotation is Path or any(map(_is_path, get_args(annotation)))
 
 
 def variable_prefix(rail: Rail) -> str:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from riel.config.addresses import is_loopback
-from riel.text import SingleLine, did_you_mean
+from riel.config.locations import expand_home, user_data_folder
+from riel.config.values import QUOTES
+from riel.text import SingleLine, did_you_mean, hidden
 
 PREFIX = "RIEL_"
 
@@ -32,12 +34,21 @@ def _database(value: str) -> str:
     """The journal's database as a URL; a plain path means SQLite there."""
     scheme, separator, rest = value.partition("://")
     if not separator:
-        return f"sqlite:///{Path(value).expanduser()}"
+        return f"sqlite:///{_path(value)}"
     if scheme in {"postgresql", "postgres"}:
         return _server(value)
     if scheme != "sqlite" or not rest.startswith("/") or rest in {"/", "/:memory:"} or set("?#") & set(rest):
         raise ValueError("write sqlite:////absolute/path.db, postgresql://user@host/database, or the path of a file")
-    return f"sqlite:///{Path(rest[1:]).expanduser()}"
+    return f"sqlite:///{_path(rest[1:])}"
+
+
+def _path(value: str | Path) -> Path:
+    """A path without ``~`` in front and without a character that cannot be seen."""
+    if any(hidden(character) for character in str(value)):
+        raise ValueError("it holds a character that cannot be seen")
+    if any(part[0] in QUOTES or part[-1] in QUOTES for part in Path(value).parts):
+        raise ValueError("a name in it begins or ends with a quotation mark")
+    return expand_home(Path(value))
 
 
 def _server(url: str) -> str:
@@ -54,9 +65,7 @@ def _server(url: str) -> str:
 
 
 def _usual_database() -> str:
-    import platformdirs  # 15 ms, for nothing where RIEL_JOURNAL is set
-
-    return f"sqlite:///{platformdirs.user_data_path('riel') / 'journal.db'}"
+    return f"sqlite:///{user_data_folder('RIEL_JOURNAL') / 'journal.db'}"
 
 
 def _notifications_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -117,9 +126,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     journal: Annotated[str, AfterValidator(_database)] = Field(default_factory=_usual_database, repr=False)
-    home: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    home: Annotated[Path, AfterValidator(_path)] | None = None
     factor: Annotated[SingleLine, Field(min_length=1)] | None = None
-    factor_file: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
+    factor_file: Annotated[Path, AfterValidator(_path)] | None = None
     rails: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
     scopes: Annotated[Names | None, NoDecode, BeforeValidator(_names)] = None
     answer_within: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 4.0
@@ -135,6 +144,8 @@ class Settings(BaseSettings):
     limits: Annotated[dict[str, Any], AfterValidator(_limits)] = Field(default_factory=dict, repr=False)
     """What it says under ``[limits]``, for :func:`riel.guards.limits.read_limits`. It comes from that file alone."""
 
+    _file: Path | None = PrivateAttr(default=None)
+
     @property
     def journal_file(self) -> Path | None:
         """The file of the journal, if it is one."""
@@ -147,12 +158,25 @@ class Settings(BaseSettings):
             return self.home.resolve()
         if self.journal_file is not None:
             return self.journal_file.resolve().parent
-        import platformdirs
+        return user_data_folder("RIEL_HOME")
 
-        return platformdirs.user_data_path("riel")
+    @property
+    def file(self) -> Path | None:
+        """The file that was read, an absolute path; ``None`` where there is none."""
+        return self._file
+
+    @property
+    def source(self) -> str:
+        """Where these settings come from, in words."""
+        return f"the environment and {self.file}" if self.file else "the environment, and no file"
 
     def in_sandbox(self) -> Self:
         """The same for ``--sandbox``: pretend payments get a journal of their own, unless one was named."""
         if "journal" in self.model_fields_set or self.journal_file is None:
             return self
         return self.model_copy(update={"journal": f"sqlite:///{self.journal_file.with_name('sandbox.db')}"})
+
+    def read_from(self, file: Path | None) -> Self:
+        """The same, as read from ``file`` and the environment."""
+        self._file = file
+        return self

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from riel.rail import Mode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRequest:
@@ -16,6 +18,7 @@ class ConfirmationRequest:
 
     payment_id: str
     principal: str
+    mode: Mode
     text: str
     digest: bytes
     nonce: bytes
@@ -32,11 +35,15 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorContext:
-    """What a factor is opened with: the server's 32-byte key, the principal, and the settings of factors."""
+    """What a factor is opened with: the server's 32-byte key, the principal, and the settings of factors.
+
+    ``modes`` are those of the rails for which it confirms.
+    """
 
     key: bytes
     principal: str
     folder: Path
+    modes: frozenset[Mode]
     file: Path | None = None
 
 
@@ -58,7 +65,10 @@ class Factor(Protocol):
         """Deliver the challenge, and say in one sentence for the agent where the code will come from."""
 
     def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
-        """The proof that ``code`` (six ASCII digits) answers ``request`` at ``now``, or ``None``."""
+        """The proof that ``code`` (six ASCII digits) answers ``request`` at ``now``, or ``None``.
+
+        :raises NotConfirmed: the code is right, and was used for another payment before.
+        """
 
     def is_replay(self, request: ConfirmationRequest, code: str, proof: Proof) -> bool:
         """Whether ``code`` is the one that gave ``proof``. A repeated call with it joins the payment."""

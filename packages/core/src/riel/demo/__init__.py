@@ -29,7 +29,7 @@ async def play(tell: Callable[[DemoStep], None], patience: timedelta = PATIENCE)
     :raises Misconfigured: there is no pretend bank to play with.
     """
     if RAIL not in installed_packages().names:
-        raise Misconfigured(f"riel demo plays with rail-{RAIL}, which is not installed: pip install rail-{RAIL}")
+        raise Misconfigured(f"riel demo plays with rail-{RAIL}, which is not installed")
     with tempfile.TemporaryDirectory(prefix="riel-demo-", ignore_cleanup_errors=True) as folder:
         stage = DemoEnvironment(Path(folder))
         try:

@@ -205,6 +205,9 @@ class Journal(Protocol):
     async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         """Give back the lease under ``fence``, if it is still ours. The payment is due again at ``next_at``."""
 
+    async def is_owner_alive(self, owner: str) -> bool:
+        """Return whether the process that owns a payment under this name still lives."""
+
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         """Return one payment or refund."""
 

@@ -155,6 +155,7 @@ def confirmation_request(challenge: Challenge) -> ConfirmationRequest:
     return ConfirmationRequest(
         payment_id=challenge.id,
         principal=challenge.principal,
+        mode=challenge.mode,
         text=approver_text(challenge.text, challenge.payee.account),
         digest=challenge.digest,
         nonce=challenge.nonce,

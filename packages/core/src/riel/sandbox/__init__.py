@@ -20,6 +20,9 @@ from riel.redaction import Redactor
 from riel.sandbox.faults import Fault, wrap
 from riel.text import clean_text
 
+MAX_REASON = 2000
+"""Characters of what a bank objects to: it may list every setting that it has."""
+
 __all__ = ["Banks", "Fault", "bank_of", "run_banks", "serve_http", "wrap"]
 
 
@@ -73,5 +76,6 @@ def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
         with stdout_to_stderr():
             return rail.sandbox(told)
     except (Exception, SystemExit) as failure:
-        why = describe_errors(failure, str) if isinstance(failure, ValidationError) else clean_text(str(failure))
+        why = describe_errors(failure, str) if isinstance(failure, ValidationError) else str(failure)
+        why = clean_text(why, MAX_REASON)
         raise BrokenRail(f"cannot make its pretend bank: {Redactor(told.values()).text(why)}") from failure

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import ClassVar
 from riel.confirm.bound_code import BoundCodeFactor, code_for
 from riel.confirm.factor import ConfirmationRequest, FactorContext
 from riel.errors import Code, Misconfigured, NotConfirmed
+from riel.file_permissions import private_file_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +27,20 @@ class FileFactor(BoundCodeFactor):
 
     @classmethod
     def open(cls, context: FactorContext) -> "FileFactor":
-        """Check that the file can be written.
+        """Check that the file can be written, and by nobody else; a terminal is as open as it is.
 
-        :raises Misconfigured: no file is set, or it cannot be written.
+        :raises Misconfigured: no file is set, it cannot be written, or others can read it.
         """
         if context.file is None:
             raise Misconfigured("RIEL_FACTOR=file needs RIEL_FACTOR_FILE: the file that codes are appended to")
         try:
-            os.close(_open(context.file))
+            descriptor = _open(context.file)
+            status = os.fstat(descriptor)
+            os.close(descriptor)
         except OSError as failure:
             raise Misconfigured(f"RIEL_FACTOR_FILE={context.file} cannot be written: {failure.strerror}") from failure
+        if not stat.S_ISCHR(status.st_mode) and (problem := private_file_problem(status)) is not None:
+            raise Misconfigured(f"RIEL_FACTOR_FILE={context.file} {problem}")
         return cls(context.key, context.file)
 
     async def ask(self, request: ConfirmationRequest) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from riel.errors import Misconfigured
-from riel.journal.postgres.sessions import FAILURES, wait_at_most
+from riel.journal.postgres.sessions import FAILURES, Session, wait_at_most
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ UPSERT_OWNER = (
     "ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until RETURNING clock_timestamp() AS now"
 )
 DELETE_EXPIRED_OWNERS = "DELETE FROM owners WHERE lease_until < clock_timestamp() - interval '1 day'"
+SELECT_LIVING_OWNER = "SELECT 1 FROM owners WHERE id = $1 AND lease_until > clock_timestamp()"
 DELETE_OWNER = "DELETE FROM owners WHERE id = $1"
 
 CLOCK_WARNING = timedelta(seconds=5)
@@ -98,3 +99,8 @@ class LeasedOwners:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+async def is_alive(session: Session, owner: str) -> bool:
+    """Whether the lease of this process is not over."""
+    return bool(await session.rows(SELECT_LIVING_OWNER, owner))

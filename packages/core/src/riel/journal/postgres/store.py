@@ -20,7 +20,7 @@ from riel.journal.audit.chain import Anchor, ChainRow
 from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_to_millis, to_millis
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
 from riel.journal.postgres.connect import Database
-from riel.journal.postgres.owners import LeasedOwners
+from riel.journal.postgres.owners import LeasedOwners, is_alive
 from riel.journal.postgres.reservations import reserved_total
 from riel.journal.postgres.row_cache import RowCache
 from riel.journal.postgres.sessions import ANSWER_TIMEOUT, BEGIN_SNAPSHOT, Session, Sessions
@@ -193,6 +193,9 @@ class PostgresJournal:
         await self._sessions.write(
             lambda session: leases.release(session, self._owners.me, payment_id, fence, maybe_to_millis(next_at))
         )
+
+    async def is_owner_alive(self, owner: str) -> bool:
+        return await self._sessions.read(lambda session: is_alive(session, owner))
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         known = await self._sessions.read(lambda session: payments.get(session, payment_id))

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from riel.errors import Misconfigured
+from riel.file_permissions import writable_file_problem
 
 BUSY_TIMEOUT = timedelta(seconds=30)
 
@@ -34,11 +35,16 @@ def migrations() -> list[str]:
 def connect(path: Path) -> sqlite3.Connection:
     """The file, 0600, with the pragmas in force and the newest schema.
 
-    :raises Misconfigured: it is not a journal, it is newer than this riel, or a pragma is not in force.
+    :raises Misconfigured: it is not a journal, others can write it, it is newer than this riel, or a pragma is not in
+        force.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        problem = writable_file_problem(os.fstat(descriptor), any_owner=True)
+        os.close(descriptor)
+        if problem is not None:
+            raise Misconfigured(f"RIEL_JOURNAL: {path} {problem}")
         db = sqlite3.connect(path, timeout=BUSY_TIMEOUT.total_seconds(), isolation_level=None, cached_statements=256)
         try:
             db.row_factory = sqlite3.Row

@@ -196,6 +196,9 @@ class SqliteJournal:
             lambda db: payments.release(db, self._owners.me, payment_id, fence, maybe_to_millis(next_at))
         )
 
+    async def is_owner_alive(self, owner: str) -> bool:
+        return not self._owners.is_dead(owner)
+
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         return await self._read_directly(lambda db: payments.get(db, payment_id))
 
