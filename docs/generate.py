@@ -89,10 +89,10 @@ def settings_page() -> str:
         "`RIEL_CONFIG` names, or `riel.toml` in the user's configuration folder (`~/.config/riel` on Linux, "
         "`~/Library/Application Support/riel` on macOS); the current directory is never looked at. A relative path in "
         "it counts from the file's folder. `riel rails` says which file was read.",
-        "A setting that is missing, misspelt or wrong is one sentence that names it, on stderr, and exit code 2. So is a "
-        "value that begins or ends with a blank or a line end, or stands in quotes that would belong to it.",
-        "Where money is real, the server refuses a configuration, home, journal or file of codes that others can change, "
-        "or that is under the current directory.",
+        "A setting that is missing, misspelt or wrong is one sentence that names it, on stderr, and exit code 2. So is "
+        "a value that begins or ends with a blank or a line end, or stands in quotes that would belong to it.",
+        "Where money is real, the server refuses a configuration, home, journal or file of codes that others can "
+        "change, or that is under the current directory.",
         "## The server's own",
         _table(("variable", "in `riel.toml`", "value", "unless set", "what it decides"), rows),
         "## A rail's own",

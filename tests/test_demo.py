@@ -204,6 +204,4 @@ def test_without_a_pretend_bank_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("riel.demo.installed_packages", lambda: Installed(()))
     assert main(["demo"]) == 2
-    assert capsys.readouterr().err == (
-        "riel: riel demo plays with rail-mock, which is not installed\n"
-    )
+    assert capsys.readouterr().err == "riel: riel demo plays with rail-mock, which is not installed\n"

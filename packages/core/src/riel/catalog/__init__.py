@@ -223,7 +223,9 @@ def activate(
 def _not_installed(name: str, known: Iterable[str]) -> RailProblem:
     """A name that no package has. No package is proposed: a name that was misspelt may be anybody's on an index."""
     sentence = f"{name!r} is not installed{did_you_mean(name, known)}"
-    return RefusedClaim(EntryPointClaim(name), sentence, "Correct the name, or install the package that brings it.").problem
+    return RefusedClaim(
+        EntryPointClaim(name), sentence, "Correct the name, or install the package that brings it."
+    ).problem
 
 
 def _unreadable_package(folder: str) -> RailProblem:
