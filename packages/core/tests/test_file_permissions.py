@@ -11,7 +11,7 @@ from riel.confirm.factors.file import FileFactor
 from riel.errors import Misconfigured
 from riel.file_permissions import path_problem, private_file_problem
 from riel.journal.sqlite.connect import connect
-from riel.secrets import read_private_file, server_key
+from riel.secrets import make_server_key, read_private_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 
@@ -28,15 +28,15 @@ def as_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_a_server_key_that_root_mounted_for_a_group_is_taken_where_a_rails_key_is(
     tmp_path: Path, as_another: int
 ) -> None:
-    key = server_key(tmp_path)
+    key = make_server_key(tmp_path)
     path = tmp_path / "server.key"
     for mode in (0o400, 0o440, 0o444):
         path.chmod(mode)
-        assert server_key(tmp_path) == key
+        assert make_server_key(tmp_path) == key
         assert read_private_file(path, "RIEL_ZAP_KEY")
     for mode in (0o460, 0o446):
         path.chmod(mode)
-        for read in (lambda: server_key(tmp_path), lambda: read_private_file(path, "RIEL_ZAP_KEY")):
+        for read in (lambda: make_server_key(tmp_path), lambda: read_private_file(path, "RIEL_ZAP_KEY")):
             with pytest.raises(Misconfigured, match="can be written by others: run chmod go-w on it"):
                 read()
 
@@ -44,9 +44,9 @@ def test_a_server_key_that_root_mounted_for_a_group_is_taken_where_a_rails_key_i
 def test_a_key_of_another_user_is_refused_wherever_keys_are_read(
     tmp_path: Path, as_another: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server_key(tmp_path)
+    make_server_key(tmp_path)
     monkeypatch.setattr(file_permissions, "ROOT", as_another + 1)
-    for read in (lambda: server_key(tmp_path), lambda: read_private_file(tmp_path / "server.key", "RIEL_ZAP_KEY")):
+    for read in (lambda: make_server_key(tmp_path), lambda: read_private_file(tmp_path / "server.key", "RIEL_ZAP_KEY")):
         with pytest.raises(Misconfigured, match="belongs to another user"):
             read()
 
