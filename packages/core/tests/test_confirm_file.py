@@ -74,6 +74,7 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_what_stands_in_the_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "codes").touch(mode=0o600)
     (tmp_path / "codes").write_text("before\n")
     asyncio.run(FileFactor.open(setup(tmp_path, tmp_path / "codes")).ask(ASKED))
     assert (tmp_path / "codes").read_text("utf-8").startswith("before\n{")
