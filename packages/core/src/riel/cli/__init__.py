@@ -8,6 +8,7 @@ its own arguments, because importing typer would delay each start.
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -61,7 +62,8 @@ def _write_anything() -> None:
     """Write what the terminal or pipe has no letter for as an escape: others' words must not end a command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # another file may have its descriptor by now, which cannot be asked for a position
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _typed(given: list[str]) -> int:
