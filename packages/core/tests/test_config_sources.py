@@ -85,10 +85,10 @@ def test_relative_paths_in_a_file_count_from_its_folder(folder: Path, variables:
     assert settings.home == folder / "keys"
     assert settings.factor_file == folder / ".." / "codes"
 
-    class ZapSettings(ToySettings):
+    class CertificateSettings(ToySettings):
         certificate: Path | None = None
 
-    known = configured_settings(toy("zap", settings=ZapSettings), settings)
+    known = configured_settings(toy("zap", settings=CertificateSettings), settings)
     assert known["certificate"] == str(folder / "zap.pem")
     (folder / "riel.toml").write_text('journal = "sqlite:///data/journal.db"\n')
     assert read_settings().journal_file == folder / "data" / "journal.db"
