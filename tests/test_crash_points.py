@@ -5,11 +5,17 @@ the bank lives on, a new server is started on the same journal, and the agent re
 checked by ``support/proof.py``.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from riel.crash_points import at_crash_points, crash_point
+
+from .support import crash_points
 from .support.invariants import refunded_amounts
 from .support.kill_stories import StoryRunner, firsts
 from .support.processes import ForkServer
@@ -88,6 +94,32 @@ OF_AN_AGENT = (
 """What a recovery passes only if the agent asks before it is over."""
 
 STORIES = {NEVER_SURE: a_payment_that_may_need_an_operator, NEVER_AGAIN: a_payment_that_may_be_rejected}
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_a_commit_is_named_by_its_steps_however_many_share_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batches: int
+) -> None:
+    monkeypatch.setattr(crash_points.writer, "_QueuedUnit", crash_points._StepUnit)
+    monkeypatch.setattr(crash_points.writer, "MAX_BATCH", 2 // batches)
+    writer = crash_points._StepWriter(lambda: sqlite3.connect(":memory:", isolation_level=None))
+
+    async def write(name: str) -> None:
+        crash_point(f"{name}:before")
+        await writer.write(lambda connection: connection.execute("SELECT 1"))
+
+    at_crash_points(crash_points.watcher(str(tmp_path / "trace"), None))
+    try:
+        calls = [asyncio.create_task(write(name)) for name in ("create", "record")]
+        await asyncio.sleep(0)  # both units wait before the writer takes the first
+        writer.start()
+        await asyncio.gather(*calls)
+        await writer.close()
+    finally:
+        at_crash_points(None)
+    passed = (tmp_path / "trace").read_text().splitlines()
+    commits = [line for line in passed if line.startswith("commit:before")]
+    assert commits == ["commit:before@create:before 1", "commit:before@record:before 1"]
 
 
 async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: StoryRunner) -> None:

@@ -13,8 +13,6 @@ import os
 import signal
 import socket
 import sys
-from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -49,18 +47,6 @@ IMPORTED = (
     "uvicorn.protocols.http.h11_impl",
 )
 """Whatever a server or a bank would import for itself, sooner or later."""
-
-
-NOT_OF_A_STEP = (
-    "ask@",
-    "by_reference@find",
-    "challenge@find",
-    "claim@",
-    "confirm@",
-    "payment@answer",
-    "payment@find",
-    "status@",
-)
 """Points of a call that waits, or of a round that finds nothing due, while the work on a payment goes on."""
 
 
@@ -118,36 +104,12 @@ def _child(request: dict[str, Any], descriptors: list[int]) -> int:
     if request["with"]:
         import_module(request["with"]).install()
     if request["trace"] or request["strike"]:
-        import_module("crash_points").install()
-        at_crash_points(_watcher(request["trace"], request["strike"]))
+        crash_points = import_module("crash_points")
+        crash_points.install()
+        at_crash_points(crash_points.watcher(request["trace"], request["strike"]))
     from riel.cli import main as riel
 
     return riel(request["arguments"])
-
-
-def _watcher(trace: str | None, strike: list[Any] | None) -> Callable[[str], None]:
-    """Write down each crash point as it is passed, and strike this process at the given one.
-
-    A commit is named with the step that it belongs to, ``commit:before@record@resend:before``, so that a kill in it
-    means the same one in every run, however many others came before it.
-    """
-    written = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if trace else None
-    passed: Counter[str] = Counter()
-    step = "start"
-
-    def watch(name: str) -> None:
-        nonlocal step
-        if name.startswith("commit:"):
-            name = f"{name}@{step}"
-        elif name == "claim" or (name.endswith(":before") and not name.startswith(NOT_OF_A_STEP)):
-            step = name
-        passed[name] += 1
-        if written is not None:
-            os.write(written, f"{name} {passed[name]}\n".encode())
-        if strike and [name, passed[name]] == strike[:2]:
-            signal.raise_signal(strike[2])  # this very thread goes no further, whichever others there are
-
-    return watch
 
 
 def _reap(reports: dict[int, int]) -> None:
