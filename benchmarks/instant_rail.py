@@ -83,7 +83,7 @@ class InstantSettings(RailSettings):
 
 
 @asynccontextmanager
-async def connect(settings: InstantSettings, transport: object = None) -> AsyncIterator[InstantClient]:
+async def connect(settings: InstantSettings, http: object) -> AsyncIterator[InstantClient]:
     """Open a client."""
     yield InstantClient()
 

@@ -195,7 +195,7 @@ def settled(**told: Any) -> Answer:
 
 
 @asynccontextmanager
-async def connect(settings: StrangeZapSettings, transport: object = None) -> AsyncIterator[StrangeZapClient]:
+async def connect(settings: StrangeZapSettings, http: object) -> AsyncIterator[StrangeZapClient]:
     """Open a client."""
     if settings.trick == "noise":
         noise("connect")

@@ -177,11 +177,10 @@ def _answer(order: Order, response: httpx.Response) -> Answer | None:
 
 
 @asynccontextmanager
-async def connect(settings: ZapSettings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[ZapClient]:
+async def connect(settings: ZapSettings, http: httpx.AsyncClient) -> AsyncIterator[ZapClient]:
     """Open a client. ``Rail[ZapSettings, ZapClient]`` checks that it keeps riel's contract."""
-    headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
-    async with httpx.AsyncClient(base_url=settings.base_url, headers=headers, transport=transport) as http:
-        yield ZapClient(http)
+    http.headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
+    yield ZapClient(http)
 
 
 def sandbox(settings: Mapping[str, str]) -> Sandbox:

@@ -6,6 +6,8 @@ An ignore that silences nothing is itself an error under --strict, so this file 
 from collections.abc import Iterable
 from datetime import timedelta
 
+import httpx
+
 from riel import (
     Answer,
     Capabilities,
@@ -121,9 +123,14 @@ Tool[Complete, Question](
 )
 
 
-def parts(rail: Rail[RefusedSettings, Complete], other: OtherSettings, tool: Tool[Forgetful]) -> None:  # type: ignore[type-var]
+def parts(
+    rail: Rail[RefusedSettings, Complete],
+    other: OtherSettings,
+    http: httpx.AsyncClient,
+    tool: Tool[Forgetful],  # type: ignore[type-var]
+) -> None:
     """A rail's functions take its own settings, and its tools its own client."""
-    rail.connect(other)  # type: ignore[arg-type]
+    rail.connect(other, http)  # type: ignore[arg-type]
     if rail.parse_webhook is not None:
         rail.parse_webhook(other, {}, b"")  # type: ignore[arg-type]
     if rail.docs_server is not None:

@@ -44,7 +44,7 @@ class SimSettings(RailSettings):
         return self.base_url
 
 
-def _never(settings: Any) -> Any:
+def _never(settings: Any, http: object) -> Any:
     raise NotImplementedError
 
 
@@ -72,7 +72,7 @@ def _rail(traits: SimTraits) -> Rail:
     )
 
 
-def activate(traits: SimTraits, payer: str, connect: Callable[[Any], Any]) -> ActiveRail:
+def activate(traits: SimTraits, payer: str, connect: Callable[[Any, Any], Any]) -> ActiveRail:
     """The rail of a bank with these traits, as the catalog would activate it."""
     rail = replace(_rail(traits), connect=connect)
     return ActiveRail(

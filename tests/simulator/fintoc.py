@@ -23,7 +23,7 @@ from riel.payments import Timing
 
 from .bank_traits import NOON
 from .fintoc_bank import PretendFintoc
-from .loop import PROCESS
+from .loop import PROCESS, SimProcess
 from .network import NetworkTransport
 
 if TYPE_CHECKING:
@@ -102,25 +102,27 @@ class FintocRail:
             guarantees=rules,
         )
 
-    def _connect(self, settings: Any) -> AbstractAsyncContextManager[FintocClient]:
+    def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport:
+        """The way to the pretend Fintoc."""
+        return NetworkTransport(self._simulation, self._fintoc, process)
+
+    def _connect(self, settings: Any, http: httpx.AsyncClient) -> AbstractAsyncContextManager[FintocClient]:
         @asynccontextmanager
         async def connected() -> AsyncIterator[FintocClient]:
             simulation, process = self._simulation, PROCESS.get()
-            transport = NetworkTransport(simulation, self._fintoc, process)
             draw = simulation.random.random
             rate_limiter = RateLimiter(simulation.loop.time, simulation.pause, lambda most: int(draw() * most))
-            async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-                api = FintocApi(
-                    http,
-                    settings.base_url,
-                    settings.secret_key.get_secret_value(),
-                    settings.version,
-                    _key(),
-                    lambda: simulation.now(process),
-                    lambda: simulation.random.randbytes(16).hex(),
-                    rate_limiter,
-                )
-                yield FintocClient(settings, api, lambda: simulation.now(process))
+            api = FintocApi(
+                http,
+                settings.base_url,
+                settings.secret_key.get_secret_value(),
+                settings.version,
+                _key(),
+                lambda: simulation.now(process),
+                lambda: simulation.random.randbytes(16).hex(),
+                rate_limiter,
+            )
+            yield FintocClient(settings, api, lambda: simulation.now(process))
 
         return connected()
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import httpx
+
 from riel import Payment
 from riel.catalog import ActiveRail
 from riel.payments import Timing
@@ -70,6 +72,7 @@ class SimulatedRail(Protocol):
     def in_doubt(self) -> None: ...
     def open_bank(self) -> SimulatedBank: ...
     def activate(self, payer: str) -> ActiveRail: ...
+    def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport: ...
     def payment(self, account: str, amount: int) -> Payment: ...
     def amount(self, account: str) -> int: ...
     def pace(self, usual: Timing) -> Timing: ...
@@ -93,7 +96,11 @@ class SimRail:
         return self._bank
 
     def activate(self, payer: str) -> ActiveRail:
-        return activate(self.traits, payer, lambda settings: SimConnection(self._simulation, self._bank))
+        return activate(self.traits, payer, lambda settings, http: SimConnection(self._simulation, self._bank))
+
+    def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport:
+        """None that is used: this rail has a protocol of its own."""
+        return httpx.MockTransport(lambda request: httpx.Response(500))
 
     def payment(self, account: str, amount: int) -> Payment:
         return SimPayment(account=account, amount=amount)

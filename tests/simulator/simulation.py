@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import httpx
+
 from riel import Money
+from riel.catalog import ActiveRail
 from riel.confirm import Terms, code_for
 from riel.confirm.factors.totp import Enrolment
 from riel.crash_points import at_crash_points
 from riel.errors import RielError
+from riel.http.client import rail_http_client
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import from_millis
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
@@ -141,7 +145,7 @@ class Simulation:
         context = Context(
             journal=journal_of(self, process),
             rails=rails,
-            clients=Clients(rails),
+            clients=Clients(rails, http=lambda rail: self._http_client(rail, process)),
             factor=factor,
             keys=ServerKeys(ServerKey(KEY)),
             guards=() if self.limit is None else (TotalLimit(self.limit),),
@@ -154,6 +158,11 @@ class Simulation:
         process.context.run(replica.engine.start)
         self.trace(process.name, "starts")
         return replica
+
+    def _http_client(self, rail: ActiveRail, process: SimProcess) -> httpx.AsyncClient:
+        """The HTTP client that the core makes, on the way from that process to the bank."""
+        name, deadline = rail.declaration.name, rail.guarantees.send_deadline
+        return rail_http_client(rail.settings, rail=name, deadline=deadline, transport=self.rail.transport(process))
 
     def now(self, process: SimProcess) -> datetime:
         """The time as that process sees it."""

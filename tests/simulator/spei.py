@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -29,7 +30,7 @@ from riel.catalog import ActiveRail
 from riel.payments import Timing
 from riel_mexico import check_digit
 
-from .loop import PROCESS
+from .loop import PROCESS, SimProcess
 from .network import NetworkTransport
 from .stp_bank import AROUND_CUTOFF, WATCH, PretendStp
 
@@ -164,12 +165,15 @@ class SpeiRail:
             guarantees=rules,
         )
 
-    def _connect(self, settings: Any) -> AbstractAsyncContextManager[SpeiClient]:
+    def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport:
+        """The way to the pretend STP."""
+        return NetworkTransport(self._simulation, self._stp, process)
+
+    def _connect(self, settings: Any, http: httpx.AsyncClient) -> AbstractAsyncContextManager[SpeiClient]:
         @asynccontextmanager
         async def connected() -> AsyncIterator[SpeiClient]:
             simulation, process = self._simulation, PROCESS.get()
-            transport = NetworkTransport(simulation, self._stp, process)
-            async with open_client(settings, transport, lambda: simulation.now(process)) as client:
+            async with open_client(settings, http, lambda: simulation.now(process)) as client:
                 yield client
 
         return connected()

@@ -67,9 +67,14 @@ async def run_mock_harness(bank: ObservedMockBank, journal: Path | Journal, *, u
     (rail,) = rail_mock.riel_rails()
     transport = None if url else httpx.ASGITransport(bank.app)
     settings = MockSettings(base_url=url or "http://127.0.0.1:9", **bank.behaviour.model_dump())
-    active = activate(rail, settings, connect=lambda _: rail_mock.connect(settings, transport))
     async with run_harness(
-        active, journal, clock=bank.clock, engine_clock=bank.engine_clock, timing=TIMING, crash_points=True
+        activate(rail, settings),
+        journal,
+        transport=transport,
+        clock=bank.clock,
+        engine_clock=bank.engine_clock,
+        timing=TIMING,
+        crash_points=True,
     ) as harness:
         yield harness
 

@@ -19,8 +19,9 @@ import rail_spei
 from rail_spei.client import open_client
 from rail_spei.sandbox.app import stp_sandbox
 from rail_spei.sandbox.behaviour import StpBehaviour
-from rail_spei.settings import GUARANTEES, SpeiSettings
+from rail_spei.settings import GUARANTEES, SEND_DEADLINE, SpeiSettings
 from riel.catalog import ActiveRail
+from riel.http.client import rail_http_client
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
@@ -175,9 +176,7 @@ async def run_spei_harness(
     supplied: dict[str, Any] = dict(stp.sandbox.settings)
     settings = SpeiSettings(base_url=url or "http://127.0.0.1:9", **{**supplied, **changes})
     active = ActiveRail(
-        declaration=replace(
-            rail, connect=lambda settings: open_client(settings, None if url else StpTransport(stp), stp.clock)
-        ),
+        declaration=replace(rail, connect=lambda settings, http: open_client(settings, http, stp.clock)),
         distribution="rail-spei",
         version="1",
         entry_point="spei",
@@ -189,7 +188,12 @@ async def run_spei_harness(
     context = Context(
         journal=journal,
         rails={"spei": active},
-        clients=Clients({"spei": active}),
+        clients=Clients(
+            {"spei": active},
+            http=lambda rail: rail_http_client(
+                rail.settings, rail="spei", deadline=SEND_DEADLINE, transport=None if url else StpTransport(stp)
+            ),
+        ),
         factor=APPROVER,
         keys=ServerKeys(ServerKey(APPROVER.key)),
         timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),

@@ -234,7 +234,7 @@ async def working(
     client = Scripted(sends, refunds, finds)
 
     @asynccontextmanager
-    async def connect(settings: object, transport: object = None) -> AsyncIterator[Scripted]:
+    async def connect(settings: object, http: object) -> AsyncIterator[Scripted]:
         if connecting is not None:
             await connecting()
         yield client

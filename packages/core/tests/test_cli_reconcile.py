@@ -129,7 +129,7 @@ def test_whatever_a_client_does_instead_is_one_sentence_and_no_secret(
             raise failure
 
     @asynccontextmanager
-    async def connect(settings: object, transport: object = None) -> Any:
+    async def connect(settings: object, http: object) -> Any:
         yield FailingStatements()
 
     offering(connect=connect)
@@ -150,7 +150,7 @@ def test_times_that_no_calendar_has_are_shown_as_they_were_told(riel: Riel, offe
             return Statement(since=before, until=last, lines=[entry])
 
     @asynccontextmanager
-    async def connect(settings: object, transport: object = None) -> Any:
+    async def connect(settings: object, http: object) -> Any:
         yield Telling()
 
     offering(connect=connect)
@@ -169,7 +169,7 @@ def test_a_time_to_go_on_for_that_is_none_is_refused(riel: Riel, offering: Calla
 
 def test_a_client_that_cannot_be_opened_is_one_sentence(riel: Riel, offering: Callable[..., None]) -> None:
     @asynccontextmanager
-    async def connect(settings: object, transport: object = None) -> Any:
+    async def connect(settings: object, http: object) -> Any:
         raise RuntimeError("secret")
         yield
 

@@ -12,9 +12,14 @@ import httpx
 import pytest
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown
-from riel.http import NEVER_LEFT, paying, reading
+from riel.http.calls import paying, reading
+from riel.http.client import NEVER_LEFT
+from riel.testing.harness import http_client
+
+from .test_http_client import BankSettings
 
 AT_ONCE = timedelta(0)
+SETTINGS = BankSettings(base_url="http://bank.invalid")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 CUTS = {
     "at once": b"",
@@ -81,7 +86,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
+    async with http_client(SETTINGS, deadline=timedelta(seconds=120)) as client:
         yield client
 
 
@@ -120,7 +125,8 @@ async def test_a_refused_connection_is_tried_three_times_and_was_not_sent(
     with pytest.raises(NotSent) as failure:
         await pay(request)
     assert request.made == 3
-    assert plain(failure.value) == "ConnectError", "the exception says that nothing left; its text names the cause"
+    assert plain(failure.value) == "connection refused", "the exception says that nothing left; its text says why"
+    assert failure.value.error.details == {"cause": "connection refused"}
     with pytest.raises(NotSent):
         await pay(request, tries=1)
     assert request.made == 4
@@ -162,8 +168,9 @@ async def test_every_whole_answer_is_handed_over_and_asked_for_once(client: http
 
 @pytest.mark.anyio
 async def test_a_queue_for_a_connection_is_not_a_send(client: httpx.AsyncClient) -> None:
-    limits, timeout = httpx.Limits(max_connections=1), httpx.Timeout(10, pool=0.05)
-    async with open_bank(None) as bank, httpx.AsyncClient(trust_env=False, limits=limits, timeout=timeout) as narrow:
+    narrow_way = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=1))
+    async with open_bank(None) as bank, http_client(SETTINGS, narrow_way) as narrow:
+        narrow.timeout = httpx.Timeout(10, pool=0.05)
         first = asyncio.create_task(pay(lambda: narrow.post(bank.url)))
         await asyncio.wait_for(bank.asked.wait(), 120)
         with pytest.raises(NotSent):
@@ -183,21 +190,31 @@ def failures(kind: type[Exception]) -> list[type[Exception]]:
 EVERY = sorted({*failures(httpx.HTTPError), *failures(httpx.StreamError)}, key=lambda kind: kind.__name__)
 
 
-def raising(kind: type[Exception]) -> Counted:
-    """A request that fails so."""
+def failure_of(kind: type[Exception]) -> Exception:
     failure: Exception = kind.__new__(kind)
     failure.args = ("for https://bank/v1/accounts/012180001234567895",)
+    return failure
 
-    async def request() -> httpx.Response:
-        raise failure
 
-    return Counted(request)
+def raising(kind: type[Exception]) -> Counted:
+    """A request of the core's client whose transport fails so."""
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        raise failure_of(kind)
+
+    return Counted(partial(http_client(SETTINGS, httpx.MockTransport(respond)).post, "/"))
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 @pytest.mark.anyio
 async def test_a_failure_of_httpx_was_not_sent_or_is_unknown(kind: type[Exception]) -> None:
-    never = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol}
+    never = {
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+        httpx.UnsupportedProtocol,
+    }
     assert set(NEVER_LEFT) == never, "whoever adds one has proven that no byte can have left"
     request = raising(kind)
     with pytest.raises(NotSent if kind in never else OutcomeUnknown) as failure:
@@ -214,6 +231,19 @@ async def test_a_bug_in_a_rail_is_neither_retried_nor_renamed() -> None:
         with pytest.raises(ZeroDivisionError):
             await call(request)
         assert request.made == 1
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.anyio
+async def test_of_a_request_that_another_client_made_nobody_knows_what_left(kind: type[Exception]) -> None:
+    async def request() -> httpx.Response:
+        raise failure_of(kind)
+
+    made = Counted(request)
+    with pytest.raises(OutcomeUnknown) as failure:
+        await pay(made)
+    plain(failure.value)
+    assert made.made == 1
 
 
 # Reading

@@ -49,7 +49,7 @@ class Client:
         return Answer(status=Status(STATES.get(order.reference, "pending")))
 
 @asynccontextmanager
-async def connect(settings, transport=None):
+async def connect(settings, http):
     yield Client()
 
 def hear(settings, headers, body):

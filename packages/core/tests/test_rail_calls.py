@@ -12,6 +12,7 @@ import pytest
 
 from riel import Answer, Draft, NothingLearned, NotSent, OutcomeUnknown, Prepared, ReferenceSource, Rejected
 from riel.errors import NothingSent
+from riel.http.wire import current_wire
 from riel.journal import State
 from riel.payments import rail_calls
 from riel.rail import WebhookResult
@@ -108,6 +109,15 @@ async def test_what_a_send_may_raise_is_no_failure(tmp_path: Path, caplog: pytes
         async with working(folder, sends=answers(outcome)) as world:
             await world.paid(world.request())
     assert logged(caplog) == []
+
+
+async def test_a_rail_that_says_nothing_was_sent_is_not_believed_where_a_request_was(tmp_path: Path) -> None:
+    async def send(order: object) -> Any:
+        current_wire().requests += 1
+        raise NotSent("the second request found no host")
+
+    async with working(tmp_path, sends=send) as world:
+        assert (await world.paid(world.request())).state is State.UNKNOWN
 
 
 async def test_a_look_up_may_say_that_nothing_was_learned(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

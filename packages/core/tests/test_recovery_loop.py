@@ -130,7 +130,7 @@ async def two_rails(folder: Path, slow: Gate, **how: Any) -> AsyncIterator[Engin
         other = Scripted(answers(LOST), answers(LOST), slow)
 
         @asynccontextmanager
-        async def connect(settings: object, transport: object = None) -> AsyncIterator[Scripted]:
+        async def connect(settings: object, http: object) -> AsyncIterator[Scripted]:
             yield other
 
         active = replace(world.rail, declaration=replace(world.rail.declaration, name="aslow", connect=connect))

@@ -13,11 +13,22 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from rail_fintoc.api import API, VERSION, FintocApi, JwsKey, RateLimiter
+from riel import RailSettings
+from riel.testing.harness import http_client
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SECRET = "sk_test_riel"
 
 Respond = Callable[[httpx.Request], httpx.Response]
+
+
+class BankSettings(RailSettings):
+    """Nothing but an address, and whose money leaves."""
+
+    @property
+    def payer(self) -> str:
+        """The only account."""
+        return "the only account"
 
 
 @cache
@@ -52,7 +63,7 @@ async def talking_to(
     respond: Respond, *, signs: bool = True, clock: MonotonicClock | None = None, base_url: str = API
 ) -> AsyncIterator[FintocApi]:
     nonces = counted()
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond), trust_env=False) as http:
+    async with http_client(BankSettings(base_url=base_url), httpx.MockTransport(respond)) as http:
         jws = JwsKey(private_key()) if signs else None
         pace = (clock or MonotonicClock()).pace()
         yield FintocApi(http, base_url, SECRET, VERSION, jws, lambda: NOW, lambda: next(nonces), pace)

@@ -18,7 +18,7 @@ from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import CHILEAN_ACCOUNT
 from rail_fintoc.settings import FintocSettings
 from riel import Answer, Guard, NotSent, Order, OutcomeUnknown, Payment, Rejected
-from riel.testing.harness import Harness, ObservedTransport, Scopes, draft_order, run_harness
+from riel.testing.harness import Harness, ObservedTransport, Scopes, draft_order, http_client, run_harness
 
 from .payments_support import PaymentsDriver
 
@@ -76,7 +76,10 @@ class FintocBank(PaymentsDriver):
     async def rail(self) -> AsyncIterator[FintocClient]:
         """The rail's client, which calls the pretend Fintoc directly, on its clock."""
         limiter = RateLimiter(now=lambda: self.now.timestamp(), sleep=self._wait, random_below=lambda _: 0)
-        async with open_client(self.settings, self.transport, self.clock, limiter) as client:
+        async with (
+            http_client(self.settings, self.transport) as http,
+            open_client(self.settings, http, self.clock, limiter) as client,
+        ):
             yield client
 
     async def _wait(self, seconds: float) -> None:
@@ -165,7 +168,7 @@ async def fintoc_harness(
         rail,
         folder,
         settings=bank.settings,
-        connect=lambda settings: bank.rail(),
+        connect=lambda settings, http: bank.rail(),
         clock=bank.clock,
         guards=guards,
         scopes=Scopes(None if granted is None else frozenset(granted), read_only),

@@ -70,7 +70,6 @@ def test_the_key_decides_the_mode_and_the_address_whether_it_is_pretend(
         ({"base_url": "http://api.fintoc.com"}, "RIEL_FINTOC_BASE_URL must be like"),
         ({"base_url": "https://api.fintoc.com/v1"}, "RIEL_FINTOC_BASE_URL must be like"),
         ({"base_url": "https://user:pass@api.fintoc.com"}, "RIEL_FINTOC_BASE_URL must be like"),
-        ({"base_url": ""}, "RIEL_FINTOC_BASE_URL must be like"),
         ({"secret_key": "pk_live_0123456789"}, "RIEL_FINTOC_SECRET_KEY is not a secret key"),
         ({"secret_key": "sk_live"}, "RIEL_FINTOC_SECRET_KEY is not a secret key"),
         ({"secret_key": "sk_test_a b"}, "RIEL_FINTOC_SECRET_KEY is not a secret key"),

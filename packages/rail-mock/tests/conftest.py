@@ -17,7 +17,7 @@ from rail_mock.models import MockPayment, MockRefund
 from rail_mock.sandbox.app import mock_sandbox
 from rail_mock.settings import BankBehaviour, MockSettings
 from riel import Debit, Draft, Money, Order, Payee
-from riel.testing.harness import references
+from riel.testing.harness import http_client, references
 
 PLAIN = "0123456789"
 
@@ -70,7 +70,10 @@ class BankFixture:
     async def client(self, **changes: Any) -> AsyncIterator[MockClient]:
         """The rail's client, calling the app directly. With ``changes``, its settings differ from the bank's."""
         settings = self.settings.model_copy(update=changes)
-        async with open_client(settings, httpx.ASGITransport(self._app)) as client:
+        async with (
+            http_client(settings, httpx.ASGITransport(self._app)) as http,
+            open_client(settings, http) as client,
+        ):
             yield client
 
     @asynccontextmanager
@@ -92,7 +95,7 @@ class BankFixture:
                         await asyncio.sleep(0.01)
                 address = f"http://127.0.0.1:{listening.getsockname()[1]}"
                 settings = MockSettings(base_url=address, **self.behaviour.model_dump())
-                async with open_client(settings) as client:
+                async with http_client(settings) as http, open_client(settings, http) as client:
                     yield client
             finally:
                 server.should_exit = True
@@ -103,7 +106,8 @@ class BankFixture:
         """The rail's client with an address at which nothing listens."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
             address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        async with open_client(MockSettings(base_url=address)) as client:
+        settings = MockSettings(base_url=address)
+        async with http_client(settings) as http, open_client(settings, http) as client:
             yield client
 
     def payment(self, client: MockClient, account: str = PLAIN, amount: int = 50_000) -> Order:

@@ -14,7 +14,7 @@ from rail_mock.client import MockClient, open_client
 from rail_mock.models import MockPayment
 from rail_mock.settings import MockSettings
 from riel import Draft, Money, NothingLearned, NotSent, OutcomeUnknown, Rejected
-from riel.testing.harness import references
+from riel.testing.harness import http_client, references
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ ABSENT = {"error": {"code": "not_found", "message": ""}}
 @asynccontextmanager
 async def talking_to(respond: Respond, **settings: Any) -> AsyncIterator[MockClient]:
     known = MockSettings(base_url="http://bank.invalid", **settings)
-    async with open_client(known, httpx.MockTransport(respond)) as client:
+    async with http_client(known, httpx.MockTransport(respond)) as http, open_client(known, http) as client:
         yield client
 
 

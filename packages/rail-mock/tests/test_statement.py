@@ -11,6 +11,7 @@ import pytest
 from rail_mock.client import open_client
 from rail_mock.settings import MockSettings
 from riel import NothingLearned, OutcomeUnknown, Status
+from riel.testing.harness import http_client
 
 pytestmark = pytest.mark.anyio
 
@@ -144,7 +145,8 @@ async def test_a_question_out_of_form_is_refused(make_bank: Callable[..., Any], 
 )
 async def test_a_list_that_cannot_be_read_whole_is_none(body: object) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps(body)))
-    async with open_client(MockSettings(base_url="http://bank.invalid"), transport) as client:
+    settings = MockSettings(base_url="http://bank.invalid")
+    async with http_client(settings, transport) as http, open_client(settings, http) as client:
         with pytest.raises(NothingLearned):
             await client.statement(DAY)
 
@@ -156,6 +158,7 @@ async def test_a_page_that_fails_makes_the_whole_list_fail(make_bank: Callable[.
         page = next(pages, None)
         return httpx.Response(404) if page is None else httpx.Response(200, json=page)
 
-    async with open_client(MockSettings(base_url="http://bank.invalid"), httpx.MockTransport(respond)) as client:
+    settings = MockSettings(base_url="http://bank.invalid")
+    async with http_client(settings, httpx.MockTransport(respond)) as http, open_client(settings, http) as client:
         with pytest.raises(NothingLearned, match="404"):
             await client.statement(DAY)

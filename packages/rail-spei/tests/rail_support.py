@@ -12,9 +12,9 @@ from rail_spei.calendar import MEXICO_CITY
 from rail_spei.client import SpeiClient, open_client
 from rail_spei.models import SpeiPayment, SpeiRefund
 from rail_spei.sandbox.behaviour import StpBehaviour
-from rail_spei.settings import SpeiSettings
+from rail_spei.settings import SEND_DEADLINE, SpeiSettings
 from riel import Answer, Order, Payment
-from riel.testing.harness import Clock, ObservedTransport, draft_order
+from riel.testing.harness import Clock, ObservedTransport, draft_order, http_client
 
 from .sandbox_support import NOON, PAYEE, StpFixture
 
@@ -52,7 +52,10 @@ class RailFixture(StpFixture):
     async def rail(self, **changes: Any) -> AsyncIterator[SpeiClient]:
         """The rail's client, which calls the pretend STP directly."""
         settings = self.settings.model_copy(update=changes)
-        async with open_client(settings, self.transport, self.rail_time) as client:
+        async with (
+            http_client(settings, self.transport, deadline=SEND_DEADLINE) as http,
+            open_client(settings, http, self.rail_time) as client,
+        ):
             yield client
 
     def order(self, client: SpeiClient, amount: int = 50_000, payment: Payment | None = None, **fields: Any) -> Order:

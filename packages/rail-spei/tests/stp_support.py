@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from rail_spei.stp.api import Stp
 from rail_spei.stp.signature import SigningKey
+from riel import RailSettings
+from riel.testing.harness import http_client
 
 ADDRESSES = ("https://demo.stpmex.com:7024/speiws/rest", "https://efws-dev.stpmex.com/efws/API")
 """Where orders go, and where they are queried, in STP's demo system."""
@@ -83,6 +85,15 @@ JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
 Respond = Callable[[httpx.Request], httpx.Response]
 
 
+class BankSettings(RailSettings):
+    """Nothing but an address, and whose money leaves."""
+
+    @property
+    def payer(self) -> str:
+        """The only account."""
+        return "the only account"
+
+
 @cache
 def private_key() -> RSAPrivateKey:
     return generate_private_key(65537, 2048)
@@ -97,7 +108,7 @@ async def talking_to(respond: Respond, addresses: tuple[str, str] = ADDRESSES) -
         response.headers.setdefault("Date", format_datetime(NOW, usegmt=True))
         return response
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(dated), trust_env=False) as http:
+    async with http_client(BankSettings(base_url=addresses[0]), httpx.MockTransport(dated)) as http:
         yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()), lambda: NOW)
 
 

@@ -5,18 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pydantic import ValidationError
 
 from rail_spei.sandbox.identity import ACCOUNT, PASSPHRASE
-from rail_spei.settings import GUARANTEES, SpeiSettings, tls_context
+from rail_spei.settings import GUARANTEES, SpeiSettings
 from riel import FOREVER, Misconfigured
 from riel.sandbox.kit import private_key_file
 
@@ -167,7 +165,6 @@ def files(tmp_path: Path) -> Iterator[tuple[str, Path, str]]:
     words.chmod(0o600)
     for name, sentence in (
         ("private_key", "RIEL_SPEI_PRIVATE_KEY is not"),
-        ("ca_bundle", "RIEL_SPEI_CA_BUNDLE is not the path of a PEM file of certificates"),
         ("banks", "The table of institutions"),
     ):
         for path in (folder, empty, words, tmp_path / "nowhere"):
@@ -180,23 +177,6 @@ def test_a_file_that_is_not_what_it_should_be_is_one_sentence(ours: dict[str, An
             build(ours, **{name: str(path)})
         assert "\n" not in str(refused.value)
         assert SECRET not in str(refused.value)
-
-
-def test_the_certificates_of_the_bundle_are_trusted_and_no_others(tmp_path: Path) -> None:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "STP")])
-    key = private_key()
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2036, 1, 1, tzinfo=UTC))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    (bundle := tmp_path / "ca.pem").write_bytes(signed.public_bytes(Encoding.PEM))
-    context = tls_context(bundle)
-    assert [dict(pair for (pair,) in one["subject"]) for one in context.get_ca_certs()] == [{"commonName": "STP"}]
-    assert context.check_hostname
-    assert context.verify_mode.name == "CERT_REQUIRED"
 
 
 @pytest.mark.parametrize("passphrase", ["wrong", "", PASSPHRASE])
@@ -271,7 +251,7 @@ LISTED: list[tuple[dict[str, str], str]] = [
     ({"ACCOUNT": "646180110400000001"}, "RIEL_SPEI_ACCOUNT is wrong: is not a CLABE"),
     ({"PAYER_NAME": "日本"}, "RIEL_SPEI_PAYER_NAME is wrong: it holds nothing that SPEI carries"),
     ({"KEY_PREFIX": "too long"}, "RIEL_SPEI_KEY_PREFIX is wrong"),
-    ({"CA_BUNDLE": "/nowhere"}, "RIEL_SPEI_CA_BUNDLE is not the path of a PEM file"),
+    ({"CA_BUNDLE": "/nowhere"}, "RIEL_SPEI_CA_BUNDLE is wrong: it is not the path of a PEM file of certificates"),
     ({"BANKS": "/nowhere"}, "RIEL_SPEI_BANKS is the path of a CSV file"),
     ({"EMPRESSA": "X"}, "RIEL_SPEI_EMPRESSA is not a setting of 'spei'; did you mean RIEL_SPEI_EMPRESA?"),
     ({"BASE_URL": PRODUCTION}, "'spei' has live credentials and would move real money: RIEL_LIVE=yes lets it"),

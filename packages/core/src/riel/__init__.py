@@ -50,15 +50,15 @@ from riel.secrets import read_private_file
 from riel.text import SingleLine, clean_text
 
 if TYPE_CHECKING:
-    from riel.http import paying, reading
+    from riel.http.calls import paying, reading
 else:
 
     def __getattr__(name: str) -> Any:
         """``paying`` and ``reading`` bring httpx along, which only a connected rail needs."""
         if name in {"paying", "reading"}:
-            from riel import http
+            from riel.http import calls
 
-            return getattr(http, name)
+            return getattr(calls, name)
         raise AttributeError(f"module 'riel' has no attribute {name!r}")
 
 

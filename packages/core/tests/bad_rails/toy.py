@@ -59,7 +59,7 @@ class ToySettings(RailSettings):
 
 
 @asynccontextmanager
-async def connect(settings, transport=None):
+async def connect(settings, http):
     yield None
 
 

@@ -25,13 +25,11 @@ __all__ = ["connect", "manual_refund", "open_sandbox", "riel_rails"]
 FINAL = "A transfer that has settled is final: only the payee can give it back."
 
 
-def connect(
-    settings: FintocSettings, transport: "httpx.AsyncBaseTransport | None" = None
-) -> "AbstractAsyncContextManager[FintocClient]":
+def connect(settings: FintocSettings, http: "httpx.AsyncClient") -> "AbstractAsyncContextManager[FintocClient]":
     """Open a client of Fintoc."""
     from rail_fintoc.client import open_client
 
-    return open_client(settings, transport)
+    return open_client(settings, http)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:

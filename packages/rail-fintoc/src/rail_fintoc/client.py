@@ -20,7 +20,7 @@ from rail_fintoc.mapping import created_at, failed_return, has_our_reference, js
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
 from rail_fintoc.orders import OPERATIONS, TRANSFER, body_of, operation_of, operation_path, target_of
 from rail_fintoc.returns import build_return
-from rail_fintoc.settings import LOOKUP_LAG, SEND_DEADLINE, FintocSettings
+from rail_fintoc.settings import LOOKUP_LAG, FintocSettings
 from riel import (
     Answer,
     Draft,
@@ -188,19 +188,18 @@ def load_signer(path: Path | None) -> JwsKey | None:
 @asynccontextmanager
 async def open_client(
     settings: FintocSettings,
-    transport: httpx.AsyncBaseTransport | None = None,
+    http: httpx.AsyncClient,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     pace: RateLimiter | None = None,
 ) -> AsyncIterator[FintocClient]:
-    """A client for as long as the block lasts. TLS is always verified; the environment's proxies are not used."""
-    async with httpx.AsyncClient(timeout=SEND_DEADLINE.total_seconds(), transport=transport, trust_env=False) as http:
-        api = FintocApi(
-            http,
-            settings.base_url,
-            settings.secret_key.get_secret_value(),
-            settings.version,
-            load_signer(settings.jws_private_key),
-            clock,
-            pace=pace,
-        )
-        yield FintocClient(settings, api, clock)
+    """Open a client for the block."""
+    api = FintocApi(
+        http,
+        settings.base_url,
+        settings.secret_key.get_secret_value(),
+        settings.version,
+        load_signer(settings.jws_private_key),
+        clock,
+        pace=pace,
+    )
+    yield FintocClient(settings, api, clock)

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["connect", "open_sandbox", "riel_rails"]
 
 
-def connect(
-    settings: MockSettings, transport: "httpx.AsyncBaseTransport | None" = None
-) -> "AbstractAsyncContextManager[MockClient]":
+def connect(settings: MockSettings, http: "httpx.AsyncClient") -> "AbstractAsyncContextManager[MockClient]":
     """Open a client of the bank at ``settings.base_url``."""
     from rail_mock.client import open_client
 
-    return open_client(settings, transport)
+    return open_client(settings, http)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:

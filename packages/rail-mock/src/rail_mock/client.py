@@ -241,14 +241,6 @@ class MockClient:
 
 
 @asynccontextmanager
-async def open_client(
-    settings: MockSettings, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[MockClient]:
-    """Open a client of the bank at ``settings.base_url`` for the block.
-
-    ``trust_env`` is off because a pretend bank is on this machine: a proxy of the environment would carry orders away.
-    """
-    async with httpx.AsyncClient(
-        base_url=settings.base_url, timeout=settings.send_deadline_seconds, transport=transport, trust_env=False
-    ) as http:
-        yield MockClient(http, settings.lookup)
+async def open_client(settings: MockSettings, http: httpx.AsyncClient) -> AsyncIterator[MockClient]:
+    """Open a client of the bank at ``settings.base_url`` for the block."""
+    yield MockClient(http, settings.lookup)

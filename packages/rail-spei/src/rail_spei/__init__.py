@@ -25,13 +25,11 @@ NO_REFUND = "A settled SPEI payment is final: only the payee can give it back."
 NO_PARTIAL_REFUND = "SPEI gives payments back whole."
 
 
-def connect(
-    settings: SpeiSettings, transport: "httpx.AsyncBaseTransport | None" = None
-) -> "AbstractAsyncContextManager[SpeiClient]":
+def connect(settings: SpeiSettings, http: "httpx.AsyncClient") -> "AbstractAsyncContextManager[SpeiClient]":
     """Open a client of STP."""
     from rail_spei.client import open_client
 
-    return open_client(settings, transport)
+    return open_client(settings, http)
 
 
 def open_sandbox(settings: Mapping[str, str]) -> Sandbox:

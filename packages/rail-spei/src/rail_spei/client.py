@@ -8,7 +8,6 @@ clocks differ, or STP holds a day to be in the future that has begun for us, "no
 
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -21,7 +20,7 @@ from rail_spei.fields import new_tracking_key, numeric_reference, spei_name, spe
 from rail_spei.mapping import to_answer, to_statement_line
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
 from rail_spei.returns import build_return, return_key
-from rail_spei.settings import SEND_DEADLINE, SpeiSettings, tls_context
+from rail_spei.settings import SpeiSettings
 from rail_spei.stp.api import Absence, Stp
 from rail_spei.stp.cadena import RegisterOrder
 from rail_spei.stp.clock import ClocksDiffer
@@ -225,18 +224,12 @@ class SpeiClient:
 
 @asynccontextmanager
 async def open_client(
-    settings: SpeiSettings,
-    transport: httpx.AsyncBaseTransport | None = None,
-    clock: Clock = lambda: datetime.now(UTC),
+    settings: SpeiSettings, http: httpx.AsyncClient, clock: Clock = lambda: datetime.now(UTC)
 ) -> AsyncIterator[SpeiClient]:
-    """Open a client for the block. TLS is always verified, and the environment's proxies are not used."""
+    """Open a client for the block."""
     key = SigningKey.load(settings.private_key, settings.private_key_passphrase.get_secret_value())
-    verify: ssl.SSLContext | bool = True if settings.ca_bundle is None else tls_context(settings.ca_bundle)
-    async with httpx.AsyncClient(
-        timeout=SEND_DEADLINE.total_seconds(), transport=transport, verify=verify, trust_env=False
-    ) as http:
-        stp = Stp(http, settings.orders_at, settings.queries_at, settings.empresa, key, clock)
-        yield SpeiClient(settings, stp, clock)
+    stp = Stp(http, settings.orders_at, settings.queries_at, settings.empresa, key, clock)
+    yield SpeiClient(settings, stp, clock)
 
 
 def _expected_day(order: Order) -> date:

@@ -1,7 +1,6 @@
 """The rail's settings, which are checked before the rail is offered, and the values computed from them."""
 
 import hashlib
-import ssl
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
@@ -85,9 +84,6 @@ class SpeiSettings(RailSettings):
         KeyPrefix,
         Field(description="What your tracking keys begin with: 1 to 6 of A-Z and 0-9, since all companies share them."),
     ]
-    ca_bundle: Annotated[Path | None, Field(description="The path of certificates to trust instead of the usual.")] = (
-        None
-    )
     banks: Annotated[Path | None, Field(description="A table of institutions instead of the packaged one.")] = None
     holidays: Annotated[Days, Field(description="Bank holidays besides the computed ones: `2030-10-01,…`.")] = (
         frozenset()
@@ -113,8 +109,6 @@ class SpeiSettings(RailSettings):
             raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
         catalogue(self.banks)
         holidays_of(self.holidays, self.business_days)
-        if self.ca_bundle is not None:
-            tls_context(self.ca_bundle)
         if _system(urlsplit(self.queries_at).hostname) != self.system:
             raise Misconfigured(
                 "RIEL_SPEI_QUERY_URL is another system than RIEL_SPEI_BASE_URL, which knows nothing of the orders: "
@@ -180,17 +174,6 @@ class SpeiSettings(RailSettings):
     def holiday_calendar(self) -> Holidays:
         """The days on which banks are closed."""
         return holidays_of(self.holidays, self.business_days)
-
-
-def tls_context(certificates: Path) -> ssl.SSLContext:
-    """A TLS context that trusts these certificates instead of the usual ones.
-
-    :raises Misconfigured: the file holds no certificates.
-    """
-    try:
-        return ssl.create_default_context(cafile=certificates)
-    except OSError:
-        raise Misconfigured("RIEL_SPEI_CA_BUNDLE is not the path of a PEM file of certificates") from None
 
 
 @cache

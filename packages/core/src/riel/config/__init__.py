@@ -1,6 +1,6 @@
 """Settings come from the environment and from ``riel.toml``, the environment first; a wrong one is one sentence."""
 
-from riel.config.addresses import is_loopback
+from riel.addresses import is_loopback
 from riel.config.live_files import check_live_files
 from riel.config.locations import FILE
 from riel.config.modes import Banks, mode_of, sandbox_settings, settings_resolver

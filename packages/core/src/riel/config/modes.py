@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import get_args
 
-from riel.config.addresses import is_loopback
+from riel.addresses import is_loopback
 from riel.config.rails import configured_settings, read_rail_settings, variable_prefix
 from riel.config.settings import Settings
 from riel.errors import BrokenRail, Misconfigured

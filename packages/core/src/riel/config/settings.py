@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from riel.config.addresses import is_loopback
+from riel.addresses import is_loopback
 from riel.config.locations import expand_home, user_data_folder
 from riel.config.values import QUOTES
 from riel.text import SingleLine, did_you_mean, hidden

@@ -114,11 +114,13 @@ class NotSent(NothingSent):
     """The rail could not be reached: no byte of the payment left, so nothing can have moved.
 
     :param reason: for the record and the log; an agent does not read it.
+    :param cause: why there was no connection, in the words of :mod:`riel.http.causes`; an agent reads it.
     """
 
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(Code.RAIL_UNREACHABLE)
+    def __init__(self, reason: str = "", *, cause: str = "") -> None:
+        super().__init__(Code.RAIL_UNREACHABLE, details={"cause": cause} if cause else {})
         self.args = (reason,)
+        self.cause = cause
 
 
 class JournalUnavailable(NothingSent):
@@ -151,7 +153,14 @@ class OutcomeUnknown(RielError):
 
 
 class NothingLearned(RielError):
-    """A look-up brought no answer, so nothing about the payment changes."""
+    """A look-up brought no answer, so nothing about the payment changes.
+
+    :param cause: why there was none, in the words of :mod:`riel.http.causes`; an agent reads it.
+    """
+
+    def __init__(self, reason: str = "", *, cause: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Misconfigured(RielError):

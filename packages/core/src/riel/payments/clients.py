@@ -1,22 +1,41 @@
 """The rails' open clients: each one is connected when it is first needed, and all are closed together."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from riel.catalog import ActiveRail
 from riel.errors import Code, NothingSent, RielError
 from riel.payments.rail_failure import RailFailure, contained
 from riel.rail import Client
 
+if TYPE_CHECKING:
+    import httpx
+
+
+def open_http(rail: ActiveRail) -> "httpx.AsyncClient":
+    """Make the HTTP client of ``rail``."""
+    from riel.http.client import rail_http_client
+
+    name, deadline = rail.declaration.name, rail.guarantees.send_deadline
+    return rail_http_client(rail.settings, rail=name, deadline=deadline)
+
 
 class Clients:
     """Keeps each client open in a task of its own, so that the task that opened it closes it.
 
     :param timeout: how long a caller waits for a client to open.
+    :param http: makes the HTTP client that a rail is handed.
     """
 
-    def __init__(self, rails: Mapping[str, ActiveRail], timeout: timedelta = timedelta(seconds=4)) -> None:
+    def __init__(
+        self,
+        rails: Mapping[str, ActiveRail],
+        timeout: timedelta = timedelta(seconds=4),
+        http: "Callable[[ActiveRail], httpx.AsyncClient]" = open_http,
+    ) -> None:
+        self._http = http
         self._timeout = timeout
         self._rails = rails
         self._clients: dict[str, asyncio.Future[Client]] = {}
@@ -50,7 +69,7 @@ class Clients:
         """Open the client, give it to ``opened``, and close it when everything is closed."""
         try:
             with contained(rail, "connect", RielError):
-                async with rail.declaration.connect(rail.settings) as client:
+                async with self._http(rail) as http, rail.declaration.connect(rail.settings, http) as client:
                     opened.set_result(client)
                     await self._closing.wait()
         except (RielError, RailFailure) as failure:

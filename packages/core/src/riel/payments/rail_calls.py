@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from riel.catalog import ActiveRail
 from riel.errors import BrokenRail, Code, NothingLearned, NothingSent, NotSent, OutcomeUnknown, Rejected
+from riel.http.wire import Wire, counted
 from riel.journal import PaymentRecord
 from riel.payments.context import Context, PaymentRequest
 from riel.payments.rail_failure import RailFailure, contained, rail_failure
@@ -47,22 +48,28 @@ from riel.rail import (
 STATEMENT_DEADLINE = timedelta(minutes=15)
 """How long a rail may take over the statement of one day, every page of it."""
 
+MAX_STATEMENT_PAGE = 16 * 1024 * 1024
+"""How many bytes one page of it may have: a thousand orders are longer than any other answer."""
+
 
 class Expired(Exception):
     """A call took longer than its time."""
 
 
 @asynccontextmanager
-async def bounded(rail: ActiveRail, call: str, within: timedelta, *allowed: type[Exception]) -> AsyncIterator[None]:
-    """Run code of ``rail`` that waits for its provider.
+async def bounded(
+    rail: ActiveRail, call: str, within: timedelta, *allowed: type[Exception], max_answer: int | None = None
+) -> AsyncIterator[Wire]:
+    """Run code of ``rail`` that waits for its provider, and count its requests.
 
+    :param max_answer: the most bytes of an answer.
     :raises Expired: it took longer than ``within``, or than a time of its own.
     :raises RailFailure: it raised an exception that is not ``allowed``.
     """
-    with contained(rail, call, Expired, *allowed):
+    with contained(rail, call, Expired, *allowed), counted(max_answer) as wire:
         try:
             async with asyncio.timeout(within.total_seconds()):
-                yield
+                yield wire
         except TimeoutError as failure:
             raise Expired from failure
 
@@ -106,12 +113,13 @@ async def send(context: Context, record: PaymentRecord, order: Order) -> SendOut
         client = await context.clients.of(record.rail)
     except NothingSent as failure:
         return NotSent(str(failure))
+    wire = Wire()
     left = _time_left(context, record, started)
     if left <= timedelta(0):  # the process was stopped: others may have concluded that the order is gone
         return NotSent("it was too late to send it")
     call = "refund" if record.kind == "refund" else "send"
     try:
-        async with bounded(rail, call, left, Rejected, NotSent, OutcomeUnknown):
+        async with bounded(rail, call, left, Rejected, NotSent, OutcomeUnknown) as wire:
             if _time_left(context, record, started) <= timedelta(0):  # it was stopped since the last look at the clock
                 return NotSent("it was too late to send it")
             if record.kind == "refund":
@@ -119,7 +127,11 @@ async def send(context: Context, record: PaymentRecord, order: Order) -> SendOut
             else:
                 answer = await client.send(order)
             return checked_answer(rail, call, answer)
-    except (Rejected, NotSent, OutcomeUnknown) as outcome:
+    except NotSent as outcome:
+        if wire.requests:  # whatever the rail believes: something of this call is on its way
+            return OutcomeUnknown(f"the rail says that nothing was sent, and a request was: {outcome}")
+        return outcome
+    except (Rejected, OutcomeUnknown) as outcome:
         return outcome
     except Expired:
         return OutcomeUnknown("no answer within the deadline of the send")
@@ -162,7 +174,7 @@ async def build_return(context: Context, rail_name: str, refund: Refund) -> Paym
             payment = await return_client.build_return(refund)
             return cast("Payment | None", checked_result(rail, "build_return", payment, Payment, None))
     except (NothingLearned, Expired) as failure:
-        raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
+        raise _no_answer(rail, failure) from failure
     except RailFailure as failure:
         raise _broken(rail, "find the payment that was received", failure) from failure
 
@@ -233,7 +245,7 @@ async def _tool_result(
         async with bounded(rail, call, within, NothingSent, NothingLearned, OutcomeUnknown, Rejected):
             return checked_result(rail, call, await function(client, arguments), *types)
     except (NothingLearned, OutcomeUnknown, Expired) as failure:
-        raise NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title) from failure
+        raise _no_answer(rail, failure) from failure
     except RailFailure as failure:
         if tool.run is None or tool.read_only:
             raise _broken(rail, f"run {tool.name}", failure) from failure
@@ -252,7 +264,7 @@ async def statement(rail: ActiveRail, client: Client, day: date, within: timedel
     if not callable(getattr(client, "statement", None)):
         raise BrokenRail(f"the rail {name!r} declares statements, but its client has no method 'statement'.")
     try:
-        async with bounded(rail, "statement", within, NothingLearned):
+        async with bounded(rail, "statement", within, NothingLearned, max_answer=MAX_STATEMENT_PAGE):
             result = await statement_client.statement(day)
             problem = problem_of_statement(result)
     except Expired as failure:
@@ -317,6 +329,11 @@ def _time_left(context: Context, record: PaymentRecord, started: float) -> timed
     by_the_clock = record.sent_at + deadline - context.now()
     by_the_loop = deadline - timedelta(seconds=asyncio.get_running_loop().time() - started)
     return min(by_the_clock, by_the_loop)
+
+
+def _no_answer(rail: ActiveRail, failure: Exception) -> NothingSent:
+    details = {"cause": cause} if (cause := getattr(failure, "cause", "")) else {}
+    return NothingSent(Code.RAIL_NO_ANSWER, rail=rail.declaration.title, details=details)
 
 
 def _broken(rail: ActiveRail, task: str, failure: RailFailure) -> NothingSent:

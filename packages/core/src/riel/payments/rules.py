@@ -23,6 +23,9 @@ LookupOutcome = Answer | Literal["absent"] | NothingLearned
 
 NEVER_SENT = Code.RAIL_UNREACHABLE.value
 ABSENT = Code.NEVER_ARRIVED.value
+CAUSE = "notSentBecause"
+"""The fact that names the cause of a connection that could not be made."""
+
 MAX_FACT = 2000
 """How long a fact of a rail may be: an address with a query is no sentence."""
 
@@ -72,7 +75,10 @@ def after_send(
             return from_answer(record, rules, outcome, now, backoff)
         case NotSent() if only:
             why = clean_text(str(outcome)) or "no connection"
-            return Change(to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why)
+            cause = {CAUSE: outcome.cause} if outcome.cause else {}
+            return Change(
+                to=State.REJECTED, event="not_sent", fence=record.fence, code=NEVER_SENT, why=why, facts=cause
+            )
         case Rejected(provider_code=code, provider_message=words) if code in rules.refusals and (
             only or rules.refusals_stored
         ):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Concatenate, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -19,6 +19,9 @@ from riel.rail.guarantees import Capabilities, Guarantees
 from riel.rail.models import Lookup, Payment, Receipt, Refund, WireModel
 from riel.rail.sandbox import Sandbox
 from riel.rail.settings import RailSettings
+
+if TYPE_CHECKING:
+    import httpx
 
 SettingsT = TypeVar("SettingsT", bound=RailSettings, default=Any)
 ClientT = TypeVar("ClientT", bound=Client, default=Any)
@@ -68,8 +71,10 @@ class Rail(Generic[SettingsT, ClientT]):
 
     :param name: one word in lower case: the entry point, the prefix of the tools, ``RIEL_<NAME>_*``.
     :param currency: ISO 4217; several if the payment has a field ``currency``.
-    :param connect: opens a client: ``connect(settings, transport=None)``, with an httpx transport in tests. The client
-        has the optional methods that ``capabilities`` declare (:class:`StatementClient`, :class:`ReturnClient`).
+    :param connect: opens a client: ``connect(settings, http)``. ``http`` is the core's ``httpx.AsyncClient`` for this
+        rail: its paths are relative to ``base_url``, it follows no redirects, and it counts what reaches the wire, by
+        which :func:`riel.paying` knows what was never sent. A rail of another protocol ignores it. The client has the
+        optional methods that ``capabilities`` declare (:class:`StatementClient`, :class:`ReturnClient`).
     :param errors: the rail's own codes and what they mean to an agent.
     :param guarantees: one value, or a function of the settings if they decide.
     :param docs: a folder of markdown in the package, as an absolute path (``str(Path(__file__).with_name("docs"))``):
@@ -89,7 +94,7 @@ class Rail(Generic[SettingsT, ClientT]):
     lookup: type[Lookup]
     refund: type[Refund]
     receipt: type[Receipt]
-    connect: Callable[Concatenate[SettingsT, ...], AbstractAsyncContextManager[ClientT]]
+    connect: "Callable[[SettingsT, httpx.AsyncClient], AbstractAsyncContextManager[ClientT]]"
     settings: type[SettingsT]
     errors: Mapping[str, ErrorCode]
     capabilities: Capabilities

@@ -12,7 +12,7 @@ from riel.confirm import summarize
 from riel.errors import CATALOGUE, Code, ErrorData
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import mask_account
-from riel.payments.rules import ABSENT, NEVER_SENT
+from riel.payments.rules import ABSENT, CAUSE, NEVER_SENT
 from riel.rail import Rail
 from riel.text import clean_text, replace_number
 from riel.tools.schema import Schema, answer_schema
@@ -171,6 +171,8 @@ def refusal(rail: ActiveRail, record: PaymentRecord) -> ErrorData:
         "paymentId": record.id,
         on_the_wire(declaration, declaration.reference_field): record.reference,
     }
+    if record.code == NEVER_SENT and (cause := record.facts.get(CAUSE)):
+        details["cause"] = cause
     provider_texts = {
         "providerMessage": record.provider_message,
         "providerCode": "" if record.code in {*declaration.errors, *CORE_CODES} else record.code,

@@ -27,7 +27,7 @@ MAX_PAGES: Final = 1000
 class FintocApi:
     """Fintoc as one organisation sees it, in the mode of its key.
 
-    :param http: a client that verifies TLS; only its owner closes it.
+    :param http: the client that riel hands out.
     :param jws: what signs requests that move money; without it they are not made.
     :param nonce: makes the nonce of each single attempt.
     """
@@ -183,7 +183,7 @@ class FintocApi:
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes | None = None
     ) -> httpx.Response:
         response = await self._http.request(
-            method, url, content=body or None, headers=headers, auth=self._key, timeout=TIMEOUT, follow_redirects=False
+            method, url, content=body or None, headers=headers, auth=self._key, timeout=TIMEOUT
         )
         self._rate_limiter.on_status(response.status_code)
         return response

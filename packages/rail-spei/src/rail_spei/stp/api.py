@@ -64,7 +64,7 @@ class Stp:
     """A client of STP's API for one company.
 
     :param base_url: the address for orders. :param query_url: the address for queries (EFWS).
-    :param http: a client that verifies TLS; only its owner closes it.
+    :param http: the client that riel hands out.
     :param clock: our clock, which the ``Date`` of STP's answers is compared with.
     """
 
@@ -157,9 +157,7 @@ class Stp:
         return json.dumps({**request.json(), "firma": self.key.sign(request.cadena())}, separators=(",", ":")).encode()
 
     async def _put(self, path: str, body: bytes, classify: Classify) -> Outcome:
-        send = partial(
-            self.http.put, _join_url(self.base_url, path), content=body, headers=HEADERS, follow_redirects=False
-        )
+        send = partial(self.http.put, _join_url(self.base_url, path), content=body, headers=HEADERS)
         response = await paying(send)
         return classify(response.status_code, response.headers, response.content)
 
@@ -169,7 +167,7 @@ class Stp:
         async def post() -> httpx.Response:
             nonlocal before
             before = self.clock()
-            return await self.http.post(url, content=body, headers=HEADERS, follow_redirects=False)
+            return await self.http.post(url, content=body, headers=HEADERS)
 
         response = await reading(post)
         return QueryResponse(response, clock_difference(response.headers.get_list("Date"), before, self.clock()))

@@ -14,7 +14,7 @@ from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
 from riel.testing.harness.engine import Harness, activate, run_harness
 from riel.testing.harness.orders import draft_order, lookup_outcome, references, send_outcome
-from riel.testing.harness.transport import ObservedTransport
+from riel.testing.harness.transport import ObservedTransport, http_client
 from riel.tools import Scopes
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Scopes",
     "activate",
     "draft_order",
+    "http_client",
     "lookup_outcome",
     "references",
     "run_harness",

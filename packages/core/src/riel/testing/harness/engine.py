@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable
 from riel.guards import Guard
+from riel.http.client import rail_http_client
 from riel.journal import Journal, PaymentRecord, State
 from riel.journal.open import open_journal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
@@ -30,8 +33,8 @@ MOMENT = timedelta(milliseconds=1)
 TIMING = Timing(answer_within=timedelta(seconds=PATIENCE), poll_interval=MOMENT, backoff=Backoff(first=MOMENT * 1000))
 OPEN_STATES = frozenset({State.SENDING, State.UNKNOWN, State.PENDING})
 
-Connect = Callable[[RailSettings], AbstractAsyncContextManager[Client]]
-"""Opens the rail's client for a test, on the transport and the clock of the test."""
+Connect = Callable[[RailSettings, httpx.AsyncClient], AbstractAsyncContextManager[Client]]
+"""Opens the rail's client for a test, on the clock of the test."""
 
 
 def activate(
@@ -159,6 +162,7 @@ async def run_harness(
     *,
     settings: RailSettings | None = None,
     connect: Connect | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
     clock: Clock | None = None,
     engine_clock: Callable[[], datetime] | None = None,
     approver: Approver | None = None,
@@ -172,6 +176,7 @@ async def run_harness(
     :param rail: a rail, which then needs ``settings``, or one that :func:`activate` made.
     :param journal: a folder for an SQLite journal, or an open journal; it is closed at the end.
     :param connect: opens the client in place of the rail's own function.
+    :param transport: stands in for the network, under the rail's HTTP client.
     :param clock: the test's clock; the provider's too, where the pretend bank was given it.
     :param engine_clock: the engine's clock, where it differs from ``clock``.
     :param guards: limits and other guards. :param scopes: what the agent's session is granted; everything by default.
@@ -183,10 +188,15 @@ async def run_harness(
     store = await open_journal(str(journal / "journal.db")) if isinstance(journal, Path) else journal
     clock, approver = clock or Clock(), approver or Approver()
     name = rail.declaration.name
+
+    def open_http(rail: ActiveRail) -> httpx.AsyncClient:
+        deadline = rail.guarantees.send_deadline
+        return rail_http_client(rail.settings, rail=rail.declaration.name, deadline=deadline, transport=transport)
+
     context = Context(
         journal=store,
         rails={name: rail},
-        clients=Clients({name: rail}),
+        clients=Clients({name: rail}, http=open_http),
         factor=approver,
         keys=ServerKeys(ServerKey(approver.key)),
         guards=tuple(guards),

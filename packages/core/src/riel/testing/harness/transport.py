@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 import httpx
 
-from riel.rail import Sandbox
+from riel.http.client import rail_http_client
+from riel.rail import RailSettings, Sandbox
 from riel.testing.harness.clock import Clock
 
 
@@ -57,3 +59,16 @@ class ObservedTransport(httpx.AsyncBaseTransport):
             return await httpx.ASGITransport(self.sandbox.app).handle_async_request(request)
         except AssertionError as unfinished:  # httpx checks that an app completes its response; this one hung up
             raise httpx.RemoteProtocolError("peer closed connection") from unfinished
+
+
+def http_client(
+    settings: RailSettings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    deadline: timedelta = timedelta(seconds=30),
+) -> httpx.AsyncClient:
+    """The HTTP client that ``connect`` is handed, for a test of a rail's client alone.
+
+    :param transport: stands in for the network, such as ``httpx.MockTransport`` or :class:`ObservedTransport`.
+    """
+    return rail_http_client(settings, rail="test", deadline=deadline, transport=transport)
