@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from riel.confirm.terms import Terms
@@ -77,6 +78,7 @@ class _Phrases:
     by_others: str
     name: str
     purpose: str
+    missing: str
     second: dict[str, str]
     nth: dict[str, str]
     identical: str
@@ -98,6 +100,7 @@ _PHRASES: dict[Language, _Phrases] = {
         by_others="In the words of others",
         name="Payee",
         purpose="For",
+        missing="WARNING: payments made since {since} UTC may be missing from the journal, perhaps this one too",
         second={"payment": "SECOND PAYMENT", "refund": "SECOND REFUND", "request": "SECOND REQUEST"},
         nth={"payment": "PAYMENT NUMBER {nth}", "refund": "REFUND NUMBER {nth}", "request": "REQUEST NUMBER {nth}"},
         identical="an identical one was made before ({earlier})",
@@ -117,6 +120,7 @@ _PHRASES: dict[Language, _Phrases] = {
         by_others="En palabras de otros",
         name="Beneficiario",
         purpose="Concepto",
+        missing="AVISO: en el registro pueden faltar pagos hechos desde {since} UTC, quizá también este",
         second={"payment": "SEGUNDO PAGO", "refund": "SEGUNDA DEVOLUCIÓN", "request": "SEGUNDA PETICIÓN"},
         nth={"payment": "PAGO NÚMERO {nth}", "refund": "DEVOLUCIÓN NÚMERO {nth}", "request": "PETICIÓN NÚMERO {nth}"},
         identical="ya se hizo antes exactamente lo mismo ({earlier})",
@@ -139,11 +143,20 @@ class ChallengeSummary:
 
 
 def render_challenge(
-    terms: Terms, wording: Wording, *, language: Language = "en", prior: PriorPayment | None = None
+    terms: Terms,
+    wording: Wording,
+    *,
+    language: Language = "en",
+    prior: PriorPayment | None = None,
+    missing_since: datetime | None = None,
 ) -> str:
-    """The terms in lines, with the account masked wherever it stands: facts, an empty line, then words of others."""
+    """The terms in lines, with the account masked wherever it stands: facts, an empty line, then words of others.
+
+    :param missing_since: payments that were made since may be missing: the journal was restored from a copy.
+    """
     phrases = _PHRASES[language]
-    facts = [_warning(terms, phrases, prior), phrases.mode[terms.mode], _task(terms, wording, phrases, language)]
+    facts = [_missing(phrases, missing_since), _warning(terms, phrases, prior)]
+    facts += [phrases.mode[terms.mode], _task(terms, wording, phrases, language)]
     facts += [f"{phrases.original}: {_shown(wording.reference, REFERENCE)}"] * (terms.kind == "refund")
     facts.append(f"{phrases.payer}: {_shown(wording.payer, PAYER)}")
     facts.append(f"{phrases.account}: {_masked(terms.payee.account)}")
@@ -186,6 +199,10 @@ def format_money(money: Money, language: Language) -> str:
     A comma is a thousand in Mexico and a decimal in Chile; a space between thousands is read alike in both.
     """
     return str(money) if language == "en" else str(money).replace(",", " ")
+
+
+def _missing(phrases: _Phrases, since: datetime | None) -> str:
+    return "" if since is None else phrases.missing.format(since=f"{since.astimezone(UTC):%Y-%m-%d %H:%M}")
 
 
 def _warning(terms: Terms, phrases: _Phrases, prior: PriorPayment | None) -> str:

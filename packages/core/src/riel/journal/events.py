@@ -16,6 +16,8 @@ Body = dict[str, Any]
 CHALLENGE_OPENED = "challenge.opened"
 CHALLENGE_REFUSED = "challenge.refused"
 ATTEMPT_FAILED = "attempt.failed"
+RESTORED, COMPARED, KEY_REPLACED = "journal.restored", "journal.compared", "journal.key_replaced"
+"""The events of the journal as a whole."""
 
 TOPICS: dict[tuple[Kind, State], Topic] = {
     ("payment", State.SETTLED): Topic.PAYMENT_SETTLED,

@@ -248,11 +248,26 @@ class Journal(Protocol):
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         """Return up to ``most`` events after number ``after`` that an anchor covers, in the order of writing."""
 
+    async def last_event_at(self) -> datetime | None:
+        """Return the time of the newest event; ``None`` if there is none."""
+
+    async def end_open_challenges(self, reason: str, at: datetime) -> int:
+        """End every open challenge as ``expired``, and return how many there were."""
+
+    async def has_other_owners(self) -> bool:
+        """Return whether another process is at work on this journal."""
+
     async def key_id(self) -> str | None:
         """Return the id of the server's key that this journal is bound to; ``None`` if it is bound to none yet."""
 
     async def bind_key(self, key_id: str) -> str:
-        """Bind the journal to the server's key. Returns the id of the key that was bound first."""
+        """Bind the journal to the server's key. Returns the id of the key that is bound."""
+
+    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+        """Bind the journal to another key, and end every open challenge: its code and reference are of the old one.
+
+        The journal's own chain notes it. Returns how many challenges were ended.
+        """
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         """Put a message into the outbox. One that has that id already stays as it is."""

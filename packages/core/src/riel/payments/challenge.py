@@ -5,6 +5,7 @@ import asyncio
 from riel.confirm import NONCE, PriorPayment, Wording, render_challenge
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
 from riel.journal import Challenge, ChallengeState, LimitReached
+from riel.journal.epochs import Gap
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
 
@@ -56,9 +57,10 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
     new = new_challenge(context, request)
     try:
         context.guard(request.terms)
+        gap = await context.gaps.gap(context.journal, request.rail, new.created_at)
         opened = await context.journal.open_challenge(
             new,
-            lambda prior: _text(context, request, prior),
+            lambda prior: _text(context, request, prior, gap),
             close_others=not context.factor.dynamic_linking,
             duplicate_window=context.timing.duplicate_window,
             decline_ttl=context.timing.decline_ttl,
@@ -72,7 +74,7 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
     return opened.challenge
 
 
-def _text(context: Context, request: PaymentRequest, prior: PriorPayment | None) -> str:
+def _text(context: Context, request: PaymentRequest, prior: PriorPayment | None, gap: Gap | None) -> str:
     """Return what the person reads, with the account masked."""
     wording = Wording(
         title=request.rail.declaration.title,
@@ -82,7 +84,8 @@ def _text(context: Context, request: PaymentRequest, prior: PriorPayment | None)
         reference=request.original.reference if request.original else "",
         by_others=request.by_others,
     )
-    return render_challenge(request.terms, wording, language=context.language, prior=prior)
+    missing_since = gap.since if gap else None
+    return render_challenge(request.terms, wording, language=context.language, prior=prior, missing_since=missing_since)
 
 
 async def _deliver(context: Context, challenge: Challenge) -> str:

@@ -15,6 +15,7 @@ from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecor
 from riel.money import mask_account
 from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
+from riel.payments.gaps import GapReader
 from riel.payments.rules import MAX_FACT, Backoff
 from riel.rail import ReferenceSource, WireModel
 from riel.secrets import ServerKeys
@@ -91,6 +92,7 @@ class Context:
     clean: Callable[[str], str] = str
     busy: set[str] = field(default_factory=set)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
+    gaps: GapReader = field(default_factory=GapReader)
 
     def new_id(self) -> str:
         """Return an unguessable id. It begins with the time, which keeps new rows together in the journal's indexes."""

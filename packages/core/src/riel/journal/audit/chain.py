@@ -8,6 +8,9 @@ from typing import Any
 
 GENESIS = ""
 
+JOURNAL_CHAIN = "journal"
+"""The chain of what befell the journal as a whole, and no payment."""
+
 
 def link(previous: str, payment_id: str, n: int, at: int, event: str, body: str) -> str:
     """The hash of one event, over the hash of the one before: length-prefixed, so that no two events read alike."""
@@ -123,7 +126,7 @@ def _parse_body(body: str) -> dict[str, Any] | None:
 
 
 def _missing_tail(payment: str, n: int, state: str, states: Mapping[str, str] | None) -> ChainBreak | None:
-    if states is None or states.get(payment) == state:
+    if states is None or payment == JOURNAL_CHAIN or states.get(payment) == state:
         return None
     if payment not in states:
         return ChainBreak(payment, n, f"{payment} has {n - 1} events and is itself missing: it was removed")

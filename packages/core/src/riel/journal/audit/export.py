@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from riel.journal import Journal
-from riel.journal.audit.chain import GENESIS, Anchor, ChainRow
+from riel.journal.audit.chain import GENESIS, JOURNAL_CHAIN, Anchor, ChainRow
 
 FORMAT = "riel-audit"
 VERSION = 1
@@ -116,7 +116,7 @@ class ExportSums:
                 self._header = hashlib.sha256(line).hexdigest()
             case ChainRow():
                 self.events += 1
-                self.payments += said.n == 1
+                self.payments += said.n == 1 and said.payment_id != JOURNAL_CHAIN
                 self._last_event = said.hash
             case Anchor():
                 self.anchors += 1

@@ -180,6 +180,14 @@ async def end(
     return True
 
 
+async def end_all(session: Session, reason: str, at: int) -> int:
+    """Close every open challenge, within one transaction; how many there were."""
+    rows = await session.rows("SELECT id FROM challenges WHERE state = 'open' ORDER BY id FOR NO KEY UPDATE")
+    for row in rows:
+        await end(session, row["id"], ChallengeState.EXPIRED, at, reason=reason)
+    return len(rows)
+
+
 async def count_attempt(
     session: Session, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:

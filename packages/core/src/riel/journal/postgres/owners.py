@@ -23,6 +23,7 @@ UPSERT_OWNER = (
 )
 DELETE_EXPIRED_OWNERS = "DELETE FROM owners WHERE lease_until < clock_timestamp() - interval '1 day'"
 SELECT_LIVING_OWNER = "SELECT 1 FROM owners WHERE id = $1 AND lease_until > clock_timestamp()"
+COUNT_OTHERS = "SELECT count(*) AS others FROM owners WHERE id <> $1 AND lease_until > clock_timestamp()"
 DELETE_OWNER = "DELETE FROM owners WHERE id = $1"
 
 CLOCK_WARNING = timedelta(seconds=5)
@@ -57,6 +58,11 @@ class LeasedOwners:
             )
         await self._connection.execute(DELETE_EXPIRED_OWNERS)
         self._beating = asyncio.create_task(self._renew_forever())
+
+    async def has_others(self) -> bool:
+        """Whether another process is alive."""
+        row = await wait_at_most(self._lease, self._connection.fetchrow(COUNT_OTHERS, self.me))
+        return bool(row["others"])
 
     def stop_renewing(self) -> None:
         """Renew no more: our time runs out."""

@@ -16,8 +16,9 @@ from riel.journal import (
     LimitReached,
     OpenedChallenge,
 )
-from riel.journal.audit.chain import Anchor, ChainRow
-from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_to_millis, to_millis
+from riel.journal.audit.chain import JOURNAL_CHAIN, Anchor, ChainRow
+from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_from_millis, maybe_to_millis, to_millis
+from riel.journal.events import KEY_REPLACED
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
 from riel.journal.postgres.connect import Database
 from riel.journal.postgres.owners import LeasedOwners, is_alive
@@ -248,6 +249,16 @@ class PostgresJournal:
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._sessions.read(lambda session: audit.anchored_events(session, after, most))
 
+    async def last_event_at(self) -> datetime | None:
+        row = await self._sessions.read(lambda session: session.row("SELECT max(at) AS at FROM events"))
+        return maybe_from_millis(row["at"])
+
+    async def end_open_challenges(self, reason: str, at: datetime) -> int:
+        return await self._sessions.transact(lambda session: challenges.end_all(session, reason, to_millis(at)))
+
+    async def has_other_owners(self) -> bool:
+        return await self._owners.has_others()
+
     async def key_id(self) -> str | None:
         return await self._sessions.read(_key_id)
 
@@ -257,6 +268,18 @@ class PostgresJournal:
             return await _key_id(session) or key_id
 
         return await self._sessions.write(bound)
+
+    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+        async def replaced(session: Session) -> int:
+            before = await _key_id(session)
+            ended = await challenges.end_all(session, "the server's key was replaced", to_millis(at))
+            await session.row("DELETE FROM server_keys")
+            await session.row("INSERT INTO server_keys (id) VALUES ($1)", key_id)
+            body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
+            await audit.append(session, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
+            return ended
+
+        return await self._sessions.transact(replaced)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._sessions.write(lambda session: outbox.enqueue_once(session, message_id, topic, to_millis(at), body))

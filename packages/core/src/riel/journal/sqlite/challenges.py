@@ -124,6 +124,14 @@ def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: in
     append(db, challenge_id, at, events.challenge_event(state), {"to": state.value, **body})
 
 
+def end_all(db: sqlite3.Connection, reason: str, at: int) -> int:
+    """Close every open challenge; how many there were."""
+    open_ones = db.execute("SELECT id FROM challenges WHERE state = 'open' ORDER BY id").fetchall()
+    for (challenge_id,) in open_ones:
+        end(db, challenge_id, ChallengeState.EXPIRED, at, reason=reason)
+    return len(open_ones)
+
+
 def count_attempt(
     db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:

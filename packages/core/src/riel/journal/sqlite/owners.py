@@ -29,6 +29,10 @@ class LockFileOwners:
         with contextlib.suppress(OSError):
             (self._folder / self.me).unlink()
 
+    def has_others(self) -> bool:
+        """Whether another process is alive."""
+        return any(not self.is_dead(path.name) for path in self._folder.iterdir() if path.name != self.me)
+
     def is_dead(self, owner: str) -> bool:
         """Whether nobody lives under that name any more."""
         if owner == self.me:

@@ -20,8 +20,9 @@ from riel.journal import (
     OpenedChallenge,
 )
 from riel.journal.audit.anchors import AnchoredEnd
-from riel.journal.audit.chain import Anchor, ChainRow
-from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_to_millis, to_millis
+from riel.journal.audit.chain import JOURNAL_CHAIN, Anchor, ChainRow
+from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_from_millis, maybe_to_millis, to_millis
+from riel.journal.events import KEY_REPLACED
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -59,6 +60,7 @@ class OwnerRegistry(Protocol):
     me: str
 
     def is_dead(self, owner: str) -> bool: ...
+    def has_others(self) -> bool: ...
     def unregister(self) -> None: ...
 
 
@@ -268,6 +270,19 @@ class SqliteJournal:
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._writer.read(lambda db: audit.anchored_events(db, after, most))
 
+    async def last_event_at(self) -> datetime | None:
+        def last(db: sqlite3.Connection) -> int | None:
+            at: int | None = db.execute("SELECT max(at) FROM events").fetchone()[0]
+            return at
+
+        return maybe_from_millis(await self._writer.read(last))
+
+    async def end_open_challenges(self, reason: str, at: datetime) -> int:
+        return await self._writer.write(lambda db: challenges.end_all(db, reason, to_millis(at)))
+
+    async def has_other_owners(self) -> bool:
+        return self._owners.has_others()
+
     async def key_id(self) -> str | None:
         return await self._writer.read(_key_id)
 
@@ -277,6 +292,18 @@ class SqliteJournal:
             return _key_id(db) or key_id
 
         return await self._writer.write(bound)
+
+    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+        def replaced(db: sqlite3.Connection) -> int:
+            before = _key_id(db)
+            ended = challenges.end_all(db, "the server's key was replaced", to_millis(at))
+            db.execute("DELETE FROM server_keys")
+            db.execute("INSERT INTO server_keys (id) VALUES (?)", (key_id,))
+            body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
+            audit.append(db, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
+            return ended
+
+        return await self._writer.write(replaced)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
         await self._writer.write(lambda db: audit.enqueue_once(db, message_id, topic, to_millis(at), body))

@@ -15,6 +15,7 @@ from riel.testing.journal_contract.audit import TAMPERINGS, AuditPromises, creat
 from riel.testing.journal_contract.challenges import ChallengePromises
 from riel.testing.journal_contract.creation import CreationPromises, RefundPromises
 from riel.testing.journal_contract.durability import DurabilityPromises
+from riel.testing.journal_contract.epochs import EpochPromises
 from riel.testing.journal_contract.fixtures import (
     ACCOUNT,
     DAY,
@@ -86,5 +87,6 @@ class JournalPromises(
     AuditPromises,
     OutboxPromises,
     DurabilityPromises,
+    EpochPromises,
 ):
     """All of them."""

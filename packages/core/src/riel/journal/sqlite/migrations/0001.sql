@@ -95,12 +95,13 @@ CREATE INDEX refunds_by_payment ON payments (refund_of) WHERE refund_of IS NOT N
 -- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
 CREATE TABLE events (
     seq        INTEGER NOT NULL PRIMARY KEY,
-    payment_id TEXT    NOT NULL REFERENCES challenges (id),
+    payment_id TEXT    NOT NULL,  -- or 'journal': what befell the journal as a whole
     n          INTEGER NOT NULL,
     at         INTEGER NOT NULL,
     event      TEXT    NOT NULL,
     body       TEXT    NOT NULL,  -- canonical JSON, accounts masked
     hash       TEXT    NOT NULL,
+    challenge_id TEXT GENERATED ALWAYS AS (nullif(payment_id, 'journal')) VIRTUAL REFERENCES challenges (id),
     UNIQUE (payment_id, n)
 ) STRICT;
 
