@@ -1,17 +1,28 @@
 """A rail's code is contained: it never sees a code, and its faults stop and slow no other rail."""
 
+import re
+import signal
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Annotated, Any, cast
 
 import pytest
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from riel import Payee, Payment, Prepared, WireModel
-from riel.catalog import validate
+from riel.catalog import ActiveRail, validate
+from riel.journal import State
+from riel.journal.sqlite import SqliteJournal
+from riel.payments import rail_calls
+from riel.time_limit import TimeLimitExceeded, time_limit
 
-from .bad_rails.toy import ToyLookup, ToyPayment, ToyRefund, toy
+from .bad_rails.toy import ToyLookup, ToyPayment, ToyReceipt, ToyRefund, toy
 from .doors_support import EngineAgent
-from .engine_support import working
+from .engine_support import LOST, SETTLED, EngineFixture, answers, working
 from .rail_tools_support import agent, paying
 
 pytestmark = pytest.mark.anyio
@@ -103,3 +114,162 @@ def test_a_rail_that_asks_for_the_code_is_refused(kind: str) -> None:
     models = {"payment": PaymentWithCode, "lookup": LookupWithCode, "refund": RefundWithCode}
     faults = validate(toy(**{kind: models[kind]}))
     assert any("an argument verificationCode: a rail never receives a code" in fault for fault in faults), faults
+
+
+# Code that takes too long
+
+SHORT = timedelta(milliseconds=50)
+ENDLESS = "a" * 60
+
+
+def backtracks(text: str) -> str:
+    if text == ENDLESS:
+        re.fullmatch("(a+)+b", text)
+    return text
+
+
+class BacktrackingPayment(ToyPayment):
+    account: Annotated[str, AfterValidator(backtracks)]
+
+
+class BacktrackingReceipt(ToyReceipt):
+    folio: Annotated[str | None, AfterValidator(lambda text: text and backtracks(text))] = None
+
+
+class SleepingPayment(ToyPayment):
+    def payee(self) -> Payee:
+        time.sleep(60)
+        return super().payee()
+
+
+def impatient(world: EngineFixture) -> EngineAgent:
+    """An agent of a rail whose code has 50 ms at a time."""
+    world.rail = replace(world.rail, call_limit=SHORT)
+    cast("dict[str, ActiveRail]", world.engine.context.rails)["toy"] = world.rail
+    return EngineAgent(world)
+
+
+async def test_a_validator_that_would_never_end_is_interrupted_and_its_rail_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with working(tmp_path, sends=answers(LOST), declares={"payment": BacktrackingPayment}) as world:
+        call = impatient(world)
+        record = await world.paid(world.request())
+        error = (await call("send_payment", account=ENDLESS, amount=1))["error"]
+        assert (error["code"], error["retryable"]) == ("RAIL_BROKEN", False)
+        assert "took longer than 0.05 s in packages/core/tests/test_rail_containment.py, line " in error["message"]
+        (line,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+        assert line.startswith("the rail 'toy' (rail-toy 1) is set aside until the server starts again: ")
+        again = (await call("send_payment", account="0123456789", amount=1))["error"]
+        assert "it is set aside, since the validation of BacktrackingPayment took longer" in again["message"]
+        world.later(hours=1)
+        await world.round()
+        assert await world.state(record) is State.SETTLED
+
+
+async def test_a_payee_that_cannot_be_told_in_time_is_a_fault_of_the_rail(tmp_path: Path) -> None:
+    async with working(tmp_path, declares={"payment": SleepingPayment}) as world:
+        error = (await impatient(world)("send_payment", account="0123456789", amount=1))["error"]
+    assert error["code"] == "RAIL_BROKEN"
+    assert "it could not say who is paid (payee took longer than 0.05 s" in error["message"]
+
+
+async def test_an_order_that_is_not_prepared_in_time_is_not_sent(tmp_path: Path) -> None:
+    def sleeps(draft: Any, references: Any) -> Prepared:
+        time.sleep(60)
+        return Prepared(reference="R1")
+
+    async with working(tmp_path) as world:
+        call = impatient(world)
+        await call("send_payment", account="0123456789", amount=1)
+        world.client.prepares = sleeps
+        code = world.person._right(world.person.asked[-1])
+        error = (await call("send_payment", account="0123456789", amount=1, verificationCode=code))["error"]
+        assert error["code"] == "RAIL_BROKEN"
+        assert world.client.sent == []
+
+
+async def test_a_receipt_that_cannot_be_made_in_time_is_told_without_the_rails_facts(tmp_path: Path) -> None:
+    settled = replace(SETTLED, facts={"folio": ENDLESS})
+    async with working(tmp_path, sends=answers(settled), declares={"receipt": BacktrackingReceipt}) as world:
+        call = impatient(world)
+        await call("send_payment", account="0123456789", amount=1)
+        code = world.person._right(world.person.asked[-1])
+        data = (await call("send_payment", account="0123456789", amount=1, verificationCode=code))["data"]
+        assert (data["status"], data["amount"], data["currency"]) == ("success", 1, "MXN")
+        assert data["trackingKey"].startswith("R")
+        assert "folio" not in data
+
+
+async def test_a_webhook_that_cannot_be_read_in_time_is_not_read(tmp_path: Path) -> None:
+    def sleeps(*received: Any) -> None:
+        time.sleep(60)
+
+    async with working(tmp_path, declares={"parse_webhook": sleeps}) as world:
+        impatient(world)
+        assert rail_calls.parse_webhook(world.rail, {}, b"") is None
+        assert "parse_webhook took longer" in world.rail.suspension.reason
+
+
+def test_code_that_ignores_the_interruption_is_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riel.time_limit.REPEAT", 0.02)
+
+    def ignores() -> None:
+        with suppress(BaseException):
+            time.sleep(60)
+        time.sleep(60)
+
+    began = time.monotonic()
+    with pytest.raises(TimeLimitExceeded), time_limit(SHORT):
+        ignores()
+    assert time.monotonic() - began < 50
+
+
+def test_off_the_main_thread_and_within_another_limit_the_time_is_measured() -> None:
+    def measured() -> None:
+        with pytest.raises(TimeLimitExceeded), time_limit(timedelta(0)):
+            time.sleep(0.001)
+
+    thread = Thread(target=measured)
+    thread.start()
+    thread.join()
+    with time_limit(timedelta(minutes=1)):
+        measured()
+
+
+def test_a_limit_leaves_nothing_behind() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with time_limit(timedelta(minutes=1)):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    with pytest.raises(KeyError), time_limit(timedelta(minutes=1)):
+        raise KeyError
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+# One rail's part of recovery
+
+
+async def test_a_rail_whose_part_of_recovery_fails_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing:
+        def __init__(self, journal: SqliteJournal) -> None:
+            self._journal = journal
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._journal, name)
+
+        async def claim(self, *what: Any, rails: Any, **how: Any) -> Any:
+            if rails[0][0] == "aaa":
+                raise KeyError
+            return await self._journal.claim(*what, rails=rails, **how)
+
+    async with working(tmp_path, sends=answers(LOST), journal=Failing) as world:
+        record = await world.paid(world.request())
+        rails = cast("dict[str, ActiveRail]", world.engine.context.rails)
+        rails["aaa"] = replace(world.rail, declaration=toy("aaa"))
+        world.later(hours=1)
+        await world.round()
+        assert await world.state(record) is State.SETTLED
+    assert "recovery of the payments of 'aaa' failed (KeyError); they wait" in caplog.text

@@ -100,9 +100,14 @@ def test_the_values_of_the_settings_are_read_once(site: Site) -> None:
         @property
         def payer(self) -> str:
             reads.append("payer")
-            if len(reads) > 2:
+            if len(reads) > 3:
                 raise RuntimeError
             return "acme"
+
+        @property
+        def payer_label(self) -> str:
+            reads.append("payer_label")
+            return "Acme"
 
         @property
         def rail_tool_prefix(self) -> str | None:
@@ -113,8 +118,8 @@ def test_the_values_of_the_settings_are_read_once(site: Site) -> None:
     found = discover(site.entry_points())
     (rail,) = activate(found, lambda rail: (Fleeting(**KNOWN), "test")).rails
     for _ in range(3):
-        assert (rail.payer, rail.tool_prefix) == ("acme", "zap_")
-    assert reads == ["payer", "prefix"]
+        assert (rail.payer, rail.payer_label, rail.tool_prefix) == ("acme", "Acme", "zap_")
+    assert reads == ["payer", "payer_label", "prefix"]
 
 
 # Titles and other texts

@@ -68,6 +68,7 @@ class ActiveRail(DeclaredRail):
     :param guarantees: what it promises with these settings.
     :param call_limit: how long its code that does not wait may take at a time.
     :param payer: the account whose money leaves, by a name that stays when a key is rotated.
+    :param payer_label: the same as approvers read it.
     :param tool_prefix: what the names of its own tools begin with.
     :param suspension: why its code that does not wait is no longer run here.
     """
@@ -77,22 +78,20 @@ class ActiveRail(DeclaredRail):
     guarantees: Guarantees
     call_limit: timedelta = CALL_LIMIT
     payer: str = field(init=False)
+    payer_label: str = field(init=False)
     tool_prefix: str = field(init=False)
     suspension: Suspension = field(default_factory=Suspension, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        payer, prefix = self.settings.payer, self.settings.rail_tool_prefix
-        if not isinstance(payer, str) or text_fault(payer, MAX_PAYER):
-            raise BrokenRail("has settings whose payer is no text")
+        payer, label, prefix = self.settings.payer, self.settings.payer_label, self.settings.rail_tool_prefix
+        for name, text in (("payer", payer), ("payer_label", label)):
+            if not text or text_fault(text, MAX_PAYER):
+                raise BrokenRail(f"has settings whose {name} is not one line of visible text")
         if not isinstance(prefix, str | None):
             raise BrokenRail("has settings whose rail_tool_prefix is no text")
         object.__setattr__(self, "payer", payer)
+        object.__setattr__(self, "payer_label", label)
         object.__setattr__(self, "tool_prefix", f"{self.declaration.name}_" if prefix is None else prefix)
-
-    @property
-    def payer_label(self) -> str:
-        """The same as approvers read it."""
-        return self.settings.payer_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def _contradictions(rail: Rail) -> Iterator[str]:
     for name in ("guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
         if inspect.iscoroutinefunction(getattr(rail, name)):
             yield f"declares a {name} that is async: riel does not wait for it"
-    for name in ("payee", "purpose"):
+    for name in ("payee", "purpose", "details"):
         if inspect.iscoroutinefunction(getattr(rail.payment, name)):
             yield f"declares a payment whose {name} is async: riel does not wait for it"
     yield from _client_faults(rail)

@@ -16,8 +16,6 @@ from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
-from pydantic import BaseModel
-
 from riel.catalog import ActiveRail
 from riel.errors import JournalUnavailable, NotFound
 from riel.journal import Challenge, PaymentRecord, State, Topic
@@ -162,7 +160,7 @@ class PaymentEngine:
         """
         return await rail_calls.build_return(self.context, rail, refund)
 
-    async def run_tool(self, rail: ActiveRail, tool: Tool, arguments: WireModel) -> BaseModel:
+    async def run_tool(self, rail: ActiveRail, tool: Tool, arguments: WireModel) -> dict[str, Any]:
         """Run a rail's own tool; see :func:`riel.payments.rail_calls.run_tool`."""
         return await rail_calls.run_tool(self.context, rail, tool, arguments)
 

@@ -19,7 +19,7 @@ from riel.errors import BrokenRail, Code, NothingLearned, NothingSent, NotSent, 
 from riel.http.wire import Wire, counted
 from riel.journal import PaymentRecord
 from riel.payments.context import Context, PaymentRequest
-from riel.payments.rail_failure import RailFailure, contained, rail_failure
+from riel.payments.rail_failure import RailFailure, contained, limited, rail_failure
 from riel.payments.rail_results import (
     checked_answer,
     checked_result,
@@ -92,7 +92,7 @@ async def prepare(context: Context, request: PaymentRequest, references: Referen
         original=request.original.order() if request.original else None,
     )
     try:
-        with contained(rail, "prepare", NothingSent):
+        with limited(rail, "prepare", NothingSent):
             prepared = client.prepare(draft, references)
             problem = problem_of_prepared(prepared)
         if problem:
@@ -182,15 +182,19 @@ async def build_return(context: Context, rail_name: str, refund: Refund) -> Paym
 # Calls beside it
 
 
-async def run_tool(context: Context, rail: ActiveRail, tool: Tool, arguments: WireModel) -> BaseModel:
-    """Run a rail's own tool.
+async def run_tool(context: Context, rail: ActiveRail, tool: Tool, arguments: WireModel) -> dict[str, Any]:
+    """Run a rail's own tool, and return its output as it goes over the wire.
 
     :raises Rejected: the provider refused.
     :raises NothingSent: the rail refused, did not answer, or failed.
     """
     assert tool.run is not None and tool.output is not None  # noqa: S101, PT018 (the catalog checks it)
     result = await _tool_result(context, rail, tool, tool.run, arguments, tool.output)
-    return cast("BaseModel", result)
+    try:
+        with limited(rail, f"the tool {tool.name}"):
+            return cast("BaseModel", result).model_dump(mode="json", by_alias=True)
+    except RailFailure as failure:
+        raise _tool_failure(rail, tool, failure) from failure
 
 
 async def build_payment(context: Context, rail: ActiveRail, tool: Tool, arguments: WireModel) -> Payment | None:
@@ -209,7 +213,7 @@ def tool_scope(rail: ActiveRail, tool: Tool, arguments: WireModel) -> str:
         return tool.scope
     call = f"the scope of {tool.name}"
     try:
-        with contained(rail, call):
+        with limited(rail, call):
             scope = tool.scope_of(arguments)
         return cast("str", checked_result(rail, call, scope, str))
     except RailFailure as failure:
@@ -224,7 +228,7 @@ def tool_notification(rail: ActiveRail, tool: Tool, arguments: WireModel) -> Map
     assert tool.build_notification is not None  # noqa: S101 (the catalog checks it)
     call = f"the tool {tool.name}"
     try:
-        with contained(rail, call):
+        with limited(rail, call):
             body = tool.build_notification(arguments)
         return cast("Mapping[str, Any]", checked_result(rail, call, body, Mapping))
     except RailFailure as failure:
@@ -247,10 +251,15 @@ async def _tool_result(
     except (NothingLearned, OutcomeUnknown, Expired) as failure:
         raise _no_answer(rail, failure) from failure
     except RailFailure as failure:
-        if tool.run is None or tool.read_only:
-            raise _broken(rail, f"run {tool.name}", failure) from failure
-        problem = f"it could not finish {tool.name} ({failure})"  # perhaps after its request had left
-        raise NothingSent(Code.RAIL_TOOL_FAILED, rail=rail.declaration.name, problem=problem) from failure
+        raise _tool_failure(rail, tool, failure) from failure
+
+
+def _tool_failure(rail: ActiveRail, tool: Tool, failure: RailFailure) -> NothingSent:
+    """Return the refusal; a tool that changes something may have failed after its request had left."""
+    if tool.run is None or tool.read_only:
+        return _broken(rail, f"run {tool.name}", failure)
+    problem = f"it could not finish {tool.name} ({failure})"
+    return NothingSent(Code.RAIL_TOOL_FAILED, rail=rail.declaration.name, problem=problem)
 
 
 async def statement(rail: ActiveRail, client: Client, day: date, within: timedelta = STATEMENT_DEADLINE) -> Statement:
@@ -280,7 +289,7 @@ def parse_webhook(rail: ActiveRail, headers: Mapping[str, str], body: bytes) -> 
     """Read a provider's message; ``None`` if the rail failed to."""
     assert rail.declaration.parse_webhook is not None  # noqa: S101 (the caller looked)
     try:
-        with contained(rail, "parse_webhook"):
+        with limited(rail, "parse_webhook"):
             result = rail.declaration.parse_webhook(rail.settings, headers, body)
             problem = problem_of_webhook(result)
         if problem:
@@ -294,7 +303,7 @@ def manual_refund(rail: ActiveRail, order: Order) -> Mapping[str, str]:
     """Return what a person needs to ask for the money of ``order``, in names and words; empty if the rail failed."""
     assert rail.declaration.manual_refund is not None  # noqa: S101 (the caller looked)
     try:
-        with contained(rail, "manual_refund"):
+        with limited(rail, "manual_refund"):
             facts = rail.declaration.manual_refund(order)
             is_text = is_text_by_name(facts)
         if not is_text:
@@ -309,7 +318,7 @@ def docs_server(rail: ActiveRail) -> str | None:
     if rail.declaration.docs_server is None:
         return None
     try:
-        with contained(rail, "docs_server"):
+        with limited(rail, "docs_server"):
             url = rail.declaration.docs_server(rail.settings)
         return cast("str | None", checked_result(rail, "docs_server", url, str, None))
     except RailFailure:

@@ -8,6 +8,7 @@ from traceback import walk_tb
 
 from riel.catalog import ActiveRail
 from riel.rail import Rail
+from riel.time_limit import TimeLimitExceeded, time_limit
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,36 @@ def contained(rail: ActiveRail, call: str, *allowed: type[Exception]) -> Iterato
             raise
         place = place_of(failure, rail.declaration)
         raise rail_failure(rail, call, f"{type(failure).__name__}{place and f' in {place}'}") from failure
+
+
+@contextmanager
+def limited(rail: ActiveRail, call: str, *allowed: type[Exception]) -> Iterator[None]:
+    """Run code of ``rail`` that does not wait, within its ``call_limit``: nothing else happens meanwhile.
+
+    Code that takes longer sets its rail aside: it would stop the process again at each call. The code that waits for
+    the provider is still run, so that payments under way are looked up.
+
+    :raises RailFailure: it raised an exception that is not ``allowed``, or took too long, or was set aside before.
+    """
+    if rail.suspension.reason:
+        raise RailFailure(f"it is set aside, since {rail.suspension.reason}")
+    try:
+        with contained(rail, call, TimeLimitExceeded, *allowed), time_limit(rail.call_limit):
+            yield
+    except TimeLimitExceeded as late:
+        place = place_of(late.__cause__ or late, rail.declaration)
+        problem = f"{call} took longer than {rail.call_limit.total_seconds():g} s{place and f' in {place}'}"
+        _set_aside(rail, problem)
+        raise RailFailure(problem) from late
+
+
+def _set_aside(rail: ActiveRail, problem: str) -> None:
+    rail.suspension.reason = problem
+    name, distribution, version = rail.declaration.name, rail.distribution, rail.version
+    log.error(
+        "the rail %r (%s %s) is set aside until the server starts again: %s. Its payments are still looked up",
+        *(name, distribution, version, problem),
+    )
 
 
 def rail_failure(rail: ActiveRail, call: str, problem: str) -> RailFailure:

@@ -12,6 +12,7 @@ from riel.catalog import ActiveRail
 from riel.confirm import is_well_formed
 from riel.errors import BadInput, Code
 from riel.money import mask_account
+from riel.payments.rail_models import validated
 from riel.rail import Rail, WireModel
 from riel.redaction import Redactor
 from riel.text import clean_text
@@ -95,15 +96,15 @@ def check(model: type[M], arguments: Mapping[str, Any], rail: ActiveRail) -> M:
     """Validate the arguments as ``model``, whose validators receive the rail's settings as their context.
 
     :raises BadInput: an argument was refused.
+    :raises NothingSent: a validator of the rail failed.
     """
     if len(arguments) > _MAX_ARGUMENTS:
         raise BadInput(Code.UNKNOWN_ARGUMENT, field="arguments", problem=f"has more than {_MAX_ARGUMENTS} entries")
     given = _without_blanks(model, arguments)
     try:
-        checked = model.model_validate(given, by_alias=True, by_name=False, context=rail.settings)
+        return validated(rail, model, given)
     except ValidationError as failure:
         raise _refusal(failure, arguments, rail.declaration) from None
-    return checked
 
 
 def _without_blanks(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:

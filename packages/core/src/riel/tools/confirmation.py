@@ -1,12 +1,13 @@
 """The two calls of a tool that moves money: without a code it asks a person, with the code it pays."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from riel.catalog import ActiveRail
 from riel.confirm import Terms
 from riel.journal import State
 from riel.money import Money, mask_account
 from riel.payments import PaymentEngine, PaymentRequest
+from riel.payments.rail_models import described, dumped
 from riel.rail import Payment, WireModel
 from riel.redaction import Redactor
 from riel.tools.envelope import Envelope, challenge_data, failure, receipt, refusal, success
@@ -30,7 +31,7 @@ def build_request(
 
     :param name: the tool that was called. :param arguments: its arguments, of which the payment was made.
     """
-    payee = payment.payee()
+    payee, purpose, details = described(tool.rail, payment)
     tool.logs.remember(payee.account, mask_account(payee.account))
     terms = Terms(
         kind=payment.kind,
@@ -40,13 +41,11 @@ def build_request(
         payer=tool.rail.payer,
         payee=payee,
         money=Money(payment.amount, getattr(payment, "currency", tool.rail.declaration.currencies[0])),
-        arguments=wire_arguments(payment),
+        arguments=dumped(tool.rail, payment),
         tool=name,
-        tool_arguments=wire_arguments(arguments),
+        tool_arguments=dumped(tool.rail, arguments),
     )
-    return PaymentRequest(
-        terms=terms, rail=tool.rail, model=payment, purpose=payment.purpose(), details=payment.details()
-    )
+    return PaymentRequest(terms=terms, rail=tool.rail, model=payment, purpose=purpose, details=details)
 
 
 async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: str | None) -> Envelope:
@@ -59,8 +58,3 @@ async def ask_or_execute(tool: ConfirmingTool, request: PaymentRequest, code: st
     if record.state is State.REJECTED:
         return failure(refusal(tool.rail, record), mode=record.mode)
     return success(receipt(tool.rail, record))
-
-
-def wire_arguments(model: WireModel) -> dict[str, Any]:
-    """The arguments by their wire names, without omitted ones."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -5,13 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from riel.catalog import ActiveRail
 from riel.confirm import summarize
 from riel.errors import CATALOGUE, Code, ErrorData
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.money import mask_account
+from riel.payments.rail_models import receipt_data
 from riel.payments.rules import ABSENT, CAUSE, NEVER_SENT
 from riel.rail import Rail
 from riel.text import clean_text, replace_number
@@ -144,11 +143,7 @@ def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
         "settledAt": stamp(record.settled_at) if record.settled_at else None,
     }
     facts = {name: _masked(fact, record) for name, fact in record.facts.items()}
-    try:
-        model = declaration.receipt.model_validate({**facts, **known})
-    except ValidationError:  # a provider may send a fact of an unknown shape: the facts are dropped, never guessed
-        model = declaration.receipt.model_validate(known)
-    data = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    data = receipt_data(rail, facts, known)
     words = {name: clean_text(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
     data = {name: value for name, value in data.items() if name not in words}
     if words:  # a number or a link gives no instructions; a sentence may

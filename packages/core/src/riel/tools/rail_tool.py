@@ -99,7 +99,7 @@ class RailTool:
                 answer = await self.engine.run_tool(self.rail, self.tool, checked)
             except Rejected as refused:
                 raise self._refusal(refused) from refused
-            return success(answer.model_dump(mode="json", by_alias=True) | {"mode": self.rail.mode})
+            return success(answer | {"mode": self.rail.mode})
         build = partial(self._build_payment, checked)
         return await confirm_derived_payment(self, self.tool.name, checked, code, principal, build)
 

@@ -13,10 +13,11 @@ from riel.errors import Code, NotFound, NothingSent
 from riel.journal import PaymentRecord, State
 from riel.money import Money
 from riel.payments import PaymentRequest, rail_calls
+from riel.payments.rail_models import dumped
 from riel.rail import Refund, WireModel
 from riel.text import clean_text
 from riel.tools.arguments import check_with_code, with_code
-from riel.tools.confirmation import ask_or_execute, wire_arguments
+from riel.tools.confirmation import ask_or_execute
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import Envelope, manual_refund_data, success
 from riel.tools.payment_tool import PaymentTool
@@ -97,10 +98,10 @@ class RequestRefund(PaymentTool):
             payer=self.rail.payer,
             payee=original.payee,
             money=Money(amount, original.money.currency),
-            arguments=wire_arguments(refund),
+            arguments=dumped(self.rail, refund),
             original=original.id,
             tool=self.name,
-            tool_arguments=wire_arguments(refund),
+            tool_arguments=dumped(self.rail, refund),
         )
         request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
         return await ask_or_execute(self, request, code)
