@@ -1,8 +1,6 @@
 """``python -m riel`` is ``riel``."""
 
-import sys
-
-from riel.cli import main
+from riel.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -44,17 +44,24 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, logs: Redactor, *, sandbox: bool = False, recovery: bool = True, read_only: bool = False
+    settings: Settings,
+    logs: Redactor,
+    *,
+    discovery: Discovery | None = None,
+    sandbox: bool = False,
+    recovery: bool = True,
+    read_only: bool = False,
 ) -> AsyncIterator[App]:
-    """Load every installed rail, open the journal, and look after its payments until the block is left.
+    """Activate every installed rail, open the journal, and look after its payments until the block is left.
 
+    :param discovery: what is installed; a command discovers it before the event loop runs, which is then the only one.
     :param sandbox: run each rail's pretend bank, and pay nowhere else.
     :param read_only: whether no tool may change anything.
     :param recovery: run recovery in the background; the caller runs it otherwise.
     :raises Misconfigured: one sentence that names the setting.
     """
     async with AsyncExitStack() as stack:
-        discovery = discover(only=settings.rails)
+        discovery = discovery or discover(only=settings.rails)
         banks: Banks | None = None
         if sandbox:
             from riel.sandbox import run_banks

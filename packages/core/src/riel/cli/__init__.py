@@ -6,12 +6,15 @@ its own arguments, because importing typer would delay each start.
 """
 
 import io
+import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from threading import Thread
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from riel import __version__
 from riel.errors import Misconfigured
@@ -36,6 +39,30 @@ COMMANDS = {
 """The module of each command, and what ``riel --help`` says of it."""
 
 MISCONFIGURED = 2
+
+
+END_LIMIT = 2.0
+"""The seconds that threads and exit handlers of installed packages may take after a command has ended."""
+
+
+def run() -> NoReturn:
+    """Run the command of this process, and end the process: no thread and no exit handler of a package keeps it."""
+    code = 1
+    try:
+        code = main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        Thread(target=_end, args=(code,), name="riel-end", daemon=True).start()
+    sys.exit(code)
+
+
+def _end(code: int) -> None:
+    time.sleep(END_LIMIT)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from riel.app import open_app
+from riel.catalog import discover
 from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import failed, payment_data, settings_with_a_journal
 from riel.config import likely_secrets
@@ -65,8 +66,10 @@ def recover(
     logs = Redactor(likely_secrets(settings))
     configure_log(logs, settings.log)
 
+    discovery = discover(only=settings.rails)
+
     async def run() -> RecoveryReport:
-        async with open_app(settings, logs, recovery=False) as app:
+        async with open_app(settings, logs, discovery=discovery, recovery=False) as app:
             with _progress() as looked:
                 return await run_recovery(app.engine, again=again, within=timedelta(seconds=seconds), looked=looked)
 

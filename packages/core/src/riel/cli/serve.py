@@ -4,9 +4,11 @@ import argparse
 import asyncio
 import gc
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from riel import __version__
+from riel.catalog import Discovery, discover
 from riel.config import Settings, likely_secrets, read_settings
 from riel.redaction import Redactor, configure_log
 
@@ -33,16 +35,21 @@ def serve(arguments: Sequence[str]) -> int:
     from riel.mcp import capture_stdio
 
     pipes = capture_stdio()  # before any rail is imported: what one prints must not reach the client
-    asyncio.run(_serve(settings, logs, pipes, sandbox=options.sandbox, read_only=options.read_only))
+    discovery = discover(only=settings.rails)
+    asyncio.run(_serve(settings, logs, pipes, discovery, sandbox=options.sandbox, read_only=options.read_only))
     return 0
 
 
-async def _serve(settings: Settings, logs: Redactor, pipes: "Pipes", *, sandbox: bool, read_only: bool) -> None:
+async def _serve(
+    settings: Settings, logs: Redactor, pipes: "Pipes", discovery: Discovery, *, sandbox: bool, read_only: bool
+) -> None:
     from riel.app import open_app
     from riel.mcp import mcp_server, serve
 
-    async with open_app(settings, logs, sandbox=sandbox, read_only=read_only) as app:
+    async with open_app(settings, logs, discovery=discovery, sandbox=sandbox, read_only=read_only) as app:
         server = mcp_server(app.tools, settings.principal, __version__)
         gc.freeze()
         gc.enable()
         await serve(server, pipes, app.grace)
+    # asyncio.run would wait for a thread in which code of a rail still hangs.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
