@@ -16,6 +16,7 @@ from benchmarks.fill_journal import fill_postgres, fill_sqlite
 from benchmarks.payments import FOLDER
 from benchmarks.workload import confirm_payments
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 ROWS = (1_000, 100_000, 1_000_000)
 PAYMENTS = 400
@@ -71,10 +72,10 @@ def _postgres() -> Iterator[FillJournal]:
 
 
 async def _one_payment(url: str) -> None:
-    await confirm_payments(await open_journal(url), 1, 1, "session")
+    await confirm_payments(await open_journal(url, ROW_MAC), 1, 1, "session")
 
 
 async def _duration(url: str, number: int) -> float:
     """Return the median duration of a payment in milliseconds, the first fifth of the payments left out."""
-    durations = await confirm_payments(await open_journal(url), 1, PAYMENTS, f"measured {number}")
+    durations = await confirm_payments(await open_journal(url, ROW_MAC), 1, PAYMENTS, f"measured {number}")
     return median(durations.payments[PAYMENTS // 5 :]) * 1000

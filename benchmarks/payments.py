@@ -11,6 +11,7 @@ from statistics import median
 from benchmarks.figures import Figure, Series
 from benchmarks.workload import Durations, confirm_payments
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 FOLDER = os.environ.get("BENCHMARK_FOLDER")
 """Where the files lie: a folder on a disk, since a folder in memory syncs for nothing."""
@@ -40,7 +41,7 @@ def measure(rounds: int) -> Iterator[Figure]:
 
 async def _confirm_payments(sessions: int, payments: int) -> Durations:
     with tempfile.TemporaryDirectory(dir=FOLDER, ignore_cleanup_errors=True) as folder:
-        journal = await open_journal(f"sqlite:///{folder}/journal.db")
+        journal = await open_journal(f"sqlite:///{folder}/journal.db", ROW_MAC)
         return await confirm_payments(journal, sessions, payments, "session")
 
 

@@ -14,6 +14,7 @@ from tests.support.postgres import Postgres, named
 
 from benchmarks.workload import make_payments
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 PRINCIPAL = "recorded"
 VALUE = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
@@ -25,9 +26,9 @@ def recorded(server: Postgres) -> list[tuple[str, dict[int, str]]]:
     url = server.fresh()
 
     async def pay_twice() -> None:
-        await make_payments(await open_journal(url), 1, 1, "before")  # prepares what is prepared once
+        await make_payments(await open_journal(url, ROW_MAC), 1, 1, "before")  # prepares what is prepared once
         server.run("postgres", f"ALTER DATABASE {named(url)} SET log_min_duration_statement = 0")
-        await make_payments(await open_journal(url), 1, 1, PRINCIPAL)
+        await make_payments(await open_journal(url, ROW_MAC), 1, 1, PRINCIPAL)
 
     asyncio.run(pay_twice())
     server.run("postgres", f"ALTER DATABASE {named(url)} RESET log_min_duration_statement")

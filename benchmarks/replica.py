@@ -6,6 +6,7 @@ import sys
 
 from benchmarks.workload import make_payments, record_payments
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 WARM_UP = 20
 WORK = {"make": make_payments, "record": record_payments}
@@ -13,8 +14,8 @@ WORK = {"make": make_payments, "record": record_payments}
 
 async def run(work: str, url: str, sessions: int, payments: int, principal: str) -> None:
     """Warm up, wait for a line, work, and print the seconds of the work and of each payment."""
-    await WORK[work](await open_journal(url), sessions, WARM_UP, f"{principal} warm")
-    journal = await open_journal(url)
+    await WORK[work](await open_journal(url, ROW_MAC), sessions, WARM_UP, f"{principal} warm")
+    journal = await open_journal(url, ROW_MAC)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

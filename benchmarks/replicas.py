@@ -14,6 +14,7 @@ from tests.support.postgres import Postgres, running
 from benchmarks import pgbench
 from benchmarks.figures import Figure, Series
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 LOG = {
     "logging_collector": "on",
@@ -85,7 +86,7 @@ def _empty_journal(server: Postgres) -> str:
     url = server.fresh()
 
     async def create() -> None:
-        await (await open_journal(url)).close()
+        await (await open_journal(url, ROW_MAC)).close()
 
     asyncio.run(create())
     return url

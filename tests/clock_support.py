@@ -23,6 +23,7 @@ from riel.redaction import Redactor
 from riel.sandbox import Banks, run_banks
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.harness import Clock
+from riel.testing.keys import ROW_MAC
 from riel.tools import build_tools
 
 from .wire_checks import CheckedAnswer, checked
@@ -76,7 +77,7 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
         )
         engine = PaymentEngine(
             Context(
-                journal=await open_journal(settings.journal),
+                journal=await open_journal(settings.journal, ROW_MAC),
                 rails=rails,
                 clients=Clients(rails),
                 factor=choose_factor("file").open(setup),

@@ -19,6 +19,7 @@ from benchmarks.workload import confirm_payments, make_payments, record_payments
 from tests.support.postgres import NoPostgres, running
 
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 HERE = "tests.test_benchmarks"
 
@@ -95,18 +96,18 @@ def test_payments_are_made_recorded_and_copied_in_sqlite(tmp_path: Path) -> None
 
     async def work() -> None:
         for payments in (make_payments, record_payments, confirm_payments):
-            journal = await open_journal(f"sqlite:///{tmp_path / payments.__name__}")
+            journal = await open_journal(f"sqlite:///{tmp_path / payments.__name__}", ROW_MAC)
             assert len((await payments(journal, 2, 5, "session")).payments) == 5
-        await confirm_payments(await open_journal(f"sqlite:///{file}"), 1, 1, "session")
+        await confirm_payments(await open_journal(f"sqlite:///{file}", ROW_MAC), 1, 1, "session")
         fill_sqlite(file, 10)
-        await confirm_payments(await open_journal(f"sqlite:///{file}"), 1, 2, "measured")
+        await confirm_payments(await open_journal(f"sqlite:///{file}", ROW_MAC), 1, 2, "measured")
 
     asyncio.run(work())
 
 
 def test_pgbench_replays_the_statements_of_a_payment() -> None:
     async def one_payment(url: str, principal: str) -> None:
-        await confirm_payments(await open_journal(url), 1, 1, principal)
+        await confirm_payments(await open_journal(url, ROW_MAC), 1, 1, principal)
 
     try:
         with running(**LOG) as server:

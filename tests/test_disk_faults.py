@@ -26,6 +26,7 @@ from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
 from riel.testing.harness import Harness
+from riel.testing.keys import ROW_MAC
 
 from .support.apsw_journal import journal_on
 from .support.bank_process import BankProcess
@@ -119,7 +120,7 @@ class Story:
         return found[0] if found else None
 
     async def _is_sound(self) -> None:
-        journal = SqliteJournal.open(str(self.path))
+        journal = SqliteJournal.open(str(self.path), ROW_MAC)
         try:
             (record,) = await journal.payments()
             _, broken = await journal.verify()

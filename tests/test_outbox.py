@@ -16,6 +16,7 @@ import pytest
 
 from riel.app import open_app
 from riel.config import read_settings
+from riel.journal.row_mac import RowMac
 from riel.journal.sqlite import SqliteJournal
 from riel.redaction import Redactor
 
@@ -98,7 +99,7 @@ def told_home(home: Installation, books: NotificationReceiver) -> Installation:
 
 
 async def waiting(home: Installation) -> int:
-    journal = SqliteJournal.open(str(home.journal))
+    journal = SqliteJournal.open(str(home.journal), RowMac())
     try:
         return (await journal.backlog()).count
     finally:

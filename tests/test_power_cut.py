@@ -33,6 +33,7 @@ from riel.testing.journal_contract.fixtures import (
     new_intent,
     try_to_open,
 )
+from riel.testing.keys import ROW_MAC
 
 from .support.apsw_journal import journal_on
 from .support.memory_folder import memory_folder
@@ -149,7 +150,7 @@ async def cut(folder: Path, log: DiskLog, images: int, chance: random.Random) ->
 async def after(path: Path, facts: Mapping[Key, int]) -> str:
     """What somebody finds who starts anew with this file: ``"ok"``, or what is wrong with it."""
     try:
-        journal = SqliteJournal.open(str(path))
+        journal = SqliteJournal.open(str(path), ROW_MAC)
     except (Misconfigured, sqlite3.Error):
         return "corrupt: it does not open"
     try:
@@ -222,7 +223,7 @@ async def test_where_nothing_is_synced_the_file_is_corrupted(memory: Path) -> No
 
 
 async def test_the_pragmas_in_force_are_those_that_were_cut(tmp_path: Path) -> None:
-    journal = SqliteJournal.open(str(tmp_path / "journal.db"))
+    journal = SqliteJournal.open(str(tmp_path / "journal.db"), ROW_MAC)
     try:
         in_force = {
             name: await journal._writer.read(lambda db, name=name: str(db.execute(f"PRAGMA {name}").fetchone()[0]))

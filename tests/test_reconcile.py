@@ -19,6 +19,7 @@ from riel.journal.open import open_journal
 from riel.money import Money
 from riel.rail import Payee
 from riel.testing.journal_contract import create_payment, move, new_intent
+from riel.testing.keys import ROW_MAC
 
 from .support.bank_process import BankProcess, open_bank
 from .support.invariants import check_invariants, records
@@ -68,7 +69,7 @@ class Operator:
         payer = MockSettings(base_url=self.bank.url).payer
         payee = Payee(changes.pop("account", PAYEE["account"]), PAYEE["recipientName"])
         money = Money(changes.pop("amount", 50_000), "MXN")
-        journal = await open_journal(self.home.url)
+        journal = await open_journal(self.home.url, ROW_MAC)
         try:
             intent = new_intent(reference, payer=payer, resend_until=None, absent_after=None)
             record = await create_payment(journal, reference, at=at, intent=intent, money=money, payee=payee)

@@ -13,6 +13,7 @@ import pytest
 
 from riel.journal import PaymentRecord, State
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 from .support.stp_harness import ObservedStp, SpeiHarness, mexico, run_spei_harness
 
@@ -53,7 +54,7 @@ async def holds(stp: ObservedStp, folder: Path, record: PaymentRecord) -> None:
     """The ledger and the record say the same, and the chain is whole."""
     assert stp.debits == ([record.reference] if record.state is State.SETTLED else [])
     assert len(set(stp.sent)) == 1
-    journal = await open_journal(str(folder / "journal.db"))
+    journal = await open_journal(str(folder / "journal.db"), ROW_MAC)
     try:
         _, broken = await journal.verify()
         assert broken is None

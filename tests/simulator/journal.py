@@ -14,6 +14,7 @@ from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
 from riel.journal.sqlite import connect
 from riel.journal.sqlite.store import SqliteJournal
+from riel.testing.keys import ROW_MAC
 
 from .loop import ProcessKilled, SimProcess
 
@@ -163,4 +164,5 @@ class SimOwners:
 
 def journal_of(simulation: "Simulation", process: SimProcess) -> SqliteJournal:
     """The handle of one process."""
-    return SqliteJournal(SimWriter(simulation, process), SimOwners(simulation, process), SimReader(simulation, process))  # type: ignore[arg-type]
+    reader: Any = SimReader(simulation, process)
+    return SqliteJournal(SimWriter(simulation, process), SimOwners(simulation, process), reader, ROW_MAC)

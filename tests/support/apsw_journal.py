@@ -14,6 +14,7 @@ from riel.journal.sqlite import SqliteJournal
 from riel.journal.sqlite import connect as opening
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
+from riel.testing.keys import ROW_MAC
 
 
 class ApswRow(tuple[Any, ...]):  # noqa: SLOT001  # each statement makes a kind of its own, with its names
@@ -104,4 +105,4 @@ def journal_on(path: Path, vfs: str, pragmas: Mapping[str, str] = opening.PRAGMA
     owners.register()
     reader: Any = ApswConnection(path, vfs, busy=0)
     reader.execute("PRAGMA query_only = 1")
-    return SqliteJournal(writer, owners, reader)
+    return SqliteJournal(writer, owners, reader, ROW_MAC)

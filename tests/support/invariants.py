@@ -5,6 +5,7 @@ from typing import Any
 
 from riel.journal import Journal, PaymentRecord, State
 from riel.journal.open import open_journal
+from riel.journal.row_mac import RowMac
 
 from .bank_process import BankProcess
 from .server import Envelope, Installation
@@ -15,7 +16,7 @@ ONCE = {"success": {State.SETTLED, State.RETURNED}, "rejected": {State.REJECTED,
 
 async def records(home: Installation) -> list[PaymentRecord]:
     """Every payment and refund in the journal."""
-    journal = await open_journal(home.url)
+    journal = await open_journal(home.url, RowMac())
     try:
         return list(await journal.payments(most=100_000))
     finally:
@@ -28,7 +29,7 @@ async def check_invariants(home: Installation, bank: BankProcess, told: Iterable
     One debit of the right amount at the bank for each settled payment and for no other; nothing left in the air; what
     was answered is in the journal; and the audit chain is whole.
     """
-    journal = await open_journal(home.url)
+    journal = await open_journal(home.url, RowMac())
     try:
         found = list(await journal.payments(most=100_000))
         _, broken = await journal.verify()

@@ -28,6 +28,7 @@ from riel.payments import Backoff, Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.harness import Approver
+from riel.testing.keys import ROW_MAC
 from riel.tools import ToolSpec, build_tools
 
 from .processes import PATIENCE
@@ -184,7 +185,7 @@ async def run_spei_harness(
         mode="sandbox",
         guarantees=GUARANTEES,
     )
-    journal = SqliteJournal.open(str(folder / "journal.db"))
+    journal = SqliteJournal.open(str(folder / "journal.db"), ROW_MAC)
     context = Context(
         journal=journal,
         rails={"spei": active},

@@ -19,6 +19,7 @@ from riel.journal.sqlite import SqliteJournal
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
+from riel.testing.keys import ROW_MAC
 
 from .bad_rails.toy import GUARANTEES, ToyPayment, ToyRefund, toy
 
@@ -250,7 +251,7 @@ async def working(
         mode="sandbox",
         guarantees=rules,
     )
-    store = SqliteJournal.open(str(folder / "journal.db"))
+    store = SqliteJournal.open(str(folder / "journal.db"), ROW_MAC)
     person = Person()
     context = Context(
         journal=journal(store),

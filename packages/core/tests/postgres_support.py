@@ -10,6 +10,7 @@ from tests.support.postgres import Postgres
 
 from riel.journal import Journal
 from riel.journal.postgres import PostgresJournal
+from riel.testing.keys import ROW_MAC
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class PostgresSchema:
 
     async def leased(self, lease: timedelta) -> PostgresJournal:
         """A handle whose owner is believed to live for so long."""
-        return await PostgresJournal.open(self.url, lease=lease)
+        return await PostgresJournal.open(self.url, ROW_MAC, lease=lease)
 
     def run(self, *statements: str) -> list[tuple[object, ...]]:
         """The rows of the last statement, run beside the journal."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from riel.journal import Journal
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 
 class SqliteFile:
@@ -14,7 +15,7 @@ class SqliteFile:
         self.path = path
 
     async def open(self) -> Journal:
-        return await open_journal(f"sqlite:///{self.path}")
+        return await open_journal(f"sqlite:///{self.path}", ROW_MAC)
 
     def tamper(self, *statements: str) -> None:
         db = sqlite3.connect(self.path, isolation_level=None)

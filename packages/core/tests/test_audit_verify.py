@@ -296,7 +296,7 @@ def test_a_line_without_an_end_is_not_read_into_memory() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"format": "other"}, "not that of an exported record"), ({"version": 2}, "format 2, and this riel knows 1")],
+    [({"format": "other"}, "not that of an exported record"), ({"version": 3}, "format 3, and this riel knows 2")],
 )
 def test_a_file_of_another_kind_says_so(changes: dict[str, object], words: str) -> None:
     found, sentence = broken(altered(LINES, 0, **changes))

@@ -28,6 +28,7 @@ from riel.testing.journal_contract import (
     create_settled,
     move,
 )
+from riel.testing.keys import ROW_MAC, write_server_key
 
 Riel = Callable[..., tuple[int, str, str]]
 Journalled = Callable[[Callable[[Journal], Awaitable[Any]]], Any]
@@ -58,8 +59,9 @@ def journal(path: Path) -> Journalled:
 
     def do(work: Callable[[Journal], Awaitable[Any]]) -> Any:
         async def run() -> Any:
-            opened = await open_journal(str(path))
+            opened = await open_journal(str(path), ROW_MAC)
             try:
+                await opened.bind_key(write_server_key(path.parent))
                 return await work(opened)
             finally:
                 await opened.close()

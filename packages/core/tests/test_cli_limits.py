@@ -15,6 +15,7 @@ from riel.guards.limits import Limits, read_limits
 from riel.journal.open import open_journal
 from riel.money import Money
 from riel.testing.journal_contract import ACCOUNT, PAYEE, new_challenge, open_challenge
+from riel.testing.keys import ROW_MAC
 
 from .config_support import configuration_folder
 from .limits_support import with_a_rail
@@ -47,7 +48,7 @@ async def asked(folder: Path, amount: int) -> None:
     terms = Terms(
         kind="payment", rail="mock", mode="sandbox", principal="ana", payee=PAYEE, money=money, arguments={}, payer="us"
     )
-    journal = await open_journal(str(folder / "journal.db"))
+    journal = await open_journal(str(folder / "journal.db"), ROW_MAC)
     now = utc_now()
     await open_challenge(
         journal, new_challenge(created_at=now, expires_at=now, money=money), holds=guard.reservations(terms, now)

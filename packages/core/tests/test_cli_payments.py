@@ -27,6 +27,7 @@ from riel.testing.journal_contract import (
     new_challenge,
     open_challenge,
 )
+from riel.testing.keys import ROW_MAC, write_server_key
 
 T = TypeVar("T")
 
@@ -60,11 +61,12 @@ def journal(path: Path) -> Callable[[Callable[[Journal], Awaitable[T]]], T]:
 
     def do(work: Callable[[Journal], Awaitable[T]]) -> T:
         async def run() -> T:
-            open_challenge = await open_journal(str(path))
+            opened = await open_journal(str(path), ROW_MAC)
             try:
-                return await work(open_challenge)
+                await opened.bind_key(write_server_key(path.parent))
+                return await work(opened)
             finally:
-                await open_challenge.close()
+                await opened.close()
 
         return asyncio.run(run())
 

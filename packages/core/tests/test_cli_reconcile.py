@@ -14,6 +14,7 @@ from riel import Capabilities, Statement, StatementLine, Status, never, not_yet,
 from riel.catalog import ActiveRail, Catalog
 from riel.cli import main
 from riel.journal.open import open_journal
+from riel.testing.keys import ROW_MAC
 
 from .bad_rails.toy import GUARANTEES, toy
 
@@ -60,7 +61,7 @@ def offering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
 
 async def _made(path: Path) -> None:
-    await (await open_journal(str(path))).close()
+    await (await open_journal(str(path), ROW_MAC)).close()
 
 
 @pytest.mark.parametrize("command", [("recover",), ("recover", "--now", "--for", "1")], ids=" ".join)

@@ -341,7 +341,7 @@ SEEDS: dict[str, tuple[str, str, str]] = {
     "a journal of its own": (
         "challenge",
         "await context.journal.mark_delivered(",
-        "await SqliteJournal.open(context.url).mark_delivered(",
+        "await SqliteJournal.open(context.url, ROW_MAC).mark_delivered(",
     ),
     "a client of its own": ("clients", "done, _ = await asyncio.wait(", "done, _ = await connect("),
     "a bare await of a task": ("engine", "await asyncio.shield(paying)", "await paying"),

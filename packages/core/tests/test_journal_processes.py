@@ -34,9 +34,10 @@ import asyncio, os, signal, sys
 from riel.crash_points import at_crash_points
 from riel.journal.open import open_journal
 from riel.testing.journal_contract import create_payment
+from riel.testing.keys import ROW_MAC
 
 async def main(path):
-    journal = await open_journal(path)
+    journal = await open_journal(path, ROW_MAC)
     {deed}
 
 asyncio.run(main(sys.argv[1]))

@@ -37,6 +37,7 @@ from riel.testing.journal_contract import (
     new_challenge,
     new_intent,
 )
+from riel.testing.keys import ROW_MAC
 
 from .sqlite_support import SqliteFile
 
@@ -62,7 +63,7 @@ class TestSqlite(JournalPromises):
 
 @pytest.mark.anyio
 async def test_the_pragmas_that_survive_a_power_cut_are_in_force(store: SqliteFile) -> None:
-    journal = SqliteJournal.open(str(store.path))
+    journal = SqliteJournal.open(str(store.path), ROW_MAC)
     for name, value in {
         "journal_mode": "truncate",
         "synchronous": 3,
@@ -106,7 +107,7 @@ def test_a_journal_in_memory_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 async def refusal(url: str) -> str:
     """The sentence that the operator reads."""
     with pytest.raises(Misconfigured) as refused:
-        await open_journal(url)
+        await open_journal(url, ROW_MAC)
     sentence = str(refused.value)
     assert sentence.startswith("RIEL_JOURNAL: ")
     assert sentence.endswith(".")
@@ -205,13 +206,13 @@ async def test_the_record_is_only_added_to(store: SqliteFile, table: str, statem
         "UPDATE payments SET refund_of = 'pay_a' WHERE id = 'pay_b'",
         "UPDATE challenges SET replay_key = 'step'",
         "UPDATE challenges SET state = 'open', digest = x'00'",
-        "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '')",
-        "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '')",
+        "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '', '', '')",
+        "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '', '', '')",
     ],
 )
 @pytest.mark.anyio
 async def test_what_must_be_unique_is_so_in_the_store_itself(store: SqliteFile, statement: str) -> None:
-    journal = SqliteJournal.open(str(store.path))
+    journal = SqliteJournal.open(str(store.path), ROW_MAC)
     await create_settled(journal, "a")
     await create_settled(journal, "b")
     with pytest.raises(sqlite3.IntegrityError):

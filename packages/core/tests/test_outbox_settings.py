@@ -10,6 +10,7 @@ from riel.config import Settings, read_settings
 from riel.errors import Misconfigured
 from riel.journal.sqlite import SqliteJournal
 from riel.redaction import Redactor
+from riel.testing.keys import ROW_MAC
 
 KEY = "0123456789abcdef"
 
@@ -88,7 +89,7 @@ def test_a_key_that_is_too_short_is_refused_and_not_repeated(monkeypatch: pytest
 async def test_without_a_receiver_nothing_is_delivered_and_with_one_no_log_holds_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    journal = SqliteJournal.open(str(tmp_path / "journal.db"))
+    journal = SqliteJournal.open(str(tmp_path / "journal.db"), ROW_MAC)
     logs = Redactor()
     assert build_outbox(settings(monkeypatch, None), journal, logs) is None
     told = settings(monkeypatch, "HTTPS://Books.Example/Hook-1234")
@@ -108,7 +109,7 @@ async def test_a_machine_from_which_nothing_can_be_sent_stops_the_start(
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "nonsense://secret")
-    journal = SqliteJournal.open(str(tmp_path / "journal.db"))
+    journal = SqliteJournal.open(str(tmp_path / "journal.db"), ROW_MAC)
     outbox = build_outbox(settings(monkeypatch, "https://books.example"), journal, Redactor())
     assert outbox is not None
     with pytest.raises(Misconfigured, match="RIEL_NOTIFICATIONS_URL: nothing can be sent from here") as refused:

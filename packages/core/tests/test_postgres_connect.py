@@ -18,6 +18,7 @@ from riel.journal.open import open_journal
 from riel.journal.postgres import PostgresJournal
 from riel.journal.postgres.connect import migrations
 from riel.testing.journal_contract import create_audited, create_payment, create_settled
+from riel.testing.keys import ROW_MAC
 
 from .postgres_support import PostgresSchema, until
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 async def refusal(url: str, **how: bool) -> str:
     """The sentence that the operator reads."""
     with pytest.raises(Misconfigured) as refused:
-        await open_journal(url, **how)
+        await open_journal(url, ROW_MAC, **how)
     sentence = str(refused.value)
     assert sentence.startswith("RIEL_JOURNAL: ")
     assert "\n" not in sentence
@@ -64,7 +65,7 @@ async def test_no_commit_is_weaker_than_on_and_none_is_cut_short(
     store: PostgresSchema, given: str, in_force: str
 ) -> None:
     options = f"%20-csynchronous_commit%3D{given}%20-cstatement_timeout%3D1%20-clock_timeout%3D1"
-    journal = await PostgresJournal.open(store.url + options)
+    journal = await PostgresJournal.open(store.url + options, ROW_MAC)
     for name, value in (("synchronous_commit", in_force), ("statement_timeout", "0"), ("lock_timeout", "0")):
         row = await journal._sessions.read(lambda session, name=name: session.row(f"SHOW {name}"))
         assert row[0] == value
@@ -85,7 +86,7 @@ async def test_standbys_that_no_commit_waits_for_are_warned_of(
 def test_without_its_library_it_is_said_what_to_install() -> None:
     deed = (
         "import sys, asyncio; sys.modules['asyncpg'] = None; from riel.journal.open import open_journal; "
-        "asyncio.run(open_journal('postgresql://ana:hunter2@db/riel'))"
+        "asyncio.run(open_journal('postgresql://ana:hunter2@db/riel', None))"
     )
     ran = subprocess.run([sys.executable, "-c", deed], capture_output=True, text=True, check=False, timeout=300)
     last = ran.stderr.splitlines()[-1]
@@ -115,7 +116,7 @@ async def test_whoever_only_reads_makes_nothing(store: PostgresSchema) -> None:
     assert "there is no journal at" in await refusal(store.url, make=False)
     assert store.run("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()") == [(0,)]
     await (await store.open()).close()
-    await (await open_journal(store.url, make=False)).close()
+    await (await open_journal(store.url, ROW_MAC, make=False)).close()
 
 
 async def test_a_schema_that_is_not_there_is_refused(store: PostgresSchema) -> None:
@@ -134,7 +135,7 @@ async def test_a_server_that_cannot_be_reached_is_named_without_its_password(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Misconfigured) as refused:
-        await open_journal(url)
+        await open_journal(url, ROW_MAC)
     assert "/riel cannot be used as a journal: " in str(refused.value)
     assert "hunter2" not in str(refused.value) + caplog.text
     assert refused.value.__cause__ is None
@@ -148,13 +149,13 @@ async def test_a_database_that_is_not_there_is_said_to_be_missing(postgres: Post
 @pytest.mark.parametrize("seconds", [-3600, 3600])
 async def test_a_machine_whose_clock_is_wrong_does_not_start(store: PostgresSchema, seconds: int) -> None:
     with pytest.raises(Misconfigured, match="the clock of this machine is 3600 s away from the clock of the database"):
-        await PostgresJournal.open(store.url, now=lambda: utc_now() + timedelta(seconds=seconds))
+        await PostgresJournal.open(store.url, ROW_MAC, now=lambda: utc_now() + timedelta(seconds=seconds))
     assert store.run("SELECT count(*) FROM owners") == [(0,)]
 
 
 async def test_a_clock_that_goes_wrong_is_said_aloud(store: PostgresSchema, caplog: pytest.LogCaptureFixture) -> None:
     journal = await PostgresJournal.open(
-        store.url, lease=timedelta(milliseconds=30), now=lambda: utc_now() - timedelta(seconds=7)
+        store.url, ROW_MAC, lease=timedelta(milliseconds=30), now=lambda: utc_now() - timedelta(seconds=7)
     )
 
     async def said() -> bool:
@@ -186,8 +187,8 @@ async def test_the_record_is_only_added_to(store: PostgresSchema, table: str, st
         "UPDATE payments SET refund_of = 'pay_a' WHERE id = 'pay_b'",
         "UPDATE challenges SET replay_key = 'step'",
         "UPDATE challenges SET state = 'open', digest = ''",
-        "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '')",
-        "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '')",
+        "INSERT INTO events VALUES (99, 'pay_a', 1, 0, 'e', '{}', '', '', '')",
+        "INSERT INTO events VALUES (99, 'pay_none', 1, 0, 'e', '{}', '', '', '')",
     ],
 )
 async def test_what_must_be_unique_is_so_in_the_store_itself(store: PostgresSchema, statement: str) -> None:

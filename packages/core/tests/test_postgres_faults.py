@@ -19,6 +19,7 @@ from riel.testing.journal_contract import (
     new_intent,
     open_challenge,
 )
+from riel.testing.keys import ROW_MAC
 
 from .postgres_support import STUCK, PostgresSchema, until
 
@@ -141,7 +142,7 @@ async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: Post
 
 
 async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: PostgresSchema) -> None:
-    journal = await PostgresJournal.open(store.url, answers_within=timedelta(seconds=0.2))
+    journal = await PostgresJournal.open(store.url, ROW_MAC, answers_within=timedelta(seconds=0.2))
     record = await create_payment(journal)
     other = await asyncpg.connect(store.url)
     await other.execute("BEGIN; LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")

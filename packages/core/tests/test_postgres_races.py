@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -27,6 +28,7 @@ from riel.testing.journal_contract import (
     new_intent,
     open_challenge,
 )
+from riel.testing.keys import ROW_MAC
 
 from .postgres_support import PATIENCE, STUCK, PostgresSchema, until
 
@@ -66,8 +68,15 @@ async def test_an_event_that_somebody_just_wrote_is_followed_and_not_replaced(st
     journal, other = await store.open(), await store.open()
     record = await create_payment(journal)
 
+    async def append_elsewhere() -> None:
+        third = await store.open()
+        await third.append_event("pay_a", "e", {}, NOW)
+        await third.close()
+
     def elsewhere() -> None:
-        store.run("INSERT INTO events (payment_id, n, at, event, body, hash) VALUES ('pay_a', 3, 0, 'e', '{}', 'f')")
+        thread = Thread(target=asyncio.run, args=(append_elsewhere(),))
+        thread.start()
+        thread.join()
 
     with at("commit:before", elsewhere):
         await move(journal, record, S.SETTLED)
@@ -283,7 +292,7 @@ async def test_no_setting_of_the_database_lets_parallel_refunds_take_more_than_w
     postgres: Postgres, database: str
 ) -> None:
     postgres.run("postgres", f"ALTER DATABASE {named(database)} SET default_transaction_isolation = 'repeatable read'")
-    handles = [await PostgresJournal.open(database) for _ in range(4)]
+    handles = [await PostgresJournal.open(database, ROW_MAC) for _ in range(4)]
     paid = await create_settled(handles[0], amount=100)
     given = await asyncio.gather(*(create_refund(handles[n % 4], f"back{n}", paid, 30) for n in range(10)))
     assert sum(isinstance(each, PaymentRecord) for each in given) == 3

@@ -20,6 +20,7 @@ from riel.journal.pagination import iterate_payments
 from riel.journal.sqlite import SqliteJournal, payments
 from riel.reconcile import DifferenceKind, compare, reconcile
 from riel.testing.journal_contract import create_payment, move, new_intent
+from riel.testing.keys import ROW_MAC
 
 from .bad_rails.toy import GUARANTEES, toy
 from .rules_support import RECORD
@@ -262,7 +263,7 @@ ACTIVE_RAIL = offering()
 
 @asynccontextmanager
 async def journal_in(folder: Path) -> AsyncIterator[SqliteJournal]:
-    journal = SqliteJournal.open(str(folder / "journal.db"))
+    journal = SqliteJournal.open(str(folder / "journal.db"), ROW_MAC)
     try:
         yield journal
     finally:
@@ -389,7 +390,7 @@ async def test_a_page_is_read_without_reading_every_payment_of_the_rail(tmp_path
     db.row_factory = sqlite3.Row
     asked: list[str] = []
     db.set_trace_callback(asked.append)
-    payments.newest(db, (), "mock", MIDNIGHT, LATER, 1000)
+    payments.newest(db, ROW_MAC, (), "mock", MIDNIGHT, LATER, 1000)
     db.set_trace_callback(None)
     plan = " ".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {asked[0]}"))
     db.close()

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from riel.journal import Challenge, Change, PaymentRecord, State, events
+from riel.journal.row_mac import RowMac
 from riel.journal.sqlite import audit, payments, reservations
 from riel.journal.sqlite.store import SqliteJournal
 from riel.payments import Context, PaymentEngine, confirm, dispatch
@@ -67,8 +68,8 @@ def the_dead_left_alone() -> Iterator[None]:
 def a_gap_in_the_chain() -> Iterator[None]:
     real = audit.append
 
-    def append(db: Any, id_: str, at: int, event: str, *rest: Any) -> int:
-        return 1 if event.endswith(".unknown") else real(db, id_, at, event, *rest)
+    def append(db: Any, mac: RowMac, id_: str, at: int, event: str, *rest: Any) -> int:
+        return 1 if event.endswith(".unknown") else real(db, mac, id_, at, event, *rest)
 
     with patch.object(audit, "append", append):
         yield

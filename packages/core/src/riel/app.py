@@ -24,6 +24,7 @@ from riel.errors import Misconfigured
 from riel.guards import Guard
 from riel.journal import Journal
 from riel.journal.open import open_journal
+from riel.journal.row_mac import RowMac
 from riel.payments import Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
 from riel.secrets import ServerKeys, key_file, make_server_key, read_server_keys
@@ -164,7 +165,7 @@ async def open_configured_journal(settings: Settings) -> Journal:
 
     :raises Misconfigured: it cannot be opened.
     """
-    return await open_journal(settings.journal)
+    return await open_journal(settings.journal, RowMac())
 
 
 async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
@@ -185,6 +186,7 @@ async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
             f"RIEL_HOME: {key_file(folder)} {has} ({key_id[:8]}...): give every server that shares the journal the "
             "same file, or restore it from a backup."
         )
+    journal.use_keys(keys)
     return keys
 
 

@@ -63,7 +63,7 @@ def anchor() -> None:
     the journal can: riel audit verify --anchor then tells whether the record was rewritten since.
     """
 
-    async def work(journal: "Journal") -> "tuple[bool, Sequence[Anchor]]":
+    async def work(journal: "Journal") -> "tuple[Anchor | None, Sequence[Anchor]]":
         return await journal.anchor(utc_now()), await journal.anchors()
 
     sealed, anchors = with_journal(work)

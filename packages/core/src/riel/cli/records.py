@@ -17,8 +17,10 @@ from riel.config import Settings, read_settings
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord
 from riel.journal.open import open_journal
+from riel.journal.row_mac import RowMac
 from riel.money import mask_account
 from riel.redaction import Redactor
+from riel.secrets import ServerKeys, read_server_keys
 from riel.text import escape_controls
 
 T = TypeVar("T")
@@ -30,13 +32,17 @@ NOBODY_SIGNED_IN = 2**32 - 1
 def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
     """Run ``work`` on the journal of ``RIEL_JOURNAL``, which is never created here.
 
-    :raises Misconfigured: there is no journal.
+    An auditor may read without the server's key. The rows then stand as they are, and nothing can be written.
+
+    :raises Misconfigured: there is no journal, or ``work`` writes and the key is not here.
     """
 
     async def run() -> T:
         settings = settings_with_a_journal()
-        journal = await open_journal(settings.journal, make=False)
+        journal = await open_journal(settings.journal, RowMac(), make=False)
         try:
+            if keys := ServerKeys.choose(read_server_keys(settings.folder), await journal.key_id() or ""):
+                journal.use_keys(keys)
             return await work(journal)
         finally:
             await journal.close()

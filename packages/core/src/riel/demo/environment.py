@@ -111,8 +111,9 @@ class DemoEnvironment:
     async def sends(self) -> list[int]:
         """How often each payment and refund of the journal was sent."""
         from riel.journal.open import open_journal
+        from riel.journal.row_mac import RowMac
 
-        journal = await open_journal(self._environment["RIEL_JOURNAL"])
+        journal = await open_journal(self._environment["RIEL_JOURNAL"], RowMac())
         try:
             return [record.sends for record in await journal.payments()]
         finally:

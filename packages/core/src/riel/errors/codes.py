@@ -66,6 +66,7 @@ class Code(StrEnum):
     RAIL_REJECTED = "RAIL_REJECTED"
     RAIL_TOOL_FAILED = "RAIL_TOOL_FAILED"
     RAIL_UNREACHABLE = "RAIL_UNREACHABLE"
+    RECORD_TAMPERED = "RECORD_TAMPERED"
     REFUND_EXCEEDS_PAYMENT = "REFUND_EXCEEDS_PAYMENT"
     REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
     SCOPE_NOT_GRANTED = "SCOPE_NOT_GRANTED"
@@ -200,6 +201,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.RAIL_UNREACHABLE: (
         "The rail could not be reached. Nothing was sent.",
         "When the rail can be reached, call again without verificationCode to request a new code.",
+    ),
+    Code.RECORD_TAMPERED: (
+        "The record of this was changed by something other than riel. Nothing was sent because of it.",
+        "Tell the operator. Do not pay in any other way until they have looked into it.",
     ),
     Code.REFUND_EXCEEDS_PAYMENT: (
         "The refund is more than what is left of the payment. Nothing was sent.",

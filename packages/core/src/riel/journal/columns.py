@@ -39,28 +39,37 @@ def maybe_from_millis(value: int | None) -> datetime | None:
     return None if value is None else from_millis(value)
 
 
-CHALLENGE_COLUMNS = (
-    "base.id, base.principal, base.rail, base.mode, base.kind, base.digest, base.nonce, base.factor, base.key_id, "
-    "base.text, base.amount, base.currency, base.account, base.payee, base.institution, base.created_at, "
-    "base.expires_at, base.state, base.delivered_at, base.replay_key, base.duplicate_of"
-)
+PROVEN_CHALLENGE_COLUMNS = (
+    "id", "principal", "rail", "mode", "kind", "digest", "nonce", "factor", "key_id", "text", "amount", "currency",
+    "account", "payee", "institution", "created_at", "expires_at", "state", "replay_key", "duplicate_of",
+    "reservations", "failed",
+)  # fmt: skip
+"""The columns of a challenge that the MAC of its row covers: all but the time at which it was shown."""
+
+CHALLENGE_COLUMNS = ", ".join(f"base.{column}" for column in (*PROVEN_CHALLENGE_COLUMNS, "delivered_at"))
 """The columns of a challenge in the order in which :func:`challenge_of` takes them, with ``attempts`` after them.
 
 By place and not by name: a row looks a name up among all of its columns, which took longer than the query.
 """
 
-PAYMENT_COLUMNS = (
-    "base.id, base.principal, base.rail, base.mode, base.kind, base.reference, base.amount, base.currency, "
-    "base.account, base.payee, base.institution, base.body, base.facts, base.state, base.fence, base.owner, "
-    "base.sends, base.lookups, base.created_at, base.sent_at, base.updated_at, base.next_at, base.watch_until, "
-    "base.resend_until, base.absent_after, base.settled_at, base.provider_id, base.code, base.provider_message, "
-    "base.refund_of, base.payer"
+PROVEN_PAYMENT_COLUMNS = (
+    "id", "principal", "rail", "mode", "kind", "reference", "amount", "currency", "account", "payee", "institution",
+    "body", "facts", "state", "sends", "created_at", "sent_at", "updated_at", "watch_until", "resend_until",
+    "absent_after", "settled_at", "provider_id", "code", "provider_message", "refund_of", "payer", "arguments",
+)  # fmt: skip
+"""The columns of a payment that the MAC of its row covers: all but its lease.
+
+The lease says which process works on the payment and when it is looked at next. It never decides whether money moves.
+"""
+
+PAYMENT_COLUMNS = ", ".join(
+    f"base.{column}" for column in (*PROVEN_PAYMENT_COLUMNS, "fence", "owner", "lookups", "next_at")
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
 
 
 def challenge_of(row: Row) -> Challenge:
-    """A row that begins with the columns :data:`CHALLENGE` and ``attempts``."""
+    """A row that begins with :data:`CHALLENGE_COLUMNS` and ``attempts``."""
     (
         id_,
         principal,
@@ -79,7 +88,7 @@ def challenge_of(row: Row) -> Challenge:
         institution,
         *rest,
     ) = row
-    created_at, expires_at, state, delivered_at, replay_key, duplicate_of, attempts = rest[:7]
+    created_at, expires_at, state, replay_key, duplicate_of, _reservations, _failed, delivered_at, attempts = rest[:9]
     return Challenge(
         id=id_,
         principal=principal,
@@ -104,12 +113,13 @@ def challenge_of(row: Row) -> Challenge:
 
 
 def payment_of(row: Row) -> PaymentRecord:
-    """A row that begins with the columns :data:`PAYMENT` and ``refunded``."""
+    """A row that begins with :data:`PAYMENT_COLUMNS` and ``refunded``."""
     (id_, principal, rail, mode, kind, reference, amount, currency, account, payee, institution, body, facts, *rest) = (
         row
     )
-    (state, fence, owner, sends, lookups, created_at, sent_at, updated_at, next_at, watch_until, *rest) = rest
-    resend_until, absent_after, settled_at, provider_id, code, provider_message, refund_of, payer, refunded = rest[:9]
+    (state, sends, created_at, sent_at, updated_at, watch_until, resend_until, absent_after, settled_at, *rest) = rest
+    (provider_id, code, provider_message, refund_of, payer, _arguments, fence, owner, lookups, next_at, *rest) = rest
+    refunded = rest[0]
     return PaymentRecord(
         id=id_,
         principal=principal,
@@ -270,17 +280,20 @@ CHANGED_COLUMNS = (
 )  # fmt: skip
 """The columns of a payment that a transition may change."""
 
-EVENT_COLUMNS = "seq, payment_id, n, at, event, body, hash"
+EVENT_COLUMNS = "seq, payment_id, n, at, event, body, hash, mac, row_mac"
 """The columns of an event in the order in which :func:`event_of` and :class:`chain.Row` take them."""
 
 
 def event_of(row: Row) -> Event:
     """A row of the columns :data:`EVENT`."""
-    seq, payment_id, n, at, event, body, digest = row
+    seq, payment_id, n, at, event, body, digest, _mac, _row_mac = row
     return Event(
         seq=seq, payment_id=payment_id, n=n, at=from_millis(at), event=event, body=json.loads(body), hash=digest
     )
 
+
+ANCHOR_COLUMNS = "n, at, upto, count, hash, mac"
+"""The columns of an anchor in the order in which :class:`~riel.journal.audit.chain.Anchor` takes them."""
 
 MESSAGE_COLUMNS = "id, topic, body, created_at, attempts"
 """The columns of a message in the order in which :func:`message_of` takes them."""

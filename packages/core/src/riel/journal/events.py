@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from riel.errors import Code
 from riel.journal.columns import to_millis
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State, Topic
+from riel.journal.row_mac import ProvenRow, RowMac
 from riel.money import mask_account
 from riel.rail import Kind
 from riel.text import replace_number
@@ -18,6 +20,8 @@ CHALLENGE_REFUSED = "challenge.refused"
 ATTEMPT_FAILED = "attempt.failed"
 RESTORED, COMPARED, KEY_REPLACED = "journal.restored", "journal.compared", "journal.key_replaced"
 """The events of the journal as a whole."""
+TAMPERED = "tampered"
+"""The event of a payment whose row was found not to be as riel wrote it."""
 
 TOPICS: dict[tuple[Kind, State], Topic] = {
     ("payment", State.SETTLED): Topic.PAYMENT_SETTLED,
@@ -116,7 +120,12 @@ def new_payment(challenge: Challenge, intent: Intent, me: str, at: datetime) -> 
     )
 
 
-def payment_created_body(challenge: Challenge, intent: Intent) -> Body:
+def consumed_challenge_mac(mac: RowMac, consumed: ProvenRow) -> str:
+    """The MAC of the whole row of a challenge as it was consumed, which the event of its payment holds."""
+    return mac.of("consumed challenges", *consumed.values)
+
+
+def payment_created_body(challenge: Challenge, intent: Intent, challenge_mac: str) -> Body:
     """The body of ``payment.created``: what was confirmed, and the hash of the order."""
     body = {
         "to": State.SENDING,
@@ -127,12 +136,18 @@ def payment_created_body(challenge: Challenge, intent: Intent) -> Body:
         "account": mask_account(challenge.payee.account),
         "digest": challenge.digest.hex(),
         "payloadSha256": hashlib.sha256(intent.body).hexdigest(),
+        "challengeMac": challenge_mac,
     }
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
 
 
 def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
-    """``known`` once ``change`` is written. Only who is about to send it again still owns it."""
+    """``known`` once ``change`` is written. Only who is about to send it again still owns it.
+
+    Nothing more is expected of a payment whose row was altered.
+    """
+    if known.tampered:
+        change = replace(change, next_at=None, watch_until=None)
     return replace(
         known,
         state=change.to,
@@ -164,6 +179,11 @@ def transition_body(known: PaymentRecord, change: Change) -> Body:
     if change.settled_at is not None:
         body["settledAt"] = to_millis(change.settled_at)
     return body
+
+
+def tampered_body() -> Body:
+    """The event of a payment whose row is not as riel wrote it: nothing that it says is repeated."""
+    return {"to": State.REVIEW, "code": Code.RECORD_TAMPERED.value, "reason": "the row is not as riel wrote it"}
 
 
 def apply_resolution(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:

@@ -24,6 +24,7 @@ from riel.journal.records import (
     Topic,
 )
 from riel.rail import Mode
+from riel.secrets import ServerKeys
 
 ConfirmFailure = Literal[
     "consumed",
@@ -35,9 +36,10 @@ ConfirmFailure = Literal[
     "reference_taken",
     "not_settled",
     "exceeds_payment",
+    "tampered",
 ]
 """Why there is no payment: how the challenge ended, too many wrong codes, a code that was used before, a reference that
-is taken, or a refund of what has not settled or of more than is left."""
+is taken, a refund of what has not settled or of more than is left, or a row that is not as riel wrote it."""
 
 
 ChallengeText = Callable[[PriorPayment | None], str]
@@ -62,10 +64,15 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A code that was counted and not yet compared. ``left`` more may follow it for the same challenge."""
+    """A code that was counted at ``at`` (milliseconds) and not yet compared.
+
+    ``left`` more may follow it for the same challenge.
+    """
 
     id: int
     left: int
+    principal: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +243,8 @@ class Journal(Protocol):
     ) -> None:
         """Add an event that changes no state. With ``once``, do nothing where the chain has an event of that name."""
 
-    async def anchor(self, at: datetime) -> bool:
-        """Write an anchor over every event since the last one. Returns whether there was any such event."""
+    async def anchor(self, at: datetime) -> Anchor | None:
+        """Write an anchor over every event since the last one, and return it; ``None`` if there was no such event."""
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
         """Count the events and find the first place where a chain, an anchor or a payment does not hold."""
@@ -256,6 +263,9 @@ class Journal(Protocol):
 
     async def has_other_owners(self) -> bool:
         """Return whether another process is at work on this journal."""
+
+    def use_keys(self, keys: ServerKeys) -> None:
+        """Prove rows with these versions of the server's key. Before that, nothing can be written."""
 
     async def key_id(self) -> str | None:
         """Return the id of the server's key that this journal is bound to; ``None`` if it is bound to none yet."""

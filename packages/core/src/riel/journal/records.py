@@ -45,7 +45,8 @@ class Challenge:
 
     ``text`` has the account masked. ``replay_key`` names what the accepted code used up. ``duplicate_of`` is the
     reference of an earlier payment of the same amount to the same account, which the text mentions. ``key_id`` names
-    the version of the server's key with which the reference of its payment is made.
+    the version of the server's key with which the reference of its payment is made. ``tampered``: its row is
+    not as riel wrote it.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Challenge:
     delivered_at: datetime | None = None
     replay_key: str | None = None
     duplicate_of: str | None = None
+    tampered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ class PaymentRecord:
     ``fence`` counts its owners: a negative conclusion counts only with the newest number. ``owner`` is the process at
     work on it now. ``lookups`` counts look-ups since it last changed; ``next_at`` is when it wants to be looked at
     again, ``None`` when nothing more is expected. ``refunded`` is what its settled refunds sum to, in minor units.
+    ``tampered``: its row was found not to be as riel wrote it, so nothing is sent or refunded because of it.
     """
 
     id: str
@@ -121,6 +124,7 @@ class PaymentRecord:
     provider_message: str = ""
     refund_of: str | None = None
     refunded: int = 0
+    tampered: bool = False
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
         """The order for the rail's client. It is the same each time."""

@@ -11,6 +11,7 @@ _NOT_CONFIRMED: Mapping[ConfirmFailure, Code] = {
     "declined": Code.TWO_FA_DECLINED,
     "rate_limited": Code.TWO_FA_RATE_LIMITED,
     "code_reused": Code.TWO_FA_USED,
+    "tampered": Code.RECORD_TAMPERED,
 }
 _NOT_REFUNDED: Mapping[ConfirmFailure, Code] = {
     "exceeds_payment": Code.REFUND_EXCEEDS_PAYMENT,

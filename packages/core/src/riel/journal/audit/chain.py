@@ -50,7 +50,11 @@ def anchor_link(previous: str, at: int, upto: int, hashes: Iterable[str]) -> tup
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """An event as it is stored, before anybody trusts it."""
+    """An event as it is stored, before anybody trusts it.
+
+    ``hash`` needs no key to be checked. ``mac`` and ``row_mac`` do: the first is over the hash, the second over the
+    whole row of the challenge or payment as the event leaves it.
+    """
 
     seq: int
     payment_id: str
@@ -59,6 +63,8 @@ class ChainRow:
     event: str
     body: str
     hash: str
+    mac: str = ""
+    row_mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Anchor:
     upto: int
     count: int
     hash: str
+    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The record as a file that a stranger can check: JSON Lines, of which every byte is determined by what it says.
 
 A header; every sealed event in the order of writing, each anchor after the last event that it seals; a closing line
-with the sums and a digest of all the bytes before it. ``body`` is the exact text that was hashed.
+with the sums and a digest of all the bytes before it. ``body`` is the exact text that was hashed. ``hash`` is checked
+without a key; ``mac``, which only riel makes, with the server's key; ``rowMac`` with the key and the journal's own row.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from riel.journal import Journal
 from riel.journal.audit.chain import GENESIS, JOURNAL_CHAIN, Anchor, ChainRow
 
 FORMAT = "riel-audit"
-VERSION = 1
+VERSION = 2
 PAGE = 1000
 MAX_LINE = 2**20
 """Bytes of a line. No event of ours comes near: texts from outside are bounded before they are recorded."""
@@ -49,8 +50,8 @@ ExportLine = ExportHeader | ChainRow | Anchor | ExportClosing
 
 _SHAPES: dict[str, tuple[type[ExportLine], tuple[str, ...]]] = {
     "header": (ExportHeader, ("format", "version", "riel", "at", "events", "anchors")),
-    "event": (ChainRow, ("seq", "paymentId", "n", "at", "event", "body", "hash")),
-    "anchor": (Anchor, ("n", "at", "upto", "count", "hash")),
+    "event": (ChainRow, ("seq", "paymentId", "n", "at", "event", "body", "hash", "mac", "rowMac")),
+    "anchor": (Anchor, ("n", "at", "upto", "count", "hash", "mac")),
     "closing": (ExportClosing, ("events", "anchors", "payments", "lastEvent", "lastAnchor", "header", "digest")),
 }
 """The kinds of lines, and the names of their values in the order in which they are written."""

@@ -20,6 +20,7 @@ from riel.journal.audit.export import (
     parse_line,
 )
 from riel.journal.canonical_json import canonical
+from riel.journal.row_mac import ANCHORS, EVENTS, RowMac
 from riel.journal.transitions import is_valid
 
 
@@ -66,7 +67,8 @@ class TamperedExport(Exception):
 class ExportVerifier:
     """Takes the lines one after the other, and raises :class:`Tampered` at the first that does not hold."""
 
-    def __init__(self, noted: Sequence[NotedAnchor] = ()) -> None:
+    def __init__(self, noted: Sequence[NotedAnchor] = (), mac: RowMac | None = None) -> None:
+        self._mac = mac or RowMac()
         self._line = 0
         self._sums = ExportSums()
         self._newest: Anchor | None = None
@@ -135,6 +137,8 @@ class ExportVerifier:
             _tampered(f"{name} has number {row.seq} and stands after number {self._seq}: reordered", row)
         if row.hash != link(known.hash, payment, row.n, row.at, row.event, row.body):
             _tampered(f"{name} was altered, or one before it was", row)
+        if not self._mac.proves(row.mac, EVENTS, row.hash):
+            _tampered(f"{name} was not written by riel: its MAC is not that of the key", row)
         known.state = _state_after(row, known.state, name)
         known.n, known.hash, self._seq = row.n, row.hash, row.seq
         self._chains[payment] = known
@@ -150,6 +154,8 @@ class ExportVerifier:
             _tampered(f"{counted} {self._seal.count}: events were removed or added", n=n)
         if anchor.upto < self._seq or anchor.hash != self._seal.link(anchor.at, anchor.upto):
             _tampered(f"anchor {n} was altered, or what it seals was", n=n)
+        if not self._mac.proves(anchor.mac, ANCHORS, n, anchor.hash):
+            _tampered(f"anchor {n} was not written by riel: its MAC is not that of the key", n=n)
         for noted in [noted for noted in self._unseen if n == noted.n or anchor.hash == noted.hash]:
             if anchor.hash != noted.hash:
                 _tampered(f"anchor {n} is not the one that was noted: what it seals was rewritten", n=n)
@@ -211,12 +217,13 @@ def read_lines(file: BinaryIO) -> Iterable[bytes]:
     return iter(lambda: file.readline(MAX_LINE + 1), b"")
 
 
-def verify_lines(lines: Iterable[bytes], noted: Sequence[NotedAnchor] = ()) -> ExportReport:
+def verify_lines(lines: Iterable[bytes], noted: Sequence[NotedAnchor] = (), mac: RowMac | None = None) -> ExportReport:
     """What these lines show.
 
     :param noted: anchors that must be among them.
+    :param mac: checks the MACs, where the server's key is at hand.
     """
-    check = ExportVerifier(noted)
+    check = ExportVerifier(noted, mac)
     try:
         for line in lines:
             check.take(line)

@@ -3,27 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
 from riel.journal.columns import (
-    CHALLENGE_COLUMNS,
     NEW_CHALLENGE_COLUMNS,
-    challenge_of,
     new_challenge_values,
     prior_payment,
     prior_values,
     to_millis,
 )
 from riel.journal.postgres import reservations
-from riel.journal.postgres.audit import append
-from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, CachedRow, ChainHead, RowCache, cached_row
+from riel.journal.postgres.audit import append, insert_event
+from riel.journal.postgres.row_cache import CachedRow, ChainHead, RowCache, cached_row
+from riel.journal.postgres.selects import SELECT_CHALLENGES
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
 from riel.journal.records import Challenge, ChallengeState
+from riel.journal.row_mac import ATTEMPTS, RowMac
+from riel.journal.stored_rows import new_challenge_row, read_challenge
 
-SELECT_CHALLENGES = (
-    f"SELECT {CHALLENGE_COLUMNS}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = base.id) AS attempts, "
-    f"{CHAIN_HEAD}, base.reservations FROM challenges base {JOIN_CHAIN_HEAD} WHERE "
-)
 SELECT_NEWEST = (
     SELECT_CHALLENGES + "principal = $1 AND digest = $2 AND state <> 'refused' "
     "ORDER BY state = 'open' DESC, created_at DESC, id DESC LIMIT $3"
@@ -42,25 +40,28 @@ SELECT_PRIOR = (
     "ORDER BY p.created_at DESC, p.id DESC"
 )
 FIRST_FREE_PLACE = NEW_CHALLENGE_COLUMNS.count(",") + 2
-RESERVATIONS, SCOPES, BUCKETS, AMOUNTS, N, AT, EVENT, BODY, HASH = (
-    f"${place}" for place in range(FIRST_FREE_PLACE, FIRST_FREE_PLACE + 9)
+RESERVATIONS, SCOPES, BUCKETS, AMOUNTS, N, AT, EVENT, BODY, HASH, MAC, ROW_MAC = (
+    f"${place}" for place in range(FIRST_FREE_PLACE, FIRST_FREE_PLACE + 11)
 )
 INSERT_CHALLENGE = (
     f"WITH challenge AS (INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}, reservations) VALUES "
     f"({', '.join(f'${place}' for place in range(1, FIRST_FREE_PLACE))}, {RESERVATIONS}) "
     "ON CONFLICT DO NOTHING RETURNING id), "
     f"reserved AS ({reservations.add_to_totals('challenge', SCOPES, BUCKETS, AMOUNTS)}), "
-    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash) "
-    f"SELECT id, {N}::bigint, {AT}::bigint, {EVENT}::text, {BODY}::text, {HASH}::text FROM challenge) "
+    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
+    f"SELECT id, {N}::bigint, {AT}::bigint, {EVENT}::text, {BODY}::text, {HASH}::text, {MAC}::text, {ROW_MAC}::text "
+    "FROM challenge) "
     "SELECT id FROM challenge"
 )
 END_CHALLENGE = (
     "WITH ended AS (UPDATE challenges SET state = $2 WHERE id = $1 AND state = 'open' RETURNING id), "
-    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash) SELECT id, $3::bigint, $4::bigint, $5::text, "
-    "$6::text, $7::text FROM ended), "
-    f"reserved AS ({reservations.add_to_totals('ended', '$8', '$9', '$10')}) SELECT id FROM ended"
+    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) SELECT id, $3::bigint, "
+    "$4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text FROM ended), "
+    f"reserved AS ({reservations.add_to_totals('ended', '$10', '$11', '$12')}) SELECT id FROM ended"
 )
-COUNT_ATTEMPT = "SELECT * FROM count_attempt($1, $2, $3, $4, $5, $6)"
+COUNT_ATTEMPT = "SELECT * FROM count_attempt($1, $2, $3, $4, $5, $6, $7)"
+COUNT_FAILED = "UPDATE challenges SET failed = failed + 1 WHERE id = $1 RETURNING failed"
+RESOLVE_ATTEMPT = "UPDATE attempts SET outcome = $2, mac = $3 WHERE id = $1"
 LOCK_CHALLENGE = "SELECT id FROM challenges WHERE id = $1 FOR NO KEY UPDATE"
 LOCK_PRINCIPAL = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' || $1, 0))"
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
@@ -72,16 +73,18 @@ COMPARISON_TIMEOUT = 60_000
 """How long a code may be compared, in milliseconds. The process of an older attempt without an outcome has died."""
 
 
-async def get(session: Session, challenge_id: str) -> CachedRow[Challenge] | None:
+async def get(session: Session, mac: RowMac, challenge_id: str) -> CachedRow[Challenge] | None:
     """One challenge."""
     row = await session.row(SELECT_CHALLENGES + "id = $1", challenge_id)
-    return cached_row(challenge_of(row), row) if row else None
+    return cached_row(read_challenge(mac, row), row) if row else None
 
 
-async def newest(session: Session, seen: RowCache[Challenge], principal: str, digest: bytes) -> list[Challenge]:
+async def newest(
+    session: Session, mac: RowMac, seen: RowCache[Challenge], principal: str, digest: bytes
+) -> list[Challenge]:
     """The newest of one digest, the open one first, which is remembered: it is what a code may be for."""
     found = [
-        cached_row(challenge_of(row), row)
+        cached_row(read_challenge(mac, row), row)
         for row in await session.rows(SELECT_NEWEST, principal, digest, MAX_CHALLENGES)
     ]
     for known in found:
@@ -92,6 +95,7 @@ async def newest(session: Session, seen: RowCache[Challenge], principal: str, di
 
 async def open_challenge(
     session: Session,
+    mac: RowMac,
     challenge: Challenge,
     text: ChallengeText,
     duplicates_since: int,
@@ -109,29 +113,35 @@ async def open_challenge(
     if close_others:
         await session.row(LOCK_PRINCIPAL, challenge.principal)
         for row in await session.rows(SELECT_OTHER_OPEN, challenge.principal, challenge.digest):
-            await end(session, row["id"], ChallengeState.EXPIRED, at, reason="another payment was asked for")
+            await end(session, mac, row["id"], ChallengeState.EXPIRED, at, reason="another payment was asked for")
     for row in await session.rows(SELECT_OPEN_AND_DECLINED, challenge.principal, challenge.digest, declined_since):
-        known = challenge_of(row)
+        known = read_challenge(mac, row).value
+        if known.tampered:
+            await refuse_tampered(session, mac, cached_row(read_challenge(mac, row), row), at)
+            continue
         if known.state is ChallengeState.DECLINED:
             return OpenedChallenge(known, fresh=False)
         if to_millis(known.expires_at) > at and known.factor == challenge.factor:
             return OpenedChallenge(known, fresh=False)
-        await end(session, known.id, ChallengeState.EXPIRED, at)
+        await end(session, mac, known.id, ChallengeState.EXPIRED, at)
     if requested and (refusal := await reservations.limit_reached(session, challenge, requested)):
         return refusal
     prior = prior_payment(await session.rows(SELECT_PRIOR, *prior_values(challenge, duplicates_since)))
     fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     reserved = [reservations.ReservedAmount(hold.scope, hold.bucket, hold.amount) for hold in requested]
-    event = ChainHead().next_event(fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh))
+    proven = new_challenge_row(fresh, reservations.format_reservations(reserved))
+    body = events.challenge_opened_body(fresh)
+    event = ChainHead().next_event(mac, fresh.id, at, events.CHALLENGE_OPENED, body, proven)
     await _insert(session, fresh, reserved, *event.values)
     return OpenedChallenge(fresh, fresh=True)
 
 
-async def record_refusal(session: Session, challenge: Challenge, code: str, why: str) -> None:
+async def record_refusal(session: Session, mac: RowMac, challenge: Challenge, code: str, why: str) -> None:
     """Store a challenge that was refused before any person was asked."""
     refused = replace(challenge, state=ChallengeState.REFUSED)
     body = events.challenge_refused_body(refused, code, why)
-    event = ChainHead().next_event(challenge.id, to_millis(challenge.created_at), events.CHALLENGE_REFUSED, body)
+    at, row = to_millis(challenge.created_at), new_challenge_row(refused, "")
+    event = ChainHead().next_event(mac, challenge.id, at, events.CHALLENGE_REFUSED, body, row)
     await _insert(session, refused, (), *event.values)
 
 
@@ -160,6 +170,7 @@ async def mark_delivered(session: Session, challenge_id: str, at: int) -> None:
 
 async def end(
     session: Session,
+    mac: RowMac,
     challenge_id: str,
     state: ChallengeState,
     at: int,
@@ -170,35 +181,50 @@ async def end(
 
     :raises LostRace: another transaction changed the row meanwhile.
     """
-    known = known or await get(session, challenge_id)
-    if known is None or known.value.state is not ChallengeState.OPEN:
+    known = known or await get(session, mac, challenge_id)
+    if known is None or not (known.value.state is ChallengeState.OPEN or known.stored.broken):
         return False
-    event = known.head.next_event(challenge_id, at, events.challenge_event(state), {"to": state.value, **body})
+    row = known.stored.row.changed(state=state)
+    event = known.head.next_event(mac, challenge_id, at, events.challenge_event(state), {"to": state, **body}, row)
     back = reservations.arrays(reservations.released(known.reserved))
     if await session.write(END_CHALLENGE, challenge_id, state.value, *event.values, *back) is None:
         raise LostRace
     return True
 
 
-async def end_all(session: Session, reason: str, at: int) -> int:
+async def end_all(session: Session, mac: RowMac, reason: str, at: int) -> int:
     """Close every open challenge, within one transaction; how many there were."""
     rows = await session.rows("SELECT id FROM challenges WHERE state = 'open' ORDER BY id FOR NO KEY UPDATE")
     for row in rows:
-        await end(session, row["id"], ChallengeState.EXPIRED, at, reason=reason)
+        await end(session, mac, row["id"], ChallengeState.EXPIRED, at, reason=reason)
     return len(rows)
 
 
+async def refuse_tampered(session: Session, mac: RowMac, known: CachedRow[Challenge], at: int) -> None:
+    """Close an open challenge whose row is not as riel wrote it."""
+    if known.stored.row.value_of("state") == ChallengeState.OPEN:
+        code = Code.RECORD_TAMPERED.value
+        await end(session, mac, known.value.id, ChallengeState.REFUSED, at, known, code=code)
+
+
+async def resolve_attempt(session: Session, mac: RowMac, attempt: Attempt, challenge_id: str, outcome: str) -> None:
+    """Store whether the code of an attempt was right."""
+    proof = mac.of(ATTEMPTS, attempt.principal, challenge_id, attempt.at, outcome)
+    await session.write(RESOLVE_ATTEMPT, attempt.id, outcome, proof)
+
+
 async def count_attempt(
-    session: Session, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
+    session: Session, mac: RowMac, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:
     """Count an attempt before its code is compared. An attempt without an outcome counts as wrong."""
     since = at - int(limits.window.total_seconds() * 1000)
+    proof = mac.of(ATTEMPTS, principal, challenge_id, at, "open" if challenge_id else "wrong")
     row = await session.write(
-        COUNT_ATTEMPT, challenge_id, principal, at, since, limits.per_challenge, limits.per_window
+        COUNT_ATTEMPT, challenge_id, principal, at, since, limits.per_challenge, limits.per_window, proof
     )
     attempt, wrong, state, ends, attempts, last_try = row
     if attempt is not None:
-        return Attempt(attempt, limits.per_challenge - attempts - 1 if challenge_id else 0)
+        return Attempt(attempt, limits.per_challenge - attempts - 1 if challenge_id else 0, principal, at)
     if wrong >= limits.per_window:
         return "rate_limited"
     if challenge_id is None or state is None:
@@ -207,32 +233,40 @@ async def count_attempt(
         ended: ConfirmFailure = state
         return ended
     if ends <= at:
-        await end(session, challenge_id, ChallengeState.EXPIRED, at)
+        await end(session, mac, challenge_id, ChallengeState.EXPIRED, at)
         return "expired"
     if last_try < at - COMPARISON_TIMEOUT:
-        await end(session, challenge_id, ChallengeState.LOCKED, at)
+        await end(session, mac, challenge_id, ChallengeState.LOCKED, at)
     return "locked"
 
 
 async def record_wrong_code(
-    session: Session, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
+    session: Session, mac: RowMac, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
 ) -> ChallengeState:
     """Record a wrong code. The last attempt locks the challenge. Runs within one transaction."""
     await session.row(LOCK_CHALLENGE, challenge_id)
-    await session.row("UPDATE attempts SET outcome = 'wrong' WHERE id = $1", attempt.id)
-    known = await get(session, challenge_id)
+    await resolve_attempt(session, mac, attempt, challenge_id, "wrong")
+    known = await get(session, mac, challenge_id)
     if known is None:
         raise Rollback(ChallengeState.EXPIRED)
-    await append(session, challenge_id, at, events.ATTEMPT_FAILED, {"attempt": known.value.attempts})
+    body = {"attempt": known.value.attempts}
+    if known.value.state is ChallengeState.CONSUMED:  # meanwhile, by another attempt
+        await append(session, mac, challenge_id, at, events.ATTEMPT_FAILED, body)
+    else:
+        row = known.stored.row.changed(failed=(await session.row(COUNT_FAILED, challenge_id))["failed"])
+        event = known.head.next_event(mac, challenge_id, at, events.ATTEMPT_FAILED, body, row)
+        await insert_event(session, challenge_id, event)
     if known.value.state is ChallengeState.OPEN and known.value.attempts >= limits.per_challenge:
-        await end(session, challenge_id, ChallengeState.LOCKED, at)
+        await end(session, mac, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED
     return known.value.state
 
 
-async def decline(session: Session, challenge_id: str, by: str, at: int) -> Challenge | None:
+async def decline(session: Session, mac: RowMac, challenge_id: str, by: str, at: int) -> Challenge | None:
     """The person said no."""
-    known = await get(session, challenge_id)
-    if known is None or not await end(session, challenge_id, ChallengeState.DECLINED, at, known, by=by):
+    known = await get(session, mac, challenge_id)
+    if known is None or known.value.state is not ChallengeState.OPEN:
+        return None
+    if not await end(session, mac, challenge_id, ChallengeState.DECLINED, at, known, by=by):
         return None
     return replace(known.value, state=ChallengeState.DECLINED)

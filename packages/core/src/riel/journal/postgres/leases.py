@@ -2,12 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from riel.crash_points import crash_point
-from riel.journal.columns import PAYMENT_COLUMNS, payment_of, to_millis
-from riel.journal.postgres.payments import SELECT_PAYMENTS
+from riel.journal.columns import PAYMENT_COLUMNS, to_millis
+from riel.journal.postgres import payments
+from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, cached_row
+from riel.journal.postgres.selects import SELECT_PAYMENTS
 from riel.journal.postgres.sessions import LostRace, Session
 from riel.journal.records import PaymentRecord
+from riel.journal.row_mac import RowMac
+from riel.journal.stored_rows import UNREADABLE, read_payment
 from riel.rail import Mode
 
 IS_FREE = (
@@ -24,7 +29,8 @@ LEASE_PAYMENTS = (
     "taken AS (UPDATE payments p SET owner = $1, fence = p.fence + 1, lookups = p.lookups + 1 FROM free "
     f"WHERE p.id = free.id RETURNING p.*) SELECT {PAYMENT_COLUMNS}, "
     "(SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r WHERE r.refund_of = base.id AND r.state = "
-    "'settled') AS refunded FROM taken base"
+    f"'settled') AS refunded, {CHAIN_HEAD}, (SELECT c.reservations FROM challenges c WHERE c.id = base.id) "
+    f"AS reservations FROM taken base {JOIN_CHAIN_HEAD}"
 )
 """Leases by the fencing number that was read: a process that leased the payment meanwhile keeps it."""
 SELECT_FREE = f"SELECT {IS_FREE} AS free FROM payments p WHERE p.id = $2 AND p.next_at IS NOT NULL"
@@ -34,6 +40,7 @@ RELEASE_PAYMENT = "UPDATE payments SET owner = NULL, next_at = $4 WHERE id = $1 
 
 async def claim(
     session: Session,
+    mac: RowMac,
     me: str,
     at: datetime,
     busy: Collection[str],
@@ -52,10 +59,26 @@ async def claim(
     places = {row["id"]: place for place, row in enumerate(waiting)}
     fences = [str(row["fence"]) for row in waiting]
     rows = await session.write_many(LEASE_PAYMENTS, me, list(places), fences, to_millis(at))
-    return sorted(map(payment_of, rows), key=lambda record: places[record.id])
+    leased = [await _proven(session, mac, row, at) for row in rows]
+    return sorted((record for record in leased if record is not None), key=lambda record: places[record.id])
 
 
-async def claim_one(session: Session, me: str, payment_id: str, busy: Collection[str]) -> PaymentRecord | None:
+async def _proven(session: Session, mac: RowMac, row: Any, at: datetime) -> PaymentRecord | None:
+    """The payment that was leased. One whose row is not as riel wrote it comes into review instead."""
+    try:
+        known = cached_row(read_payment(mac, row), row)
+    except UNREADABLE:
+        await payments.leave_alone(session, mac, row["id"])
+        return None
+    if known.value.tampered:
+        await payments.put_in_review(session, mac, known, at)
+        return None
+    return known.value
+
+
+async def claim_one(
+    session: Session, mac: RowMac, me: str, payment_id: str, at: datetime, busy: Collection[str]
+) -> PaymentRecord | None:
     """Take over this one, due or not, if nobody is at work on it and something is expected of it.
 
     :raises LostRace: another transaction changed the row meanwhile.
@@ -64,13 +87,12 @@ async def claim_one(session: Session, me: str, payment_id: str, busy: Collection
     free = await session.row(SELECT_FREE, me, payment_id) if row else None
     if row is None or free is None or not free["free"]:
         return None
-    known = payment_of(row)
-    if known.owner == me and payment_id in busy:
+    if row["owner"] == me and payment_id in busy:
         return None
-    taken = await session.write_many(LEASE_PAYMENTS, me, [payment_id], [str(known.fence)], END_OF_TIME)
+    taken = await session.write_many(LEASE_PAYMENTS, me, [payment_id], [str(row["fence"])], END_OF_TIME)
     if not taken:
         raise LostRace
-    return payment_of(taken[0])
+    return await _proven(session, mac, taken[0], at)
 
 
 async def release(session: Session, me: str, payment_id: str, fence: int, next_at: int | None) -> None:

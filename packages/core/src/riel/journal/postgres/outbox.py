@@ -7,9 +7,11 @@ from riel.journal.canonical_json import canonical
 from riel.journal.columns import backlog_of, message_of
 from riel.journal.postgres.sessions import Session
 from riel.journal.records import Backlog, Message, Topic
+from riel.journal.row_mac import OUTBOX, RowMac
 
 INSERT_MESSAGE = (
-    "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO outbox (id, topic, body, created_at, next_at, mac) VALUES ($1, $2, $3, $4, $4, $5) "
+    "ON CONFLICT (id) DO NOTHING"
 )
 SELECT_ANY_DUE = "SELECT 1 FROM outbox WHERE sent_at IS NULL AND next_at <= $1 LIMIT 1"
 LEASE_MESSAGES = (
@@ -27,9 +29,12 @@ SELECT_LAST_FAILURE = (
 )
 
 
-async def enqueue_once(session: Session, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
+async def enqueue_once(
+    session: Session, mac: RowMac, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]
+) -> None:
     """Put a message into the outbox, unless one with that id was there before."""
-    await session.write(INSERT_MESSAGE, message_id, topic, canonical(body), at)
+    text = canonical(body)
+    await session.write(INSERT_MESSAGE, message_id, topic, text, at, mac.of(OUTBOX, message_id, topic, text, at))
 
 
 async def any_due(session: Session, at: int) -> bool:

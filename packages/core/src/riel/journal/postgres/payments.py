@@ -1,7 +1,7 @@
 """SQL of the payments and refunds: creation and transitions, each of them one statement."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,33 +12,25 @@ from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
     NEW_PAYMENT_COLUMNS,
-    PAYMENT_COLUMNS,
     changed_values,
     new_payment_values,
-    payment_of,
     to_millis,
 )
 from riel.journal.postgres import challenges, reservations
 from riel.journal.postgres.row_cache import (
-    CHAIN_HEAD,
-    JOIN_CHAIN_HEAD,
     CachedRow,
     ChainHead,
-    EventRow,
     RowCache,
     cached_row,
 )
+from riel.journal.postgres.selects import SELECT_PAYMENTS
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
+from riel.journal.row_mac import ATTEMPTS, OUTBOX, PAYMENTS, RowMac
+from riel.journal.stored_rows import StoredRow, new_payment_row, read_payment
 from riel.journal.transitions import BY_AN_OPERATOR, allowed
 from riel.rail import Mode
 
-SELECT_PAYMENTS = (
-    f"SELECT {PAYMENT_COLUMNS}, (SELECT coalesce(sum(r.amount), 0)::bigint FROM payments r "
-    f"WHERE r.refund_of = base.id AND r.state = 'settled') AS refunded, {CHAIN_HEAD}, (SELECT c.reservations "
-    "FROM challenges c WHERE c.id = base.id) "
-    f"AS reservations FROM payments base {JOIN_CHAIN_HEAD} "
-)
 BIGINT_COLUMNS = {"amount", "fence", "sends"}
 
 
@@ -49,26 +41,27 @@ def _sql_type(column: str) -> str:
 
 
 TYPED_PLACES = ", ".join(
-    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 10)
+    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 13)
 )
 CREATE_PAYMENT = (
     "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2 WHERE id = $1 AND state = 'open' AND "
     "expires_at > $3 RETURNING id), "
     f"payment AS (INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) SELECT {TYPED_PLACES} FROM consumed RETURNING id), "
-    "attempt AS (UPDATE attempts SET outcome = 'right' FROM payment WHERE attempts.id = $4), "
-    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash) "
-    "SELECT id, $5::bigint, $6::bigint, $7::text, $8::text, $9::text FROM payment) SELECT id FROM payment"
+    "attempt AS (UPDATE attempts SET outcome = 'right', mac = $5 FROM payment WHERE attempts.id = $4), "
+    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
+    "SELECT id, $6::bigint, $7::bigint, $8::text, $9::text, $10::text, $11::text, $12::text FROM payment) "
+    "SELECT id FROM payment"
 )
 """A second transaction waits for the row of the challenge, and then finds it consumed."""
 CHANGED_ASSIGNMENTS = ", ".join(f"{column} = ${place}" for place, column in enumerate(CHANGED_COLUMNS, 4))
 CHANGE_PAYMENT = (
     f"WITH changed AS (UPDATE payments SET {CHANGED_ASSIGNMENTS} "
     "WHERE id = $1 AND fence = $2 AND state = $3 RETURNING id), "
-    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash) "
-    "SELECT id, $17::bigint, $18::bigint, $19::text, $20::text, $21::text FROM changed), "
-    "message AS (INSERT INTO outbox (id, topic, body, created_at, next_at) SELECT id || '.' || $17::bigint, $22::text, "
-    "$23::text, $18::bigint, $18::bigint FROM changed WHERE $22::text IS NOT NULL), "
-    f"reserved AS ({reservations.add_to_totals('changed', '$24', '$25', '$26')}) SELECT id FROM changed"
+    "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
+    "SELECT id, $17::bigint, $18::bigint, $19::text, $20::text, $21::text, $22::text, $23::text FROM changed), "
+    "message AS (INSERT INTO outbox (id, topic, body, created_at, next_at, mac) SELECT id || '.' || $17::bigint, "
+    "$24::text, $25::text, $18::bigint, $18::bigint, $26::text FROM changed WHERE $24::text IS NOT NULL), "
+    f"reserved AS ({reservations.add_to_totals('changed', '$27', '$28', '$29')}) SELECT id FROM changed"
 )
 LOCK_ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 SELECT_REFUNDED = (
@@ -78,7 +71,7 @@ COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
     "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
 )
-MARK_ATTEMPT_RIGHT = "UPDATE attempts SET outcome = 'right' WHERE id = $1"
+LEAVE_ALONE = "UPDATE payments SET next_at = NULL WHERE id = $1"
 
 CACHED_STATES = frozenset({State.SENDING, State.PENDING, State.UNKNOWN})
 """What is remembered: of these nobody can have been paid back, so all that is known of them stands in their row."""
@@ -86,27 +79,29 @@ CACHED_STATES = frozenset({State.SENDING, State.PENDING, State.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """The owner of new payments, with the row caches of this process."""
+    """The owner of new payments, with what proves rows and the row caches of this process."""
 
+    mac: RowMac
     me: str
     challenges: RowCache[Challenge]
     payments: RowCache[PaymentRecord]
 
 
-async def get(session: Session, payment_id: str) -> CachedRow[PaymentRecord] | None:
+async def get(session: Session, mac: RowMac, payment_id: str) -> CachedRow[PaymentRecord] | None:
     """One payment or refund."""
     row = await session.row(SELECT_PAYMENTS + "WHERE base.id = $1", payment_id)
-    return cached_row(payment_of(row), row) if row else None
+    return cached_row(read_payment(mac, row), row) if row else None
 
 
-async def by_reference(session: Session, rail: str, mode: str, reference: str) -> PaymentRecord | None:
+async def by_reference(session: Session, mac: RowMac, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
     row = await session.row(SELECT_PAYMENTS + "WHERE rail = $1 AND mode = $2 AND reference = $3", rail, mode, reference)
-    return payment_of(row) if row else None
+    return read_payment(mac, row).value if row else None
 
 
 async def newest(
     session: Session,
+    mac: RowMac,
     states: Collection[State],
     rail: str | None,
     since: datetime | None,
@@ -127,7 +122,7 @@ async def newest(
             conditions.append(condition.format(len(values)))
     order = f"ORDER BY created_at DESC, id DESC LIMIT ${len(values) + 1}"
     rows = await session.rows(f"{SELECT_PAYMENTS} WHERE {' AND '.join(conditions)} {order}", *values, most)
-    return [payment_of(row) for row in rows]
+    return [read_payment(mac, row).value for row in rows]
 
 
 async def count_open(session: Session) -> dict[tuple[str, Mode, str], int]:
@@ -145,27 +140,34 @@ async def create(
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
     """Consume the challenge and create the payment, in one statement."""
-    known = creator.challenges.take(challenge_id) or await challenges.get(session, challenge_id)
+    mac, now = creator.mac, to_millis(at)
+    known = creator.challenges.take(challenge_id) or await challenges.get(session, mac, challenge_id)
     if known is None:
         return "expired"
     challenge = known.value
+    if challenge.tampered:
+        await challenges.refuse_tampered(session, mac, known, now)
+        return "tampered"
     if challenge.state is not ChallengeState.OPEN:
         ended: ConfirmFailure = challenge.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
-    if to_millis(challenge.expires_at) <= to_millis(at):
+    if to_millis(challenge.expires_at) <= now:
         return "expired"
-    record = events.new_payment(challenge, intent, creator.me, at)
+    record, arguments = events.new_payment(challenge, intent, creator.me, at), canonical(intent.arguments)
+    consumed = known.stored.row.changed(state=ChallengeState.CONSUMED, replay_key=replay_key)
+    row = new_payment_row(record, arguments)
     event = known.head.next_event(
+        mac,
         challenge_id,
-        to_millis(at),
+        now,
         events.payment_event(challenge.kind, "created"),
-        events.payment_created_body(challenge, intent),
+        events.payment_created_body(challenge, intent, events.consumed_challenge_mac(mac, consumed)),
+        row,
     )
-    values = new_payment_values(record, canonical(intent.arguments))
+    right = mac.of(ATTEMPTS, attempt.principal, challenge_id, attempt.at, "right")
+    values = (attempt.id, right, *event.values, *new_payment_values(record, arguments))
     try:
-        done = await session.write(
-            CREATE_PAYMENT, challenge_id, replay_key, to_millis(at), attempt.id, *event.values, *values
-        )
+        done = await session.write(CREATE_PAYMENT, challenge_id, replay_key, now, *values)
     except asyncpg.UniqueViolationError as taken:
         if taken.constraint_name == "replay_key_used_once":
             return "code_reused"
@@ -174,7 +176,9 @@ async def create(
         raise
     if done is None:
         raise LostRace
-    creator.payments.put(challenge_id, CachedRow(record, ChainHead(event.n, event.hash), known.reserved))
+    creator.payments.put(
+        challenge_id, CachedRow(StoredRow(record, row), ChainHead(event.n, event.hash), known.reserved)
+    )
     return record
 
 
@@ -189,12 +193,15 @@ async def create_refund(
 ) -> PaymentRecord | ConfirmFailure:
     """The same for a refund: within one transaction that locks what it pays back, so that no two take the same rest."""
     original = await session.row(LOCK_ORIGINAL, intent.refund_of)
-    known = await challenges.get(session, challenge_id)
+    paid = await get(session, creator.mac, intent.refund_of or "")
+    known = await challenges.get(session, creator.mac, challenge_id)
     open_ = known and known.value.state is ChallengeState.OPEN and to_millis(known.value.expires_at) > to_millis(at)
     if known is not None and open_:
         taken = await session.row(SELECT_REFUNDED, intent.refund_of)
         why: ConfirmFailure | None = None
-        if original is None or original["kind"] != "payment" or original["state"] != State.SETTLED:
+        if paid is not None and paid.value.tampered:
+            why = "tampered"
+        elif original is None or original["kind"] != "payment" or original["state"] != State.SETTLED:
             why = "not_settled"
         elif taken["taken"] + known.value.money.amount > original["amount"]:
             why = "exceeds_payment"
@@ -208,7 +215,7 @@ async def create_refund(
 
 
 async def record(
-    session: Session, seen: RowCache[PaymentRecord], me: str, payment_id: str, change: Change, at: datetime
+    session: Session, mac: RowMac, seen: RowCache[PaymentRecord], me: str, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now.
 
@@ -218,21 +225,19 @@ async def record(
     if known is None or not _is_allowed(
         known.value, change, me
     ):  # what was remembered may be old: only the row can refuse
-        known = await get(session, payment_id)
+        known = await get(session, mac, payment_id)
     if known is None:
         return None, False
+    if known.stored.broken:
+        await put_in_review(session, mac, known, at)
+        return await record(session, mac, seen, me, payment_id, change, at)
     if not _is_allowed(known.value, change, me):
         return known.value, False
     changed = events.apply_change(known.value, change, me, at)
-    event = known.head.next_event(
-        payment_id,
-        to_millis(at),
-        events.payment_event(changed.kind, change.event),
-        events.transition_body(known.value, change),
-    )
-    await _change(session, known, changed, event)
+    name, body = events.payment_event(changed.kind, change.event), events.transition_body(known.value, change)
+    written = await _change(session, mac, known, changed, name, body)
     if changed.state in CACHED_STATES:
-        seen.put(payment_id, CachedRow(changed, ChainHead(event.n, event.hash), known.reserved))
+        seen.put(payment_id, written)
     return changed, True
 
 
@@ -241,23 +246,52 @@ def _is_allowed(known: PaymentRecord, change: Change, me: str) -> bool:
 
 
 async def resolve_manually(
-    session: Session, payment_id: str, to: State, by: str, evidence: str, at: datetime
+    session: Session, mac: RowMac, payment_id: str, to: State, by: str, evidence: str, at: datetime
 ) -> PaymentRecord | None:
     """An operator's decision, with who and on what evidence."""
-    known = await get(session, payment_id)
+    known = await get(session, mac, payment_id)
+    if known is not None and known.stored.broken:
+        await put_in_review(session, mac, known, at)
+        return await resolve_manually(session, mac, payment_id, to, by, evidence, at)
     if known is None or to not in BY_AN_OPERATOR.get(known.value.state, ()):
         return None
     changed = events.apply_resolution(known.value, to, at)
     body = events.resolution_body(known.value, to, by, evidence)
-    event = known.head.next_event(payment_id, to_millis(at), events.payment_event(changed.kind, "resolved"), body)
-    await _change(session, known, changed, event)
+    await _change(session, mac, known, changed, events.payment_event(changed.kind, "resolved"), body)
     return changed
 
 
-async def _change(session: Session, known: CachedRow[PaymentRecord], changed: PaymentRecord, event: EventRow) -> None:
-    before, topic = known.value, events.TOPICS.get((changed.kind, changed.state))
-    notice = canonical(events.notification_body(changed)) if topic else None
+async def put_in_review(session: Session, mac: RowMac, known: CachedRow[PaymentRecord], at: datetime) -> None:
+    """Put a payment whose row is not as riel wrote it into review."""
+    changed = replace(known.value, updated_at=at)
+    event = events.payment_event(changed.kind, events.TAMPERED)
+    await _change(session, mac, known, changed, event, events.tampered_body())
+
+
+async def leave_alone(session: Session, mac: RowMac, payment_id: str) -> None:
+    """Take a payment off the schedule whose row holds what riel never writes."""
+    mac.report(PAYMENTS, payment_id)
+    await session.write(LEAVE_ALONE, payment_id)
+
+
+async def _change(
+    session: Session,
+    mac: RowMac,
+    known: CachedRow[PaymentRecord],
+    changed: PaymentRecord,
+    name: str,
+    body: events.Body,
+) -> CachedRow[PaymentRecord]:
+    """Write a payment that has changed, with its event, its notification and what it takes of the limits."""
+    before, at, values = known.value, to_millis(changed.updated_at), changed_values(changed)
+    row = known.stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
+    event = known.head.next_event(mac, before.id, at, name, body, row)
+    notification: tuple[str | None, ...] = (None, None, None)
+    if topic := events.TOPICS.get((changed.kind, changed.state)):
+        text = canonical(events.notification_body(changed))
+        notification = (topic, text, mac.of(OUTBOX, f"{before.id}.{event.n}", topic, text, at))
     reserved: Sequence[list[Any]] = reservations.arrays(reservations.after_transition(before, changed, known.reserved))
-    values = (*changed_values(changed), *event.values, topic, notice, *reserved)
-    if await session.write(CHANGE_PAYMENT, before.id, before.fence, before.state, *values) is None:
+    condition = (before.id, before.fence, known.stored.row.value_of("state"))
+    if await session.write(CHANGE_PAYMENT, *condition, *values, *event.values, *notification, *reserved) is None:
         raise LostRace
+    return CachedRow(StoredRow(changed, row), ChainHead(event.n, event.hash), known.reserved)

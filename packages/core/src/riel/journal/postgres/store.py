@@ -37,7 +37,9 @@ from riel.journal.records import (
     State,
     Topic,
 )
+from riel.journal.row_mac import RowMac
 from riel.rail import Mode
+from riel.secrets import ServerKeys
 
 LEASE = timedelta(seconds=10)
 CONNECTIONS = 10
@@ -46,7 +48,8 @@ CONNECTIONS = 10
 class PostgresJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
-    def __init__(self, sessions: Sessions, owners: LeasedOwners) -> None:
+    def __init__(self, sessions: Sessions, owners: LeasedOwners, mac: RowMac) -> None:
+        self._mac = mac
         self._sessions = sessions
         self._owners = owners
         self._challenge_cache: RowCache[Challenge] = RowCache()
@@ -56,6 +59,7 @@ class PostgresJournal:
     async def open(
         cls,
         url: str,
+        mac: RowMac,
         *,
         make: bool = True,
         lease: timedelta = LEASE,
@@ -65,6 +69,7 @@ class PostgresJournal:
     ) -> "PostgresJournal":
         """Open the database of a ``postgresql://`` URL, making its tables where there are none.
 
+        :param mac: proves the rows.
         :param make: whether that may be done.
         :param lease: how long this process is believed to live after it was last heard of.
         :param answers_within: how long a caller waits for the database.
@@ -78,7 +83,7 @@ class PostgresJournal:
             owners = LeasedOwners(database.connect_heartbeat, lease, now)
             try:
                 await owners.register()
-                return cls(Sessions(await database.open_pool(connections, commits), answers_within), owners)
+                return cls(Sessions(await database.open_pool(connections, commits), answers_within), owners, mac)
             except BaseException:
                 await owners.unregister()
                 raise
@@ -100,7 +105,7 @@ class PostgresJournal:
 
         async def ask(session: Session) -> OpenedChallenge | LimitReached:
             return await challenges.open_challenge(
-                session, challenge, text, duplicates_since, declined_since, close_others, reservations
+                session, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations
             )
 
         if not reservations and not close_others:
@@ -113,48 +118,52 @@ class PostgresJournal:
         """Each by itself, so that nobody holds one limit's row while waiting for another's."""
         for one in await self._sessions.read(lambda session: challenges.expired(session, at)):
             await self._sessions.write(
-                lambda session, one=one: challenges.end(session, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
+                lambda session, one=one: challenges.end(session, self._mac, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
             )
 
     async def reserved_total(self, scope: str, since: int) -> int:
         return await self._sessions.read(lambda session: reserved_total(session, scope, since))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        await self._sessions.write(lambda session: challenges.record_refusal(session, challenge, code, why))
+        await self._sessions.write(lambda session: challenges.record_refusal(session, self._mac, challenge, code, why))
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         await self._sessions.write(lambda session: challenges.mark_delivered(session, challenge_id, to_millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
         return await self._sessions.read(
-            lambda session: challenges.newest(session, self._challenge_cache, principal, digest)
+            lambda session: challenges.newest(session, self._mac, self._challenge_cache, principal, digest)
         )
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
-        known = await self._sessions.read(lambda session: challenges.get(session, challenge_id))
+        known = await self._sessions.read(lambda session: challenges.get(session, self._mac, challenge_id))
         return known.value if known else None
 
     async def count_attempt(
         self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
     ) -> Attempt | ConfirmFailure:
         return await self._sessions.write(
-            lambda session: challenges.count_attempt(session, challenge_id, principal, to_millis(at), limits)
+            lambda session: challenges.count_attempt(session, self._mac, challenge_id, principal, to_millis(at), limits)
         )
 
     async def record_wrong_code(
         self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
     ) -> ChallengeState:
         return await self._sessions.transact(
-            lambda session: challenges.record_wrong_code(session, attempt, challenge_id, to_millis(at), limits)
+            lambda session: challenges.record_wrong_code(
+                session, self._mac, attempt, challenge_id, to_millis(at), limits
+            )
         )
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
-        return await self._sessions.write(lambda session: challenges.decline(session, challenge_id, by, to_millis(at)))
+        return await self._sessions.write(
+            lambda session: challenges.decline(session, self._mac, challenge_id, by, to_millis(at))
+        )
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure:
-        creator = payments.Creator(self._owners.me, self._challenge_cache, self._payment_cache)
+        creator = payments.Creator(self._mac, self._owners.me, self._challenge_cache, self._payment_cache)
         if intent.refund_of is None:
             created = await self._sessions.write(
                 lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
@@ -164,12 +173,16 @@ class PostgresJournal:
                 lambda session: payments.create_refund(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
         if not isinstance(created, PaymentRecord) and created != "code_reused":
-            await self._sessions.write(lambda session: session.write(payments.MARK_ATTEMPT_RIGHT, attempt.id))
+            await self._sessions.write(
+                lambda session: challenges.resolve_attempt(session, self._mac, attempt, challenge_id, "right")
+            )
         return created
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._sessions.write(
-            lambda session: payments.record(session, self._payment_cache, self._owners.me, payment_id, change, at)
+            lambda session: payments.record(
+                session, self._mac, self._payment_cache, self._owners.me, payment_id, change, at
+            )
         )
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")
@@ -179,16 +192,20 @@ class PostgresJournal:
         self, payment_id: str, to: State, by: str, evidence: str, at: datetime
     ) -> PaymentRecord | None:
         return await self._sessions.write(
-            lambda session: payments.resolve_manually(session, payment_id, to, by, evidence, at)
+            lambda session: payments.resolve_manually(session, self._mac, payment_id, to, by, evidence, at)
         )
 
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
-        return await self._sessions.write(lambda session: leases.claim(session, self._owners.me, at, busy, most, rails))
+        return await self._sessions.write(
+            lambda session: leases.claim(session, self._mac, self._owners.me, at, busy, most, rails)
+        )
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
-        return await self._sessions.write(lambda session: leases.claim_one(session, self._owners.me, payment_id, busy))
+        return await self._sessions.write(
+            lambda session: leases.claim_one(session, self._mac, self._owners.me, payment_id, at, busy)
+        )
 
     async def release(self, payment_id: str, fence: int, next_at: datetime | None) -> None:
         await self._sessions.write(
@@ -199,11 +216,13 @@ class PostgresJournal:
         return await self._sessions.read(lambda session: is_alive(session, owner))
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
-        known = await self._sessions.read(lambda session: payments.get(session, payment_id))
+        known = await self._sessions.read(lambda session: payments.get(session, self._mac, payment_id))
         return known.value if known else None
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
-        return await self._sessions.read(lambda session: payments.by_reference(session, rail, mode, reference))
+        return await self._sessions.read(
+            lambda session: payments.by_reference(session, self._mac, rail, mode, reference)
+        )
 
     async def payments(
         self,
@@ -214,7 +233,9 @@ class PostgresJournal:
         until: datetime | None = None,
         most: int = 50,
     ) -> Sequence[PaymentRecord]:
-        return await self._sessions.read(lambda session: payments.newest(session, states, rail, since, until, most))
+        return await self._sessions.read(
+            lambda session: payments.newest(session, self._mac, states, rail, since, until, most)
+        )
 
     async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
         return await self._sessions.read(payments.count_open)
@@ -231,12 +252,12 @@ class PostgresJournal:
             await session.row(challenges.LOCK_CHALLENGE, payment_id)
             if once and await audit.has_event(session, payment_id, event):
                 return
-            await audit.append(session, payment_id, to_millis(at), event, body)
+            await audit.append(session, self._mac, payment_id, to_millis(at), event, body)
 
         await self._sessions.transact(added)
 
-    async def anchor(self, at: datetime) -> bool:
-        return await self._sessions.write(lambda session: audit.anchor(session, to_millis(at)))
+    async def anchor(self, at: datetime) -> Anchor | None:
+        return await self._sessions.write(lambda session: audit.anchor(session, self._mac, to_millis(at)))
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
         return await self._sessions.read(
@@ -254,10 +275,15 @@ class PostgresJournal:
         return maybe_from_millis(row["at"])
 
     async def end_open_challenges(self, reason: str, at: datetime) -> int:
-        return await self._sessions.transact(lambda session: challenges.end_all(session, reason, to_millis(at)))
+        return await self._sessions.transact(
+            lambda session: challenges.end_all(session, self._mac, reason, to_millis(at))
+        )
 
     async def has_other_owners(self) -> bool:
         return await self._owners.has_others()
+
+    def use_keys(self, keys: ServerKeys) -> None:
+        self._mac.use(keys)
 
     async def key_id(self) -> str | None:
         return await self._sessions.read(_key_id)
@@ -272,17 +298,19 @@ class PostgresJournal:
     async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
         async def replaced(session: Session) -> int:
             before = await _key_id(session)
-            ended = await challenges.end_all(session, "the server's key was replaced", to_millis(at))
+            ended = await challenges.end_all(session, self._mac, "the server's key was replaced", to_millis(at))
             await session.row("DELETE FROM server_keys")
             await session.row("INSERT INTO server_keys (id) VALUES ($1)", key_id)
             body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
-            await audit.append(session, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
+            await audit.append(session, self._mac, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
             return ended
 
         return await self._sessions.transact(replaced)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._sessions.write(lambda session: outbox.enqueue_once(session, message_id, topic, to_millis(at), body))
+        await self._sessions.write(
+            lambda session: outbox.enqueue_once(session, self._mac, message_id, topic, to_millis(at), body)
+        )
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         if not await self._sessions.read(lambda session: outbox.any_due(session, to_millis(at))):

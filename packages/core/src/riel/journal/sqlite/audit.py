@@ -2,20 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainRow, anchor_link, link
 from riel.journal.canonical_json import canonical
-from riel.journal.columns import EVENT_COLUMNS, MESSAGE_COLUMNS, backlog_of, message_of
+from riel.journal.columns import ANCHOR_COLUMNS, EVENT_COLUMNS, MESSAGE_COLUMNS, backlog_of, message_of
 from riel.journal.records import Backlog, Message, Topic
+from riel.journal.row_mac import ANCHORS, EVENTS, OUTBOX, ProvenRow, RowMac
 
 CHAIN_HEAD = (
     "(SELECT max(e.n) FROM events e WHERE e.payment_id = base.id) AS last_n, "
-    "(SELECT e.hash FROM events e WHERE e.payment_id = base.id ORDER BY e.n DESC LIMIT 1) AS last_hash"
+    "(SELECT e.hash FROM events e WHERE e.payment_id = base.id ORDER BY e.n DESC LIMIT 1) AS last_hash, "
+    "(SELECT e.row_mac FROM events e WHERE e.payment_id = base.id ORDER BY e.n DESC LIMIT 1) AS last_row_mac"
 )
 """Columns with the end of the chain of the row ``base``."""
-INSERT_MESSAGE = "INSERT INTO outbox (id, topic, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)"
+INSERT_MESSAGE = "INSERT INTO outbox (id, topic, body, created_at, next_at, mac) VALUES (?, ?, ?, ?, ?, ?)"
 SELECT_DUE = (
     f"SELECT {MESSAGE_COLUMNS} FROM outbox WHERE sent_at IS NULL AND next_at <= ? "
     "ORDER BY next_at, created_at, id LIMIT ?"
@@ -34,22 +36,26 @@ SELECT_ANCHORED_EVENTS = (
 
 def append(
     db: sqlite3.Connection,
+    mac: RowMac,
     payment_id: str,
     at: int,
     event: str,
     body: Mapping[str, Any],
+    row: ProvenRow,
     last: sqlite3.Row | None = None,
 ) -> int:
     """Add one event to the chain of one payment and return its number there.
 
-    :param last: a row with the columns :data:`HEAD`, if one is at hand.
+    :param row: the challenge or payment as this event leaves it.
+    :param last: a database row with the columns :data:`CHAIN_HEAD`, if one is at hand.
     """
     head = last or db.execute(f"SELECT {CHAIN_HEAD} FROM (SELECT ? AS id) base", (payment_id,)).fetchone()
     n, previous = (head["last_n"] or 0) + 1, head["last_hash"] or GENESIS
     text = canonical(body)
+    hashed = link(previous, payment_id, n, at, event, text)
     db.execute(
-        "INSERT INTO events (payment_id, n, at, event, body, hash) VALUES (?, ?, ?, ?, ?, ?)",
-        (payment_id, n, at, event, text, link(previous, payment_id, n, at, event, text)),
+        "INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (payment_id, n, at, event, text, hashed, mac.of(EVENTS, hashed), row.mac(mac, n, hashed)),
     )
     return n
 
@@ -62,26 +68,38 @@ def has_event(db: sqlite3.Connection, payment_id: str, event: str) -> bool:
     )
 
 
-def enqueue(db: sqlite3.Connection, payment_id: str, n: int, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
+def enqueue(
+    db: sqlite3.Connection, mac: RowMac, payment_id: str, n: int, topic: Topic, at: int, body: Mapping[str, Any]
+) -> None:
     """Put a message about event ``n`` of a payment into the outbox. Its id says which, so a receiver knows a repeat."""
-    db.execute(INSERT_MESSAGE, (f"{payment_id}.{n}", topic, canonical(body), at, at))
+    db.execute(INSERT_MESSAGE, _message_values(mac, f"{payment_id}.{n}", topic, at, body))
 
 
-def enqueue_once(db: sqlite3.Connection, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]) -> None:
+def enqueue_once(
+    db: sqlite3.Connection, mac: RowMac, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]
+) -> None:
     """Put a message into the outbox, unless one with that id was there before."""
-    db.execute(f"{INSERT_MESSAGE} ON CONFLICT (id) DO NOTHING", (message_id, topic, canonical(body), at, at))
+    db.execute(f"{INSERT_MESSAGE} ON CONFLICT (id) DO NOTHING", _message_values(mac, message_id, topic, at, body))
 
 
-def anchor(db: sqlite3.Connection, at: int) -> bool:
-    """Seal the events since the last anchor."""
+def _message_values(
+    mac: RowMac, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]
+) -> tuple[str | int, ...]:
+    text = canonical(body)
+    return message_id, topic, text, at, at, mac.of(OUTBOX, message_id, topic, text, at)
+
+
+def anchor(db: sqlite3.Connection, mac: RowMac, at: int) -> Anchor | None:
+    """Anchor the events since the last anchor, if there are any."""
     last = db.execute("SELECT n, upto, hash FROM anchors ORDER BY n DESC LIMIT 1").fetchone()
     n, since, previous = (last["n"] + 1, last["upto"], last["hash"]) if last else (1, 0, GENESIS)
     upto = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
     if upto == since:
-        return False
+        return None
     digest, count = anchor_link(previous, at, upto, hashes(db, since, upto))
-    db.execute("INSERT INTO anchors (n, at, upto, count, hash) VALUES (?, ?, ?, ?, ?)", (n, at, upto, count, digest))
-    return True
+    new = Anchor(n, at, upto, count, digest, mac.of(ANCHORS, n, digest))
+    db.execute(f"INSERT INTO anchors ({ANCHOR_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", astuple(new))
+    return new
 
 
 def hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
@@ -92,7 +110,7 @@ def hashes(db: sqlite3.Connection, since: int, upto: int) -> Iterator[str]:
 
 def anchors(db: sqlite3.Connection) -> list[Anchor]:
     """Every anchor, oldest first."""
-    return [Anchor(*row) for row in db.execute("SELECT n, at, upto, count, hash FROM anchors ORDER BY n")]
+    return [Anchor(*row) for row in db.execute(f"SELECT {ANCHOR_COLUMNS} FROM anchors ORDER BY n")]
 
 
 def anchored_events(db: sqlite3.Connection, after: int, most: int) -> list[ChainRow]:

@@ -4,27 +4,25 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
+from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
 from riel.journal.columns import (
-    CHALLENGE_COLUMNS,
     NEW_CHALLENGE_COLUMNS,
-    challenge_of,
     new_challenge_values,
     prior_payment,
     prior_values,
     to_millis,
 )
 from riel.journal.records import Challenge, ChallengeState
+from riel.journal.row_mac import ATTEMPTS, RowMac
 from riel.journal.sqlite import reservations
-from riel.journal.sqlite.audit import CHAIN_HEAD, append
+from riel.journal.sqlite.audit import append
+from riel.journal.sqlite.selects import SELECT_CHALLENGES, current_row
+from riel.journal.stored_rows import new_challenge_row, read_challenge
 
-SELECT_CHALLENGES = (
-    f"SELECT {CHALLENGE_COLUMNS}, (SELECT count(*) FROM attempts t WHERE t.challenge_id = base.id) AS attempts, "
-    f"{CHAIN_HEAD} FROM challenges base WHERE "
-)
 SELECT_ATTEMPTS = (
-    "SELECT state, expires_at, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id) AS attempts, "
+    "SELECT state, expires_at, max(failed, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id)) AS attempts, "
     "(SELECT max(at) FROM attempts t WHERE t.challenge_id = c.id) AS last_attempt_at FROM challenges c WHERE id = ?"
 )
 COUNT_FAILED_ATTEMPTS = "SELECT count(*) FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right'"
@@ -32,7 +30,8 @@ INSERT_CHALLENGE = (
     f"INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}) "
     f"VALUES ({','.join('?' * (NEW_CHALLENGE_COLUMNS.count(',') + 1))})"
 )
-INSERT_ATTEMPT = "INSERT INTO attempts (principal, challenge_id, at, outcome) VALUES (?, ?, ?, ?)"
+INSERT_ATTEMPT = "INSERT INTO attempts (principal, challenge_id, at, outcome, mac) VALUES (?, ?, ?, ?, ?)"
+RESOLVE_ATTEMPT = "UPDATE attempts SET outcome = ?, mac = ? WHERE id = ?"
 SELECT_PRIOR = (
     "SELECT p.reference, c.digest = ? AS identical, p.state IN ('sending', 'unknown', 'pending', 'review') AS "
     "unresolved FROM payments p JOIN challenges c ON c.id = p.id WHERE p.rail = ? AND p.mode = ? AND p.account = ? AND "
@@ -49,24 +48,25 @@ COMPARISON_TIMEOUT = 60_000
 """How long a code may be compared, in milliseconds. The process of an older attempt without an outcome has died."""
 
 
-def get(db: sqlite3.Connection, challenge_id: str) -> Challenge | None:
+def get(db: sqlite3.Connection, mac: RowMac, challenge_id: str) -> Challenge | None:
     """One challenge."""
     row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
-    return challenge_of(row) if row else None
+    return read_challenge(mac, row).value if row else None
 
 
-def newest(db: sqlite3.Connection, principal: str, digest: bytes) -> list[Challenge]:
+def newest(db: sqlite3.Connection, mac: RowMac, principal: str, digest: bytes) -> list[Challenge]:
     """The newest of one digest, the open one first."""
     rows = db.execute(
         SELECT_CHALLENGES + "principal = ? AND digest = ? AND state <> 'refused' "
         "ORDER BY state = 'open' DESC, created_at DESC, rowid DESC LIMIT ?",
         (principal, digest, MAX_CHALLENGES),
     )
-    return [challenge_of(row) for row in rows]
+    return [read_challenge(mac, row).value for row in rows]
 
 
 def open_challenge(
     db: sqlite3.Connection,
+    mac: RowMac,
     challenge: Challenge,
     text: ChallengeText,
     duplicates_since: int,
@@ -78,37 +78,42 @@ def open_challenge(
     at = to_millis(challenge.created_at)
     if close_others:
         for (challenge_id,) in db.execute(SELECT_OTHER_OPEN, (challenge.principal, challenge.digest)).fetchall():
-            end(db, challenge_id, ChallengeState.EXPIRED, at, reason="another payment was asked for")
-    for known in newest(db, challenge.principal, challenge.digest):
-        if known.state is ChallengeState.OPEN:
+            end(db, mac, challenge_id, ChallengeState.EXPIRED, at, reason="another payment was asked for")
+    for known in newest(db, mac, challenge.principal, challenge.digest):
+        if known.tampered:
+            refuse_tampered(db, mac, known.id, at)
+        elif known.state is ChallengeState.OPEN:
             if to_millis(known.expires_at) > at and known.factor == challenge.factor:
                 return OpenedChallenge(known, fresh=False)
-            end(db, known.id, ChallengeState.EXPIRED, at)
+            end(db, mac, known.id, ChallengeState.EXPIRED, at)
         elif known.state is ChallengeState.DECLINED and to_millis(known.created_at) > declined_since:
             return OpenedChallenge(known, fresh=False)
     if requested:
         for (challenge_id,) in db.execute(SELECT_EXPIRED, (at, MAX_EXPIRED)).fetchall():
-            end(db, challenge_id, ChallengeState.EXPIRED, at)
+            end(db, mac, challenge_id, ChallengeState.EXPIRED, at)
         if refusal := reservations.limit_reached(db, challenge, requested):
             return refusal
     prior = prior_payment(db.execute(SELECT_PRIOR, prior_values(challenge, duplicates_since)).fetchall())
     fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     db.execute(INSERT_CHALLENGE, new_challenge_values(fresh))
-    reservations.reserve(db, fresh.id, requested)
-    append(db, fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh))
+    reserved = reservations.reserve(db, fresh.id, requested)
+    row = new_challenge_row(fresh, reserved)
+    append(db, mac, fresh.id, at, events.CHALLENGE_OPENED, events.challenge_opened_body(fresh), row)
     return OpenedChallenge(fresh, fresh=True)
 
 
-def record_refusal(db: sqlite3.Connection, challenge: Challenge, code: str, why: str) -> None:
+def record_refusal(db: sqlite3.Connection, mac: RowMac, challenge: Challenge, code: str, why: str) -> None:
     """Store a challenge that was refused before any person was asked."""
     refused = replace(challenge, state=ChallengeState.REFUSED)
     db.execute(INSERT_CHALLENGE, new_challenge_values(refused))
     append(
         db,
+        mac,
         challenge.id,
         to_millis(challenge.created_at),
         events.CHALLENGE_REFUSED,
         events.challenge_refused_body(refused, code, why),
+        new_challenge_row(refused, ""),
     )
 
 
@@ -117,23 +122,32 @@ def mark_delivered(db: sqlite3.Connection, challenge_id: str, at: int) -> None:
     db.execute("UPDATE challenges SET delivered_at = ? WHERE id = ?", (at, challenge_id))
 
 
-def end(db: sqlite3.Connection, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
-    """Close an open challenge without a payment."""
+def end(db: sqlite3.Connection, mac: RowMac, challenge_id: str, state: ChallengeState, at: int, **body: str) -> None:
+    """Close an open challenge without a payment. The MAC of an altered row stays one that proves nothing."""
+    last = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
+    row = read_challenge(mac, last).row.changed(state=state)
     db.execute("UPDATE challenges SET state = ? WHERE id = ? AND state = 'open'", (state, challenge_id))
     reservations.release(db, challenge_id)
-    append(db, challenge_id, at, events.challenge_event(state), {"to": state.value, **body})
+    append(db, mac, challenge_id, at, events.challenge_event(state), {"to": state.value, **body}, row, last)
 
 
-def end_all(db: sqlite3.Connection, reason: str, at: int) -> int:
+def refuse_tampered(db: sqlite3.Connection, mac: RowMac, challenge_id: str, at: int) -> None:
+    """Close an open challenge whose row is not as riel wrote it."""
+    state = db.execute("SELECT state FROM challenges WHERE id = ?", (challenge_id,)).fetchone()[0]
+    if state == ChallengeState.OPEN:
+        end(db, mac, challenge_id, ChallengeState.REFUSED, at, code=Code.RECORD_TAMPERED.value)
+
+
+def end_all(db: sqlite3.Connection, mac: RowMac, reason: str, at: int) -> int:
     """Close every open challenge; how many there were."""
     open_ones = db.execute("SELECT id FROM challenges WHERE state = 'open' ORDER BY id").fetchall()
     for (challenge_id,) in open_ones:
-        end(db, challenge_id, ChallengeState.EXPIRED, at, reason=reason)
+        end(db, mac, challenge_id, ChallengeState.EXPIRED, at, reason=reason)
     return len(open_ones)
 
 
 def count_attempt(
-    db: sqlite3.Connection, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
+    db: sqlite3.Connection, mac: RowMac, challenge_id: str | None, principal: str, at: int, limits: AttemptLimits
 ) -> Attempt | ConfirmFailure:
     """Count an attempt before its code is compared. An attempt without an outcome counts as wrong."""
     since = at - int(limits.window.total_seconds() * 1000)
@@ -148,35 +162,48 @@ def count_attempt(
             state: ConfirmFailure = row["state"]
             return state
         if row["expires_at"] <= at:
-            end(db, challenge_id, ChallengeState.EXPIRED, at)
+            end(db, mac, challenge_id, ChallengeState.EXPIRED, at)
             return "expired"
         if row["attempts"] >= limits.per_challenge:
             if row["last_attempt_at"] < at - COMPARISON_TIMEOUT:
-                end(db, challenge_id, ChallengeState.LOCKED, at)
+                end(db, mac, challenge_id, ChallengeState.LOCKED, at)
             return "locked"
         left = limits.per_challenge - row["attempts"] - 1
     outcome = "open" if challenge_id else "wrong"
-    cursor = db.execute(INSERT_ATTEMPT, (principal, challenge_id, at, outcome))
-    return Attempt(cursor.lastrowid or 0, left)
+    values = (principal, challenge_id, at, outcome)
+    cursor = db.execute(INSERT_ATTEMPT, (*values, mac.of(ATTEMPTS, *values)))
+    return Attempt(cursor.lastrowid or 0, left, principal, at)
+
+
+def resolve_attempt(db: sqlite3.Connection, mac: RowMac, attempt: Attempt, challenge_id: str, outcome: str) -> None:
+    """Store whether the code of an attempt was right."""
+    proof = mac.of(ATTEMPTS, attempt.principal, challenge_id, attempt.at, outcome)
+    db.execute(RESOLVE_ATTEMPT, (outcome, proof, attempt.id))
 
 
 def record_wrong_code(
-    db: sqlite3.Connection, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
+    db: sqlite3.Connection, mac: RowMac, attempt: Attempt, challenge_id: str, at: int, limits: AttemptLimits
 ) -> ChallengeState:
     """Record a wrong code. The last attempt locks the challenge."""
-    db.execute("UPDATE attempts SET outcome = 'wrong' WHERE id = ?", (attempt.id,))
-    row = db.execute(SELECT_ATTEMPTS, (challenge_id,)).fetchone()
-    append(db, challenge_id, at, events.ATTEMPT_FAILED, {"attempt": row["attempts"]})
-    if row["state"] == "open" and row["attempts"] >= limits.per_challenge:
-        end(db, challenge_id, ChallengeState.LOCKED, at)
+    resolve_attempt(db, mac, attempt, challenge_id, "wrong")
+    last = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
+    known = read_challenge(mac, last)
+    if known.value.state is ChallengeState.CONSUMED:  # meanwhile, by another attempt
+        row = current_row(db, mac, challenge_id)
+    else:
+        row = known.row.changed(failed=last["failed"] + 1)
+        db.execute("UPDATE challenges SET failed = failed + 1 WHERE id = ?", (challenge_id,))
+    append(db, mac, challenge_id, at, events.ATTEMPT_FAILED, {"attempt": known.value.attempts}, row, last)
+    if known.value.state is ChallengeState.OPEN and known.value.attempts >= limits.per_challenge:
+        end(db, mac, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED
-    return ChallengeState(row["state"])
+    return known.value.state
 
 
-def decline(db: sqlite3.Connection, challenge_id: str, by: str, at: int) -> Challenge | None:
+def decline(db: sqlite3.Connection, mac: RowMac, challenge_id: str, by: str, at: int) -> Challenge | None:
     """The person said no."""
-    known = get(db, challenge_id)
+    known = get(db, mac, challenge_id)
     if known is None or known.state is not ChallengeState.OPEN:
         return None
-    end(db, challenge_id, ChallengeState.DECLINED, at, by=by)
+    end(db, mac, challenge_id, ChallengeState.DECLINED, at, by=by)
     return replace(known, state=ChallengeState.DECLINED)

@@ -10,22 +10,18 @@ from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
     NEW_PAYMENT_COLUMNS,
-    PAYMENT_COLUMNS,
-    challenge_of,
     changed_values,
     new_payment_values,
-    payment_of,
     to_millis,
 )
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
+from riel.journal.row_mac import PAYMENTS, RowMac
 from riel.journal.sqlite import audit, challenges, reservations
+from riel.journal.sqlite.selects import SELECT_CHALLENGES, SELECT_PAYMENTS
+from riel.journal.stored_rows import UNREADABLE, StoredRow, new_payment_row, read_challenge, read_payment
 from riel.journal.transitions import BY_AN_OPERATOR, allowed
 from riel.rail import Mode
 
-SELECT_PAYMENTS = (
-    f"SELECT {PAYMENT_COLUMNS}, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = base.id AND "
-    f"r.state = 'settled') AS refunded, {audit.CHAIN_HEAD} FROM payments base "
-)
 INSERT_PAYMENT = (
     f"INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) VALUES ({','.join('?' * (NEW_PAYMENT_COLUMNS.count(',') + 1))})"
 )
@@ -42,22 +38,28 @@ COUNT_OPEN = (
 )
 
 
-def get(db: sqlite3.Connection, payment_id: str) -> PaymentRecord | None:
+def get(db: sqlite3.Connection, mac: RowMac, payment_id: str) -> PaymentRecord | None:
     """One payment or refund."""
-    row = db.execute(SELECT_PAYMENTS + "WHERE base.id = ?", (payment_id,)).fetchone()
-    return payment_of(row) if row else None
+    row = _select(db, payment_id)
+    return read_payment(mac, row).value if row else None
 
 
-def by_reference(db: sqlite3.Connection, rail: str, mode: str, reference: str) -> PaymentRecord | None:
+def _select(db: sqlite3.Connection, payment_id: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(SELECT_PAYMENTS + "WHERE base.id = ?", (payment_id,)).fetchone()
+    return row
+
+
+def by_reference(db: sqlite3.Connection, mac: RowMac, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
     row = db.execute(
         SELECT_PAYMENTS + "WHERE rail = ? AND mode = ? AND reference = ?", (rail, mode, reference)
     ).fetchone()
-    return payment_of(row) if row else None
+    return read_payment(mac, row).value if row else None
 
 
 def newest(
     db: sqlite3.Connection,
+    mac: RowMac,
     states: Collection[State],
     rail: str | None,
     since: datetime | None,
@@ -80,7 +82,7 @@ def newest(
         SELECT_PAYMENTS + f"WHERE {' AND '.join(conditions)} ORDER BY created_at DESC, base.rowid DESC LIMIT ?",
         (*values, most),
     )
-    return [payment_of(row) for row in rows]
+    return [read_payment(mac, row).value for row in rows]
 
 
 def count_open(db: sqlite3.Connection) -> dict[tuple[str, Mode, str], int]:
@@ -90,6 +92,7 @@ def count_open(db: sqlite3.Connection) -> dict[tuple[str, Mode, str], int]:
 
 def create(
     db: sqlite3.Connection,
+    mac: RowMac,
     me: str,
     attempt: Attempt,
     challenge_id: str,
@@ -98,52 +101,68 @@ def create(
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
     """Consume the challenge and create the payment, in the caller's transaction; mark the attempt as right."""
-    created = _create(db, me, challenge_id, replay_key, intent, at)
+    created = _create(db, mac, me, challenge_id, replay_key, intent, at)
     if created != "code_reused":
-        db.execute("UPDATE attempts SET outcome = 'right' WHERE id = ?", (attempt.id,))
+        challenges.resolve_attempt(db, mac, attempt, challenge_id, "right")
     return created
 
 
 def _create(
-    db: sqlite3.Connection, me: str, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
+    db: sqlite3.Connection,
+    mac: RowMac,
+    me: str,
+    challenge_id: str,
+    replay_key: str | None,
+    intent: Intent,
+    at: datetime,
 ) -> PaymentRecord | ConfirmFailure:
     now = to_millis(at)
-    row = db.execute(challenges.SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
+    row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:
         return "expired"
-    challenge = challenge_of(row)
+    stored = read_challenge(mac, row)
+    challenge = stored.value
+    if challenge.tampered:
+        challenges.refuse_tampered(db, mac, challenge_id, now)
+        return "tampered"
     if challenge.state is not ChallengeState.OPEN:
         ended: ConfirmFailure = challenge.state.value  # type: ignore[assignment]  # the other four states are reasons
         return ended
     if to_millis(challenge.expires_at) <= now:
         return "expired"
-    if intent.refund_of is not None and (refusal := _refund_refusal(db, intent.refund_of, challenge.money.amount)):
+    if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, challenge.money.amount)):
         return refusal
     try:
         db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
     except sqlite3.IntegrityError:
         return "code_reused"
-    record = events.new_payment(challenge, intent, me, at)
+    record, arguments = events.new_payment(challenge, intent, me, at), canonical(intent.arguments)
     try:
-        db.execute(INSERT_PAYMENT, new_payment_values(record, canonical(intent.arguments)))
+        db.execute(INSERT_PAYMENT, new_payment_values(record, arguments))
     except sqlite3.IntegrityError as failure:
         if "payments.reference" not in str(failure):
             raise
         db.execute("UPDATE challenges SET state = 'open', replay_key = NULL WHERE id = ?", (challenge_id,))
         return "reference_taken"
+    consumed = stored.row.changed(state=ChallengeState.CONSUMED, replay_key=replay_key)
     audit.append(
         db,
+        mac,
         challenge_id,
         now,
         events.payment_event(challenge.kind, "created"),
-        events.payment_created_body(challenge, intent),
+        events.payment_created_body(challenge, intent, events.consumed_challenge_mac(mac, consumed)),
+        new_payment_row(record, arguments),
         row,
     )
     return record
 
 
-def _refund_refusal(db: sqlite3.Connection, payment_id: str, amount: int) -> ConfirmFailure | None:
+def _refund_refusal(db: sqlite3.Connection, mac: RowMac, payment_id: str, amount: int) -> ConfirmFailure | None:
     """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
+    original = get(db, mac, payment_id)
+    if original is not None and original.tampered:
+        return "tampered"
     row = db.execute(SELECT_REFUNDABLE, (payment_id,)).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
@@ -151,56 +170,69 @@ def _refund_refusal(db: sqlite3.Connection, payment_id: str, amount: int) -> Con
 
 
 def record(
-    db: sqlite3.Connection, me: str, payment_id: str, change: Change, at: datetime
+    db: sqlite3.Connection, mac: RowMac, me: str, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now."""
-    row = db.execute(SELECT_PAYMENTS + "WHERE base.id = ?", (payment_id,)).fetchone()
+    row = _select(db, payment_id)
     if row is None:
         return None, False
-    known = payment_of(row)
+    stored = read_payment(mac, row)
+    if stored.broken:
+        _put_in_review(db, mac, payment_id, stored, at, row)
+        return record(db, mac, me, payment_id, change, at)
+    known = stored.value
     leased = change.fence == known.fence and known.owner == me
     if not allowed(known.state, change.to, leased=leased):
         return known, False
-    now = to_millis(at)
     changed = events.apply_change(known, change, me, at)
-    _update(db, changed)
-    reservations.follow_transition(db, known, changed)
-    n = audit.append(
+    _write(
         db,
-        payment_id,
-        now,
+        mac,
+        stored,
+        changed,
         events.payment_event(known.kind, change.event),
         events.transition_body(known, change),
         row,
     )
-    if topic := events.TOPICS.get((changed.kind, changed.state)):
-        audit.enqueue(db, payment_id, n, topic, now, events.notification_body(changed))
     return changed, True
 
 
-def _update(db: sqlite3.Connection, record: PaymentRecord) -> None:
-    db.execute(UPDATE_PAYMENT, (*changed_values(record), record.id, record.fence))
+def _write(
+    db: sqlite3.Connection,
+    mac: RowMac,
+    stored: StoredRow[PaymentRecord],
+    changed: PaymentRecord,
+    event: str,
+    body: events.Body,
+    last: sqlite3.Row,
+) -> None:
+    """Write a payment that has changed, with its event, its notification and what it takes of the limits."""
+    known, now, values = stored.value, to_millis(changed.updated_at), changed_values(changed)
+    db.execute(UPDATE_PAYMENT, (*values, changed.id, changed.fence))
+    reservations.follow_transition(db, known, changed)
+    row = stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
+    n = audit.append(db, mac, changed.id, now, event, body, row, last)
+    if topic := events.TOPICS.get((changed.kind, changed.state)):
+        audit.enqueue(db, mac, changed.id, n, topic, now, events.notification_body(changed))
 
 
 def resolve_manually(
-    db: sqlite3.Connection, payment_id: str, to: State, by: str, evidence: str, at: datetime
+    db: sqlite3.Connection, mac: RowMac, payment_id: str, to: State, by: str, evidence: str, at: datetime
 ) -> PaymentRecord | None:
     """An operator's decision, with who and on what evidence."""
-    known = get(db, payment_id)
-    if known is None or to not in BY_AN_OPERATOR.get(known.state, ()):
+    row = _select(db, payment_id)
+    if row is None:
         return None
-    now = to_millis(at)
+    stored = read_payment(mac, row)
+    if stored.broken:
+        _put_in_review(db, mac, payment_id, stored, at, row)
+        return resolve_manually(db, mac, payment_id, to, by, evidence, at)
+    known = stored.value
+    if to not in BY_AN_OPERATOR.get(known.state, ()):
+        return None
     changed = events.apply_resolution(known, to, at)
-    _update(db, changed)
-    reservations.follow_transition(db, known, changed)
-    n = audit.append(
-        db,
-        payment_id,
-        now,
-        events.payment_event(known.kind, "resolved"),
-        events.resolution_body(known, to, by, evidence),
-    )
-    audit.enqueue(db, payment_id, n, events.TOPICS[changed.kind, to], now, events.notification_body(changed))
+    event = events.payment_event(known.kind, "resolved")
+    _write(db, mac, stored, changed, event, events.resolution_body(known, to, by, evidence), row)
     return changed
 
 
@@ -232,22 +264,59 @@ def due_payments(
 
 def lease(
     db: sqlite3.Connection,
+    mac: RowMac,
     payment_id: str,
     me: str,
     free: Callable[[str | None, str], bool],
-    due: datetime | None = None,
+    at: datetime,
+    *,
+    due: bool = False,
 ) -> PaymentRecord | None:
-    """Own this one under a new fence, if its owner lets it be taken and something is expected (by ``due``) of it."""
-    known = get(db, payment_id)
-    if known is None or known.next_at is None or not free(known.owner, known.id):
+    """Own this one under a new fence, if its owner lets it be taken and something is expected of it, if ``due`` by now.
+
+    One whose row is not as riel wrote it is not leased: it comes into review.
+    """
+    row = _select(db, payment_id)
+    if row is None or row["next_at"] is None or not free(row["owner"], payment_id):
         return None
-    if due is not None and known.next_at > due:
+    if due and row["next_at"] > to_millis(at):
         return None
+    stored = _read_or_none(mac, row)
+    if stored is None or stored.value.tampered:
+        _put_in_review(db, mac, payment_id, stored, at, row)
+        return None
+    known = stored.value
     db.execute(
         "UPDATE payments SET owner = ?, fence = fence + 1, lookups = lookups + 1 WHERE id = ? AND fence = ?",
         (me, payment_id, known.fence),
     )
     return replace(known, owner=me, fence=known.fence + 1, lookups=known.lookups + 1)
+
+
+def _read_or_none(mac: RowMac, row: sqlite3.Row) -> StoredRow[PaymentRecord] | None:
+    """The payment of a row, or ``None`` where the row holds what riel never writes."""
+    try:
+        return read_payment(mac, row)
+    except UNREADABLE:
+        return None
+
+
+def _put_in_review(
+    db: sqlite3.Connection,
+    mac: RowMac,
+    payment_id: str,
+    stored: StoredRow[PaymentRecord] | None,
+    at: datetime,
+    last: sqlite3.Row,
+) -> None:
+    """Put a payment whose row was altered into review; one that is not even readable is only taken off the schedule."""
+    if stored is None:
+        mac.report(PAYMENTS, payment_id)
+        db.execute("UPDATE payments SET next_at = NULL WHERE id = ?", (payment_id,))
+        return
+    changed = replace(stored.value, updated_at=at)
+    event = events.payment_event(changed.kind, events.TAMPERED)
+    _write(db, mac, stored, changed, event, events.tampered_body(), last)
 
 
 def release(db: sqlite3.Connection, me: str, payment_id: str, fence: int, next_at: int | None) -> None:

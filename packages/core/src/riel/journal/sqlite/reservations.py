@@ -42,13 +42,15 @@ def reserved_total(db: sqlite3.Connection, scope: str, since: int) -> int:
     return total
 
 
-def reserve(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> None:
-    """Take every one of them."""
+def reserve(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> str:
+    """Take every one of them, and return what the column ``reservations`` of the challenge holds then."""
     if not requested:
-        return
+        return ""
     total = [(reservation.scope, reservation.bucket, reservation.amount) for reservation in requested]
     db.executemany(ADD_TO_TOTAL, total)
-    db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (json.dumps(total), challenge_id))
+    text = json.dumps(total)
+    db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (text, challenge_id))
+    return text
 
 
 def release(db: sqlite3.Connection, challenge_id: str) -> None:

@@ -35,12 +35,15 @@ from riel.journal.records import (
     State,
     Topic,
 )
+from riel.journal.row_mac import JOURNAL_ROW, RowMac
 from riel.journal.sqlite import audit, challenges, payments, verify_journal
 from riel.journal.sqlite import reservations as limit_usage
 from riel.journal.sqlite.connect import connect, connect_reader
 from riel.journal.sqlite.owners import LockFileOwners
+from riel.journal.sqlite.selects import current_row
 from riel.journal.sqlite.writer import Writer
 from riel.rail import Mode
+from riel.secrets import ServerKeys
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -67,15 +70,19 @@ class OwnerRegistry(Protocol):
 class SqliteJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
-    def __init__(self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection, mac: RowMac
+    ) -> None:
+        self._mac = mac
         self._writer = writer
         self._owners = owners
         self._reader = reader
 
     @classmethod
-    def open(cls, url: str, *, make: bool = True) -> "SqliteJournal":
+    def open(cls, url: str, mac: RowMac, *, make: bool = True) -> "SqliteJournal":
         """Open the file of a ``sqlite:///`` URL or a path, making it where there is none.
 
+        :param mac: proves the rows.
         :param make: whether that may be done.
         :raises Misconfigured: it cannot be used.
         """
@@ -91,7 +98,7 @@ class SqliteJournal:
             raise Misconfigured(
                 f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
             ) from failure
-        return cls(writer, owners, connect_reader(path))
+        return cls(writer, owners, connect_reader(path), mac)
 
     async def open_challenge(
         self,
@@ -107,7 +114,7 @@ class SqliteJournal:
         declined_since = to_millis(challenge.created_at - decline_ttl)
         return await self._writer.write(
             lambda db: challenges.open_challenge(
-                db, challenge, text, duplicates_since, declined_since, close_others, reservations
+                db, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations
             )
         )
 
@@ -115,43 +122,45 @@ class SqliteJournal:
         return await self._read_directly(lambda db: limit_usage.reserved_total(db, scope, since))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        await self._writer.write(lambda db: challenges.record_refusal(db, challenge, code, why))
+        await self._writer.write(lambda db: challenges.record_refusal(db, self._mac, challenge, code, why))
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         await self._writer.write(lambda db: challenges.mark_delivered(db, challenge_id, to_millis(at)))
 
     async def challenges(self, principal: str, digest: bytes) -> Sequence[Challenge]:
-        return await self._read_directly(lambda db: challenges.newest(db, principal, digest))
+        return await self._read_directly(lambda db: challenges.newest(db, self._mac, principal, digest))
 
     async def challenge(self, challenge_id: str) -> Challenge | None:
-        return await self._read_directly(lambda db: challenges.get(db, challenge_id))
+        return await self._read_directly(lambda db: challenges.get(db, self._mac, challenge_id))
 
     async def count_attempt(
         self, challenge_id: str | None, principal: str, at: datetime, limits: AttemptLimits
     ) -> Attempt | ConfirmFailure:
         return await self._writer.write(
-            lambda db: challenges.count_attempt(db, challenge_id, principal, to_millis(at), limits)
+            lambda db: challenges.count_attempt(db, self._mac, challenge_id, principal, to_millis(at), limits)
         )
 
     async def record_wrong_code(
         self, attempt: Attempt, challenge_id: str, at: datetime, limits: AttemptLimits
     ) -> ChallengeState:
         return await self._writer.write(
-            lambda db: challenges.record_wrong_code(db, attempt, challenge_id, to_millis(at), limits)
+            lambda db: challenges.record_wrong_code(db, self._mac, attempt, challenge_id, to_millis(at), limits)
         )
 
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
-        return await self._writer.write(lambda db: challenges.decline(db, challenge_id, by, to_millis(at)))
+        return await self._writer.write(lambda db: challenges.decline(db, self._mac, challenge_id, by, to_millis(at)))
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure:
         return await self._writer.write(
-            lambda db: payments.create(db, self._owners.me, attempt, challenge_id, replay_key, intent, at)
+            lambda db: payments.create(db, self._mac, self._owners.me, attempt, challenge_id, replay_key, intent, at)
         )
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        known, done = await self._writer.write(lambda db: payments.record(db, self._owners.me, payment_id, change, at))
+        known, done = await self._writer.write(
+            lambda db: payments.record(db, self._mac, self._owners.me, payment_id, change, at)
+        )
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")
         return known, done
@@ -159,7 +168,9 @@ class SqliteJournal:
     async def resolve_manually(
         self, payment_id: str, to: State, by: str, evidence: str, at: datetime
     ) -> PaymentRecord | None:
-        return await self._writer.write(lambda db: payments.resolve_manually(db, payment_id, to, by, evidence, at))
+        return await self._writer.write(
+            lambda db: payments.resolve_manually(db, self._mac, payment_id, to, by, evidence, at)
+        )
 
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
@@ -173,7 +184,9 @@ class SqliteJournal:
         if not ids:
             return []
         crash_point("claim")
-        taken = await self._writer.write(lambda db: [payments.lease(db, one, self._owners.me, free, at) for one in ids])
+        taken = await self._writer.write(
+            lambda db: [payments.lease(db, self._mac, one, self._owners.me, free, at, due=True) for one in ids]
+        )
         return [one for one in taken if one is not None]
 
     async def claim_one(self, payment_id: str, at: datetime, busy: Collection[str]) -> PaymentRecord | None:
@@ -184,7 +197,7 @@ class SqliteJournal:
         free = partial(self._is_free, busy=busy, dead=dead)
         if not free(known.owner, known.id):
             return None
-        return await self._writer.write(lambda db: payments.lease(db, payment_id, self._owners.me, free))
+        return await self._writer.write(lambda db: payments.lease(db, self._mac, payment_id, self._owners.me, free, at))
 
     def _dead_owners(self, owners: Collection[str]) -> frozenset[str]:
         return frozenset(owner for owner in owners if self._owners.is_dead(owner))
@@ -202,10 +215,10 @@ class SqliteJournal:
         return not self._owners.is_dead(owner)
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
-        return await self._read_directly(lambda db: payments.get(db, payment_id))
+        return await self._read_directly(lambda db: payments.get(db, self._mac, payment_id))
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
-        return await self._read_directly(lambda db: payments.by_reference(db, rail, mode, reference))
+        return await self._read_directly(lambda db: payments.by_reference(db, self._mac, rail, mode, reference))
 
     async def payments(
         self,
@@ -216,7 +229,7 @@ class SqliteJournal:
         until: datetime | None = None,
         most: int = 50,
     ) -> Sequence[PaymentRecord]:
-        return await self._writer.read(lambda db: payments.newest(db, states, rail, since, until, most))
+        return await self._writer.read(lambda db: payments.newest(db, self._mac, states, rail, since, until, most))
 
     async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
         return await self._writer.read(payments.count_open)
@@ -230,12 +243,13 @@ class SqliteJournal:
     ) -> None:
         def noted(db: sqlite3.Connection) -> None:
             if not (once and audit.has_event(db, payment_id, event)):
-                audit.append(db, payment_id, to_millis(at), event, body)
+                row = current_row(db, self._mac, payment_id)
+                audit.append(db, self._mac, payment_id, to_millis(at), event, body, row)
 
         await self._writer.write(noted)
 
-    async def anchor(self, at: datetime) -> bool:
-        return await self._writer.write(lambda db: audit.anchor(db, to_millis(at)))
+    async def anchor(self, at: datetime) -> Anchor | None:
+        return await self._writer.write(lambda db: audit.anchor(db, self._mac, to_millis(at)))
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
         try:
@@ -278,10 +292,13 @@ class SqliteJournal:
         return maybe_from_millis(await self._writer.read(last))
 
     async def end_open_challenges(self, reason: str, at: datetime) -> int:
-        return await self._writer.write(lambda db: challenges.end_all(db, reason, to_millis(at)))
+        return await self._writer.write(lambda db: challenges.end_all(db, self._mac, reason, to_millis(at)))
 
     async def has_other_owners(self) -> bool:
         return self._owners.has_others()
+
+    def use_keys(self, keys: ServerKeys) -> None:
+        self._mac.use(keys)
 
     async def key_id(self) -> str | None:
         return await self._writer.read(_key_id)
@@ -296,17 +313,17 @@ class SqliteJournal:
     async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
         def replaced(db: sqlite3.Connection) -> int:
             before = _key_id(db)
-            ended = challenges.end_all(db, "the server's key was replaced", to_millis(at))
+            ended = challenges.end_all(db, self._mac, "the server's key was replaced", to_millis(at))
             db.execute("DELETE FROM server_keys")
             db.execute("INSERT INTO server_keys (id) VALUES (?)", (key_id,))
             body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
-            audit.append(db, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
+            audit.append(db, self._mac, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body, JOURNAL_ROW)
             return ended
 
         return await self._writer.write(replaced)
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._writer.write(lambda db: audit.enqueue_once(db, message_id, topic, to_millis(at), body))
+        await self._writer.write(lambda db: audit.enqueue_once(db, self._mac, message_id, topic, to_millis(at), body))
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         if not await self._writer.read(lambda db: audit.any_due(db, to_millis(at))):

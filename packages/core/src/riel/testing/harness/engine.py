@@ -24,6 +24,7 @@ from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
+from riel.testing.keys import ROW_MAC
 from riel.tools import Scopes, ToolSpec, build_tools
 
 PATIENCE = 30.0
@@ -185,7 +186,7 @@ async def run_harness(
     if isinstance(rail, Rail):
         assert settings is not None, "a rail that is not active needs settings"
         rail = activate(rail, settings, connect=connect)
-    store = await open_journal(str(journal / "journal.db")) if isinstance(journal, Path) else journal
+    store = await open_journal(str(journal / "journal.db"), ROW_MAC) if isinstance(journal, Path) else journal
     clock, approver = clock or Clock(), approver or Approver()
     name = rail.declaration.name
 

@@ -21,6 +21,7 @@ CREATE TABLE challenges (
     replay_key   TEXT COLLATE "C" CONSTRAINT replay_key_used_once UNIQUE,  -- what the accepted code used up (a TOTP time step)
     duplicate_of TEXT,
     reservations TEXT   NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
+    failed       BIGINT NOT NULL DEFAULT 0,  -- how many wrong codes were entered for it
     created_at   BIGINT NOT NULL,  -- all times: milliseconds since 1970, UTC
     expires_at   BIGINT NOT NULL
 );
@@ -43,7 +44,8 @@ CREATE TABLE attempts (
     principal    TEXT COLLATE "C" NOT NULL,
     challenge_id TEXT COLLATE "C" REFERENCES challenges (id),
     at           BIGINT NOT NULL,
-    outcome      TEXT   NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
+    outcome      TEXT   NOT NULL CHECK (outcome IN ('open', 'wrong', 'right')),
+    mac          TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE INDEX attempts_by_challenge ON attempts (challenge_id);
@@ -102,6 +104,8 @@ CREATE TABLE events (
     body       TEXT   NOT NULL,  -- canonical JSON, accounts masked
     hash       TEXT   NOT NULL,
     challenge_id TEXT COLLATE "C" GENERATED ALWAYS AS (nullif(payment_id, 'journal')) STORED REFERENCES challenges (id),
+    mac        TEXT   NOT NULL DEFAULT '',  -- over the hash: only riel writes events
+    row_mac    TEXT   NOT NULL DEFAULT '',  -- over the whole row of the challenge or payment, as this event leaves it
     CONSTRAINT one_event_per_number UNIQUE (payment_id, n)
 );
 
@@ -111,7 +115,8 @@ CREATE TABLE anchors (
     at    BIGINT NOT NULL,
     upto  BIGINT NOT NULL,  -- the last event's seq
     count BIGINT NOT NULL,
-    hash  TEXT   NOT NULL
+    hash  TEXT   NOT NULL,
+    mac   TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
@@ -131,7 +136,8 @@ CREATE TABLE outbox (
     attempts   BIGINT NOT NULL DEFAULT 0,
     failure    TEXT   NOT NULL DEFAULT '',  -- of the last delivery
     failed_at  BIGINT,
-    sent_at    BIGINT
+    sent_at    BIGINT,
+    mac        TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
@@ -151,7 +157,7 @@ CREATE TABLE owners (
 -- Count one attempt, unless the principal had too many wrong codes or the challenge takes none: one transaction.
 -- A function, because each statement in it sees what was committed before the lock was had; a single statement would
 -- count what had been there before it began to wait, and parallel attempts would pass the limit.
-CREATE FUNCTION count_attempt(wanted TEXT, who TEXT, moment BIGINT, since BIGINT, per_challenge BIGINT, per_window BIGINT)
+CREATE FUNCTION count_attempt(wanted TEXT, who TEXT, moment BIGINT, since BIGINT, per_challenge BIGINT, per_window BIGINT, proof TEXT)
     RETURNS TABLE (attempt_id BIGINT, wrong BIGINT, state TEXT, expires_at BIGINT, attempts BIGINT, last_attempt_at BIGINT)
     LANGUAGE sql VOLATILE AS
 $$
@@ -159,12 +165,12 @@ $$
     WITH known AS (
         SELECT (SELECT count(*) FROM attempts t WHERE t.principal = who AND t.at > since AND t.outcome <> 'right') AS wrong,
                c.state, c.expires_at,
-               (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id) AS attempts,
+               greatest(c.failed, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id)) AS attempts,
                (SELECT max(t.at) FROM attempts t WHERE t.challenge_id = c.id) AS last_attempt_at
         FROM (SELECT 1) once LEFT JOIN challenges c ON c.id = wanted AND c.principal = who
     ), counted AS (
-        INSERT INTO attempts (principal, challenge_id, at, outcome)
-        SELECT who, wanted, moment, CASE WHEN wanted IS NULL THEN 'wrong' ELSE 'open' END FROM known
+        INSERT INTO attempts (principal, challenge_id, at, outcome, mac)
+        SELECT who, wanted, moment, CASE WHEN wanted IS NULL THEN 'wrong' ELSE 'open' END, proof FROM known
         WHERE known.wrong < per_window AND (wanted IS NULL OR (
             known.state = 'open' AND known.expires_at > moment AND known.attempts < per_challenge))
         RETURNING id

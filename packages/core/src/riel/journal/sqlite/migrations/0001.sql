@@ -20,6 +20,7 @@ CREATE TABLE challenges (
     replay_key   TEXT    UNIQUE,  -- what the accepted code used up (a TOTP time step): never accepted again
     duplicate_of TEXT,
     reservations TEXT    NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
+    failed       INTEGER NOT NULL DEFAULT 0,  -- how many wrong codes were entered for it
     created_at   INTEGER NOT NULL,  -- all times: milliseconds since 1970, UTC
     expires_at   INTEGER NOT NULL
 ) STRICT;
@@ -43,7 +44,8 @@ CREATE TABLE attempts (
     principal    TEXT    NOT NULL,
     challenge_id TEXT    REFERENCES challenges (id),
     at           INTEGER NOT NULL,
-    outcome      TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right'))
+    outcome      TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right')),
+    mac          TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE INDEX attempts_by_challenge ON attempts (challenge_id);
@@ -102,6 +104,8 @@ CREATE TABLE events (
     body       TEXT    NOT NULL,  -- canonical JSON, accounts masked
     hash       TEXT    NOT NULL,
     challenge_id TEXT GENERATED ALWAYS AS (nullif(payment_id, 'journal')) VIRTUAL REFERENCES challenges (id),
+    mac        TEXT    NOT NULL DEFAULT '',  -- over the hash: only riel writes events
+    row_mac    TEXT    NOT NULL DEFAULT '',  -- over the whole row of the challenge or payment, as this event leaves it
     UNIQUE (payment_id, n)
 ) STRICT;
 
@@ -111,7 +115,8 @@ CREATE TABLE anchors (
     at    INTEGER NOT NULL,
     upto  INTEGER NOT NULL,  -- the last event's seq
     count INTEGER NOT NULL,
-    hash  TEXT    NOT NULL
+    hash  TEXT    NOT NULL,
+    mac   TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
@@ -129,7 +134,8 @@ CREATE TABLE outbox (
     attempts   INTEGER NOT NULL DEFAULT 0,
     failure    TEXT    NOT NULL DEFAULT '',  -- of the last delivery
     failed_at  INTEGER,
-    sent_at    INTEGER
+    sent_at    INTEGER,
+    mac        TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE INDEX outbox_due ON outbox (next_at) WHERE sent_at IS NULL;
