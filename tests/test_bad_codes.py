@@ -75,7 +75,8 @@ class TestBadCodes:
         mine = fresh.code(fresh.send(good(account)).done["paymentId"])
         other = good(account, **change)
         with nothing_sent(bank):
-            refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # nobody was asked that
+            refusal = refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # nobody was asked that
+            assert refusal["details"]["differing"] == [*change]
             fresh.send(other)
             refused(fresh.send(other | {"verificationCode": mine}), "2FA_MISMATCH")  # they were, with another code
 
@@ -86,9 +87,14 @@ class TestBadCodes:
         refused(fresh.refund(back | {"verificationCode": fresh.codes[0]}), "2FA_MISMATCH")
         assert "refundedAmount" not in fresh.check(key).done
 
-    def test_a_code_without_a_question_is_a_guess(self, fresh: Riel, bank: WireBank, account: str) -> None:
+    def test_a_code_without_a_question_is_no_guess_and_locks_nobody_out(
+        self, fresh: Riel, bank: WireBank, account: str
+    ) -> None:
         with nothing_sent(bank):
-            refused(fresh.send(good(account, verificationCode="123456")), "2FA_MISMATCH")
+            for _ in range(12):
+                refusal = refused(fresh.send(good(account, verificationCode="000000")), "2FA_NOT_REQUESTED")
+            assert "Call without verificationCode" in refusal["nextAction"]
+        assert fresh.pay(good(account)).done["status"] in {"success", "pending"}
 
 
 class TestSomebodyElses:
@@ -107,6 +113,6 @@ class TestSomebodyElses:
                 assert mallory.refund({"trackingKey": theirs, "reason": "mine"}).refusal == nothing
             for code in fresh.codes:
                 told = good(account, concept="More rent", verificationCode=code)
-                refused(mallory.send(told), "2FA_MISMATCH")
+                refused(mallory.send(told), "2FA_NOT_REQUESTED")
             assert mallory.leaks(account) == []
         assert fresh.check(asked["paymentId"]).done["status"] == "2fa_required"

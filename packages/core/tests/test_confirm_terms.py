@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from riel.confirm.terms import VERSION, Terms, canonical, digest, preimage
 from riel.money import Money
 from riel.rail import Payee
+from riel.text import fold_text
 
 TERMS = Terms(
     kind="payment",
@@ -78,8 +79,8 @@ def test_every_field_can_be_read_back_so_no_two_terms_are_written_alike(terms: T
         terms.mode.encode(),
         terms.principal.encode(),
         terms.payee.account.encode(),
-        terms.payee.name.encode(),
-        terms.payee.institution.encode(),
+        fold_text(terms.payee.name).encode(),
+        fold_text(terms.payee.institution).encode(),
         str(terms.money.amount).encode(),
         terms.money.currency.encode(),
         canonical(terms.arguments),
@@ -198,3 +199,34 @@ def test_a_refund_names_its_payment_and_a_payment_names_none() -> None:
 def test_the_digest_of_the_same_terms_never_changes() -> None:
     """A challenge that was opened before an upgrade is still found after it."""
     assert digest(TERMS).hex() == "ac0fd79ff3971a991075c1d2387a12390067e2633ef3de895a48af9cfb6ba1cb"
+
+
+ALIKE = [
+    ("Pen\u0303a", "Pe\u00f1a"),
+    ("O\u2019Brien", "O'Brien"),
+    ("\u201cRenta\u201d", '"Renta"'),
+    ("\u00abRenta\u00bb", '"Renta"'),
+    ("Renta\u00a0de  marzo", "Renta de marzo"),
+    ("marzo \u2014 abril", "marzo - abril"),
+    ("2026\u20133", "2026-3"),
+]
+UNLIKE = [("Pena", "Pe\u00f1a"), ("Renta", "renta"), ("O'Brien", "OBrien"), ("Renta 1", "Renta1"), ("a-b", "a_b")]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE)
+def test_what_a_person_reads_as_the_same_is_the_same(one: str, other: str) -> None:
+    def terms(text: str) -> Terms:
+        nested = {"concept": text, "more": [{"note": text}]}
+        payee = Payee("0123456789", text, text)
+        return replace(TERMS, payee=payee, arguments=nested, tool_arguments=nested)
+
+    assert digest(terms(one)) == digest(terms(other))
+
+
+@pytest.mark.parametrize(("one", "other"), UNLIKE)
+def test_what_a_person_reads_as_another_text_is_another_payment(one: str, other: str) -> None:
+    for change in ("arguments", "tool_arguments"):
+        assert digest(replace(TERMS, **{change: {"concept": one}})) != digest(
+            replace(TERMS, **{change: {"concept": other}})
+        )
+    assert digest(replace(TERMS, payee=Payee("1", one))) != digest(replace(TERMS, payee=Payee("1", other)))

@@ -68,7 +68,7 @@ async def test_ten_wrong_codes_an_hour_whatever_they_are_for(tmp_path: Path) -> 
             assert await world.refusal(world.request(1 + tried % 3), WRONG) == "2FA_MISMATCH"
         right = await world.asked(world.request(4))
         assert await world.refusal(world.request(4), right) == "2FA_RATE_LIMITED"
-        assert await world.refusal(world.request(5), WRONG) == "2FA_RATE_LIMITED"
+        assert await world.refusal(world.request(4), WRONG) == "2FA_RATE_LIMITED"
         assert len(world.person.compared) == 10
         somebody = world.request(principal="berta")
         assert (await world.engine.confirm(somebody, await world.asked(somebody))).state is State.SETTLED
@@ -78,12 +78,46 @@ async def test_ten_wrong_codes_an_hour_whatever_they_are_for(tmp_path: Path) -> 
         ).state is State.SETTLED
 
 
-async def test_a_guess_at_what_was_never_asked_counts_too(tmp_path: Path) -> None:
+async def test_a_code_where_nobody_was_asked_locks_nobody_out_and_is_told_so(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
-        for amount in range(1, 11):
-            assert await world.refusal(world.request(amount), WRONG) == "2FA_MISMATCH"
-        assert await world.refusal(world.request(), await world.asked(world.request())) == "2FA_RATE_LIMITED"
+        for amount in range(1, 21):
+            with pytest.raises(NotConfirmed) as refused:
+                await world.engine.confirm(world.request(amount), "000000")
+            assert refused.value.error.code == "2FA_NOT_REQUESTED"
+            assert refused.value.error.message.startswith("Nobody was asked")
+            assert "Call without verificationCode" in refused.value.error.next_action
         assert world.person.compared == []
+        code = await world.asked(world.request())
+        for amount in range(1, 21):
+            assert await world.refusal(world.request(amount), code) == "2FA_MISMATCH"
+        assert world.person.compared == []
+        assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
+
+
+async def test_the_refusal_names_the_argument_that_is_not_as_it_was(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        code = await world.asked(world.request())
+        other = world.request(arguments={"account": "0123456789", "amount": 50_000, "concept": "Rent."})
+        with pytest.raises(NotConfirmed) as refused:
+            await world.engine.confirm(other, code)
+        error = refused.value.error
+        assert (error.code, error.details) == ("2FA_MISMATCH", {"differing": ["concept"]})
+        assert "concept is not as it was then" in error.message
+        assert "Repeat the call with concept exactly as it was" in error.next_action
+        world.later(minutes=11)
+        assert await world.refusal(other, code) == "2FA_NOT_REQUESTED"
+
+
+async def test_a_code_survives_what_a_model_retypes(tmp_path: Path) -> None:
+    def named(text: str) -> Any:
+        arguments = {"account": "0123456789", "amount": 50_000, "concept": text}
+        return world.request(arguments=arguments, payee=Payee("0123456789", text))
+
+    async with working(tmp_path) as world:
+        code = await world.asked(named("Pen\u0303a \u2014 \u201cO\u2019Brien\u201d\u00a0 1"))
+        again = await world.engine.confirm(named('Pe\u00f1a - "O\'Brien" 1'), code)
+        assert again.state is State.SETTLED
+        assert len(world.client.sent) == 1
 
 
 async def test_of_a_thousand_guesses_at_once_ten_are_compared_and_all_are_answered(tmp_path: Path) -> None:
@@ -138,7 +172,7 @@ async def test_a_code_confirms_nothing_that_was_changed(tmp_path: Path, change: 
     async with working(tmp_path) as world:
         code = await world.asked(world.request())
         other = world.request(**CHANGES[change])
-        assert await world.refusal(other, code) == "2FA_MISMATCH"
+        assert await world.refusal(other, code) in {"2FA_MISMATCH", "2FA_NOT_REQUESTED"}
         await world.asked(other)
         assert await world.refusal(other, code) == "2FA_MISMATCH"
         assert world.client.sent == world.client.refunded == []

@@ -73,6 +73,22 @@ def escape_controls(text: str) -> str:
     return "".join(c if c in "\n\t" or not hidden(c) else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+_SINGLE_QUOTES = "\u2018\u2019\u201a\u201b\u2032\u2035\u02bc\u00b4\uff07"
+_DOUBLE_QUOTES = "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u301d\u301e\uff02"
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_MARKS = str.maketrans(
+    {**dict.fromkeys(_SINGLE_QUOTES, "'"), **dict.fromkeys(_DOUBLE_QUOTES, '"'), **dict.fromkeys(_DASHES, "-")}
+)
+"""Quotation marks and dashes, each as the one that a keyboard has."""
+
+
+def fold_text(text: str) -> str:
+    """``text`` in one spelling for all that a person reads alike: composed letters, one kind of space and of marks."""
+    if text.isascii():
+        return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text).translate(_MARKS).split())
+
+
 def replace_number(text: str, number: str, shown: str) -> str:
     """``text`` with ``shown`` in place of ``number``, however its characters are set apart there."""
     characters = [c for c in number if c.isalnum()]

@@ -105,3 +105,9 @@ class SpeiReceipt(Receipt):
     name_matches: Annotated[
         str | None, Field(description="Whether that is the recipientName: same, partly, different.")
     ] = None
+
+    def notice(self) -> str:
+        """The one sign of a wrong payee, in words."""
+        if self.name_matches != "different":
+            return ""
+        return "The holder of the account is not the recipientName that was confirmed: tell the person."

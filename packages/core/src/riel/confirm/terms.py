@@ -8,6 +8,7 @@ from typing import Any
 
 from riel.money import Money
 from riel.rail import Kind, Mode, Payee
+from riel.text import fold_text
 
 VERSION = b"riel-terms-2"
 """The first field of every preimage. It changes when a field is added or encoded differently."""
@@ -53,7 +54,11 @@ def digest(terms: Terms) -> bytes:
 
 
 def preimage(terms: Terms) -> bytes:
-    """The fields in a fixed order, each behind its length in eight bytes, so that no two terms are written alike."""
+    """The fields in a fixed order, each behind its length in eight bytes, so that no two terms are written alike.
+
+    Texts are folded (:func:`riel.text.fold_text`): what a person reads as the same is the same, however an agent writes
+    its accents, spaces, quotation marks and dashes the second time.
+    """
     fields = (
         VERSION,
         terms.kind.encode(),
@@ -61,8 +66,8 @@ def preimage(terms: Terms) -> bytes:
         terms.mode.encode(),
         terms.principal.encode(),
         terms.payee.account.encode(),
-        terms.payee.name.encode(),
-        terms.payee.institution.encode(),
+        fold_text(terms.payee.name).encode(),
+        fold_text(terms.payee.institution).encode(),
         b"%d" % terms.money.amount,
         terms.money.currency.encode(),
         canonical(terms.arguments),
@@ -75,7 +80,7 @@ def preimage(terms: Terms) -> bytes:
 
 
 def canonical(arguments: Mapping[str, Any]) -> bytes:
-    """JSON in UTF-8 with sorted keys and no spaces, of text, integers, booleans, null, lists and objects only.
+    """JSON in UTF-8 with sorted keys and no spaces, of folded text, integers, booleans, null, lists and objects only.
 
     Not escaped to ASCII: there, two halves of a surrogate pair would be written like the character they make.
     """
@@ -84,7 +89,9 @@ def canonical(arguments: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str):
+        return fold_text(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]

@@ -33,9 +33,11 @@ class Code(StrEnum):
     TWO_FA_MISMATCH = "2FA_MISMATCH"
     TWO_FA_NOT_DELIVERED = "2FA_NOT_DELIVERED"
     TWO_FA_NOT_ENROLLED = "2FA_NOT_ENROLLED"
+    TWO_FA_NOT_REQUESTED = "2FA_NOT_REQUESTED"
     TWO_FA_RATE_LIMITED = "2FA_RATE_LIMITED"
     TWO_FA_USED = "2FA_USED"
     ALREADY_DONE = "ALREADY_DONE"
+    ALREADY_REFUNDED = "ALREADY_REFUNDED"
     ALREADY_REJECTED = "ALREADY_REJECTED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     INVALID_AMOUNT = "INVALID_AMOUNT"
@@ -100,6 +102,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
         "The person has no authenticator app enrolled here. Nothing was sent.",
         "Tell the operator to run: riel enroll.",
     ),
+    Code.TWO_FA_NOT_REQUESTED: (
+        "Nobody was asked to confirm exactly this, so there is no code for it. Nothing was sent.",
+        'Call without verificationCode, or with "": a person is asked then and receives a code. Never make one up.',
+    ),
     Code.TWO_FA_RATE_LIMITED: (
         "Too many wrong codes within an hour. Nothing was sent.",
         "Wait an hour. A new code does not help.",
@@ -114,6 +120,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.ALREADY_DONE: (
         "Exactly this was done before, and the rail does it only once. Nothing more was sent.",
         "Do not try it again. Check the status of paymentId, or tell the operator.",
+    ),
+    Code.ALREADY_REFUNDED: (
+        "The payment was paid back in full before. Nothing was sent.",
+        "Tell the person; nothing is left to refund.",
     ),
     Code.ALREADY_REJECTED: (
         "Exactly this was rejected before, and the rail accepts it only once. Nothing was sent.",
@@ -175,7 +185,7 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.NOT_ALLOWED: ("A guard of this server refused this: {reason}. Nothing was sent.", _WHICH_LIMIT),
     Code.NOT_FOUND: (
         "No payment has that reference. Nothing was sent.",
-        "Check the arguments. The reference of a payment is the one that send_payment returned.",
+        "Check the arguments: a payment is named by the reference or the paymentId that an earlier answer gave.",
     ),
     Code.NOT_REFUNDABLE: ("Only a settled payment can be refunded. Nothing was sent.", "Check its status first."),
     Code.NOT_SUPPORTED: ("{reason} Nothing was sent.", "Tell the person why."),
@@ -219,10 +229,13 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
         "Tell the person that only the operator can grant it (RIEL_SCOPES, riel serve --read-only).",
     ),
     Code.TERMS_CHANGED: (
-        "This code does nothing more: the arguments or the data of {rail} changed after the person was asked.",
+        (
+            "This code confirms nothing here: nobody was asked for exactly this, or the arguments or the data of "
+            "{rail} changed after the person was asked."
+        ),
         (
             "It may have been done already: check the status of the paymentId that came with the request for the code, "
-            "and request no new code before."
+            "and request no new code before. If there was no such request, call without verificationCode."
         ),
     ),
     Code.UNKNOWN_ARGUMENT: ("{field} {problem}. Nothing was sent.", "Send only arguments of the tool's schema."),

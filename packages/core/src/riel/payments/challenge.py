@@ -42,6 +42,7 @@ async def open_challenge(context: Context, request: PaymentRequest) -> tuple[Cha
     challenge = await _open(context, request)
     if challenge.state is ChallengeState.DECLINED:
         raise NotConfirmed(Code.TWO_FA_DECLINED, details={"paymentId": challenge.id})
+    context.recent_terms.remember(request.terms, challenge.expires_at)
     if challenge.delivered_at is not None and now < challenge.delivered_at + context.timing.resend_challenge_after:
         return challenge, "The code was sent a moment ago."
     delivery = await _deliver(context, challenge)

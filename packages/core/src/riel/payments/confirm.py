@@ -14,7 +14,7 @@ from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
-from riel.payments.refusals import already_done, mismatch, not_confirmed, used_before
+from riel.payments.refusals import already_done, mismatch, not_confirmed, not_requested, used_before
 from riel.rail import Prepared, ReferenceSource
 
 
@@ -167,8 +167,19 @@ async def _challenges(context: Context, request: PaymentRequest) -> Sequence[Cha
 
 
 async def _no_open_challenge(context: Context, request: PaymentRequest, challenges: Sequence[Challenge]) -> NothingSent:
-    """Return the refusal of a code for which no challenge is open; it counts as a wrong one."""
-    ended = challenges[0].state.value if challenges else "consumed"
+    """Return the refusal of a code for which no challenge is open.
+
+    It counts as a wrong one where the challenge was consumed, since it was compared with the code that did so. Where
+    nobody was asked there is nothing to guess, so such a code is no attempt; it is recorded where a person was asked
+    about something else.
+    """
+    if not challenges:
+        differing = context.recent_terms.differing(request.terms, context.now())
+        unasked = not_requested(differing)
+        if differing is not None:
+            await context.journal.record_refusal(new_challenge(context, request), unasked.error.code, str(unasked))
+        return unasked
+    ended = challenges[0].state.value
     if ended in {"expired", "locked", "declined"}:
         return not_confirmed(ended)  # type: ignore[arg-type]
     attempt = await context.journal.count_attempt(

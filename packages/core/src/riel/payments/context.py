@@ -16,6 +16,7 @@ from riel.money import mask_account
 from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
 from riel.payments.gaps import GapReader
+from riel.payments.recent_terms import RecentTerms
 from riel.payments.rules import MAX_FACT, Backoff
 from riel.rail import ReferenceSource, WireModel
 from riel.secrets import ServerKeys
@@ -93,6 +94,7 @@ class Context:
     busy: set[str] = field(default_factory=set)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
     gaps: GapReader = field(default_factory=GapReader)
+    recent_terms: RecentTerms = field(default_factory=RecentTerms)
 
     def new_id(self) -> str:
         """Return an unguessable id. It begins with the time, which keeps new rows together in the journal's indexes."""

@@ -1,8 +1,9 @@
 """The refusals of a confirmation: the journal's reasons as codes of the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from riel.errors import Code, NotConfirmed, NothingSent
+from riel.errors import CATALOGUE, Code, NotConfirmed, NothingSent
 from riel.journal import ConfirmFailure, PaymentRecord, State
 
 _NOT_CONFIRMED: Mapping[ConfirmFailure, Code] = {
@@ -30,6 +31,27 @@ def mismatch(left: int | None = None) -> NotConfirmed:
 def used_before(known: PaymentRecord) -> NotConfirmed:
     """The code confirmed ``known``; a newer challenge for the same is open, and it does not answer that one."""
     return NotConfirmed(Code.TWO_FA_USED, details={"paymentId": known.id})
+
+
+def not_requested(differing: Collection[str] | None) -> NotConfirmed:
+    """A code for which nobody was asked: nothing is compared, so it is no attempt.
+
+    :param differing: the arguments that differ from those of the last challenge of the same tool; ``None`` if there
+        is none.
+    """
+    if differing is None:
+        return NotConfirmed(Code.TWO_FA_NOT_REQUESTED)
+    if not differing:
+        return mismatch()
+    names = " and ".join(differing)
+    are = "are" if len(differing) > 1 else "is"
+    row = replace(
+        CATALOGUE[Code.TWO_FA_MISMATCH],
+        message=f"The person was asked about something else: {names} {are} not as it was then. Nothing was sent.",
+        remedy=f"Repeat the call with {names} exactly as it was when the code was requested; or call without "
+        "verificationCode to have the person asked about this.",
+    )
+    return NotConfirmed(row, details={"differing": list(differing)})
 
 
 def already_done(known: PaymentRecord, principal: str) -> NothingSent:

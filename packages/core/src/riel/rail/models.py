@@ -96,3 +96,7 @@ class Receipt(WireModel):
     amount: int | None = Field(default=None, description="In minor units: 50000 is 500.00.")
     currency: str | None = Field(default=None, description="ISO 4217.")
     settled_at: str | None = Field(default=None, description="When the money moved (ISO 8601, UTC).")
+
+    def notice(self) -> str:
+        """What the person should be told of these facts, in a sentence of the rail's; empty if there is nothing."""
+        return ""

@@ -40,7 +40,7 @@ class CheckStatus(PaymentTool):
         return (
             f"Get the status of a {self.declaration.title} payment or refund: 2fa_required, declined or expired before "
             "it is confirmed; then pending, success, rejected, returned or refunded. "
-            f"{field} is the one that send_payment returned, or its paymentId. Moves nothing."
+            f"{field} is the one that {self.declaration.name}_send_payment returned, or its paymentId. Moves nothing."
         )
 
     @property

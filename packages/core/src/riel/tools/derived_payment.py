@@ -47,7 +47,8 @@ async def confirm_derived_payment(
     try:
         return await ask_or_execute(tool, request, code)
     except NotConfirmed as refusal:
-        if code is None or refusal.error.code != Code.TWO_FA_MISMATCH or "attemptsLeft" in refusal.error.details:
+        unasked = refusal.error.code in {Code.TWO_FA_MISMATCH, Code.TWO_FA_NOT_REQUESTED}
+        if code is None or not unasked or "attemptsLeft" in refusal.error.details:
             raise
         raise _changed(tool, refusal) from refusal
 

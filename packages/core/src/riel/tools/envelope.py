@@ -39,7 +39,10 @@ STATUSES = (
 MAX_NAME = 80
 """The longest payee's name in an answer, in characters: it may be a stranger's text."""
 
-_CHECK_STATUS = "Do not send it again: it was not lost. Call {rail}_check_status with {field} to learn the outcome."
+_CHECK_STATUS = (
+    "Do not send it again: it was not lost. Call {rail}_check_status with {field} in a few seconds; if it is still "
+    "pending after some calls, tell the person and stop asking."
+)
 _MESSAGES = {
     State.SENDING: "The {kind} is on its way to the rail. " + _CHECK_STATUS,
     State.UNKNOWN: "The outcome of the {kind} is not known yet; riel is looking it up. " + _CHECK_STATUS,
@@ -149,7 +152,8 @@ def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
     if words:  # a number or a link gives no instructions; a sentence may
         data["untrusted"] = words
     data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
-    if message := _MESSAGES[record.state].format(kind=record.kind, rail=declaration.name, field=field):
+    message = _MESSAGES[record.state].format(kind=record.kind, rail=declaration.name, field=field)
+    if message := f"{message} {model.notice()}".strip():
         data["message"] = message
     if record.refunded:
         data["refundedAmount"] = record.refunded

@@ -131,5 +131,7 @@ def _check_refundable(original: PaymentRecord, amount: int) -> None:
     if original.state is not State.SETTLED:
         raise NothingSent(Code.NOT_REFUNDABLE)
     refundable = original.money.amount - original.refunded
+    if refundable <= 0:
+        raise NothingSent(Code.ALREADY_REFUNDED)
     if amount > refundable:
         raise NothingSent(Code.REFUND_EXCEEDS_PAYMENT, details={"refundable": refundable})
