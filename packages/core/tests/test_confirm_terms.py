@@ -28,7 +28,7 @@ TERMS = Terms(
 
 Kind = Literal["payment", "refund"]
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(fold_text)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -122,7 +122,7 @@ def test_changing_any_one_field_changes_the_digest(terms: Terms, other: Terms) -
             assert digest(replace(terms, **{name: theirs})) != digest(terms)
     for name in ("account", "name", "institution"):
         theirs = getattr(other.payee, name)
-        if getattr(terms.payee, name) != theirs:
+        if fold_text(getattr(terms.payee, name)) != fold_text(theirs):
             assert digest(replace(terms, payee=replace(terms.payee, **{name: theirs}))) != digest(terms)
     if terms.kind != other.kind:
         assert digest(replace(terms, kind=other.kind, original=other.original)) != digest(terms)
@@ -138,7 +138,8 @@ def test_moving_characters_between_neighbouring_fields_changes_the_digest(terms:
     payee = terms.payee
     for field, next_field in (("account", "name"), ("name", "institution")):
         one, other = moved(getattr(payee, field), getattr(payee, next_field), count)
-        if one != getattr(payee, field):
+        folded = fold_text if field == "name" else str
+        if (folded(one), fold_text(other)) != (getattr(payee, field), getattr(payee, next_field)):
             assert digest(replace(terms, payee=replace(payee, **{field: one, next_field: other}))) != digest(terms)
     principal, account = moved(terms.principal, payee.account, count)
     if principal != terms.principal:
@@ -169,7 +170,6 @@ def test_the_order_of_arguments_does_not_matter() -> None:
         ({"a": None}, {"a": "null"}),
         ({"a": ["b", "c"]}, {"a": ["b,c"]}),
         ({"a": 'x","b":"y'}, {"a": "x", "b": "y"}),
-        ({"a": "é"}, {"a": "e\u0301"}),
     ],
 )
 def test_arguments_that_look_alike_have_different_digests(one: Any, other: Any) -> None:
