@@ -224,8 +224,8 @@ def test_c19_fifty_payments_of_ten_under_a_limit_of_a_hundred_are_ten(
 ) -> None:
     """Through two servers on one journal at once: the limit is one, whoever asks."""
     with (
-        riel(folder, mock_base_url=bank.url, principal="capped") as one,
-        riel(folder, mock_base_url=bank.url, principal="capped") as two,
+        riel(folder, config=folder / "riel.toml", mock_base_url=bank.url, principal="capped") as one,
+        riel(folder, config=folder / "riel.toml", mock_base_url=bank.url, principal="capped") as two,
         ThreadPoolExecutor(2) as both,
     ):
 
