@@ -62,8 +62,9 @@ def described(rail: ActiveRail, payment: Payment) -> tuple[Payee, str, Mapping[s
     return payee, purpose, details
 
 
-def receipt_data(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rail's receipt as it goes over the wire, with what riel itself has ``known`` in any case.
+def receipt_data(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the rail's receipt as it goes over the wire, with what riel itself has ``known`` in any case; and its
+    notice.
 
     A provider may send a fact of an unknown shape: then the facts are dropped, and never guessed.
     """
@@ -71,10 +72,11 @@ def receipt_data(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str,
     for values in ({**facts, **known}, known):
         try:
             with limited(rail, f"the receipt {receipt.__name__}", ValidationError):
-                return receipt.model_validate(values).model_dump(mode="json", by_alias=True, exclude_none=True)
+                model = receipt.model_validate(values)
+                return model.model_dump(mode="json", by_alias=True, exclude_none=True), str(model.notice())
         except (ValidationError, RailFailure):
             continue
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in known.items() if value is not None}, ""
 
 
 def _are_texts(*values: object) -> bool:

@@ -146,14 +146,14 @@ def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
         "settledAt": stamp(record.settled_at) if record.settled_at else None,
     }
     facts = {name: _masked(fact, record) for name, fact in record.facts.items()}
-    data = receipt_data(rail, facts, known)
+    data, notice = receipt_data(rail, facts, known)
     words = {name: clean_text(fact) for name, fact in data.items() if isinstance(fact, str) and " " in fact}
     data = {name: value for name, value in data.items() if name not in words}
     if words:  # a number or a link gives no instructions; a sentence may
         data["untrusted"] = words
     data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
     message = _MESSAGES[record.state].format(kind=record.kind, rail=declaration.name, field=field)
-    if message := f"{message} {model.notice()}".strip():
+    if message := f"{message} {notice}".strip():
         data["message"] = message
     if record.refunded:
         data["refundedAmount"] = record.refunded
