@@ -12,7 +12,7 @@ import pytest
 
 from riel import Money, Payee, Prepared
 from riel.confirm import Terms
-from riel.confirm.factors.totp import Enrolment, TotpFactor
+from riel.confirm.factors.totp import Enrolment, TotpFactor, UsedStepFiles
 from riel.errors import NotAllowed, NotConfirmed, OutcomeUnknown
 from riel.journal import State
 
@@ -366,7 +366,8 @@ async def test_a_used_code_never_answers_a_newer_challenge_and_names_the_earlier
 async def test_a_code_of_an_app_confirms_one_of_two_equal_payments(tmp_path: Path) -> None:
     app = pyotp.TOTP(secret := pyotp.random_base32())
     async with working(tmp_path) as world:
-        factor = TotpFactor("ana", Enrolment(id="app", secret=secret, after=0))
+        enrolments = {False: Enrolment(id="app", secret=secret, after=0)}
+        factor = TotpFactor("ana", enrolments, UsedStepFiles(tmp_path / "used"))
         world.engine.context = replace(world.engine.context, factor=factor)
         await world.engine.ask(world.request())
         first = await world.engine.confirm(world.request(), app.at(world.now))
