@@ -222,12 +222,18 @@ def test_the_rail_that_is_explained_works(tmp_path: Path, environment: dict[str,
     }
     asked = [sys.executable, "-m", "riel", "rails", "--json"]
     ran = subprocess.run(
-        asked, cwd=tmp_path, env=environment | zap, capture_output=True, text=True, check=False, timeout=300
+        asked,
+        cwd=tmp_path,
+        env=environment | zap | {"RIEL_LIVE": "yes"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     listed = json.loads(ran.stdout)
     assert (listed["problems"], ran.stderr) == ([], "")
     assert listed["rails"][0]["tools"] == ["zap_send_payment", "zap_check_status", "zap_request_refund"]
-    assert listed["rails"][0]["mode"] == "sandbox"
+    assert listed["rails"][0]["mode"] == "live", "nothing has proven to be a pretend bank"
     paying = _PAYING.format(environment=zap | {"RIEL_FACTOR_FILE": str(tmp_path / "codes.jsonl")})
     ran = subprocess.run(
         [sys.executable, "-c", paying], env=environment, capture_output=True, text=True, check=False, timeout=300
@@ -236,15 +242,22 @@ def test_the_rail_that_is_explained_works(tmp_path: Path, environment: dict[str,
 
 
 _PAYING = """
-import asyncio, json, sys
+import asyncio, contextlib, json, sys
 from mcp import Client, StdioServerParameters
+from riel import Sandbox
+from riel.sandbox import serve_http, wrap
 
 async def main():
     environment = {environment!r}
+    port = int(environment["RIEL_ZAP_BASE_URL"].rpartition(":")[2])
     server = StdioServerParameters(command=sys.executable, args=["-m", "riel", "serve", "--sandbox"], env=environment)
-    async with Client(server) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        bank = contextlib.AsyncExitStack()
+        await bank.enter_async_context(serve_http(wrap(Sandbox(app=None, debits=list)), port))
+        client = await stack.enter_async_context(Client(server))
         payment = {{"phone": "+56912345678", "amount": 500}}
         await client.call_tool("zap_send_payment", payment)
+        await bank.aclose()  # a pretend bank that has proven itself, and cannot be reached any more
         code = json.loads(open(environment["RIEL_FACTOR_FILE"]).readline())["code"]
         answer = await client.call_tool("zap_send_payment", payment | {{"verificationCode": code}})
         print(answer.structured_content["error"]["code"])

@@ -82,7 +82,10 @@ def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel:
     site.install("spei", distribution="other-spei", version="0.1")
     ran = riel("rails", "--json", RIEL_RAILS="zap", RIEL_ZAP_BASE_URL="https://bank.example", RIEL_ZAP_API_KEY="test_1")
     assert ran.returncode == 0
-    assert json.loads(ran.stdout) == {
+    listing = json.loads(ran.stdout)
+    left_out = [part for part in listing.pop("parts") if part["name"] in {"bad", "spei"}]
+    assert {"rail-bad", "other-spei"} <= {part["distribution"] for part in left_out if not part["inForce"]}
+    assert listing == {
         "settings": None,
         "rails": [
             {
@@ -113,6 +116,53 @@ def test_rails_as_json_has_what_is_installed_and_what_is_wrong(site: Site, riel:
         ],
         "problems": [],
     }
+
+
+POLICY = (
+    "from riel import hookimpl\n"
+    "class Pigeon:\n"
+    "    name, sandbox_only, dynamic_linking = 'pigeon', False, True\n"
+    "    open = ask = check = is_replay = print\n"
+    "class CompanyPolicy:\n"
+    "    name = 'policy'\n"
+    "    def check(self, terms, now): ...\n"
+    "@hookimpl\ndef riel_factors():\n    yield Pigeon\n"
+    "@hookimpl\ndef riel_guards():\n    yield CompanyPolicy()\n"
+)
+
+
+def test_rails_lists_factors_and_guards_with_their_package_and_whether_they_are_in_force(
+    site: Site, riel: Riel
+) -> None:
+    site.install("policy", POLICY)
+    site.install("zap")
+
+    def parts(**variables: str) -> list[tuple[str, str, str, bool]]:
+        listed = json.loads(riel("rails", "--json", **variables).stdout)["parts"]
+        ours = [part for part in listed if part["distribution"] in {"rail-policy", "rail-zap"}]
+        return [(part["kind"], part["name"], part["distribution"], part["inForce"]) for part in ours]
+
+    assert parts(RIEL_RAILS="policy") == [
+        ("factor", "pigeon", "rail-policy", False),
+        ("guard", "policy", "rail-policy", True),
+        ("unknown", "zap", "rail-zap", False),
+    ]
+    assert parts(RIEL_RAILS="policy", RIEL_FACTOR="pigeon")[0] == ("factor", "pigeon", "rail-policy", True)
+    assert ("unknown", "policy", "rail-policy", False) in parts(RIEL_RAILS="zap")
+    shown = riel("rails", RIEL_RAILS="zap").stdout
+    assert "package policy of rail-policy 1.0: not in force (RIEL_RAILS does not name it)" in shown
+    assert "guard policy of rail-policy 1.0: in force" in riel("rails", RIEL_RAILS="policy").stdout
+
+
+def test_real_money_needs_the_list_of_what_may_be_loaded(site: Site, riel: Riel) -> None:
+    site.install("zap")
+    live = {"RIEL_LIVE": "yes", "RIEL_ZAP_BASE_URL": "https://bank.example", "RIEL_ZAP_API_KEY": "live_1"}
+    for command in (("rails",), ("rails", "--json"), ("serve",)):
+        ran = riel(*command, RIEL_RAILS="", **live)
+        assert ran.returncode == 2
+        assert "RIEL_LIVE=yes needs RIEL_RAILS: name the rails that may move real money" in ran.stdout + ran.stderr
+    missing = riel("serve", RIEL_RAILS="zap,policy", **live)
+    assert (missing.returncode, "'policy' is not installed" in missing.stderr) == (2, True)
 
 
 def test_rails_without_an_allow_list_shows_every_problem_and_does_not_fail(site: Site, riel: Riel) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import AfterValidator, SecretStr
 
 from riel.config import Settings, is_loopback, mode_of, read_rail_settings, read_settings, settings_resolver
+from riel.config.modes import Address
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import RailSettings
 
@@ -245,7 +246,7 @@ def test_a_setting_that_should_be_json_and_is_not_is_named(env: Env) -> None:
     "url",
     ["http://127.0.0.1:80", "http://127.9.9.9", "https://localhost:1/x", "http://[::1]:9", "HTTP://LOCALHOST"],
 )
-def test_an_address_on_this_machine_is_a_pretend_bank(url: str) -> None:
+def test_an_address_on_this_machine_is_told_from_others(url: str) -> None:
     assert is_loopback(url)
 
 
@@ -272,13 +273,53 @@ def test_no_other_address_passes_for_one(url: str) -> None:
     assert not is_loopback(url)
 
 
-def mode(settings: Settings, *, sandbox: bool = False, **known: str) -> str:
-    return mode_of(ZAP, ToySettings(**(KNOWN | known)), settings, sandbox=sandbox)
+def mode(settings: Settings, *, sandbox: bool = False, address: Address = "unproven", **known: str) -> str:
+    return mode_of(ZAP, ToySettings(**(KNOWN | known)), settings, sandbox=sandbox, address=address)
 
 
-def test_a_loopback_address_means_sandbox_whatever_the_rail_says() -> None:
-    assert mode(Settings(), base_url="http://127.0.0.1:9") == "sandbox"
-    assert mode(Settings(), base_url="http://127.0.0.1:9", api_key="live_1") == "sandbox"
+HERE = "http://127.0.0.1:9"
+
+
+class Speechless(ToySettings):
+    """Settings of a rail that does not tell its mode."""
+
+    mode = RailSettings.mode
+
+
+def test_an_address_of_this_machine_alone_proves_nothing() -> None:
+    assert mode(Settings(), base_url=HERE) == "test"
+    with pytest.raises(Misconfigured, match=r"no pretend bank proves itself at RIEL_ZAP_BASE_URL\): RIEL_LIVE=yes"):
+        mode_of(ZAP, Speechless(**KNOWN | {"base_url": HERE}), Settings())
+    live = Settings(live=True, rails=("zap",))
+    assert mode_of(ZAP, Speechless(**KNOWN | {"base_url": HERE}), live) == "live"
+    with pytest.raises(Misconfigured, match="no pretend bank proves itself at RIEL_ZAP_BASE_URL, and --sandbox pays"):
+        mode(Settings(), sandbox=True, base_url=HERE)
+
+
+def test_a_pretend_bank_that_has_proven_itself_is_a_sandbox() -> None:
+    assert mode(Settings(), base_url=HERE, address="proven") == "sandbox"
+    assert mode_of(ZAP, Speechless(**KNOWN | {"base_url": HERE}), Settings(), address="proven") == "sandbox"
+
+
+@pytest.mark.parametrize("address", ["proven", "unproven"])
+def test_a_rail_that_says_live_on_this_machine_is_live(address: Address) -> None:
+    with pytest.raises(Misconfigured, match="RIEL_LIVE=yes"):
+        mode(Settings(), base_url=HERE, api_key="live_1", address=address)
+    live = Settings(live=True, rails=("zap",))
+    assert mode(live, base_url=HERE, api_key="live_1", address=address) == "live"
+
+
+def test_the_bank_that_this_server_runs_is_a_sandbox_whatever_the_rail_tells_from_its_address() -> None:
+    assert mode(Settings(), sandbox=True, base_url=HERE, api_key="live_1", address="ours") == "sandbox"
+
+
+@pytest.mark.parametrize(("key", "is_sandbox"), [(None, True), ("pretend_key", True), ("test_of_the_operators", False)])
+def test_published_credentials_are_a_sandbox_and_the_operators_own_are_not(
+    env: Env, key: str | None, is_sandbox: bool
+) -> None:
+    env(RIEL_ZAP_BASE_URL=HERE, **({} if key is None else {"RIEL_ZAP_API_KEY": key}))
+    _, found = settings_resolver(read_settings(), proves=lambda url: False)(ZAP)
+    assert found == ("sandbox" if is_sandbox else "test")
 
 
 def test_elsewhere_the_rail_knows_and_live_must_be_allowed() -> None:

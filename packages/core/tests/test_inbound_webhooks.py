@@ -137,6 +137,16 @@ async def test_a_rail_that_cannot_look_up_is_not_asked(tmp_path: Path) -> None:
         assert (provider.world.client.looked, await provider.world.state(paid)) == ([], State.PENDING)
 
 
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+async def test_a_web_page_cannot_write_as_a_provider(tmp_path: Path, header: str) -> None:
+    async with heard(tmp_path, sends=answers(PENDING)) as provider:
+        paid = await provider.world.paid(provider.world.request())
+        forged = json.dumps({"of": [paid.reference]})
+        answer = await provider.http.post("/webhooks/toy", content=forged, headers={header: "http://evil.example"})
+        await provider.world.quiet()
+        assert (answer.status_code, provider.world.client.looked) == (403, [])
+
+
 # However often
 
 

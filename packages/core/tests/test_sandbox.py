@@ -11,17 +11,20 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from riel.catalog import DeclaredRail, Discovery, activate
 from riel.config import Settings, settings_resolver
+from riel.config.sandbox_proof import is_pretend_bank
 from riel.errors import BrokenRail, Misconfigured
+from riel.http_server import send_response
 from riel.rail import Rail, Sandbox
 from riel.sandbox import bank_of, run_banks, serve_http, wrap
 
-from .bad_rails.toy import sandbox, toy
+from .bad_rails.toy import ToySettings, sandbox, toy
 
 pytestmark = pytest.mark.anyio
 
@@ -339,6 +342,66 @@ async def test_under_sandbox_a_bank_that_runs_already_is_used(monkeypatch: pytes
         assert banks.urls == {}
         (zap,) = activate(found, settings_resolver(settings, banks)).rails
         assert (zap.settings.base_url, zap.mode) == ("http://127.0.0.1:9", "sandbox")
+
+
+async def test_under_sandbox_a_rail_that_tells_its_mode_from_the_host_pays_its_own_bank() -> None:
+    class FromTheHost(ToySettings):
+        @property
+        def mode(self) -> Any:
+            return "test" if "test" in self.base_url else "live"
+
+    found, settings = installed(toy("zap", settings=FromTheHost)), Settings()
+    async with run_banks(found, settings) as banks:
+        catalog = activate(found, settings_resolver(settings, banks))
+        assert ([rail.mode for rail in catalog.rails], catalog.problems) == (["sandbox"], ())
+
+
+async def test_a_pretend_bank_proves_itself_over_the_wire() -> None:
+    async with serve_http(wrap(sandbox({}))) as url:
+        assert await asyncio.to_thread(is_pretend_bank, url)
+        assert await asyncio.to_thread(is_pretend_bank, f"{url}/orders/")
+        assert not await asyncio.to_thread(is_pretend_bank, url.replace("http://", "https://"))
+
+
+async def _repeats(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer with whatever was asked: all that a relay to a real bank could make of a nonce."""
+    nonce = scope["query_string"].decode().partition("=")[2]
+    await send_response(send, 200, json.dumps({"proof": nonce}).encode())
+
+
+async def _books(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A real bank behind a relay: it has no such address."""
+    await send_response(send, 404, b'{"error": "not found"}')
+
+
+@pytest.mark.parametrize("relay", [_repeats, _books, sandbox({}).app])
+async def test_a_relay_to_a_real_bank_cannot_prove_that_it_pretends(
+    relay: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve_http(relay) as url:
+        assert not await asyncio.to_thread(is_pretend_bank, url)
+        monkeypatch.setenv("RIEL_ZAP_BASE_URL", url)
+        monkeypatch.setenv("RIEL_ZAP_API_KEY", "test_of_the_operators")
+        resolve = settings_resolver(Settings())
+        _, mode = await asyncio.to_thread(resolve, toy("zap"))
+        assert mode == "test"
+    assert not await asyncio.to_thread(is_pretend_bank, url), "nothing listens there any more"
+
+
+@pytest.mark.parametrize("nonce", ["", "abc", "A" * 32, "0" * 65])
+async def test_only_a_nonce_is_answered(nonce: str) -> None:
+    async with a_bank() as client:
+        assert (await client.get("/_sandbox/proof", params={"nonce": nonce})).status_code == 422
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_no_part_of_a_pretend_bank_answers_a_page_that_reaches_it_by_another_name(
+    headers: dict[str, str],
+) -> None:
+    async with a_bank() as client:
+        for method, path in (("POST", "/pay"), ("GET", "/anything"), ("GET", "/_sandbox/debits")):
+            assert (await client.request(method, path, headers=headers)).status_code == 403
+        assert await booked(client) == 0
 
 
 async def test_under_sandbox_a_rail_that_cannot_pretend_is_a_problem() -> None:

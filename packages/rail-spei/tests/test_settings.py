@@ -68,8 +68,8 @@ def build(ours: dict[str, Any], **change: Any) -> SpeiSettings:
         (PRODUCTION, f"{PRODUCTION}/speiws/rest", f"{PRODUCTION}/efws/API", "live"),
         (f"{PRODUCTION}/speiws/rest", f"{PRODUCTION}/speiws/rest", f"{PRODUCTION}/efws/API", "live"),
         ("https://10.1.2.3:8443/x", "https://10.1.2.3:8443/x", "https://10.1.2.3:8443/efws/API", "live"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/speiws/rest", "http://127.0.0.1:8080/efws/API", "test"),
-        ("http://localhost:8080/", "http://localhost:8080/speiws/rest", "http://localhost:8080/efws/API", "test"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/speiws/rest", "http://127.0.0.1:8080/efws/API", "live"),
+        ("http://localhost:8080/", "http://localhost:8080/speiws/rest", "http://localhost:8080/efws/API", "live"),
     ],
 )
 def test_each_system_of_stps_has_its_two_addresses_and_its_mode(
@@ -192,7 +192,9 @@ def test_a_wrong_passphrase_shows_neither_itself_nor_the_key(ours: dict[str, Any
 @pytest.mark.parametrize("base", [DEMO, PRODUCTION, "https://127.0.0.1.example"])
 def test_the_published_key_signs_for_nobody_but_the_pretend_stp(ours: dict[str, Any], base: str) -> None:
     published = {"private_key": str(private_key_file("spei", PASSPHRASE)), "private_key_passphrase": PASSPHRASE}
-    assert build(ours, base_url="http://127.0.0.1:8080", **published).mode == "test"
+    pretend = build(ours, base_url="http://127.0.0.1:8080", **published)
+    assert (pretend.mode, pretend.has_published_credentials) == ("test", True)
+    assert not build(ours, base_url="http://127.0.0.1:8080").has_published_credentials
     with pytest.raises(Misconfigured, match="published key"):
         build(ours, base_url=base, **published)
 
@@ -226,6 +228,14 @@ def test_the_payer_is_the_account_in_its_system_whatever_key_signs(ours: dict[st
     assert one.payer not in others
     assert len(others) == 3
     assert ACCOUNT not in one.payer
+    assert (one.payer_label, ACCOUNT in one.payer_label) == ("TAMIZI at STP (account **************0007)", False)
+
+
+def test_the_payer_in_production_stays_when_the_host_changes(ours: dict[str, Any]) -> None:
+    live = build(ours, base_url=PRODUCTION)
+    other = build(ours, base_url="https://another.stpmex.com:7002")
+    assert (live.mode, other.mode, other.payer) == ("live", "live", live.payer)
+    assert build(ours, base_url="http://127.0.0.1:8080").payer != live.payer, "a relay may lead to a pretend STP"
 
 
 def test_what_is_promised_is_what_spei_keeps() -> None:

@@ -1,8 +1,9 @@
 """Build a running app from settings and installed packages: the engine, its tools, webhooks and the outbox."""
 
+import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,8 +15,10 @@ from riel.config import (
     Listen,
     Settings,
     check_live_files,
+    check_packages_are_listed,
     configured_settings,
     passwords_in,
+    proofs_of,
     settings_resolver,
     unread_file,
 )
@@ -62,14 +65,22 @@ async def open_app(
     :raises Misconfigured: one sentence that names the setting.
     """
     async with AsyncExitStack() as stack:
+        if not sandbox:
+            check_packages_are_listed(settings)
         discovery = discovery or discover(only=settings.rails)
+        if discovery.left_out:
+            names = ", ".join(f"{part.name} ({part.distribution} {part.version})" for part in discovery.left_out)
+            level = logging.WARNING if settings.live else logging.INFO
+            log.log(level, "installed and not in force, because RIEL_RAILS does not name it: %s", names)
         banks: Banks | None = None
         if sandbox:
             from riel.sandbox import run_banks
 
             settings = settings.in_sandbox()
             banks = await stack.enter_async_context(run_banks(discovery, settings))
-        catalog = activate_rails(discovery, settings, banks)
+        declared = [rail.declaration for rail in discovery.rails]
+        proves = await asyncio.to_thread(proofs_of, declared, settings)
+        catalog = activate_rails(discovery, settings, banks, proves)
         rails = {rail.declaration.name: rail for rail in catalog.rails}
         check_files(settings, catalog)
         secrets = Redactor()
@@ -128,12 +139,15 @@ async def _receive_webhooks(stack: AsyncExitStack, engine: PaymentEngine, where:
         log.info("providers may write to %s/webhooks/<rail>", url)
 
 
-def activate_rails(discovery: Discovery, settings: Settings, banks: Banks | None) -> Catalog:
+def activate_rails(
+    discovery: Discovery, settings: Settings, banks: Banks | None, proves: Callable[[str], bool]
+) -> Catalog:
     """Activate the installed rails with these settings, and log the problems of the others.
 
+    :param proves: whether a pretend bank has proven itself at an address of this machine.
     :raises Misconfigured: no rail can be used.
     """
-    catalog = activate(discovery, settings_resolver(settings, banks))
+    catalog = activate(discovery, settings_resolver(settings, banks, proves))
     unused = {
         declared.entry_point for declared in discovery.rails if not configured_settings(declared.declaration, settings)
     }

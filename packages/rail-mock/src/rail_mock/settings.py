@@ -80,6 +80,11 @@ class MockSettings(RailSettings, BankBehaviour):  # type: ignore[misc]  # mypy c
         return "test"
 
     @property
+    def has_published_credentials(self) -> bool:
+        """It has none, and no provider speaks its protocol."""
+        return True
+
+    @property
     def payer(self) -> str:
         """The only account of the bank at ``base_url``: another pretend bank knows nothing of its orders."""
         return hashlib.sha256(f"mock {self.base_url}".encode()).hexdigest()[:16]

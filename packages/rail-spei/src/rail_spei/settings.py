@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from rail_spei.calendar import Holidays
@@ -92,6 +92,8 @@ class SpeiSettings(RailSettings):
     latitude: Annotated[str | None, Field(pattern=DEGREES, description="If your contract asks.")] = None
     longitude: Annotated[str | None, Field(pattern=DEGREES, description="If your contract asks.")] = None
 
+    _is_published: bool = PrivateAttr(default=False)
+
     @field_validator("empresa")
     @classmethod
     def _check_alias(cls, empresa: str) -> str:
@@ -105,7 +107,8 @@ class SpeiSettings(RailSettings):
         from rail_spei.stp.signature import SigningKey
 
         key = SigningKey.load(self.private_key, self.private_key_passphrase.get_secret_value())
-        if key.fingerprint == PUBLISHED_KEY and not self.on_this_machine:
+        self._is_published = key.fingerprint == PUBLISHED_KEY
+        if self._is_published and not self.on_this_machine:
             raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
         catalogue(self.banks)
         holidays_of(self.holidays, self.business_days)
@@ -133,8 +136,16 @@ class SpeiSettings(RailSettings):
 
     @property
     def mode(self) -> Mode:
-        """``live`` for production only: STP's demo and the pretend STP are test systems."""
-        return "live" if self.system == "production" else "test"
+        """``test`` for STP's demo and for the published key, which signs for nobody; ``live`` for anything else.
+
+        A company's own key is live on an address of this machine too: a relay to STP may listen there.
+        """
+        return "test" if self.system == "demo" or self.has_published_credentials else "live"
+
+    @property
+    def has_published_credentials(self) -> bool:
+        """Whether orders are signed with the published key of the pretend STP."""
+        return self._is_published
 
     @property
     def payer(self) -> str:

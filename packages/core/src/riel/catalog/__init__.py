@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from riel import __version__
 from riel.catalog.discovery import (
@@ -40,7 +40,17 @@ CALL_LIMIT = timedelta(seconds=2)
 
 MAX_PAYER = 200
 
-__all__ = ["ActiveRail", "Catalog", "DeclaredRail", "Discovery", "RailProblem", "activate", "discover", "validate"]
+__all__ = [
+    "ActiveRail",
+    "Catalog",
+    "DeclaredRail",
+    "Discovery",
+    "Part",
+    "RailProblem",
+    "activate",
+    "discover",
+    "validate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +104,33 @@ class ActiveRail(DeclaredRail):
         object.__setattr__(self, "tool_prefix", f"{self.declaration.name}_" if prefix is None else prefix)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Part:
+    """A factor or a guard of an installed package, or a package (``kind=""``) that the allow-list leaves out."""
+
+    kind: Literal["factor", "guard", ""]
+    name: str
+    distribution: str
+    version: str
+    entry_point: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """Everything that the installed packages declare, sorted by name. ``allow_list`` is empty where there is none."""
+    """Everything that the installed packages declare, sorted by name. ``allow_list`` is empty where there is none.
+
+    :param parts: the factors and guards with their packages.
+    :param left_out: the packages that are installed and not on the allow-list. They were not imported, so nobody knows
+        what they bring: a rail, or a guard that is missed.
+    """
 
     rails: tuple[DeclaredRail, ...]
     factors: "tuple[type[Factor], ...]"
     guards: "tuple[Guard, ...]"
     problems: tuple[RailProblem, ...]
     allow_list: frozenset[str]
+    parts: tuple[Part, ...] = ()
+    left_out: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +160,12 @@ def discover(
     """
     packages = installed_packages() if installed is None else Installed(tuple(installed))
     claims: dict[str, list[EntryPointClaim]] = defaultdict(list)
+    left_out: list[Part] = []
     for entry_point in packages.entry_points:
         if only is None or entry_point.name in only:
             claims[entry_point.name].append(claim_of(entry_point))
+        else:
+            left_out.append(_part("", entry_point.name, claim_of(entry_point)))
     problems = [_not_installed(name, packages.names) for name in set(only or ()) - set(claims)]
     if only is None or problems:
         problems += map(_unreadable_package, packages.unreadable)
@@ -142,6 +173,7 @@ def discover(
     rails: list[DeclaredRail] = []
     factors: list[tuple[EntryPointClaim, str, type[Factor]]] = []
     guards: list[tuple[str, Guard]] = []
+    parts: list[Part] = []
     for name in sorted(claims):
         try:
             claim = _only_claim(sorted(claims[name], key=str))
@@ -158,13 +190,21 @@ def discover(
         ]
         factors += [(claim, *named) for named in contributions.factors]
         guards += contributions.guards
+        parts += [_part("factor", factor, claim) for factor, _ in contributions.factors]
+        parts += [_part("guard", guard, claim) for guard, _ in contributions.guards]
     return Discovery(
         rails=tuple(_uniquely_titled(rails, problems)),
         factors=tuple(_unique_factors(factors, problems)),
         guards=tuple(guard for _, guard in sorted(guards, key=lambda named: named[0])),
         problems=tuple(sorted(problems)),
         allow_list=frozenset(only or ()),
+        parts=tuple(sorted(parts)),
+        left_out=tuple(sorted(left_out)),
     )
+
+
+def _part(kind: Literal["factor", "guard", ""], name: str, claim: EntryPointClaim) -> Part:
+    return Part(kind=kind, name=name, distribution=claim.distribution, version=claim.version, entry_point=claim.name)
 
 
 def activate(

@@ -1,13 +1,21 @@
 """``riel rails``: what is installed, what of it is offered, and what to do about the rest."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 
-from riel.catalog import Catalog, DeclaredRail, Discovery, RailProblem, activate, discover
+from riel.catalog import Catalog, DeclaredRail, Discovery, Part, RailProblem, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.config import Settings, likely_secrets, read_settings, settings_resolver, unread_file
+from riel.config import (
+    Settings,
+    likely_secrets,
+    read_settings,
+    settings_resolver,
+    unlisted_packages_problem,
+    unread_file,
+)
 from riel.rail import Mode, Rail
 from riel.rail.guarantees import Capability
 from riel.redaction import Redactor, configure_log
@@ -28,11 +36,14 @@ def rails(as_json: AsJson = False) -> None:
     configure_log(Redactor(likely_secrets(settings)), settings.log)
     discovery = discover(only=settings.rails)
     catalog = activate(discovery, settings_resolver(settings), insist=False)
+    unlisted = unlisted_packages_problem(settings)
     if as_json:
-        print_json(_listing(discovery, catalog, settings))
+        print_json(_listing(discovery, catalog, settings) | ({"notLive": unlisted} if unlisted else {}))
     else:
         _show(discovery, catalog, settings)
-    if any(problem.entry_point in discovery.allow_list for problem in catalog.problems):
+        if unlisted:
+            sys.stdout.write(f"problem: {unlisted}\n")
+    if unlisted or any(problem.entry_point in discovery.allow_list for problem in catalog.problems):
         raise typer.Exit(2)
 
 
@@ -48,6 +59,27 @@ def _listing(discovery: Discovery, catalog: Catalog, settings: Settings) -> dict
         "settings": None if settings.file is None else str(settings.file),
         "rails": [_rail(declared, modes.get(declared.declaration.name)) for declared in discovery.rails],
         "problems": [_problem(problem) for problem in catalog.problems],
+        "parts": [_part(part, why) for part, why in _parts(discovery, settings.factor)],
+    }
+
+
+def _parts(discovery: Discovery, factor: str | None) -> Iterator[tuple[Part, str]]:
+    """Each factor, guard and package that is left out, and why it is not in force; empty where it is."""
+    for part in discovery.parts:
+        is_idle = part.kind == "factor" and part.name != factor
+        yield part, f"RIEL_FACTOR={part.name} would choose it" if is_idle else ""
+    yield from ((part, "RIEL_RAILS does not name it") for part in discovery.left_out)
+
+
+def _part(part: Part, why: str) -> dict[str, Any]:
+    return {
+        "kind": part.kind or "unknown",
+        "name": part.name,
+        "distribution": part.distribution,
+        "version": part.version,
+        "entryPoint": part.entry_point,
+        "inForce": not why,
+        "reason": why,
     }
 
 
@@ -120,6 +152,10 @@ def _show(discovery: Discovery, catalog: Catalog, settings: Settings) -> None:
         )
     if discovery.rails:
         console.print(table)
+    for part, why in _parts(discovery, settings.factor):
+        brought = f"{part.kind or 'package'} {part.name} of {part.distribution} {part.version}:"
+        state = ("not in force", "bold") if why else ("in force", "green")
+        console.print(Text.assemble(clean_text(brought), " ", state, f" ({why})" if why else ""), soft_wrap=True)
     for problem in catalog.problems:
         parts = (("problem: ", "bold red"), (f"{problem.sentence}.", "bold"), f" {problem.remedy}")
         console.print(Text.assemble(*parts), soft_wrap=True)

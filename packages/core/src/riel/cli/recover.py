@@ -14,7 +14,7 @@ from riel.app import open_app
 from riel.catalog import discover
 from riel.cli.json_output import AsJson, print_json
 from riel.cli.records import failed, payment_data, settings_with_a_journal
-from riel.config import likely_secrets
+from riel.config import check_packages_are_listed, likely_secrets
 from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
 from riel.journal.pagination import iterate_payments
@@ -66,6 +66,7 @@ def recover(
     logs = Redactor(likely_secrets(settings))
     configure_log(logs, settings.log)
 
+    check_packages_are_listed(settings)
     discovery = discover(only=settings.rails)
 
     async def run() -> RecoveryReport:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from riel import __version__
 from riel.catalog import Discovery, discover
-from riel.config import Settings, likely_secrets, read_settings
+from riel.config import Settings, check_packages_are_listed, likely_secrets, read_settings
 from riel.redaction import Redactor, configure_log
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def serve(arguments: Sequence[str]) -> int:
     from riel.mcp import capture_stdio
 
     pipes = capture_stdio()  # before any rail is imported: what one prints must not reach the client
+    if not options.sandbox:
+        check_packages_are_listed(settings)
     discovery = discover(only=settings.rails)
     asyncio.run(_serve(settings, logs, pipes, discovery, sandbox=options.sandbox, read_only=options.read_only))
     return 0

@@ -17,8 +17,8 @@ from riel.secrets import read_private_file
 class RailSettings(BaseSettings):
     """A rail's settings: ``RIEL_<RAIL>_<NAME>`` in the environment, or ``[rail.<rail>]`` in ``riel.toml``.
 
-    ``base_url`` exists on every rail; on a loopback address it means a pretend bank there, in mode ``sandbox``. The
-    others are how the HTTP client that ``connect`` is handed reaches it.
+    ``base_url`` exists on every rail: where the provider, or a pretend bank, is reached. The others are how the HTTP
+    client that ``connect`` is handed reaches it.
     """
 
     model_config = SettingsConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
@@ -84,11 +84,21 @@ class RailSettings(BaseSettings):
 
     @property
     def mode(self) -> Mode:
-        """``live`` or ``test``, where the provider is real; a rail tells it from its credentials.
+        """``live`` or ``test``. A rail tells it from its credentials, and never from an address.
 
-        One that does not tell counts as live, which needs ``RIEL_LIVE=yes``: real money is never called a test.
+        A rail that does not tell counts as live, which needs ``RIEL_LIVE=yes``: real money is never called a test. The
+        core itself concludes ``sandbox``, from a pretend bank that has proven itself; a rail that says ``live`` is
+        live even then.
         """
         return "live"
+
+    @property
+    def has_published_credentials(self) -> bool:
+        """Whether every credential is one that the pretend bank publishes, so that no provider would accept it.
+
+        On an address of this machine that makes it a sandbox, also while its pretend bank does not run.
+        """
+        return False
 
     @property
     def rail_tool_prefix(self) -> str | None:

@@ -44,6 +44,10 @@ class Banks:
             raise supplied
         return sandbox_settings(rail, self.settings) if supplied is None else supplied
 
+    def runs(self, rail: Rail) -> bool:
+        """Whether the bank of ``rail`` runs here."""
+        return rail.name in self.urls
+
 
 @contextlib.asynccontextmanager
 async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks]:

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import json
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs
 
 from pydantic import Field, ValidationError, model_validator
 
-from riel.config import describe_errors, is_loopback
+from riel.config import describe_errors, is_loopback, sandbox_proof
 from riel.http_server import HANG_UP, App, Message, Receive, Send, read_body, send_response
 from riel.rail import Sandbox, WireModel
 
@@ -53,6 +54,8 @@ def wrap(sandbox: Sandbox) -> App:
     async def served(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await sandbox.app(scope, receive, send)
+        elif not _comes_from_this_machine(scope):
+            await _refuse(send, 403, "only from this machine: Host and Origin must be loopback addresses")
         elif scope["path"].startswith("/_sandbox/"):
             await _control(sandbox, waiting, scope, receive, send)
         else:
@@ -60,6 +63,13 @@ def wrap(sandbox: Sandbox) -> App:
             await _serve_with(fault, sandbox.app, scope, receive, send)
 
     return served
+
+
+def _comes_from_this_machine(scope: dict[str, Any]) -> bool:
+    """Whether a request names this machine: a web page must not reach a bank through a name that leads here."""
+    headers = dict(scope["headers"])
+    host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin", b"").decode("latin-1")
+    return is_loopback(f"http://{host}") and (not origin or is_loopback(origin))
 
 
 async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -104,11 +114,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Serve ``/_sandbox/*``, to this machine only: a web page must not reach it through a name that leads here."""
-    headers = dict(scope["headers"])
-    host, origin = headers.get(b"host", b"").decode("latin-1"), headers.get(b"origin", b"").decode("latin-1")
-    if not is_loopback(f"http://{host}") or (origin and not is_loopback(origin)):
-        return await _refuse(send, 403, "only from this machine: the Host must be a loopback address")
+    """Serve ``/_sandbox/*``."""
     if scope["path"].split("/")[2] in sandbox.controls:
         return await sandbox.app(scope, receive, send)
     match scope["method"], scope["path"]:
@@ -124,6 +130,13 @@ async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any]
                 for debit in sandbox.debits()
             ]
             await send_response(send, 200, json.dumps(debits).encode())
+        case "GET", sandbox_proof.PATH:
+            nonce = parse_qs(scope["query_string"].decode("latin-1")).get("nonce", [""])[0]
+            try:
+                proof = sandbox_proof.prove(nonce)
+            except ValueError as failure:
+                return await _refuse(send, 422, str(failure))
+            await send_response(send, 200, json.dumps({"proof": proof}).encode())
         case "POST", "/_sandbox/faults":
             try:
                 fault = Fault.model_validate_json(await read_body(receive, LONGEST_BODY))
@@ -137,7 +150,7 @@ async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any]
         case _, "/_sandbox/debits" | "/_sandbox/faults":
             await _refuse(send, 405, "GET /_sandbox/debits, POST or DELETE /_sandbox/faults")
         case _:
-            known = " ".join(f"/_sandbox/{name}" for name in ("debits", "faults", *sorted(sandbox.controls)))
+            known = " ".join(f"/_sandbox/{name}" for name in ("debits", "faults", "proof", *sorted(sandbox.controls)))
             await _refuse(send, 404, f"there is {known}")
     return None
 

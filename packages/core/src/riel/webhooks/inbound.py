@@ -62,6 +62,8 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
         await send_response(send, result.status, result.body, close=True)
 
     async def _handle(scope: dict[str, Any], receive: Receive) -> WebhookResult:
+        if _is_from_a_page(scope):
+            return WebhookResult(status=403, body=b'{"error": "providers write here, and no web pages"}')
         path: str = scope["path"]
         rail = receivers.get(path.removeprefix(PATH)) if path.startswith(PATH) else None
         if rail is None:
@@ -80,6 +82,14 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
         return result
 
     return app
+
+
+def _is_from_a_page(scope: dict[str, Any]) -> bool:
+    """Whether a browser sent the request: with each POST it says from which page, also through a name that leads here.
+
+    The Host is not compared: a proxy in front passes on the name by which the provider knows it.
+    """
+    return any(name in {b"origin", b"sec-fetch-site"} for name, _ in scope["headers"])
 
 
 async def _look_up_hinted(engine: PaymentEngine, rail: str, result: WebhookResult, logs: Redactor) -> None:
