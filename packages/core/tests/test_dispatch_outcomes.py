@@ -131,7 +131,7 @@ async def test_settled_money_that_comes_back_is_returned(tmp_path: Path) -> None
     async with working(tmp_path, finds=first(SETTLED, back), return_window=timedelta(days=2)) as world:
         record = await world.paid(world.request())
         for _ in range(2):
-            world.later(minutes=6)
+            world.later(minutes=16)
             await world.round()
         returned = await world.known(record)
         assert (returned.state, returned.code, returned.next_at) == (State.RETURNED, "CLOSED", None)

@@ -16,7 +16,7 @@ from riel.journal import PaymentRecord, State
 from riel.payments import Clients
 from riel.payments.engine import MAX_RECOVERING
 
-from .engine_support import LOST, SETTLED, EngineFixture, Gate, Scripted, answers, first, working
+from .engine_support import LOST, NOON, SETTLED, EngineFixture, Gate, Scripted, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +80,32 @@ async def test_pauses_are_drawn_so_that_what_failed_together_is_not_asked_after_
         assert await fallen_due(world, record) == SECOND
         drawing(world, 250)
         assert await fallen_due(world, record) == 3 * SECOND
+
+
+async def test_a_settled_payment_is_looked_up_a_few_times_and_what_is_told_later_is_kept(tmp_path: Path) -> None:
+    named = replace(SETTLED, facts={"nameMatches": "same"}, settled_at=NOON - SECOND)
+    finds = first(SETTLED, SETTLED, named)
+    async with working(tmp_path, sends=answers(SETTLED), finds=finds, return_window=timedelta(days=5)) as world:
+        drawing(world, 0)
+        record = await world.paid(world.request())
+        assert (record.facts, record.settled_at) == ({}, NOON)
+        pauses = [await pause(world, record), await fallen_due(world, record), await fallen_due(world, record)]
+        assert [each // timedelta(minutes=1) for each in pauses] == [5, 15, 60]
+        assert (await world.known(record)).facts == {}
+        assert await fallen_due(world, record) == timedelta(hours=6)
+        known = await world.known(record)
+        assert (known.state, known.facts, known.settled_at) == (
+            State.SETTLED,
+            {"nameMatches": "same"},
+            NOON - SECOND,
+        )
+        for _ in range(30):
+            world.later(hours=6)
+            await world.round()
+        assert (await world.known(record)).next_at is None
+        names = [event.event for event in await world.journal.events(record.id)]
+        assert names.count("payment.learned") == 1
+    assert len(world.client.looked) < 30, "2,890 look-ups in five days were too many"
 
 
 async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown, Rejected
-from riel.journal.records import Change, State
+from riel.journal.records import LEARNED, Change, State
 from riel.journal.transitions import allowed
 from riel.payments.rules import (
     ABSENT,
@@ -18,7 +18,9 @@ from riel.payments.rules import (
     SendOutcome,
     after_lookup,
     after_send,
+    from_answer,
     may_send_again,
+    only_news,
     proves_absence,
     without_lookup,
 )
@@ -110,7 +112,7 @@ def test_a_settled_payment_is_watched_for_its_return() -> None:
         RECORD, PLAIN, answer("settled", settled_at=at, provider_id="P-1", facts={"cep": "x"}), NOW, PATIENCE
     )
     assert (change.event, change.settled_at, change.provider_id, change.facts) == ("settled", at, "P-1", {"cep": "x"})
-    assert (change.next_at, change.watch_until) == (NOW + PATIENCE.longest, NOW + DAY)
+    assert (change.next_at, change.watch_until) == (NOW + 5 * MINUTE, NOW + DAY)
 
 
 def test_what_cannot_come_back_is_not_watched() -> None:
@@ -388,12 +390,41 @@ def test_patience_doubles_up_to_its_end() -> None:
     ]
 
 
+def test_what_has_settled_is_watched_ever_more_rarely() -> None:
+    pauses = [PATIENCE.watch_pause_after(looks) // MINUTE for looks in (0, 1, 2, 3, 4, 10**9)]
+    assert pauses == [5, 15, 60, 360, 360, 360]
+
+
+@pytest.mark.parametrize("state", [S.PENDING, S.SETTLED])
+def test_facts_that_come_later_are_news_and_what_is_known_is_none(state: State) -> None:
+    record = replace(RECORD, state=state, facts={"cep": "x", "name": "A"}, settled_at=NOW, provider_id="P-1")
+    same = answer(state.value, facts={"cep": "x"}, settled_at=NOW + MS / 2, provider_id="P-1")
+    told = from_answer(record, PLAIN, same, NOW + HOUR, PATIENCE)
+    assert (told.to, told.event, told.fence) == (state, LEARNED, None)
+    assert only_news(record, told) is None
+    more = replace(same, facts={"cep": "x", "name": "B", "link": "y"})
+    news = only_news(record, from_answer(record, PLAIN, more, NOW + HOUR, PATIENCE))
+    assert news is not None
+    assert (news.facts, news.settled_at) == ({"name": "B", "link": "y"}, None)
+
+
+def test_the_time_of_a_settlement_is_corrected_when_it_is_told_and_never_guessed_anew() -> None:
+    record = replace(RECORD, state=S.SETTLED, settled_at=NOW)
+    untold = from_answer(record, PLAIN, answer("settled"), NOW + HOUR, PATIENCE)
+    assert only_news(record, untold) is None
+    told = only_news(
+        record, from_answer(record, PLAIN, answer("settled", settled_at=NOW - MINUTE), NOW + HOUR, PATIENCE)
+    )
+    assert told is not None
+    assert (told.facts, told.settled_at) == ({}, NOW - MINUTE)
+
+
 def test_pauses_are_drawn_between_half_and_whole() -> None:
     backoff = Backoff(first=SECOND, longest=10 * SECOND)
     for chance, part in ((0, 1000), (500, 500), (250, 750)):
         drawn = backoff.with_jitter(lambda n, chance=chance: min(chance, n - 1))  # type: ignore[misc]
         assert [drawn.pause_after(looks) for looks in (0, 3, 9)] == [part * MS, 8 * part * MS, 10 * part * MS]
-        assert drawn.longest_pause() == 10 * part * MS
+        assert drawn.watch_pause_after(0) == 300 * part * MS
         assert (drawn.margin, drawn.give_up_after) == (backoff.margin, backoff.give_up_after), (
             "windows are not narrowed"
         )

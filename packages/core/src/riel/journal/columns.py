@@ -67,6 +67,10 @@ PAYMENT_COLUMNS = ", ".join(
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
 
+URGENCY = "CASE WHEN state IN ('sending', 'unknown') THEN 0 WHEN watch_until IS NULL THEN 1 ELSE 2 END"
+"""The order in which due payments are claimed: unknown, pending, and last those that are only watched. Otherwise a
+thousand settled payments whose look-ups are due would hold back the one whose money nobody can place."""
+
 
 def challenge_of(row: Row) -> Challenge:
     """A row that begins with :data:`CHALLENGE_COLUMNS` and ``attempts``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from riel.errors import Code
 from riel.journal.columns import to_millis
-from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State, Topic
+from riel.journal.records import LEARNED, Challenge, ChallengeState, Change, Intent, PaymentRecord, State, Topic
 from riel.journal.row_mac import ProvenRow, RowMac
 from riel.money import mask_account
 from riel.rail import Kind
@@ -146,6 +146,14 @@ def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) ->
 
     Nothing more is expected of a payment whose row was altered.
     """
+    if change.event == LEARNED:
+        return replace(
+            known,
+            updated_at=at,
+            settled_at=change.settled_at or known.settled_at,
+            provider_id=known.provider_id or change.provider_id,
+            facts={**known.facts, **change.facts},
+        )
     if known.tampered:
         change = replace(change, next_at=None, watch_until=None)
     return replace(
@@ -167,7 +175,10 @@ def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) ->
 
 
 def transition_body(known: PaymentRecord, change: Change) -> Body:
-    """The event of a change."""
+    """The event of a change. Of facts it holds the names only: what stands in them may be personal."""
+    if change.event == LEARNED:
+        told: Body = {"facts": sorted(change.facts)}
+        return {**told, "settledAt": to_millis(change.settled_at)} if change.settled_at else told
     body: Body = {"from": known.state, "to": change.to, "sends": known.sends + change.resend}
     learned = {
         "reason": change.why,
@@ -190,6 +201,12 @@ def apply_resolution(known: PaymentRecord, to: State, at: datetime) -> PaymentRe
     """``known`` once an operator has decided. Nothing more is expected of it."""
     settled_at = at if to is State.SETTLED else None
     return replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
+
+
+def topic_of(event: str, record: PaymentRecord) -> Topic | None:
+    """The topic of the notification of an event of ``record``; ``None`` where nobody is notified of it."""
+    learned = payment_event(record.kind, LEARNED)
+    return None if event == learned else TOPICS.get((record.kind, record.state))
 
 
 def resolution_body(known: PaymentRecord, to: State, by: str, evidence: str) -> Body:

@@ -183,9 +183,9 @@ class Journal(Protocol):
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         """Write one transition if it is allowed from the state that is stored now.
 
-        Evidence that money moved (``fence=None``) counts without a lease. Any other change needs this process to own
-        the payment under the newest fencing number. See ``transitions.py``. The event, the notification and the
-        release of reservations are written in the same transaction.
+        Evidence that money moved (``fence=None``) counts without a lease, and so do facts (``LEARNED``). Any other
+        change needs this process to own the payment under the newest fencing number. See ``transitions.py``. The event,
+        the notification and the release of reservations are written in the same transaction.
 
         :returns: the payment as it is now, and whether the change was written.
         :raises JournalUnavailable: there is no such payment, or the store failed.
@@ -199,7 +199,10 @@ class Journal(Protocol):
     async def claim(
         self, at: datetime, busy: Collection[str], *, most: int, rails: Collection[tuple[str, Mode, str]] | None = None
     ) -> Sequence[PaymentRecord]:
-        """Lease up to ``most`` payments that are due, the longest waiting first, each under a new fencing number.
+        """Lease up to ``most`` payments that are due, each under a new fencing number.
+
+        A payment whose outcome is unknown comes first, then one that is pending, then one that is only watched because
+        it may come back or arrive late; of each of these, the longest waiting first.
 
         A payment may be leased when nobody owns it, its owner is dead, or it is ours and not in ``busy``.
 

@@ -142,12 +142,17 @@ class PaymentRecord:
         )
 
 
+LEARNED = "learned"
+"""The event of facts that the rail told of a payment whose state they do not change."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One transition to write: where to, why, and what was learned.
 
     ``fence`` is the number of the lease it was concluded under, or ``None`` for positive evidence from the rail, which
-    counts without a lease. ``resend`` adds one to ``sends``: the order is about to leave once more.
+    counts without a lease. ``resend`` adds one to ``sends``: the order is about to leave once more. A change whose
+    event is ``LEARNED`` adds facts to a payment and leaves its state, its lease and its schedule alone.
     """
 
     to: State

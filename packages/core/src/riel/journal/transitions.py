@@ -4,7 +4,7 @@ Positive evidence from the rail always counts, with or without the lease. A nega
 again, need the lease: only the newest owner may draw them. An operator decides what is in review.
 """
 
-from riel.journal.records import ChallengeState, State
+from riel.journal.records import LEARNED, ChallengeState, Change, State
 
 S = State
 C = ChallengeState
@@ -41,6 +41,15 @@ OF_A_CHALLENGE: dict[str, frozenset[str]] = {
 def allowed(before: State, after: State, *, leased: bool) -> bool:
     """Whether ``before`` may become ``after``, on evidence alone or also with the lease."""
     return after in ON_EVIDENCE[before] or (leased and after in WITH_THE_LEASE[before])
+
+
+FACTS_MAY_FOLLOW = frozenset({S.PENDING, S.SETTLED})
+"""The states in which a rail may still tell facts: a link that the person needs, the payee's name at their bank."""
+
+
+def adds_facts(before: State, change: Change) -> bool:
+    """Whether ``change`` adds facts to a payment and changes no state. Such evidence needs no lease."""
+    return change.event == LEARNED and change.to is before and before in FACTS_MAY_FOLLOW
 
 
 def is_valid(before: str, after: str) -> bool:

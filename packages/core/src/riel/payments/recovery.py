@@ -5,11 +5,20 @@ from datetime import datetime
 
 from riel.errors import NothingLearned
 from riel.journal import Change, PaymentRecord, State
-from riel.journal.transitions import allowed
+from riel.journal.records import LEARNED
+from riel.journal.transitions import adds_facts, allowed
 from riel.payments import rail_calls
 from riel.payments.context import Context, original_of
 from riel.payments.dispatch import dispatch
-from riel.payments.rules import Backoff, LookupOutcome, Resend, after_lookup, from_answer, without_lookup
+from riel.payments.rules import (
+    Backoff,
+    LookupOutcome,
+    Resend,
+    after_lookup,
+    from_answer,
+    only_news,
+    without_lookup,
+)
 from riel.rail import Answer
 
 log = logging.getLogger(__name__)
@@ -28,17 +37,25 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
         conclusion = after_lookup(record, rules, outcome, now, backoff)
     if conclusion is Resend:
         return await _resend(context, record)
-    if isinstance(conclusion, Change):
-        written, done = await context.journal.record(record.id, context.sanitized(record, conclusion), now)
-        if done:
-            _log_change(written, conclusion)
+    change = _to_write(context, record, conclusion) if isinstance(conclusion, Change) else None
+    if change is not None:
+        written, done = await context.journal.record(record.id, change, now)
+        if done and change.event != LEARNED:
+            _log_change(written, change)
             return written
         record = written
     finished = _watch_ended(record, outcome, now, backoff) or record.state in {State.RETURNED, State.REVIEW}
-    pause = backoff.longest_pause() if record.state is State.SETTLED else backoff.pause_after(record.lookups)
+    watched = record.state is State.SETTLED
+    pause = backoff.watch_pause_after(record.lookups) if watched else backoff.pause_after(record.lookups)
     next_at = None if finished else now + pause
     await context.journal.release(record.id, record.fence, next_at)
     return record
+
+
+def _to_write(context: Context, record: PaymentRecord, change: Change) -> Change | None:
+    """Return ``change`` as it is written: sanitized, and ``None`` where the record says the same already."""
+    change = context.sanitized(record, change)
+    return only_news(record, change) if change.event == LEARNED else change
 
 
 def _watch_ended(record: PaymentRecord, outcome: LookupOutcome, now: datetime, backoff: Backoff) -> bool:
@@ -60,11 +77,14 @@ async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRec
     if not isinstance(outcome, Answer):
         return record
     change = from_answer(record, rules, outcome, context.now(), context.timing.backoff.with_jitter(context.below))
-    if not allowed(record.state, change.to, leased=False):
+    if not (adds_facts(record.state, change) or allowed(record.state, change.to, leased=False)):
         return record
-    written, done = await context.journal.record(record.id, context.sanitized(record, change), context.now())
-    if done:
-        _log_change(written, change)
+    new = _to_write(context, record, change)
+    if new is None:
+        return record
+    written, done = await context.journal.record(record.id, new, context.now())
+    if done and new.event != LEARNED:
+        _log_change(written, new)
     return written
 
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from riel.errors import Code, NothingLearned, NotSent, OutcomeUnknown, Rejected
-from riel.journal.records import Change, PaymentRecord, State
+from riel.journal.columns import from_millis, to_millis
+from riel.journal.records import LEARNED, Change, PaymentRecord, State
 from riel.rail import Answer, Status
 from riel.rail.guarantees import Guarantees
 from riel.text import clean_text
@@ -36,21 +37,28 @@ class Backoff:
 
     ``margin`` is how long before the end of a window the last copy of an order may leave. ``give_up_after`` is
     how long after its last send an order without any answer is looked up, if the rail declares nothing longer.
+    ``watch`` are the pauses between the look-ups of a settled payment, which may come back; the last one repeats.
     """
 
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(minutes=5)
     margin: timedelta = timedelta(seconds=5)
     give_up_after: timedelta = timedelta(days=3)
+    watch: tuple[timedelta, ...] = (
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+        timedelta(hours=6),
+    )
     per_mille: int = 1000
+
+    def watch_pause_after(self, looks: int) -> timedelta:
+        """The pause after that many look-ups of a settled payment."""
+        return self.watch[min(looks, len(self.watch) - 1)] * self.per_mille // 1000
 
     def pause_after(self, looks: int) -> timedelta:
         """The pause after that many look-ups."""
         return min(self.longest, self.first * (1 << max(0, min(looks, 20)))) * self.per_mille // 1000
-
-    def longest_pause(self) -> timedelta:
-        """The longest pause."""
-        return self.longest * self.per_mille // 1000
 
     def with_jitter(self, below: Callable[[int], int]) -> "Backoff":
         """Return the same with pauses of half to full length: orders that failed together are looked up apart."""
@@ -158,7 +166,10 @@ def proves_absence(record: PaymentRecord, rules: Guarantees) -> datetime | None:
 
 
 def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: datetime, backoff: Backoff) -> Change:
-    """What the rail's own word about the order means. An answer about another amount or payee goes to an operator."""
+    """What the rail's own word about the order means. An answer about another amount or payee goes to an operator.
+
+    Where the rail says what is known, the change is one of facts (``LEARNED``); :func:`only_news` says which are new.
+    """
     if wrong := _mismatch(record, answer):
         return _review(record, wrong)
     word = Change(
@@ -171,6 +182,10 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
         next_at=now + backoff.pause_after(0),
     )
     match answer.status:
+        case Status.PENDING if record.state is State.PENDING:
+            return replace(word, event=LEARNED)
+        case Status.SETTLED if record.state is State.SETTLED:
+            return replace(word, to=State.SETTLED, event=LEARNED, settled_at=_aware(answer.settled_at))
         case Status.PENDING:
             return word
         case Status.SETTLED:
@@ -181,7 +196,7 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                 event="late_settlement" if late else "settled",
                 why="the earlier rejection was wrong" if late else "",
                 settled_at=_aware(answer.settled_at) or now,
-                next_at=now + backoff.longest_pause() if rules.return_window else None,
+                next_at=now + backoff.watch_pause_after(0) if rules.return_window else None,
                 watch_until=_until(now, rules.return_window) if rules.return_window else None,
             )
         case Status.RETURNED:
@@ -197,6 +212,18 @@ def from_answer(record: PaymentRecord, rules: Guarantees, answer: Answer, now: d
                     record, now, backoff, "rejected, but a repeated send may still arrive", code=answer.provider_code
                 )
             return _rejected(record, rules, answer.provider_code, answer.provider_message, now, backoff)
+
+
+def only_news(record: PaymentRecord, change: Change) -> Change | None:
+    """``change`` with only those facts that the record does not have; ``None`` where it has them all.
+
+    The time of the settlement is one of them: where the rail told none at first, the record has that of its answer.
+    """
+    facts = {name: value for name, value in change.facts.items() if record.facts.get(name) != value}
+    at = change.settled_at and from_millis(to_millis(change.settled_at))
+    at = None if at == record.settled_at else at
+    named = bool(change.provider_id) and not record.provider_id
+    return replace(change, facts=facts, settled_at=at) if facts or at or named else None
 
 
 def _mismatch(record: PaymentRecord, answer: Answer) -> str:

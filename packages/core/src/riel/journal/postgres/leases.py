@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from riel.crash_points import crash_point
-from riel.journal.columns import PAYMENT_COLUMNS, to_millis
+from riel.journal.columns import PAYMENT_COLUMNS, URGENCY, to_millis
 from riel.journal.postgres import payments
 from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, cached_row
 from riel.journal.postgres.selects import SELECT_PAYMENTS
@@ -22,7 +22,7 @@ IS_FREE = (
 """Nobody works on it: no owner, ourselves who forgot it, or one whose lease is over by the clock of the database."""
 SELECT_DUE = f"SELECT p.id, p.fence FROM payments p WHERE p.next_at <= $2 AND p.id <> ALL($3::text[]) AND {IS_FREE} "
 AND_OF_RAILS = "AND (p.rail, p.mode, p.payer) IN (SELECT * FROM unnest($5::text[], $6::text[], $7::text[])) "
-OLDEST_FIRST = "ORDER BY p.next_at, p.id LIMIT $4"
+MOST_URGENT_FIRST = f"ORDER BY {URGENCY}, p.next_at, p.id LIMIT $4"
 LEASE_PAYMENTS = (
     "WITH free AS (SELECT p.id FROM payments p JOIN unnest($2::text[], $3::text[]::bigint[]) AS w(id, fence) "
     "ON p.id = w.id AND p.fence = w.fence WHERE p.next_at <= $4 ORDER BY p.id FOR UPDATE OF p SKIP LOCKED), "
@@ -47,12 +47,12 @@ async def claim(
     most: int,
     rails: Collection[tuple[str, Mode, str]] | None,
 ) -> list[PaymentRecord]:
-    """Take over what is due and has no living owner, the longest waiting first."""
+    """Take over what is due and has no living owner, the most urgent first."""
     sql, values = SELECT_DUE, [me, to_millis(at), list(busy), most]
     if rails is not None:
         sql += AND_OF_RAILS
         values += [[each[place] for each in rails] for place in range(3)]
-    waiting = [row for row in await session.rows(sql + OLDEST_FIRST, *values) if row["id"] not in busy]
+    waiting = [row for row in await session.rows(sql + MOST_URGENT_FIRST, *values) if row["id"] not in busy]
     if not waiting:
         return []
     crash_point("claim")

@@ -28,7 +28,7 @@ from riel.journal.postgres.sessions import LostRace, Rollback, Session
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.row_mac import ATTEMPTS, OUTBOX, PAYMENTS, RowMac
 from riel.journal.stored_rows import StoredRow, new_payment_row, read_payment
-from riel.journal.transitions import BY_AN_OPERATOR, allowed
+from riel.journal.transitions import BY_AN_OPERATOR, adds_facts, allowed
 from riel.rail import Mode
 
 BIGINT_COLUMNS = {"amount", "fence", "sends"}
@@ -242,7 +242,8 @@ async def record(
 
 
 def _is_allowed(known: PaymentRecord, change: Change, me: str) -> bool:
-    return allowed(known.state, change.to, leased=change.fence == known.fence and known.owner == me)
+    leased = change.fence == known.fence and known.owner == me
+    return adds_facts(known.state, change) or allowed(known.state, change.to, leased=leased)
 
 
 async def resolve_manually(
@@ -287,7 +288,7 @@ async def _change(
     row = known.stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
     event = known.head.next_event(mac, before.id, at, name, body, row)
     notification: tuple[str | None, ...] = (None, None, None)
-    if topic := events.TOPICS.get((changed.kind, changed.state)):
+    if topic := events.topic_of(name, changed):
         text = canonical(events.notification_body(changed))
         notification = (topic, text, mac.of(OUTBOX, f"{before.id}.{event.n}", topic, text, at))
     reserved: Sequence[list[Any]] = reservations.arrays(reservations.after_transition(before, changed, known.reserved))

@@ -10,6 +10,7 @@ from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
     NEW_PAYMENT_COLUMNS,
+    URGENCY,
     changed_values,
     new_payment_values,
     to_millis,
@@ -19,7 +20,7 @@ from riel.journal.row_mac import PAYMENTS, RowMac
 from riel.journal.sqlite import audit, challenges, reservations
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, SELECT_PAYMENTS
 from riel.journal.stored_rows import UNREADABLE, StoredRow, new_payment_row, read_challenge, read_payment
-from riel.journal.transitions import BY_AN_OPERATOR, allowed
+from riel.journal.transitions import BY_AN_OPERATOR, adds_facts, allowed
 from riel.rail import Mode
 
 INSERT_PAYMENT = (
@@ -182,7 +183,7 @@ def record(
         return record(db, mac, me, payment_id, change, at)
     known = stored.value
     leased = change.fence == known.fence and known.owner == me
-    if not allowed(known.state, change.to, leased=leased):
+    if not (adds_facts(known.state, change) or allowed(known.state, change.to, leased=leased)):
         return known, False
     changed = events.apply_change(known, change, me, at)
     _write(
@@ -212,7 +213,7 @@ def _write(
     reservations.follow_transition(db, known, changed)
     row = stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
     n = audit.append(db, mac, changed.id, now, event, body, row, last)
-    if topic := events.TOPICS.get((changed.kind, changed.state)):
+    if topic := events.topic_of(event, changed):
         audit.enqueue(db, mac, changed.id, n, topic, now, events.notification_body(changed))
 
 
@@ -249,7 +250,7 @@ def due_payments(
     rails: Collection[tuple[str, Mode, str]] | None,
     most: int,
 ) -> list[str]:
-    """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the longest waiting first."""
+    """What wants to be looked at and is owned by nobody or by one of ``free_owners``, the most urgent first."""
     owners = sorted(free_owners)
     conditions = f"next_at <= ? AND (owner IS NULL OR owner IN ({','.join('?' * len(owners))}))"
     values: list[str | int] = [at, *owners]
@@ -258,7 +259,9 @@ def due_payments(
             f" AND (rail, mode, payer) IN (VALUES {','.join(['(?, ?, ?)'] * len(rails))})" if rails else " AND 0"
         )
         values += [each for pair in sorted(rails) for each in pair]
-    rows = db.execute(f"SELECT id FROM payments WHERE {conditions} ORDER BY next_at, id LIMIT ?", (*values, most))
+    rows = db.execute(
+        f"SELECT id FROM payments WHERE {conditions} ORDER BY {URGENCY}, next_at, id LIMIT ?", (*values, most)
+    )
     return [row["id"] for row in rows]
 
 

@@ -64,6 +64,19 @@ class LeasePromises(TwoHandles):
         rest = await journal.claim(NOW + DAY, (), most=10)
         assert [one.id for one in rest] == ["pay_d", "pay_b", "pay_a"]
 
+    async def test_what_is_only_watched_never_stands_before_what_is_unknown(self, journal: Journal) -> None:
+        async def watched(n: int) -> None:
+            record = await create_payment(journal, f"watched {n}", intent=new_intent(f"REF-{n}"))
+            state = S.REJECTED if n % 2 else S.SETTLED
+            await move(journal, record, state, next_at=NOW, watch_until=NOW + DAY)
+
+        await asyncio.gather(*(watched(n) for n in range(300)))
+        await move(journal, await create_payment(journal, "p"), S.PENDING, next_at=NOW + MINUTE)
+        await move(journal, await create_payment(journal, "u"), S.UNKNOWN, next_at=NOW + MINUTE)
+        claimed = await journal.claim(NOW + MINUTE, (), most=32)
+        assert [one.id for one in claimed[:2]] == ["pay_u", "pay_p"]
+        assert len(claimed) == 32
+
     async def test_payments_of_rails_that_are_not_asked_for_are_left_alone(self, journal: Journal) -> None:
         places: list[tuple[str, str, Mode, str]] = [
             ("a", "mock", "sandbox", "us"),

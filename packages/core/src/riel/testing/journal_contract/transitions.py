@@ -7,6 +7,8 @@ import pytest
 
 from riel.errors import JournalUnavailable
 from riel.journal import Change, Journal, State
+from riel.journal.columns import to_millis
+from riel.journal.records import LEARNED
 from riel.journal.transitions import BY_AN_OPERATOR, allowed
 from riel.testing.journal_contract.fixtures import (
     DAY,
@@ -42,6 +44,32 @@ class TransitionPromises(TwoHandles):
             assert (await event_names(journal, record.id)) == told + ["payment.moved"] * done
 
         await asyncio.gather(*(step(before, after) for before, after in STEPS))
+        assert (await journal.verify())[1] is None
+
+    @pytest.mark.parametrize("state", State)
+    async def test_facts_are_added_to_what_is_pending_or_settled_and_change_nothing_else(
+        self, journal: Journal, other: Journal, state: State
+    ) -> None:
+        record = await create_in_state(journal, state, "a")
+        told = await event_names(journal, record.id)
+        learned = Change(to=state, event=LEARNED, facts={"nameAtBank": "ANA"}, settled_at=NOW + HOUR, code="x", why="y")
+        known, done = await other.record(record.id, learned, NOW + MINUTE)
+        assert known == await journal.payment(record.id)
+        assert done == (state in {S.PENDING, S.SETTLED})
+        if not done:
+            assert known == record
+            return
+        facts = {**record.facts, "nameAtBank": "ANA"}
+        assert known == replace(record, facts=facts, settled_at=NOW + HOUR, updated_at=NOW + MINUTE)
+        assert await event_names(journal, record.id) == [*told, "payment.learned"]
+        assert (await journal.events(record.id))[-1].body == {
+            "facts": ["nameAtBank"],
+            "settledAt": to_millis(NOW + HOUR),
+        }
+        messages = await journal.lease_messages(NOW + HOUR, lease=HOUR, most=10)
+        assert len(messages) == (state is S.SETTLED), "what was sent of the settlement is not sent again"
+        after = S.RETURNED
+        await move(journal, known, after)
         assert (await journal.verify())[1] is None
 
     async def test_a_negative_conclusion_needs_the_newest_lease(self, journal: Journal, other: Journal) -> None:
