@@ -141,7 +141,7 @@ class FintocRail:
 
     def pace(self, usual: Timing) -> Timing:
         """Slower where it only costs time: a day is longer than a minute."""
-        patience = replace(usual.backoff, longest=timedelta(hours=8))
+        patience = replace(usual.backoff, longest=timedelta(hours=8), watch=(timedelta(hours=8),))
         return replace(
             usual,
             poll_interval=timedelta(seconds=5),

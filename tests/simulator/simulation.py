@@ -48,7 +48,12 @@ TIMING = Timing(
     resend_within=timedelta(seconds=90),
     poll_interval=timedelta(seconds=3),
     anchor_interval=timedelta(seconds=25),
-    backoff=Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=8), give_up_after=timedelta(seconds=300)),
+    backoff=Backoff(
+        first=timedelta(seconds=1),
+        longest=timedelta(seconds=8),
+        give_up_after=timedelta(seconds=300),
+        watch=(timedelta(seconds=8),),
+    ),
 )
 CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
 """For how many virtual seconds there are faults, by the profile of a simulation: which faults it has most."""

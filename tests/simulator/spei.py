@@ -195,7 +195,7 @@ class SpeiRail:
 
     def pace(self, usual: Timing) -> Timing:
         """Longer intervals than the usual ones: a SPEI simulation lasts days."""
-        patience = replace(usual.backoff, longest=timedelta(hours=8))
+        patience = replace(usual.backoff, longest=timedelta(hours=8), watch=(timedelta(hours=8),))
         return replace(
             usual,
             poll_interval=timedelta(seconds=5),
