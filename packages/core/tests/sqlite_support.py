@@ -20,8 +20,11 @@ class SqliteFile:
     def tamper(self, *statements: str) -> None:
         db = sqlite3.connect(self.path, isolation_level=None)
         db.execute("PRAGMA foreign_keys = 0")
-        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {trigger}")
+        triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            db.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             db.execute(statement)
+        for _, sql in triggers:
+            db.execute(sql)
         db.close()

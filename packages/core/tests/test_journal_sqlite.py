@@ -1,6 +1,7 @@
 """The SQLite store keeps every promise of a journal, and its own: of the file and its pragmas."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -354,4 +355,39 @@ async def test_a_row_can_be_read_whatever_another_process_does_with_the_file(sto
     paid, referred, asked, (newest,) = await reads
     assert paid == referred == record
     assert asked == newest
+    await journal.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TRIGGER events_are_not_changed",
+        "CREATE TRIGGER rewrites AFTER INSERT ON payments BEGIN UPDATE payments SET body = x'00'; END",
+        "DROP INDEX one_open_challenge",
+        "CREATE TABLE theirs (a)",
+    ],
+)
+async def test_a_table_or_trigger_that_riel_did_not_make_is_seen_by_verify(store: SqliteFile, statement: str) -> None:
+    journal = await store.open()
+    await create_payment(journal)
+    assert (await journal.verify())[1] is None
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        db.execute(statement)
+    broken = (await journal.verify())[1]
+    assert broken is not None
+    assert "not as riel made it" in broken.sentence
+    await journal.close()
+
+
+@pytest.mark.anyio
+async def test_a_chain_that_was_removed_before_an_anchor_leaves_a_gap_in_the_numbers(store: SqliteFile) -> None:
+    journal = await store.open()
+    await create_payment(journal, "a")
+    await create_payment(journal, "b")
+    tables = (("events", "payment_id"), ("attempts", "challenge_id"), ("payments", "id"), ("challenges", "id"))
+    store.tamper(*(f"DELETE FROM {table} WHERE {key} = 'pay_a'" for table, key in tables))
+    broken = (await journal.verify())[1]
+    assert broken is not None
+    assert "number 2 of the journal is missing" in broken.sentence
     await journal.close()

@@ -15,6 +15,8 @@ from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.audit.chain import link
 from riel.journal.postgres import PostgresJournal
+from riel.journal.postgres.audit import INSERT_EVENT
+from riel.journal.postgres.selects import current_row
 from riel.testing.journal_contract import (
     DAY,
     NOW,
@@ -241,17 +243,17 @@ async def test_an_anchor_seals_everything_up_to_its_number_while_many_write(stor
 
 
 async def test_an_anchor_waits_for_an_event_whose_number_is_smaller(store: PostgresSchema) -> None:
-    journal = await store.open()
+    journal = await store.leased(timedelta(seconds=10))
     await open_challenge(journal, new_challenge())
     (asked,) = await journal.events("pay_a")
+    current = await journal._sessions.read(lambda session: current_row(session, ROW_MAC, "pay_a"))
+    assert current is not None
+    row, head = current
+    late = head.next_event(ROW_MAC, "pay_a", 0, "seen", {}, row)
+    assert late.hash == link(asked.hash, "pay_a", 2, 0, "seen", "{}")
     slow = await asyncpg.connect(store.url)
     await slow.execute("BEGIN")
-    late = ("pay_a", 2, 0, "seen", "{}")
-    await slow.execute(
-        "INSERT INTO events (payment_id, n, at, event, body, hash) VALUES ($1, $2, $3, $4, $5, $6)",
-        *late,
-        link(asked.hash, *late),
-    )
+    await slow.execute(INSERT_EVENT, "pay_a", *late.values)
     await open_challenge(journal, new_challenge("b"))
     sealing = asyncio.create_task(journal.anchor(NOW))
 
@@ -298,3 +300,26 @@ async def test_no_setting_of_the_database_lets_parallel_refunds_take_more_than_w
     assert sum(isinstance(each, PaymentRecord) for each in given) == 3
     for handle in handles:
         await handle.close()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["ALTER TABLE events DISABLE TRIGGER events_are_not_changed"],
+        ["DROP TRIGGER anchors_are_not_changed ON anchors"],
+        [
+            "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.body := 'x'; RETURN NEW; END $$",
+            "CREATE TRIGGER theirs BEFORE INSERT ON payments FOR EACH ROW EXECUTE FUNCTION theirs()",
+        ],
+    ],
+    ids=["disabled", "dropped", "added"],
+)
+async def test_a_trigger_that_riel_did_not_make_is_seen_by_verify(store: PostgresSchema, statements: list[str]) -> None:
+    journal = await store.open()
+    await create_payment(journal)
+    assert (await journal.verify())[1] is None
+    store.run(*statements)
+    broken = (await journal.verify())[1]
+    assert broken is not None
+    assert "not as riel made it" in broken.sentence
+    await journal.close()

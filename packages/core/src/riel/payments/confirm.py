@@ -44,6 +44,8 @@ async def confirm(context: Context, request: PaymentRequest, code: str) -> tuple
         if challenge is None or challenge.expires_at <= context.now():
             return known, False
         raise used_before(known)  # it was asked for once more, and this code is not the answer to that
+    if challenge is None and challenges and challenges[0].tampered:
+        raise not_confirmed("tampered")
     if challenge is None or challenge.factor != context.factor.name:
         raise await _no_open_challenge(context, request, challenges)
     await _guard(context, request, challenge)

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 
-from riel.errors import JournalUnavailable
+from riel.errors import JournalUnavailable, NotSent
 from riel.journal import Change, PaymentRecord
 from riel.payments import rail_calls
 from riel.payments.context import Context, original_of
-from riel.payments.rules import after_send
+from riel.payments.rules import SendOutcome, after_send
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,10 @@ async def dispatch(context: Context, record: PaymentRecord) -> PaymentRecord:
     The journal was committed before this is called, and the outcome is written before anybody reads it.
     """
     original = await original_of(context, record)
-    outcome = await rail_calls.send(context, record, record.order(original))
+    if record.tampered or (original is not None and original.tampered):
+        outcome: SendOutcome = NotSent("its row, or that of the payment that it pays back, is not as riel wrote it")
+    else:
+        outcome = await rail_calls.send(context, record, record.order(original))
     rules, backoff = context.rails[record.rail].guarantees, context.timing.backoff.with_jitter(context.below)
     change = after_send(record, rules, outcome, context.now(), backoff)
     return await _record(context, record, context.sanitized(record, change))

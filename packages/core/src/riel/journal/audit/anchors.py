@@ -8,6 +8,7 @@ from typing import Any
 
 from riel.journal.audit.chain import GENESIS, Anchor, ChainBreak, anchor_link
 from riel.journal.events import mask_account_in
+from riel.journal.row_mac import ANCHORS, RowMac
 from riel.money import mask_account
 
 CHAINS_PER_PAGE = 1000
@@ -23,7 +24,7 @@ class AnchoredEnd:
     hash: str = GENESIS
 
 
-def check_anchor(anchor: Anchor, before: AnchoredEnd, hashes: Iterable[str]) -> ChainBreak | AnchoredEnd:
+def check_anchor(mac: RowMac, anchor: Anchor, before: AnchoredEnd, hashes: Iterable[str]) -> ChainBreak | AnchoredEnd:
     """The end of what ``anchor`` seals, or why it does not hold.
 
     :param hashes: of the events after those that were sealed before, and up to the last that this one names.
@@ -37,6 +38,8 @@ def check_anchor(anchor: Anchor, before: AnchoredEnd, hashes: Iterable[str]) -> 
         return ChainBreak("", n, f"{counted}: a whole chain or the end of one was removed")
     if digest != anchor.hash:
         return ChainBreak("", n, f"anchor {n} does not match the events {before.upto + 1} to {anchor.upto}")
+    if not mac.proves(anchor.mac, ANCHORS, n, anchor.hash):
+        return ChainBreak("", n, f"anchor {n} was not written by riel: altered")
     return AnchoredEnd(n, anchor.upto, anchor.hash)
 
 

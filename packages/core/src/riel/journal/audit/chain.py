@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from riel.journal.row_mac import EVENTS, RowMac
+
 GENESIS = ""
 
 JOURNAL_CHAIN = "journal"
@@ -88,14 +90,18 @@ class ChainBreak:
     sentence: str
 
 
-def first_break(rows: Iterable[ChainRow], states: Mapping[str, str] | None = None) -> ChainBreak | None:
+def first_break(
+    rows: Iterable[ChainRow], states: Mapping[str, str] | None = None, mac: RowMac | None = None
+) -> ChainBreak | None:
     """The first event that was altered, removed or reordered, or ``None``.
 
     :param rows: all events, by payment and ``n``.
+    :param mac: checks who wrote each event, where the server's key is at hand.
     :param states: the state each payment is in, where known: a chain whose tail was cut ends in another one.
     """
     payment, expected, previous, state, seq = "", 1, GENESIS, "", 0
     seen: set[str] = set()
+    mac = mac or RowMac()
     for row in rows:
         if row.payment_id != payment:
             if payment and (broken := _missing_tail(payment, expected, state, states)):
@@ -109,6 +115,10 @@ def first_break(rows: Iterable[ChainRow], states: Mapping[str, str] | None = Non
         if row.hash != link(previous, row.payment_id, row.n, row.at, row.event, row.body):
             return ChainBreak(
                 payment, row.n, f"event {row.n} of {payment} ({row.event}) was altered, or one before it was"
+            )
+        if not mac.proves(row.mac, EVENTS, row.hash):
+            return ChainBreak(
+                payment, row.n, f"event {row.n} of {payment} ({row.event}) was not written by riel: altered"
             )
         previous, expected, seq = row.hash, expected + 1, row.seq
         body = _parse_body(row.body)

@@ -6,9 +6,19 @@ from typing import Any
 
 from riel.journal.audit.anchors import CHAINS_PER_PAGE, AnchoredEnd, check_anchor, check_payment
 from riel.journal.audit.chain import GENESIS, JOURNAL_CHAIN, Anchor, ChainBreak, ChainRow, anchor_link, first_break
+from riel.journal.audit.rows import (
+    check_attempts,
+    check_messages,
+    check_rows,
+    check_totals,
+    count_failed,
+    expected_messages,
+    missing_message,
+)
 from riel.journal.columns import ANCHOR_COLUMNS, EVENT_COLUMNS
+from riel.journal.postgres.connect import migrations
 from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, ChainHead, EventRow
-from riel.journal.postgres.selects import current_row
+from riel.journal.postgres.selects import SELECT_CHALLENGES, SELECT_PAYMENTS, current_row
 from riel.journal.postgres.sessions import Session
 from riel.journal.row_mac import ANCHORS, JOURNAL_ROW, ProvenRow, RowMac
 
@@ -39,6 +49,30 @@ SELECT_CREATED = (
     "SELECT p.id, p.reference, p.amount, p.currency, p.payee, p.account, p.body AS payload, e.n, e.body AS said "
     "FROM payments p LEFT JOIN events e ON e.payment_id = p.id AND e.event = p.kind || '.created' "
     f"WHERE p.id > $1 ORDER BY p.id LIMIT {CHAINS_PER_PAGE}"
+)
+
+SELECT_CHALLENGES_AFTER = SELECT_CHALLENGES + f"base.id > $1 ORDER BY base.id LIMIT {CHAINS_PER_PAGE}"
+SELECT_HAPPENED = "SELECT payment_id, n, event, body FROM events WHERE payment_id > $1 AND payment_id <= $2"
+SELECT_ATTEMPTS = (
+    "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id > $1 AND challenge_id <= $2"
+)
+SELECT_FREE_ATTEMPTS = "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id IS NULL"
+SELECT_MESSAGE_IDS = "SELECT id FROM outbox WHERE id = ANY($1::text[])"
+SELECT_MESSAGES = "SELECT id, topic, body, created_at, mac FROM outbox"
+SELECT_RESERVED = (
+    "SELECT c.reservations, c.state AS challenge, p.state AS payment FROM challenges c "
+    "LEFT JOIN payments p ON p.id = c.id WHERE c.reservations <> ''"
+)
+SELECT_TOTALS = "SELECT scope, bucket, amount FROM limit_usage"
+TRIGGERS = ("anchors_are_not_changed", "events_are_not_changed")
+SELECT_TRIGGERS = (
+    "SELECT t.tgname::text AS name, t.tgenabled::text AS enabled FROM pg_trigger t "
+    "JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal"
+)
+SELECT_FUNCTIONS = (
+    "SELECT p.proname::text AS name, p.prosrc AS source FROM pg_proc p "
+    "WHERE p.pronamespace = current_schema()::regnamespace "
+    "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
 )
 
 
@@ -100,17 +134,16 @@ async def anchored_events(session: Session, after: int, most: int) -> list[Chain
     return [ChainRow(*row) for row in await session.rows(SELECT_ANCHORED_EVENTS, after, most)]
 
 
-async def verify(session: Session) -> tuple[int, ChainBreak | None]:
+async def verify(mac: RowMac, session: Session) -> tuple[int, ChainBreak | None]:
     """How many events there are, and the first place that does not hold. Within one snapshot."""
-    events, broken = await _verify_chains(session)
-    if broken is None:
-        broken = await _verify_anchors(session)
-    if broken is None:
-        broken = await _verify_payments(session)
-    return events, broken
+    events, broken = await _verify_chains(session, mac)
+    broken = broken or await _verify_anchors(session, mac)
+    broken = broken or await _verify_payments(session)
+    broken = broken or await _verify_rows(session, mac)
+    return events, broken or await _verify_whole(session, mac)
 
 
-async def _verify_chains(session: Session) -> tuple[int, ChainBreak | None]:
+async def _verify_chains(session: Session, mac: RowMac) -> tuple[int, ChainBreak | None]:
     events, after = 0, ""
     while True:
         page = await session.row(SELECT_PAGE_END, after)
@@ -118,16 +151,16 @@ async def _verify_chains(session: Session) -> tuple[int, ChainBreak | None]:
         rows = [ChainRow(*row) for row in await session.rows(SELECT_EVENTS, after, upto)]
         states = {row["id"]: row["state"] for row in await session.rows(SELECT_STATES, after, upto)}
         events += len(rows)
-        if (broken := first_break(rows, states)) or upto is None:
+        if (broken := first_break(rows, states, mac)) or upto is None:
             return events, broken
         after = upto
 
 
-async def _verify_anchors(session: Session) -> ChainBreak | None:
+async def _verify_anchors(session: Session, mac: RowMac) -> ChainBreak | None:
     before = AnchoredEnd()
     while (row := await session.row(SELECT_ANCHOR, before.n + 1)) is not None:
         hashes = [each["hash"] for each in await session.rows(SELECT_HASHES, before.upto, row["upto"])]
-        found = check_anchor(Anchor(*row), before, hashes)
+        found = check_anchor(mac, Anchor(*row), before, hashes)
         if isinstance(found, ChainBreak):
             return found
         before = found
@@ -142,4 +175,49 @@ async def _verify_payments(session: Session) -> ChainBreak | None:
             if broken := check_payment(row):
                 return broken
         after = rows[-1]["id"] if len(rows) == CHAINS_PER_PAGE else None
+    return None
+
+
+async def _verify_rows(session: Session, mac: RowMac) -> ChainBreak | None:
+    after: str | None = ""
+    while after is not None:
+        challenges = await session.rows(SELECT_CHALLENGES_AFTER, after)
+        if not challenges:
+            return None
+        span = (after, challenges[-1]["id"])
+        paid = await session.rows(SELECT_PAYMENTS + "WHERE base.id > $1 AND base.id <= $2", *span)
+        happened = await session.rows(SELECT_HAPPENED, *span)
+        created = {payment_id: body for payment_id, n, event, body in happened if event.endswith(".created")}
+        attempts = await session.rows(SELECT_ATTEMPTS, *span)
+        expected = expected_messages(happened)
+        known = [row["id"] for row in await session.rows(SELECT_MESSAGE_IDS, expected)]
+        broken = (
+            check_rows(mac, challenges, paid, created)
+            or check_attempts(mac, attempts, count_failed((row[0], row[2]) for row in happened))
+            or missing_message(expected, known)
+        )
+        if broken is not None:
+            return broken
+        after = span[1] if len(challenges) == CHAINS_PER_PAGE else None
+    return None
+
+
+async def _verify_whole(session: Session, mac: RowMac) -> ChainBreak | None:
+    """What no page shows: attempts without a challenge, messages, totals of limits, triggers and functions."""
+    return (
+        check_attempts(mac, await session.rows(SELECT_FREE_ATTEMPTS), {})
+        or check_messages(mac, await session.rows(SELECT_MESSAGES))
+        or check_totals(await session.rows(SELECT_RESERVED), await session.rows(SELECT_TOTALS))
+        or await _verify_triggers(session)
+    )
+
+
+async def _verify_triggers(session: Session) -> ChainBreak | None:
+    script = "\n".join(migrations())
+    triggers = {(row["name"], row["enabled"]) for row in await session.rows(SELECT_TRIGGERS)}
+    for name, _ in sorted(triggers ^ {(name, "O") for name in TRIGGERS}):
+        return ChainBreak("", 0, f"the trigger {name} is not as riel made it: it was added, removed or altered")
+    for row in await session.rows(SELECT_FUNCTIONS):
+        if row["source"] not in script:
+            return ChainBreak("", 0, f"the function {row['name']} is not as riel made it: it was added or altered")
     return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from riel.clock import utc_now
@@ -261,7 +262,8 @@ class PostgresJournal:
 
     async def verify(self) -> tuple[int, ChainBreak | None]:
         return await self._sessions.read(
-            lambda session: session.read_in_transaction(BEGIN_SNAPSHOT, audit.verify), however_long=True
+            lambda session: session.read_in_transaction(BEGIN_SNAPSHOT, partial(audit.verify, self._mac)),
+            however_long=True,
         )
 
     async def anchors(self) -> Sequence[Anchor]:

@@ -258,13 +258,18 @@ class SqliteJournal:
             return 0, verify_journal.damaged()
 
     async def _verify_all(self) -> tuple[int, ChainBreak | None]:
-        events, broken = await self._verify_pages(verify_journal.chains)
+        events, broken = await self._verify_pages(partial(verify_journal.chains, self._mac))
         sealed: ChainBreak | AnchoredEnd | None = AnchoredEnd()
         while broken is None and isinstance(sealed, AnchoredEnd):
-            sealed = await self._writer.read(partial(_page_at, verify_journal.anchor, sealed))
+            sealed = await self._writer.read(partial(_page_at, partial(verify_journal.anchor, self._mac), sealed))
             broken = sealed if isinstance(sealed, ChainBreak) else None
         if broken is None:
-            _, broken = await self._verify_pages(verify_journal.payments)
+            broken = await self._writer.read(verify_journal.numbers)
+        for page in (verify_journal.payments, partial(verify_journal.rows, self._mac)):
+            if broken is None:
+                _, broken = await self._verify_pages(page)
+        if broken is None:
+            broken = await self._writer.read(partial(verify_journal.whole, self._mac))
         return events, broken
 
     async def _verify_pages(

@@ -105,7 +105,12 @@ TAMPERINGS: dict[str, tuple[Tampering, str, int, str]] = {
         1,
         "anchor 1",
     ),
-    "an event altered and every hash after it made anew": (lambda events: forge_chain(events), "", 2, "anchor 2"),
+    "an event altered and every hash after it made anew": (
+        lambda events: forge_chain(events),
+        "pay_a",
+        3,
+        "not written by riel",
+    ),
     "an altered anchor": (lambda events: ["UPDATE anchors SET hash = 'f' WHERE n = 1"], "", 1, "anchor 1"),
     "an anchor that seals less": (lambda events: ["UPDATE anchors SET upto = upto - 1 WHERE n = 1"], "", 1, "anchor 1"),
     "a removed anchor": (lambda events: ["DELETE FROM anchors WHERE n = 1"], "", 1, "anchor 1 is missing"),
