@@ -77,6 +77,53 @@ async def test_a_day_has_its_limit_and_says_what_is_left_of_it_and_when_it_is_fr
         await world.paid(world.request(2_000_000))
 
 
+async def test_a_payment_counts_on_the_day_on_which_it_is_created_and_not_on_the_day_of_its_challenge(
+    tmp_path: Path,
+) -> None:
+    """The whole limit is asked for at 23:55 and confirmed at 00:01: there is nothing left of the new day."""
+    before_midnight = datetime(2026, 3, 8, 5, 55, tzinfo=UTC)
+    day = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
+    async with working(tmp_path, guards=(day,), now=before_midnight) as world:
+        request = world.request(100)
+        code = await world.asked(request)
+        world.later(minutes=6)
+        await world.engine.confirm(request, code)
+        await world.quiet()
+        assert (await refused(world, world.request(1)))["left"] == 0
+        assert len(world.client.sent) == 1
+
+
+async def test_a_payment_that_does_not_fit_into_the_day_of_its_confirmation_is_refused_and_recorded_once(
+    tmp_path: Path,
+) -> None:
+    before_midnight = datetime(2026, 3, 8, 5, 55, tzinfo=UTC)
+    day = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
+    async with working(tmp_path, guards=(day,), now=before_midnight) as world:
+        request = world.request(100)
+        code = await world.asked(request)
+        world.later(minutes=6)
+        await world.paid(world.request(60))
+        for _ in range(3):
+            assert await world.refusal(request, code) == "LIMIT_PER_DAY"
+        assert len(world.client.sent) == 1
+        (challenge,) = await world.journal.challenges("ana", request.digest)
+        events = [event.event for event in await world.journal.events(challenge.id)]
+        assert events == ["challenge.opened", "attempt.refused"]
+
+
+async def test_a_guard_that_fails_lets_nothing_pass(tmp_path: Path) -> None:
+    class Broken:
+        name = "broken"
+
+        def check(self, terms: Any, now: datetime) -> None:
+            raise KeyError(terms.rail)
+
+    async with working(tmp_path, guards=(Broken(),)) as world:
+        with pytest.raises(KeyError):
+            await world.engine.ask(world.request())
+        assert (world.person.asked, world.client.sent) == ([], [])
+
+
 async def test_what_is_more_than_the_whole_limit_is_not_called_possible_later(tmp_path: Path) -> None:
     async with working(tmp_path, guards=(limits(f"{ZONE}per_day = {{ MXN = 100 }}"),)) as world:
         told = await refused(world, world.request(101))

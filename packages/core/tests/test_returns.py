@@ -110,6 +110,18 @@ async def test_limits_apply(tmp_path: Path) -> None:
         assert (await agent.refund("IN2"))["status"] == "2fa_required"
 
 
+async def test_a_return_counts_in_the_limits_as_a_payment(tmp_path: Path) -> None:
+    day = limits('time_zone = "America/Mexico_City"\nper_day = { MXN = 100000 }')
+    async with working(tmp_path, declares=GIVES_BACK, guards=(day,)) as world:
+        agent = gives_back(world)
+        await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        await world.quiet()
+        assert len(world.client.sent) == 1
+        with pytest.raises(NotAllowed) as refused:
+            await world.engine.ask(world.request(30_001))
+        assert (refused.value.error.code, refused.value.error.details["left"]) == ("LIMIT_PER_DAY", 30_000)
+
+
 async def test_what_was_given_back_is_not_asked_for_again(tmp_path: Path) -> None:
     async with working(tmp_path, declares=GIVES_BACK) as world:
         agent = gives_back(world)

@@ -56,7 +56,7 @@ class OpenedChallenge:
 
 @dataclass(frozen=True, slots=True)
 class LimitReached:
-    """A limit has no room for ``reservation``, and nothing was opened. ``left`` could still be reserved."""
+    """A limit has no room for ``reservation``: nothing was opened or created. ``left`` could still be reserved."""
 
     reservation: Reservation
     left: int
@@ -161,8 +161,12 @@ class Journal(Protocol):
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | ConfirmFailure:
+    ) -> PaymentRecord | ConfirmFailure | LimitReached:
         """Consume the challenge and create its payment, ``sending`` and owned by this process, in one transaction.
+
+        The reservations move to the periods of now: a limit counts where the payment is created, and not where it was
+        asked for. Where one of them finds no room, nothing changes: :class:`LimitReached`, and the attempt counts as
+        right.
 
         Of many calls for one challenge, one creates the payment and the others get ``consumed``.
 

@@ -1,11 +1,12 @@
 """The values in the journal: challenges, payments and refunds, events, and messages of the outbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from riel.guards import Reservation
 from riel.money import Money
 from riel.rail import Kind, Mode, Order, Payee
 
@@ -73,7 +74,11 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is written in the one transaction before the first byte may leave."""
+    """What is written in the one transaction before the first byte may leave.
+
+    :param reservations: what the payment takes of the limits now. They take the place of those of its challenge, which
+        may be of a period that is over; where there are none, those stay.
+    """
 
     reference: str
     body: bytes
@@ -83,6 +88,7 @@ class Intent:
     absent_after: datetime | None
     payer: str
     refund_of: str | None = None
+    reservations: Sequence[Reservation] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from riel.confirm import Proof
 from riel.errors import Code, JournalUnavailable, NotAllowed, NothingSent
-from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, PaymentRecord
+from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, LimitReached, PaymentRecord
 from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
@@ -70,9 +70,14 @@ async def _guard(context: Context, request: PaymentRequest, challenge: Challenge
     try:
         context.guard(request.terms)
     except NotAllowed as refusal:
-        facts = {"code": refusal.error.code, "reason": str(refusal)}
-        await context.journal.append_event(challenge.id, "attempt.refused", facts, context.now())
+        await _record_refused_attempt(context, challenge.id, refusal)
         raise
+
+
+async def _record_refused_attempt(context: Context, challenge_id: str, refusal: NotAllowed) -> None:
+    """Put the first refusal into the challenge's record: a client may repeat the call without end."""
+    facts = {"code": refusal.error.code, "reason": str(refusal)}
+    await context.journal.append_event(challenge_id, "attempt.refused", facts, context.now(), once=True)
 
 
 async def _compare(open_attempt: OpenAttempt, prepared: Prepared) -> tuple[PaymentRecord, bool]:
@@ -101,7 +106,7 @@ async def _create(
 ) -> tuple[PaymentRecord, bool]:
     """Run the one transaction. The payment is marked as busy before it exists, so that recovery does not claim it."""
     context, request, challenge_id = open_attempt.context, open_attempt.request, open_attempt.challenge.id
-    created: PaymentRecord | ConfirmFailure = "expired"
+    created: PaymentRecord | ConfirmFailure | LimitReached = "expired"
     context.busy.add(challenge_id)
     try:
         intent = _intent(context, request, prepared)
@@ -115,6 +120,10 @@ async def _create(
         open_attempt.attempts.succeeded()
     if isinstance(created, PaymentRecord):
         return created, True
+    if isinstance(created, LimitReached):
+        refusal = created.reservation.error(created.left)
+        await _record_refused_attempt(context, challenge_id, refusal)
+        raise refusal
     if created == "reference_taken":
         await _refuse_known_reference(context, request, prepared)
         raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its reference is already taken")
@@ -218,4 +227,5 @@ def _intent(context: Context, request: PaymentRequest, prepared: Prepared) -> In
         absent_after=prepared.absent_after,
         refund_of=request.original.id if request.original else None,
         payer=request.rail.payer,
+        reservations=context.reservations(request.terms),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from riel.journal import Attempt, ConfirmFailure, events
+from riel.journal import Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -41,16 +41,16 @@ def _sql_type(column: str) -> str:
 
 
 TYPED_PLACES = ", ".join(
-    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 13)
+    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 17)
 )
 CREATE_PAYMENT = (
-    "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2 WHERE id = $1 AND state = 'open' AND "
-    "expires_at > $3 RETURNING id), "
+    "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2, reservations = $13 "
+    "WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id), "
     f"payment AS (INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) SELECT {TYPED_PLACES} FROM consumed RETURNING id), "
     "attempt AS (UPDATE attempts SET outcome = 'right', mac = $5 FROM payment WHERE attempts.id = $4), "
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
-    "SELECT id, $6::bigint, $7::bigint, $8::text, $9::text, $10::text, $11::text, $12::text FROM payment) "
-    "SELECT id FROM payment"
+    "SELECT id, $6::bigint, $7::bigint, $8::text, $9::text, $10::text, $11::text, $12::text FROM payment), "
+    f"reserved AS ({reservations.add_to_totals('payment', '$14', '$15', '$16')}) SELECT id FROM payment"
 )
 """A second transaction waits for the row of the challenge, and then finds it consumed."""
 CHANGED_ASSIGNMENTS = ", ".join(f"{column} = ${place}" for place, column in enumerate(CHANGED_COLUMNS, 4))
@@ -138,8 +138,11 @@ async def create(
     replay_key: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | ConfirmFailure:
-    """Consume the challenge and create the payment, in one statement."""
+) -> PaymentRecord | ConfirmFailure | LimitReached:
+    """Consume the challenge and create the payment, in one statement, which moves what the challenge took of limits.
+
+    Whether that fits has been checked.
+    """
     mac, now = creator.mac, to_millis(at)
     known = creator.challenges.take(challenge_id) or await challenges.get(session, mac, challenge_id)
     if known is None:
@@ -154,7 +157,11 @@ async def create(
     if to_millis(challenge.expires_at) <= now:
         return "expired"
     record, arguments = events.new_payment(challenge, intent, creator.me, at), canonical(intent.arguments)
-    consumed = known.stored.row.changed(state=ChallengeState.CONSUMED, replay_key=replay_key)
+    held = known.reserved
+    now_held = reservations.taken(intent.reservations) if reservations.moves(held, intent.reservations) else held
+    change = [] if now_held == held else [*reservations.released(held), *now_held]
+    text = reservations.format_reservations(now_held)
+    consumed = known.stored.row.changed(state=ChallengeState.CONSUMED, replay_key=replay_key, reservations=text)
     row = new_payment_row(record, arguments)
     event = known.head.next_event(
         mac,
@@ -165,7 +172,8 @@ async def create(
         row,
     )
     right = mac.of(ATTEMPTS, attempt.principal, challenge_id, attempt.at, "right")
-    values = (attempt.id, right, *event.values, *new_payment_values(record, arguments))
+    moved = (text, *reservations.arrays(change))
+    values = (attempt.id, right, *event.values, *moved, *new_payment_values(record, arguments))
     try:
         done = await session.write(CREATE_PAYMENT, challenge_id, replay_key, now, *values)
     except asyncpg.UniqueViolationError as taken:
@@ -176,10 +184,37 @@ async def create(
         raise
     if done is None:
         raise LostRace
-    creator.payments.put(
-        challenge_id, CachedRow(StoredRow(record, row), ChainHead(event.n, event.hash), known.reserved)
-    )
+    creator.payments.put(challenge_id, CachedRow(StoredRow(record, row), ChainHead(event.n, event.hash), now_held))
     return record
+
+
+async def create_limited(
+    session: Session,
+    creator: Creator,
+    attempt: Attempt,
+    challenge_id: str,
+    replay_key: str | None,
+    intent: Intent,
+    at: datetime,
+) -> PaymentRecord | ConfirmFailure | LimitReached:
+    """The same within one transaction that locks the limits, where the payment has to find room in them."""
+    known = await challenges.get(session, creator.mac, challenge_id)
+    if known is not None and (reached := await _limit_reached(session, known, intent)) is not None:
+        return reached
+    if known is not None:
+        creator.challenges.put(challenge_id, known)
+    answer = await create(session, creator, attempt, challenge_id, replay_key, intent, at)
+    if not isinstance(answer, PaymentRecord):
+        raise Rollback(answer)
+    return answer
+
+
+async def _limit_reached(session: Session, known: CachedRow[Challenge], intent: Intent) -> LimitReached | None:
+    """The limit that has no room for what the challenge took, in the periods of now."""
+    is_open = known.value.state is ChallengeState.OPEN
+    if not is_open or not reservations.moves(known.reserved, intent.reservations):
+        return None
+    return await reservations.limit_reached(session, known.value, intent.reservations, known.reserved)
 
 
 async def create_refund(
@@ -190,7 +225,7 @@ async def create_refund(
     replay_key: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | ConfirmFailure:
+) -> PaymentRecord | ConfirmFailure | LimitReached:
     """The same for a refund: within one transaction that locks what it pays back, so that no two take the same rest."""
     original = await session.row(LOCK_ORIGINAL, intent.refund_of)
     paid = await get(session, creator.mac, intent.refund_of or "")
@@ -207,6 +242,8 @@ async def create_refund(
             why = "exceeds_payment"
         if why is not None:
             return why
+        if (reached := await _limit_reached(session, known, intent)) is not None:
+            return reached
         creator.challenges.put(challenge_id, known)
     answer = await create(session, creator, attempt, challenge_id, replay_key, intent, at)
     if not isinstance(answer, PaymentRecord):

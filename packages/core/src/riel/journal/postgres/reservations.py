@@ -76,10 +76,23 @@ def after_transition(
     return released(reserved) if is_rejected else list(reserved)
 
 
+def taken(requested: Iterable[Reservation]) -> tuple[ReservedAmount, ...]:
+    """What the reservations take."""
+    return tuple(ReservedAmount(reservation.scope, reservation.bucket, reservation.amount) for reservation in requested)
+
+
+def moves(held: Iterable[ReservedAmount], requested: Sequence[Reservation]) -> bool:
+    """Whether ``requested`` is something else than a challenge took."""
+    return bool(requested) and sorted(held) != sorted(taken(requested))
+
+
 async def limit_reached(
-    session: Session, challenge: Challenge, requested: Sequence[Reservation]
+    session: Session, challenge: Challenge, requested: Sequence[Reservation], held: Sequence[ReservedAmount] = ()
 ) -> LimitReached | None:
-    """The first limit that has no room, if there is one. Nobody else can take of their scopes until we commit."""
+    """The first limit that has no room, if there is one. Nobody else can take of their scopes until we commit.
+
+    :param held: what is given back if there is none.
+    """
     await session.rows(
         LOCK_SCOPES, [str(lock) for lock in sorted({_lock(reservation.scope) for reservation in requested})]
     )
@@ -90,8 +103,10 @@ async def limit_reached(
     )
     rows = await session.rows(SELECT_USAGE, *arguments, challenge.rail, challenge.mode)
     for reservation, row in zip(requested, rows, strict=True):
-        if not row["paid"] and row["used"] + reservation.amount > reservation.limit:
-            return LimitReached(reservation, max(0, reservation.limit - row["used"]))
+        of_scope = [one for one in held if one.scope == reservation.scope and one.bucket >= reservation.since]
+        used = row["used"] - sum(one.amount for one in of_scope)
+        if not row["paid"] and used + reservation.amount > reservation.limit:
+            return LimitReached(reservation, max(0, reservation.limit - used))
     return None
 
 

@@ -163,15 +163,16 @@ class PostgresJournal:
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | ConfirmFailure:
+    ) -> PaymentRecord | ConfirmFailure | LimitReached:
         creator = payments.Creator(self._mac, self._owners.me, self._challenge_cache, self._payment_cache)
-        if intent.refund_of is None:
+        if intent.refund_of is None and not intent.reservations:
             created = await self._sessions.write(
                 lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
         else:
+            create = payments.create_limited if intent.refund_of is None else payments.create_refund
             created = await self._sessions.transact(
-                lambda session: payments.create_refund(session, creator, attempt, challenge_id, replay_key, intent, at)
+                lambda session: create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
         if not isinstance(created, PaymentRecord) and created != "code_reused":
             await self._sessions.write(

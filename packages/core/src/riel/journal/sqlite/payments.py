@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from riel.journal import Attempt, ConfirmFailure, events
+from riel.journal import Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -100,7 +100,7 @@ def create(
     replay_key: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | ConfirmFailure:
+) -> PaymentRecord | ConfirmFailure | LimitReached:
     """Consume the challenge and create the payment, in the caller's transaction; mark the attempt as right."""
     created = _create(db, mac, me, challenge_id, replay_key, intent, at)
     if created != "code_reused":
@@ -116,7 +116,7 @@ def _create(
     replay_key: str | None,
     intent: Intent,
     at: datetime,
-) -> PaymentRecord | ConfirmFailure:
+) -> PaymentRecord | ConfirmFailure | LimitReached:
     now = to_millis(at)
     row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:
@@ -133,6 +133,9 @@ def _create(
         return "expired"
     if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, challenge.money.amount)):
         return refusal
+    held = reservations.moved(db, challenge_id, intent.reservations)
+    if held is not None and (reached := reservations.limit_reached(db, challenge, intent.reservations, held)):
+        return reached
     try:
         db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
     except sqlite3.IntegrityError:
@@ -146,6 +149,8 @@ def _create(
         db.execute("UPDATE challenges SET state = 'open', replay_key = NULL WHERE id = ?", (challenge_id,))
         return "reference_taken"
     consumed = stored.row.changed(state=ChallengeState.CONSUMED, replay_key=replay_key)
+    if held is not None:
+        consumed = consumed.changed(reservations=reservations.move(db, challenge_id, intent.reservations))
     audit.append(
         db,
         mac,

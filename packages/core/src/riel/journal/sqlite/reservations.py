@@ -20,17 +20,27 @@ SELECT_SETTLED = (
 SELECT_RESERVATIONS = "SELECT reservations FROM challenges WHERE id = ?"
 
 
+Reserved = tuple[str, int, int]
+"""What is taken: of which scope, in which bucket, how much."""
+
+
 def limit_reached(
-    db: sqlite3.Connection, challenge: Challenge, requested: Sequence[Reservation]
+    db: sqlite3.Connection,
+    challenge: Challenge,
+    requested: Sequence[Reservation],
+    held: Sequence[Reserved] = (),
 ) -> LimitReached | None:
-    """The first limit that has no room, if there is one."""
+    """The first limit that has no room, if there is one. ``held`` is given back if there is none."""
     for reservation in requested:
         if (
             reservation.lifted_by
             and db.execute(SELECT_SETTLED, (challenge.rail, challenge.mode, reservation.lifted_by)).fetchone()
         ):
             continue
-        total = reserved_total(db, reservation.scope, reservation.since)
+        own = sum(
+            amount for scope, bucket, amount in held if scope == reservation.scope and bucket >= reservation.since
+        )
+        total = reserved_total(db, reservation.scope, reservation.since) - own
         if total + reservation.amount > reservation.limit:
             return LimitReached(reservation, max(0, reservation.limit - total))
     return None
@@ -46,11 +56,27 @@ def reserve(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reser
     """Take every one of them, and return what the column ``reservations`` of the challenge holds then."""
     if not requested:
         return ""
-    total = [(reservation.scope, reservation.bucket, reservation.amount) for reservation in requested]
+    total = _taken(requested)
     db.executemany(ADD_TO_TOTAL, total)
     text = json.dumps(total)
     db.execute("UPDATE challenges SET reservations = ? WHERE id = ?", (text, challenge_id))
     return text
+
+
+def move(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> str:
+    """Take them in the place of what the challenge took, and return what its column ``reservations`` holds then."""
+    release(db, challenge_id)
+    return reserve(db, challenge_id, requested)
+
+
+def moved(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> list[Reserved] | None:
+    """What the challenge took, where ``requested`` is something else; ``None`` where nothing has to move."""
+    held = _reserved(db, challenge_id)
+    return held if requested and sorted(held) != sorted(_taken(requested)) else None
+
+
+def _taken(requested: Sequence[Reservation]) -> list[Reserved]:
+    return [(reservation.scope, reservation.bucket, reservation.amount) for reservation in requested]
 
 
 def release(db: sqlite3.Connection, challenge_id: str) -> None:
@@ -69,6 +95,6 @@ def follow_transition(db: sqlite3.Connection, before: PaymentRecord, now: Paymen
         db.executemany(ADD_TO_TOTAL, _reserved(db, now.id))
 
 
-def _reserved(db: sqlite3.Connection, challenge_id: str) -> list[tuple[str, int, int]]:
+def _reserved(db: sqlite3.Connection, challenge_id: str) -> list[Reserved]:
     (requested,) = db.execute(SELECT_RESERVATIONS, (challenge_id,)).fetchone()
     return [(scope, bucket, takes) for scope, bucket, takes in json.loads(requested or "[]")]

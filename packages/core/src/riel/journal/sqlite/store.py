@@ -152,7 +152,7 @@ class SqliteJournal:
 
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
-    ) -> PaymentRecord | ConfirmFailure:
+    ) -> PaymentRecord | ConfirmFailure | LimitReached:
         return await self._writer.write(
             lambda db: payments.create(db, self._mac, self._owners.me, attempt, challenge_id, replay_key, intent, at)
         )

@@ -165,7 +165,7 @@ async def claim(journal: Journal, record: PaymentRecord) -> PaymentRecord:
 
 async def create_refund(
     journal: Journal, name: str, original: PaymentRecord, amount: int
-) -> PaymentRecord | ConfirmFailure:
+) -> PaymentRecord | ConfirmFailure | LimitReached:
     """A refund, or why there is none."""
     asked = (await open_challenge(journal, new_challenge(name, kind="refund", money=Money(amount, "MXN")))).challenge
     counted = await count_attempt(journal, asked, tally=AttemptLimits(per_window=1000))

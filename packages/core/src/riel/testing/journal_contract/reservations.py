@@ -9,7 +9,7 @@ import pytest
 
 from riel.errors import Code, NotAllowed
 from riel.guards import Reservation
-from riel.journal import Change, Journal, LimitReached, OpenedChallenge, State
+from riel.journal import ChallengeState, Change, Journal, LimitReached, OpenedChallenge, PaymentRecord, State
 from riel.testing.journal_contract.fixtures import (
     ACCOUNT,
     DAY,
@@ -184,6 +184,59 @@ class ReservationPromises(TwoHandles):
         for state in (S.PENDING, S.SETTLED, S.RETURNED):
             record = await move(other, record, state)
             assert await journal.reserved_total(SCOPE, 0) == 110, "it moved money, whatever the limit says"
+
+    async def test_a_payment_takes_its_part_of_the_period_in_which_it_is_created(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        yesterday, today = new_reservation(60, bucket=1, since=1), new_reservation(60, bucket=2, since=2)
+        asked = (await open_reserving(journal, "a", yesterday)).challenge
+        assert [await other.reserved_total(SCOPE, since) for since in (1, 2)] == [60, 0]
+        intent = new_intent("REF-a", reservations=[today])
+        record = await other.create_payment(await count_attempt(journal, asked), asked.id, None, intent, NOW)
+        assert isinstance(record, PaymentRecord)
+        assert [await journal.reserved_total(SCOPE, since) for since in (1, 2)] == [60, 60]
+        refused = await try_to_open(journal, new_challenge("b"), holds=[new_reservation(41, bucket=2, since=2)])
+        assert isinstance(refused, LimitReached), "today is used up"
+        await move(other, record, S.REJECTED)
+        assert [await journal.reserved_total(SCOPE, since) for since in (1, 2)] == [0, 0], "it is given back once"
+        assert (await journal.verify())[1] is None
+
+    async def test_a_payment_that_does_not_fit_into_the_period_of_its_creation_is_not_created(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        asked = (await open_reserving(journal, "a", new_reservation(60, bucket=1, since=1))).challenge
+        await open_reserving(other, "b", new_reservation(41, bucket=2, since=2))
+        today = new_reservation(60, bucket=2, since=2)
+        intent = new_intent("REF-a", reservations=[today])
+        attempt = await count_attempt(journal, asked)
+        assert await journal.create_payment(attempt, asked.id, None, intent, NOW) == LimitReached(today, left=59)
+        assert await journal.payment(asked.id) is None
+        known = await other.challenge(asked.id)
+        assert known is not None
+        assert known.state is ChallengeState.OPEN
+        assert [await journal.reserved_total(SCOPE, since) for since in (1, 2)] == [101, 41], "nothing has moved"
+        await other.decline("pay_b", "ana", NOW)
+        again = await other.create_payment(await count_attempt(other, asked), asked.id, None, intent, NOW)
+        assert isinstance(again, PaymentRecord)
+        assert (await journal.verify())[1] is None
+
+    async def test_of_many_payments_that_are_created_at_once_in_a_new_period_as_many_fit_as_its_limit_holds(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        holds = {n: new_reservation(10, 30, bucket=n, since=n) for n in range(1, 7)}
+        asked = [(await open_reserving(journal, f"{n}", hold)).challenge for n, hold in holds.items()]
+        tomorrow = new_reservation(10, 30, bucket=9, since=9)
+        attempts = [await count_attempt(journal, one) for one in asked]
+        created = await asyncio.gather(
+            *(
+                (journal, other)[n % 2].create_payment(
+                    attempt, one.id, None, new_intent(f"REF-{n}", reservations=[tomorrow]), NOW
+                )
+                for n, (attempt, one) in enumerate(zip(attempts, asked, strict=True))
+            )
+        )
+        assert sum(isinstance(one, PaymentRecord) for one in created) == 3
+        assert await journal.reserved_total(SCOPE, 9) == 30
 
     async def test_what_an_operator_decides_counts_the_same(self, journal: Journal) -> None:
         for name, to, used in (("a", S.REJECTED, 0), ("b", S.SETTLED, 10)):
