@@ -15,6 +15,7 @@ from pathlib import Path
 import nox
 
 LOCK = "requirements.lock"
+PEERS = "benchmarks/peers.txt"
 PACKAGES = sorted(str(project.parent) for project in Path("packages").glob("*/pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
@@ -115,6 +116,15 @@ def alone(session: nox.Session, package: str) -> None:
     session.run("pytest", package, "-m", "alone", *session.posargs)
 
 
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests marked ``alone`` with the lowest versions that the requirements admit. It asks the index."""
+    asked = ["--no-config", "--resolution=lowest-direct", "--group=test", *_editable(PACKAGES)]
+    session.install(*asked)  # without the lock, and without the tables of pyproject.toml that repeat it
+    warned = "--pythonwarnings=ignore::DeprecationWarning"  # an old package warns of what a newer one would remove
+    session.run("pytest", "packages", "-m", "alone", warned, *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def wheels(session: nox.Session) -> None:
     """Build what would be published, and use it where nothing of this repository can be seen."""
@@ -146,7 +156,7 @@ def bench(session: nox.Session) -> None:
     """Measure, with the peer in the same run, and print a table of ratios."""
     _install(session, "--group=test", *_editable(PACKAGES))
     peers = session.create_tmp()
-    _install(session, f"--target={peers}", "--no-deps", "--group=peers")
+    session.install("--no-config", "--require-hashes", "--no-deps", f"--target={peers}", "--requirements", PEERS)
     session.run("python", "-m", "benchmarks", *session.posargs, env={"BENCHMARK_PEERS": peers})
 
 

@@ -20,7 +20,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LOCK = "requirements.lock"
-SDK = ("tests/sdk/requirements.in", "tests/sdk/requirements.txt")
+APART = (
+    ("tests/sdk/requirements.in", "tests/sdk/requirements.txt", ()),
+    ("benchmarks/peers.in", "benchmarks/peers.txt", ("--no-deps",)),  # it runs on what the workspace has
+)
+"""What is installed beside the workspace and never in it, as it is asked for, as it is locked, and how.
+
+A provider's SDK needs older versions than ours, and a peer's wheel brings a package ``tests`` that hides ours.
+"""
 HEADER = "# Written by `nox -s lock` from requirements whose SHA-256 is {digest}\n"
 LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)( ; [^\\\n]+?)? \\$", re.MULTILINE)
 CONSTRAINTS = ("constraint-dependencies", "build-constraint-dependencies")
@@ -43,10 +50,12 @@ def problems(root: Path) -> list[str]:
         found.append(f"pyproject.toml: constraint-dependencies and {LOCK} differ")
     if not set(stated["build-constraint-dependencies"]) <= set(_constraints(lock)):
         found.append(f"pyproject.toml: build-constraint-dependencies and {LOCK} differ")
-    asked, made = ((root / file).read_text() for file in SDK)
-    if not made.startswith(HEADER.format(digest=_sha256(asked))):
-        found.append(f"{SDK[1]} was made from other requirements")
-    return found + unsatisfied({f"{SDK[0]}: {line}": line for line in _lines(asked)}, pinned(made))
+    for asked_file, locked_file, _ in APART:
+        asked, locked = (root / asked_file).read_text(), (root / locked_file).read_text()
+        if not locked.startswith(HEADER.format(digest=_sha256(asked))):
+            found.append(f"{locked_file} was made from other requirements")
+        found += unsatisfied({f"{asked_file}: {line}": line for line in _lines(asked)}, pinned(locked))
+    return found
 
 
 def digest(projects: dict[str, dict[str, Any]]) -> str:
@@ -122,10 +131,12 @@ def write(root: Path, how: list[str]) -> None:
     except BaseException:
         project.write_text(before)
         raise
-    asked, made = (root / file for file in SDK)
     compiling = ["--universal", "--python-version=3.11", "--generate-hashes", "--no-header", "--no-annotate"]
-    _uv(root, "--no-config", "pip", "compile", *how, *compiling, f"--output-file={made}", str(asked))
-    made.write_text(HEADER.format(digest=_sha256(asked.read_text())) + made.read_text())
+    for asked, locked, options in APART:
+        file = root / locked
+        compiled = [*how, *compiling, *options, f"--output-file={file}", str(root / asked)]
+        _uv(root, "--no-config", "pip", "compile", *compiled)
+        file.write_text(HEADER.format(digest=_sha256((root / asked).read_text())) + file.read_text())
 
 
 _EVERY = ("--all-packages", "--all-groups", "--all-extras")

@@ -1,5 +1,7 @@
 """Limits come from riel.toml alone and are read strictly: what cannot be understood stops the start."""
 
+import zoneinfo
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,24 @@ def test_no_variable_sets_a_limit_or_seems_to(folder: Path, monkeypatch: pytest.
 
 def test_settings_do_not_show_payees_when_printed(folder: Path) -> None:
     assert "0121800" not in repr(told(folder, '[limits]\nallow = ["012180001234567895"]'))
+
+
+def test_a_time_zone_needs_no_rules_of_the_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a slim container: the rules are those of the package, the same for every server."""
+    zoneinfo.reset_tzpath(to=())
+    try:
+        monkeypatch.setattr("zoneinfo._common.load_tzdata", None)
+        limits = read_limits(told(folder, f"[limits]\n{ZONE}per_day = {{ MXN = 1 }}\n").limits)
+        assert limits.time_zone is not None
+        offset = limits.time_zone.utcoffset(datetime(2026, 7, 1))  # noqa: DTZ001  # where the zone is, without summer time
+        assert offset == timedelta(hours=-6)
+    finally:
+        zoneinfo.reset_tzpath()
+
+
+@pytest.mark.parametrize(
+    "name", ["America/Nowhere", "../zone", "/etc/localtime", "", "America", "tzdata.zi", "__init__.py"]
+)
+def test_what_is_no_time_zone_is_refused_with_an_example(folder: Path, name: str) -> None:
+    said = refusal(folder, f'[limits]\ntime_zone = "{name}"\nper_day = {{ MXN = 1 }}\n')
+    assert said == '[limits] time_zone: is no time zone: write one of the IANA database, such as "America/Mexico_City"'

@@ -3,11 +3,10 @@
 import json
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from rail_fintoc.api import JsonObject
+from rail_fintoc.time_zones import SANTIAGO
 
-CHILE: Final = ZoneInfo("America/Santiago")
 UNDONE_STATUSES: Final = frozenset({"rejected", "failed", "returned"})
 """A transfer that ended so is none that another one could be a copy of."""
 
@@ -33,4 +32,4 @@ def is_copy(row: JsonObject, like: Likeness, at: datetime) -> bool:
 
 
 def _day(at: datetime) -> str:
-    return f"{at.astimezone(CHILE):%Y-%m-%d}"
+    return f"{at.astimezone(SANTIAGO):%Y-%m-%d}"

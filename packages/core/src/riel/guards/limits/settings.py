@@ -1,8 +1,11 @@
 """Read ``[limits]`` strictly: an unknown, misspelt or wrong key is one sentence."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.resources import files
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -11,13 +14,14 @@ from riel.guards.limits.windows import Hours
 from riel.money import EXPONENTS, MAX_MINOR_UNITS
 from riel.text import SingleLine, did_you_mean
 
+ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+
 
 def _zone(name: object) -> ZoneInfo:
-    try:
-        if isinstance(name, str):
-            return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
+    """The time zone by the rules of the package tzdata, and not of a system that has none, or those of years ago."""
+    if isinstance(name, str) and ZONE_NAME.fullmatch(name):
+        with suppress(OSError, ValueError), files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
+            return ZoneInfo.from_file(rules, key=name)
     raise ValueError('is no time zone: write one of the IANA database, such as "America/Mexico_City"')
 
 

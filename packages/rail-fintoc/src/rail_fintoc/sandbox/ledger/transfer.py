@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rail_fintoc.sandbox.ledger.accounts import NEWEST, Account, AccountNumber, Movement
 from rail_fintoc.sandbox.ledger.organisation import Json, Mode, timestamp
 from rail_fintoc.sandbox.magic import OLD_REASONS, ORDINARY, TransferScenario
+from rail_fintoc.time_zones import MEXICO_CITY, SANTIAGO
 
 RENAMED = "2025-08-13"
 """The version from which reasons have the names of today [inferred: the versions of the renames are not published]."""
 
-TIME_ZONES = {"MXN": ZoneInfo("America/Mexico_City"), "CLP": ZoneInfo("America/Santiago")}
+TIME_ZONES = {"MXN": MEXICO_CITY, "CLP": SANTIAGO}
 STATUSES = ("pending", "succeeded", "rejected", "failed", "return_pending", "returned", "reject_failed")
 NEVER_PAID = {"rejected", "failed"}
 
