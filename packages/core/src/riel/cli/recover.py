@@ -85,13 +85,18 @@ def recover(
         from riel.cli.tables import print_parts, recovery_table
 
         waiting = f"{report.pending} accepted, and not settled yet." if report.pending else ""
-        shown = [row for row in rows if row["before"] != row["state"] or State(row["state"]) not in FINAL]
+        shown = [row for row in rows if is_news(State(row["before"]), State(row["state"]))]
         same = len(rows) - len(shown)
         unchanged = f"{same} that had ended {'is' if same == 1 else 'are'} as before." if same else ""
         print_parts(recovery_table(shown) if shown else "" if same else NONE, unchanged, waiting)
     if report.unresolved:
         are = "payment is" if report.unresolved == 1 else "payments are"
         raise failed(WAITS.format(count=report.unresolved, payments=are))
+
+
+def is_news(before: State, after: State) -> bool:
+    """Whether a payment that was looked up is worth a line: all but what had ended and has not changed."""
+    return before is not after or after not in FINAL
 
 
 async def run_recovery(
