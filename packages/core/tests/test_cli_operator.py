@@ -22,6 +22,7 @@ from riel.journal.open import open_journal
 from riel.rail import Payee
 from riel.redaction import Redactor, configure_log
 from riel.testing.journal_contract import create_payment, move
+from riel.testing.keys import ROW_MAC
 from riel.text import escape_controls
 
 from .bad_rails import HOOK, Site
@@ -36,7 +37,7 @@ ID = "pay_01a22cbbebdf550c36c11ce22a24f0e1"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = configuration_folder(tmp_path, monkeypatch)
-    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "data" / "journal.db"))
+    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "data" / "journal.db"), ROW_MAC)
     return folder
 
 
@@ -44,7 +45,7 @@ def made(tmp_path: Path, *payees: Payee, state: State | None = None, dead: bool 
     """Payments in the journal; with ``dead``, their server ended without a word."""
 
     async def run() -> None:
-        journal = await open_journal(str(tmp_path / "data" / "journal.db"))
+        journal = await open_journal(str(tmp_path / "data" / "journal.db"), ROW_MAC)
         for n, payee in enumerate(payees):
             record = await create_payment(journal, str(n), payee=payee)
             if state is not None:
@@ -225,7 +226,7 @@ def test_attention_shows_a_payment_whose_server_died_while_it_sent_it(
 async def test_attention_shows_no_payment_that_a_living_server_sends(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    journal = await open_journal(str(tmp_path / "data" / "journal.db"))
+    journal = await open_journal(str(tmp_path / "data" / "journal.db"), ROW_MAC)
     record = await create_payment(journal, "0")
     assert record.owner is not None
     assert await journal.is_owner_alive(record.owner)
