@@ -37,7 +37,7 @@ ID = "pay_01a22cbbebdf550c36c11ce22a24f0e1"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = configuration_folder(tmp_path, monkeypatch)
-    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "data" / "journal.db"), ROW_MAC)
+    monkeypatch.setenv("RIEL_JOURNAL", str(tmp_path / "data" / "journal.db"))
     return folder
 
 
@@ -313,15 +313,15 @@ def test_an_installed_rail_without_any_setting_is_no_error(
     from riel.config import read_settings
 
     with Site(tmp_path / "site").on_the_path() as site:
-        for name in ("zap", "zip", "zep"):
+        for name in ("zap", "pix", "upi"):
             site.install(name, f"{HOOK}yield toy('{name}')")
         monkeypatch.setenv("RIEL_ZAP_BASE_URL", "http://127.0.0.1:9")
-        monkeypatch.setenv("RIEL_ZIP_API_KEY", "half of it")
+        monkeypatch.setenv("RIEL_PIX_API_KEY", "half of it")
         caplog.set_level("INFO", "riel.app")
-        activate_rails(discover(), read_settings(), None)
-    levels = {record.levelname for record in caplog.records if "ZEP" in record.getMessage()}
+        activate_rails(discover(), read_settings(), None, lambda _: True)
+    levels = {record.levelname for record in caplog.records if "UPI" in record.getMessage()}
     assert levels == {"INFO"}
-    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR" and "ZIP" in r.getMessage()] != []
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR" and "PIX" in r.getMessage()] != []
 
 
 def test_a_bank_that_objects_names_every_setting_that_it_has(tmp_path: Path) -> None:
