@@ -177,6 +177,30 @@ def test_what_is_announced_as_read_only_leaves_no_trace(server: Riel, bank: Wire
     assert (bank.debits(), server.events) == (booked, events)
 
 
+def answer_to(server: Riel, request_id: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one request of the server's era."""
+    server.write(server.line(request_id, method, params).encode() + b"\n")
+    return server.answer_to(request_id)
+
+
+@pytest.mark.parametrize("cursor", ["", "abc", "2"])
+def test_a_cursor_that_was_never_given_is_refused(server: Riel, cursor: str) -> None:
+    assert answer_to(server, 9001, "tools/list", {"cursor": cursor})["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize("params", [{}, {"name": 7}, {"name": "mock_send_payment", "arguments": [1]}])
+def test_a_call_of_the_wrong_form_is_answered_in_the_shape_of_its_era(server: Riel, params: dict[str, Any]) -> None:
+    expected = answer_to(server, 9002, "tools/call", {"name": "no_such_tool", "arguments": {}})["result"]
+    found = answer_to(server, 9003, "tools/call", params)["result"]
+    assert found["isError"] is True
+    assert ("resultType" in found) == (server.era == MODERN)
+    assert {name: found[name] for name in found if name not in {"content", "structuredContent"}} == {
+        name: expected[name] for name in expected if name not in {"content", "structuredContent"}
+    }
+    code = "INVALID_ARGUMENT" if "arguments" in params else "UNKNOWN_TOOL"
+    assert found["structuredContent"]["error"]["code"] == code
+
+
 class TestStatuses:
     """What ``check_status`` says in each place where a payment can stand (see also ``test_clock.py``)."""
 

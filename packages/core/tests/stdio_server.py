@@ -14,8 +14,10 @@ import mcp_types as t
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
+from riel.mcp.opening import run_session
 from riel.mcp.stdio.capture import GRACE, Pipes, capture_stdio, end_on_signal, stdio_streams
 from riel.mcp.stdio.framing import LONGEST_LINE
+from riel.mcp.stdio.stderr_relay import StderrRelay
 
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 
@@ -30,6 +32,8 @@ async def call_tool(ctx: object, params: t.CallToolRequestParams) -> t.CallToolR
         print("noise by print", flush=True)
         os.write(1, b"noise by write\n")
         await anyio.run_process([sys.executable, "-c", "print('noise by a child')"], stdout=None, stderr=None)
+    sys.stderr.write("noise\n" * arguments.get("shouts", 0))
+    sys.stderr.flush()
     await anyio.sleep(arguments.get("seconds", 0))
     text = str(arguments.get("text", "")) * arguments.get("times", 1)
     return t.CallToolResult(content=[t.TextContent(text=text)], structured_content={"data": text, "error": None})
@@ -45,7 +49,7 @@ async def serve(pipes: Pipes, limit: int, grace: timedelta) -> None:
     print("noise before serving")
     async with stdio_streams(pipes, limit=limit, grace=grace) as (incoming, outgoing):
         with end_on_signal(incoming.end):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+            await run_session(server, incoming, outgoing)
     sys.stderr.write("left in order\n")
 
 
@@ -54,4 +58,7 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=int, default=LONGEST_LINE)
     parser.add_argument("--grace", type=float, default=GRACE.total_seconds())
     options = parser.parse_args()
+    relay = StderrRelay.start()
     asyncio.run(serve(capture_stdio(), options.limit, timedelta(seconds=options.grace)))
+    if relay is not None:
+        relay.close()

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from riel.mcp.opening import run_session
 from riel.mcp.stdio.capture import GRACE, Pipes, stdio_streams
 from riel.mcp.stdio.framing import LONGEST_LINE
 from riel.mcp.stdio.streams import Incoming, Outgoing
@@ -109,7 +110,7 @@ def served(
         async with stdio_streams(pipes, limit=limit, grace=grace) as (peer.incoming, peer.outgoing):
             peer.loop = asyncio.get_running_loop()
             ready.set()
-            await server.run(peer.incoming, peer.outgoing, server.create_initialization_options())
+            await run_session(server, peer.incoming, peer.outgoing)
 
     def run() -> None:
         try:

@@ -13,7 +13,7 @@ import pytest
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
 from riel.cli.recover import run_recovery
 from riel.journal import PaymentRecord, State
-from riel.payments import Clients
+from riel.payments import Clients, PaymentEngine
 from riel.payments.engine import MAX_RECOVERING
 
 from .engine_support import LOST, NOON, SETTLED, EngineFixture, Gate, Scripted, answers, first, working
@@ -255,3 +255,20 @@ def passing(world: EngineFixture) -> datetime:
     """A clock that goes on whenever it is read."""
     world.later(milliseconds=100)
     return world.now
+
+
+async def test_a_read_only_server_looks_up_and_never_sends(tmp_path: Path) -> None:
+    async with working(tmp_path, sends=first(LOST, SETTLED), finds=answers(None)) as world:
+        record = await world.paid(world.request())
+        reader = PaymentEngine(replace(world.engine.context, may_send=False))
+        for _ in range(3):
+            world.later(seconds=5)
+            await reader.run_once()
+            await world.quiet()
+        assert len(world.client.looked) == 3
+        assert len(world.client.sent) == 1
+        assert await world.state(record) is State.UNKNOWN
+        world.later(seconds=20)
+        await world.round()
+        assert len(world.client.sent) == 2
+        assert await world.state(record) is State.SETTLED

@@ -17,6 +17,7 @@ from mcp import Client, StdioServerParameters
 
 from riel.errors import Misconfigured
 from riel.mcp.stdio.capture import Pipes, capture_stdio, end_on_signal
+from riel.mcp.stdio.stderr_relay import StderrRelay
 
 from .stdio_support import CANCEL_9, LIMIT, PATIENCE, SERVER, call, child, modern, served, serving, wait_until
 
@@ -186,7 +187,7 @@ def test_pipes_are_left_blocking_for_whoever_shares_them() -> None:
 # Signals, and clients that die
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_serving_when_what_is_accepted_is_answered(number: signal.Signals) -> None:
     with child() as peer:
         peer.handshake()
@@ -217,6 +218,18 @@ def handles(pid: int, number: signal.Signals) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
+def test_a_hang_up_that_was_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ignored() -> None:
+        with end_on_signal(lambda: None):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        asyncio.run(ignored())
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
 def test_signals_are_put_back_where_none_came() -> None:
     async def nothing() -> None:
         with end_on_signal(lambda: None):
@@ -245,6 +258,93 @@ def test_a_client_that_reads_no_more_ends_serving_though_it_could_still_write() 
         assert peer.hear()["id"] == 2
         peer.stop_reading()
         wait_until(peer.outgoing.gone.is_set)
+
+
+# A stderr that nobody reads
+
+
+def test_a_stderr_that_nobody_reads_stops_neither_an_answer_nor_the_end() -> None:
+    with child() as peer:
+        peer.handshake()
+        for number in range(3):
+            peer.say(call(number, text="hi", shouts=100_000))
+            assert peer.hear()["result"]["structuredContent"]["data"] == "hi"
+        peer.stop_writing()
+        assert peer.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_read_of_stderr_is_passed_on_and_what_is_not_is_counted(kind: str) -> None:
+    if kind == "pipe":
+        back, errors = os.pipe()
+    else:
+        back, errors = (end.detach() for end in socket.socketpair())
+    relay = StderrRelay.start(errors)
+    assert relay is not None
+    os.write(errors, b"first\n")
+    assert os.read(back, 100) == b"first\n"
+    for _ in range(1000):
+        os.write(errors, b"x" * 1000)
+    read = bytearray()
+    while b" are lost\n" not in read:
+        read += os.read(back, 65536)
+    lost = int(read.rpartition(b"riel: ")[2].split()[0])
+    assert read.count(b"x") + lost == 1_000_000
+    assert lost > 100_000
+    os.write(errors, b"last\n")
+    relay.close()
+    assert os.read(back, 100) == b"last\n"
+    os.write(errors, b"straight\n")
+    assert os.read(back, 100) == b"straight\n"
+    os.close(back)
+    os.close(errors)
+
+
+def test_a_relay_ends_in_time_if_nobody_reads() -> None:
+    back, errors = os.pipe()
+    relay = StderrRelay.start(errors)
+    assert relay is not None
+    os.write(errors, b"x" * 60_000)
+    os.write(errors, b"x" * 60_000)
+    relay.close(timedelta(milliseconds=50))
+    os.close(back)
+    os.close(errors)
+
+
+def test_a_file_is_no_pipe_and_needs_no_relay(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        assert StderrRelay.start(log.fileno()) is None
+
+
+# Two protocol eras on one pipe
+
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+INITIALIZE = {"jsonrpc": "2.0", "id": 2, "method": "initialize", "params": HELLO}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_client_that_discovers_and_then_initializes_has_a_session_of_2025(together: bool) -> None:
+    with serving(greeted=False) as peer:
+        peer.say(modern(1, "server/discover"), *[INITIALIZE] * together)
+        found = peer.hear()
+        assert found["id"] == 1
+        assert "2026-07-28" in found["result"]["supportedVersions"]
+        peer.say(*[INITIALIZE] * (not together))
+        opened = peer.hear()
+        assert (opened["id"], opened["result"]["protocolVersion"]) == (2, "2025-11-25")
+        peer.say({"jsonrpc": "2.0", "method": "notifications/initialized"}, call(3, text="hi"))
+        assert peer.hear()["result"]["structuredContent"]["data"] == "hi"
+
+
+def test_a_client_that_discovers_twice_and_then_calls_has_a_session_of_2026() -> None:
+    with serving(greeted=False) as peer:
+        peer.say(modern(1, "server/discover"), modern(2, "server/discover"), modern(3, "tools/list"), INITIALIZE)
+        answers = {answer["id"]: answer for answer in (peer.hear() for _ in range(3))}
+        refused = peer.hear() if 2 in answers and answers[2].get("result") else None
+        assert answers[1]["result"]["supportedVersions"] == answers[2]["result"]["supportedVersions"]
+        assert [tool["name"] for tool in answers[3]["result"]["tools"]] == ["echo"]
+        assert refused is not None
+        assert "error" in refused
 
 
 # The official client

@@ -18,9 +18,11 @@ from .stdio_support import LIMIT, call, serving
 GARBAGE: list[tuple[bytes, int, int | str | None]] = [
     (b"{", -32700, None),
     (b"nonsense", -32700, None),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping"', -32700, None),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\xff\xfe"}}', -32700, None),
-    (b'{"jsonrpc":"2.0","id":1,"method":"ping"}\x00', -32700, None),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping",', -32700, 1),
+    (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\xff\xfe"}}', -32700, 1),
+    (b'{"params":{"a":' + b"9" * 5_000 + b'},"jsonrpc":"2.0","id":"b","method":"ping"}', -32700, "b"),
+    (b'{"jsonrpc":"2.0","id":2,"method":"ping","params":' + b"[" * 9_000 + b"]" * 9_000 + b"}", -32700, 2),
+    (b'{"jsonrpc":"2.0","id":1,"result":{"a":' + b"9" * 5_000 + b"}}", -32700, None),
     (b"\x00\x00\x00", -32700, None),
     (b"\xff\xfe{\x00}\x00", -32700, None),
     (b"[" * 100_000, -32700, None),
@@ -56,6 +58,24 @@ def test_every_line_that_cannot_be_served_is_answered_and_the_server_goes_on() -
             assert problem["code"] == {-32700: "PARSE_ERROR", -32600: "INVALID_REQUEST"}[code]
         peer.say(call(1, text="still here"))
         assert peer.hear()["result"]["structuredContent"]["data"] == "still here"
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"amount":' + "9" * 5_000 + "}", '{"text":' + "[" * 9_000 + "]" * 9_000 + "}"], ids=["long", "deep"]
+)
+def test_a_call_that_cannot_be_read_is_a_result_that_the_agent_can_read(arguments: str) -> None:
+    with serving() as peer:
+        for line in (
+            f'{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"echo","arguments":{arguments}}}}}',
+            f'{{"method":"tools/call","params":{{"name":"echo","arguments":{arguments}}},"jsonrpc":"2.0","id":7}}',
+        ):
+            peer.write(line.encode() + b"\n")
+            answer = peer.hear()
+            assert answer["id"] == 7
+            assert answer["result"]["structuredContent"]["error"]["code"] == "PARSE_ERROR"
+            assert answer["result"]["isError"] is True
+        peer.say(call(8, text="still here"))
+        assert peer.hear()["id"] == 8
 
 
 def test_a_broken_answer_of_the_client_is_not_answered_under_its_id_which_is_ours() -> None:

@@ -56,6 +56,8 @@ async def test_a_customer_is_made_with_all_that_was_said(tmp_path: Path) -> None
         {"name": " "},
         {"metadata": {f"k{number}": 1 for number in range(50)}},
         {"idempotency_key": "x" * 256},
+        {"idempotency_key": "clave-ñ"},
+        {"idempotency_key": "two words"},
     ],
     ids=lambda value: next(iter(value)),
 )

@@ -60,7 +60,7 @@ async def open_app(
 
     :param discovery: what is installed; a command discovers it before the event loop runs, which is then the only one.
     :param sandbox: run each rail's pretend bank, and pay nowhere else.
-    :param read_only: whether no tool may change anything.
+    :param read_only: whether no tool may change anything, and no order is sent, not even once more.
     :param recovery: run recovery in the background; the caller runs it otherwise.
     :raises Misconfigured: one sentence that names the setting.
     """
@@ -106,6 +106,7 @@ async def open_app(
                 timing=Timing(answer_within=answer_within),
                 language=settings.language,
                 clean=secrets.text,
+                may_send=not read_only,
             )
         )
         stack.push_async_callback(engine.close, grace)

@@ -32,13 +32,18 @@ def serve(arguments: Sequence[str]) -> int:
     logs = Redactor(likely_secrets(settings))
     configure_log(logs, settings.log)
     gc.disable()  # nearly every object of the start lives as long as the process: a collection would take a tenth of it
-    from riel.mcp import capture_stdio
+    from riel.mcp import StderrRelay, capture_stdio
 
-    pipes = capture_stdio()  # before any rail is imported: what one prints must not reach the client
-    if not options.sandbox:
-        check_packages_are_listed(settings)
-    discovery = discover(only=settings.rails)
-    asyncio.run(_serve(settings, logs, pipes, discovery, sandbox=options.sandbox, read_only=options.read_only))
+    relay = StderrRelay.start()
+    try:
+        pipes = capture_stdio()  # before any rail is imported: what one prints must not reach the client
+        if not options.sandbox:
+            check_packages_are_listed(settings)
+        discovery = discover(only=settings.rails)
+        asyncio.run(_serve(settings, logs, pipes, discovery, sandbox=options.sandbox, read_only=options.read_only))
+    finally:
+        if relay is not None:
+            relay.close()
     return 0
 
 

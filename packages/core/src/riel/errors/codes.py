@@ -193,7 +193,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
         "It was paid from another account than this server's. Nothing was sent.",
         "Request the refund at the server that paid.",
     ),
-    Code.PARSE_ERROR: ("The line is not JSON. Nothing was sent.", _RESEND),
+    Code.PARSE_ERROR: (
+        "The line cannot be read: no JSON, or too deep, or too long a number. Nothing was sent.",
+        _RESEND,
+    ),
     Code.RAIL_BROKEN: ("The rail {rail} failed: {problem}. Nothing was sent.", _TELL_OPERATOR),
     Code.RAIL_MISCONFIGURED: ("The rail {rail} cannot be used: {problem}. Nothing was sent.", _TELL_OPERATOR),
     Code.RAIL_NO_ANSWER: (

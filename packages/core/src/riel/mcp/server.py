@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -18,9 +19,11 @@ import mcp_types as wire
 from mcp.server.caching import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
 from mcp_types.methods import serialize_server_result
 from pydantic import ValidationError
 
+from riel.mcp.opening import run_session
 from riel.mcp.stdio.capture import Pipes, end_on_signal, stdio_streams
 from riel.tools import Envelope, ToolSpec, not_an_object, unknown_tool
 
@@ -28,6 +31,9 @@ log = logging.getLogger(__name__)
 
 SUPPORTED_VERSIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
 MAX_CALLS = 256
+NOT_AN_OBJECT = "the arguments are no object"
+"""Stands for the name of a tool in a call that cannot be served; no tool can have it."""
+
 LIST_TTL = timedelta(minutes=1)
 INSTRUCTIONS = (
     "These tools move money. A payment needs a code that a person received for exactly that payment, and is made at "
@@ -43,10 +49,16 @@ def mcp_server(tools: Mapping[str, ToolSpec], principal: str, version: str) -> S
     listed = wire.ListToolsResult(tools=[shown[name] for name in sorted(shown)])
     slots = asyncio.Semaphore(MAX_CALLS)
 
-    async def list_tools(ctx: ServerRequestContext[Any], params: object) -> wire.ListToolsResult:
+    async def list_tools(
+        ctx: ServerRequestContext[Any], params: wire.PaginatedRequestParams | None
+    ) -> wire.ListToolsResult:
+        if params is not None and params.cursor is not None:
+            raise MCPError(wire.INVALID_PARAMS, "No such cursor was given: all tools are on the first page.")
         return listed
 
     async def call_tool(ctx: ServerRequestContext[Any], params: wire.CallToolRequestParams) -> wire.CallToolResult:
+        if params.name == NOT_AN_OBJECT:
+            return _result(not_an_object())
         tool = tools.get(params.name)
         if tool is None or (tool.granted and tool.name not in shown):
             return _result(unknown_tool())
@@ -75,17 +87,21 @@ async def serve(server: Server[Any], pipes: Pipes, grace: timedelta) -> None:
         sys.stderr.write("riel serve waits for an MCP client on stdin; Ctrl-C ends it. Try riel demo.\n")
     async with stdio_streams(pipes, grace=grace) as (incoming, outgoing):
         with end_on_signal(incoming.end):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+            await run_session(server, incoming, outgoing)
 
 
 async def _refuse_malformed(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
-    """Answer a call without a name or with arguments of another type by our error: the SDK's has no explanation."""
+    """Answer a call without a name or with arguments of another type by our error: the SDK's has no explanation.
+
+    The call is passed on as one of a tool that does not exist, since only the SDK knows the shape of a result in each
+    protocol era.
+    """
+    params = ctx.params or {}
     if ctx.method == "tools/call":
-        params = ctx.params or {}
         if not isinstance(params.get("name"), str):
-            return _result(unknown_tool())
-        if not isinstance(params.get("arguments"), Mapping | None):
-            return _result(not_an_object())
+            ctx = replace(ctx, params={**params, "name": "", "arguments": None})
+        elif not isinstance(params.get("arguments"), Mapping | None):
+            ctx = replace(ctx, params={**params, "name": NOT_AN_OBJECT, "arguments": None})
     return await call_next(ctx)
 
 

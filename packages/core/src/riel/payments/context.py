@@ -77,7 +77,11 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The surroundings of the engine. ``busy`` holds the ids of the payments that this process is working on."""
+    """The surroundings of the engine.
+
+    ``busy`` holds the ids of the payments that this process is working on. A process that may not ``send`` looks
+    payments up, and leaves their orders to another one.
+    """
 
     journal: Journal
     rails: Mapping[str, ActiveRail]
@@ -91,6 +95,7 @@ class Context:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     language: Language = "en"
     clean: Callable[[str], str] = str
+    may_send: bool = True
     busy: set[str] = field(default_factory=set)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
     gaps: GapReader = field(default_factory=GapReader)

@@ -35,7 +35,7 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
         outcome = await look_up(context, record)
         now = context.now()
         conclusion = after_lookup(record, rules, outcome, now, backoff)
-    if conclusion is Resend:
+    if conclusion is Resend and context.may_send:
         return await _resend(context, record)
     change = _to_write(context, record, conclusion) if isinstance(conclusion, Change) else None
     if change is not None:

@@ -32,7 +32,10 @@ KEY_PREFIX = "tool-"
 
 IdempotencyKey = Annotated[
     SingleLine,
-    Field(min_length=1, max_length=250, description="Repeat it on a retry: an answered call is not done twice."),
+    Field(
+        pattern=r"^[!-~]{1,250}$",
+        description="Letters, figures and marks of ASCII. Repeat it on a retry: an answered call is not done twice.",
+    ),
 ]
 Options = described(
     arguments_model("options", min_amount=Annotated[int, Field(ge=1)], max_amount=Annotated[int, Field(ge=1)]),

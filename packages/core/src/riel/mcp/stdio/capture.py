@@ -83,15 +83,19 @@ def _private(fd: int) -> int:
     return os.dup(fd)
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM, *[signal.SIGHUP] * hasattr(signal, "SIGHUP"))
+"""The signals that end serving: Ctrl-C, an orderly stop, and a terminal that was closed."""
+
+
 @contextmanager
-def end_on_signal(
-    end: Callable[[], None], numbers: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-) -> Iterator[None]:
+def end_on_signal(end: Callable[[], None], numbers: tuple[signal.Signals, ...] = ENDING) -> Iterator[None]:
     """Call ``end`` on the first signal; the second ends the process at once, even if the loop is stuck.
 
-    After the first signal the default handlers stay; the former ones return only if no signal came.
+    After the first signal the default handlers stay; the former ones return only if no signal came. A signal that was
+    ignored before, as ``nohup`` wants it, stays ignored.
     """
     loop = asyncio.get_running_loop()
+    numbers = tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
     former = {number: signal.getsignal(number) for number in numbers}
     received = False
 

@@ -24,7 +24,9 @@ from pydantic_core import from_json
 
 from riel.errors import Code, ErrorData
 
-LONGEST_LINE = 4 * 1024 * 1024
+LONGEST_LINE = 256 * 1024
+"""The most bytes of a message: reading one, checking it and keeping secrets out of the answer takes milliseconds."""
+
 EDGE = 1024
 """The bytes at each end of an overlong line in which its id is looked for."""
 
@@ -98,14 +100,15 @@ class LineSplitter:
 def decode_line(line: bytes | Overlong, limit: int) -> JSONRPCMessage | bytes | None:
     """The message in ``line``, or the answer (a whole line) if it cannot be served, or ``None`` for an empty line."""
     if isinstance(line, Overlong):
-        return _too_large(line, limit)
+        error = ErrorData.of(Code.REQUEST_TOO_LARGE, limit=limit, details={"limitBytes": limit})
+        return _refused(line, INVALID_REQUEST, error)
     line = line.removeprefix(BOM)
     if not line.strip():
         return None
     try:
         value = _parse_json(line)
     except (ValueError, RecursionError):
-        return _error(PARSE_ERROR, None, ErrorData.of(Code.PARSE_ERROR))
+        return _refused(Overlong(line[:EDGE], line[-EDGE:]), PARSE_ERROR, ErrorData.of(Code.PARSE_ERROR))
     if not isinstance(value, dict):
         problem = "batches are not accepted" if isinstance(value, list) else "it must be a JSON object"
         return _error(INVALID_REQUEST, None, ErrorData.of(Code.INVALID_REQUEST, problem=problem))
@@ -155,12 +158,11 @@ def _kind_of(value: dict[str, Any]) -> type[JSONRPCRequest | JSONRPCNotification
     return JSONRPCError if "error" in value else JSONRPCRequest
 
 
-def _too_large(line: Overlong, limit: int) -> bytes:
-    """The answer to an overlong line; it has the request's id if possible, since a client waits for that for ever."""
-    error = ErrorData.of(Code.REQUEST_TOO_LARGE, limit=limit, details={"limitBytes": limit})
+def _refused(line: Overlong, code: int, error: ErrorData) -> bytes:
+    """The answer to a line that cannot be read; it has the request's id if possible: a client waits for it for ever."""
     request_id, method = _peek_id(line)
     if request_id is None or method != "tools/call":
-        return _error(INVALID_REQUEST, request_id, error)
+        return _error(code, request_id, error)
     answer = {"data": None, "error": error.wire()}
     result = {
         "resultType": "complete",
