@@ -26,6 +26,7 @@ from riel.confirm import Factor, FactorContext, choose_factor
 from riel.errors import Misconfigured
 from riel.guards import Guard
 from riel.journal import Journal
+from riel.journal.newest_anchor import AnchorKeeper
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.payments import Clients, Context, PaymentEngine, Timing
@@ -94,6 +95,8 @@ async def open_app(
         journal = await open_configured_journal(settings)
         stack.push_async_callback(journal.close)
         keys = await bind_keys(journal, settings.folder)
+        anchor_keeper = AnchorKeeper(settings.folder, journal, RowMac(keys))
+        await anchor_keeper.check()
         factor = build_factor(settings, catalog, keys, logs)
         engine = PaymentEngine(
             Context(
@@ -102,6 +105,7 @@ async def open_app(
                 clients=Clients(rails, answer_within),
                 factor=factor,
                 keys=keys,
+                anchor_keeper=anchor_keeper,
                 guards=guards,
                 timing=Timing(answer_within=answer_within),
                 language=settings.language,

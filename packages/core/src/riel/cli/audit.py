@@ -44,7 +44,11 @@ def verify(
         return
 
     async def work(journal: "Journal") -> "tuple[int, ChainBreak | None, Sequence[Anchor]]":
-        return *await journal.verify(), await journal.anchors()
+        from riel.cli.export import progress_bar
+
+        anchors = await journal.anchors()
+        with progress_bar(sum(anchor.count for anchor in anchors)) as show:
+            return *await journal.verify(show), anchors
 
     count, broken, anchors = with_journal(work)
     if broken is not None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from riel import __version__
 from riel.cli.records import with_journal
 from riel.clock import utc_now
-from riel.errors import Misconfigured
+from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Journal
 from riel.journal.audit.export import export_lines
 from riel.journal.audit.verify_export import ExportReport, ExportVerifier, TamperedExport
@@ -41,11 +41,13 @@ async def _write(journal: Journal, out: BinaryIO) -> ExportReport:
     now = utc_now()
     try:
         await journal.anchor(now)
-    except Misconfigured:
-        sys.stderr.write("riel: events after the newest anchor are left out: only the server's key can anchor them\n")
+    except (Misconfigured, JournalUnavailable):
+        sys.stderr.write(
+            "riel: events after the newest anchor are left out: only a server that may write can anchor them\n"
+        )
     check, broken = ExportVerifier(), None
     expected = sum(anchor.count for anchor in await journal.anchors())
-    with _progress(expected) as show_progress:
+    with progress_bar(expected) as show_progress:
         async for line in export_lines(journal, __version__, to_millis(now)):
             out.write(line)
             if broken is None:
@@ -102,7 +104,7 @@ def _give_name(whole: Path, to: Path) -> None:
 
 
 @contextmanager
-def _progress(expected: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(expected: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where somebody looks and it takes long."""
     if expected < MIN_EVENTS_FOR_PROGRESS or not sys.stderr.isatty():
         yield lambda done: None

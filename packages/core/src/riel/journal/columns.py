@@ -290,9 +290,16 @@ EVENT_COLUMNS = "seq, payment_id, n, at, event, body, hash, mac, row_mac"
 
 def event_of(row: Row) -> Event:
     """A row of the columns :data:`EVENT`."""
-    seq, payment_id, n, at, event, body, digest, _mac, _row_mac = row
+    seq, payment_id, n, at, event, body, digest, mac, _row_mac = row
     return Event(
-        seq=seq, payment_id=payment_id, n=n, at=from_millis(at), event=event, body=json.loads(body), hash=digest
+        seq=seq,
+        payment_id=payment_id,
+        n=n,
+        at=from_millis(at),
+        event=event,
+        body=json.loads(body),
+        hash=digest,
+        mac=mac,
     )
 
 

@@ -16,3 +16,8 @@ def write_pending() -> JournalUnavailable:
 def read_failed() -> JournalUnavailable:
     """A read failed, which changes nothing."""
     return JournalUnavailable(code=Code.JOURNAL_UNREADABLE)
+
+
+def schema_changed() -> JournalUnavailable:
+    """A newer riel has brought the journal up to date: this process may write nothing more."""
+    return JournalUnavailable("a newer riel has changed the journal's tables: restart this server with that version")

@@ -253,14 +253,20 @@ class Journal(Protocol):
     async def anchor(self, at: datetime) -> Anchor | None:
         """Write an anchor over every event since the last one, and return it; ``None`` if there was no such event."""
 
-    async def verify(self) -> tuple[int, ChainBreak | None]:
-        """Count the events and find the first place where a chain, an anchor or a payment does not hold."""
+    async def verify(self, progress: Callable[[int], None] | None = None) -> tuple[int, ChainBreak | None]:
+        """Count the events and find the first place where a chain, an anchor or a row does not hold.
+
+        :param progress: is called with the number of events so far.
+        """
 
     async def anchors(self) -> Sequence[Anchor]:
         """Return every anchor, oldest first."""
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         """Return up to ``most`` events after number ``after`` that an anchor covers, in the order of writing."""
+
+    async def first_event(self) -> str | None:
+        """Return the hash of the first event, which names the journal; ``None`` if there is none."""
 
     async def last_event_at(self) -> datetime | None:
         """Return the time of the newest event; ``None`` if there is none."""

@@ -186,6 +186,7 @@ class Event:
     event: str
     body: Mapping[str, Any]
     hash: str
+    mac: str = ""
 
 
 class Topic(StrEnum):

@@ -1,6 +1,6 @@
 """SQL of the audit chain, the anchors and the verification of both."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -134,16 +134,20 @@ async def anchored_events(session: Session, after: int, most: int) -> list[Chain
     return [ChainRow(*row) for row in await session.rows(SELECT_ANCHORED_EVENTS, after, most)]
 
 
-async def verify(mac: RowMac, session: Session) -> tuple[int, ChainBreak | None]:
+async def verify(
+    mac: RowMac, progress: Callable[[int], None] | None, session: Session
+) -> tuple[int, ChainBreak | None]:
     """How many events there are, and the first place that does not hold. Within one snapshot."""
-    events, broken = await _verify_chains(session, mac)
+    events, broken = await _verify_chains(session, mac, progress)
     broken = broken or await _verify_anchors(session, mac)
     broken = broken or await _verify_payments(session)
     broken = broken or await _verify_rows(session, mac)
     return events, broken or await _verify_whole(session, mac)
 
 
-async def _verify_chains(session: Session, mac: RowMac) -> tuple[int, ChainBreak | None]:
+async def _verify_chains(
+    session: Session, mac: RowMac, progress: Callable[[int], None] | None
+) -> tuple[int, ChainBreak | None]:
     events, after = 0, ""
     while True:
         page = await session.row(SELECT_PAGE_END, after)
@@ -151,6 +155,8 @@ async def _verify_chains(session: Session, mac: RowMac) -> tuple[int, ChainBreak
         rows = [ChainRow(*row) for row in await session.rows(SELECT_EVENTS, after, upto)]
         states = {row["id"]: row["state"] for row in await session.rows(SELECT_STATES, after, upto)}
         events += len(rows)
+        if progress is not None:
+            progress(events)
         if (broken := first_break(rows, states, mac)) or upto is None:
             return events, broken
         after = upto

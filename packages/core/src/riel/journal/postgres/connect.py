@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -134,6 +135,9 @@ class Database:
                 raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {self._place}; riel serve makes one")
             else:
                 await connection.execute("CREATE TABLE riel_schema (version BIGINT NOT NULL PRIMARY KEY)")
+            if not make and version < len(scripts):
+                older = f"was written by an older riel (schema {version}): start riel serve."
+                raise Misconfigured(f"RIEL_JOURNAL: {self._place} {older}")
             if version > len(scripts):
                 newer = f"was written by a newer riel (schema {version}); upgrade riel."
                 raise Misconfigured(f"RIEL_JOURNAL: {self._place} {newer}")
@@ -143,6 +147,12 @@ class Database:
 
 
 MAY_LOSE = "it may lose payments."
+
+
+@cache
+def schema_version() -> int:
+    """The newest schema that this riel knows."""
+    return len(migrations())
 
 
 def migrations() -> list[str]:

@@ -23,7 +23,7 @@ from riel.journal.postgres.row_cache import (
     RowCache,
     cached_row,
 )
-from riel.journal.postgres.selects import SELECT_PAYMENTS
+from riel.journal.postgres.selects import SCHEMA_IS_KNOWN, SELECT_PAYMENTS, check_schema
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
 from riel.journal.records import Challenge, ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.row_mac import ATTEMPTS, OUTBOX, PAYMENTS, RowMac
@@ -45,7 +45,7 @@ TYPED_PLACES = ", ".join(
 )
 CREATE_PAYMENT = (
     "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2, reservations = $13 "
-    "WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id), "
+    f"WHERE id = $1 AND state = 'open' AND expires_at > $3 AND {SCHEMA_IS_KNOWN} RETURNING id), "
     f"payment AS (INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) SELECT {TYPED_PLACES} FROM consumed RETURNING id), "
     "attempt AS (UPDATE attempts SET outcome = 'right', mac = $5 FROM payment WHERE attempts.id = $4), "
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
@@ -183,6 +183,7 @@ async def create(
             return "reference_taken"
         raise
     if done is None:
+        await check_schema(session)
         raise LostRace
     creator.payments.put(challenge_id, CachedRow(StoredRow(record, row), ChainHead(event.n, event.hash), now_held))
     return record

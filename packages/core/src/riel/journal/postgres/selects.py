@@ -1,6 +1,8 @@
 """SQL that reads a challenge or a payment with the end of its chain, which proves it."""
 
 from riel.journal.columns import CHALLENGE_COLUMNS, PAYMENT_COLUMNS
+from riel.journal.errors import schema_changed
+from riel.journal.postgres.connect import schema_version
 from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, ChainHead
 from riel.journal.postgres.sessions import Session
 from riel.journal.row_mac import ProvenRow, RowMac
@@ -17,6 +19,17 @@ SELECT_PAYMENTS = (
     "FROM challenges c WHERE c.id = base.id) "
     f"AS reservations FROM payments base {JOIN_CHAIN_HEAD} "
 )
+
+SCHEMA_IS_KNOWN = f"(SELECT max(version) FROM riel_schema) = {schema_version()}"
+
+
+async def check_schema(session: Session) -> None:
+    """Refuse to write a row where a newer riel has brought the tables up to date meanwhile.
+
+    :raises JournalUnavailable: it has.
+    """
+    if not (await session.row(f"SELECT {SCHEMA_IS_KNOWN} AS known"))["known"]:
+        raise schema_changed()
 
 
 async def current_row(session: Session, mac: RowMac, payment_id: str) -> tuple[ProvenRow, ChainHead] | None:

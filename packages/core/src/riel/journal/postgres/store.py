@@ -261,9 +261,9 @@ class PostgresJournal:
     async def anchor(self, at: datetime) -> Anchor | None:
         return await self._sessions.write(lambda session: audit.anchor(session, self._mac, to_millis(at)))
 
-    async def verify(self) -> tuple[int, ChainBreak | None]:
+    async def verify(self, progress: Callable[[int], None] | None = None) -> tuple[int, ChainBreak | None]:
         return await self._sessions.read(
-            lambda session: session.read_in_transaction(BEGIN_SNAPSHOT, partial(audit.verify, self._mac)),
+            lambda session: session.read_in_transaction(BEGIN_SNAPSHOT, partial(audit.verify, self._mac, progress)),
             however_long=True,
         )
 
@@ -272,6 +272,11 @@ class PostgresJournal:
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._sessions.read(lambda session: audit.anchored_events(session, after, most))
+
+    async def first_event(self) -> str | None:
+        sql = "SELECT hash FROM events ORDER BY seq LIMIT 1"
+        row = await self._sessions.read(lambda session: session.row(sql))
+        return row and str(row["hash"])
 
     async def last_event_at(self) -> datetime | None:
         row = await self._sessions.read(lambda session: session.row("SELECT max(at) AS at FROM events"))

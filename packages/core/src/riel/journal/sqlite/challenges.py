@@ -18,6 +18,7 @@ from riel.journal.records import Challenge, ChallengeState
 from riel.journal.row_mac import ATTEMPTS, RowMac
 from riel.journal.sqlite import reservations
 from riel.journal.sqlite.audit import append
+from riel.journal.sqlite.connect import check_schema
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, current_row
 from riel.journal.stored_rows import new_challenge_row, read_challenge
 
@@ -75,6 +76,7 @@ def open_challenge(
     requested: Sequence[Reservation],
 ) -> OpenedChallenge | LimitReached:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
+    check_schema(db)
     at = to_millis(challenge.created_at)
     if close_others:
         for (challenge_id,) in db.execute(SELECT_OTHER_OPEN, (challenge.principal, challenge.digest)).fetchall():

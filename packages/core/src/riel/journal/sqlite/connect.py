@@ -1,14 +1,18 @@
 """Opening the file: the pragmas that make a commit survive a power cut, and the migrations."""
 
+import errno
 import os
 import sqlite3
 from datetime import timedelta
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from riel.errors import Misconfigured
 from riel.file_permissions import writable_file_problem
+from riel.journal.errors import schema_changed
 
+NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 BUSY_TIMEOUT = timedelta(seconds=30)
 
 # TRUNCATE and EXTRA: Python's default (DELETE, FULL) loses an acknowledged commit in a power cut, because the directory
@@ -32,15 +36,28 @@ def migrations() -> list[str]:
     ]
 
 
-def connect(path: Path) -> sqlite3.Connection:
+@cache
+def schema_version() -> int:
+    """The newest schema that this riel knows."""
+    return len(migrations())
+
+
+def connect(path: Path, *, make: bool = True) -> sqlite3.Connection:
     """The file, 0600, with the pragmas in force and the newest schema.
 
+    :param make: whether it may be made or brought up to date. Without it, a file that cannot be written is only read.
     :raises Misconfigured: it is not a journal, others can write it, it is newer than this riel, or a pragma is not in
         force.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if make:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
+        except OSError as failure:
+            if make or failure.errno not in NOT_WRITABLE:
+                raise
+            return _connect_to_read(path)
         problem = writable_file_problem(os.fstat(descriptor), any_owner=True)
         os.close(descriptor)
         if problem is not None:
@@ -49,7 +66,7 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             db.row_factory = sqlite3.Row
             _apply_pragmas(db, path)
-            _migrate(db, path)
+            _migrate(db, path, make=make)
         except BaseException:
             db.close()
             raise
@@ -58,9 +75,19 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open the same file for reading. A read never waits: during a commit it fails at once."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None)
+def check_schema(db: sqlite3.Connection) -> None:
+    """Refuse to write a row where a newer riel has brought the file up to date meanwhile.
+
+    :raises JournalUnavailable: it has.
+    """
+    if db.execute("PRAGMA user_version").fetchone()[0] != schema_version():
+        raise schema_changed()
+
+
+def connect_reader(path: Path, timeout: timedelta = timedelta(0)) -> sqlite3.Connection:
+    """Open the same file for reading. A read waits that long for a commit, and then fails."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    db = sqlite3.connect(uri, uri=True, timeout=timeout.total_seconds(), isolation_level=None)
     db.row_factory = sqlite3.Row
     return db
 
@@ -73,12 +100,28 @@ def _apply_pragmas(db: sqlite3.Connection, path: Path) -> None:
             raise Misconfigured(f"RIEL_JOURNAL: {path.name} runs with {name}={in_force}, which may lose payments.")
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A file on a file system, or with permissions, that let nobody write: a snapshot, a backup, a disk with errors."""
+    db = connect_reader(path, timeout=BUSY_TIMEOUT)
+    try:
+        _migrate(db, path, make=False)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path, *, make: bool = True) -> None:
     scripts = migrations()
-    if db.execute("PRAGMA user_version").fetchone()[0] == len(scripts):
-        return
-    db.execute("BEGIN IMMEDIATE")
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == len(scripts):
+        return
+    if not make and version < len(scripts):
+        raise Misconfigured(
+            f"RIEL_JOURNAL: {path.name} was written by an older riel (schema {version}): start riel serve."
+        )
+    db.execute("BEGIN IMMEDIATE")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(scripts):
         db.execute("ROLLBACK")
         raise Misconfigured(f"RIEL_JOURNAL: {path.name} was written by a newer riel (schema {version}); upgrade riel.")

@@ -18,6 +18,7 @@ from riel.journal.columns import (
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.row_mac import PAYMENTS, RowMac
 from riel.journal.sqlite import audit, challenges, reservations
+from riel.journal.sqlite.connect import check_schema
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, SELECT_PAYMENTS
 from riel.journal.stored_rows import UNREADABLE, StoredRow, new_payment_row, read_challenge, read_payment
 from riel.journal.transitions import BY_AN_OPERATOR, adds_facts, allowed
@@ -117,6 +118,7 @@ def _create(
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure | LimitReached:
+    check_schema(db)
     now = to_millis(at)
     row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:

@@ -38,7 +38,7 @@ from riel.journal.records import (
 from riel.journal.row_mac import JOURNAL_ROW, RowMac
 from riel.journal.sqlite import audit, challenges, payments, verify_journal
 from riel.journal.sqlite import reservations as limit_usage
-from riel.journal.sqlite.connect import connect, connect_reader
+from riel.journal.sqlite.connect import NOT_WRITABLE, connect, connect_reader
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.selects import current_row
 from riel.journal.sqlite.writer import Writer
@@ -89,12 +89,14 @@ class SqliteJournal:
         path = Path(url.removeprefix("sqlite:///")).expanduser().resolve()  # its locks stand beside it, by any name
         if not make and not path.is_file():
             raise Misconfigured(f"RIEL_JOURNAL: there is no journal at {path}; riel serve makes one")
-        writer = Writer(partial(connect, path))
+        writer = Writer(partial(connect, path, make=make))
         writer.start()
         owners = LockFileOwners(path.with_name(path.name + ".owners"))
         try:
             owners.register()
         except OSError as failure:
+            if not make and failure.errno in NOT_WRITABLE:  # who only reads owns nothing
+                return cls(writer, owners, connect_reader(path), mac)
             raise Misconfigured(
                 f"RIEL_JOURNAL: {path} needs a folder {path.name}.owners beside it: {failure}."
             ) from failure
@@ -251,14 +253,14 @@ class SqliteJournal:
     async def anchor(self, at: datetime) -> Anchor | None:
         return await self._writer.write(lambda db: audit.anchor(db, self._mac, to_millis(at)))
 
-    async def verify(self) -> tuple[int, ChainBreak | None]:
+    async def verify(self, progress: Callable[[int], None] | None = None) -> tuple[int, ChainBreak | None]:
         try:
-            return await self._verify_all()
+            return await self._verify_all(progress)
         except verify_journal.UNREADABLE:
             return 0, verify_journal.damaged()
 
-    async def _verify_all(self) -> tuple[int, ChainBreak | None]:
-        events, broken = await self._verify_pages(partial(verify_journal.chains, self._mac))
+    async def _verify_all(self, progress: Callable[[int], None] | None) -> tuple[int, ChainBreak | None]:
+        events, broken = await self._verify_pages(partial(verify_journal.chains, self._mac), progress)
         sealed: ChainBreak | AnchoredEnd | None = AnchoredEnd()
         while broken is None and isinstance(sealed, AnchoredEnd):
             sealed = await self._writer.read(partial(_page_at, partial(verify_journal.anchor, self._mac), sealed))
@@ -273,7 +275,9 @@ class SqliteJournal:
         return events, broken
 
     async def _verify_pages(
-        self, page: Callable[[sqlite3.Connection, str], verify_journal.Page]
+        self,
+        page: Callable[[sqlite3.Connection, str], verify_journal.Page],
+        progress: Callable[[int], None] | None = None,
     ) -> tuple[int, ChainBreak | None]:
         events = 0
         after: str | None = ""
@@ -281,6 +285,8 @@ class SqliteJournal:
         while after is not None and broken is None:
             shown = await self._writer.read(partial(_page_at, page, after))
             events, after, broken = events + shown.events, shown.after, shown.broken
+            if progress is not None:
+                progress(events)
         return events, broken
 
     async def anchors(self) -> Sequence[Anchor]:
@@ -288,6 +294,10 @@ class SqliteJournal:
 
     async def anchored_events(self, after: int, *, most: int) -> Sequence[ChainRow]:
         return await self._writer.read(lambda db: audit.anchored_events(db, after, most))
+
+    async def first_event(self) -> str | None:
+        row = await self._writer.read(lambda db: db.execute("SELECT hash FROM events ORDER BY seq LIMIT 1").fetchone())
+        return row and str(row["hash"])
 
     async def last_event_at(self) -> datetime | None:
         def last(db: sqlite3.Connection) -> int | None:

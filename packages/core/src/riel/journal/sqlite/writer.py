@@ -5,6 +5,7 @@ A commit is never cancelled: a caller that goes away just stops listening.
 """
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable
 from riel.journal.errors import read_failed, write_failed
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Unit = Callable[[sqlite3.Connection], Any]
@@ -71,6 +74,7 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="riel-journal", daemon=True)
         self._opened = threading.Event()
         self._broken: BaseException | None = None
+        self._failures: set[str] = set()
         self._closed = False
 
     def start(self) -> None:
@@ -135,11 +139,28 @@ class Writer:
         try:
             if not self._attempt(connection, batch, reads=reads, apart=False):
                 self._attempt(connection, batch, reads=reads, apart=True)
+            failed = [waiting.error for waiting in batch if isinstance(waiting.error, JournalUnavailable)]
+            for error in failed:
+                self._report(error)
+            if not failed and not reads:
+                self._failures.clear()
         except Exception as failure:  # whatever it is: this thread must live, or every later caller waits for ever
+            self._report(failure)
             with suppress(*FAILURES):
                 connection.execute("ROLLBACK")
             for waiting in batch:
                 waiting.error = _unavailable(failure, reads=waiting.reads)
+
+    def _report(self, failure: BaseException) -> None:
+        """Log why the journal fails, once for each kind of failure until something is written again."""
+        cause = failure
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        kind = getattr(cause, "sqlite_errorname", type(cause).__name__)
+        if kind not in self._failures:
+            self._failures.add(kind)
+            why = "no space is left on the disk (ENOSPC)" if kind == "SQLITE_FULL" else f"{cause} ({kind})"
+            log.error("the journal fails: %s", why)
 
     @staticmethod
     def _attempt(connection: sqlite3.Connection, batch: list[_QueuedUnit], *, reads: bool, apart: bool) -> bool:

@@ -103,9 +103,9 @@ CREATE TABLE events (
     event      TEXT    NOT NULL,
     body       TEXT    NOT NULL,  -- canonical JSON, accounts masked
     hash       TEXT    NOT NULL,
-    challenge_id TEXT GENERATED ALWAYS AS (nullif(payment_id, 'journal')) VIRTUAL REFERENCES challenges (id),
     mac        TEXT    NOT NULL DEFAULT '',  -- over the hash: only riel writes events
     row_mac    TEXT    NOT NULL DEFAULT '',  -- over the whole row of the challenge or payment, as this event leaves it
+    challenge_id TEXT GENERATED ALWAYS AS (nullif(payment_id, 'journal')) VIRTUAL REFERENCES challenges (id),
     UNIQUE (payment_id, n)
 ) STRICT;
 
