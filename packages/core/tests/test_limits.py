@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from riel import Answer, Money, NotAllowed, Payee, Rejected, Status
+from riel import Answer, Misconfigured, Money, NotAllowed, Payee, Rejected, Status
+from riel.guards.limits import Limits, check_accounts, read_limits
 from riel.journal import State
 from riel.payments import PaymentRequest
 
@@ -187,6 +188,60 @@ async def test_only_payees_that_are_allowed_are_paid(tmp_path: Path) -> None:
             "scope": "everybody",
             "account": "******3210",
         }
+
+
+def ten_digits(text: str) -> str:
+    """The account as the toy bank writes it."""
+    digits = text.replace("-", "")
+    if len(digits) != 10 or not digits.isdigit():
+        raise ValueError(f"{text} is no account of ten digits")
+    return digits
+
+
+@pytest.mark.parametrize("written", [ACCOUNT, "01-2345-6789", "0123-456789"])
+async def test_a_listed_payee_is_known_however_the_operator_wrote_the_account(tmp_path: Path, written: str) -> None:
+    denied = read_limits({"deny": [written]})
+    async with working(tmp_path, guards=(Limits(denied, {"toy": ten_digits}),)) as world:
+        assert (await refused(world, world.request()))["code"] == "LIMIT_PAYEE"
+        await world.paid(world.request(account="9876543210"))
+    allowed = read_limits({"allow": [written]})
+    (tmp_path / "other").mkdir()
+    async with working(tmp_path / "other", guards=(Limits(allowed, {"toy": ten_digits}),)) as world:
+        await world.paid(world.request())
+        assert (await refused(world, world.request(account="9876543210")))["code"] == "LIMIT_PAYEE"
+
+
+@pytest.mark.parametrize("account", ["00012345678", "12345678", "12.345.678", "0012-345-678"])
+async def test_a_denied_payee_does_not_pass_by_zeros_or_separators_where_a_rail_tells_no_form(
+    tmp_path: Path, account: str
+) -> None:
+    async with working(tmp_path, guards=(limits('deny = ["12345678"]'),)) as world:
+        assert (await refused(world, world.request(account=account)))["code"] == "LIMIT_PAYEE"
+        await world.paid(world.request(account="112345678"))
+
+
+async def test_an_allowed_payee_is_the_account_as_the_rail_writes_it_and_no_other(tmp_path: Path) -> None:
+    async with working(tmp_path, guards=(limits('allow = ["12345678"]'),)) as world:
+        await world.paid(world.request(account="12345678"))
+        assert (await refused(world, world.request(account="00012345678")))["code"] == "LIMIT_PAYEE"
+
+
+@pytest.mark.parametrize(
+    ("table", "heading"),
+    [
+        ({"deny": ["0123456789", "01234-56"]}, r"\[limits\] deny"),
+        ({"rail": {"toy": {"allow": ["01234-56"]}}}, r"\[limits\.rail\.toy\] allow"),
+        ({"principal": {"ana": {"deny": ["01234-56"]}}}, r"\[limits\.principal\.ana\] deny"),
+    ],
+)
+async def test_an_entry_that_no_rail_can_pay_stops_the_start(table: dict[str, Any], heading: str) -> None:
+    settings = read_limits(table)
+    with pytest.raises(Misconfigured, match=heading) as stopped:
+        check_accounts(settings, {"toy": ten_digits}, ["toy"])
+    assert "the entry ****4-56 is no account (toy: ****4-56 is no account of ten digits)" in str(stopped.value)
+    check_accounts(settings, {}, ["toy"])  # a rail that does not say how it writes an account refuses none
+    if "rail" not in table:
+        check_accounts(settings, {"toy": ten_digits, "zap": str}, ["toy", "zap"])  # it may be zap's
 
 
 async def test_a_payee_that_is_denied_is_not_paid_though_the_same_table_allows_them(tmp_path: Path) -> None:

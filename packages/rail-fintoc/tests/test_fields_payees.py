@@ -18,6 +18,7 @@ from rail_fintoc.fields import (
     MexicanInstitution,
     Phone,
     account_kind,
+    account_of_either_country,
     chilean_account,
     institution_name,
     institution_of,
@@ -161,3 +162,21 @@ def test_names_are_told_for_both_countries() -> None:
 def test_no_two_participants_share_the_beginning_of_their_clabes(code: str) -> None:
     first17 = code[-3:] + "0" * 14
     assert institution_of(first17 + check_digit(first17)) == MEXICO[code]
+
+
+@pytest.mark.parametrize(
+    ("written", "account"),
+    [
+        ("0140-2700-0005-5555-58", "014027000005555558"),
+        ("12.345.678-9", "123456789"),
+        ("0001 2345 678", "00012345678"),
+    ],
+)
+def test_an_account_of_a_list_is_read_as_a_payment_would_write_it(written: str, account: str) -> None:
+    assert account_of_either_country(written) == account
+
+
+@pytest.mark.parametrize("written", ["014027000005555559", "no account", "?"])
+def test_what_is_an_account_of_neither_country_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        account_of_either_country(written)

@@ -3,13 +3,13 @@
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from riel.catalog import Catalog, Discovery, activate, discover
+from riel.catalog import ActiveRail, Catalog, Discovery, activate, discover
 from riel.config import (
     Banks,
     Listen,
@@ -89,7 +89,7 @@ async def open_app(
             redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
         chosen_factor(settings, catalog)  # before a journal is made
-        guards = (*build_guards(settings), *catalog.guards)
+        guards = (*build_guards(settings, catalog.rails), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)
         grace = max(rail.guarantees.send_deadline for rail in catalog.rails) + timedelta(seconds=1)
         journal = await open_configured_journal(settings)
@@ -218,13 +218,20 @@ def build_outbox(settings: Settings, journal: Journal, logs: Redactor) -> Outbox
     return Outbox(journal, receiver)
 
 
-def build_guards(settings: Settings) -> Sequence[Guard]:
-    """The guard with the limits of ``riel.toml``, if there are any."""
+def build_guards(settings: Settings, rails: Iterable[ActiveRail] = ()) -> Sequence[Guard]:
+    """The guard with the limits of ``riel.toml``, if there are any.
+
+    :raises Misconfigured: a list of payees has an entry that no rail can pay.
+    """
     if not settings.limits:
         return ()
-    from riel.guards.limits import Limits, read_limits
+    from riel.guards.limits import Limits, check_accounts, read_limits
 
-    return (Limits(read_limits(settings.limits)),)
+    limits = read_limits(settings.limits)
+    declared = {rail.declaration.name: rail.declaration.parse_account for rail in rails}
+    parsers = {name: parse for name, parse in declared.items() if parse is not None}
+    check_accounts(limits, parsers, declared)
+    return (Limits(limits, parsers),)
 
 
 def chosen_factor(settings: Settings, catalog: Catalog) -> type[Factor]:

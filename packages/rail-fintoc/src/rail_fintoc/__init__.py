@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rail_fintoc.codes import ERRORS
+from rail_fintoc.fields import account_of_either_country
 from rail_fintoc.models import FintocLookup, FintocPayment, FintocReceipt, FintocRefund
 from rail_fintoc.settings import GUARANTEES, FintocSettings
 from rail_fintoc.tools import TOOLS
@@ -75,5 +76,6 @@ def riel_rails() -> Iterable[Rail]:
         docs_server=lambda settings: settings.documentation,
         sandbox=open_sandbox,
         manual_refund=manual_refund,
+        parse_account=account_of_either_country,
         parse_webhook=parse_webhook,
     )

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from rail_mock.codes import ERRORS
-from rail_mock.models import MockLookup, MockPayment, MockReceipt, MockRefund
+from rail_mock.models import MockLookup, MockPayment, MockReceipt, MockRefund, ten_digits
 from rail_mock.settings import MockSettings, guarantees
 from riel import Capabilities, Rail, Sandbox, hookimpl, yes
 
@@ -52,4 +52,5 @@ def riel_rails() -> Iterable[Rail]:
         capabilities=Capabilities(refund=yes, partial_refund=yes, statement=yes),
         guarantees=guarantees,
         sandbox=open_sandbox,
+        parse_account=ten_digits,
     )

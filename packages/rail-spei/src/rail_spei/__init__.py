@@ -13,6 +13,7 @@ from rail_spei.models import SpeiLookup, SpeiPayment, SpeiReceipt, SpeiRefund
 from rail_spei.settings import GUARANTEES, SpeiSettings, catalogue
 from rail_spei.webhooks import parse_webhook
 from riel import Capabilities, CliTable, Order, Rail, Sandbox, hookimpl, never, yes
+from riel_mexico import clabe
 
 if TYPE_CHECKING:
     import httpx
@@ -89,6 +90,7 @@ def riel_rails() -> Iterable[Rail]:
         docs=str(Path(__file__).with_name("docs")),
         sandbox=open_sandbox,
         manual_refund=manual_refund,
+        parse_account=clabe,
         parse_webhook=parse_webhook,
         tables={"banks": banks_table},
     )

@@ -70,7 +70,7 @@ def _type_faults(rail: Rail) -> Iterator[str]:
         for declared in dataclasses.fields(Capabilities):
             if not isinstance(getattr(rail.capabilities, declared.name), Capability):
                 yield f"declares a capability {declared.name!r} that is none of yes, never(...) and not_yet(...)"
-    for name in ("connect", "guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
+    for name in ("connect", "guarantees", "sandbox", "manual_refund", "parse_account", "parse_webhook", "docs_server"):
         value = getattr(rail, name)
         may_be_missing = name not in {"connect", "guarantees"}
         is_usable = callable(value) or (name == "guarantees" and isinstance(value, Guarantees))

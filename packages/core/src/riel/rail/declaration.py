@@ -83,6 +83,8 @@ class Rail(Generic[SettingsT, ClientT]):
         settings. It is asked first; if it does not answer, ``docs`` are searched.
     :param sandbox: makes the pretend bank from the settings that are known.
     :param manual_refund: for a rail that cannot refund: what a person needs to ask for the money, in names and words.
+    :param parse_account: returns a payee's account, as a person wrote it, in the form that ``Payment.payee()`` has, or
+        raises ``ValueError``. The operator's lists of payees are read with it, so that no hyphen lets a payee pass.
     :param parse_webhook: reads a provider's message to us: ``parse_webhook(settings, headers, body)``.
     :param tables: what ``riel <rail> <name>`` shows, each made from the settings that are known.
     """
@@ -104,6 +106,7 @@ class Rail(Generic[SettingsT, ClientT]):
     docs_server: Callable[[SettingsT], str | None] | None = None
     sandbox: Callable[[Mapping[str, str]], Sandbox] | None = None
     manual_refund: Callable[[Order], Mapping[str, str]] | None = None
+    parse_account: Callable[[str], str] | None = None
     parse_webhook: Callable[[SettingsT, Mapping[str, str], bytes], WebhookResult] | None = None
     tables: Mapping[str, Callable[[Mapping[str, str]], CliTable]] = field(default_factory=dict)
 

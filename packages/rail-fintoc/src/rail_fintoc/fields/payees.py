@@ -81,6 +81,21 @@ def chilean_account(text: str) -> str:
     return number
 
 
+def account_of_either_country(text: str) -> str:
+    """An account that a list of payees names, as ``FintocPayment`` would write it.
+
+    Of ten or sixteen digits nobody can tell the country, and both write them alike. Eighteen digits are a CLABE.
+
+    :raises PydanticCustomError: it is an account of neither country.
+    """
+    try:
+        return mexican_account(text)
+    except PydanticCustomError:
+        if sum(character.isdigit() for character in text) == CLABE_DIGITS:
+            raise
+        return chilean_account(text)
+
+
 def _phone(text: str) -> str:
     number = text.translate(_SEPARATORS)
     if _E164.fullmatch(number) is None:

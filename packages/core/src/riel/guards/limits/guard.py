@@ -1,12 +1,13 @@
 """The guard that checks a payment against every limit that applies to it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from riel.confirm.terms import Terms
 from riel.guards import Reservation
 from riel.guards.limits import errors
+from riel.guards.limits.accounts import ParseAccount, read_accounts
 from riel.guards.limits.quota import EVERYBODY, Quota, Scope, of_principal, of_rail, quotas
 from riel.guards.limits.settings import LimitsSettings, LimitsTable
 from riel.money import Money
@@ -17,8 +18,17 @@ class Limits:
 
     name = "limits"
 
-    def __init__(self, settings: LimitsSettings) -> None:
+    def __init__(self, settings: LimitsSettings, parsers: Mapping[str, ParseAccount] | None = None) -> None:
+        """Keep ``settings``; ``parsers`` reads the accounts of the lists, for the rails that declare one."""
         self._settings = settings
+        self._allow, self._deny = (
+            {
+                scope: read_accounts(entries, parsers or {})
+                for scope, table in self.tables()
+                if (entries := getattr(table, name)) is not None
+            }
+            for name in ("allow", "deny")
+        )
 
     def check(self, terms: Terms, now: datetime) -> None:
         """Check the limits that do not depend on other payments.
@@ -27,9 +37,9 @@ class Limits:
         """
         for scope, table in self._tables_of(terms):
             account = terms.payee.account
-            if table.deny is not None and account in table.deny:
+            if scope in self._deny and self._deny[scope].denies(terms.rail, account):
                 raise errors.not_a_payee(scope, terms, denied=True)
-            if table.allow is not None and account not in table.allow:
+            if scope in self._allow and not self._allow[scope].allows(terms.rail, account):
                 raise errors.not_a_payee(scope, terms, denied=False)
             zone = self._zone(table)
             if table.hours is not None and zone is not None and not table.hours.contains(now, zone):
