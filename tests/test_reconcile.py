@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from riel.testing.keys import ROW_MAC
 
 from .support.bank_process import BankProcess, open_bank
 from .support.invariants import check_invariants, records
+from .support.operator_commands import Operator
 from .support.processes import ForkServer, until
 from .support.retrying_agent import PAYEE
 from .support.server import SEND, Installation, run_server
@@ -34,34 +34,14 @@ SECOND = timedelta(seconds=1)
 
 
 @dataclass
-class Operator:
-    """Who runs commands at an installation."""
-
-    fork_server: ForkServer
-    home: Installation
-    bank: BankProcess
-
-    async def run(self, *arguments: str, **env: str) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr of ``riel`` with ``arguments``."""
-        process = self.fork_server.start(*arguments, env=self.home.env(self.bank) | env, folder=self.home.folder)
-        process.hang_up()
-        with os.fdopen(process.stdout, "rb", closefd=False) as out:
-            printed = await asyncio.to_thread(out.read)
-        code = await process.ended(within=300)
-        said = process.errors.read_text("utf-8")
-        assert "Traceback" not in said, said
-        return code, printed.decode(), said
+class Reconciler(Operator):
+    """An operator who compares the journal with the bank's list."""
 
     async def reconcile(self, day: str | None = None) -> tuple[int, list[tuple[str, str]]]:
         """Exit code and differences of a day: today, unless another is named."""
         code, out, err = await self.run("reconcile", "mock", "--date", day or today(), "--json")
         assert err == ""
         return code, [(one["kind"], one["reference"]) for one in json.loads(out)["differences"]]
-
-    async def recover(self, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
-        """Exit code, and what each payment that was looked at was and is."""
-        code, out, _ = await self.run("recover", "--json", *arguments)
-        return code, [(one["before"], one["state"]) for one in json.loads(out)["looked"]]
 
     async def confirmed(self, reference: str, state: State, **changes: Any) -> PaymentRecord:
         """A payment in the journal, of which the bank knows nothing."""
@@ -94,12 +74,12 @@ def today() -> str:
 
 
 @pytest.fixture
-def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> Operator:
-    return Operator(fork_server, home, bank)
+def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> Reconciler:
+    return Reconciler(fork_server, home, bank)
 
 
 @asynccontextmanager
-async def paid_once(operator: Operator, **other: Any) -> AsyncIterator[str]:
+async def paid_once(operator: Reconciler, **other: Any) -> AsyncIterator[str]:
     """One payment through a real server, which is gone again; its reference."""
     what = {**PAYEE, "amount": 50_000, **other}
     async with run_server(operator.fork_server, operator.home, operator.bank) as server:
@@ -112,7 +92,7 @@ async def paid_once(operator: Operator, **other: Any) -> AsyncIterator[str]:
 # riel reconcile
 
 
-async def test_what_was_paid_through_riel_differs_in_nothing(operator: Operator) -> None:
+async def test_what_was_paid_through_riel_differs_in_nothing(operator: Reconciler) -> None:
     async with paid_once(operator):
         assert await operator.reconcile() == (0, [])
         code, out, _ = await operator.run("reconcile", "mock", "--date", today())
@@ -121,7 +101,7 @@ async def test_what_was_paid_through_riel_differs_in_nothing(operator: Operator)
         assert "That day is not over" in out
 
 
-async def test_money_that_nobody_confirmed_is_told(operator: Operator) -> None:
+async def test_money_that_nobody_confirmed_is_told(operator: Reconciler) -> None:
     async with paid_once(operator):
         assert operator.ordered("PASTRIEL", account=OTHER) == 201
         assert await operator.reconcile() == (1, [("unconfirmed", "PASTRIEL")])
@@ -131,7 +111,7 @@ async def test_money_that_nobody_confirmed_is_told(operator: Operator) -> None:
         assert OTHER not in out
 
 
-async def test_each_difference_is_told_by_its_name(operator: Operator) -> None:
+async def test_each_difference_is_told_by_its_name(operator: Reconciler) -> None:
     settled, unknown, rejected = State.SETTLED, State.UNKNOWN, State.REJECTED
     await operator.confirmed("SAME", settled)
     await operator.confirmed("NEVERTHERE", settled)
@@ -167,19 +147,19 @@ async def test_what_a_bank_that_does_not_dedupe_took_twice_is_told(
     fork_server: ForkServer, home: Installation, tmp_path: Path
 ) -> None:
     with open_bank(fork_server, tmp_path / "bank", dedupe="no") as bank:
-        operator = Operator(fork_server, home, bank)
+        operator = Reconciler(fork_server, home, bank)
         async with paid_once(operator) as reference:
             operator.ordered(reference)
             assert await operator.reconcile() == (1, [("twice", reference)])
 
 
-async def test_what_is_missing_in_the_list_of_the_day_is_told(operator: Operator) -> None:
+async def test_what_is_missing_in_the_list_of_the_day_is_told(operator: Reconciler) -> None:
     async with paid_once(operator, account="4020307001") as reference:
         await asyncio.sleep(0.01)  # what settled in the millisecond of the question is not expected yet
         assert await operator.reconcile() == (1, [("missing", reference)])
 
 
-async def test_what_the_list_tells_is_resolved_by_recover_and_then_differs_no_more(operator: Operator) -> None:
+async def test_what_the_list_tells_is_resolved_by_recover_and_then_differs_no_more(operator: Reconciler) -> None:
     await operator.confirmed("FOUNDTHERE", State.UNKNOWN, next_at=datetime.now(UTC) + timedelta(hours=1))
     operator.ordered("FOUNDTHERE")
     code, out, _ = await operator.run("reconcile", "mock", "--date", today())
@@ -189,7 +169,7 @@ async def test_what_the_list_tells_is_resolved_by_recover_and_then_differs_no_mo
     assert await operator.reconcile() == (0, [])
 
 
-async def test_many_pages_of_a_day_are_one_day(operator: Operator) -> None:
+async def test_many_pages_of_a_day_are_one_day(operator: Reconciler) -> None:
     await operator.confirmed("R1", State.SETTLED)
     for number in range(1, 1003):
         operator.ordered(f"R{number}")
@@ -198,7 +178,7 @@ async def test_many_pages_of_a_day_are_one_day(operator: Operator) -> None:
     assert {kind for kind, _ in found} == {"unconfirmed"}
 
 
-async def test_another_day_has_nothing(operator: Operator) -> None:
+async def test_another_day_has_nothing(operator: Reconciler) -> None:
     async with paid_once(operator):
         assert await operator.reconcile("2020-02-29") == (0, [])
 
@@ -207,7 +187,7 @@ async def test_another_day_has_nothing(operator: Operator) -> None:
     ("fault", "why"),
     [("down", "RemoteProtocolError"), ("error", "HTTP 500"), ("nonsense", "HTTP 200"), ("lost", "RemoteProtocolError")],
 )
-async def test_a_bank_that_does_not_tell_its_list_is_one_sentence(operator: Operator, fault: str, why: str) -> None:
+async def test_a_bank_that_does_not_tell_its_list_is_one_sentence(operator: Reconciler, fault: str, why: str) -> None:
     async with paid_once(operator):
         operator.bank.fault(fault, times=1000, on="any")
         code, out, err = await operator.run("reconcile", "mock", "--date", today())
@@ -215,7 +195,7 @@ async def test_a_bank_that_does_not_tell_its_list_is_one_sentence(operator: Oper
         assert err == f"riel: the rail 'mock' did not tell its list ({why}): nothing was compared\n"
 
 
-async def test_a_bank_that_is_not_there_is_one_sentence(operator: Operator) -> None:
+async def test_a_bank_that_is_not_there_is_one_sentence(operator: Reconciler) -> None:
     async with paid_once(operator):
         code, out, err = await operator.run(
             "reconcile", "mock", "--date", today(), RIEL_MOCK_BASE_URL="http://127.0.0.1:9"
@@ -227,7 +207,7 @@ async def test_a_bank_that_is_not_there_is_one_sentence(operator: Operator) -> N
 # riel recover
 
 
-async def test_what_a_killed_server_left_is_found_out(operator: Operator) -> None:
+async def test_what_a_killed_server_left_is_found_out(operator: Reconciler) -> None:
     what = {**PAYEE, "amount": 50_000, "account": "4020301001"}
     async with run_server(operator.fork_server, operator.home, operator.bank) as server:
         held = await server.call(SEND, **what)
@@ -239,7 +219,7 @@ async def test_what_a_killed_server_left_is_found_out(operator: Operator) -> Non
     assert await operator.recover() == (0, [])
 
 
-async def test_what_cannot_be_found_out_is_left_and_said(operator: Operator) -> None:
+async def test_what_cannot_be_found_out_is_left_and_said(operator: Reconciler) -> None:
     await operator.confirmed("LOST", State.UNKNOWN, next_at=datetime.now(UTC))
     operator.bank.fault("down", times=1000, on="any")
     code, out, err = await operator.run("recover")
@@ -251,7 +231,7 @@ async def test_what_cannot_be_found_out_is_left_and_said(operator: Operator) -> 
     assert "LOST" in out
 
 
-async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(operator: Operator) -> None:
+async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(operator: Reconciler) -> None:
     what = {**PAYEE, "amount": 50_000}
     async with run_server(operator.fork_server, operator.home, operator.bank, answer_within=0.1) as server:
         held = await server.call(SEND, **what)
@@ -267,7 +247,7 @@ async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(opera
     await check_invariants(operator.home, operator.bank)
 
 
-async def test_two_who_recover_at_once_send_nothing_twice(operator: Operator) -> None:
+async def test_two_who_recover_at_once_send_nothing_twice(operator: Reconciler) -> None:
     for number in range(20):
         await operator.confirmed(f"R{number}", State.UNKNOWN, next_at=datetime.now(UTC))
         operator.ordered(f"R{number}")

@@ -31,7 +31,7 @@ from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.payments import Clients, Context, PaymentEngine, Timing
 from riel.redaction import Redactor
-from riel.secrets import ServerKeys, key_file, make_server_key, read_server_keys
+from riel.secrets import MissingKey, ServerKeys, key_file, make_server_key, read_server_keys
 from riel.tools import Scopes, ToolSpec, build_tools
 from riel.webhooks.outbox import Outbox, Receiver
 
@@ -192,7 +192,7 @@ async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
 
     A key is never made for a journal that knows another one: codes, references and orders could not be checked with it.
 
-    :raises Misconfigured: the key of the journal is not in the folder.
+    :raises MissingKey: the key of the journal is not in the folder.
     """
     key_id = await journal.key_id()
     if key_id is None:
@@ -201,9 +201,9 @@ async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
     keys = ServerKeys.choose(versions, key_id)
     if keys is None:
         has = "holds another key than that of this journal" if versions else "is missing"
-        raise Misconfigured(
+        raise MissingKey(
             f"RIEL_HOME: {key_file(folder)} {has} ({key_id[:8]}...): give every server that shares the journal the "
-            "same file, or restore it from a backup."
+            "same file, or restore it from a backup. If it is lost, run riel key replace."
         )
     journal.use_keys(keys)
     return keys

@@ -29,6 +29,10 @@ KEY_BYTES = 32
 MAX_PRIVATE_FILE = 100_000
 
 
+class MissingKey(Misconfigured):
+    """The server's key is lost, damaged or another one: nothing can be confirmed or sent without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerKey:
     """One version of the server's key, 32 bytes. Rows name it by its ``id``."""
@@ -67,7 +71,8 @@ class ServerKeys:
 def read_server_keys(folder: Path) -> tuple[ServerKey, ...]:
     """Read every version of the server's key in ``folder/server.key``, the newest first; empty if there is no file.
 
-    :raises Misconfigured: the file can be read by others, or holds something that is no key.
+    :raises MissingKey: the file holds something that is no key.
+    :raises Misconfigured: it can be read by others.
     """
     path = key_file(folder)
     try:
@@ -93,14 +98,31 @@ def make_server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_b
     return versions
 
 
+def add_server_key(folder: Path, make: Callable[[int], bytes] = secrets.token_bytes) -> ServerKeys:
+    """Put a new version in front of those in ``folder/server.key``. A damaged file is set aside, and never removed.
+
+    :raises Misconfigured: the file can be read by others, or cannot be written.
+    """
+    path = key_file(folder)
+    try:
+        older = read_server_keys(folder)
+    except MissingKey:
+        path.rename(path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}"))
+        older = ()
+    new = ServerKey(make(KEY_BYTES))
+    _write(path, "\n".join(key.value.hex() for key in (new, *older)), replace=True)
+    return ServerKeys(new, {key.id: key for key in older})
+
+
 def key_file(folder: Path) -> Path:
     """The file with the versions of the server's key."""
     return folder / "server.key"
 
 
-def _damaged(path: Path) -> Misconfigured:
-    return Misconfigured(
-        f"{path} is damaged: it has a line that is no key of 64 hexadecimal digits. Restore it from a backup"
+def _damaged(path: Path) -> MissingKey:
+    return MissingKey(
+        f"{path} is damaged: it has a line that is no key of 64 hexadecimal digits. Restore it from a backup; if there "
+        "is none, run riel key replace"
     )
 
 

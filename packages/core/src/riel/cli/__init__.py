@@ -29,6 +29,8 @@ COMMANDS = {
     "rails": ("riel.cli.rails", "List the rails that are installed, and what is wrong with the others."),
     "payments": ("riel.cli.payments", "List payments, or show the whole life of one."),
     "recover": ("riel.cli.recover", "Find out what became of payments whose outcome is not known."),
+    "restore": ("riel.cli.restore", "Declare that the journal was put back from a copy."),
+    "key": ("riel.cli.key", "Replace the server's key, where it is lost or was seen."),
     "reconcile": ("riel.cli.reconcile", "Compare the journal with a rail's own list of a day."),
     "limits": ("riel.cli.limits", "Show each limit, what is used of it and what is left."),
     "audit": ("riel.cli.audit", "Verify that no recorded event was altered, removed or reordered, or export them."),

@@ -1,4 +1,4 @@
-"""``riel reconcile``: what a rail says it did on a day, held against the journal. It changes nothing."""
+"""``riel reconcile``: what a rail says it did on a day, held against the journal. It changes no payment."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -7,11 +7,13 @@ import typer
 
 from riel.catalog import ActiveRail, activate, discover
 from riel.cli.json_output import AsJson, print_json
-from riel.cli.records import payment_data, stamp, with_journal
+from riel.cli.records import os_user, payment_data, stamp, with_journal
 from riel.clock import utc_now
 from riel.config import Settings, likely_secrets, read_settings, settings_resolver
 from riel.errors import BrokenRail, JournalUnavailable, Misconfigured, NothingLearned, NothingSent
 from riel.journal import Journal, PaymentRecord, State
+from riel.journal.audit.chain import JOURNAL_CHAIN
+from riel.journal.epochs import gap_of, note_comparison
 from riel.money import EXPONENTS, Money, mask_account
 from riel.payments import Clients
 from riel.rail.statement import StatementLine
@@ -46,7 +48,9 @@ def reconcile(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Compare the journal with a rail's own list of a day, and show what differs. Nothing is changed.
+    """Compare the journal with a rail's own list of a day, and show what differs. No payment is changed.
+
+    After riel restore, it records that the day was compared; once every day is, challenges warn no longer.
 
     The exit code is 0 where both say the same, 1 where they do not, and 2 where they could not be compared.
     """
@@ -58,9 +62,9 @@ def reconcile(
     day = date.date()
 
     async def work(journal: Journal) -> ReconciliationReport:
-        clients = Clients({rail: active})
+        clients, now = Clients({rail: active}), utc_now()
         try:
-            return await compare_day(journal, active, await clients.of(rail), day, utc_now())
+            report = await compare_day(journal, active, await clients.of(rail), day, now)
         except JournalUnavailable:
             raise
         except (BrokenRail, NothingSent) as failure:
@@ -70,6 +74,8 @@ def reconcile(
             raise Misconfigured(why) from failure
         finally:
             await clients.close(timedelta(seconds=1))
+        await note_statement(journal, active, report, now)
+        return report
 
     report = with_journal(work)
     document = _report(active, day.isoformat(), report, Redactor())
@@ -97,6 +103,15 @@ def _active(settings: Settings, rail: str) -> ActiveRail:
             raise Misconfigured(f"the rail {rail!r} cannot be reconciled: {clean_text(able.reason)}")
         return active
     raise Misconfigured(f"{clean_text(rail, most=40)!r} brings no rail")
+
+
+async def note_statement(journal: Journal, rail: ActiveRail, report: ReconciliationReport, now: datetime) -> None:
+    """Record that this day was compared, if payments of it may be missing because the journal was restored."""
+    name = rail.declaration.name
+    gap = gap_of(await journal.events(JOURNAL_CHAIN), name, rail.mode, rail.payer)
+    until = min(report.until, now - rail.guarantees.lookup_lag)
+    if gap is not None and report.since <= gap.since < until:
+        await note_comparison(journal, name, report.since, until, now, mode=rail.mode, payer=rail.payer, by=os_user())
 
 
 def _report(rail: ActiveRail, day: str, report: ReconciliationReport, redactor: Redactor) -> dict[str, Any]:

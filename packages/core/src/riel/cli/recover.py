@@ -11,25 +11,26 @@ from typing import Annotated
 import typer
 
 from riel.app import open_app
-from riel.catalog import discover
+from riel.catalog import Discovery, discover
 from riel.cli.json_output import AsJson, print_json
+from riel.cli.lookups import OPEN, look_up_open_payments
 from riel.cli.records import failed, payment_data, settings_with_a_journal
-from riel.config import check_packages_are_listed, likely_secrets
+from riel.config import Settings, check_packages_are_listed, likely_secrets
 from riel.errors import JournalUnavailable
 from riel.journal import PaymentRecord, State
 from riel.journal.pagination import iterate_payments
 from riel.payments import PaymentEngine
 from riel.payments.engine import MAX_RECOVERING
 from riel.redaction import Redactor, configure_log
-
-OPEN = (State.SENDING, State.UNKNOWN, State.PENDING)
-"""States that a look-up may still resolve."""
+from riel.secrets import MissingKey
+from riel.text import escape_controls
 
 FINAL = (State.SETTLED, State.RETURNED, State.REJECTED)
 """States that are looked up for what may still come, and shown only where it came."""
 
 WAITS = "{count} {payments} not resolved: look at riel payments list --attention"
 NONE = "Nothing was due."
+ONLY_LOOKED_UP = "without the key, payments are only looked up: nothing is sent, and nothing is recorded"
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ def recover(
     It asks the rails after everything that is due, and sends an order again where the rail does not have it and
     recognises copies: the same reference and the same bytes, as often as the rail's guarantees let it. It may run
     beside servers: what one of them is at work on is left to it. The exit code is 1 where something is left unresolved.
+
+    Without the server's key it only looks up: it shows what each rail says, sends nothing, and records nothing.
     """
     settings = settings_with_a_journal()
     logs = Redactor(likely_secrets(settings))
@@ -78,6 +81,9 @@ def recover(
         report = asyncio.run(run())
     except JournalUnavailable as failure:
         raise failed(str(failure)) from failure
+    except MissingKey as failure:
+        _only_look_up(settings, discovery, logs, failure, as_json=as_json)
+        return
     rows = [{"before": before.state.value, **payment_data(after)} for before, after in report.looked_up.values()]
     if as_json:
         print_json({"looked": rows, "unresolved": report.unresolved, "pending": report.pending})
@@ -97,6 +103,20 @@ def recover(
 def is_news(before: State, after: State) -> bool:
     """Whether a payment that was looked up is worth a line: all but what had ended and has not changed."""
     return before is not after or after not in FINAL
+
+
+def _only_look_up(settings: Settings, discovery: Discovery, logs: Redactor, why: MissingKey, *, as_json: bool) -> None:
+    """Show what the rails say of the open payments; without the key nothing can be written or sent."""
+    sys.stderr.write(f"riel: {escape_controls(str(why))}\nriel: {ONLY_LOOKED_UP}\n")
+    rows = asyncio.run(look_up_open_payments(settings, discovery, logs))
+    if as_json:
+        print_json({"looked": rows, "unresolved": len(rows), "pending": 0})
+    else:
+        from riel.cli.tables import lookup_table, print_parts
+
+        print_parts(lookup_table(rows) if rows else NONE)
+    if rows:
+        raise typer.Exit(1)
 
 
 async def run_recovery(

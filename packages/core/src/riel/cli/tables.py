@@ -157,6 +157,25 @@ def recovery_table(payments: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def lookup_table(payments: Sequence[Mapping[str, Any]]) -> Table:
+    """What each rail says of an open payment, a line each."""
+    table = bare_table()
+    for heading in ("rail", "kind", "here", "at the rail"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("amount", justify="right", no_wrap=True)
+    table.add_column("reference", overflow="fold")
+    for payment in payments:
+        table.add_row(
+            _rail(payment),
+            payment["kind"],
+            Text(payment["state"], style=STYLES[payment["state"]]),
+            payment["atTheRail"],
+            payment["formattedAmount"],
+            _plain(payment["reference"]),
+        )
+    return table
+
+
 def reconciliation_tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A day as the rail and the journal have it: what differs, the loudest first, and what to do about it."""
     differences = document["differences"]
