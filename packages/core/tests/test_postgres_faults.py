@@ -27,6 +27,13 @@ S = State
 pytestmark = [pytest.mark.anyio, pytest.mark.once]
 
 KILL = f"SELECT pg_terminate_backend(pid) {STUCK}"
+COMMIT_WAITS = (
+    "CREATE FUNCTION wait_for_seven() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'",
+    "CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION wait_for_seven()",
+)
+"""As one that waits for a standby does: it is durable already, or will be, and nobody sees it yet."""
 
 
 async def held_up(store: PostgresSchema) -> asyncpg.Connection:
@@ -58,14 +65,52 @@ async def test_a_caller_that_goes_away_leaves_the_commit_whole(store: PostgresSc
     await after.close()
 
 
-async def test_a_statement_whose_backend_is_killed_is_said_to_have_failed(store: PostgresSchema) -> None:
+async def test_a_write_whose_connection_broke_may_be_written_yet_and_nobody_says_that_nothing_was_sent(
+    store: PostgresSchema,
+) -> None:
+    """The server is at the commit of a new payment, which has to wait, when the line to it breaks."""
+    asked_by, reads_by = await store.open(), await store.open()
+    asked = (await open_challenge(asked_by, new_challenge())).challenge
+    counted = await count_attempt(asked_by, asked)
+    await asyncio.to_thread(store.run, *COMMIT_WAITS)
+    other = await asyncpg.connect(store.url)
+    await other.execute("SELECT pg_advisory_lock(7)")
+    call = asyncio.create_task(asked_by.create_payment(counted, asked.id, None, new_intent(), NOW))
+    await until_somebody_waits(store)
+    asked_by._sessions._pool.terminate()  # only our end of the line: the server has not noticed
+    with pytest.raises(JournalUnavailable, match="may still be done") as failure:
+        await call
+    assert failure.value.error.code == "JOURNAL_UNCERTAIN"
+    assert "Nothing was sent" not in failure.value.error.message
+    assert await reads_by.payment(asked.id) is None
+    await other.close()
+    await until(lambda: reads_by.payment(asked.id))
+    await asked_by.close()
+    await reads_by.close()
+
+
+async def test_a_statement_that_the_server_refused_was_not_written(store: PostgresSchema) -> None:
+    journal = await store.open()
+    record = await create_payment(journal)
+    other = await held_up(store)
+    call = asyncio.create_task(journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW))
+    await until_somebody_waits(store)
+    store.run(KILL.replace("pg_terminate_backend", "pg_cancel_backend"))
+    with pytest.raises(JournalUnavailable, match="could not be written"):
+        await call
+    await other.close()
+    assert await event_names(journal, record.id) == ["challenge.opened", "payment.created"]
+    await journal.close()
+
+
+async def test_a_statement_whose_backend_is_killed_may_have_been_written(store: PostgresSchema) -> None:
     journal = await store.open()
     record = await create_payment(journal)
     other = await held_up(store)
     call = asyncio.create_task(journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW))
     await until_somebody_waits(store)
     store.run(KILL)
-    with pytest.raises(JournalUnavailable, match="could not be written"):
+    with pytest.raises(JournalUnavailable, match="may still be done"):
         await call
     await other.close()
     _, done = await journal.record(record.id, Change(to=S.SETTLED, event="settled"), NOW)

@@ -9,8 +9,8 @@ def write_failed() -> JournalUnavailable:
 
 
 def write_pending() -> JournalUnavailable:
-    """A write is under way still, and may be kept yet: a read that does not find it proves nothing."""
-    return JournalUnavailable("the write was not done in time, and may still be done", code=Code.JOURNAL_UNCERTAIN)
+    """A write was not answered, and may be kept yet: a read that does not find it proves nothing."""
+    return JournalUnavailable("the write was not answered, and may still be done", code=Code.JOURNAL_UNCERTAIN)
 
 
 def read_failed() -> JournalUnavailable:

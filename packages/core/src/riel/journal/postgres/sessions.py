@@ -182,18 +182,35 @@ class Sessions:
             task.exception()  # it may be that nobody waits for it any more
 
     async def _retry_races(self, unit: Unit[T]) -> T:
+        """Run ``unit``, which writes.
+
+        :raises JournalUnavailable: it failed. Where the server did not say so itself, it may carry it out yet: a
+            statement that waits for a lock, or for a standby, knows nothing of a connection that broke.
+        """
+        begun = False
+
+        async def begin(session: Session) -> T:
+            nonlocal begun
+            begun = True
+            return await unit(session)
+
         for _ in range(MAX_RACES):
             try:
-                return await self._with_session(unit)
+                return await self._with_session(begin)
             except (LostRace, *RACES):
                 continue
             except FAILURES as failure:
-                raise write_failed() from failure
+                raise (write_pending() if begun and not _is_refusal(failure) else write_failed()) from failure
         raise write_failed()
 
     async def _with_session(self, unit: Unit[T]) -> T:
         async with self._pool.connection() as connection:
             return await unit(Session(connection))
+
+
+def _is_refusal(failure: Exception) -> bool:
+    """Whether the server says of a statement that it failed, and lives on: then it has undone it."""
+    return isinstance(failure, asyncpg.PostgresError) and not isinstance(failure, BROKEN)
 
 
 async def wait_at_most(patience: timedelta, work: Coroutine[Any, Any, T]) -> T:
