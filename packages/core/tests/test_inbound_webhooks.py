@@ -67,6 +67,26 @@ async def heard(
         yield Provider(works, http)
 
 
+async def test_a_wrong_webhook_secret_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    signed = {"right": False}
+
+    def checks(settings: object, headers: object, body: bytes) -> WebhookResult:
+        return WebhookResult() if signed["right"] else WebhookResult(status=400, body=b"{}")
+
+    async with heard(tmp_path, checks) as provider:
+        for right in (False, False, True, False, False):
+            signed["right"] = right
+            assert (await provider.writes()).status_code == (200 if right else 400)
+    said = [record.getMessage() for record in caplog.records if "webhook secret" in record.getMessage()]
+    assert (
+        said
+        == [
+            "the rail 'toy' refused a webhook (HTTP 400): if its provider sent it, the webhook secret here is another one"
+        ]
+        * 2
+    ), "once, and once more after it had been right"
+
+
 # What a hint does
 
 

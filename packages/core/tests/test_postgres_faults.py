@@ -28,10 +28,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.once]
 
 KILL = f"SELECT pg_terminate_backend(pid) {STUCK}"
 COMMIT_WAITS = (
-    "CREATE FUNCTION wait_for_seven() RETURNS trigger LANGUAGE plpgsql AS"
-    " 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'",
-    "CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED"
-    " FOR EACH ROW EXECUTE FUNCTION wait_for_seven()",
+    """CREATE FUNCTION wait_for_seven() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'""",
+    """CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION wait_for_seven()""",
 )
 """As one that waits for a standby does: it is durable already, or will be, and nobody sees it yet."""
 

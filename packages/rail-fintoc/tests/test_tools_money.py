@@ -1,16 +1,20 @@
 """What is given back, taken back or verified happens once, and a person who sees where the money goes confirms it."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from rail_fintoc.models import Verification
 from rail_fintoc.sandbox.seed.companies import fixed_id
+from riel import NothingLearned
 from riel.guards.limits import Limits, read_limits
 
-from .harness_support import MEXICO, FintocHarness, fintoc_harness, to
+from .harness_support import MEXICO, FintocBank, FintocHarness, fintoc_harness, to
 from .payments_support import ACCOUNT, PAYMENT, UNKNOWN_PAYER
 
 pytestmark = pytest.mark.anyio
@@ -284,6 +288,20 @@ async def test_a_verification_is_one_whatever_befalls_it(when: str, tmp_path: Pa
             assert read["status"] == ("success" if when == "lost" else "rejected")
             assert len(await harness.bank.get("/v2/account_verifications")) == 1
         assert len({request.headers["Idempotency-Key"] for request in posts}) == 1
+
+
+async def test_an_older_verification_of_the_same_account_is_not_taken_for_ours_where_our_clock_is_behind() -> None:
+    bank = FintocBank()
+    verification = Verification(amount=1, currency="MXN", account=MEXICO["accountNumber"], name="", about="")
+    async with bank.rail() as client:
+        older = bank.order(client, verification)
+        await client.send(older)
+        ours = replace(bank.order(client, verification), created_at=bank.now - timedelta(minutes=1))
+        assert await client.status(ours) is None, "it is repeated under its key, whose answer names the very one"
+        assert (await client.send(ours)).provider_id != (await client.send(older)).provider_id
+        bank.later(hours=22)
+        with pytest.raises(NothingLearned):
+            await client.status(ours)
 
 
 async def test_only_a_clabe_is_verified(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rail_fintoc.mapping import created_at, failed_return, has_our_reference, js
 from rail_fintoc.models import CancelRefund, FintocRefund, Return, Verification
 from rail_fintoc.orders import OPERATIONS, TRANSFER, body_of, operation_of, operation_path, target_of
 from rail_fintoc.returns import build_return
-from rail_fintoc.settings import LOOKUP_LAG, FintocSettings
+from rail_fintoc.settings import DEDUPE_WINDOW, LOOKUP_LAG, FintocSettings
 from riel import (
     Answer,
     Draft,
@@ -36,6 +36,9 @@ from riel import (
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far Fintoc's clock and ours may differ when a list is read back to the time of an order."""
+
+REPEAT_VERIFICATION = DEDUPE_WINDOW - timedelta(hours=1)
+"""For how long a verification whose answer was lost is repeated under its key."""
 
 PREFIX = "RIEL"
 LENGTH = 26
@@ -123,7 +126,15 @@ class FintocClient:
                 raise NothingLearned("Fintoc answered about another order")
             return to_answer(resource, order, operation)
         row = await self._find_in_list(order, operation)
-        return None if row is None else to_answer(row, order, operation)
+        if row is None:
+            return None
+        if operation == Verification.OPERATION:
+            # It has no metadata, so it may be an older one of the same account. The core repeats what is not found, and
+            # the answer to its key names the very one, as long as Fintoc knows the key.
+            if self.clock() - order.created_at < REPEAT_VERIFICATION:
+                return None
+            raise NothingLearned("Fintoc has a verification of this account, and does not say whose it is")
+        return to_answer(row, order, operation)
 
     async def _by_id(self, path: str, id_: str) -> JsonObject | None:
         try:
@@ -143,10 +154,8 @@ class FintocClient:
         )
 
     async def _find_in_list(self, order: Order, operation: str) -> JsonObject | None:
-        """The object that carries our reference."""
-        # Of a verification only its account and its time say whose it is: an older one must not be taken for it.
-        before = timedelta(0) if operation == Verification.OPERATION else CLOCK_SKEW
-        async with aclosing(self._iter_since(order, operation, before)) as rows:
+        """The object that carries our reference; of verifications, which carry none, one of the same account."""
+        async with aclosing(self._iter_since(order, operation, CLOCK_SKEW)) as rows:
             async for row in rows:
                 if has_our_reference(row, order, operation):
                     return row

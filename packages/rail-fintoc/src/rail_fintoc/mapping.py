@@ -59,7 +59,7 @@ def failed_return(row: JsonObject) -> Answer:
 
 
 def has_our_reference(row: JsonObject, order: Order, operation: str) -> bool:
-    """Whether an object of a list is this order's. A verification has no metadata: its account and time tell it."""
+    """Whether an object of a list is this order's; a verification, which has no metadata, perhaps: by its account."""
     if operation == Verification.OPERATION:
         counterparty = row.get("counterparty")
         return isinstance(counterparty, dict) and counterparty.get("account_number") == order.payee.account

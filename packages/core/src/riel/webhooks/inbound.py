@@ -55,6 +55,7 @@ async def receive_webhooks(
 
 
 def _app(engine: PaymentEngine, logs: Redactor) -> App:
+    refused: set[tuple[str, int]] = set()
     receivers = {name: rail for name, rail in engine.rails.items() if rail.declaration.parse_webhook is not None}
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -75,6 +76,7 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
             return WebhookResult(status=413, body=b'{"error": "this message is too long"}')
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         result = rail_calls.parse_webhook(rail, headers, body) or UNREADABLE
+        _log_refusal(refused, rail.declaration.name, result)
         try:
             await _look_up_hinted(engine, rail.declaration.name, result, logs)
         except JournalUnavailable:
@@ -82,6 +84,19 @@ def _app(engine: PaymentEngine, logs: Redactor) -> App:
         return result
 
     return app
+
+
+def _log_refusal(refused: set[tuple[str, int]], rail: str, result: WebhookResult) -> None:
+    """Log once that a rail refuses its provider's messages, until it takes one: anybody may write to this address."""
+    if result.status < 400:
+        refused.difference_update([one for one in refused if one[0] == rail])
+    elif (rail, result.status) not in refused:
+        refused.add((rail, result.status))
+        log.warning(
+            "the rail %r refused a webhook (HTTP %d): if its provider sent it, the webhook secret here is another one",
+            rail,
+            result.status,
+        )
 
 
 def _is_from_a_page(scope: dict[str, Any]) -> bool:
