@@ -8,9 +8,8 @@ import pytest
 
 from rail_fintoc.duplicates import is_copy, likeness
 
-BODY = json.dumps(
-    {"amount": 500, "currency": "CLP", "counterparty": {"account_number": "1"}, "comment": "Rent"}
-).encode()
+PAYEE = {"account_number": "1"}
+BODY = json.dumps({"amount": 500, "currency": "CLP", "counterparty": PAYEE, "comment": "Rent"}).encode()
 
 
 def transfer(at: str, **change: Any) -> dict[str, Any]:
