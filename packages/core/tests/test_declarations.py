@@ -1,5 +1,7 @@
 """What a rail declares of its doors is checked before it is offered, and its validators know its settings."""
 
+import importlib
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,3 +105,26 @@ async def test_a_rails_validator_sees_the_rails_settings(
         assert (refused["code"], refused["details"]["field"]) == ("TOY_LENGTH", field)
         answer = await EngineAgent(world)(verb, **{field: "123"}, **rest)
         assert (answer["error"] or {"code": ""})["code"] in {"", "NOT_FOUND"}
+
+
+def cpf(value: str) -> str:
+    raise ValueError("a CPF has 11 digits")
+
+
+class CpfPayment(ToyPayment):
+    account: Annotated[str, AfterValidator(cpf)]
+
+
+@pytest.mark.anyio
+async def test_a_sentence_of_a_rails_author_stands_behind_the_field_and_a_colon(tmp_path: Path) -> None:
+    async with working(tmp_path, declares={"payment": CpfPayment}) as world:
+        error = (await EngineAgent(world)("send_payment", account="1", amount=1))["error"]
+    assert error["message"] == "account: a CPF has 11 digits. Nothing was sent."
+    assert error["details"]["field"] == "account"
+
+
+def test_the_tools_for_tests_name_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    monkeypatch.delitem(sys.modules, "riel.testing", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "riel\[testing\]"'):
+        importlib.import_module("riel.testing")

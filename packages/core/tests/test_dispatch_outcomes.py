@@ -17,6 +17,7 @@ from riel import (
     Rejected,
     Status,
 )
+from riel.cli.records import payment_data
 from riel.errors import NothingSent
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
@@ -339,3 +340,49 @@ async def test_only_what_has_settled_is_refunded(tmp_path: Path) -> None:
         refund = world.refund_request(paid, 50_000)
         assert await world.refusal(refund, await world.asked(refund)) == "NOT_REFUNDABLE"
         assert world.client.refunded == []
+
+
+async def test_the_providers_id_is_stored_whole_and_shown_masked(tmp_path: Path) -> None:
+    provider_id = "B-0123456789-7"
+    pending = Answer(status=Status.PENDING, provider_id=provider_id)
+    async with working(tmp_path, sends=answers(pending), finds=answers(pending)) as world:
+        record = await world.paid(world.request())
+        assert record.provider_id == provider_id
+        world.later(hours=1)
+        await world.round()
+        assert world.client.looked[0].provider_id == provider_id
+        events = str([event.body for event in await world.journal.events(record.id)])
+    assert "B-" in events
+    assert "0123456789" not in events
+    assert "0123456789" not in str(payment_data(record))
+
+
+@pytest.mark.parametrize("odd", ["B\n1", "B\u202e1", "B" * 201, "B-a-secret-1"])
+async def test_an_id_that_cannot_be_stored_whole_is_not_stored(tmp_path: Path, odd: str) -> None:
+    settled = Answer(status=Status.SETTLED, provider_id=odd)
+    hides = lambda text: text.replace("a-secret", "[hidden]")  # noqa: E731
+    async with working(tmp_path, sends=answers(settled), clean=hides) as world:
+        record = await world.paid(world.request())
+        assert (record.state, record.provider_id) == (State.SETTLED, "")
+
+
+async def test_what_has_left_is_answered_and_written_before_a_stop_ends(tmp_path: Path) -> None:
+    gate = Gate()
+    async with working(tmp_path, sends=gate) as world:
+        record = await world.engine.confirm(world.request(), await world.asked(world.request()))
+        assert record.state is State.SENDING
+        written: list[State] = []
+        close = world.journal.close
+
+        async def closing() -> None:
+            if not written:
+                written.append(await world.state(record))
+            await close()
+
+        world.journal.close = closing  # type: ignore[method-assign]
+        stopping = asyncio.create_task(world.engine.close(timedelta(seconds=PATIENCE)))
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        gate.open.set()
+        await stopping
+        assert written == [State.SETTLED]

@@ -255,3 +255,16 @@ async def test_a_payment_back_that_was_lost_is_resolved_like_any_other(tmp_path:
         found = await world.journal.payment(done["paymentId"])
         assert found is not None
         assert found.state is State.SETTLED
+
+
+@pytest.mark.parametrize(("code", "expected"), [("NO", "TOY_NO"), ("X9", "RAIL_REJECTED")])
+async def test_a_providers_refusal_of_a_return_is_told_in_the_rails_words(
+    tmp_path: Path, code: str, expected: str
+) -> None:
+    async def refuses(refund: ToyRefund) -> ToyPayment | None:
+        raise Rejected(code, "the bank says no")
+
+    async with working(tmp_path, declares=GIVES_BACK) as world:
+        error = await gives_back(world, refuses).refused("IN1")
+    assert error["code"] == expected
+    assert error["details"]["untrusted"]["providerMessage"] == "the bank says no"

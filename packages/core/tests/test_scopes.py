@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from riel.app import open_app
 from riel.config import read_settings
 from riel.errors import Misconfigured
+from riel.payments import PaymentEngine
 from riel.redaction import Redactor
 from riel.tools import Scopes
 
@@ -162,7 +164,29 @@ async def test_scopes_come_from_the_settings(tmp_path: Path, monkeypatch: pytest
             monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RIEL_SCOPES", " payments:read , payments:refund ")
+    monkeypatch.setenv("RIEL_SCOPES", "payments:read , payments:refund")
     async with open_app(read_settings(), Redactor(), sandbox=True) as host:
         allowed = {name for name, tool in host.tools.items() if tool.granted}
     assert allowed == {"zap_check_status", "zap_request_refund"}
+
+
+async def test_a_stop_waits_as_long_as_the_slowest_rail_may_take_to_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zap(tmp_path).items():
+        if name.startswith("RIEL_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    waits: list[timedelta] = []
+    close = PaymentEngine.close
+
+    async def observed(engine: PaymentEngine, grace: timedelta) -> None:
+        waits.append(grace)
+        await close(engine, grace)
+
+    monkeypatch.setattr(PaymentEngine, "close", observed)
+    async with open_app(read_settings(), Redactor(), sandbox=True) as host:
+        longest = max(rail.guarantees.send_deadline for rail in host.engine.rails.values())
+        assert host.grace == longest + timedelta(seconds=1)
+    assert waits == [host.grace]

@@ -184,7 +184,7 @@ def transition_body(known: PaymentRecord, change: Change) -> Body:
         "reason": change.why,
         "code": change.code,
         "providerMessage": change.provider_message,
-        "providerId": change.provider_id,
+        "providerId": mask_account_in(change.provider_id, known.payee.account),
     }
     body |= {name: value for name, value in learned.items() if value}
     if change.settled_at is not None:

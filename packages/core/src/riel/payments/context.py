@@ -21,7 +21,7 @@ from riel.payments.recent_terms import RecentTerms
 from riel.payments.rules import MAX_FACT, Backoff
 from riel.rail import ReferenceSource, WireModel
 from riel.secrets import ServerKeys
-from riel.text import MAX_TEXT, clean_text, replace_number
+from riel.text import MAX_TEXT, clean_text, hidden, replace_number
 
 
 class OtherPayer(Exception):
@@ -137,15 +137,22 @@ class Context:
             raise OtherPayer(f"payment {record.id} belongs to a payer that is not set up here")
 
     def sanitized(self, record: PaymentRecord, change: Change) -> Change:
-        """Return ``change`` without a secret or a whole account number in what the rail or its provider wrote."""
+        """Return ``change`` without a secret or a whole account number in what the rail or its provider wrote.
+
+        The provider's id is never altered, since the payment is looked up by it: it is stored whole, or not at all.
+        """
         return replace(
             change,
             why=self.sanitize(change.why, record),
             code=self.sanitize(change.code, record),
             provider_message=self.sanitize(change.provider_message, record),
-            provider_id=self.sanitize(change.provider_id, record),
+            provider_id=change.provider_id if self._is_an_id(change.provider_id) else "",
             facts={clean_text(name): self.sanitize(value, record, MAX_FACT) for name, value in change.facts.items()},
         )
+
+    def _is_an_id(self, text: str) -> bool:
+        """Return whether it is short, on one line and visible, and holds no secret."""
+        return len(text) <= MAX_TEXT and not any(map(hidden, text)) and self.clean(text) == text
 
     def sanitize(self, text: str, record: PaymentRecord, most: int = MAX_TEXT) -> str:
         """Return ``text`` about ``record`` without a secret and without its whole account number."""

@@ -156,6 +156,7 @@ class PaymentEngine:
     async def build_return(self, rail: str, refund: Refund) -> Payment | None:
         """Build the payment that returns a received one; ``None`` if the rail received no such payment.
 
+        :raises Rejected: the provider refused.
         :raises NothingSent: the rail refused, did not answer, or failed.
         """
         return await rail_calls.build_return(self.context, rail, refund)

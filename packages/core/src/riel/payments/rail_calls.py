@@ -165,12 +165,13 @@ async def look_up(context: Context, record: PaymentRecord, order: Order) -> Look
 async def build_return(context: Context, rail_name: str, refund: Refund) -> Payment | None:
     """Build the payment that returns a received one; ``None`` if the rail received no such payment.
 
+    :raises Rejected: the provider refused.
     :raises NothingSent: the rail refused it, did not answer, or failed.
     """
     rail = context.rails[rail_name]
     return_client = cast("ReturnClient", await context.clients.of(rail_name))
     try:
-        async with bounded(rail, "build_return", context.timing.answer_within, NothingSent, NothingLearned):
+        async with bounded(rail, "build_return", context.timing.answer_within, NothingSent, NothingLearned, Rejected):
             payment = await return_client.build_return(refund)
             return cast("Payment | None", checked_result(rail, "build_return", payment, Payment, None))
     except (NothingLearned, Expired) as failure:

@@ -161,6 +161,7 @@ class ReturnClient(Protocol):
     async def build_return(self, refund: Refund) -> Payment | None:
         """Build the payment that returns a received one; ``None`` if the rail received no such payment.
 
+        :raises Rejected: the provider refused, with the provider's code.
         :raises NothingSent: the payment cannot be returned.
         :raises NothingLearned: as ``riel.reading`` raises it.
         """

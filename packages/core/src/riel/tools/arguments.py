@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model
@@ -22,7 +23,7 @@ M = TypeVar("M", bound=WireModel)
 CODE_ARGUMENT = "verificationCode"
 _CODE_PROBLEM = 'must be the six digits that the person received, in quotes ("…"); leave it out to request a code'
 _MAX_ECHO = 64
-_MAX_ARGUMENTS, _MAX_PROBLEMS = 100, 10
+_MAX_ARGUMENTS, _MAX_PROBLEMS, _MAX_REMEMBERED = 100, 10, 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 _SENTENCES = {
@@ -40,6 +41,9 @@ _SENTENCES = {
     "string_pattern_mismatch": "does not have the form that the tool's schema shows",
 }
 """The problems that a model can mend at once, in the words of JSON. None of them holds a value."""
+
+_SENTENCES_OF_AUTHORS = {"value_error", "assertion_error"}
+"""Problems that a validator of a rail tells in a sentence of its own, which need not begin with a verb."""
 
 _OWN_WORDS = frozenset(
     {
@@ -160,7 +164,8 @@ def _refusal(failure: ValidationError, arguments: Mapping[str, Any], rail: Rail)
     code = {"missing": Code.MISSING_ARGUMENT, "extra_forbidden": Code.UNKNOWN_ARGUMENT}.get(first)
     if code is None:
         code = Code.INVALID_AMOUNT if field == "amount" else Code.INVALID_ARGUMENT
-    return BadInput(code, field=field, problem=problems[0]["problem"], details=details)
+    named = f"{field}:" if first in _SENTENCES_OF_AUTHORS else field
+    return BadInput(code, field=named, problem=problems[0]["problem"], details=details)
 
 
 def _field_name(place: tuple[int | str, ...]) -> str:
@@ -185,7 +190,7 @@ def _sentence(error: ErrorDetails) -> str:
     if kind in _OWN_WORDS:
         return text
     values = Redactor()  # a rail's own validator may have repeated the value
-    for value in _texts(error["input"]):
+    for value in islice(_texts(error["input"]), _MAX_REMEMBERED):
         values.remember(value, mask_account(value))
     return values.text(text)
 

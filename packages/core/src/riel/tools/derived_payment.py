@@ -7,11 +7,12 @@ say that nothing was done: the data may have changed because the payment was mad
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from riel.errors import Code, NotConfirmed, NotFound, NothingSent
+from riel.errors import Code, NotConfirmed, NotFound, NothingSent, Rejected
 from riel.payments import PaymentRequest
 from riel.rail import Payment, WireModel
 from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request
 from riel.tools.envelope import Envelope
+from riel.tools.provider_refusal import provider_refusal
 
 Precheck = Callable[[PaymentRequest], Awaitable[None]]
 """Raises for a request about which no person should be asked."""
@@ -31,7 +32,7 @@ async def confirm_derived_payment(
     :param name: the tool's name: a code for one tool does not confirm the same payment by another.
     """
     try:
-        payment = await build()
+        payment = await _built(tool, build)
         if payment is None:
             raise NotFound
     except NothingSent as refusal:
@@ -51,6 +52,17 @@ async def confirm_derived_payment(
         if code is None or not unasked or "attemptsLeft" in refusal.error.details:
             raise
         raise _changed(tool, refusal) from refusal
+
+
+async def _built(tool: ConfirmingTool, build: Callable[[], Awaitable[Payment | None]]) -> Payment | None:
+    """Build the payment.
+
+    :raises NothingSent: the provider refused, or did not answer, or the rail failed.
+    """
+    try:
+        return await build()
+    except Rejected as refused:
+        raise provider_refusal(tool, refused) from refused
 
 
 def _changed(tool: ConfirmingTool, refusal: NothingSent) -> NothingSent:

@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any
 
 from riel.catalog import ActiveRail
-from riel.errors import Code, NothingSent, Rejected
+from riel.errors import Rejected
 from riel.payments import PaymentEngine
 from riel.payments.rail_calls import tool_notification, tool_scope
-from riel.rail import Payment, Tool, WireModel
+from riel.rail import Tool, WireModel
 from riel.redaction import Redactor
-from riel.text import clean_text
 from riel.tools.arguments import check, check_with_code, with_code
 from riel.tools.derived_payment import confirm_derived_payment
 from riel.tools.envelope import MODE, Envelope, payment_answer, success
+from riel.tools.provider_refusal import provider_refusal
 from riel.tools.schema import Schema, answer_schema, enveloped
 from riel.tools.scopes import Scopes
 
@@ -98,28 +98,7 @@ class RailTool:
             try:
                 answer = await self.engine.run_tool(self.rail, self.tool, checked)
             except Rejected as refused:
-                raise self._refusal(refused) from refused
+                raise provider_refusal(self, refused) from refused
             return success(answer | {"mode": self.rail.mode})
-        build = partial(self._build_payment, checked)
+        build = partial(self.engine.build_payment, self.rail, self.tool, checked)
         return await confirm_derived_payment(self, self.tool.name, checked, code, principal, build)
-
-    async def _build_payment(self, arguments: WireModel) -> Payment | None:
-        """Build the payment that a person is asked to confirm.
-
-        :raises NothingSent: the provider refused, or did not answer.
-        """
-        try:
-            return await self.engine.build_payment(self.rail, self.tool, arguments)
-        except Rejected as refused:
-            raise self._refusal(refused) from refused
-
-    def _refusal(self, refused: Rejected) -> NothingSent:
-        """The provider's refusal, in the words of the rail's table if its code is listed there."""
-        declaration, clean = self.rail.declaration, self.engine.clean
-        known = declaration.errors.get(refused.provider_code)
-        theirs = {"providerMessage": refused.provider_message, "providerCode": "" if known else refused.provider_code}
-        untrusted = {name: clean_text(clean(words)) for name, words in theirs.items() if words}
-        details = {"untrusted": untrusted} if untrusted else {}
-        if known is None:
-            return NothingSent(Code.RAIL_REJECTED, rail=declaration.title, details=details)
-        return NothingSent(known, details=details)
