@@ -327,6 +327,63 @@ async def test_an_order_of_another_day_that_the_rail_counts_to_this_one_was_conf
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("known_id", ["", "B-1", "B-2"])
+@pytest.mark.parametrize("created", [MIDNIGHT + 12 * HOUR, MIDNIGHT - HOUR, MIDNIGHT + 25 * HOUR])
+@pytest.mark.parametrize("first", ["day1", "day2"])
+async def test_one_key_that_was_booked_on_two_days_is_told_on_one_of_them(
+    tmp_path: Path, known_id: str, created: datetime, first: str
+) -> None:
+    """Each of the two days shows one order of the payment, which was created on either of them, or on neither."""
+    async with journal_in(tmp_path) as journal:
+        record = await create_payment(journal, "p", at=created, intent=new_intent("REF-p", payer=ACTIVE_RAIL.payer))
+        record = await move(journal, record, S.SETTLED, at=created, provider_id=known_id)
+        days = {"day1": ("day1", "day2"), "day2": ("day2", "day3")}[first]
+        lines = [listed(record, provider_id=provider_id) for provider_id in ("B-1", "B-2")]
+        bank = StatementBank(**{day: [line] for day, line in zip(days, lines, strict=True)})
+        kinds_told: list[str] = []
+        for day in (date(2026, 3, n) for n in (1, 2, 3)):
+            found = await reconcile(journal, ACTIVE_RAIL, bank, day, LATER)  # type: ignore[arg-type]
+            kinds_told += [one.kind.value for one in found.differences if one.kind is not D.MISSING]
+        assert set(kinds_told) == {"twice"}
+
+
+@pytest.mark.anyio
+async def test_one_order_that_is_listed_on_two_days_was_not_booked_twice(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        record = await paid(journal, "p", MIDNIGHT - HOUR)
+        line = listed(record, provider_id="B-1")
+        assert await differences(journal, StatementBank(day1=[line], day2=[line])) == []
+        refused = listed(record, Status.REJECTED, provider_id="B-0")
+        assert await differences(journal, StatementBank(day1=[refused], day2=[line])) == []
+
+
+class BusinessDays(StatementBank):
+    """A rail that has no statement of the weekend before ``DAY``, and whose first day after it begins on Friday."""
+
+    closed: frozenset[int] = frozenset({28, 1})
+
+    async def statement(self, day: date) -> Any:
+        if day.day in self.closed:
+            self.asked.append(day)
+            raise NothingLearned("no business day")
+        told = await super().statement(day)
+        return replace(told, since=told.since - 2 * ONE_DAY) if day == DAY else told
+
+
+@pytest.mark.anyio
+async def test_the_day_before_a_monday_is_a_friday(tmp_path: Path) -> None:
+    async with journal_in(tmp_path) as journal:
+        record = await paid(journal, "p", MIDNIGHT - 3 * ONE_DAY)
+        one, two = (listed(record, provider_id=provider_id) for provider_id in ("B-1", "B-2"))
+        bank = BusinessDays(day27=[one], day2=[two])
+        assert await differences(journal, bank) == [("twice", "REF-p")]
+        assert bank.asked == [DAY, *(DAY - n * ONE_DAY for n in (1, 2, 3)), DAY + ONE_DAY]
+        bank.closed = frozenset({24, 25, 26, 27, 28, 1, 23})
+        with pytest.raises(NothingLearned):
+            await differences(journal, bank)
+
+
+@pytest.mark.anyio
 async def test_what_changed_after_the_rail_was_asked_is_no_difference(tmp_path: Path) -> None:
     async with journal_in(tmp_path) as journal:
         asked = MIDNIGHT + 12 * HOUR

@@ -81,6 +81,11 @@ class Comparison:
             Difference(kind=DifferenceKind.TWICE, record=record, line=line, count=len(moved)) for _ in moved[1:2]
         ]
 
+    def line_of(self, record: PaymentRecord) -> StatementLine | None:
+        """The line of a payment that moved money or may move it."""
+        lines = self._lines.get((record.kind, record.reference), ())
+        return next((line for line in lines if line.status is not Status.REJECTED), None)
+
     def unmatched(self) -> list[Key]:
         """The keys of the lines that no payment has matched so far."""
         return [key for key in self._lines if key not in self._matched]
