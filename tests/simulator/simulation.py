@@ -51,6 +51,7 @@ TIMING = Timing(
     backoff=Backoff(
         first=timedelta(seconds=1),
         longest=timedelta(seconds=8),
+        margin=timedelta(seconds=5),
         give_up_after=timedelta(seconds=300),
         watch=(timedelta(seconds=8),),
     ),

@@ -12,7 +12,12 @@ from riel.payments import Backoff, Timing
 
 def install() -> None:
     """Take effect in this process."""
-    backoff = Backoff(first=timedelta(milliseconds=50), longest=timedelta(seconds=1), watch=(timedelta(seconds=1),))
+    backoff = Backoff(
+        first=timedelta(milliseconds=50),
+        longest=timedelta(seconds=1),
+        watch=(timedelta(seconds=1),),
+        margin=timedelta(0),
+    )
     app.Timing = partial(  # type: ignore[misc]
         Timing, poll_interval=timedelta(milliseconds=100), recovery_interval=timedelta(days=1), backoff=backoff
     )

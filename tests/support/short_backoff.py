@@ -9,5 +9,10 @@ from riel.payments import Backoff, Timing
 
 def install() -> None:
     """Take effect in this process."""
-    patience = Backoff(first=timedelta(milliseconds=50), longest=timedelta(seconds=1), watch=(timedelta(seconds=1),))
+    patience = Backoff(
+        first=timedelta(milliseconds=50),
+        longest=timedelta(seconds=1),
+        watch=(timedelta(seconds=1),),
+        margin=timedelta(0),
+    )
     host.Timing = partial(Timing, poll_interval=timedelta(milliseconds=100), backoff=patience)  # type: ignore[misc]

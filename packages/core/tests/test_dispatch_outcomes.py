@@ -229,7 +229,7 @@ async def test_a_rejected_payment_that_settles_after_all_is_corrected_loudly(
         tmp_path, sends=answers(LOST), finds=first(None, SETTLED), dedupe="no", dedupe_window=timedelta(0)
     ) as world:
         record = await world.paid(world.request())
-        world.later(minutes=2)
+        world.later(minutes=3)
         await world.round()
         assert await world.state(record) is State.REJECTED
         world.later(minutes=10)

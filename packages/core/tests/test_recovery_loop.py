@@ -13,6 +13,7 @@ import pytest
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
 from riel.cli.recover import run_recovery
 from riel.journal import PaymentRecord, State
+from riel.journal.sqlite import SqliteJournal
 from riel.payments import Clients, PaymentEngine
 from riel.payments.engine import MAX_RECOVERING
 
@@ -106,6 +107,25 @@ async def test_a_settled_payment_is_looked_up_a_few_times_and_what_is_told_later
         names = [event.event for event in await world.journal.events(record.id)]
         assert names.count("payment.learned") == 1
     assert len(world.client.looked) < 30, "2,890 look-ups in five days were too many"
+
+
+@pytest.mark.parametrize("lookup", ["by_reference", "no"])
+async def test_while_the_clock_is_not_the_journals_no_payment_is_given_up_or_sent_again(
+    tmp_path: Path, lookup: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules: dict[str, Any] = {"lookup": lookup, "absence_after": None if lookup == "no" else SECOND}
+    monkeypatch.setattr(SqliteJournal, "clock_difference", timedelta(seconds=31))
+    async with working(tmp_path, sends=answers(LOST), finds=answers(None), **rules) as world:
+        record = await world.paid(world.request())
+        for minutes in (1, 5, 30):
+            world.later(minutes=minutes)
+            await world.round()
+        assert (await world.state(record), len(world.client.sent)) == (State.UNKNOWN, 1)
+        assert "31 s away from the journal's" in caplog.text
+        monkeypatch.setattr(SqliteJournal, "clock_difference", timedelta(seconds=29))
+        world.later(minutes=10)
+        await world.round()
+        assert len(world.client.sent) == 2, "its window is still open"
 
 
 async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Path) -> None:

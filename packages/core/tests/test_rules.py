@@ -220,7 +220,8 @@ AFTER_LOOKUP = """
 """
 """What "not found" means: by how the rail dedupes and whether absence ever proves anything, and by when it is said."""
 
-PROOF = NOW + DEADLINE + ABSENCE
+PROOF = NOW + DEADLINE + ABSENCE + PATIENCE.margin
+"""When every server knows, however its clock differs from the others'."""
 MOMENTS = {
     "at_once": NOW,
     "before_proof": PROOF - MS,

@@ -92,6 +92,10 @@ class Journal(Protocol):
     later read tells whether it was kept. Cancelling a caller never undoes a write.
     """
 
+    @property
+    def clock_difference(self) -> timedelta:
+        """How far this machine's clock and the store's were apart, at least, when they were last compared."""
+
     async def open_challenge(
         self,
         challenge: Challenge,

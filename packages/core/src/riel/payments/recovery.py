@@ -13,6 +13,7 @@ from riel.payments.dispatch import dispatch
 from riel.payments.rules import (
     Backoff,
     LookupOutcome,
+    NotYet,
     Resend,
     after_lookup,
     from_answer,
@@ -30,9 +31,12 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
     backoff = context.timing.backoff.with_jitter(context.below)
     outcome: LookupOutcome = "absent"
     if rules.lookup == "no":
-        conclusion = without_lookup(record, rules, now, backoff)
+        doubt = _clock_doubt(context, record, backoff)
+        conclusion = NotYet if doubt else without_lookup(record, rules, now, backoff)
     else:
         outcome = await look_up(context, record)
+        if outcome == "absent":
+            outcome = _clock_doubt(context, record, backoff) or outcome
         now = context.now()
         conclusion = after_lookup(record, rules, outcome, now, backoff)
     if conclusion is Resend and context.may_send:
@@ -50,6 +54,19 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
     next_at = None if finished else now + pause
     await context.journal.release(record.id, record.fence, next_at)
     return record
+
+
+def _clock_doubt(context: Context, record: PaymentRecord, backoff: Backoff) -> NothingLearned | None:
+    """Return why no window can be believed: this machine's clock is not the journal's, which other servers share."""
+    apart = context.journal.clock_difference
+    if apart <= backoff.margin / 2:
+        return None
+    log.error(
+        "the clock of this machine is %.0f s away from the journal's: payment %s is neither given up nor sent again",
+        apart.total_seconds(),
+        record.id,
+    )
+    return NothingLearned("this machine's clock and the journal's differ")
 
 
 def _to_write(context: Context, record: PaymentRecord, change: Change) -> Change | None:

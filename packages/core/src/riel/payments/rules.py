@@ -35,14 +35,15 @@ MAX_FACT = 2000
 class Backoff:
     """How long to wait between look-ups: doubling from ``first`` to ``longest``; ``per_mille`` of it is waited.
 
-    ``margin`` is how long before the end of a window the last copy of an order may leave. ``give_up_after`` is
+    ``margin`` is how far the clocks of two servers may be apart: so long before the end of a window the last copy of an
+    order leaves, and so long after its proof an absence is concluded. ``give_up_after`` is
     how long after its last send an order without any answer is looked up, if the rail declares nothing longer.
     ``watch`` are the pauses between the look-ups of a settled payment, which may come back; the last one repeats.
     """
 
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(minutes=5)
-    margin: timedelta = timedelta(seconds=5)
+    margin: timedelta = timedelta(minutes=1)
     give_up_after: timedelta = timedelta(days=3)
     watch: tuple[timedelta, ...] = (
         timedelta(minutes=5),
@@ -118,7 +119,7 @@ def after_lookup(
         return _review(record, "the rail no longer knows what it had accepted") if now >= over else NotYet
     if may_send_again(record, rules, now, backoff):
         return Resend
-    if proof is not None and now >= proof:
+    if proof is not None and now - backoff.margin >= proof:
         return _rejected(
             record, rules, ABSENT, "", now, backoff, event="never_arrived", why="the rail knows no such order"
         )

@@ -44,6 +44,7 @@ class LeasedOwners:
         self._connection: Any = None
         self._beating: asyncio.Task[None] | None = None
         self.me = uuid.uuid4().hex
+        self.clock_difference = timedelta(0)
 
     async def register(self) -> None:
         """Be alive from here on.
@@ -99,7 +100,8 @@ class LeasedOwners:
         row = await wait_at_most(self._lease, self._connection.fetchrow(UPSERT_OWNER, self.me, self._lease))
         after = self._now()
         there: datetime = row["now"]
-        return max(before - there, there - after, timedelta(0))
+        self.clock_difference = max(before - there, there - after, timedelta(0))
+        return self.clock_difference
 
     def _drop_connection(self) -> None:
         if self._connection is not None:

@@ -287,6 +287,10 @@ class PostgresJournal:
             lambda session: challenges.end_all(session, self._mac, reason, to_millis(at))
         )
 
+    @property
+    def clock_difference(self) -> timedelta:
+        return self._owners.clock_difference
+
     async def has_other_owners(self) -> bool:
         return await self._owners.has_others()
 

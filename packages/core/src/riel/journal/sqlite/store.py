@@ -70,6 +70,9 @@ class OwnerRegistry(Protocol):
 class SqliteJournal:
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
+    clock_difference = timedelta(0)
+    """One machine has one clock."""
+
     def __init__(
         self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection, mac: RowMac
     ) -> None:
