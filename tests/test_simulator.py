@@ -3,14 +3,21 @@
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from riel.journal.row_mac import RowMac
 
 from .simulator import simulate, transcript
 from .simulator.rails import SHARE, rail_of
 
 SEEDS, CHUNKS = 2_000, 8
+ATTACKED = 150
 MANY, MANY_CHUNKS = 100_000, 100
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +28,28 @@ def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
     for seed in range(chunk * size, (chunk + 1) * size):
         outcome = simulate(seed)
         assert outcome.broken is None, f"\n{transcript(outcome)}\n\nAgain: python -m tests.simulator {seed}"
+
+
+def test_who_edits_rows_without_the_key_moves_no_money_and_disturbs_no_other_payment() -> None:
+    counted = Counter[str]()
+    for seed in range(ATTACKED):
+        outcome = simulate(seed, rail="sim", attacked=True)
+        assert outcome.broken is None, f"\n{transcript(outcome)}"
+        counted += outcome.counted
+    deeds = {name for name in counted if name.startswith("fault: attacker")}
+    assert len(deeds) == 4, deeds
+
+
+@contextmanager
+def rows_believed() -> Iterator[None]:
+    with patch.object(RowMac, "proves", lambda self, mac, label, *values: True):
+        yield
+
+
+def test_without_the_macs_the_same_edits_move_money() -> None:
+    outcomes = (simulate(seed, rows_believed, rail="sim", attacked=True) for seed in range(ATTACKED))
+    broken = [outcome.broken[0] for outcome in outcomes if outcome.broken]
+    assert broken.count("confirmed") > 10
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from .agents import SimAgent, SimOperator
+from .attacker import SimAttacker
 from .simulation import CALM_AFTER, Simulation, running_simulation
 
 __all__ = ["Outcome", "Simulation", "running_simulation", "simulate", "transcript"]
@@ -27,14 +28,16 @@ def simulate(
     bug: Callable[[], AbstractContextManager[None]] = nullcontext,
     profile: str | None = None,
     rail: str | None = None,
+    attacked: bool = False,
 ) -> Outcome:
     """Run the simulation of ``seed``, with ``bug`` in the code.
 
-    ``profile`` and ``rail`` take the place of those that the seed draws.
+    ``profile`` and ``rail`` take the place of those that the seed draws. ``attacked``: somebody without the key edits
+    rows of the journal.
     """
     simulation = Simulation(seed, profile=profile, rail=rail)
     with bug(), running_simulation(simulation):
-        _run(simulation)
+        _run(simulation, attacked=attacked)
     (payments,) = simulation.db.execute("SELECT count(*) FROM payments").fetchone()
     counted = Counter(
         {
@@ -48,18 +51,22 @@ def simulate(
     return Outcome(seed, simulation.checks.broken, simulation.history, counted)
 
 
-def _run(simulation: Simulation) -> None:
+def _run(simulation: Simulation, *, attacked: bool) -> None:
     random: Random = simulation.random
     simulation.start(random.choice((1, 2, 2, 3)))
     agents = [SimAgent(simulation, random.choice((1, 2))) for _ in range(random.choice((1, 2, 2, 3)))]
     tasks = [simulation.agents.begin(agent.run()) for agent in agents]
-    simulation.agents.begin(SimOperator(simulation).run())
+    simulation.agents.begin((SimAttacker if attacked else SimOperator)(simulation).run())
+    simulation.checks.attacked = attacked
     simulation.run(
         lambda: not simulation.profile and all(task.done() for task in tasks),
         CALM_AFTER[simulation.profile] * simulation.rail.stretch,
     )
     simulation.calm_down()
     simulation.rest(tasks)
+    if attacked:
+        simulation.checks.at_the_end_of_an_attack()
+        return
     for task in tasks:
         if task.done() and not task.cancelled():
             task.result()

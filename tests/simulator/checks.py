@@ -42,6 +42,9 @@ PROMISES = {
     "words": "a call ends with an answer, or fails in words of riel",
 }
 
+AGAINST_AN_ATTACKER = {"once", "confirmed", "resend", "resolved"}
+"""What must hold also where somebody without the key edits rows of the journal."""
+
 TRANSITIONS = {
     "": {"open", "refused"},
     "open": {"sending", "locked", "expired", "declined"},
@@ -105,9 +108,13 @@ class Checks:
         self._compared: Counter[str] = Counter()
         self._seq = 0
         self._announced = 0
+        self.attacked = False
+        self.touched: set[str] = set()
 
     def fail(self, promise: str, sentence: str) -> None:
-        """Remember the first one."""
+        """Remember the first one. Where somebody edits the journal, only what leaves and what is booked counts."""
+        if self.attacked and promise not in AGAINST_AN_ATTACKER:
+            return
         if self.broken is None:
             self.broken = promise, sentence
             self.simulation.trace("!!!", f"{promise}: {sentence}")
@@ -118,6 +125,10 @@ class Checks:
         """Everything that is in the journal now."""
         db = self.simulation.db
         self._read_events(db, process)
+        if self.attacked:
+            references = db.execute("SELECT reference, id FROM payments ORDER BY rowid")
+            self._ids |= {reference: id_ for reference, id_ in references if id_ not in self.touched}
+            return
         states = {id_: known.state for id_, known in self.known.items()}
         used, refunds, created, rows = 0, Counter[str](), set(), list(db.execute(PAYMENTS))
         amounts: dict[str, tuple[int, str]] = {}
@@ -302,6 +313,12 @@ class Checks:
         before.append(state)
 
     # The end
+
+    def at_the_end_of_an_attack(self) -> None:
+        """Check that the payments whose rows nobody touched were not disturbed."""
+        for id_, state, *_ in self.simulation.db.execute(PAYMENTS).fetchall():
+            if id_ not in self.touched and state in {"sending", "unknown", "pending"}:
+                self.fail("resolved", f"{id_} is still {state}, and its row was not touched")
 
     def at_the_end(self) -> None:
         """Check what must be true of every payment in a calm simulation."""

@@ -35,6 +35,7 @@ def _memory(first: bool) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
     for script in connect.migrations():
         db.executescript(script)
+    db.execute(f"PRAGMA user_version = {connect.schema_version()}")
     for name, value in connect.PRAGMAS.items():
         db.execute(f"PRAGMA {name} = {value}")
     db.row_factory = sqlite3.Row

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from riel.journal import Anchor, ChainBreak, Journal
     from riel.journal.audit.verify_export import ExportReport, NotedAnchor
+    from riel.journal.row_mac import RowMac
 
 NOTED = re.compile(r"(?:(\d{1,18}):)?([0-9a-f]{64})", re.IGNORECASE)
 
@@ -32,31 +33,35 @@ def verify(
         list[str] | None,
         typer.Option(metavar="[N:]HASH", help="An anchor noted earlier that must be there; may be given again."),
     ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The folder of server.key, which checks the MACs of FILE too.")
+    ] = None,
 ) -> None:
     """Check every event against its chain, and the chains against the anchors over them.
 
-    Without FILE it is the journal that is checked. With one, no journal, setting or rail is needed. The exit code is 1
-    where something does not hold, and the first such place is named.
+    Without FILE it is the journal that is checked: every row as well, with the server's key. With one, no journal,
+    setting or rail is needed. The exit code is 1 where something does not hold, and the first such place is named.
     """
     expected_anchors = [_noted(each) for each in anchor or ()]
     if file is not None:
-        _verify_file(file, expected_anchors)
+        _verify_file(file, expected_anchors, _mac_of(key))
         return
 
-    async def work(journal: "Journal") -> "tuple[int, ChainBreak | None, Sequence[Anchor]]":
+    async def work(journal: "Journal") -> "tuple[int, ChainBreak | None, Sequence[Anchor], bool]":
         from riel.cli.export import progress_bar
 
         anchors = await journal.anchors()
         with progress_bar(sum(anchor.count for anchor in anchors)) as show:
-            return *await journal.verify(show), anchors
+            return *await journal.verify(show), anchors, journal.has_key
 
-    count, broken, anchors = with_journal(work)
+    count, broken, anchors, has_key = with_journal(work)
     if broken is not None:
         raise failed(f"the record does not hold: {broken.sentence}")
     for each in expected_anchors:
         if not any(known.hash == each.hash and each.n in {None, known.n} for known in anchors):
             raise failed("the record does not hold: an anchor that was noted is not in it: it was rewritten")
-    sys.stdout.write(f"{count} event{'s' * (count != 1)}: none was altered, removed or reordered.\n")
+    unproven = "" if has_key else " Whether riel wrote them was not checked: the server's key is not here."
+    sys.stdout.write(f"{count} event{'s' * (count != 1)}: none was altered, removed or reordered.{unproven}\n")
 
 
 @audit.command()
@@ -101,15 +106,28 @@ def newest(anchor: "Anchor") -> str:
     return f"The newest anchor is {anchor.n}:{anchor.hash}\n"
 
 
-def _verify_file(file: str, expected_anchors: "Sequence[NotedAnchor]") -> None:
+def _mac_of(folder: Path | None) -> "RowMac":
+    from riel.journal.row_mac import RowMac
+    from riel.secrets import ServerKeys, read_server_keys
+
+    if folder is None:
+        return RowMac()
+    versions = read_server_keys(folder)
+    keys = ServerKeys.choose(versions, versions[0].id) if versions else None
+    if keys is None:
+        raise Misconfigured(f"--key: there is no server.key in {folder}")
+    return RowMac(keys)
+
+
+def _verify_file(file: str, expected_anchors: "Sequence[NotedAnchor]", mac: "RowMac") -> None:
     from riel.journal.audit.verify_export import read_lines, verify_lines
 
     try:
         if file == "-":
-            result = verify_lines(read_lines(sys.stdin.buffer), expected_anchors)
+            result = verify_lines(read_lines(sys.stdin.buffer), expected_anchors, mac)
         else:
             with Path(file).open("rb") as opened:
-                result = verify_lines(read_lines(opened), expected_anchors)
+                result = verify_lines(read_lines(opened), expected_anchors, mac)
     except OSError as failure:
         raise Misconfigured(f"{clean_text(file)} cannot be read: {failure.strerror}") from failure
     if result.broken is not None:
@@ -117,7 +135,8 @@ def _verify_file(file: str, expected_anchors: "Sequence[NotedAnchor]") -> None:
     lives = (
         f"{result.events} event{'s' * (result.events != 1)} of {result.payments} payment{'s' * (result.payments != 1)}"
     )
-    sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
+    proven = "Riel wrote each of them" if mac.has_key else "Whether riel wrote them needs the server's key (--key)"
+    sys.stdout.write(f"{lives}: none was altered, removed or reordered. {proven}.\n")
     if result.newest is not None:
         from riel.journal.columns import from_millis
 

@@ -281,6 +281,10 @@ class Journal(Protocol):
     async def has_other_owners(self) -> bool:
         """Return whether another process is at work on this journal."""
 
+    @property
+    def has_key(self) -> bool:
+        """Whether the server's key is here, with which rows are proven."""
+
     def use_keys(self, keys: ServerKeys) -> None:
         """Prove rows with these versions of the server's key. Before that, nothing can be written."""
 

@@ -315,6 +315,10 @@ class SqliteJournal:
     async def has_other_owners(self) -> bool:
         return self._owners.has_others()
 
+    @property
+    def has_key(self) -> bool:
+        return self._mac.has_key
+
     def use_keys(self, keys: ServerKeys) -> None:
         self._mac.use(keys)
 
