@@ -8,7 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 
 from riel.cli import export, main
 from riel.journal import Journal, Message, State
+from riel.journal.audit.chain import Anchor, ChainRow, anchor_link, link
+from riel.journal.audit.export import FORMAT, VERSION, ExportHeader, ExportLine
 from riel.journal.open import open_journal
 from riel.testing.journal_contract import (
     DAY,
@@ -29,6 +32,8 @@ from riel.testing.journal_contract import (
     move,
 )
 from riel.testing.keys import ROW_MAC, write_server_key
+
+from .audit_support import closed
 
 Riel = Callable[..., tuple[int, str, str]]
 Journalled = Callable[[Callable[[Journal], Awaitable[Any]]], Any]
@@ -280,12 +285,44 @@ def test_what_a_file_says_cannot_drive_a_terminal(riel: Riel, path: Path) -> Non
     assert not [c for c in err if ord(c) < 32 and c != "\n"]
 
 
+def test_a_file_whose_hashes_were_all_made_anew_is_found_with_the_key(
+    riel: Riel, journal: Journalled, path: Path
+) -> None:
+    journal(create_audited)
+    riel("audit", "export", "--to", "record.jsonl")
+    code, out, _ = riel("audit", "verify", "record.jsonl", "--key", ".")
+    assert (code, out.splitlines()[-1]) == (0, "Each of them has the MAC of this key: riel wrote it.")
+    rows = [row for page in [journal(lambda journal: journal.anchored_events(0, most=100))] for row in page]
+    body = rows[0].body.replace("ana", "eve")
+    (path.parent / "forged.jsonl").write_bytes(b"".join(closed(forged(rows, body))))
+    assert riel("audit", "verify", "forged.jsonl")[0] == 0, "whoever has the whole file can make every hash anew"
+    code, _, err = riel("audit", "verify", "forged.jsonl", "--key", ".")
+    assert code == 1
+    assert "was not written by riel" in err
+    (path.parent / "empty").mkdir()
+    assert riel("audit", "verify", "forged.jsonl", "--key", "empty")[0] == 2
+
+
+def forged(rows: Sequence[ChainRow], body: str) -> list[ExportLine]:
+    """The events with another body in the first, and all hashes made anew, under one anchor."""
+    heads: dict[str, str] = {}
+    events = list[ChainRow]()
+    for row in rows:
+        text = row.body if events else body
+        heads[row.payment_id] = link(heads.get(row.payment_id, ""), row.payment_id, row.n, row.at, row.event, text)
+        events.append(replace(row, body=text, hash=heads[row.payment_id]))
+    digest, count = anchor_link("", 5, events[-1].seq, (event.hash for event in events))
+    header = ExportHeader(FORMAT, VERSION, "0.1.0", 5, count, 1)
+    return [header, *events, Anchor(1, 5, events[-1].seq, count, digest)]
+
+
 def test_no_anchor_is_shown_where_there_is_none(riel: Riel, journal: Journalled) -> None:
     journal(lambda journal: journal.payments())
     assert riel("audit", "anchor") == (0, "Nothing was written since the last anchor.\n", "")
     assert riel("audit", "export", "--to", "record.jsonl") == (0, "", "")
     assert riel("audit", "verify", "record.jsonl")[1] == (
         "0 events of 0 payments: none was altered, removed or reordered.\n"
+        "Whether riel wrote them was not checked: that needs the server's key (--key).\n"
     )
 
 

@@ -135,12 +135,15 @@ def _verify_file(file: str, expected_anchors: "Sequence[NotedAnchor]", mac: "Row
     lives = (
         f"{result.events} event{'s' * (result.events != 1)} of {result.payments} payment{'s' * (result.payments != 1)}"
     )
-    proven = "Riel wrote each of them" if mac.has_key else "Whether riel wrote them needs the server's key (--key)"
-    sys.stdout.write(f"{lives}: none was altered, removed or reordered. {proven}.\n")
+    sys.stdout.write(f"{lives}: none was altered, removed or reordered.\n")
     if result.newest is not None:
         from riel.journal.columns import from_millis
 
         sys.stdout.write(f"It was sealed last at {stamp(from_millis(result.newest.at))}. {newest(result.newest)}")
+    if mac.has_key:
+        sys.stdout.write("Each of them has the MAC of this key: riel wrote it.\n")
+    else:
+        sys.stdout.write("Whether riel wrote them was not checked: that needs the server's key (--key).\n")
 
 
 def _place(result: "ExportReport") -> str:
