@@ -120,10 +120,10 @@ class TestWordsOfABank:
         assert is_only_data(looked(zap, payment_id)) == 2
         assert not repeated(answer)
 
-    def test_what_is_one_word_is_a_fact_and_what_is_a_sentence_is_marked(self, zap: Riel) -> None:
+    def test_a_text_is_marked_by_its_field_and_not_by_its_form(self, zap: Riel) -> None:
         answer, _ = paid(zap, "an ordinary one")
-        assert (answer.done["bankReference"], answer.done["fee"]) == ("B-1", 250)
-        assert answer.done["untrusted"] == {"holder": "Ana Demo"}
+        assert answer.done["fee"] == 250
+        assert answer.done["untrusted"] == {"bankReference": "B-1", "holder": "Ana Demo"}
 
     def test_facts_that_do_not_fit_do_not_spoil_the_answer(self, zap: Riel) -> None:
         answer, payment_id = paid(zap, "facts that do not fit")

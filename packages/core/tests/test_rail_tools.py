@@ -66,7 +66,10 @@ def raising(failure: BaseException | type[BaseException]) -> Any:
 
 async def test_it_is_answered_in_the_envelope_with_the_mode(tmp_path: Path) -> None:
     async with agent(tmp_path, reading()) as ana:
-        assert await ana.call("toy_read_it", name="Bo") == {"data": {"name": "Bo", "mode": "sandbox"}, "error": None}
+        assert await ana.call("toy_read_it", name="Bo") == {
+            "data": {"untrusted": {"name": "Bo"}, "mode": "sandbox"},
+            "error": None,
+        }
 
 
 async def test_its_client_is_the_rails_and_stays_open(tmp_path: Path) -> None:
@@ -144,7 +147,7 @@ async def test_the_official_client_takes_every_answer_for_what_was_declared(tmp_
     tools = reading(), reading("make_it", read_only=False), paying(), reading("tell", build_notification=dict)
     async with agent(tmp_path, *tools) as ana, ana.client(mode) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
-        for name, reads in (("read_it", True), ("make_it", False), ("pay_bill", False), ("tell", True)):
+        for name, reads in (("read_it", True), ("make_it", False), ("pay_bill", False)):
             hints = listed[f"toy_{name}"].annotations
             assert hints is not None
             assert (hints.read_only_hint, hints.destructive_hint) == (reads, not reads)
@@ -153,6 +156,27 @@ async def test_the_official_client_takes_every_answer_for_what_was_declared(tmp_
             assert not answer.is_error
             assert answer.structured_content is not None
             assert answer.structured_content["data"]["mode"] == "sandbox"
+
+
+async def test_a_tool_that_leaves_a_message_is_neither_a_reading_one_nor_idempotent(tmp_path: Path) -> None:
+    async with agent(tmp_path, feedback()) as ana, ana.client() as client:
+        listed = {tool.name: tool for tool in (await client.list_tools()).tools}
+        hints = listed["toy_feedback"].annotations
+        assert hints is not None
+        assert (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint) == (False, False, False)
+
+
+async def test_ten_messages_an_hour_are_kept_and_no_more(tmp_path: Path) -> None:
+    async with agent(tmp_path, feedback()) as ana:
+        kept = [(await ana.data("toy_feedback", name=f"m{n}"))["messageId"] for n in range(10)]
+        assert len(set(kept)) == 10
+        refused = await ana.refusal("toy_feedback", name="one more")
+        assert (refused["code"], refused["retryable"]) == ("NOTICE_LIMIT", True)
+        assert (await ana.tools["toy_feedback"].run({"name": "hello"}, "berta"))["error"] is None
+        ana.world.later(hours=1)
+        assert (await ana.data("toy_feedback", name="later"))["status"] == "recorded"
+        waiting = await ana.world.journal.lease_messages(ana.world.now, lease=timedelta(seconds=1), most=99)
+        assert len(waiting) == 12
 
 
 # What pays.
@@ -322,7 +346,7 @@ async def test_what_is_told_is_delivered_as_a_notification(tmp_path: Path) -> No
 async def test_a_setting_drops_the_prefix_of_its_own_tools_and_of_no_other(tmp_path: Path) -> None:
     async with agent(tmp_path, reading(), settings={"own": ""}) as ana:
         assert set(ana.tools) == {"read_it", "toy_send_payment", "toy_check_status", "toy_request_refund"}
-        assert await ana.data("read_it", name="Bo") == {"name": "Bo", "mode": "sandbox"}
+        assert await ana.data("read_it", name="Bo") == {"untrusted": {"name": "Bo"}, "mode": "sandbox"}
 
 
 async def test_another_prefix_may_be_chosen(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from riel.money import mask_account
-from riel.redaction import Redactor, configure_log
+from riel.redaction import GENERATED_LENGTH, Redactor, configure_log
 
 KEY = "sk_live_A/9b&c\"d'é"
 PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n"
@@ -153,3 +153,17 @@ def test_logs_go_to_stderr_and_nowhere_else(
     logging.getLogger("somebody").warning("hello")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "WARNING somebody: hello\n")
+
+
+@pytest.mark.parametrize("word", ["hunter2", "sunshine", "password1234567"])
+def test_what_can_be_guessed_is_never_replaced_where_somebody_writes_it(word: str) -> None:
+    answers = Redactor([word, KEY], shortest=GENERATED_LENGTH)
+    assert answers.text(f"is it {word}?") == f"is it {word}?"
+    assert answers.text(f"is it {KEY}?") == "is it [hidden]?"
+    assert Redactor([word]).text(f"the log has {word}") == "the log has [hidden]"
+
+
+def test_the_values_of_payments_are_masked_alone() -> None:
+    redactor = Redactor(["hunter2"])
+    redactor.remember("646180157000000004", "****0004")
+    assert redactor.masked("hunter2 646180157000000004") == "hunter2 ****0004"

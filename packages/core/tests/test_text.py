@@ -133,3 +133,19 @@ def test_a_line_is_taken_as_it_is_or_not_at_all(text: str) -> None:
         assert text != text.strip() or any(hidden(character) for character in text)
     else:
         assert not any(unicodedata.category(character)[0] == "C" for character in text)
+
+
+PILE = "Z" + "\u0335" * 59
+
+
+def test_a_letter_keeps_two_marks_at_most() -> None:
+    assert clean_text(f"Ana {PILE}a") == "Ana Z\u0335\u0335a"
+    assert clean_text("Pen\u0303a") == "Pe\u00f1a"
+    assert clean_text("Nguye\u0302\u0303n") == "Nguy\u1ec5n"
+
+
+def test_an_argument_with_a_pile_of_marks_is_refused_and_every_real_name_is_taken() -> None:
+    with pytest.raises(ValidationError, match="more than two marks on one letter"):
+        TypeAdapter(SingleLine).validate_python(PILE)
+    for name in ("Pen\u0303a", "Nguye\u0302\u0303n", "\u0e17\u0e35\u0e48", "\u05e9\u05bc\u05c1"):
+        assert TypeAdapter(SingleLine).validate_python(name) == name

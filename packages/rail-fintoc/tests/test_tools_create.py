@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 
 async def test_a_customer_is_made_with_all_that_was_said(tmp_path: Path) -> None:
     async with fintoc_harness(tmp_path) as harness:
-        made = (await harness.data("create_customer", **CUSTOMER))["data"]
+        made = (await harness.data("create_customer", **CUSTOMER))["untrusted"]["data"]
         assert made["id"].startswith("cus_")
         assert (made["email"], made["phone"]) == ("felipe@example.com", "+56912345678")
         assert made["tax_id"] == {"type": "cl_rut", "value": "111111111"}
@@ -72,16 +72,18 @@ async def test_a_customer_needs_an_address_to_be_known_by(tmp_path: Path) -> Non
     async with fintoc_harness(tmp_path) as harness:
         assert (await harness.error("create_customer", name="Nobody"))["code"] == "FINTOC_INVALID_FIELD"
         assert harness.bank.transport.requests == []
-        assert (await harness.data("create_customer", tax_id={"type": "cl_rut", "value": "111111111"}))["data"]["id"]
+        assert (await harness.data("create_customer", tax_id={"type": "cl_rut", "value": "111111111"}))["untrusted"][
+            "data"
+        ]["id"]
 
 
 @pytest.mark.parametrize("tool", ["create_customer", "create_account_number"])
 async def test_a_repeat_with_the_same_key_makes_nothing_more_and_without_one_it_does(tool: str, tmp_path: Path) -> None:
     said = {"email": "a@b.cl"} if tool == "create_customer" else {"account_id": ACCOUNT}
     async with fintoc_harness(tmp_path) as harness:
-        made = [(await harness.data(tool, **said, idempotency_key="mine"))["data"]["id"] for _ in range(3)]
+        made = [(await harness.data(tool, **said, idempotency_key="mine"))["untrusted"]["data"]["id"] for _ in range(3)]
         assert len(set(made)) == 1
-        others = {(await harness.data(tool, **said))["data"]["id"] for _ in range(2)}
+        others = {(await harness.data(tool, **said))["untrusted"]["data"]["id"] for _ in range(2)}
         assert len(others | set(made)) == 3
         assert [request.headers["Idempotency-Key"] for request in harness.bank.transport.requests[:3]] == [
             "tool-mine"
@@ -98,10 +100,10 @@ async def test_an_account_number_is_a_clabe_with_its_bounds(tmp_path: Path) -> N
                 metadata={"payer": "ana"},
                 options={"min_amount": 100, "max_amount": 200},
             )
-        )["data"]
+        )["untrusted"]["data"]
         assert (len(made["number"]), made["description"]) == (18, "Ana, March")
         assert made["options"] == {"min_amount": 100, "max_amount": 200}
-        listed = (await harness.data("list_account_numbers", account_id=ACCOUNT))["data"]
+        listed = (await harness.data("list_account_numbers", account_id=ACCOUNT))["untrusted"]["data"]
         assert made["id"] in [row["id"] for row in listed]
         for wrong in ({"account_id": "acc/1"}, {"description": "x" * 41}, {"options": {"min_amount": 0}}):
             assert (await harness.error("create_account_number", **{"account_id": ACCOUNT, **wrong}))["details"][
@@ -155,7 +157,8 @@ async def test_where_nobody_knows_the_key_is_told_and_repeating_it_makes_one(
         harness.bank.transport.answer = lambda request: None
         monkeypatch.undo()
         made = {
-            (await harness.data("create_customer", email="a@b.cl", idempotency_key=key))["data"]["id"] for _ in range(2)
+            (await harness.data("create_customer", email="a@b.cl", idempotency_key=key))["untrusted"]["data"]["id"]
+            for _ in range(2)
         }
         assert len(made) == 1
 

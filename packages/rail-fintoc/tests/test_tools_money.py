@@ -257,7 +257,7 @@ async def test_a_verification_tells_who_holds_the_account(tmp_path: Path) -> Non
         read = await of_its_ends(harness, "verify_account", account_number=to(35)["accountNumber"])
         assert (read["status"], read["formattedAmount"]) == ("success", "MXN 0.01")
         assert read["untrusted"]["holderName"] == "OTRA PERSONA"
-        assert read["holderId"]
+        assert read["untrusted"]["holderId"]
         assert "MXN 0.01" in harness.texts[0]
         (request,) = [one for one in harness.bank.transport.requests if one.method == "POST"]
         assert request.url.path == "/v2/account_verifications"

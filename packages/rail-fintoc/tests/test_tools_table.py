@@ -40,7 +40,7 @@ PERMISSIONS = {
     "list_transfers": "transfer:view",
     "list_webhook_endpoints": "webhook_endpoint:view",
     "fetch_resource": "",
-    "feedback": "",
+    "feedback": "feedback:create",
 }
 EXTRAS = {"list_movements": "account:view", "verify_account": "transfer:manage"}
 WRITES = {"create_account_number", "create_customer", "create_refund", "cancel_refund", "verify_account"}
@@ -231,7 +231,7 @@ async def test_without_the_prefix_the_names_are_exactly_fintocs(tmp_path: Path) 
         assert set(PERMISSIONS) | set(EXTRAS) <= names
         assert {f"fintoc_{verb}" for verb in THREE} <= names
         assert not any(name.startswith("fintoc_list") for name in names)
-        assert (await harness.data("list_accounts"))["data"]
+        assert (await harness.data("list_accounts"))["untrusted"]["data"]
 
 
 async def test_every_tool_says_what_it_does_and_no_name_is_taken_twice(tmp_path: Path) -> None:

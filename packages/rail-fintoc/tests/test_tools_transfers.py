@@ -263,7 +263,7 @@ async def test_a_server_that_cannot_send_asks_nobody(tmp_path: Path) -> None:
         assert refused["code"] == "FINTOC_NOT_SET_UP"
         assert "{" not in refused["message"]
         assert "RIEL_FINTOC_JWS_PRIVATE_KEY" in json.dumps(refused)
-        assert (await harness.data("list_accounts"))["data"], "reading needs no key"
+        assert (await harness.data("list_accounts"))["untrusted"]["data"], "reading needs no key"
 
 
 async def test_a_settled_transfer_is_final_and_a_person_is_told_whom_to_ask(tmp_path: Path) -> None:

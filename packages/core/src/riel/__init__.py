@@ -41,6 +41,7 @@ from riel.rail import (
     StatementClient,
     Status,
     Tool,
+    Trusted,
     WebhookResult,
     WireModel,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Status",
     "Terms",
     "Tool",
+    "Trusted",
     "WebhookResult",
     "WireModel",
     "clean_text",

@@ -30,7 +30,7 @@ from riel.journal.newest_anchor import AnchorKeeper
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.payments import Clients, Context, PaymentEngine, Timing
-from riel.redaction import Redactor
+from riel.redaction import GENERATED_LENGTH, Redactor
 from riel.secrets import MissingKey, ServerKeys, key_file, make_server_key, read_server_keys
 from riel.tools import Scopes, ToolSpec, build_tools
 from riel.webhooks.outbox import Outbox, Receiver
@@ -84,7 +84,7 @@ async def open_app(
         catalog = activate_rails(discovery, settings, banks, proves)
         rails = {rail.declaration.name: rail for rail in catalog.rails}
         check_files(settings, catalog)
-        secrets = Redactor()
+        secrets = Redactor(shortest=GENERATED_LENGTH)  # an agent reads what it cleans, and writes some of it
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))

@@ -22,6 +22,9 @@ from riel.text import escape_controls
 MIN_LENGTH = 4
 """Shorter values occur in ordinary text, so replacing them would hide nothing and garble much."""
 
+GENERATED_LENGTH = 16
+"""A secret at least this long is taken for a generated one, which nobody finds by writing words."""
+
 WHOLE_WORD_BELOW = 10
 """A shorter value (a code of six digits) is replaced only as a whole word or number, so that a payment's reference that
 happens to hold the same digits stays whole."""
@@ -32,10 +35,13 @@ HIDDEN = "[hidden]"
 class Redactor:
     """Replaces known values in texts. Threads may share one.
 
+    :param shortest: the fewest characters of a secret that is replaced. Where somebody chooses what is written, a short
+        or guessable secret must stay as it is: to see it replaced would tell that the guess was right.
     :param remembered: the most values of single payments (codes, account numbers); the oldest are forgotten first.
     """
 
-    def __init__(self, secrets: Iterable[str] = (), *, remembered: int = 1000) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, shortest: int = MIN_LENGTH, remembered: int = 1000) -> None:
+        self._shortest = shortest
         self._secrets: set[str] = set()
         self._passing: OrderedDict[str, str] = OrderedDict()
         self._remembered = remembered
@@ -47,7 +53,8 @@ class Redactor:
         with self._lock:
             for secret in secrets:
                 for part in {secret, *(line.strip() for line in secret.splitlines())}:
-                    self._secrets.update(form for form in _encodings(part) if len(form) >= MIN_LENGTH)
+                    if len(part) >= self._shortest:
+                        self._secrets.update(_encodings(part))
 
     def learn_settings(self, *settings: BaseModel) -> None:
         """Hide every ``SecretStr`` and ``SecretBytes`` that these settings hold, however deep."""
@@ -70,6 +77,14 @@ class Redactor:
             found += [(value, shown) for value, shown in self._passing.items() if value in text]
         for secret, shown in sorted(found, key=lambda pair: -len(pair[0])):
             text = _replace(text, secret, shown)
+        return text
+
+    def masked(self, text: str) -> str:
+        """``text`` without the values of single payments only: codes and account numbers."""
+        with self._lock:
+            found = [(value, shown) for value, shown in self._passing.items() if value in text]
+        for value, shown in sorted(found, key=lambda pair: -len(pair[0])):
+            text = _replace(text, value, shown)
         return text
 
     def clean(self, value: Any) -> Any:

@@ -33,6 +33,23 @@ def hidden(character: str) -> bool:
     return unicodedata.category(character) in _SURROGATES_AND_CONTROLS or character in _BLANKS
 
 
+MAX_COMBINING_MARKS = 2
+"""The most marks that one letter has in any language that is written in a name; more of them cover what stands near."""
+
+
+def without_piles(text: str) -> str:
+    """``text`` in composed letters (NFC), with at most two combining marks on each."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for character in unicodedata.normalize("NFC", text):
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if marks <= MAX_COMBINING_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
 def _one_line(value: str) -> str:
     if len(value) > MAX_LINE:  # each character costs a look, and megabytes of them would stop everything else
         raise PydanticCustomError("too_long", "is far too long: {length} characters", {"length": len(value)})
@@ -45,6 +62,8 @@ def _one_line(value: str) -> str:
             )
     if value != value.strip():
         raise PydanticCustomError("outer_space", "begins or ends with a space")
+    if without_piles(value) != unicodedata.normalize("NFC", value):
+        raise PydanticCustomError("too_many_marks", "has more than two marks on one letter; write plain text")
     return value
 
 
@@ -53,11 +72,12 @@ SingleLine = Annotated[str, AfterValidator(_one_line)]
 
 
 def clean_text(text: str, most: int = MAX_TEXT) -> str:
-    """What a bank or a payee wrote, as data: invisible characters gone, spaces folded, cut at ``most`` characters."""
+    """What a bank or a payee wrote, as data: invisible characters and piles of marks gone, letters composed, spaces
+    folded, cut at ``most`` characters."""
     if len(text) <= most and text.isascii() and text.isprintable():  # as nearly everything is
         return " ".join(text.split())
     looked_at = text[: most * _SCAN_FACTOR]
-    clean = " ".join("".join(" " if hidden(c) else c for c in looked_at).split())
+    clean = " ".join(without_piles("".join(" " if hidden(c) else c for c in looked_at)).split())
     if len(clean) <= most and len(looked_at) == len(text):
         return clean
     return clean[: most - 1] + "…"

@@ -21,7 +21,7 @@ from rail_fintoc.fields import (
     within_cap,
 )
 from rail_fintoc.settings import FintocSettings
-from riel import Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund, SingleLine
+from riel import Lookup, MinorUnits, Money, Payee, Payment, Receipt, Refund, SingleLine, Trusted
 
 Currency = Literal["MXN", "CLP"]
 
@@ -209,8 +209,21 @@ class FintocReceipt(Receipt):
     """What became of a payment."""
 
     reference: Annotated[str | None, Field(description="Our reference, which Fintoc has in the metadata.")] = None
-    fintoc_id: Annotated[str | None, Field(description="Fintoc's own id: tr_…, re_…, accv_….")] = None
-    tracking_key: Annotated[str | None, Field(description="Mexico: SPEI's clave de rastreo.")] = None
-    receipt_url: Annotated[str | None, Field(description="Mexico: Banxico's receipt (CEP).")] = None
+    fintoc_id: Annotated[
+        str | None,
+        Trusted,
+        Field(pattern=r"^[A-Za-z0-9_-]{1,255}$", description="Fintoc's own id: tr_…, re_…, accv_…."),
+    ] = None
+    tracking_key: Annotated[
+        str | None, Trusted, Field(pattern=r"^[A-Za-z0-9/-]{1,30}$", description="Mexico: SPEI's clave de rastreo.")
+    ] = None
+    receipt_url: Annotated[
+        str | None,
+        Trusted,
+        Field(
+            pattern=r"^https://(www\.banxico\.org\.mx|cep\.invalid)/[A-Za-z0-9%&=+?/._~-]{0,2000}$",
+            description="Mexico: Banxico's receipt (CEP).",
+        ),
+    ] = None
     holder_name: Annotated[str | None, Field(description="Of a verified account: who holds it.")] = None
     holder_id: Annotated[str | None, Field(description="Of a verified account: the holder's RFC or CURP.")] = None

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
+from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine, Trusted
 
 ACCOUNT = r"^[0-9]{10}$"
 
@@ -76,4 +76,6 @@ class MockReceipt(Receipt):
     """What became of a payment or a refund."""
 
     tracking_key: Annotated[str | None, Field(description="Our reference for it at the bank.")] = None
-    bank_reference: Annotated[str | None, Field(description="The bank's own number for it.")] = None
+    bank_reference: Annotated[
+        str | None, Trusted, Field(pattern=r"^[A-Za-z0-9-]{1,40}$", description="The bank's own number for it.")
+    ] = None

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from rail_spei.fields import Concept, RecipientName, TrackingKey
 from rail_spei.settings import SpeiSettings, catalogue
-from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine
+from riel import Lookup, MinorUnits, Payee, Payment, Receipt, Refund, SingleLine, Trusted
 from riel_mexico import Clabe
 
 
@@ -90,20 +90,29 @@ class SpeiReceipt(Receipt):
     tracking_key: Annotated[str | None, Field(description="The clave de rastreo: unique in its operating day.")] = None
     operation_date: Annotated[
         str | None,
+        Trusted,
         Field(description="SPEI's operating date (YYYY-MM-DD), which begins at 18:00 the business day before."),
     ] = None
-    bank_name: Annotated[str | None, Field(description="The institution that the CLABE belongs to.")] = None
+    bank_name: Annotated[str | None, Trusted, Field(description="The institution that the CLABE belongs to.")] = None
     cep_url: Annotated[
-        str | None, Field(description="Where a person finds Banxico's receipt (CEP), the public proof of settlement.")
+        str | None,
+        Trusted,
+        Field(description="Where a person finds Banxico's receipt (CEP), the public proof of settlement."),
     ] = None
-    provider_order: Annotated[str | None, Field(description="STP's own number of the order.")] = None
-    provider_state: Annotated[str | None, Field(description="The state as STP writes it, such as LQ.")] = None
-    provider_code: Annotated[str | None, Field(description="STP's own code of a refusal, or cause of a return.")] = None
+    provider_order: Annotated[str | None, Trusted, Field(description="STP's own number of the order.")] = None
+    provider_state: Annotated[
+        str | None,
+        Trusted,
+        Field(pattern=r"^[A-Za-z0-9]{1,12}$", description="The state as STP writes it, such as LQ."),
+    ] = None
+    provider_code: Annotated[
+        str | None, Trusted, Field(description="STP's own code of a refusal, or cause of a return.")
+    ] = None
     payee_name_at_bank: Annotated[
         str | None, Field(description="The holder's name as the receiving bank reported it. SPEI pays by account only.")
     ] = None
     name_matches: Annotated[
-        str | None, Field(description="Whether that is the recipientName: same, partly, different.")
+        str | None, Trusted, Field(description="Whether that is the recipientName: same, partly, different.")
     ] = None
 
     def notice(self) -> str:

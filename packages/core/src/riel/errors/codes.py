@@ -56,6 +56,7 @@ class Code(StrEnum):
     LIMIT_PER_PAYMENT = "LIMIT_PER_PAYMENT"
     MISSING_ARGUMENT = "MISSING_ARGUMENT"
     NEVER_ARRIVED = "NEVER_ARRIVED"
+    NOTICE_LIMIT = "NOTICE_LIMIT"
     NOT_ALLOWED = "NOT_ALLOWED"
     NOT_FOUND = "NOT_FOUND"
     NOT_REFUNDABLE = "NOT_REFUNDABLE"
@@ -182,6 +183,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.LIMIT_PER_PAYMENT: ("The limit is {limit} a payment{scope}. Nothing was sent.", _WHICH_LIMIT),
     Code.MISSING_ARGUMENT: ("{field} {problem}. Nothing was sent.", "Add the argument and call again."),
     Code.NEVER_ARRIVED: ("{rail} never received the {kind}. Nothing was booked.", _NEW_CODE),
+    Code.NOTICE_LIMIT: (
+        "{limit} messages were left within this hour, and more are not kept.",
+        "Tell the person instead.",
+    ),
     Code.NOT_ALLOWED: ("A guard of this server refused this: {reason}. Nothing was sent.", _WHICH_LIMIT),
     Code.NOT_FOUND: (
         "No payment has that reference. Nothing was sent.",
@@ -256,6 +261,7 @@ _RETRYABLE = {
     Code.LIMIT_PER_HOUR,
     Code.LIMIT_PER_MONTH,
     Code.NEVER_ARRIVED,
+    Code.NOTICE_LIMIT,
     Code.RAIL_NO_ANSWER,
     Code.RAIL_UNREACHABLE,
 }

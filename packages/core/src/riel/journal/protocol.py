@@ -300,8 +300,8 @@ class Journal(Protocol):
         The journal's own chain notes it. Returns how many challenges were ended.
         """
 
-    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        """Put a message into the outbox. One that has that id already stays as it is."""
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> bool:
+        """Put a message into the outbox, and return whether it is new. One that has that id already stays as it is."""
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         """Return messages that are due. None of them is due again within ``lease``, unless it failed."""

@@ -117,8 +117,8 @@ def _wire_tool(tool: ToolSpec) -> wire.Tool | None:
             annotations=wire.ToolAnnotations(
                 title=tool.title,
                 read_only_hint=tool.read_only,
-                destructive_hint=not tool.read_only,
-                idempotent_hint=True,
+                destructive_hint=not (tool.read_only or tool.notifies),
+                idempotent_hint=not tool.notifies,
                 open_world_hint=True,
             ),
         )

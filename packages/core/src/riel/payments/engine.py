@@ -7,17 +7,18 @@ a call that is cut off changes nothing about it.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
 from riel.catalog import ActiveRail
-from riel.errors import JournalUnavailable, NotFound
+from riel.errors import Code, JournalUnavailable, NotFound, NothingSent
 from riel.journal import Challenge, PaymentRecord, State, Topic
 from riel.payments import rail_calls
 from riel.payments.challenge import open_challenge
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 MAX_RECOVERING = 32
 """How many payments of one rail are recovered in the background at a time: a rail that hangs holds up no other."""
+
+NOTICES_AN_HOUR = 10
+"""How many messages the tools of a rail may leave for one principal within an hour of the clock, each tool."""
 
 MAX_HINTS = 10_000
 """How many payments may have a webhook that no look-up has followed yet; the oldest hint is forgotten first."""
@@ -170,12 +174,20 @@ class PaymentEngine:
         return await rail_calls.build_payment(self.context, rail, tool, arguments)
 
     async def notify(self, rail: ActiveRail, tool: Tool, body: Mapping[str, Any], principal: str) -> str:
-        """Put the message of a rail's own tool into the outbox, and return its id."""
-        name = rail.declaration.name
-        message_id = f"{name}_{tool.name}_{self.context.new_id().removeprefix('pay_')}"
+        """Put the message of a rail's own tool into the outbox, and return its id.
+
+        Each hour of a principal and tool has a fixed number of ids, so that no process can leave more.
+
+        :raises NothingSent: this hour has no free id.
+        """
+        name, now = rail.declaration.name, self.context.now()
         facts = {"rail": name, "mode": rail.mode, "tool": tool.name, "principal": principal}
-        await self.context.journal.enqueue(message_id, Topic.TOOL_NOTICE, {**body, **facts}, self.context.now())
-        return message_id
+        hour = f"{now.astimezone(UTC):%y%m%d%H}{hashlib.sha256(principal.encode()).hexdigest()[:12]}"
+        for number in range(NOTICES_AN_HOUR):
+            message_id = f"{name}_{tool.name}_{hour}{number:02d}"
+            if await self.context.journal.enqueue(message_id, Topic.TOOL_NOTICE, {**body, **facts}, now):
+                return message_id
+        raise NothingSent(Code.NOTICE_LIMIT, limit=NOTICES_AN_HOUR)
 
     async def refuse_duplicate(self, request: PaymentRequest) -> None:
         """Refuse a payment that the rail makes only once and has made, before a person is asked."""

@@ -66,10 +66,11 @@ def receipt_data(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str,
     """Return the rail's receipt as it goes over the wire, with what riel itself has ``known`` in any case; and its
     notice.
 
-    A provider may send a fact of an unknown shape: then the facts are dropped, and never guessed.
+    A provider may send a fact of an unknown shape: then it is dropped, and never guessed.
     """
     receipt = rail.declaration.receipt
-    for values in ({**facts, **known}, known):
+    for left_out in (_misfits(rail, facts, known), {*facts}):
+        values = {**{name: fact for name, fact in facts.items() if name not in left_out}, **known}
         try:
             with limited(rail, f"the receipt {receipt.__name__}", ValidationError):
                 model = receipt.model_validate(values)
@@ -77,6 +78,19 @@ def receipt_data(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str,
         except (ValidationError, RailFailure):
             continue
     return {name: value for name, value in known.items() if value is not None}, ""
+
+
+def _misfits(rail: ActiveRail, facts: Mapping[str, Any], known: Mapping[str, Any]) -> set[str]:
+    """The names of the facts that the rail's receipt refuses."""
+    receipt = rail.declaration.receipt
+    try:
+        with limited(rail, f"the receipt {receipt.__name__}", ValidationError):
+            receipt.model_validate({**facts, **known})
+    except ValidationError as failure:
+        return {str(error["loc"][0]) for error in failure.errors(include_input=False) if error["loc"]}
+    except RailFailure:
+        return {*facts}
+    return set()
 
 
 def _are_texts(*values: object) -> bool:

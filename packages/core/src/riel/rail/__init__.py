@@ -14,7 +14,7 @@ from riel.rail.client import (
 )
 from riel.rail.declaration import CliTable, Rail, Tool
 from riel.rail.guarantees import FOREVER, Capabilities, Capability, Guarantees, never, not_yet, yes
-from riel.rail.models import Kind, Lookup, Mode, Payee, Payment, Receipt, Refund, WireModel
+from riel.rail.models import Kind, Lookup, Mode, Payee, Payment, Receipt, Refund, Trusted, WireModel
 from riel.rail.sandbox import Debit, Sandbox
 from riel.rail.settings import RailSettings
 from riel.rail.statement import Statement, StatementClient, StatementLine
@@ -49,6 +49,7 @@ __all__ = [
     "StatementLine",
     "Status",
     "Tool",
+    "Trusted",
     "WebhookResult",
     "WireModel",
     "never",

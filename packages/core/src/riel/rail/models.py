@@ -84,10 +84,20 @@ class Refund(WireModel):
     reason: SingleLine
 
 
+class Trusted:
+    """Marks a field of a receipt, or of a tool's answer, whose text no payer, payee or bank can choose.
+
+    ``bank_reference: Annotated[str | None, Trusted, Field(pattern=r"^[A-Z0-9]{1,20}$")] = None``. The rail makes such
+    a text itself, or its form leaves no room for a sentence. Every other text is somebody else's and is shown under
+    ``untrusted``.
+    """
+
+
 class Receipt(WireModel):
     """What the agent reads under ``data``. A rail adds its reference field and whatever its ``facts`` bring.
 
-    Every field but ``status`` may be missing; unknown facts are dropped, never guessed.
+    Every field but ``status`` may be missing; unknown facts are dropped, never guessed. A text is shown under
+    ``untrusted`` unless its field is :class:`Trusted`.
     """
 
     model_config = ConfigDict(extra="ignore", strict=False)

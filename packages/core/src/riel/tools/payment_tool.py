@@ -20,6 +20,7 @@ class PaymentTool(ABC):
     name: ClassVar[str]
     scope: ClassVar[str]
     read_only: ClassVar[bool]
+    notifies: ClassVar[bool] = False
 
     engine: PaymentEngine
     rail: ActiveRail

@@ -13,7 +13,8 @@ from riel.rail import Tool, WireModel
 from riel.redaction import Redactor
 from riel.tools.arguments import check, check_with_code, with_code
 from riel.tools.derived_payment import confirm_derived_payment
-from riel.tools.envelope import MODE, Envelope, payment_answer, success
+from riel.tools.envelope import MODE, UNTRUSTED, Envelope, payment_answer, success
+from riel.tools.provenance import separate, separate_schema, trusted_names
 from riel.tools.provider_refusal import provider_refusal
 from riel.tools.schema import Schema, answer_schema, enveloped
 from riel.tools.scopes import Scopes
@@ -55,8 +56,13 @@ class RailTool:
 
     @property
     def read_only(self) -> bool:
-        """Whether it changes nothing outside the journal."""
-        return self.tool.build_payment is None and (self.tool.build_notification is not None or self.tool.read_only)
+        """Whether it changes nothing, here or at the provider."""
+        return self.tool.build_payment is None and not self.notifies and self.tool.read_only
+
+    @property
+    def notifies(self) -> bool:
+        """Whether it leaves a message for the operator, another one with each call."""
+        return self.tool.build_notification is not None
 
     @property
     def title(self) -> str:
@@ -79,7 +85,7 @@ class RailTool:
         """The schema of its envelope."""
         if self.tool.output is None:
             return enveloped(payment_answer(self.rail.declaration) if self.tool.build_payment else NOTICE)
-        answer = answer_schema(self.tool.output)
+        answer = separate_schema(answer_schema(self.tool.output), trusted_names(self.tool.output), UNTRUSTED)
         return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
@@ -94,11 +100,11 @@ class RailTool:
             body: dict[str, Any] = self.logs.clean(tool_notification(self.rail, self.tool, checked))
             message_id = await self.engine.notify(self.rail, self.tool, body, principal)
             return success({"status": "recorded", "messageId": message_id, "mode": self.rail.mode})
-        if self.tool.run is not None:
+        if self.tool.run is not None and self.tool.output is not None:
             try:
                 answer = await self.engine.run_tool(self.rail, self.tool, checked)
             except Rejected as refused:
                 raise provider_refusal(self, refused) from refused
-            return success(answer | {"mode": self.rail.mode})
+            return success(separate(answer, trusted_names(self.tool.output)) | {"mode": self.rail.mode})
         build = partial(self.engine.build_payment, self.rail, self.tool, checked)
         return await confirm_derived_payment(self, self.tool.name, checked, code, principal, build)

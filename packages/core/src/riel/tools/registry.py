@@ -31,8 +31,9 @@ Run = Callable[[Mapping[str, Any], str], Awaitable[Envelope]]
 class ToolSpec:
     """A tool as a client sees it, and how to run it: ``run(arguments, principal)``.
 
-    Every tool is idempotent: repeated, it pays nothing more. A tool that is not ``read_only`` can move money or create
-    something at a provider. A tool that is not ``granted`` to this session is not listed, and refuses.
+    Every tool is idempotent (repeated, it pays nothing more) but one that ``notifies``: each call leaves a message for
+    the operator. A tool that is neither this nor ``read_only`` can move money or create something at a provider. A tool
+    that is not ``granted`` to this session is not listed, and refuses.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ToolSpec:
     output_schema: Mapping[str, Any]
     scope: str
     read_only: bool
+    notifies: bool
     granted: bool
     run: Run
 
@@ -76,6 +78,7 @@ def build_tools(
                 output_schema=tool.output_schema,
                 scope=tool.scope,
                 read_only=tool.read_only,
+                notifies=tool.notifies,
                 granted=granted,
                 run=_safely(name, run, answers, rail.mode),
             )

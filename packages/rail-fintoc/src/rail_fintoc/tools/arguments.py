@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from rail_fintoc.api import FintocId
-from riel import SingleLine, WireModel
+from riel import SingleLine, Trusted, WireModel
 
 DEFAULT_ROWS, MAX_ROWS = 30, 300
 """Rows of an answer unless asked, and at most: lists are long for a model."""
@@ -70,6 +70,7 @@ class ResourceList(BaseModel):
     data: Annotated[list[dict[str, Any]], Field(description="The rows, newest first, each with the fields asked for.")]
     next: Annotated[
         dict[str, Any] | None,
+        Trusted,
         Field(description="Arguments that bring the next rows, with the same filters; null at the end."),
     ] = None
 

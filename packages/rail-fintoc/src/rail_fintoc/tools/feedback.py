@@ -26,7 +26,7 @@ FEEDBACK: Final = Tool(
     title="Report a problem",
     description="Report a blocker or unexpected behavior of these tools to the operator. Write no secrets and no "
     "account numbers.",
-    scope="",
+    scope="feedback:create",
     input=arguments_model(
         "feedback", message=(Message,), tool=Annotated[Text, Field(description="The tool that it is about.")]
     ),

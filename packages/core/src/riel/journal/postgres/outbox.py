@@ -11,7 +11,7 @@ from riel.journal.row_mac import OUTBOX, RowMac
 
 INSERT_MESSAGE = (
     "INSERT INTO outbox (id, topic, body, created_at, next_at, mac) VALUES ($1, $2, $3, $4, $4, $5) "
-    "ON CONFLICT (id) DO NOTHING"
+    "ON CONFLICT (id) DO NOTHING RETURNING id"
 )
 SELECT_ANY_DUE = "SELECT 1 FROM outbox WHERE sent_at IS NULL AND next_at <= $1 LIMIT 1"
 LEASE_MESSAGES = (
@@ -31,10 +31,11 @@ SELECT_LAST_FAILURE = (
 
 async def enqueue_once(
     session: Session, mac: RowMac, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]
-) -> None:
-    """Put a message into the outbox, unless one with that id was there before."""
+) -> bool:
+    """Put a message into the outbox, unless one with that id was there before. Return whether it is new."""
     text = canonical(body)
-    await session.write(INSERT_MESSAGE, message_id, topic, text, at, mac.of(OUTBOX, message_id, topic, text, at))
+    proof = mac.of(OUTBOX, message_id, topic, text, at)
+    return await session.write(INSERT_MESSAGE, message_id, topic, text, at, proof) is not None
 
 
 async def any_due(session: Session, at: int) -> bool:

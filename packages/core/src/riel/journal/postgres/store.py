@@ -323,8 +323,8 @@ class PostgresJournal:
 
         return await self._sessions.transact(replaced)
 
-    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._sessions.write(
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> bool:
+        return await self._sessions.write(
             lambda session: outbox.enqueue_once(session, self._mac, message_id, topic, to_millis(at), body)
         )
 

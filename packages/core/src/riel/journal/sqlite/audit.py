@@ -77,9 +77,10 @@ def enqueue(
 
 def enqueue_once(
     db: sqlite3.Connection, mac: RowMac, message_id: str, topic: Topic, at: int, body: Mapping[str, Any]
-) -> None:
-    """Put a message into the outbox, unless one with that id was there before."""
-    db.execute(f"{INSERT_MESSAGE} ON CONFLICT (id) DO NOTHING", _message_values(mac, message_id, topic, at, body))
+) -> bool:
+    """Put a message into the outbox, unless one with that id was there before. Return whether it is new."""
+    values = _message_values(mac, message_id, topic, at, body)
+    return db.execute(f"{INSERT_MESSAGE} ON CONFLICT (id) DO NOTHING", values).rowcount == 1
 
 
 def _message_values(

@@ -344,8 +344,10 @@ class SqliteJournal:
 
         return await self._writer.write(replaced)
 
-    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> None:
-        await self._writer.write(lambda db: audit.enqueue_once(db, self._mac, message_id, topic, to_millis(at), body))
+    async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> bool:
+        return await self._writer.write(
+            lambda db: audit.enqueue_once(db, self._mac, message_id, topic, to_millis(at), body)
+        )
 
     async def lease_messages(self, at: datetime, *, lease: timedelta, most: int) -> Sequence[Message]:
         if not await self._writer.read(lambda db: audit.any_due(db, to_millis(at))):
