@@ -84,7 +84,7 @@ async def test_a_scope_may_follow_from_what_is_asked(tmp_path: Path) -> None:
     tool = reading("fetch", scope="", run=fetch, scope_of=lambda asked: f"things:{asked.name}")
     async with agent(tmp_path, tool, reading(), scopes=granted("things:read")) as ana, ana.client() as client:
         assert "toy_fetch" in {tool.name for tool in (await client.list_tools()).tools}
-        assert (await ana.data("toy_fetch", name="read"))["name"] == "read"
+        assert (await ana.data("toy_fetch", name="read"))["untrusted"] == {"name": "read"}
         error = await ana.refusal("toy_fetch", name="write")
         assert (error["code"], "things:write" in error["message"]) == ("SCOPE_NOT_GRANTED", True)
         assert ran == ["read"]
