@@ -25,6 +25,9 @@ _JSON_TYPES = {str: "string", bool: "boolean", int: "integer"}
 _IMPLIED = (("minLength", 1), ("maximum", MAX_MINOR_UNITS))
 """Bounds that tell a model nothing; the server checks them all the same."""
 
+_BOUNDS = {"pattern", "minLength", "maxLength"}
+"""What an answer's text keeps to: the server checks it, and a client needs none of it."""
+
 _EXPLAINED = {"amount", "message", "untrusted"}
 """Properties of an answer whose description changes what a model does with it."""
 
@@ -126,6 +129,6 @@ def _undescribed(schema: Schema, name: str = "") -> Schema:
             short[key] = [_undescribed(each) for each in value]
         elif isinstance(value, dict):
             short[key] = _undescribed(value)
-        elif key != "description" or name in _EXPLAINED:
+        elif (key != "description" or name in _EXPLAINED) and key not in _BOUNDS and value is not True:
             short[key] = value
     return short
