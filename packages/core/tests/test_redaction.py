@@ -163,7 +163,7 @@ def test_what_can_be_guessed_is_never_replaced_where_somebody_writes_it(word: st
     assert Redactor([word]).text(f"the log has {word}") == "the log has [hidden]"
 
 
-def test_the_values_of_payments_are_masked_alone() -> None:
-    redactor = Redactor(["hunter2"])
+def test_a_text_for_others_hides_what_nobody_can_guess() -> None:
+    redactor = Redactor(["hunter2", KEY])
     redactor.remember("646180157000000004", "****0004")
-    assert redactor.masked("hunter2 646180157000000004") == "hunter2 ****0004"
+    assert redactor.public_text(f"hunter2 {KEY} 646180157000000004") == "hunter2 [hidden] ****0004"

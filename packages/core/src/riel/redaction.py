@@ -72,19 +72,18 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` without any value that is known here."""
+        return self._text(text, MIN_LENGTH)
+
+    def public_text(self, text: str) -> str:
+        """``text`` for somebody who may have written some of it: no secret that can be guessed is replaced."""
+        return self._text(text, GENERATED_LENGTH)
+
+    def _text(self, text: str, shortest: int) -> str:
         with self._lock:
-            found = [(secret, HIDDEN) for secret in self._secrets if secret in text]
+            found = [(secret, HIDDEN) for secret in self._secrets if len(secret) >= shortest and secret in text]
             found += [(value, shown) for value, shown in self._passing.items() if value in text]
         for secret, shown in sorted(found, key=lambda pair: -len(pair[0])):
             text = _replace(text, secret, shown)
-        return text
-
-    def masked(self, text: str) -> str:
-        """``text`` without the values of single payments only: codes and account numbers."""
-        with self._lock:
-            found = [(value, shown) for value, shown in self._passing.items() if value in text]
-        for value, shown in sorted(found, key=lambda pair: -len(pair[0])):
-            text = _replace(text, value, shown)
         return text
 
     def clean(self, value: Any) -> Any:

@@ -134,7 +134,7 @@ class SearchDocs(PaymentTool):
             return []
         within = self.engine.answer_within * REMOTE_SHARE
         try:
-            texts = await self.ask(self.url, clean_text(self.engine.clean(self.logs.masked(query.query)), 300), within)
+            texts = await self.ask(self.url, clean_text(self.logs.public_text(query.query), 300), within)
         except Exception as failure:
             log.info(
                 "the documentation server of %r gave no answer (%s)", self.declaration.name, type(failure).__name__
