@@ -13,7 +13,7 @@ from riel.rail import Tool, WireModel
 from riel.redaction import Redactor
 from riel.tools.arguments import check, check_with_code, with_code
 from riel.tools.derived_payment import confirm_derived_payment
-from riel.tools.envelope import MODE, UNTRUSTED, Envelope, payment_answer, success
+from riel.tools.envelope import MODE, Envelope, payment_answer, success
 from riel.tools.provenance import separate, separate_schema, trusted_names
 from riel.tools.provider_refusal import provider_refusal
 from riel.tools.schema import Schema, answer_schema, enveloped
@@ -85,7 +85,7 @@ class RailTool:
         """The schema of its envelope."""
         if self.tool.output is None:
             return enveloped(payment_answer(self.rail.declaration) if self.tool.build_payment else NOTICE)
-        answer = separate_schema(answer_schema(self.tool.output), trusted_names(self.tool.output), UNTRUSTED)
+        answer = separate_schema(answer_schema(self.tool.output), trusted_names(self.tool.output), {"type": "object"})
         return enveloped({**answer, "properties": {**answer.get("properties", {}), "mode": MODE}})
 
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
