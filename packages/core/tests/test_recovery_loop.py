@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from riel import Answer, NothingLearned, OutcomeUnknown, Status
-from riel.cli.recover import run_recovery
+from riel.cli.recover import no_answers, run_recovery
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 from riel.payments import Clients, PaymentEngine
@@ -220,6 +220,19 @@ async def test_recover_looks_once_at_each_that_is_due(tmp_path: Path) -> None:
         assert (found.unresolved, found.pending) == (len(due) + 1, 0)
         assert len(world.client.looked) == len(due)
         assert later.id not in found.looked_up
+
+
+async def test_recover_says_whose_provider_gave_no_answer_and_why(tmp_path: Path) -> None:
+    finds = first(NothingLearned("connection refused"), NothingLearned("connection refused"), PENDING)
+    async with working(tmp_path, sends=answers(LOST), finds=finds) as world:
+        for amount in (1, 2, 3):
+            await world.paid(world.request(amount))
+        found = await run_recovery(world.engine, again=True, within=NOW)
+        assert no_answers(found) == [("toy", "connection refused", 2)]
+        world.client.finds = answers(SETTLED)
+        world.later(minutes=1)
+        found = await run_recovery(world.engine, again=True, within=NOW)
+        assert no_answers(found) == []
 
 
 async def test_recover_now_looks_at_what_is_not_due_as_well_and_once(tmp_path: Path) -> None:

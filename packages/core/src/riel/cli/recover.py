@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,17 +30,22 @@ FINAL = (State.SETTLED, State.RETURNED, State.REJECTED)
 """States that are looked up for what may still come, and shown only where it came."""
 
 WAITS = "{count} {payments} not resolved: look at riel payments list --attention"
+NO_ANSWER = "The provider of {rail} gave no answer, payments: {count}, reason: {why}."
 NONE = "Nothing was due."
 ONLY_LOOKED_UP = "without the key, payments are only looked up: nothing is sent, and nothing is recorded"
 
 
 @dataclass(slots=True)
 class RecoveryReport:
-    """The payments that were looked up, before and after, and how many stay unresolved or pending."""
+    """The payments that were looked up, before and after, and how many stay unresolved or pending.
+
+    ``unanswered`` holds why a provider gave no answer about a payment, by its id.
+    """
 
     looked_up: dict[str, tuple[PaymentRecord, PaymentRecord]] = field(default_factory=dict)
     unresolved: int = 0
     pending: int = 0
+    unanswered: dict[str, str] = field(default_factory=dict)
 
 
 def recover(
@@ -86,7 +92,8 @@ def recover(
         return
     rows = [{"before": before.state.value, **payment_data(after)} for before, after in report.looked_up.values()]
     if as_json:
-        print_json({"looked": rows, "unresolved": report.unresolved, "pending": report.pending})
+        silent = [{"rail": rail, "reason": why, "payments": count} for rail, why, count in no_answers(report)]
+        print_json({"looked": rows, "unresolved": report.unresolved, "pending": report.pending, "unanswered": silent})
     else:
         from riel.cli.tables import print_parts, recovery_table
 
@@ -94,7 +101,8 @@ def recover(
         shown = [row for row in rows if is_news(State(row["before"]), State(row["state"]))]
         same = len(rows) - len(shown)
         unchanged = f"{same} that had ended {'is' if same == 1 else 'are'} as before." if same else ""
-        print_parts(recovery_table(shown) if shown else "" if same else NONE, unchanged, waiting)
+        silent_rails = [NO_ANSWER.format(rail=rail, count=count, why=why) for rail, why, count in no_answers(report)]
+        print_parts(recovery_table(shown) if shown else "" if same else NONE, unchanged, waiting, *silent_rails)
     if report.unresolved:
         are = "payment is" if report.unresolved == 1 else "payments are"
         raise failed(WAITS.format(count=report.unresolved, payments=are))
@@ -159,7 +167,14 @@ async def run_recovery(
     while working:
         await wait()
     await _count(engine, report)
+    report.unanswered |= {id_: why for id_, why in engine.context.unanswered.items() if id_ in report.looked_up}
     return report
+
+
+def no_answers(report: RecoveryReport) -> Sequence[tuple[str, str, int]]:
+    """Rail, reason and number of the payments about which a provider gave no answer."""
+    counted = Counter((report.looked_up[id_][1].rail, why) for id_, why in report.unanswered.items())
+    return [(rail, why, count) for (rail, why), count in sorted(counted.items())]
 
 
 async def _any_open(engine: PaymentEngine) -> bool:

@@ -218,7 +218,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     ),
     Code.RAIL_UNREACHABLE: (
         "The rail could not be reached. Nothing was sent.",
-        "When the rail can be reached, call again without verificationCode to request a new code.",
+        (
+            "If details.cause names a certificate, TLS or a proxy, tell the operator. Otherwise, when the rail can be "
+            "reached, call again without verificationCode to request a new code."
+        ),
     ),
     Code.RECORD_TAMPERED: (
         "The record of this was changed by something other than riel. Nothing was sent because of it.",

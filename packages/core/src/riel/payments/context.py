@@ -80,8 +80,9 @@ class PaymentRequest:
 class Context:
     """The surroundings of the engine.
 
-    ``busy`` holds the ids of the payments that this process is working on. A process that may not ``send`` looks
-    payments up, and leaves their orders to another one.
+    ``busy`` holds the ids of the payments that this process is working on, ``unanswered`` why the last look-up of a
+    payment brought no answer, by its id. A process that may not ``send`` looks payments up, and leaves their orders to
+    another one.
     """
 
     journal: Journal
@@ -98,6 +99,7 @@ class Context:
     clean: Callable[[str], str] = str
     may_send: bool = True
     busy: set[str] = field(default_factory=set)
+    unanswered: dict[str, str] = field(default_factory=dict)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
     anchor_keeper: AnchorKeeper | None = None
     gaps: GapReader = field(default_factory=GapReader)

@@ -84,7 +84,11 @@ def _watch_ended(record: PaymentRecord, outcome: LookupOutcome, now: datetime, b
 async def look_up(context: Context, record: PaymentRecord) -> LookupOutcome:
     """Ask the rail about ``record``."""
     original = await original_of(context, record)
-    return await rail_calls.look_up(context, record, record.order(original))
+    outcome = await rail_calls.look_up(context, record, record.order(original))
+    context.unanswered.pop(record.id, None)
+    if isinstance(outcome, NothingLearned):
+        context.unanswered[record.id] = context.sanitize(str(outcome), record)
+    return outcome
 
 
 async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRecord:
