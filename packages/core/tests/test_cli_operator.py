@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 
-from riel.catalog import discover
+from riel.catalog import activate, discover
 from riel.cli import COMMANDS, main
 from riel.cli.records import NOBODY_SIGNED_IN, os_user
 from riel.cli.recover import is_news
 from riel.cli.tables import payments_parts, print_parts, reconciliation_tables
+from riel.config import read_settings, settings_resolver
 from riel.journal import State
 from riel.journal.open import open_journal
 from riel.rail import Payee
 from riel.redaction import Redactor, configure_log
+from riel.sandbox import run_banks
 from riel.testing.journal_contract import create_payment, move
 from riel.testing.keys import ROW_MAC
 from riel.text import escape_controls
@@ -310,7 +312,6 @@ def test_an_installed_rail_without_any_setting_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from riel.app import activate_rails
-    from riel.config import read_settings
 
     with Site(tmp_path / "site").on_the_path() as site:
         for name in ("zap", "pix", "upi"):
@@ -336,6 +337,30 @@ def test_a_bank_that_objects_names_every_setting_that_it_has(tmp_path: Path) -> 
         finally:
             sys.stderr = before
     assert "setting_number_39" in err.getvalue()
+
+
+@pytest.mark.parametrize("sandbox", [False, True])
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"API_KEYY": "x"}, "RIEL_ZAP_API_KEYY is not a setting of 'zap'; did you mean RIEL_ZAP_API_KEY?"),
+        ({"RETRIES": "9"}, "'zap' cannot make its pretend bank: nine are too many"),
+    ],
+)
+async def test_what_a_bank_objects_to_is_a_wrong_setting_and_no_bug_of_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: bool, variables: dict[str, str], sentence: str
+) -> None:
+    fail = "def fail(told):\n    raise ValueError('nine are too many')\n"
+    with Site(tmp_path / "site").on_the_path() as site:
+        site.install("zap", f"{fail}{HOOK}yield toy('zap', sandbox=fail)")
+        for name, value in (variables if sandbox else variables | {"BASE_URL": "http://127.0.0.1:9"}).items():
+            monkeypatch.setenv(f"RIEL_ZAP_{name}", value)
+        discovery, settings = discover(only=["zap"]), read_settings()
+        async with run_banks(discovery, settings) as banks:
+            resolver = settings_resolver(settings, banks if sandbox else None, lambda _: True)
+            (problem,) = activate(discovery, resolver, insist=False).problems
+    assert problem.sentence == sentence
+    assert "Correct it in the environment" in problem.remedy
 
 
 # recover

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riel.cli import main
-from riel.config import check_live_files, configured_settings, read_settings, unread_file
+from riel.config import check_live_files, configured_settings, read_rail_settings, read_settings, unread_file
 from riel.config.values import string_problem
 from riel.errors import Misconfigured
 
@@ -88,8 +88,11 @@ def test_relative_paths_in_a_file_count_from_its_folder(folder: Path, variables:
     class CertificateSettings(ToySettings):
         certificate: Path | None = None
 
-    known = configured_settings(toy("zap", settings=CertificateSettings), settings)
-    assert known["certificate"] == str(folder / "zap.pem")
+    zap = toy("zap", settings=CertificateSettings)
+    assert configured_settings(zap, settings)["certificate"] == str(folder / "zap.pem")
+    known = read_rail_settings(zap, settings, {"base_url": "https://bank.example", "api_key": "test_1"})
+    assert isinstance(known, CertificateSettings)
+    assert known.certificate == folder / "zap.pem"
     (folder / "riel.toml").write_text('journal = "sqlite:///data/journal.db"\n')
     assert read_settings().journal_file == folder / "data" / "journal.db"
     for journal in ("~/journal.db", "sqlite:///~/journal.db"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from pydantic import ValidationError
 
@@ -294,3 +295,20 @@ def test_riel_rails_shows_where_the_money_is(
     assert listed["problems"] == []
     (rail,) = listed["rails"]
     assert (rail["name"], rail["mode"], rail["offered"]) == ("spei", mode, True)
+
+
+def test_a_short_key_signs_no_real_order(ours: dict[str, Any], tmp_path: Path) -> None:
+    """STP's demo has keys of 1024 bits."""
+    short = tmp_path / "short.pem"
+    short.touch(mode=0o600)
+    key = rsa.generate_private_key(65537, 1024)  # noqa: S505
+    short.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(SECRET.encode())))
+    assert build(ours, private_key=str(short)).system == "demo"
+    with pytest.raises(Misconfigured, match="^RIEL_SPEI_PRIVATE_KEY has 1024 bits, which is too few"):
+        build(ours, private_key=str(short), base_url=PRODUCTION)
+
+
+@pytest.mark.parametrize("base", [DEMO, PRODUCTION])
+def test_the_account_that_pays_is_one_at_stp(ours: dict[str, Any], base: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^RIEL_SPEI_ACCOUNT is not an account at STP"):
+        build(ours, base_url=base, account="012180001234567899")

@@ -30,6 +30,12 @@ SYSTEMS: Mapping[str | None, System] = {
 
 DEGREES = r"^-?[0-9]{1,3}(\.[0-9]{1,24})?$"
 
+STP_ACCOUNTS = "646"
+"""What the CLABE of every account at STP begins with."""
+
+FEWEST_BITS = 2048
+"""The shortest RSA key that signs real orders. The keys of STP's demo have 1024 bits."""
+
 PUBLISHED_KEY = "b133687e29aea97bad20d87fc16c3aa8b806ea16b23dc6ac9a2240d56883777d"
 """Fingerprint of the key pair that ``riel.sandbox.kit`` publishes: only a pretend STP may be paid with it."""
 
@@ -110,6 +116,13 @@ class SpeiSettings(RailSettings):
         self._is_published = key.fingerprint == PUBLISHED_KEY
         if self._is_published and not self.on_this_machine:
             raise Misconfigured("RIEL_SPEI_PRIVATE_KEY is the published key of the pretend STP, which anybody has")
+        if self.system == "production" and key.public_key.key_size < FEWEST_BITS:
+            raise Misconfigured(
+                f"RIEL_SPEI_PRIVATE_KEY has {key.public_key.key_size} bits, which is too few where money is real: make "
+                f"one of {FEWEST_BITS}"
+            )
+        if not self.on_this_machine and not self.account.startswith(STP_ACCOUNTS):
+            raise Misconfigured(f"RIEL_SPEI_ACCOUNT is not an account at STP, whose CLABEs begin with {STP_ACCOUNTS}")
         catalogue(self.banks)
         holidays_of(self.holidays, self.business_days)
         if _system(urlsplit(self.queries_at).hostname) != self.system:

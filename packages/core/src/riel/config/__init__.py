@@ -6,6 +6,7 @@ from riel.config.live_files import check_live_files
 from riel.config.locations import FILE
 from riel.config.modes import (
     Banks,
+    bank_failure,
     check_packages_are_listed,
     mode_of,
     proofs_of,
@@ -13,7 +14,7 @@ from riel.config.modes import (
     settings_resolver,
     unlisted_packages_problem,
 )
-from riel.config.rails import configured_settings, read_rail_settings
+from riel.config.rails import configured_settings, read_rail_settings, refuse_unknown_settings
 from riel.config.settings import PREFIX, Listen, Settings
 from riel.config.sources import VARIABLES, describe_errors, likely_secrets, passwords_in, read_settings, unread_file
 
@@ -24,6 +25,7 @@ __all__ = [
     "Banks",
     "Listen",
     "Settings",
+    "bank_failure",
     "check_live_files",
     "check_packages_are_listed",
     "configured_settings",
@@ -35,6 +37,7 @@ __all__ = [
     "proofs_of",
     "read_rail_settings",
     "read_settings",
+    "refuse_unknown_settings",
     "sandbox_proof",
     "sandbox_settings",
     "settings_resolver",

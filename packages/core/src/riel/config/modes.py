@@ -3,14 +3,20 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, Protocol
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from riel.addresses import is_loopback
-from riel.config.rails import configured_settings, read_rail_settings, variable_prefix
+from riel.config.rails import configured_settings, read_rail_settings, refuse_unknown_settings, variable_prefix
 from riel.config.sandbox_proof import Proves, is_pretend_bank
 from riel.config.settings import Settings
+from riel.config.sources import describe_errors
 from riel.errors import BrokenRail, Misconfigured
 from riel.rail import Mode, Rail, RailSettings
+from riel.redaction import Redactor
+from riel.text import clean_text
+
+MAX_REASON = 2000
+"""Characters of what a pretend bank objects to: it may list every setting that it has."""
 
 Address = Literal["ours", "proven", "unproven"]
 """A bank's address: of a pretend bank that this server runs, of one that has proven itself, or of anything else."""
@@ -96,6 +102,7 @@ def settings_resolver(
     """
 
     def resolve(rail: Rail) -> tuple[RailSettings, Mode]:
+        refuse_unknown_settings(rail, settings)
         supplies = banks(rail) if banks else sandbox_settings(rail, settings)
         rail_settings = read_rail_settings(rail, settings, supplies)
         address: Address = "unproven"
@@ -142,9 +149,24 @@ def sandbox_settings(rail: Rail, settings: Settings) -> Mapping[str, str]:
     """What a rail's pretend bank supplies, where the rail's address leads to one and a setting is missing.
 
     The bank is made for that, which takes a while, and forgotten.
+
+    :raises Misconfigured: it cannot be made from the operator's settings.
+    :raises BrokenRail: it fails.
     """
     known = configured_settings(rail, settings)
     missing = [name for name, field in rail.settings.model_fields.items() if field.is_required() and name not in known]
     if rail.sandbox is None or not missing or not is_loopback(known.pop("base_url", "")):
         return {}
-    return rail.sandbox(known).settings
+    try:
+        return rail.sandbox(known).settings
+    except Exception as failure:
+        raise bank_failure(rail, known, failure) from failure
+
+
+def bank_failure(rail: Rail, told: Mapping[str, str], failure: BaseException) -> Misconfigured | BrokenRail:
+    """What is wrong where a rail cannot make its pretend bank from these settings: they, or the rail."""
+    why = describe_errors(failure, str) if isinstance(failure, ValidationError) else str(failure)
+    why = f"cannot make its pretend bank: {clean_text(Redactor(told.values()).text(why), MAX_REASON)}"
+    if isinstance(failure, ValueError | Misconfigured):
+        return Misconfigured(f"{rail.name!r} {why}")
+    return BrokenRail(why)

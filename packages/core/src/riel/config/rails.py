@@ -29,17 +29,9 @@ def read_rail_settings(rail: Rail, settings: Settings, sandbox_supplies: Mapping
 
     :raises Misconfigured: one sentence that names every setting that is missing, unknown or wrong.
     """
-    prefix, fields, make = (
-        variable_prefix(rail),
-        rail.settings.model_fields,
-        cast("Callable[..., RailSettings]", rail.settings),
-    )
-    in_environment, table = environment_variables(prefix), settings.rail.get(rail.name, {})
-    variables = [prefix + name.upper() for name in fields]
-    for variable in sorted({prefix + name.upper() for name in in_environment} - set(variables)):
-        raise Misconfigured(f"{variable} is not a setting of {rail.name!r}{did_you_mean(variable, variables)}")
-    for name in sorted(set(table) - set(fields)):
-        raise Misconfigured(f"[rail.{rail.name}] in {FILE} has an unknown key {name!r}{did_you_mean(name, fields)}")
+    prefix, make = variable_prefix(rail), cast("Callable[..., RailSettings]", rail.settings)
+    refuse_unknown_settings(rail, settings)
+    in_environment, table = environment_variables(prefix), _table(rail, settings)
     # pydantic-settings lets arguments win over the environment, so what the environment sets is not passed.
     rest = {name: value for name, value in {**sandbox_supplies, **table}.items() if name not in in_environment}
     try:
@@ -51,6 +43,19 @@ def read_rail_settings(rail: Rail, settings: Settings, sandbox_supplies: Mapping
     except SettingsError as failure:
         field = re.search(r'field "(\w+)"', str(failure))
         raise Misconfigured(f"{prefix}{field[1].upper() if field else '*'} is wrong: it must be JSON") from None
+
+
+def refuse_unknown_settings(rail: Rail, settings: Settings) -> None:
+    """Refuse a setting that the rail does not have, before anything else is made of the others.
+
+    :raises Misconfigured: one sentence that names it, and the nearest that there is.
+    """
+    prefix, fields = variable_prefix(rail), rail.settings.model_fields
+    variables = [prefix + name.upper() for name in fields]
+    for variable in sorted({prefix + name.upper() for name in environment_variables(prefix)} - set(variables)):
+        raise Misconfigured(f"{variable} is not a setting of {rail.name!r}{did_you_mean(variable, variables)}")
+    for name in sorted(set(settings.rail.get(rail.name, {})) - set(fields)):
+        raise Misconfigured(f"[rail.{rail.name}] in {FILE} has an unknown key {name!r}{did_you_mean(name, fields)}")
 
 
 def _table(rail: Rail, settings: Settings) -> dict[str, Any]:

@@ -8,20 +8,13 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from riel.catalog import Discovery
 from riel.catalog.discovery import stdout_to_stderr
-from riel.config import Settings, configured_settings, describe_errors, sandbox_settings
-from riel.errors import BrokenRail
+from riel.config import Settings, bank_failure, configured_settings, refuse_unknown_settings, sandbox_settings
+from riel.errors import BrokenRail, Misconfigured
 from riel.http_server import serve_http
 from riel.rail import Rail, Sandbox
-from riel.redaction import Redactor
 from riel.sandbox.faults import Fault, wrap
-from riel.text import clean_text
-
-MAX_REASON = 2000
-"""Characters of what a bank objects to: it may list every setting that it has."""
 
 __all__ = ["Banks", "Fault", "bank_of", "run_banks", "serve_http", "wrap"]
 
@@ -32,15 +25,16 @@ class Banks:
 
     settings: Settings = field(repr=False)
     urls: dict[str, str] = field(default_factory=dict)
-    supplies: dict[str, Mapping[str, str] | BrokenRail] = field(default_factory=dict, repr=False)
+    supplies: dict[str, Mapping[str, str] | BrokenRail | Misconfigured] = field(default_factory=dict, repr=False)
 
     def __call__(self, rail: Rail) -> Mapping[str, str]:
         """What the bank of ``rail`` supplies; one that runs elsewhere on this machine supplies its keys.
 
         :raises BrokenRail: its bank could not be made.
+        :raises Misconfigured: its bank could not be made from the operator's settings.
         """
         supplied = self.supplies.get(rail.name)
-        if isinstance(supplied, BrokenRail):
+        if isinstance(supplied, BrokenRail | Misconfigured):
             raise supplied
         return sandbox_settings(rail, self.settings) if supplied is None else supplied
 
@@ -59,8 +53,9 @@ async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks
             if rail.sandbox is None or "base_url" in known:
                 continue
             try:
+                refuse_unknown_settings(rail, settings)
                 bank = bank_of(rail, known)
-            except BrokenRail as failure:
+            except (BrokenRail, Misconfigured) as failure:
                 banks.supplies[rail.name] = failure
                 continue
             banks.urls[rail.name] = await stack.enter_async_context(serve_http(wrap(bank)))
@@ -71,7 +66,8 @@ async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks
 def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
     """The pretend bank of a rail, as the settings want it. Its own address is not among them: it has none yet.
 
-    :raises BrokenRail: the rail has none, or cannot make it from these settings.
+    :raises BrokenRail: the rail has none, or fails to make it.
+    :raises Misconfigured: it cannot be made from these settings.
     """
     if rail.sandbox is None:
         raise BrokenRail("has no pretend bank")
@@ -80,6 +76,4 @@ def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
         with stdout_to_stderr():
             return rail.sandbox(told)
     except (Exception, SystemExit) as failure:
-        why = describe_errors(failure, str) if isinstance(failure, ValidationError) else str(failure)
-        why = clean_text(why, MAX_REASON)
-        raise BrokenRail(f"cannot make its pretend bank: {Redactor(told.values()).text(why)}") from failure
+        raise bank_failure(rail, told, failure) from failure
