@@ -304,7 +304,7 @@ def test_a_short_key_signs_no_real_order(ours: dict[str, Any], tmp_path: Path) -
     key = rsa.generate_private_key(65537, 1024)  # noqa: S505
     short.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(SECRET.encode())))
     assert build(ours, private_key=str(short)).system == "demo"
-    with pytest.raises(Misconfigured, match="^RIEL_SPEI_PRIVATE_KEY has 1024 bits, which is too few"):
+    with pytest.raises(Misconfigured, match=r"^RIEL_SPEI_PRIVATE_KEY has 1024 bits, which is too few"):
         build(ours, private_key=str(short), base_url=PRODUCTION)
 
 
