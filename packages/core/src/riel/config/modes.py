@@ -164,9 +164,12 @@ def sandbox_settings(rail: Rail, settings: Settings) -> Mapping[str, str]:
 
 
 def bank_failure(rail: Rail, told: Mapping[str, str], failure: BaseException) -> Misconfigured | BrokenRail:
-    """What is wrong where a rail cannot make its pretend bank from these settings: they, or the rail."""
+    """What is wrong where a rail cannot make its pretend bank from these settings: they are, or the rail is.
+
+    Where nothing is set, nothing can be set wrongly.
+    """
     why = describe_errors(failure, str) if isinstance(failure, ValidationError) else str(failure)
     why = f"cannot make its pretend bank: {clean_text(Redactor(told.values()).text(why), MAX_REASON)}"
-    if isinstance(failure, ValueError | Misconfigured):
+    if told and isinstance(failure, ValueError | Misconfigured):
         return Misconfigured(f"{rail.name!r} {why}")
     return BrokenRail(why)
