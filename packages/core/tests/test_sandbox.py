@@ -433,7 +433,7 @@ async def test_why_a_bank_cannot_be_made_is_said_without_its_settings() -> None:
     def indiscreet(settings: dict[str, str]) -> Sandbox:
         raise ValueError(f"{settings['api_key']} is no key")
 
-    with pytest.raises(BrokenRail, match=r"cannot make its pretend bank: \[hidden\] is no key"):
+    with pytest.raises(Misconfigured, match=r"cannot make its pretend bank: \[hidden\] is no key"):
         bank_of(toy(sandbox=indiscreet), {"api_key": "hunter2hunter2"})
 
 
