@@ -19,7 +19,7 @@ import pytest
 from riel.catalog import DeclaredRail, Discovery, activate
 from riel.config import Settings, settings_resolver
 from riel.config.sandbox_proof import is_pretend_bank
-from riel.errors import BrokenRail, Misconfigured
+from riel.errors import Misconfigured
 from riel.http_server import send_response
 from riel.rail import Rail, Sandbox
 from riel.sandbox import bank_of, run_banks, serve_http, wrap
