@@ -88,6 +88,8 @@ async def test_after_riel_restore_an_earlier_code_pays_nothing_and_the_gap_is_na
     async with serving(operator) as server:
         assert (await server.call(SEND, **confirming))["data"]["status"] == "success"
     shutil.copy(operator.home.folder / "copy.db", operator.home.journal)
+    code, _, err = await operator.run("serve")
+    assert (code, "run riel restore if it was put back from a copy" in err) == (2, True)
     code, out, _ = await operator.run("restore")
     assert code == 0
     assert "Open challenges that were closed: 1" in out
@@ -154,6 +156,24 @@ async def test_a_replaced_key_closes_the_open_challenges_and_payments_go_on(oper
         again = await asked(operator, {**WHAT, "amount": 1})
         assert (await server.call(SEND, **again))["data"]["status"] == "success"
     assert (await operator.run("audit", "verify"))[0] == 0
+
+
+async def test_after_its_key_is_lost_and_replaced_payments_are_found_out_and_the_record_holds(
+    operator: Operator,
+) -> None:
+    async with serving(operator) as server:
+        for what in (WHAT, LOST):
+            held = await server.call(SEND, **what)
+            await server.call(SEND, **what, verificationCode=operator.home.code(held["data"]["paymentId"]))
+        await server.process.kill()
+    (operator.home.folder / "server.key").unlink()
+    assert (await operator.run("key", "replace"))[0] == 0
+    assert await operator.recover("--now") == (0, [("unknown", "settled")])
+    code, out, _ = await operator.run("payments", "list", "--json")
+    assert [payment["state"] for payment in json.loads(out)["payments"]] == ["settled", "settled"]
+    code, out, err = await operator.run("audit", "verify")
+    assert (code, err) == (0, "")
+    assert len(operator.bank.debits()) == 2
 
 
 async def test_a_journal_that_cannot_be_opened_leaves_no_key_behind(operator: Operator) -> None:

@@ -350,6 +350,12 @@ def test_a_second_send_must_end_inside_the_window(rules: Guarantees) -> None:
     assert not may_send_again(late, rules, NOW + HOUR - CLOSING, PATIENCE), "it counts from the first send"
 
 
+def test_an_order_whose_proof_is_lost_is_never_sent_again() -> None:
+    unproven = replace(RECORD, state=S.UNKNOWN, unproven=True)
+    assert not may_send_again(unproven, BY_KEY, NOW, PATIENCE)
+    assert after_lookup(unproven, BY_KEY, "absent", NOW, PATIENCE) is NotYet
+
+
 @pytest.mark.parametrize("window", [HOUR, FOREVER, timedelta(days=4_000_000)], ids=["hour", "forever", "beyond time"])
 def test_an_order_can_narrow_the_window_and_never_widen_it(window: timedelta) -> None:
     rules = replace(BY_KEY, dedupe_window=window)

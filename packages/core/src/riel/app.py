@@ -26,6 +26,7 @@ from riel.confirm import Factor, FactorContext, choose_factor
 from riel.errors import Misconfigured
 from riel.guards import Guard
 from riel.journal import Journal
+from riel.journal.epochs import lost_keys
 from riel.journal.newest_anchor import AnchorKeeper
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
@@ -205,7 +206,7 @@ async def bind_keys(journal: Journal, folder: Path) -> ServerKeys:
             f"RIEL_HOME: {key_file(folder)} {has} ({key_id[:8]}...): give every server that shares the journal the "
             "same file, or restore it from a backup. If it is lost, run riel key replace."
         )
-    journal.use_keys(keys)
+    journal.use_keys(keys, await lost_keys(journal))
     return keys
 
 

@@ -9,6 +9,7 @@ from riel.cli.records import failed, os_user, settings_with_a_journal
 from riel.cli.restore import STILL_SERVED
 from riel.clock import utc_now
 from riel.errors import JournalUnavailable, Misconfigured
+from riel.journal.epochs import lost_keys
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.secrets import add_server_key, key_file
@@ -26,7 +27,8 @@ def replace() -> None:
     """Make a new server's key and bind the journal to it: where the old one is lost, or others may have seen it.
 
     Open challenges are closed, since the old key made their codes. The audit record notes it. An older key that is
-    still there stays in the file, to prove what was written with it. A damaged file is set aside.
+    still there stays in the file, to prove what was written with it; a damaged file is set aside. What a lost key
+    proved is read as it stands: payments that were under way are looked up, and never sent again.
     """
     settings = settings_with_a_journal()
 
@@ -35,9 +37,13 @@ def replace() -> None:
         try:
             if await journal.has_other_owners():
                 raise Misconfigured(STILL_SERVED)
+            before, gone = await journal.key_id(), await lost_keys(journal)
             new = add_server_key(settings.folder)
-            journal.use_keys(new)
-            return new.current.id, await journal.replace_key(new.current.id, os_user(), utc_now())
+            lost = before is not None and new.of(before) is None
+            journal.use_keys(new, {*gone, before or ""} if lost else gone)
+            closed = await journal.replace_key(new.current.id, os_user(), utc_now(), lost=lost)
+            await journal.anchor(utc_now())
+            return new.current.id, closed
         finally:
             await journal.close()
 

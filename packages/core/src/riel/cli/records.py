@@ -16,6 +16,7 @@ import typer
 from riel.config import Settings, read_settings
 from riel.errors import JournalUnavailable, Misconfigured
 from riel.journal import Challenge, Event, Journal, PaymentRecord
+from riel.journal.epochs import lost_keys
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.money import mask_account
@@ -42,7 +43,7 @@ def with_journal(work: Callable[[Journal], Awaitable[T]]) -> T:
         journal = await open_journal(settings.journal, RowMac(), make=False)
         try:
             if keys := ServerKeys.choose(read_server_keys(settings.folder), await journal.key_id() or ""):
-                journal.use_keys(keys)
+                journal.use_keys(keys, await lost_keys(journal))
             return await work(journal)
         finally:
             await journal.close()

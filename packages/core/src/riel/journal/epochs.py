@@ -10,7 +10,7 @@ from typing import Any
 
 from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import from_millis, to_millis
-from riel.journal.events import COMPARED, RESTORED
+from riel.journal.events import COMPARED, KEY_REPLACED, RESTORED
 from riel.journal.pagination import iterate_payments
 from riel.journal.protocol import Journal
 from riel.journal.records import Change, Event, State
@@ -70,7 +70,7 @@ async def begin_after_restore(journal: Journal, by: str, at: datetime) -> Restor
     closed = await journal.end_open_challenges("the journal was restored from a copy", at)
     living = 0
     async for record in iterate_payments(journal, states=LIVING):
-        claimed = await journal.claim_one(record.id, at, ())
+        claimed = None if record.unproven else await journal.claim_one(record.id, at, ())
         if claimed is not None:
             why = "the journal was restored from a copy: the order may have been sent since"
             change = Change(to=State.SENDING, event="restored", fence=claimed.fence, why=why, next_at=at, resend=True)
@@ -80,6 +80,14 @@ async def begin_after_restore(journal: Journal, by: str, at: datetime) -> Restor
     body = {"by": by, "since": to_millis(since), "challengesClosed": closed, "living": living}
     await journal.append_event(JOURNAL_CHAIN, RESTORED, body, at)
     return RestoreReport(closed, living, Gap(since, at))
+
+
+async def lost_keys(journal: Journal) -> frozenset[str]:
+    """Return the ids of the keys that were replaced because they were lost."""
+    events = await journal.events(JOURNAL_CHAIN)
+    return frozenset(
+        event.body["from"] for event in events if event.event == KEY_REPLACED and event.body.get("lost", False)
+    )
 
 
 async def note_comparison(

@@ -285,8 +285,11 @@ class Journal(Protocol):
     def has_key(self) -> bool:
         """Whether the server's key is here, with which rows are proven."""
 
-    def use_keys(self, keys: ServerKeys) -> None:
-        """Prove rows with these versions of the server's key. Before that, nothing can be written."""
+    def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
+        """Prove rows with these versions of the server's key. Before that, nothing can be written.
+
+        :param lost: the ids of keys that are lost: what they proved is read as it stands, and never sent.
+        """
 
     async def key_id(self) -> str | None:
         """Return the id of the server's key that this journal is bound to; ``None`` if it is bound to none yet."""
@@ -294,10 +297,12 @@ class Journal(Protocol):
     async def bind_key(self, key_id: str) -> str:
         """Bind the journal to the server's key. Returns the id of the key that is bound."""
 
-    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+    async def replace_key(self, key_id: str, by: str, at: datetime, *, lost: bool = False) -> int:
         """Bind the journal to another key, and end every open challenge: its code and reference are of the old one.
 
         The journal's own chain notes it. Returns how many challenges were ended.
+
+        :param lost: whether the old key is lost.
         """
 
     async def enqueue(self, message_id: str, topic: Topic, body: Mapping[str, Any], at: datetime) -> bool:

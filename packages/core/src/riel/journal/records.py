@@ -99,6 +99,7 @@ class PaymentRecord:
     work on it now. ``lookups`` counts look-ups since it last changed; ``next_at`` is when it wants to be looked at
     again, ``None`` when nothing more is expected. ``refunded`` is what its settled refunds sum to, in minor units.
     ``tampered``: its row was found not to be as riel wrote it, so nothing is sent or refunded because of it.
+    ``unproven``: the key that proved its row is lost, so it is looked up and never sent again.
     """
 
     id: str
@@ -131,6 +132,7 @@ class PaymentRecord:
     refund_of: str | None = None
     refunded: int = 0
     tampered: bool = False
+    unproven: bool = False
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
         """The order for the rail's client. It is the same each time."""

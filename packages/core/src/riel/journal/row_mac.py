@@ -7,7 +7,7 @@ version of one back.
 
 import hmac
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -36,11 +36,13 @@ class Proof(Enum):
     """What the MAC of a row proves.
 
     ``DISTRUSTED``: riel wrote the row, after it had found it altered: the row says what became of the payment since,
-    and nothing is sent or refunded because of it.
+    and nothing is sent or refunded because of it. ``UNPROVABLE``: the row names a key that an operator declared as
+    lost, so nobody can tell; the row is read as it stands, and nothing is sent because of it.
     """
 
     PROVEN = "proven"
     DISTRUSTED = "distrusted"
+    UNPROVABLE = "unprovable"
     BROKEN = "broken"
 
 
@@ -54,12 +56,17 @@ class RowMac:
     def __init__(self, keys: ServerKeys | None = None) -> None:
         self._keys: dict[str, bytes] = {}
         self._id: str | None = None
+        self._lost: frozenset[str] = frozenset()
         self._reported: set[tuple[str, str]] = set()
         if keys is not None:
             self.use(keys)
 
-    def use(self, keys: ServerKeys) -> None:
-        """Make and check MACs with these versions of the server's key from now on."""
+    def use(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
+        """Make and check MACs with these versions of the server's key from now on.
+
+        :param lost: the ids of keys that an operator declared as lost.
+        """
+        self._lost = frozenset(key_id[:KEY_ID_LENGTH] for key_id in lost)
         self._keys = {_short(key): key.derived(PURPOSE) for key in (*keys.older.values(), keys.current)}
         self._id = _short(keys.current)
 
@@ -85,8 +92,13 @@ class RowMac:
         name, _, digits = rest.partition(":")
         key = self._keys.get(name)
         if version != VERSION or key is None:
-            return False
+            return label not in RIGHTS and self.names_lost_key(mac)
         return hmac.compare_digest(_mac(key, label, values).encode(), digits.encode(errors="replace"))
+
+    def names_lost_key(self, mac: str) -> bool:
+        """Return whether ``mac`` was made with a key that is lost, as it says itself."""
+        version, _, rest = mac.partition(":")
+        return version == VERSION and rest.partition(":")[0] in self._lost
 
     def report(self, table: str, row_id: str) -> None:
         """Log, once for each row, that it is not as riel wrote it."""
@@ -128,7 +140,7 @@ class ProvenRow:
             return Proof.PROVEN
         if mac.proves(text, _label(self.table, trusted=False), n, event_hash, *self.values):
             return Proof.DISTRUSTED
-        return Proof.BROKEN
+        return Proof.UNPROVABLE if mac.names_lost_key(text) else Proof.BROKEN
 
 
 JOURNAL_ROW = ProvenRow("journal", (), ())
@@ -146,6 +158,10 @@ def _short(key: ServerKey) -> str:
 
 def _label(table: str, *, trusted: bool) -> str:
     return table if trusted else f"distrusted {table}"
+
+
+RIGHTS = frozenset(_label(table, trusted=trusted) for table in (CHALLENGES, PAYMENTS) for trusted in (True, False))
+"""The labels of rows that give a right: what a lost key made proves nothing of them."""
 
 
 def _mac(key: bytes, label: str, values: Sequence[Value]) -> str:

@@ -54,10 +54,13 @@ def read_challenge(mac: RowMac, row: Row) -> StoredRow[Challenge]:
     if challenge.state is ChallengeState.CONSUMED:
         return StoredRow(challenge, proven)
     n, event_hash, text = row[_CHALLENGE_HEAD : _CHALLENGE_HEAD + 3]
-    if proven.proof(mac, text or "", n or 0, event_hash or "") is Proof.PROVEN:
+    proof = proven.proof(mac, text or "", n or 0, event_hash or "")
+    if proof is Proof.PROVEN:
         return StoredRow(challenge, proven)
-    mac.report(CHALLENGES, challenge.id)
     ended = ChallengeState.REFUSED if challenge.state is ChallengeState.OPEN else challenge.state
+    if proof is Proof.UNPROVABLE:
+        return StoredRow(replace(challenge, state=ended), proven)
+    mac.report(CHALLENGES, challenge.id)
     return StoredRow(replace(challenge, state=ended, tampered=True), replace(proven, trusted=False), broken=True)
 
 
@@ -68,6 +71,8 @@ def read_payment(mac: RowMac, row: Row) -> StoredRow[PaymentRecord]:
     proof = proven.proof(mac, text or "", n or 0, event_hash or "")
     if proof is Proof.PROVEN:
         return StoredRow(record, proven)
+    if proof is Proof.UNPROVABLE:
+        return StoredRow(replace(record, unproven=True), proven)
     if proof is Proof.DISTRUSTED:
         return StoredRow(replace(record, tampered=True), replace(proven, trusted=False))
     mac.report(PAYMENTS, record.id)

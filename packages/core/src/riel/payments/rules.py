@@ -142,8 +142,11 @@ def without_lookup(
 
 
 def may_send_again(record: PaymentRecord, rules: Guarantees, now: datetime, backoff: Backoff) -> bool:
-    """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open."""
-    if rules.dedupe == "no":
+    """Whether a second send of the same order cannot book twice: the rail dedupes, and its window is still open.
+
+    Never of an order that nobody can prove: it is only looked up.
+    """
+    if rules.dedupe == "no" or record.unproven:
         return False
     if now + backoff.margin < max(record.created_at, record.sent_at):
         return False  # the clock was set back, so nobody can say how long ago that was

@@ -44,7 +44,7 @@ def check_rows(
 def _check_row(mac: RowMac, proven: ProvenRow, row: Any) -> ChainBreak | None:
     n, name = row["last_n"] or 0, proven.table.removesuffix("s")
     match proven.proof(mac, row["last_row_mac"] or "", n, row["last_hash"] or ""):
-        case Proof.PROVEN:
+        case Proof.PROVEN | Proof.UNPROVABLE:
             return None
         case Proof.DISTRUSTED:
             return ChainBreak(row["id"], n, f"the {name} {row['id']} was found altered: riel has said so in its chain")

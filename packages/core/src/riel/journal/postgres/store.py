@@ -298,8 +298,8 @@ class PostgresJournal:
     def has_key(self) -> bool:
         return self._mac.has_key
 
-    def use_keys(self, keys: ServerKeys) -> None:
-        self._mac.use(keys)
+    def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
+        self._mac.use(keys, lost)
 
     async def key_id(self) -> str | None:
         return await self._sessions.read(_key_id)
@@ -311,13 +311,13 @@ class PostgresJournal:
 
         return await self._sessions.write(bound)
 
-    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+    async def replace_key(self, key_id: str, by: str, at: datetime, *, lost: bool = False) -> int:
         async def replaced(session: Session) -> int:
             before = await _key_id(session)
             ended = await challenges.end_all(session, self._mac, "the server's key was replaced", to_millis(at))
             await session.row("DELETE FROM server_keys")
             await session.row("INSERT INTO server_keys (id) VALUES ($1)", key_id)
-            body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
+            body = {"by": by, "from": before, "to": key_id, "lost": lost, "challengesClosed": ended}
             await audit.append(session, self._mac, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body)
             return ended
 

@@ -319,8 +319,8 @@ class SqliteJournal:
     def has_key(self) -> bool:
         return self._mac.has_key
 
-    def use_keys(self, keys: ServerKeys) -> None:
-        self._mac.use(keys)
+    def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
+        self._mac.use(keys, lost)
 
     async def key_id(self) -> str | None:
         return await self._writer.read(_key_id)
@@ -332,13 +332,13 @@ class SqliteJournal:
 
         return await self._writer.write(bound)
 
-    async def replace_key(self, key_id: str, by: str, at: datetime) -> int:
+    async def replace_key(self, key_id: str, by: str, at: datetime, *, lost: bool = False) -> int:
         def replaced(db: sqlite3.Connection) -> int:
             before = _key_id(db)
             ended = challenges.end_all(db, self._mac, "the server's key was replaced", to_millis(at))
             db.execute("DELETE FROM server_keys")
             db.execute("INSERT INTO server_keys (id) VALUES (?)", (key_id,))
-            body = {"by": by, "from": before, "to": key_id, "challengesClosed": ended}
+            body = {"by": by, "from": before, "to": key_id, "lost": lost, "challengesClosed": ended}
             audit.append(db, self._mac, JOURNAL_CHAIN, to_millis(at), KEY_REPLACED, body, JOURNAL_ROW)
             return ended
 

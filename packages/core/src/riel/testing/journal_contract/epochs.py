@@ -5,6 +5,7 @@ import pytest
 from riel.journal import ChallengeState, Journal, PaymentRecord
 from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.epochs import Gap, begin_after_restore, gap_of, note_comparison
+from riel.secrets import ServerKey, ServerKeys
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -21,6 +22,7 @@ from riel.testing.journal_contract.fixtures import (
     new_intent,
     open_challenge,
 )
+from riel.testing.keys import SERVER_KEYS
 
 
 @pytest.mark.anyio
@@ -107,7 +109,29 @@ class EpochPromises(TwoHandles):
         assert await journal.create_payment(attempt, asked.id, None, new_intent(), NOW) == "expired"
         (event,) = await other.events(JOURNAL_CHAIN)
         assert event.event == "journal.key_replaced"
-        assert event.body == {"by": "ana", "challengesClosed": 1, "from": first, "to": "second"}
+        assert event.body == {"by": "ana", "challengesClosed": 1, "from": first, "to": "second", "lost": False}
+        assert (await journal.verify())[1] is None
+
+    async def test_what_a_lost_key_proved_is_read_as_it_stands_and_under_an_unknown_key_it_is_not(
+        self, journal: Journal
+    ) -> None:
+        record = await move(journal, await create_payment(journal), S.UNKNOWN, next_at=NOW)
+        asked = (await open_challenge(journal, new_challenge("open"))).challenge
+        attempt = await count_attempt(journal, asked)
+        new = ServerKeys(ServerKey(bytes(32)))
+        journal.use_keys(new)
+        known = await journal.payment(record.id)
+        assert known is not None
+        assert (known.tampered, known.state) == (True, S.REVIEW)
+        journal.use_keys(new, {SERVER_KEYS.current.id})
+        known = await journal.payment(record.id)
+        assert known is not None
+        assert (known.tampered, known.unproven, known.state) == (False, True, S.UNKNOWN)
+        assert not isinstance(
+            await journal.create_payment(attempt, asked.id, None, new_intent("R"), NOW), PaymentRecord
+        )
+        settled = await move(journal, known, S.SETTLED, fence=None)
+        assert not settled.tampered
         assert (await journal.verify())[1] is None
 
     async def test_a_process_at_work_is_seen(self, journal: Journal, store: Store) -> None:
