@@ -17,7 +17,7 @@ from riel import Payee, Payment, Prepared, WireModel
 from riel.catalog import ActiveRail, validate
 from riel.journal import State
 from riel.journal.sqlite import SqliteJournal
-from riel.payments import rail_calls
+from riel.payments import PaymentEngine, rail_calls
 from riel.time_limit import TimeLimitExceeded, time_limit
 
 from .bad_rails.toy import ToyLookup, ToyPayment, ToyReceipt, ToyRefund, toy
@@ -209,6 +209,32 @@ async def test_a_webhook_that_cannot_be_read_in_time_is_not_read(tmp_path: Path)
         impatient(world)
         assert rail_calls.parse_webhook(world.rail, {}, b"") is None
         assert "parse_webhook took longer" in world.rail.suspension.reason
+
+
+async def test_an_account_longer_than_any_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        error = (await EngineAgent(world)("send_payment", account="7" * 250_000, amount=1))["error"]
+        assert (error["code"], world.person.asked) == ("INVALID_ARGUMENT", [])
+        assert error["message"] == "arguments name an account of more than 200 characters. Nothing was sent."
+
+
+class EndlessGuard:
+    name = "endless"
+
+    def check(self, terms: Any, now: Any) -> None:
+        while True:
+            pass
+
+
+async def test_a_guard_that_would_never_end_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with working(tmp_path, guards=(EndlessGuard(),)) as world:
+        impatience = replace(world.engine.context.timing, guard_limit=SHORT)
+        world.engine = PaymentEngine(replace(world.engine.context, timing=impatience))
+        error = (await EngineAgent(world)("send_payment", account="0123456789", amount=1))["error"]
+        assert error["code"] == "NOT_ALLOWED"
+        assert "EndlessGuard did not answer in time" in error["message"]
+        assert world.person.asked == []
+    assert "the guard EndlessGuard" in caplog.text
 
 
 def test_code_that_ignores_the_interruption_is_interrupted_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What every step of a payment works with: the journal, the rails, the factor, the guards, the clock."""
 
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from functools import cached_property
 from riel.catalog import ActiveRail
 from riel.clock import utc_now
 from riel.confirm import ConfirmationRequest, Factor, Language, Terms, approver_text, digest
+from riel.errors import NotAllowed
 from riel.guards import Guard, QuotaGuard, Reservation
 from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
 from riel.journal.newest_anchor import AnchorKeeper
@@ -22,6 +24,9 @@ from riel.payments.rules import MAX_FACT, Backoff
 from riel.rail import ReferenceSource, WireModel
 from riel.secrets import ServerKeys
 from riel.text import MAX_TEXT, clean_text, hidden, replace_number
+from riel.time_limit import TimeLimitExceeded, time_limit
+
+log = logging.getLogger(__name__)
 
 
 class OtherPayer(Exception):
@@ -34,9 +39,10 @@ class Timing:
 
     ``answer_within``: a call is answered by then, whatever the rail does; agent frameworks give up after 5 seconds and
     call again. ``duplicate_window``: how long one of the same amount to the same account is called the second one.
-    ``decline_ttl``: how long
-    a "no" of the person stands. ``resend_within``: how long after its confirmation an order may be sent once more.
-    ``recovery_interval``: the pause between two runs of recovery; ``None`` is ``poll_interval``.
+    ``decline_ttl``: how long a "no" of the person stands. ``resend_within``: how long after its confirmation an order
+    may be sent once more.
+    ``guard_limit``: how long a guard may take, in which nothing else happens. ``recovery_interval``: the pause between
+    two runs of recovery; ``None`` is ``poll_interval``.
     ``payer_check_interval``: how often open payments of other payers are reported to the operator.
     """
 
@@ -48,6 +54,7 @@ class Timing:
     resend_within: timedelta = timedelta(hours=24)
     poll_interval: timedelta = timedelta(seconds=1)
     recovery_interval: timedelta | None = None
+    guard_limit: timedelta = timedelta(seconds=2)
     anchor_interval: timedelta = timedelta(minutes=5)
     payer_check_interval: timedelta = timedelta(hours=1)
     attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
@@ -164,10 +171,16 @@ class Context:
     def guard(self, terms: Terms) -> None:
         """Ask every guard.
 
-        :raises NotAllowed: one of them refused.
+        :raises NotAllowed: one of them refused, or did not answer in time.
         """
         for guard in self.guards:
-            guard.check(terms, self.now())
+            try:
+                with time_limit(self.timing.guard_limit):
+                    guard.check(terms, self.now())
+            except TimeLimitExceeded as late:
+                name = type(guard).__name__
+                log.error("the guard %s (%s) took too long, and refused by that", name, type(guard).__module__)  # noqa: TRY400
+                raise NotAllowed(reason=f"{name} did not answer in time") from late
 
     def reservations(self, terms: Terms) -> list[Reservation]:
         """Return what these terms take of the limits that many payments share."""

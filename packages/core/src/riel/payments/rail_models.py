@@ -6,12 +6,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from riel.catalog import ActiveRail
-from riel.errors import Code, NothingSent
+from riel.errors import BadInput, Code, NothingSent
 from riel.payments.rail_failure import RailFailure, limited, rail_failure
 from riel.payments.rail_results import is_text_by_name
 from riel.rail import Payee, Payment
+from riel.text import MAX_LINE
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_ACCOUNT, MAX_NAME = 200, 1000
+"""The most characters of an account and of a name; every text about a payment is searched for its account."""
 
 
 def validated(rail: ActiveRail, model: type[M], arguments: Mapping[str, Any]) -> M:
@@ -42,6 +46,8 @@ def dumped(rail: ActiveRail, model: BaseModel) -> dict[str, Any]:
 def described(rail: ActiveRail, payment: Payment) -> tuple[Payee, str, Mapping[str, str]]:
     """Return who is paid, what for, and what else decides who gets the money.
 
+    :raises BadInput: a text is longer than any that could be shown or compared.
+
     :raises NothingSent: the rail failed.
     """
     try:
@@ -59,6 +65,14 @@ def described(rail: ActiveRail, payment: Payment) -> tuple[Payee, str, Mapping[s
             raise rail_failure(rail, "details", "it returned no strings by name")
     except RailFailure as failure:
         raise _broken(rail, "say who is paid", failure) from failure
+    for what, text, most in (
+        ("an account", payee.account, MAX_ACCOUNT),
+        ("a payee", payee.name, MAX_NAME),
+        ("an institution", payee.institution, MAX_NAME),
+        ("a purpose", purpose, MAX_LINE),
+    ):
+        if len(text) > most:
+            raise BadInput(field="arguments", problem=f"name {what} of more than {most} characters")
     return payee, purpose, details
 
 

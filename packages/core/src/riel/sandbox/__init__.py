@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from riel.catalog import Discovery
-from riel.catalog.discovery import stdout_to_stderr
+from riel.catalog.discovery import START_LIMIT, stdout_to_stderr
 from riel.config import Settings, bank_failure, configured_settings, refuse_unknown_settings, sandbox_settings
 from riel.errors import BrokenRail, Misconfigured
 from riel.http_server import serve_http
 from riel.rail import Rail, Sandbox
 from riel.sandbox.faults import Fault, wrap
+from riel.time_limit import TimeLimitExceeded, time_limit
 
 __all__ = ["Banks", "Fault", "bank_of", "run_banks", "serve_http", "wrap"]
 
@@ -73,7 +74,9 @@ def bank_of(rail: Rail, settings: Mapping[str, str]) -> Sandbox:
         raise BrokenRail("has no pretend bank")
     told = {name: value for name, value in settings.items() if name != "base_url"}
     try:
-        with stdout_to_stderr():
+        with stdout_to_stderr(), time_limit(START_LIMIT):
             return rail.sandbox(told)
+    except TimeLimitExceeded as failure:
+        raise BrokenRail(f"took longer than {START_LIMIT.total_seconds():g} s to make its pretend bank") from failure
     except (Exception, SystemExit) as failure:
         raise bank_failure(rail, told, failure) from failure
