@@ -15,6 +15,7 @@ from riel import (
     ErrorCode,
     NotAllowed,
     NothingLearned,
+    NotSent,
     Prepared,
     ReferenceSource,
     Rejected,
@@ -26,7 +27,7 @@ from riel.journal import State
 
 from .bad_rails.toy import ToyPayment, ToyRefund
 from .doors_support import EngineAgent
-from .engine_support import PATIENCE, EngineFixture, answers, working
+from .engine_support import PATIENCE, EngineFixture, answers, first, working
 from .limits_support import limits
 
 pytestmark = pytest.mark.anyio
@@ -165,6 +166,22 @@ async def test_what_failed_once_is_not_tried_under_the_same_reference(tmp_path: 
         refused = await agent.refused("IN1")
         assert refused["code"] == "ALREADY_REJECTED"
         assert "was rejected before" in refused["message"]
+
+
+async def test_what_never_left_can_be_asked_for_again_under_the_same_reference(tmp_path: Path) -> None:
+    sends = first(NotSent("no connection"), Answer(status=Status.SETTLED))
+    async with working(tmp_path, declares=GIVES_BACK, sends=sends) as world:
+        agent = gives_back(world)
+        refused = await agent.refused("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        assert (refused["code"], refused["retryable"]) == ("RAIL_UNREACHABLE", True)
+        done = await agent.refund("IN1", verificationCode=await code_for(world, agent, "IN1"))
+        assert done["status"] == "success"
+        one, two = world.client.sent
+        assert (one.reference, one.body) == (two.reference, two.body)
+        assert one.id != two.id
+        status = await agent("check_status", trackingKey=two.reference)
+        assert (status["data"]["status"], status["data"]["paymentId"]) == ("success", two.id)
+        assert (await agent.refused("IN1"))["code"] == "ALREADY_DONE"
 
 
 async def test_a_reference_that_belongs_to_another_payment_is_the_rails_fault(tmp_path: Path) -> None:

@@ -230,7 +230,11 @@ class Journal(Protocol):
         """Return one payment or refund."""
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
-        """Return the payment or refund that the provider knows by that reference."""
+        """Return the payment or refund that the provider knows by that reference.
+
+        A reference is free again where its payment never left (``rejected`` with ``RAIL_UNREACHABLE``): another payment
+        may be created with it, and is then the one.
+        """
 
     async def payments(
         self,

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from riel.confirm import Proof
 from riel.errors import Code, JournalUnavailable, NotAllowed, NothingSent
-from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, LimitReached, PaymentRecord
+from riel.journal import Attempt, Challenge, ChallengeState, ConfirmFailure, Intent, LimitReached, PaymentRecord, State
 from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 from riel.payments.refusals import already_done, mismatch, not_confirmed, not_requested, used_before
+from riel.payments.rules import NEVER_SENT
 from riel.rail import Prepared, ReferenceSource
 
 
@@ -146,6 +147,8 @@ async def _refuse_known_reference(context: Context, request: PaymentRequest, pre
     """
     terms = request.terms
     known = await context.journal.by_reference(terms.rail, terms.mode, prepared.reference)
+    if known is not None and known.state is State.REJECTED and known.code == NEVER_SENT:
+        return  # nothing of it ever left, so it can be asked for again
     if known is not None and (known.money, known.payee.account) == (terms.money, terms.payee.account):
         raise already_done(known, terms.principal)
 

@@ -11,9 +11,10 @@ from typing import Literal
 
 from riel.catalog import ActiveRail
 from riel.errors import NothingLearned
-from riel.journal import Journal, PaymentRecord
+from riel.journal import Journal, PaymentRecord, State
 from riel.journal.pagination import iterate_payments
 from riel.payments import rail_calls
+from riel.payments.rules import NEVER_SENT
 from riel.rail import Client, Statement, StatementLine, Status
 from riel.reconcile.comparison import Comparison, Difference, DifferenceKind, Key, compare, severity
 
@@ -54,7 +55,7 @@ async def reconcile(
     count = 0
     perhaps_twice: list[tuple[PaymentRecord, StatementLine]] = []
     async for record in iterate_payments(journal, rail=name, since=statement.since, until=statement.until):
-        if belongs_to(rail, record) and record.kind in statement.covers:
+        if belongs_to(rail, record) and record.kind in statement.covers and not await _was_asked_again(journal, record):
             count += 1
             differences += comparison.match(record)
             line = comparison.line_of(record)
@@ -81,6 +82,14 @@ async def reconcile(
         is_complete=statement.until <= now,
         differences=sorted([*differences, *comparison.unconfirmed()], key=severity),
     )
+
+
+async def _was_asked_again(journal: Journal, record: PaymentRecord) -> bool:
+    """Whether the payment never left, and another one has its reference now."""
+    if (record.state, record.code) != (State.REJECTED, NEVER_SENT):
+        return False
+    newest = await journal.by_reference(record.rail, record.mode, record.reference)
+    return newest is not None and newest.id != record.id
 
 
 def belongs_to(rail: ActiveRail, record: PaymentRecord) -> bool:

@@ -63,6 +63,13 @@ CHANGE_PAYMENT = (
     "$24::text, $25::text, $18::bigint, $18::bigint, $26::text FROM changed WHERE $24::text IS NOT NULL), "
     f"reserved AS ({reservations.add_to_totals('changed', '$27', '$28', '$29')}) SELECT id FROM changed"
 )
+BY_REFERENCE = (
+    "WHERE base.id = coalesce((SELECT r.id FROM payments r WHERE r.rail = $1 AND r.mode = $2 AND r.reference = $3 AND "
+    "(r.state <> 'rejected' OR r.code <> 'RAIL_UNREACHABLE')), "
+    "(SELECT r.id FROM payments r WHERE r.rail = $1 AND r.mode = $2 AND r.reference = $3 "
+    "AND r.state = 'rejected' AND r.code = 'RAIL_UNREACHABLE' ORDER BY r.created_at DESC LIMIT 1))"
+)
+"""The payment of a reference; one that never left only where there is no other."""
 LOCK_ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 SELECT_REFUNDED = (
     "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND state <> 'rejected'"
@@ -95,7 +102,7 @@ async def get(session: Session, mac: RowMac, payment_id: str) -> CachedRow[Payme
 
 async def by_reference(session: Session, mac: RowMac, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
-    row = await session.row(SELECT_PAYMENTS + "WHERE rail = $1 AND mode = $2 AND reference = $3", rail, mode, reference)
+    row = await session.row(SELECT_PAYMENTS + BY_REFERENCE, rail, mode, reference)
     return read_payment(mac, row).value if row else None
 
 

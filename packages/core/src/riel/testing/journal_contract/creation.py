@@ -95,6 +95,23 @@ class CreationPromises(TwoHandles):
         anew = await journal.create_payment(counted, asked.id, "step", new_intent("OTHER"), NOW)
         assert isinstance(anew, PaymentRecord)
 
+    async def test_the_reference_of_a_payment_that_never_left_is_free_again(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        unsent = await create_payment(journal, "a", intent=new_intent("SAME"))
+        await move(journal, unsent, S.REJECTED, code="RAIL_UNREACHABLE", event="not_sent")
+        found = await other.by_reference("mock", "sandbox", "SAME")
+        assert found is not None
+        assert found.id == unsent.id
+        again = await create_payment(other, "b", at=NOW + MINUTE, intent=new_intent("SAME"))
+        assert await journal.by_reference("mock", "sandbox", "SAME") == again
+        asked = (await open_challenge(journal, new_challenge("c"))).challenge
+        counted = await count_attempt(journal, asked)
+        assert await journal.create_payment(counted, asked.id, None, new_intent("SAME"), NOW) == "reference_taken"
+        await move(other, again, S.REJECTED, code="NO_FUNDS")
+        assert await journal.create_payment(counted, asked.id, None, new_intent("SAME"), NOW) == "reference_taken"
+        assert (await journal.verify())[1] is None
+
     async def test_a_reference_is_found_in_its_rail_and_mode_only(self, journal: Journal) -> None:
         record = await create_payment(journal)
         assert await journal.by_reference("mock", "sandbox", "REF-a") == record

@@ -85,10 +85,14 @@ CREATE TABLE payments (
     watch_until      INTEGER,
     resend_until     INTEGER,
     absent_after     INTEGER,
-    UNIQUE (rail, mode, reference),
     CHECK ((kind = 'refund') = (refund_of IS NOT NULL))
 ) STRICT;
 
+-- One payment for each reference of a rail. One that never left (RAIL_UNREACHABLE) leaves its reference free.
+CREATE UNIQUE INDEX one_payment_per_reference ON payments (rail, mode, reference)
+    WHERE state <> 'rejected' OR code <> 'RAIL_UNREACHABLE';
+CREATE INDEX unsent_payments_by_reference ON payments (rail, mode, reference)
+    WHERE state = 'rejected' AND code = 'RAIL_UNREACHABLE';
 CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at);
 CREATE INDEX payments_by_account ON payments (rail, mode, account, amount, created_at);
