@@ -16,7 +16,7 @@ from riel.catalog import activate, discover
 from riel.cli import COMMANDS, main
 from riel.cli.records import NOBODY_SIGNED_IN, os_user
 from riel.cli.recover import is_news
-from riel.cli.tables import payments_parts, print_parts, reconciliation_tables
+from riel.cli.tables import payments_parts, print_parts, reconciliation_tables, recovery_parts
 from riel.config import read_settings, settings_resolver
 from riel.journal import State
 from riel.journal.open import open_journal
@@ -159,6 +159,15 @@ def test_a_terminal_of_80_columns_shows_payee_and_reference_whole(monkeypatch: p
         REFERENCE,
     ]
     assert max(map(len, lines)) <= 80
+
+
+def test_a_recovery_at_80_columns_shows_the_reference_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = PAYMENT | {"before": "unknown", "nextLookupAt": "2026-01-26T15:57:52Z"}
+    lines = shown_at(monkeypatch, 80, *recovery_parts([looked_up], width=80))
+    assert [line.strip() for line in lines] == [
+        "spei (sandbox)  payment  unknown -> settled  MXN 1,234,567.00",
+        f"{REFERENCE}  looked at again 2026-01-26 15:57:52",
+    ]
 
 
 def test_a_command_to_copy_is_on_a_line_of_its_own_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,14 +95,15 @@ def recover(
         silent = [{"rail": rail, "reason": why, "payments": count} for rail, why, count in no_answers(report)]
         print_json({"looked": rows, "unresolved": report.unresolved, "pending": report.pending, "unanswered": silent})
     else:
-        from riel.cli.tables import print_parts, recovery_table
+        from riel.cli.tables import print_parts, recovery_parts
 
         waiting = f"{report.pending} accepted, and not settled yet." if report.pending else ""
         shown = [row for row in rows if is_news(State(row["before"]), State(row["state"]))]
         same = len(rows) - len(shown)
         unchanged = f"{same} that had ended {'is' if same == 1 else 'are'} as before." if same else ""
         silent_rails = [NO_ANSWER.format(rail=rail, count=count, why=why) for rail, why, count in no_answers(report)]
-        print_parts(recovery_table(shown) if shown else "" if same else NONE, unchanged, waiting, *silent_rails)
+        found = recovery_parts(shown) if shown else [] if same else [NONE]
+        print_parts(*found, unchanged, waiting, *silent_rails)
     if report.unresolved:
         are = "payment is" if report.unresolved == 1 else "payments are"
         raise failed(WAITS.format(count=report.unresolved, payments=are))

@@ -98,22 +98,41 @@ def payments_parts(payments: Sequence[Mapping[str, Any]], width: int | None = No
     """
     if not payments:
         yield "There are none."
-    elif (width or (Console().width if sys.stdout.isatty() else PIPE_WIDTH)) >= NARROW:
+    elif not _is_narrow(width):
         yield payments_table(payments)
     else:
         for payment in payments:
-            state = Text(payment["state"], style=STYLES[payment["state"]])
-            yield Text("  ").join(
-                (
-                    Text(_utc(payment["createdAt"])),
-                    Text(_rail(payment)),
-                    Text(payment["kind"]),
-                    state,
-                    Text(payment["formattedAmount"]),
-                )
-            )
-            yield Text.assemble("    ", _payee(payment["payee"]))
-            yield Text.assemble("    ", _plain(payment["reference"]))
+            parts = (_utc(payment["createdAt"]), _rail(payment), payment["kind"], _state(payment["state"]))
+            yield _line(*parts, payment["formattedAmount"])
+            yield _line("", _payee(payment["payee"]))
+            yield _line("", _plain(payment["reference"]))
+
+
+def recovery_parts(payments: Sequence[Mapping[str, Any]], width: int | None = None) -> Iterator[RenderableType]:
+    """What was looked at, as the terminal has room for it.
+
+    :param width: the columns of the terminal, unless stdout tells.
+    """
+    if not _is_narrow(width):
+        yield recovery_table(payments)
+        return
+    for payment in payments:
+        change = _state(payment["before"]) + " -> " + _state(payment["state"])
+        yield _line(_rail(payment), payment["kind"], change, payment["formattedAmount"])
+        again = _utc(payment.get("nextLookupAt", ""))
+        yield _line("", _plain(payment["reference"]), f"looked at again {again}" if again else "")
+
+
+def _is_narrow(width: int | None) -> bool:
+    return (width or (Console().width if sys.stdout.isatty() else PIPE_WIDTH)) < NARROW
+
+
+def _line(*parts: str | Text) -> Text:
+    return Text("  ").join(part if isinstance(part, Text) else Text(part) for part in parts)
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=STYLES[state])
 
 
 def payments_table(payments: Sequence[Mapping[str, Any]]) -> Table:
