@@ -448,7 +448,7 @@ class HalfClient:
     async def refund(self, order: object) -> None: ...
 
 
-async def opens(settings: object) -> AsyncIterator[HalfClient]:
+async def opens(settings: object, http: object) -> AsyncIterator[HalfClient]:
     yield HalfClient()
 
 
@@ -501,6 +501,10 @@ UNSERVABLE = {
     "an error of another rail": (
         {"errors": {"NO": ErrorCode(code="SPEI_NO", message="No.", remedy="Ask.")}},
         "declares the error code 'SPEI_NO': begin it with TOY_",
+    ),
+    "a connect that makes its own HTTP client": (
+        {"connect": lambda settings: None},
+        "a connect that does not take two arguments: the settings, and the HTTP client that riel makes",
     ),
     "a connect without its mark": ({"connect": opens}, "mark it with @asynccontextmanager"),
     "a client without returns": (

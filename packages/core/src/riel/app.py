@@ -86,9 +86,11 @@ async def open_app(
         rails = {rail.declaration.name: rail for rail in catalog.rails}
         check_files(settings, catalog)
         secrets = Redactor(shortest=GENERATED_LENGTH)  # an agent reads what it cleans, and writes some of it
+        proxies = [rail.settings.proxy.get_secret_value() for rail in catalog.rails if rail.settings.proxy]
         for redactor in (secrets, logs):
             redactor.learn_settings(settings, *(rail.settings for rail in catalog.rails))
             redactor.learn(*passwords_in(settings.journal))
+            redactor.learn(*(password for url in proxies for password in passwords_in(url)))
         chosen_factor(settings, catalog)  # before a journal is made
         guards = (*build_guards(settings, catalog.rails), *catalog.guards)
         answer_within = timedelta(seconds=settings.answer_within)

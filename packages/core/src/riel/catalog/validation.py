@@ -117,10 +117,22 @@ def _text_faults(rail: Rail) -> Iterator[str]:
             yield f"declares a {what} that {fault}"
 
 
+def _takes_settings_and_http(connect: object) -> bool:
+    try:
+        inspect.signature(connect).bind(None, None)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature, as functions in C
+        return True
+    return True
+
+
 def _contradictions(rail: Rail) -> Iterator[str]:
     """What a declaration says of itself that cannot all be so. Each would fail after a person has given a code."""
     if inspect.isasyncgenfunction(rail.connect) or inspect.iscoroutinefunction(rail.connect):
         yield "declares a connect that is no context manager: mark it with @asynccontextmanager"
+    elif not _takes_settings_and_http(rail.connect):
+        yield "declares a connect that does not take two arguments: the settings, and the HTTP client that riel makes"
     for name in ("guarantees", "sandbox", "manual_refund", "parse_webhook", "docs_server"):
         if inspect.iscoroutinefunction(getattr(rail, name)):
             yield f"declares a {name} that is async: riel does not wait for it"
