@@ -13,7 +13,7 @@ import pytest
 
 from riel.cli import main
 from riel.demo.script import INVOICE
-from riel.installed import Installed
+from riel.installed_packages import Installed
 
 PATIENCE = 120.0
 

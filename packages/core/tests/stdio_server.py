@@ -14,7 +14,7 @@ import mcp_types as t
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
-from riel.mcp.opening import run_session
+from riel.mcp.session import run_session
 from riel.mcp.stdio.capture import GRACE, Pipes, capture_stdio, end_on_signal, stdio_streams
 from riel.mcp.stdio.framing import LONGEST_LINE
 from riel.mcp.stdio.stderr_relay import StderrRelay

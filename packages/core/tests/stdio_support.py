@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from riel.mcp.opening import run_session
+from riel.mcp.session import run_session
 from riel.mcp.stdio.capture import GRACE, Pipes, stdio_streams
 from riel.mcp.stdio.framing import LONGEST_LINE
 from riel.mcp.stdio.streams import Incoming, Outgoing

@@ -227,7 +227,7 @@ def test_broken_metadata_of_an_unrelated_package_stops_nothing(
     (site.folder / folder).mkdir()
     if entry_points is not None:
         (site.folder / folder / "entry_points.txt").write_bytes(entry_points)
-    monkeypatch.setattr("riel.installed.distributions", lambda: distributions(path=[str(site.folder)]))
+    monkeypatch.setattr("riel.installed_packages.distributions", lambda: distributions(path=[str(site.folder)]))
     found = discover()
     assert [declared.declaration.name for declared in found.rails] == ["zap"]
     assert len(found.problems) == problems

@@ -26,7 +26,7 @@ from riel.catalog.discovery import (
 from riel.catalog.names import look_alike_names, look_alike_titles, tool_name_problems
 from riel.catalog.validation import guarantee_faults, text_fault, validate
 from riel.errors import BrokenRail, Misconfigured
-from riel.installed import Installed, installed_packages
+from riel.installed_packages import Installed, installed_packages
 from riel.rail import Mode, Rail, RailSettings
 from riel.rail.guarantees import Guarantees
 from riel.text import did_you_mean

@@ -20,7 +20,7 @@ from riel.cli.records import (
 from riel.clock import utc_now
 from riel.config import read_settings
 from riel.errors import Misconfigured
-from riel.installed import installed_packages
+from riel.installed_packages import installed_packages
 from riel.journal import Challenge, Event, Journal, PaymentRecord, State
 from riel.journal.pagination import iterate_payments
 from riel.rail import Mode

@@ -9,7 +9,7 @@ from riel.catalog import discover
 from riel.cli.json_output import AsJson, print_json
 from riel.config import configured_settings, likely_secrets, read_settings
 from riel.errors import Misconfigured
-from riel.installed import installed_packages
+from riel.installed_packages import installed_packages
 from riel.rail import CliTable, Rail
 from riel.redaction import Redactor, configure_log
 from riel.text import clean_text

@@ -89,7 +89,7 @@ def _limits(table: dict[str, Any]) -> dict[str, Any]:
     """``table``, where it can be read and every rail in it is installed: a misspelt one would go without its limits."""
     if table:
         from riel.guards.limits import read_limits  # zoneinfo, for nothing where there are no limits
-        from riel.installed import installed_packages
+        from riel.installed_packages import installed_packages
 
         installed = installed_packages().names
         for name in sorted(set(read_limits(table).rail) - installed):

@@ -109,7 +109,7 @@ def _is_a_rails(variable: str) -> bool:
         return False
     if not difflib.get_close_matches(variable, VARIABLES, cutoff=0.9):
         return True
-    from riel.installed import installed_packages
+    from riel.installed_packages import installed_packages
 
     return rails[1].lower() in installed_packages().names
 

@@ -14,7 +14,7 @@ from riel.demo.environment import RAIL, DemoEnvironment
 from riel.demo.script import play_audit, play_payments
 from riel.demo.steps import DemoStep, UnexpectedResult
 from riel.errors import Misconfigured
-from riel.installed import installed_packages
+from riel.installed_packages import installed_packages
 
 __all__ = ["DemoStep", "UnexpectedResult", "play"]
 

@@ -23,7 +23,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.methods import serialize_server_result
 from pydantic import ValidationError
 
-from riel.mcp.opening import run_session
+from riel.mcp.session import run_session
 from riel.mcp.stdio.capture import Pipes, end_on_signal, stdio_streams
 from riel.tools import Envelope, ToolSpec, not_an_object, unknown_tool
 
