@@ -109,6 +109,31 @@ async def test_a_settled_payment_is_looked_up_a_few_times_and_what_is_told_later
     assert len(world.client.looked) < 30, "2,890 look-ups in five days were too many"
 
 
+async def test_a_link_that_comes_while_a_payment_is_pending_is_kept_and_taken_back_when_it_is_over(
+    tmp_path: Path,
+) -> None:
+    linked = replace(PENDING, facts={"approvalUrl": "https://bank.example/1"})
+    over = replace(SETTLED, facts={"approvalUrl": "", "payeeName": "Ana"})
+    finds = first(PENDING, linked, linked, over)
+    async with working(tmp_path, sends=answers(PENDING), finds=finds, return_window=timedelta(days=5)) as world:
+        drawing(world, 0)
+        record = await world.paid(world.request())
+        told = []
+        for _ in range(4):
+            await fallen_due(world, record)
+            known = await world.known(record)
+            told.append((known.state, known.facts))
+        link = {"approvalUrl": "https://bank.example/1"}
+        assert told == [
+            (State.PENDING, {}),
+            (State.PENDING, link),
+            (State.PENDING, link),
+            (State.SETTLED, {"payeeName": "Ana"}),
+        ]
+        names = [event.event for event in await world.journal.events(record.id)]
+        assert names.count("payment.learned") == 1
+
+
 @pytest.mark.parametrize("lookup", ["by_reference", "no"])
 async def test_while_the_clock_is_not_the_journals_no_payment_is_given_up_or_sent_again(
     tmp_path: Path, lookup: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

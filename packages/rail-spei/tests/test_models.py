@@ -157,3 +157,11 @@ def test_a_return_is_a_payment_that_no_agent_writes() -> None:
     assert issubclass(SpeiReturn, Payment)
     assert SpeiReturn.OPERATION == "return"
     assert "MEANS" not in SpeiReturn.model_fields
+
+
+def test_a_holder_who_is_not_the_recipient_is_said_in_words() -> None:
+    def notice(matches: str) -> str:
+        return SpeiReceipt.model_validate({"status": "success", "nameMatches": matches}).notice()
+
+    assert "tell the person" in notice("different")
+    assert notice("same") == notice("partly") == ""

@@ -141,6 +141,11 @@ def payment_created_body(challenge: Challenge, intent: Intent, challenge_mac: st
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
 
 
+def merge_facts(known: PaymentRecord, change: Change) -> dict[str, str]:
+    """The facts of ``known`` with those of ``change``; an empty one takes its fact back."""
+    return {name: fact for name, fact in {**known.facts, **change.facts}.items() if fact}
+
+
 def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) -> PaymentRecord:
     """``known`` once ``change`` is written. Only who is about to send it again still owns it.
 
@@ -152,7 +157,7 @@ def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) ->
             updated_at=at,
             settled_at=change.settled_at or known.settled_at,
             provider_id=known.provider_id or change.provider_id,
-            facts={**known.facts, **change.facts},
+            facts=merge_facts(known, change),
         )
     if known.tampered:
         change = replace(change, next_at=None, watch_until=None)
@@ -170,7 +175,7 @@ def apply_change(known: PaymentRecord, change: Change, me: str, at: datetime) ->
         provider_id=change.provider_id or known.provider_id,
         code=change.code,
         provider_message=change.provider_message,
-        facts={**known.facts, **change.facts},
+        facts=merge_facts(known, change),
     )
 
 

@@ -223,7 +223,7 @@ def only_news(record: PaymentRecord, change: Change) -> Change | None:
 
     The time of the settlement is one of them: where the rail told none at first, the record has that of its answer.
     """
-    facts = {name: value for name, value in change.facts.items() if record.facts.get(name) != value}
+    facts = {name: value for name, value in change.facts.items() if record.facts.get(name, "") != value}
     at = change.settled_at and from_millis(to_millis(change.settled_at))
     at = None if at == record.settled_at else at
     named = bool(change.provider_id) and not record.provider_id

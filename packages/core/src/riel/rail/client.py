@@ -30,7 +30,7 @@ class Answer:
     ``amount`` (minor units), ``currency`` and ``account`` are those that the rail echoed, if it did: if they differ
     from the order, the core hands the payment to an operator. ``provider_code`` is the provider's code of a rejection
     or a return, ``provider_message`` its own words. ``settled_at`` needs a time zone. ``facts`` are strings for the
-    receipt, under the receipt's field names on the wire.
+    receipt, under the receipt's field names on the wire; an empty one takes back what an earlier answer told.
     """
 
     status: Status

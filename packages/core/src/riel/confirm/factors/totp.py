@@ -172,7 +172,11 @@ class TotpFactor:
         """
         if self._enrolment(request) is None:
             raise NotConfirmed(Code.TWO_FA_NOT_ENROLLED)
-        return "Show the person this text, and ask for the six digits that their authenticator app shows now."
+        read = f"riel payments show {request.payment_id}"
+        return (
+            f"Show the person this text, which they can also read without you ({read}), and ask for the six digits "
+            "that their authenticator app shows now."
+        )
 
     def check(self, request: ConfirmationRequest, code: str, now: datetime) -> Proof | None:
         """A proof that names the enrolment and the time step: the store takes each of them once.
