@@ -197,17 +197,18 @@ def inspector(session: nox.Session) -> None:
 
 @nox.session
 def sdk(session: nox.Session) -> None:
-    """Pay through the pretend Fintoc with Fintoc's own SDK, in an environment where nothing of riel is."""
-    theirs = Path(session.create_tmp(), "env").resolve()
-    session.run("uv", "--quiet", "venv", "--clear", f"--python={sys.executable}", str(theirs), external=True)
-    python = str(theirs / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-    needed = [
-        "--require-hashes",
-        "--requirements=tests/sdk/requirements.txt",
-    ]  # it needs an older cryptography than ours
-    session.run("uv", "--quiet", "--no-config", "pip", "install", f"--python={python}", *needed, external=True)
+    """Pay through the pretend Fintoc with Fintoc's own SDK, and through the pretend STP with Cuenca's ``stpmex``.
+
+    Each client is in an environment of its own, where nothing of riel is: it needs an older cryptography than ours.
+    """
     _install(session, *_editable(PACKAGES))
-    session.run("python", "tests/sdk/run.py", python)
+    for rail, locked in (("fintoc", "tests/sdk/fintoc.txt"), ("spei", "tests/sdk/stpmex.txt")):
+        theirs = Path(session.create_tmp(), rail).resolve()
+        session.run("uv", "--quiet", "venv", "--clear", f"--python={sys.executable}", str(theirs), external=True)
+        python = str(theirs / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        needed = ["--require-hashes", f"--requirements={locked}"]
+        session.run("uv", "--quiet", "--no-config", "pip", "install", f"--python={python}", *needed, external=True)
+        session.run("python", "tests/sdk/run.py", rail, python)
 
 
 @nox.session(venv_backend="none")

@@ -21,7 +21,8 @@ from packaging.utils import canonicalize_name
 
 LOCK = "requirements.lock"
 APART = (
-    ("tests/sdk/requirements.in", "tests/sdk/requirements.txt", ()),
+    ("tests/sdk/fintoc.in", "tests/sdk/fintoc.txt", ()),
+    ("tests/sdk/stpmex.in", "tests/sdk/stpmex.txt", ()),
     ("benchmarks/peers.in", "benchmarks/peers.txt", ("--no-deps",)),  # it runs on what the workspace has
 )
 """What is installed beside the workspace and never in it, as it is asked for, as it is locked, and how.

@@ -180,7 +180,8 @@ async def test_what_is_sent_is_what_was_stored_and_says_what_was_confirmed() -> 
     assert body["claveRastreo"] == body["folioOrigen"] == order.reference
     assert order.reference.startswith("DEMO260304")
     assert len(order.reference) == 26
-    assert body["monto"] == "1234.56"
+    assert b'"monto":1234.56,' in order.body, "a number with two decimals, as all recorded clients send it"
+    assert (body["topologia"], body["prioridad"]) == ("T", 0)
     assert body["conceptoPago"] == "Cafe no 7"
     assert body["nombreBeneficiario"] == "Pena Hijos SA de CV Sucursal Norte"
     assert body["institucionContraparte"] == "40072"

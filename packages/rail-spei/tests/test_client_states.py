@@ -195,6 +195,8 @@ async def test_the_name_at_the_bank_is_told_and_compared_and_fails_nothing() -> 
         for order in (same, other):
             await client.send(order)
         here.clock.advance(seconds=SETTLES_IN)
+        assert "nameMatches" not in (await look_up(client, same)).facts, "it is reported some seconds later"
+        here.clock.advance(seconds=3)
         alike, unlike = await look_up(client, same), await look_up(client, other)
     assert (alike.facts["payeeNameAtBank"], alike.facts["nameMatches"]) == ("RICARDO SANCHEZ", "same")
     assert (unlike.status, unlike.facts["nameMatches"]) == (Status.SETTLED, "different")

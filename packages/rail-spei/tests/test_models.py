@@ -96,6 +96,7 @@ def test_without_settings_only_what_is_always_true_is_checked() -> None:
 @pytest.mark.parametrize(("base", "able"), [("https://demo.stpmex.com", True), ("https://prod.stpmex.com", False)])
 def test_the_bank_of_the_test_system_is_paid_in_the_test_system_only(settings: Any, base: str, able: bool) -> None:
     there = settings.model_copy(update={"base_url": base})
+    there._is_published = able  # with the published key, no system is live
     if able:
         assert paying(there, clabe=TEST_BANK).payee().institution
     else:

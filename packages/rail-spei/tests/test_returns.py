@@ -65,7 +65,7 @@ async def test_it_is_sent_once_and_settles_like_a_payment() -> None:
         "fechaOperacion": "20260304",
         "institucionOperante": "90646",
         "claveRastreo": KEY,
-        "monto": "800.00",
+        "monto": 800.00,
         "digitoIdentificadorBeneficiario": 2,
         "claveRastreoDevolucion": order.reference,
         "medioEntrega": 3,

@@ -61,7 +61,7 @@ async def test_an_order_is_registered_and_settles() -> None:
     here = StpFixture()
     async with client(here) as stp:
         assert await stp.register(body()) == OrderAccepted("9000001")
-        here.clock.advance(seconds=1)
+        here.clock.advance(seconds=4)
         answer = await stp.query(KEY)
     assert not isinstance(answer, Absence)
     assert (answer.state_code, answer.amount, answer.cep_name) == ("LQ", 900, "RICARDO SANCHEZ")

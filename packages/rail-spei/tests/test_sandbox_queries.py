@@ -32,7 +32,7 @@ async def rows(here: StpFixture, **change: Any) -> tuple[int, Any]:
 async def test_an_order_is_told_in_all_its_fields() -> None:
     here = StpFixture()
     await here.register(folioOrigen="F1")
-    here.clock.advance(seconds=1)
+    here.clock.advance(seconds=4)
     state, row = await here.query()
     assert state == 0
     assert len(row.pop("sello")) == 88
@@ -51,11 +51,11 @@ async def test_an_order_is_told_in_all_its_fields() -> None:
         "medioEntrega": 3,
         "monto": 500.0,
         "nombreBeneficiario": "Ricardo Sanchez",
-        "nombreOrdenante": "Empresa Demo SA de CV",
+        "nombreOrdenante": "EMPRESA DEMO SA DE CV",
         "nombreCep": "RICARDO SANCHEZ",
         "rfcCep": "ND",
         "rfcCurpBeneficiario": "ND",
-        "rfcCurpOrdenante": "ND",
+        "rfcCurpOrdenante": "EDE010101AB1",
         "referenciaNumerica": 1234567,
         "tipoCuentaBeneficiario": 40,
         "tipoCuentaOrdenante": 40,
@@ -120,7 +120,8 @@ async def test_a_list_has_pages_and_its_total_lags() -> None:
     assert page["total"] == 3, "two have arrived in the last thirty seconds"
     assert [row["claveRastreo"] for row in (await rows(here, page=2))[1]["datos"]] == ["K4"]
     assert (await rows(here, page=3))[1]["datos"] == []
-    assert (await rows(here, tipoOrden="R")) == (400, {"estado": 6, "mensaje": "No se encontraron datos relacionados"})
+    none = {"estado": 6, "mensaje": "No se encontraron datos relacionados", "total": 0}
+    assert (await rows(here, tipoOrden="R")) == (400, none)
     here.clock.advance(days=1)
     assert (await rows(here, fechaOperacion="20260304"))[1]["total"] == 5
 
@@ -182,6 +183,16 @@ async def test_the_older_queries_answer_under_resultado_with_200() -> None:
 
         one = await ask("consOrdEnvRastreo", claveRastreo=KEY, institucionOperante=90646)
         assert (one["id"], one["ordenPago"]["tsEntrega"]) == (1, None)
+        listed = await ask("consOrdenesFech", estado="E")
+        assert listed["lst"][-1] is None
+        assert not {"idEF", "tsLiquidacion", "nombreCep"} & set(listed["lst"][0]), "left out where it has not settled"
+        assert (await ask("consOrdenesFech", estado="R"))["id"] == -100
+        assert (await ask("consSaldoEnvRec"))["saldos"] == [
+            {"montoTotal": "500.00", "tipoOperacion": "E", "totalOperaciones": 1, "empresa": EMPRESA}
+        ]
+        here.clock.advance(seconds=1.5)
+        settled = (await ask("consOrdEnvRastreo", claveRastreo=KEY, institucionOperante=90646))["ordenPago"]
+        assert (settled["tsEntrega"], settled["tsDevolucion"]) == (1000, None), "a duration in milliseconds"
         gone = await ask("consOrdEnvRastreo", claveRastreo="K", institucionOperante=90646)
         assert gone == {"id": -100, "descripcionError": "No se encontró la orden con rastreo K"}
         forged = await http.post(

@@ -101,6 +101,8 @@ class SpeiClient:
                 cuenta_beneficiario=payment.clabe,
                 concepto_pago=spei_text(payment.concept),
                 referencia_numerica=numeric_reference(references),
+                topologia="T",
+                prioridad=0,
                 latitud=settings.latitude,
                 longitud=settings.longitude,
             )

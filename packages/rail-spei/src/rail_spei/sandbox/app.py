@@ -134,7 +134,11 @@ def _app(bank: StpBank, webhooks: StpWebhooks, clock: Clock, sleep: Sleep) -> AS
             ),
             *_routes(
                 ORDERS,
-                {"/ordenPago/consOrdEnvRastreo": legacy.order},
+                {
+                    "/ordenPago/consOrdEnvRastreo": legacy.order,
+                    "/ordenPago/consOrdenesFech": legacy.of_a_day,
+                    "/ordenPago/consSaldoEnvRec": legacy.totals,
+                },
             ),
             *_routes(
                 QUERIES,

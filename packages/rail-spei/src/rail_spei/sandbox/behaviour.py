@@ -17,6 +17,7 @@ class StpBehaviour(BaseModel):
     sent_seconds: Annotated[Seconds, Field(description="From `A` to `E`.")] = 0.2
     settled_seconds: Annotated[Seconds, Field(description="From `A` to the order's end: `LQ`, or `CN`.")] = 1.0
     returned_seconds: Annotated[Seconds, Field(description="From `LQ` to `D`.")] = 5.0
+    cep_seconds: Annotated[Seconds, Field(description="From `LQ` to `nombreCep`.")] = 3.0
     hidden_seconds: Annotated[Seconds, Field(description="How long `tsLiquidacion` stays null after `LQ`.")] = 2.0
     slow_seconds: Annotated[Seconds, Field(description="After how long a slow answer comes.")] = 60.0
     late_seconds: Annotated[Seconds, Field(description="How late a late order arrives.")] = 90.0

@@ -11,7 +11,7 @@ from rail_spei.sandbox.bank import StpBank
 from rail_spei.sandbox.cadena import LIST, QUERY, Body, cadena, text
 from rail_spei.sandbox.ledger import Direction
 from rail_spei.sandbox.parser import UnreadableRequest, body_of, form_error
-from rail_spei.sandbox.serializers import list_row, order_json
+from rail_spei.sandbox.serializers import OrderSerializer
 from riel.sandbox.kit import Clock
 
 OK_MESSAGE = "Datos consultados correctamente"
@@ -22,8 +22,9 @@ MESSAGES = {NOTHING: "No se encontraron datos relacionados", AHEAD: "La fecha no
 class QueryError(Exception):
     """The service refuses a query. ``estado`` says why."""
 
-    def __init__(self, estado: int, message: str = "") -> None:
+    def __init__(self, estado: int, message: str = "", **content: Any) -> None:
         super().__init__(message)
+        self.content = content
         self.estado = estado
         self.message = message or MESSAGES[estado]
 
@@ -34,6 +35,7 @@ class QueryRoutes:
     def __init__(self, bank: StpBank, clock: Clock) -> None:
         self._bank = bank
         self._clock = clock
+        self._orders = OrderSerializer(bank.behaviour, bank.contract, bank.ledger)
 
     async def order(self, request: Request) -> Response:
         """``POST consultaOrden``"""
@@ -43,7 +45,7 @@ class QueryRoutes:
         entry = self._bank.ledger.find(_direction(body), day, text(body["claveRastreo"]), at)
         if entry is None or entry.empresa != self._bank.contract.empresa:
             raise QueryError(NOTHING)
-        return _success(respuesta=order_json(entry, at, self._hidden))
+        return _success(respuesta=self._orders.order(entry, at))
 
     async def of_a_day(self, request: Request) -> Response:
         """``POST V2/conciliacion``: on the running day the total lags behind the rows."""
@@ -55,15 +57,11 @@ class QueryRoutes:
         first = int(body["page"]) * rows_of_a_page
         entries = [entry for entry in self._bank.of_day(direction, day, at) if entry.scenario.listed]
         if not entries:
-            raise QueryError(NOTHING)
+            raise QueryError(NOTHING, total=0)
         behind = at - timedelta(seconds=self._bank.behaviour.total_lag_seconds)
         total = sum(entry.at <= behind for entry in entries) if day == self._today() else len(entries)
         page = entries[first : first + rows_of_a_page]
-        return _success(datos=[list_row(entry, at, self._hidden, self._bank.ledger) for entry in page], total=total)
-
-    @property
-    def _hidden(self) -> timedelta:
-        return timedelta(seconds=self._bank.behaviour.hidden_seconds)
+        return _success(datos=[self._orders.list_row(entry, at) for entry in page], total=total)
 
     def _today(self) -> date:
         return self._bank.today(self._clock())
@@ -96,7 +94,7 @@ async def query_error(_: Request, failure: Exception) -> Response:
     """Answer with an error of the service."""
     if not isinstance(failure, QueryError):
         raise failure
-    return JSONResponse({"estado": failure.estado, "mensaje": failure.message}, 400)
+    return JSONResponse({"estado": failure.estado, "mensaje": failure.message, **failure.content}, 400)
 
 
 async def unreadable_request(request: Request, failure: Exception) -> Response:

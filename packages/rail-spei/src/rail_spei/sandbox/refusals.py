@@ -95,11 +95,13 @@ SHAPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StpContract:
-    """The company at STP: its alias, its accounts, its limit, and the institutions that it can pay, code and name."""
+    """The company at STP: its alias, its accounts and their holder, its limit, and the institutions that it can pay."""
 
     empresa: str
     accounts: frozenset[str]
     institutions: Mapping[str, str]
+    holder: str = "EMPRESA DEMO SA DE CV"
+    holder_rfc: str = "EDE010101AB1"
     ceiling: Decimal = field(default=Decimal("9999999999.99"))
 
 

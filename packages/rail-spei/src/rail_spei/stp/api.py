@@ -5,7 +5,6 @@ query without a clear answer raises ``riel.NothingLearned``: an order is absent 
 answer whose ``Date`` agrees with our clock.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -154,7 +153,7 @@ class Stp:
         return self._check_key(answer.order, key)
 
     def _signed(self, request: SignedRequest) -> bytes:
-        return json.dumps({**request.json(), "firma": self.key.sign(request.cadena())}, separators=(",", ":")).encode()
+        return request.body(self.key.sign(request.cadena()))
 
     async def _put(self, path: str, body: bytes, classify: Classify) -> Outcome:
         send = partial(self.http.put, _join_url(self.base_url, path), content=body, headers=HEADERS)

@@ -5,6 +5,7 @@ field that is left out is empty, and 0 is not left out. Only ASCII passes: a pip
 behind it and be signed all the same, and a character that STP folds would not be the one that was signed.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -64,6 +65,13 @@ class SignedRequest:
         sent = {**self.signed, **self.unsigned}
         return {name: _field_text(name, value) for name, value in sent.items() if value is not None}
 
+    def body(self, firma: str) -> bytes:
+        """The body with ``firma``, as it is sent: an amount is a JSON number with two decimals, as all recorded clients
+        send it. It never passes through a binary float."""
+        fields = {name: value if name in AMOUNTS else json.dumps(value) for name, value in self.json().items()}
+        written = ",".join(f"{json.dumps(name)}:{value}" for name, value in fields.items())
+        return f'{{{written},"firma":{json.dumps(firma)}}}'.encode()
+
     def cadena(self) -> str:
         """The text that is signed, made from the body."""
         sent = self.json()
@@ -74,7 +82,7 @@ class SignedRequest:
 class RegisterOrder:
     """``PUT ordenPago/registra``: the 34 fields in the order of their signature, then those that are sent unsigned.
 
-    The JSON has these names in camelCase. Amounts are centavos, and are both signed and sent as text with two decimals.
+    The JSON has these names in camelCase. Amounts are centavos, and are signed and sent in pesos with two decimals.
     Without ``fecha_operacion`` STP gives the order its own operating day, which is how one is sent.
 
     :raises ValueError, TypeError: where a field holds what could not be signed unmistakably.
