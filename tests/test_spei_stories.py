@@ -76,7 +76,14 @@ async def test_the_whole_receipt_of_a_payment(tmp_path: Path) -> None:
         assert stp.sent == []
         told = await harness.pay()
         stp.advance(seconds=2)
+        first = await harness.check_status(told["trackingKey"])
+        assert (first["status"], "nameMatches" in first) == ("success", False), "the payee's bank reports it later"
+        stp.advance(minutes=6)
+        await harness.engine.run_once()
+        await harness.idle()
         receipt = await harness.check_status(told["trackingKey"])
+        events = [event.event for event in await harness.journal.events((await harness.record()).id)]
+    assert events[-2:] == ["payment.settled", "payment.learned"]
     assert receipt["status"] == "success"
     assert receipt["operationDate"] == DAY
     assert receipt["bankName"] == "BANORTE"
