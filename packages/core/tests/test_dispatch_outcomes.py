@@ -324,10 +324,20 @@ async def test_no_more_is_refunded_than_was_paid(tmp_path: Path) -> None:
         assert len(world.client.refunded) == 2
 
 
-async def test_what_a_rejected_refund_held_is_free_again_and_what_an_unknown_one_holds_is_not(tmp_path: Path) -> None:
-    async with working(tmp_path, refunds=first(Rejected("NO"), LOST, SETTLED)) as world:
+async def test_what_a_rejected_refund_held_is_free_once_it_is_watched_no_more_and_what_an_unknown_one_holds_is_not(
+    tmp_path: Path,
+) -> None:
+    watched = timedelta(hours=1)
+    async with working(tmp_path, refunds=first(Rejected("NO"), LOST, SETTLED), late_arrival_window=watched) as world:
         paid = await world.paid(world.request(50_000))
-        assert (await world.paid(world.refund_request(paid, 50_000))).state is State.REJECTED
+        rejected = await world.paid(world.refund_request(paid, 50_000))
+        assert rejected.state is State.REJECTED
+        early = world.refund_request(paid, 40_000)
+        with pytest.raises(NothingSent) as refused:
+            await world.engine.confirm(early, await world.asked(early))
+        details = {"refundable": 0, "watchedUntil": "2026-03-07T13:00:00Z"}
+        assert (refused.value.error.code, refused.value.error.details) == ("REFUND_EXCEEDS_PAYMENT", details)
+        world.later(hours=1)
         assert (await world.paid(world.refund_request(paid, 40_000))).state is State.UNKNOWN
         too_much = world.refund_request(paid, 10_001)
         assert await world.refusal(too_much, await world.asked(too_much)) == "REFUND_EXCEEDS_PAYMENT"

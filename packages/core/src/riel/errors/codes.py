@@ -229,7 +229,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     ),
     Code.REFUND_EXCEEDS_PAYMENT: (
         "The refund is more than what is left of the payment. Nothing was sent.",
-        "Check the payment's status: refund at most amount less refundedAmount.",
+        (
+            "Refund at most details.refundable. If details has watchedUntil, a rejected refund may still arrive until "
+            "then; what it asked for is free after that."
+        ),
     ),
     Code.REQUEST_TOO_LARGE: (
         "The request is longer than {limit} bytes and was not read. Nothing was sent.",

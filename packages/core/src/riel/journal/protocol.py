@@ -177,9 +177,9 @@ class Journal(Protocol):
         The code was right, so the attempt counts as right, also where it lost a race, except after ``code_reused``.
 
         :param replay_key: names what the code used up. It is accepted once in the whole journal: ``code_reused``.
-        :returns: the payment, or why there is none. After ``reference_taken``, and after ``not_settled`` and
-            ``exceeds_payment`` (a refund of what has not settled, or of more than is left), the challenge is open as
-            before.
+        :returns: the payment, or why there is none. After ``reference_taken``, ``not_settled`` (a refund of what has
+            not settled) and ``exceeds_payment`` (a refund of more than is left: what a rejected refund asked for is
+            taken while it is watched), the challenge is open as before.
 
         Example::
 
@@ -228,6 +228,9 @@ class Journal(Protocol):
 
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         """Return one payment or refund."""
+
+    async def refunds(self, payment_id: str) -> Sequence[PaymentRecord]:
+        """Return every refund of a payment, oldest first."""
 
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
         """Return the payment or refund that the provider knows by that reference.

@@ -14,6 +14,7 @@ from riel.payments import rail_calls
 from riel.payments.attempt_limiter import PrincipalAttempts
 from riel.payments.challenge import new_challenge
 from riel.payments.context import Context, PaymentRequest, confirmation_request
+from riel.payments.refundable import refundable
 from riel.payments.refusals import already_done, mismatch, not_confirmed, not_requested, used_before
 from riel.payments.rules import NEVER_SENT
 from riel.rail import Prepared, ReferenceSource
@@ -128,6 +129,9 @@ async def _create(
     if created == "reference_taken":
         await _refuse_known_reference(context, request, prepared)
         raise NothingSent(Code.RAIL_BROKEN, rail=request.terms.rail, problem="its reference is already taken")
+    if created == "exceeds_payment" and request.original is not None:
+        left = await refundable(context, request.original)
+        raise NothingSent(Code.REFUND_EXCEEDS_PAYMENT, details=left.details)
     return await _lost_race(open_attempt, created)
 
 

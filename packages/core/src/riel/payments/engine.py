@@ -28,6 +28,7 @@ from riel.payments.dispatch import dispatch
 from riel.payments.manual_refund import open_refund_case
 from riel.payments.other_payers import report_other_payers
 from riel.payments.recovery import lookup_unleased, recover
+from riel.payments.refundable import Refundable, refundable
 from riel.rail import Payment, Refund, Tool, WireModel
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,10 @@ class PaymentEngine:
         if known is None or (known.principal, known.rail, known.mode) != (principal, rail, mode):
             raise NotFound()
         return known
+
+    async def refundable(self, original: PaymentRecord) -> Refundable:
+        """Return what is left of a payment to refund."""
+        return await refundable(self.context, original)
 
     async def on_webhook(self, rail: str, reference: str) -> bool:
         """Look a payment up because its provider sent a webhook about it. Return whether there is such a payment.

@@ -89,7 +89,7 @@ class RequestRefund(PaymentTool):
         if amount != original.money.amount and not able.partial_refund.available:
             raise NothingSent(Code.NOT_SUPPORTED, reason=able.partial_refund.reason)
         if code is None:
-            _check_refundable(original, amount)
+            await self._check_refundable(original, amount)
         terms = Terms(
             kind="refund",
             rail=self.declaration.name,
@@ -105,6 +105,16 @@ class RequestRefund(PaymentTool):
         )
         request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
         return await ask_or_execute(self, request, code)
+
+    async def _check_refundable(self, original: PaymentRecord, amount: int) -> None:
+        """Refuse before a person is asked; the journal checks the same again."""
+        if original.state is not State.SETTLED:
+            raise NothingSent(Code.NOT_REFUNDABLE)
+        if original.refunded >= original.money.amount:
+            raise NothingSent(Code.ALREADY_REFUNDED)
+        refundable = await self.engine.refundable(original)
+        if amount > refundable.left:
+            raise NothingSent(Code.REFUND_EXCEEDS_PAYMENT, details=refundable.details)
 
     async def _return_received(self, refund: Refund, code: str | None, principal: str) -> Envelope:
         """Return a received payment to its payer, by a payment that is confirmed, limited and sent like any other."""
@@ -124,14 +134,3 @@ class RequestRefund(PaymentTool):
         """The rail's facts for the person, by name; empty if the rail fails to give them."""
         facts = rail_calls.manual_refund(self.rail, original.order())
         return {clean_text(name): clean_text(words, MAX_FACT) for name, words in facts.items()}
-
-
-def _check_refundable(original: PaymentRecord, amount: int) -> None:
-    """Refuse before a person is asked; the journal checks the same again."""
-    if original.state is not State.SETTLED:
-        raise NothingSent(Code.NOT_REFUNDABLE)
-    refundable = original.money.amount - original.refunded
-    if refundable <= 0:
-        raise NothingSent(Code.ALREADY_REFUNDED)
-    if amount > refundable:
-        raise NothingSent(Code.REFUND_EXCEEDS_PAYMENT, details={"refundable": refundable})

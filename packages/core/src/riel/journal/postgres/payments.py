@@ -72,7 +72,8 @@ BY_REFERENCE = (
 """The payment of a reference; one that never left only where there is no other."""
 LOCK_ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 SELECT_REFUNDED = (
-    "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND state <> 'rejected'"
+    "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND "
+    "(state <> 'rejected' OR watch_until > $2)"
 )
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
@@ -104,6 +105,12 @@ async def by_reference(session: Session, mac: RowMac, rail: str, mode: str, refe
     """What the rail knows by that reference."""
     row = await session.row(SELECT_PAYMENTS + BY_REFERENCE, rail, mode, reference)
     return read_payment(mac, row).value if row else None
+
+
+async def refunds(session: Session, mac: RowMac, payment_id: str) -> list[PaymentRecord]:
+    """The refunds of a payment."""
+    of_payment = "WHERE base.refund_of = $1 ORDER BY base.created_at, base.id"
+    return [read_payment(mac, row).value for row in await session.rows(SELECT_PAYMENTS + of_payment, payment_id)]
 
 
 async def newest(
@@ -240,7 +247,7 @@ async def create_refund(
     known = await challenges.get(session, creator.mac, challenge_id)
     open_ = known and known.value.state is ChallengeState.OPEN and to_millis(known.value.expires_at) > to_millis(at)
     if known is not None and open_:
-        taken = await session.row(SELECT_REFUNDED, intent.refund_of)
+        taken = await session.row(SELECT_REFUNDED, intent.refund_of, to_millis(at))
         why: ConfirmFailure | None = None
         if paid is not None and paid.value.tampered:
             why = "tampered"

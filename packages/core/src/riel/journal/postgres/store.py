@@ -221,6 +221,9 @@ class PostgresJournal:
         known = await self._sessions.read(lambda session: payments.get(session, self._mac, payment_id))
         return known.value if known else None
 
+    async def refunds(self, payment_id: str) -> Sequence[PaymentRecord]:
+        return await self._sessions.read(lambda session: payments.refunds(session, self._mac, payment_id))
+
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
         return await self._sessions.read(
             lambda session: payments.by_reference(session, self._mac, rail, mode, reference)

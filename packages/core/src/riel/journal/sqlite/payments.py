@@ -39,7 +39,7 @@ BY_REFERENCE = (
 """The payment of a reference; one that never left only where there is no other."""
 SELECT_REFUNDABLE = (
     "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
-    "r.state <> 'rejected') AS taken FROM payments p WHERE p.id = ?"
+    "(r.state <> 'rejected' OR r.watch_until > ?)) AS taken FROM payments p WHERE p.id = ?"
 )
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
@@ -62,6 +62,12 @@ def by_reference(db: sqlite3.Connection, mac: RowMac, rail: str, mode: str, refe
     """What the rail knows by that reference."""
     row = db.execute(SELECT_PAYMENTS + BY_REFERENCE, (rail, mode, reference)).fetchone()
     return read_payment(mac, row).value if row else None
+
+
+def refunds(db: sqlite3.Connection, mac: RowMac, payment_id: str) -> list[PaymentRecord]:
+    """The refunds of a payment."""
+    rows = db.execute(SELECT_PAYMENTS + "WHERE base.refund_of = ? ORDER BY base.created_at, base.id", (payment_id,))
+    return [read_payment(mac, row).value for row in rows]
 
 
 def newest(
@@ -138,7 +144,8 @@ def _create(
         return ended
     if to_millis(challenge.expires_at) <= now:
         return "expired"
-    if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, challenge.money.amount)):
+    amount = challenge.money.amount
+    if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, amount, now)):
         return refusal
     held = reservations.moved(db, challenge_id, intent.reservations)
     if held is not None and (reached := reservations.limit_reached(db, challenge, intent.reservations, held)):
@@ -171,12 +178,17 @@ def _create(
     return record
 
 
-def _refund_refusal(db: sqlite3.Connection, mac: RowMac, payment_id: str, amount: int) -> ConfirmFailure | None:
-    """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it."""
+def _refund_refusal(
+    db: sqlite3.Connection, mac: RowMac, payment_id: str, amount: int, now: int
+) -> ConfirmFailure | None:
+    """Whether a refund of ``amount`` may not be: its payment has not settled, or less than that is left of it.
+
+    A refund that counts as rejected and is still watched may arrive yet, so its amount is taken.
+    """
     original = get(db, mac, payment_id)
     if original is not None and original.tampered:
         return "tampered"
-    row = db.execute(SELECT_REFUNDABLE, (payment_id,)).fetchone()
+    row = db.execute(SELECT_REFUNDABLE, (now, payment_id)).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
     return "exceeds_payment" if row["taken"] + amount > row["amount"] else None

@@ -222,6 +222,9 @@ class SqliteJournal:
     async def payment(self, payment_id: str) -> PaymentRecord | None:
         return await self._read_directly(lambda db: payments.get(db, self._mac, payment_id))
 
+    async def refunds(self, payment_id: str) -> Sequence[PaymentRecord]:
+        return await self._writer.read(lambda db: payments.refunds(db, self._mac, payment_id))
+
     async def by_reference(self, rail: str, mode: Mode, reference: str) -> PaymentRecord | None:
         return await self._read_directly(lambda db: payments.by_reference(db, self._mac, rail, mode, reference))
 

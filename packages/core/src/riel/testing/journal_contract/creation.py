@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from riel.errors import Code
 from riel.journal import AttemptLimits, ChallengeState, Journal, PaymentRecord, State
 from riel.testing.journal_contract.fixtures import (
     DAY,
@@ -99,7 +100,7 @@ class CreationPromises(TwoHandles):
         self, journal: Journal, other: Journal
     ) -> None:
         unsent = await create_payment(journal, "a", intent=new_intent("SAME"))
-        await move(journal, unsent, S.REJECTED, code="RAIL_UNREACHABLE", event="not_sent")
+        await move(journal, unsent, S.REJECTED, code=Code.RAIL_UNREACHABLE.value, event="not_sent")
         found = await other.by_reference("mock", "sandbox", "SAME")
         assert found is not None
         assert found.id == unsent.id
@@ -184,3 +185,18 @@ class RefundPromises(TwoHandles):
         assert (await journal.payment(original.id)) == original, "nothing is paid back yet"
         await move(journal, again, S.SETTLED)
         assert (await journal.payment(original.id)) == replace(original, refunded=600)
+
+    async def test_what_a_rejected_refund_asked_for_is_taken_for_as_long_as_it_is_watched(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        original = await create_settled(journal, amount=1000)
+        refund = await create_refund(journal, "r", original, 600)
+        assert isinstance(refund, PaymentRecord)
+        await move(journal, refund, S.REJECTED, next_at=NOW, watch_until=NOW + HOUR)
+        assert await create_refund(other, "s", original, 401) == "exceeds_payment"
+        within = await create_refund(other, "t", original, 400)
+        assert isinstance(within, PaymentRecord)
+        assert [one.id for one in await journal.refunds(original.id)] == [refund.id, within.id]
+        await move(other, within, S.REJECTED, next_at=NOW, watch_until=NOW)
+        assert await create_refund(journal, "u", original, 401) == "exceeds_payment"
+        assert isinstance(await create_refund(journal, "v", original, 400), PaymentRecord)
