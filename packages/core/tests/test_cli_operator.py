@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from riel.app import activate_rails, open_app
 from riel.catalog import activate, discover
 from riel.cli import COMMANDS, main
 from riel.cli.records import NOBODY_SIGNED_IN, os_user
 from riel.cli.recover import is_news
 from riel.cli.tables import payments_parts, print_parts, reconciliation_tables, recovery_parts
 from riel.config import read_settings, settings_resolver
+from riel.errors import Misconfigured
 from riel.journal import State
 from riel.journal.open import open_journal
 from riel.rail import Payee
@@ -320,7 +322,6 @@ def test_no_sentence_proposes_a_package_by_a_name_that_was_misspelt(tmp_path: Pa
 def test_an_installed_rail_without_any_setting_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from riel.app import activate_rails
 
     with Site(tmp_path / "site").on_the_path() as site:
         for name in ("zap", "pix", "upi"):
@@ -383,3 +384,35 @@ def test_what_had_ended_and_is_as_before_does_not_drown_the_rest() -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+# Live money
+
+
+LIVE = {
+    "RAILS": "zap",
+    "LIVE": "yes",
+    "FACTOR": "totp",
+    "ZAP_BASE_URL": "https://bank.example",
+    "ZAP_API_KEY": "live_12345678",
+}
+
+
+def test_a_server_with_real_money_refuses_what_an_agent_may_write_before_it_makes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Home and journal are in the folder in which the client starts the server."""
+    workspace = Path.cwd()
+    for name, value in (LIVE | {"HOME": str(workspace), "JOURNAL": str(workspace / "journal.db")}).items():
+        monkeypatch.setenv(f"RIEL_{name}", value)
+    with Site(tmp_path / "site").on_the_path() as site:
+        site.install("zap")
+
+        async def start() -> None:
+            async with open_app(read_settings(), Redactor(), discovery=discover(only=["zap"])):
+                raise AssertionError("it started")
+
+        with pytest.raises(Misconfigured, match=r"^RIEL_HOME, which live money.* where an agent may write"):
+            asyncio.run(start())
+    assert list(workspace.iterdir()) == []
+    assert "money is real by zap; the settings come from the environment, and no file" in caplog.text
