@@ -17,6 +17,7 @@ from riel.errors import NotAllowed, NotConfirmed, OutcomeUnknown
 from riel.journal import State
 
 from .engine_support import PATIENCE, WRONG, Strange, first, working
+from .limits_support import limits
 
 pytestmark = pytest.mark.anyio
 
@@ -386,3 +387,28 @@ async def test_a_used_code_joins_its_payment_again_once_the_newer_challenge_is_o
         await world.asked(world.request())
         world.later(minutes=10)
         assert (await world.engine.confirm(world.request(), code)).id == first.id
+
+
+async def test_so_many_payments_of_one_principal_wait_for_a_person_and_no_more(tmp_path: Path) -> None:
+    async with working(tmp_path) as world:
+        timing = replace(world.engine.context.timing, max_open_challenges=20)
+        world.engine.context = replace(world.engine.context, timing=timing)
+        for amount in range(1, 21):
+            await world.engine.ask(world.request(amount))
+        with pytest.raises(NotConfirmed) as refused:
+            await world.engine.ask(world.request(21))
+        error = refused.value.error
+        assert (error.code, error.retryable) == ("2FA_TOO_MANY", True)
+        assert error.message.startswith("20 payments or refunds wait for a person already")
+        assert len(world.person.asked) == 20
+        await world.engine.ask(world.request(20))
+        await world.engine.ask(world.request(21, principal="bea"))
+
+
+async def test_a_thousand_refusals_write_a_bounded_record(tmp_path: Path) -> None:
+    closed = limits("per_payment = { MXN = 1 }")
+    async with working(tmp_path, guards=(closed,)) as world:
+        for amount in range(2, 102):
+            with pytest.raises(NotAllowed):
+                await world.engine.ask(world.request(amount))
+        assert (await world.journal.verify())[0] == 20

@@ -38,6 +38,9 @@ from riel.webhooks.outbox import Outbox, Receiver
 
 log = logging.getLogger(__name__)
 
+MAX_OPEN_CHALLENGES = 40
+"""How many payments and refunds of one principal may wait for a person: more would be confirmed without being read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
@@ -110,7 +113,7 @@ async def open_app(
                 keys=keys,
                 anchor_keeper=anchor_keeper,
                 guards=guards,
-                timing=Timing(answer_within=answer_within),
+                timing=Timing(answer_within=answer_within, max_open_challenges=MAX_OPEN_CHALLENGES),
                 language=settings.language,
                 clean=secrets.text,
                 may_send=not read_only,

@@ -35,6 +35,7 @@ class Code(StrEnum):
     TWO_FA_NOT_ENROLLED = "2FA_NOT_ENROLLED"
     TWO_FA_NOT_REQUESTED = "2FA_NOT_REQUESTED"
     TWO_FA_RATE_LIMITED = "2FA_RATE_LIMITED"
+    TWO_FA_TOO_MANY = "2FA_TOO_MANY"
     TWO_FA_USED = "2FA_USED"
     ALREADY_DONE = "ALREADY_DONE"
     ALREADY_REFUNDED = "ALREADY_REFUNDED"
@@ -110,6 +111,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.TWO_FA_RATE_LIMITED: (
         "Too many wrong codes within an hour. Nothing was sent.",
         "Wait an hour. A new code does not help.",
+    ),
+    Code.TWO_FA_TOO_MANY: (
+        "{count} payments or refunds wait for a person already, which is the most at a time. Nothing was sent.",
+        "Ask the person to answer or decline those first, or wait until they expire.",
     ),
     Code.TWO_FA_USED: (
         "This code was used before, for an earlier payment. Nothing more was sent.",
@@ -259,6 +264,7 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
 _RETRYABLE = {
     Code.TWO_FA_NOT_DELIVERED,
     Code.TWO_FA_RATE_LIMITED,
+    Code.TWO_FA_TOO_MANY,
     Code.JOURNAL_UNAVAILABLE,
     Code.JOURNAL_UNCERTAIN,
     Code.JOURNAL_UNREADABLE,

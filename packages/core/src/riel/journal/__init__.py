@@ -2,6 +2,8 @@
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.protocol import (
+    MAX_REFUSALS,
+    REFUSAL_WINDOW,
     Attempt,
     AttemptLimits,
     ChallengeText,
@@ -9,6 +11,7 @@ from riel.journal.protocol import (
     Journal,
     LimitReached,
     OpenedChallenge,
+    TooManyOpen,
 )
 from riel.journal.records import (
     Backlog,
@@ -24,6 +27,8 @@ from riel.journal.records import (
 )
 
 __all__ = [
+    "MAX_REFUSALS",
+    "REFUSAL_WINDOW",
     "Anchor",
     "Attempt",
     "AttemptLimits",
@@ -43,5 +48,6 @@ __all__ = [
     "OpenedChallenge",
     "PaymentRecord",
     "State",
+    "TooManyOpen",
     "Topic",
 ]

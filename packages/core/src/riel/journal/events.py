@@ -67,9 +67,12 @@ def challenge_opened_body(challenge: Challenge) -> Body:
     }
 
 
-def challenge_refused_body(challenge: Challenge, code: str, why: str) -> Body:
-    """The body of ``challenge.refused``: a guard or a limit refused it before any person was asked."""
-    return {
+def challenge_refused_body(challenge: Challenge, code: str, why: str, *, unrecorded: int = 0) -> Body:
+    """The body of ``challenge.refused``: a guard or a limit refused it before any person was asked.
+
+    :param unrecorded: how many earlier refusals of the principal were only counted.
+    """
+    body = {
         "to": ChallengeState.REFUSED,
         **_subject(challenge),
         "code": code,
@@ -80,6 +83,7 @@ def challenge_refused_body(challenge: Challenge, code: str, why: str) -> Body:
         "account": mask_account(challenge.payee.account),
         "digest": challenge.digest.hex(),
     }
+    return {**body, "unrecorded": unrecorded} if unrecorded else body
 
 
 def _subject(challenge: Challenge) -> Body:

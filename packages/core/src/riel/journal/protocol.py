@@ -42,6 +42,11 @@ ConfirmFailure = Literal[
 is taken, a refund of what has not settled or of more than is left, or a row that is not as riel wrote it."""
 
 
+MAX_REFUSALS = 20
+"""How many refusals of one principal are recorded one by one within :data:`REFUSAL_WINDOW`."""
+
+REFUSAL_WINDOW = timedelta(hours=1)
+
 ChallengeText = Callable[[PriorPayment | None], str]
 """Makes the text of a challenge, given the identical payment that was created shortly before, if there was one."""
 
@@ -60,6 +65,13 @@ class LimitReached:
 
     reservation: Reservation
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyOpen:
+    """So many challenges of the principal wait for a person already, and nothing was opened."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,8 @@ class Journal(Protocol):
         decline_ttl: timedelta,
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
-    ) -> OpenedChallenge | LimitReached:
+        max_open: int | None = None,
+    ) -> OpenedChallenge | LimitReached | TooManyOpen:
         """Open ``challenge`` with its text, or return the challenge that stands for the same principal and digest.
 
         In this order:
@@ -114,6 +127,7 @@ class Journal(Protocol):
           time is over, or of another factor, is ended as ``expired``.
         * A challenge that the person declined within ``decline_ttl`` is returned, ``fresh=False``.
         * Where a reservation finds no room, nothing is opened: :class:`LimitReached`.
+        * Where ``max_open`` challenges of the principal wait for a person, nothing is opened: :class:`TooManyOpen`.
         * Otherwise ``challenge`` is stored with ``text(prior)`` and every reservation, ``fresh=True``.
 
         Of many that open the same at once, one is fresh and the others get it. The reservations are released when the
@@ -131,7 +145,11 @@ class Journal(Protocol):
         """Add up what is reserved in a scope, from the bucket ``since`` on, in minor units or payments."""
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
-        """Record that a guard or a limit refused ``challenge`` with ``code`` before any person was asked."""
+        """Record that a guard or a limit refused ``challenge`` with ``code`` before any person was asked.
+
+        Of one principal, :data:`MAX_REFUSALS` are recorded within :data:`REFUSAL_WINDOW`. The others are counted, and
+        the next event that is recorded says how many they were.
+        """
 
     async def mark_delivered(self, challenge_id: str, at: datetime) -> None:
         """Store the time at which the challenge was shown to the person."""

@@ -4,7 +4,7 @@ import asyncio
 
 from riel.confirm import NONCE, PriorPayment, Wording, render_challenge
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
-from riel.journal import Challenge, ChallengeState, LimitReached
+from riel.journal import Challenge, ChallengeState, LimitReached, TooManyOpen
 from riel.journal.epochs import Gap
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
@@ -66,10 +66,13 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
             duplicate_window=context.timing.duplicate_window,
             decline_ttl=context.timing.decline_ttl,
             reservations=context.reservations(request.terms),
+            max_open=context.timing.max_open_challenges,
         )
         if isinstance(opened, LimitReached):
             raise opened.reservation.error(opened.left)
-    except NotAllowed as refusal:
+        if isinstance(opened, TooManyOpen):
+            raise NotConfirmed(Code.TWO_FA_TOO_MANY, count=opened.count)
+    except (NotAllowed, NotConfirmed) as refusal:
         await context.journal.record_refusal(new, refusal.error.code, str(refusal))
         raise
     return opened.challenge

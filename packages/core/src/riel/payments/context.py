@@ -43,6 +43,8 @@ class Timing:
     may be sent once more.
     ``guard_limit``: how long a guard may take, in which nothing else happens. ``recovery_interval``: the pause between
     two runs of recovery; ``None`` is ``poll_interval``.
+    ``max_open_challenges``: how many payments and refunds of one principal may wait for a person at a time;
+    ``None``: any number.
     ``payer_check_interval``: how often open payments of other payers are reported to the operator.
     """
 
@@ -57,6 +59,7 @@ class Timing:
     guard_limit: timedelta = timedelta(seconds=2)
     anchor_interval: timedelta = timedelta(minutes=5)
     payer_check_interval: timedelta = timedelta(hours=1)
+    max_open_challenges: int | None = None
     attempt_limits: AttemptLimits = field(default_factory=AttemptLimits)
     backoff: Backoff = field(default_factory=Backoff)
 

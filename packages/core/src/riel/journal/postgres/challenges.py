@@ -5,7 +5,18 @@ from dataclasses import replace
 
 from riel.errors import Code
 from riel.guards import Reservation
-from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
+from riel.journal import (
+    MAX_REFUSALS,
+    REFUSAL_WINDOW,
+    Attempt,
+    AttemptLimits,
+    ChallengeText,
+    ConfirmFailure,
+    LimitReached,
+    OpenedChallenge,
+    TooManyOpen,
+    events,
+)
 from riel.journal.columns import (
     NEW_CHALLENGE_COLUMNS,
     new_challenge_values,
@@ -66,6 +77,14 @@ LOCK_CHALLENGE = "SELECT id FROM challenges WHERE id = $1 FOR NO KEY UPDATE"
 LOCK_PRINCIPAL = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' || $1, 0))"
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"
+COUNT_OPEN = "SELECT count(*) AS count FROM challenges WHERE principal = $1 AND state = 'open' AND expires_at > $2"
+COUNT_REFUSAL = (
+    "INSERT INTO refusals AS r (principal, since, count, previous) VALUES ($1, $2, 1, 0) ON CONFLICT (principal) "
+    "DO UPDATE SET previous = CASE WHEN r.since <= $3 THEN r.count ELSE 0 END, "
+    "count = CASE WHEN r.since <= $3 THEN 1 ELSE r.count + 1 END, "
+    "since = CASE WHEN r.since <= $3 THEN $2 ELSE r.since END RETURNING count, previous"
+)
+"""Count one refusal. A window that began at or before ``$3`` is over."""
 MAX_EXPIRED = 1000
 """How many expired challenges one call ends, so that what they reserve of a limit is released."""
 MAX_CHALLENGES = 20
@@ -102,7 +121,8 @@ async def open_challenge(
     declined_since: int,
     close_others: bool,
     requested: Sequence[Reservation],
-) -> OpenedChallenge | LimitReached:
+    max_open: int | None,
+) -> OpenedChallenge | LimitReached | TooManyOpen:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``.
 
     Where there is neither, one statement asks: the index of open challenges lets one of many through.
@@ -126,6 +146,10 @@ async def open_challenge(
         await end(session, mac, known.id, ChallengeState.EXPIRED, at)
     if requested and (refusal := await reservations.limit_reached(session, challenge, requested)):
         return refusal
+    if max_open is not None:
+        count = (await session.row(COUNT_OPEN, challenge.principal, at))["count"]
+        if count >= max_open:
+            return TooManyOpen(count)
     prior = prior_payment(await session.rows(SELECT_PRIOR, *prior_values(challenge, duplicates_since)))
     fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     reserved = [reservations.ReservedAmount(hold.scope, hold.bucket, hold.amount) for hold in requested]
@@ -137,10 +161,16 @@ async def open_challenge(
 
 
 async def record_refusal(session: Session, mac: RowMac, challenge: Challenge, code: str, why: str) -> None:
-    """Store a challenge that was refused before any person was asked."""
+    """Store a challenge that was refused before any person was asked, or count it where there were many."""
+    at = to_millis(challenge.created_at)
+    over = to_millis(challenge.created_at - REFUSAL_WINDOW)
+    counted = await session.write(COUNT_REFUSAL, challenge.principal, at, over)
+    if counted["count"] > MAX_REFUSALS:
+        return
     refused = replace(challenge, state=ChallengeState.REFUSED)
-    body = events.challenge_refused_body(refused, code, why)
-    at, row = to_millis(challenge.created_at), new_challenge_row(refused, "")
+    unrecorded = max(0, counted["previous"] - MAX_REFUSALS)
+    body = events.challenge_refused_body(refused, code, why, unrecorded=unrecorded)
+    row = new_challenge_row(refused, "")
     event = ChainHead().next_event(mac, challenge.id, at, events.CHALLENGE_REFUSED, body, row)
     await _insert(session, refused, (), *event.values)
 

@@ -16,6 +16,7 @@ from riel.journal import (
     ConfirmFailure,
     LimitReached,
     OpenedChallenge,
+    TooManyOpen,
 )
 from riel.journal.audit.chain import JOURNAL_CHAIN, Anchor, ChainRow
 from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_from_millis, maybe_to_millis, to_millis
@@ -100,13 +101,22 @@ class PostgresJournal:
         decline_ttl: timedelta,
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
-    ) -> OpenedChallenge | LimitReached:
+        max_open: int | None = None,
+    ) -> OpenedChallenge | LimitReached | TooManyOpen:
         duplicates_since = to_millis(challenge.created_at - duplicate_window)
         declined_since = to_millis(challenge.created_at - decline_ttl)
 
-        async def ask(session: Session) -> OpenedChallenge | LimitReached:
+        async def ask(session: Session) -> OpenedChallenge | LimitReached | TooManyOpen:
             return await challenges.open_challenge(
-                session, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations
+                session,
+                self._mac,
+                challenge,
+                text,
+                duplicates_since,
+                declined_since,
+                close_others,
+                reservations,
+                max_open,
             )
 
         if not reservations and not close_others:

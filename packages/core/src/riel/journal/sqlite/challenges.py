@@ -6,7 +6,18 @@ from dataclasses import replace
 
 from riel.errors import Code
 from riel.guards import Reservation
-from riel.journal import Attempt, AttemptLimits, ChallengeText, ConfirmFailure, LimitReached, OpenedChallenge, events
+from riel.journal import (
+    MAX_REFUSALS,
+    REFUSAL_WINDOW,
+    Attempt,
+    AttemptLimits,
+    ChallengeText,
+    ConfirmFailure,
+    LimitReached,
+    OpenedChallenge,
+    TooManyOpen,
+    events,
+)
 from riel.journal.columns import (
     NEW_CHALLENGE_COLUMNS,
     new_challenge_values,
@@ -42,6 +53,14 @@ SELECT_PRIOR = (
 )
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = ? AND state = 'open' AND digest <> ?"
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+COUNT_OPEN = "SELECT count(*) FROM challenges WHERE principal = ? AND state = 'open' AND expires_at > ?"
+COUNT_REFUSAL = (
+    "INSERT INTO refusals (principal, since, count, previous) VALUES (?1, ?2, 1, 0) ON CONFLICT (principal) DO UPDATE "
+    "SET previous = CASE WHEN since <= ?3 THEN count ELSE 0 END, "
+    "count = CASE WHEN since <= ?3 THEN 1 ELSE count + 1 END, "
+    "since = CASE WHEN since <= ?3 THEN ?2 ELSE since END RETURNING count, previous"
+)
+"""Count one refusal. A window that began at or before ``?3`` is over."""
 MAX_EXPIRED = 1000
 """How many expired challenges one call ends, so that what they reserve of a limit is released."""
 MAX_CHALLENGES = 20
@@ -74,7 +93,8 @@ def open_challenge(
     declined_since: int,
     close_others: bool,
     requested: Sequence[Reservation],
-) -> OpenedChallenge | LimitReached:
+    max_open: int | None,
+) -> OpenedChallenge | LimitReached | TooManyOpen:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
     check_schema(db)
     at = to_millis(challenge.created_at)
@@ -95,6 +115,10 @@ def open_challenge(
             end(db, mac, challenge_id, ChallengeState.EXPIRED, at)
         if refusal := reservations.limit_reached(db, challenge, requested):
             return refusal
+    if max_open is not None:
+        (count,) = db.execute(COUNT_OPEN, (challenge.principal, at)).fetchone()
+        if count >= max_open:
+            return TooManyOpen(count)
     prior = prior_payment(db.execute(SELECT_PRIOR, prior_values(challenge, duplicates_since)).fetchall())
     fresh = replace(challenge, text=text(prior), duplicate_of=prior.reference if prior else None)
     db.execute(INSERT_CHALLENGE, new_challenge_values(fresh))
@@ -105,7 +129,13 @@ def open_challenge(
 
 
 def record_refusal(db: sqlite3.Connection, mac: RowMac, challenge: Challenge, code: str, why: str) -> None:
-    """Store a challenge that was refused before any person was asked."""
+    """Store a challenge that was refused before any person was asked, or count it where there were many."""
+    at = to_millis(challenge.created_at)
+    over = to_millis(challenge.created_at - REFUSAL_WINDOW)
+    (counted,) = db.execute(COUNT_REFUSAL, (challenge.principal, at, over)).fetchall()
+    count, previous = counted
+    if count > MAX_REFUSALS:
+        return
     refused = replace(challenge, state=ChallengeState.REFUSED)
     db.execute(INSERT_CHALLENGE, new_challenge_values(refused))
     append(
@@ -114,7 +144,7 @@ def record_refusal(db: sqlite3.Connection, mac: RowMac, challenge: Challenge, co
         challenge.id,
         to_millis(challenge.created_at),
         events.CHALLENGE_REFUSED,
-        events.challenge_refused_body(refused, code, why),
+        events.challenge_refused_body(refused, code, why, unrecorded=max(0, previous - MAX_REFUSALS)),
         new_challenge_row(refused, ""),
     )
 

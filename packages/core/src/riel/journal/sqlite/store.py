@@ -18,6 +18,7 @@ from riel.journal import (
     ConfirmFailure,
     LimitReached,
     OpenedChallenge,
+    TooManyOpen,
 )
 from riel.journal.audit.anchors import AnchoredEnd
 from riel.journal.audit.chain import JOURNAL_CHAIN, Anchor, ChainRow
@@ -114,12 +115,13 @@ class SqliteJournal:
         decline_ttl: timedelta,
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
-    ) -> OpenedChallenge | LimitReached:
+        max_open: int | None = None,
+    ) -> OpenedChallenge | LimitReached | TooManyOpen:
         duplicates_since = to_millis(challenge.created_at - duplicate_window)
         declined_since = to_millis(challenge.created_at - decline_ttl)
         return await self._writer.write(
             lambda db: challenges.open_challenge(
-                db, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations
+                db, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations, max_open
             )
         )
 

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from riel.confirm import PriorPayment
-from riel.journal import ChallengeState, Journal, OpenedChallenge, State
+from riel.journal import (
+    MAX_REFUSALS,
+    REFUSAL_WINDOW,
+    ChallengeState,
+    Journal,
+    OpenedChallenge,
+    State,
+    TooManyOpen,
+)
 from riel.money import Money
 from riel.rail import Payee
 from riel.testing.journal_contract.fixtures import (
@@ -24,6 +32,7 @@ from riel.testing.journal_contract.fixtures import (
     new_challenge,
     new_intent,
     open_challenge,
+    try_to_open,
 )
 
 
@@ -190,3 +199,38 @@ class ChallengePromises(TwoHandles):
         await open_challenge(journal, new_challenge())
         await journal.mark_delivered("pay_a", NOW + SECOND)
         assert (await open_challenge(other, new_challenge(id="pay_b"))).challenge.delivered_at == NOW + SECOND
+
+    async def test_so_many_challenges_of_one_principal_wait_for_a_person_and_no_more(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        for name in "abc":
+            assert isinstance(await try_to_open(journal, new_challenge(name), max_open=3), OpenedChallenge)
+        assert await try_to_open(other, new_challenge("d"), max_open=3) == TooManyOpen(3)
+        assert await journal.challenge("pay_d") is None
+        again = await try_to_open(other, new_challenge("a"), max_open=3)
+        assert isinstance(again, OpenedChallenge), "the one that waits is found again"
+        bea = new_challenge("e", principal="bea")
+        assert isinstance(await try_to_open(other, bea, max_open=3), OpenedChallenge)
+        await other.decline("pay_b", "ana", NOW)
+        assert isinstance(await try_to_open(journal, new_challenge("d"), max_open=3), OpenedChallenge)
+        later = NOW + 10 * MINUTE
+        anew = new_challenge("f", created_at=later, expires_at=later + MINUTE)
+        assert isinstance(await try_to_open(journal, anew, max_open=1), OpenedChallenge), "what expired does not wait"
+
+    async def test_refusals_beyond_a_number_are_counted_and_the_next_record_says_how_many(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        for n in range(MAX_REFUSALS + 5):
+            await (journal, other)[n % 2].record_refusal(new_challenge(f"{n:02}"), "CLOSED", "at night")
+        await journal.record_refusal(new_challenge("bea", principal="bea"), "CLOSED", "at night")
+        recorded = [n for n in range(MAX_REFUSALS + 5) if await journal.events(f"pay_{n:02}")]
+        assert recorded == [*range(MAX_REFUSALS)]
+        assert [event.event for event in await other.events("pay_bea")] == ["challenge.refused"]
+        later = NOW + REFUSAL_WINDOW
+        await other.record_refusal(new_challenge("later", created_at=later), "CLOSED", "at night")
+        (event,) = await journal.events("pay_later")
+        assert event.body["unrecorded"] == 5
+        await other.record_refusal(new_challenge("next", created_at=later), "CLOSED", "at night")
+        (event,) = await journal.events("pay_next")
+        assert "unrecorded" not in event.body
+        assert (await journal.verify())[1] is None

@@ -22,6 +22,7 @@ from riel.journal import (
     OpenedChallenge,
     PaymentRecord,
     State,
+    TooManyOpen,
 )
 from riel.money import Money
 from riel.rail import Payee
@@ -95,11 +96,22 @@ async def open_challenge(
 
 
 async def try_to_open(
-    journal: Journal, challenge: Challenge, *, alone: bool = False, holds: Sequence[Reservation] = ()
-) -> OpenedChallenge | LimitReached:
+    journal: Journal,
+    challenge: Challenge,
+    *,
+    alone: bool = False,
+    holds: Sequence[Reservation] = (),
+    max_open: int | None = None,
+) -> OpenedChallenge | LimitReached | TooManyOpen:
     """Ask, where a limit may refuse it."""
     return await journal.open_challenge(
-        challenge, challenge_text, duplicate_window=10 * MINUTE, decline_ttl=DAY, close_others=alone, reservations=holds
+        challenge,
+        challenge_text,
+        duplicate_window=10 * MINUTE,
+        decline_ttl=DAY,
+        close_others=alone,
+        reservations=holds,
+        max_open=max_open,
     )
 
 

@@ -38,6 +38,14 @@ CREATE TABLE limit_usage (
     PRIMARY KEY (scope, bucket)
 ) STRICT;
 
+-- How often each principal was refused within one window, before anybody was asked: only the first are recorded.
+CREATE TABLE refusals (
+    principal TEXT    NOT NULL PRIMARY KEY,
+    since     INTEGER NOT NULL,  -- the beginning of the window
+    count     INTEGER NOT NULL,
+    previous  INTEGER NOT NULL   -- the count of the window before
+) STRICT;
+
 -- Every code that was entered, counted before it was compared. 'open' counts as wrong until it is known to be right.
 CREATE TABLE attempts (
     id           INTEGER NOT NULL PRIMARY KEY,
