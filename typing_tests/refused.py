@@ -80,8 +80,13 @@ class RefusedSettings(RailSettings):
         return "refused"
 
 
-class OtherSettings(RefusedSettings):
+class OtherSettings(RailSettings):
     """The settings of another rail."""
+
+    @property
+    def payer(self) -> str:
+        """Its account that pays."""
+        return "other"
 
 
 class PayerlessSettings(RailSettings):
