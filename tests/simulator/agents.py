@@ -61,6 +61,8 @@ class SimAgent:
         if confirmation is None:
             return None
         behaviour = random.choice(BEHAVIOURS)
+        if self.simulation.profile == "restored" and not self.simulation.copied and random.random() < 0.5:
+            behaviour = confirm_around_restore
         self.simulation.trace("agents", f"has the code of {confirmation.challenge.id[-6:]}: {behaviour.__name__}")
         record = await behaviour(self, confirmation)
         if record is not None:
@@ -97,9 +99,10 @@ class SimAgent:
     async def ask(self, request: PaymentRequest) -> Confirmation | None:
         """Open a challenge."""
         for _ in range(TRIES):
-            replica = self.simulation.alive()
+            replica = self.simulation.alive(request.terms.payer if request.original else "")
+            request = self.simulation.as_built_at(replica, request)
             try:
-                challenge, _ = await self.simulation.serve(replica, lambda engine: engine.ask(request))
+                challenge, _ = await self.simulation.serve(replica, lambda engine, r=request: engine.ask(r))  # type: ignore[misc]
             except (ProcessDied, JournalUnavailable):
                 await self.simulation.pause(self.simulation.random.random() * 4)
                 continue
@@ -121,18 +124,21 @@ class SimAgent:
         """Call once with a code; the record, or the failure."""
         simulation, wanted, given = self.simulation, request or confirmation.request, code or confirmation.code
         before = simulation.db.execute("SELECT 1 FROM payments WHERE id = ?", (confirmation.challenge.id,)).fetchone()
+        replica = simulation.alive(wanted.terms.payer)
+        built = simulation.as_built_at(replica, wanted)
+        mine = code is None and built.terms == confirmation.request.terms
         try:
-            record = await simulation.serve(simulation.alive(), lambda engine: engine.confirm(wanted, given), cut)
+            record = await simulation.serve(replica, lambda engine: engine.confirm(built, given), cut)
         except (NothingSent, ProcessDied) as failure:
             simulation.trace("agents", f"hears of {confirmation.challenge.id[-6:]}: {failure or 'nothing'}")
-            mine = request is None and code is None
-            if mine and before is not None and isinstance(failure, NotConfirmed) and simulation.bound_codes:
+            refused = isinstance(failure, NotConfirmed) and simulation.bound_codes
+            if mine and before is not None and refused and not simulation.asked_again(confirmation.challenge):
                 simulation.checks.fail(
                     "joined", f"{confirmation.challenge.id} was paid, and its code refused: {failure}"
                 )
             return failure
         simulation.checks.answered(record)
-        if record.id == confirmation.challenge.id and (request is not None or code is not None):
+        if record.id == confirmation.challenge.id and not mine:
             simulation.checks.fail("confirmed", f"{record.id} was answered to a call that did not confirm it")
         return record
 
@@ -166,7 +172,8 @@ class SimAgent:
         try:
             return await self.simulation.serve(self.simulation.alive(), work)
         except NotFound as failure:
-            self.simulation.checks.fail("told", f"what an agent was told of is not there: {failure}")
+            if not self.simulation.restored:
+                self.simulation.checks.fail("told", f"what an agent was told of is not there: {failure}")
         except (NothingSent, ProcessDied):
             pass
         return None
@@ -189,6 +196,16 @@ async def confirm_again(agent: SimAgent, confirmation: Confirmation) -> PaymentR
     await agent.simulation.pause(agent.simulation.random.random() * 20)
     second = await agent.call_until_answered(confirmation)
     return second or first
+
+
+async def confirm_around_restore(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
+    """Confirm what a copy of the journal holds as open, and repeat the call once that copy was put back."""
+    simulation = agent.simulation
+    simulation.copy_journal()
+    first = await agent.call_until_answered(confirmation)
+    await simulation.wait_for_restore()
+    second = await agent.call_until_answered(confirmation)
+    return second or (None if simulation.restored else first)
 
 
 async def confirm_in_parallel(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:

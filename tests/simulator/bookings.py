@@ -7,7 +7,10 @@ from riel import Status
 
 @dataclass
 class SimBooking:
-    """One line of the ledger. ``live`` as long as the money is not back."""
+    """One line of the ledger. ``live`` as long as the money is not back.
+
+    ``payer``: the account that it left, where the bank has several.
+    """
 
     reference: str
     kind: str
@@ -16,6 +19,7 @@ class SimBooking:
     original: str
     at: float
     status: Status
+    payer: str = ""
     settled_at: float | None = None
     ended_at: float | None = None
 

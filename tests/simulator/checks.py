@@ -27,6 +27,7 @@ PROMISES = {
     "once": "at most one debit for a payment and its confirmation",
     "written first": "nothing leaves before it is written down, and every copy is counted first",
     "confirmed": "what is paid was confirmed, exactly so, by the person, in time, and once",
+    "payer": "money leaves only the account that the person was shown",
     "tries": "a try is counted before it is compared, and no more are compared than may be",
     "truth": "settled means one debit, rejected none",
     "told": "what an agent is told is in the record, is true, and is never taken back",
@@ -92,6 +93,18 @@ class ChainState:
     path: list[str] = field(default_factory=list)
 
 
+@dataclass
+class JournalState:
+    """What the checks know from the journal, as of a copy of it."""
+
+    known: dict[str, ChainState]
+    answers: dict[str, list[str]]
+    copies: Counter[str]
+    compared: Counter[str]
+    seq: int
+    announced: int
+
+
 class Checks:
     """Sees everything that becomes true and says which promise it broke first."""
 
@@ -104,7 +117,9 @@ class Checks:
         self._answers: dict[str, list[str]] = {}
         self._ids: dict[str, str] = {}
         self._owners: dict[str, str | None] = {}
+        self.checked: set[str] | None = None
         self._copies: Counter[str] = Counter()
+        self._left: set[str] = set()
         self._compared: Counter[str] = Counter()
         self._seq = 0
         self._announced = 0
@@ -115,11 +130,24 @@ class Checks:
         """Remember the first one. Where somebody edits the journal, only what leaves and what is booked counts."""
         if self.attacked and promise not in AGAINST_AN_ATTACKER:
             return
-        if self.broken is None:
+        if self.broken is None and (self.checked is None or promise in self.checked):
             self.broken = promise, sentence
             self.simulation.trace("!!!", f"{promise}: {sentence}")
 
     # The journal
+
+    def journal_state(self) -> JournalState:
+        """What is known from the journal now."""
+        known = {id_: replace(chain, path=list(chain.path)) for id_, chain in self.known.items()}
+        answers = {id_: list(states) for id_, states in self._answers.items()}
+        copies, compared = Counter(self._copies), Counter(self._compared)
+        return JournalState(known, answers, copies, compared, self._seq, self._announced)
+
+    def rewind(self, state: JournalState) -> None:
+        """The journal is as it was then. What the bank has and what people were shown stays."""
+        self.known, self._answers, self._copies = state.known, state.answers, state.copies
+        self._compared, self._seq, self._announced = state.compared, state.seq, state.announced
+        self._owners.clear()
 
     def after_commit(self, process: SimProcess) -> None:
         """Everything that is in the journal now."""
@@ -161,7 +189,7 @@ class Checks:
                 self.fail("limits", f"{held} is held, and {used} may move")
             if moving > self.simulation.limit:
                 self.fail("limits", f"{moving} may move, and the limit is {self.simulation.limit}")
-        (messages,) = db.execute("SELECT count(*) FROM outbox").fetchone()
+        (messages,) = db.execute("SELECT count(*) FROM outbox WHERE topic <> 'payment.other_payer'").fetchone()
         if messages != self._announced:
             self.fail("outbox", f"{self._announced} transitions to announce, {messages} messages")
 
@@ -222,7 +250,9 @@ class Checks:
             self.fail("confirmed", f"{id_} is {is_}, and the person was shown {shown.terms}")
         if shown.declined:
             self.fail("confirmed", f"{id_} was created after the person said no")
-        if from_millis(at) > self.simulation.begins + timedelta(seconds=shown.until + 2 * SKEW):
+        if self.simulation.profile != "clocks" and from_millis(at) > self.simulation.begins + timedelta(
+            seconds=shown.until + 2 * SKEW
+        ):
             self.fail("confirmed", f"{id_} was created after its time")
 
     def _owned(self, id_: str, owner: str | None) -> None:
@@ -260,6 +290,8 @@ class Checks:
         """A copy of an order leaves a process now."""
         found = "SELECT body, sends FROM payments WHERE reference = ?"
         row = self.simulation.db.execute(found, (reference,)).fetchone()
+        again = reference in self._left
+        self._left.add(reference)
         self._copies[reference] += 1
         if row is None:
             self.fail("written first", f"{reference} leaves, and no payment has that reference")
@@ -267,15 +299,16 @@ class Checks:
             self.fail("written first", f"{reference} leaves with other bytes than were written")
         elif self._copies[reference] > row["sends"]:
             self.fail("written first", f"copy {self._copies[reference]} of {reference} was not counted")
-        if self._copies[reference] > 1 and (harm := self.simulation.bank.harm_of_another(reference)):
+        if again and self.simulation.profile != "clocks" and (harm := self.simulation.bank.harm_of_another(reference)):
             self.fail("resend", f"{reference} leaves again, and {harm}")
 
     def booked(self, booking: "SimBooking") -> None:
         """Money moved."""
         bank = self.simulation.bank
-        if len(bank.live(booking.reference)) > 1:
-            self.fail("once", f"{booking.reference} was booked twice")
         id_ = self._ids.get(booking.reference)
+        same = [each for each, whose in self._ids.items() if whose == id_] if self.simulation.restored else []
+        if sum(len(bank.live(each)) for each in {booking.reference, *same}) > 1:
+            self.fail("once", f"{booking.reference} was booked twice, or {id_} under another reference before")
         shown = self.shown.get(id_) if id_ else None
         if shown is None:
             self.fail("confirmed", f"{booking.reference} was booked, and nobody confirmed it")
@@ -283,18 +316,24 @@ class Checks:
         if (booking.amount, booking.account) != (shown.money.amount, shown.account):
             paid = f"{booking.amount} to {booking.account}"
             self.fail("confirmed", f"{paid} was booked, and {shown.money.amount} to {shown.account} confirmed")
+        if booking.payer and booking.payer != shown.payer:
+            self.fail("payer", f"{booking.reference} was booked for {booking.payer}, and {shown.payer} was shown")
         if booking.kind == "refund":
             back = sum(each.amount for each in bank.ledger if each.original == booking.original and each.live)
             paid_in = sum(each.amount for each in bank.live(booking.original))
             late = any(self._ids.get(each.reference) in self.late for each in bank.ledger)
             if back > paid_in and not (late or id_ in self.late or self._concluded(id_)):
                 self.fail("refunds", f"{back} was paid back of {paid_in}")
-        if self.simulation.traits.punctual and id_ is not None and "rejected" in self.known[id_].path:
+        if self.simulation.traits.punctual and id_ is not None and "rejected" in self._chain(id_).path:
             self.fail("told", f"{id_} was announced as rejected, and is booked now")
 
     def _concluded(self, id_: str | None) -> bool:
         """Whether it counts as rejected at the moment, so that others may have taken its place."""
-        return id_ is not None and self.known[id_].state == "rejected"
+        return id_ is not None and self._chain(id_).state == "rejected"
+
+    def _chain(self, id_: str) -> ChainState:
+        """Its chain, which a restored journal may have lost."""
+        return self.known.get(id_, ChainState())
 
     # The agent
 

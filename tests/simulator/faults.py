@@ -35,6 +35,9 @@ class Faults:
         if not self.calm and self.profile in {"lateness", "doubt"} and self._random() < 0.5:
             self.counted["late"] += 1
             return "late"
+        if not self.calm and self.profile == "connections" and self._random() < 0.6:
+            self.counted["garbled"] += 1
+            return "garbled"
         if self.calm or self._random() >= self.of_the_rail:
             return "well"
         fault = self._choice(SEND_FAULTS)

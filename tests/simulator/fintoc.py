@@ -71,6 +71,7 @@ class FintocRail:
     """Fintoc as a simulation uses it. Returns and late arrivals come sooner than the rail itself allows for."""
 
     name, refunds, takes_days, begins, stretch = "fintoc", False, True, NOON, 1.0
+    dedupes_for_ever = False
     gives_up = timedelta(days=9).total_seconds()
 
     def __init__(self, simulation: "Simulation") -> None:

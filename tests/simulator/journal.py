@@ -51,6 +51,11 @@ def empty_database() -> sqlite3.Connection:
     return db
 
 
+def empty_copy() -> sqlite3.Connection:
+    """A database for a copy of the journal."""
+    return sqlite3.connect(":memory:", isolation_level=None)
+
+
 class SimWriter:
     """Runs the units of one process in their order, whether or not who asked still listens."""
 

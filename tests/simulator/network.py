@@ -5,7 +5,7 @@ The ledger is the bank's own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from riel import Debit, Sandbox
+from riel.http.wire import MAX_ANSWER
 
 from .bookings import SimBooking
 from .loop import ProcessKilled, SimProcess
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 DEADLINE = 20.0
+NOWHERE = "http://127.0.0.1:10/"
+"""Where a redirect points to."""
 STUMBLES = (500, 502, 503, 504)
 
 
@@ -191,6 +194,8 @@ class NetworkTransport(httpx.AsyncBaseTransport):
         """One exchange, in which whatever can go wrong may go wrong."""
         if self._process.dead:
             raise ProcessKilled
+        if str(request.url) == NOWHERE:
+            raise httpx.ConnectError("no connection")
         body, headers = await request.aread(), [(name.lower(), value) for name, value in request.headers.raw]
         reference = self._bank.reference(request)
         sent = NetworkRequest(request.method, request.url.path, request.url.query, headers, body, reference)
@@ -221,13 +226,28 @@ class NetworkTransport(httpx.AsyncBaseTransport):
         if fault == "answer lost":
             return
         if fault == "garbled":
-            response = NetworkResponse(200, [], draws.choice(self._bank.nonsense), whole=True)
+            response = draws.choice((self._nonsense, self._redirect, self._flood))(response)
         elif fault == "server error":
             response = NetworkResponse(draws.choice(self._bank.stumbles), [], b"<html>", whole=True)
         late = fault == "answer late"
         self._bank.tell(
             DEADLINE * 2 * draws.random() if late else draws.random() * 0.3, lambda: resolve(answer, response)
         )
+
+    def _nonsense(self, response: NetworkResponse) -> NetworkResponse:
+        return NetworkResponse(200, [], self._simulation.random.choice(self._bank.nonsense), whole=True)
+
+    def _redirect(self, response: NetworkResponse) -> NetworkResponse:
+        """The bank took the order, and sends its client elsewhere, where nobody answers."""
+        self._simulation.faults.counted["redirected"] += 1
+        status = self._simulation.random.choice((307, 308))
+        return NetworkResponse(status, [(b"location", NOWHERE.encode())], b"", whole=True)
+
+    def _flood(self, response: NetworkResponse) -> NetworkResponse:
+        """An answer that is longer than anybody should read, the right one first; or one that breaks off."""
+        self._simulation.faults.counted["too long, or cut off"] += 1
+        whole = self._simulation.random.random() < 0.5
+        return replace(response, body=response.body + b" " * MAX_ANSWER, whole=whole)
 
     async def _looks(self, sent: NetworkRequest) -> httpx.Response:
         simulation, fault = self._simulation, self._simulation.faults.lookup_fault()

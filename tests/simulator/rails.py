@@ -56,7 +56,7 @@ class SimulatedRail(Protocol):
     """The rail of a simulation.
 
     ``stretch``: by how much stops, and the time in which things go wrong, are longer than usual. ``gives_up``: virtual
-    seconds after which no payment may be open in a calm simulation.
+    seconds after which no payment may be open in a calm simulation. ``dedupes_for_ever``: a copy is never booked.
     """
 
     name: str
@@ -65,6 +65,8 @@ class SimulatedRail(Protocol):
     gives_up: float
     stretch: float
 
+    @property
+    def dedupes_for_ever(self) -> bool: ...
     @property
     def traits(self) -> BankTraits: ...
     @property
@@ -88,6 +90,10 @@ class SimRail:
         self._simulation = simulation
         self.traits = bank_traits.random_traits(simulation.random)
 
+    @property
+    def dedupes_for_ever(self) -> bool:
+        return self.traits.dedupe != "no" and self.traits.window is None
+
     def in_doubt(self) -> None:
         self.traits = bank_traits.in_doubt(self.traits)
 
@@ -96,7 +102,9 @@ class SimRail:
         return self._bank
 
     def activate(self, payer: str) -> ActiveRail:
-        return activate(self.traits, payer, lambda settings, http: SimConnection(self._simulation, self._bank))
+        return activate(
+            self.traits, payer, lambda settings, http: SimConnection(self._simulation, self._bank, settings.payer)
+        )
 
     def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport:
         """None that is used: this rail has a protocol of its own."""

@@ -30,9 +30,9 @@ class SimBank:
         self.ledger: list[SimBooking] = []
         self.first_left: dict[str, float] = {}
         self.in_transit = 0
-        self._first_seen: dict[str, float] = {}
-        self._answers: dict[str, SimBooking | str] = {}
-        self._refused: dict[str, tuple[float, str]] = {}
+        self._first_seen: dict[tuple[str, str], float] = {}
+        self._answers: dict[tuple[str, str], SimBooking | str] = {}
+        self._refused: dict[tuple[str, str], tuple[float, str]] = {}
 
     # The network
 
@@ -69,36 +69,40 @@ class SimBank:
 
     # The bank
 
-    def take(self, body: bytes) -> "SimBooking | str":
-        """SimProcess one order: the booking, or the code of a refusal."""
+    def take(self, body: bytes, payer: str) -> "SimBooking | str":
+        """Take one order for the account of ``payer``: the booking, or the code of a refusal.
+
+        Each account has references of its own.
+        """
         order = json.loads(body)
         reference, now = order["reference"], self.simulation.loop.time()
-        first = self._first_seen.setdefault(reference, now)
-        known = self._answers.get(reference)
+        key = payer, reference
+        first = self._first_seen.setdefault(key, now)
+        known = self._answers.get(key)
         window = self.traits.window
         if window is not None and now > first + window:
-            self._first_seen[reference], known = now, None
+            self._first_seen[key], known = now, None
         if known is not None and self.traits.dedupe != "no":
             if isinstance(known, SimBooking):
                 return known if self.traits.dedupe == "by_key" else "DUPLICATE"
             if self.traits.refusals_stored:
                 return known
-        code = self.simulation.faults.refusal() or self._impossible(order)
+        code = self.simulation.faults.refusal() or self._impossible(order, payer)
         if code:
             self.simulation.trace("bank", f"refuses {reference}: {code}")
             if code in REFUSALS:
-                self._answers[reference] = code
-                self._refused[reference] = now, code
+                self._answers[key] = code
+                self._refused[key] = now, code
             return code
-        return self._book(order)
+        return self._book(order, payer)
 
-    def _impossible(self, order: dict[str, Any]) -> str:
+    def _impossible(self, order: dict[str, Any], payer: str) -> str:
         if order["kind"] == "payment":
             return ""
-        settled = [each for each in self.ledger if each.reference == order["original"]]
+        settled = [each for each in self.ledger if (each.payer, each.reference) == (payer, order["original"])]
         return "" if settled and settled[0].status is Status.SETTLED else "CLOSED"
 
-    def _book(self, order: dict[str, Any]) -> SimBooking:
+    def _book(self, order: dict[str, Any], payer: str) -> SimBooking:
         now, later = self.simulation.loop.time(), self.traits.settles_later
         booking = SimBooking(
             reference=order["reference"],
@@ -109,10 +113,11 @@ class SimBank:
             at=now,
             status=Status.PENDING if later else Status.SETTLED,
             settled_at=None if later else now,
+            payer=payer,
         )
         self.ledger.append(booking)
-        self._answers[booking.reference] = booking
-        self._refused.pop(booking.reference, None)
+        self._answers[payer, booking.reference] = booking
+        self._refused.pop((payer, booking.reference), None)
         self.simulation.trace("bank", f"books {booking.kind} {booking.reference} of {booking.amount}")
         self.simulation.checks.booked(booking)
         if later:
@@ -126,9 +131,9 @@ class SimBank:
         if self.simulation.faults.rejects_later():
             booking.status, booking.ended_at = Status.REJECTED, now
             if self.traits.refusals_stored:
-                self._answers[booking.reference] = "CLOSED"
+                self._answers[booking.payer, booking.reference] = "CLOSED"
             else:
-                self._answers.pop(booking.reference, None)
+                self._answers.pop((booking.payer, booking.reference), None)
         else:
             booking.status, booking.settled_at = Status.SETTLED, now
             if self.traits.returns:
@@ -145,12 +150,12 @@ class SimBank:
             booking.status, booking.ended_at = Status.RETURNED, self.simulation.loop.time()
             self.simulation.trace("bank", f"returns {booking.reference}")
 
-    def find(self, reference: str, at: float) -> "SimBooking | str | None":
-        """What is known of a reference as of ``at``."""
-        found = [each for each in self.ledger if each.reference == reference and each.at <= at]
+    def find(self, reference: str, payer: str, at: float) -> "SimBooking | str | None":
+        """What is known of a reference of this account as of ``at``."""
+        found = [each for each in self.ledger if (each.payer, each.reference) == (payer, reference) and each.at <= at]
         if found:
             return next((each for each in found if each.live), found[-1])
-        refused = self._refused.get(reference)
+        refused = self._refused.get((payer, reference))
         if refused and refused[0] <= at and self.traits.tells_refusals:
             return refused[1]
         return None
@@ -174,10 +179,11 @@ def _said(booking: SimBooking, at: float) -> Answer:
 class SimClient:
     """The rail's client in one process."""
 
-    def __init__(self, simulation: "Simulation", bank: SimBank, process: SimProcess) -> None:
+    def __init__(self, simulation: "Simulation", bank: SimBank, process: SimProcess, payer: str) -> None:
         self._simulation = simulation
         self._bank = bank
         self._process = process
+        self._payer = payer
 
     def prepare(self, draft: Draft, references: ReferenceSource) -> Prepared:
         reference = f"R{references.below(self._simulation.references)}"
@@ -223,7 +229,7 @@ class SimClient:
 
     def _arrive(self, order: Order, answer: Any, fault: str) -> None:
         simulation = self._simulation
-        taken = self._bank.take(order.body)
+        taken = self._bank.take(order.body, self._payer)
         if fault == "answer lost":
             return
         wait = DEADLINE * 2 * simulation.random.random() if fault == "answer late" else simulation.random.random() * 0.3
@@ -252,7 +258,7 @@ class SimClient:
             await simulation.loop.create_future()
         await simulation.pause(simulation.random.random() * 0.2)
         as_of = simulation.loop.time() - self._bank.traits.lag * simulation.random.random()
-        found = self._bank.find(order.reference, as_of)
+        found = self._bank.find(order.reference, self._payer, as_of)
         await simulation.pause(simulation.random.random() * (2 if fault == "slow" else 0.2))
         told = "nothing" if found is None else found if isinstance(found, str) else found.as_of(as_of).value
         simulation.trace(self._process.name, f"looks up {order.reference}: {told}")
@@ -266,12 +272,13 @@ class SimClient:
 class SimConnection:
     """What ``connect`` gives to one process, as an asynchronous context."""
 
-    def __init__(self, simulation: "Simulation", bank: SimBank) -> None:
+    def __init__(self, simulation: "Simulation", bank: SimBank, payer: str) -> None:
         self._simulation = simulation
         self._bank = bank
+        self._payer = payer
 
     async def __aenter__(self) -> SimClient:
-        return SimClient(self._simulation, self._bank, PROCESS.get())
+        return SimClient(self._simulation, self._bank, PROCESS.get(), self._payer)
 
     async def __aexit__(self, *failure: object) -> None:
         return None

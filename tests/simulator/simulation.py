@@ -6,10 +6,11 @@ Its seed decides all of it. The same seed gives the same history, to the letter.
 import asyncio
 import logging
 import random
+import sqlite3
 from asyncio.events import _set_running_loop
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,20 +21,21 @@ from riel.catalog import ActiveRail
 from riel.confirm import Terms, code_for
 from riel.confirm.factors.totp import Enrolment
 from riel.crash_points import at_crash_points
-from riel.errors import RielError
+from riel.errors import JournalUnavailable, RielError
 from riel.http.client import rail_http_client
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import from_millis
+from riel.journal.epochs import begin_after_restore
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 
 from .bank_traits import SKEW
-from .checks import Checks
+from .checks import Checks, JournalState
 from .factors import KEY, SECRET, OneJournal, SimApprover, SimAuthenticator, SimRefund, TotalLimit, totp
 from .faults import Faults
-from .journal import empty_database, journal_of
+from .journal import empty_copy, empty_database, journal_of
 from .loop import PROCESS, SimLoop, SimProcess
 from .rails import RAILS, BankTraits, SimulatedRail, rail_of
 
@@ -56,8 +58,29 @@ TIMING = Timing(
         watch=(timedelta(seconds=8),),
     ),
 )
-CALM_AFTER = {"": 70.0, "stops": 90.0, "silence": 140.0, "lateness": 70.0, "doubt": 70.0}
+CALM_AFTER = {
+    "": 70.0,
+    "stops": 90.0,
+    "silence": 140.0,
+    "lateness": 70.0,
+    "doubt": 70.0,
+    "accounts": 90.0,
+    "restored": 90.0,
+    "clocks": 400.0,
+    "calendar": 90.0,
+    "connections": 70.0,
+}
 """For how many virtual seconds there are faults, by the profile of a simulation: which faults it has most."""
+OF_RAILS = {
+    "accounts": ("sim",),
+    "restored": ("sim",),
+    "clocks": ("spei",),
+    "calendar": ("spei",),
+    "connections": ("spei", "fintoc"),
+}
+"""The rails that have a profile, where not every one has it."""
+WRONG_CLOCKS = (-6 * 3600.0, -3600.0, -330.0, -100.0, 0.0, 100.0, 330.0, 3600.0, 6 * 3600.0)
+"""By how many seconds a server's clock is wrong under the profile ``clocks``, until it is mended."""
 STOP_POINTS = {
     "create_payment@create:after",
     "send:before",
@@ -66,6 +89,8 @@ STOP_POINTS = {
     "count_attempt@compare:after",
 }
 """Points between a decision and its effect: where processes stop most under the profile ``stops``."""
+COPIED_AT = ("", "create_payment@create:after", "record@resend:after", "send:after")
+"""After which point the journal is copied under the profile ``restored``; nowhere: while a challenge is open."""
 
 
 class ProcessDied(Exception):
@@ -74,9 +99,10 @@ class ProcessDied(Exception):
 
 @dataclass
 class Replica:
-    """One server process, and what it serves at the moment."""
+    """One server process, the account that it pays from, and what it serves at the moment."""
 
     process: SimProcess
+    payer: str
     engine: PaymentEngine
     serving: dict[asyncio.Future[Any], None]
 
@@ -98,8 +124,14 @@ class Simulation:
         self.limit = draws.choice((None, 3_000, 3_000, 10_000))
         self.bound_codes = draws.random() < 0.8
         self.crashes, self.stops, self.payments = 0, 0, 0
-        drawn = draws.choice((*[""] * 10, "stops", "silence", "lateness", "doubt"))
+        drawn = draws.choice((*[""] * 10, "stops", "silence", "lateness", "doubt", "accounts", "restored"))
+        if self.rail.name != "sim":
+            drawn = draws.choice((drawn, drawn, drawn, "clocks", "calendar", "connections"))
         self.profile = drawn if profile is None else profile
+        if self.rail.name not in OF_RAILS.get(self.profile, RAILS):
+            self.profile = ""
+        if self.profile in {"accounts", "restored"}:
+            self.references = 10**12  # the checks know a payment by its reference alone
         self.faults.profile = self.profile
         if self.profile == "doubt":
             self.faults.of_the_bank = 0.4
@@ -109,9 +141,12 @@ class Simulation:
         self.agents = self.process("agents")
         self.checks = Checks(self)
         self.bank = self.rail.open_bank()
-        self.active_rail = self.rail.activate("payer")
+        self.active_rails = {payer: self.rail.activate(payer) for payer in ("payer", "another")}
         self.replicas: list[Replica] = []
         self.scheduled_faults: dict[str, tuple[str, str]] = {}
+        self.copied = self.restored = False
+        self._copied_at = draws.choice(COPIED_AT)
+        self._restoring = False
         self._waiting, self._waiting_as_of = False, -1
 
     @property
@@ -137,13 +172,19 @@ class Simulation:
 
     def start(self, replicas: int) -> None:
         """Start that many."""
-        for _ in range(replicas):
-            self.replicas.append(self._start_replica())
+        for place in range(max(replicas, 2 if self.profile == "accounts" else 1)):
+            self.replicas.append(self._start_replica(self._payer_at(place)))
 
-    def _start_replica(self) -> Replica:
+    def _payer_at(self, place: int) -> str:
+        """The account of the server at a place: each second one pays from another account, where there are two."""
+        return "another" if self.profile == "accounts" and place % 2 else "payer"
+
+    def _start_replica(self, payer: str) -> Replica:
         process = self.process(f"replica-{len(self.processes) - 1}")
         process.skew = SKEW * (2 * self.random.random() - 1)
-        rails = {self.rail.name: self.active_rail}
+        if self.profile == "clocks" and not self.faults.calm:
+            process.skew += self.random.choice(WRONG_CLOCKS)
+        rails = {self.rail.name: self.active_rails[payer]}
         factor: Any = SimApprover(KEY, self.checks.compared)
         if not self.bound_codes:
             app = Enrolment(id="app", secret=SECRET, after=0)
@@ -160,9 +201,9 @@ class Simulation:
             below=lambda most: int(self.random.random() * most),
             random_bytes=self.random.randbytes,
         )
-        replica = Replica(process, PaymentEngine(with_crash_points(context)), {})
+        replica = Replica(process, payer, PaymentEngine(with_crash_points(context)), {})
         process.context.run(replica.engine.start)
-        self.trace(process.name, "starts")
+        self.trace(process.name, "starts" if payer == "payer" else f"starts for {payer}")
         return replica
 
     def _http_client(self, rail: ActiveRail, process: SimProcess) -> httpx.AsyncClient:
@@ -197,15 +238,21 @@ class Simulation:
             replica.process.go_on()
 
     def restart(self, place: int) -> None:
-        """Start it again where it is dead."""
-        if self.replicas[place].process.dead:
-            self.replicas[place] = self._start_replica()
+        """Start it again where it is dead. Some operators then give it the key of another account."""
+        if self._restoring or not self.replicas[place].process.dead:
+            return
+        payer = self._payer_at(place)
+        if self.profile == "accounts" and not self.faults.calm and self.random.random() < 0.4:
+            payer = self.random.choice(list(self.active_rails))
+        self.replicas[place] = self._start_replica(payer)
 
     def passes(self, name: str) -> None:
         """The hook of every crash point: here processes die and are stopped.
 
         It does not raise, for that would leave things unawaited: whatever a dead process reaches for is closed.
         """
+        if name == self._copied_at:
+            self.copy_journal()
         if self.faults.calm and not self.scheduled_faults:
             return
         crashes_here = self.random.random() < self.crash_rate
@@ -230,11 +277,73 @@ class Simulation:
             return
         self.stop(replica, name, self.rail.stretch * (1 + self.random.random() * (80 if stops_here else 50)))
 
+    # A restored journal
+
+    def copy_journal(self) -> None:
+        """Copy the journal now, and put the copy back later, as an operator does with a backup. It happens once."""
+        if self.copied or self.profile != "restored" or self.faults.calm:
+            return
+        self.copied = True
+        later = self.random.choice((1.0, 8.0, 30.0)) * self.random.random()
+        self.trace("operator", "copies the journal")
+        copy = empty_copy()
+        self.db.backup(copy)
+        state = self.checks.journal_state()
+        self.loop.call_later(later, self._restore, copy, state, context=self.bank.process.context)
+
+    def _restore(self, copy: sqlite3.Connection, state: JournalState) -> None:
+        """End every server, put the copy back, and say so to riel, or not: then only the rail's dedupe is left."""
+        self._restoring = self.restored = True
+        for replica in self.replicas:
+            if not replica.process.dead:
+                self.crash(replica, "the end of all servers")
+        copy.backup(self.db)
+        self.checks.rewind(state)
+        declared = not self.rail.dedupes_for_ever or self.random.random() < 0.5
+        self.trace("operator", "restores the journal" + ("" if declared else " and does not say so"))
+        if declared:
+            self.process("operator").begin(self._begin_epoch())
+        else:
+            self.checks.checked = {"once", "confirmed"}
+            self._go_on_after_restore()
+
+    async def wait_for_restore(self) -> None:
+        """Wait until the copy was put back and the servers are there again, or until all is calm."""
+        while self.copied and not self.faults.calm and (self._restoring or not self.restored):
+            await self.pause(0.5)
+
+    async def _begin_epoch(self) -> None:
+        process = PROCESS.get()
+        while True:
+            try:
+                await begin_after_restore(journal_of(self, process), "operator", self.now(process))
+            except JournalUnavailable:
+                await self.pause(1)
+            else:
+                break
+        process.die()
+        self._go_on_after_restore()
+
+    def _go_on_after_restore(self) -> None:
+        self._restoring = False
+        for place in range(len(self.replicas)):
+            self.restart(place)
+
     # What agents do
 
-    def alive(self) -> Replica:
-        """One that can be called."""
-        return self.random.choice(self.replicas)
+    def alive(self, payer: str = "") -> Replica:
+        """One that can be called: mostly one that pays from ``payer``, where that is given."""
+        same = [replica for replica in self.replicas if payer and self.active_rails[replica.payer].payer == payer]
+        if len(same) in {0, len(self.replicas)} or self.random.random() < 0.1:
+            same = self.replicas
+        return self.random.choice(same)
+
+    def as_built_at(self, replica: Replica, request: PaymentRequest) -> PaymentRequest:
+        """The request as this replica's tools build it: it knows only the account that it pays from."""
+        active = self.active_rails[replica.payer]
+        if self.profile != "accounts" or request.terms.payer == active.payer:
+            return request
+        return replace(request, terms=replace(request.terms, payer=active.payer), rail=active)
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -281,7 +390,7 @@ class Simulation:
 
     def payment(self, account: str, amount: int, *, principal: str = "ana", payer: str = "payer") -> PaymentRequest:
         """A payment as an agent wants it."""
-        active = self.active_rail if payer == "payer" else self.rail.activate(payer)
+        active = self.active_rails[payer]
         model = self.rail.payment(account, amount)
         payee = model.payee()
         terms = Terms(
@@ -303,14 +412,20 @@ class Simulation:
             rail=self.rail.name,
             mode="sandbox",
             principal=original.principal,
-            payer=self.active_rail.payer,
+            payer=original.payer,
             payee=original.payee,
             money=Money(amount, "MXN"),
             arguments={"amount": amount, "reason": reason},
             original=original.id,
         )
         model = SimRefund(reference=original.reference, reason=reason)
-        return PaymentRequest(terms=terms, rail=self.active_rail, model=model, original=original)
+        active = next(each for each in self.active_rails.values() if each.payer == original.payer)
+        return PaymentRequest(terms=terms, rail=active, model=model, original=original)
+
+    def asked_again(self, challenge: Challenge) -> bool:
+        """Whether a person is asked for the same payment once more: the code of this challenge is no answer to that."""
+        again = "SELECT 1 FROM challenges WHERE digest = ? AND id <> ? AND state = 'open'"
+        return self.db.execute(again, (challenge.digest, challenge.id)).fetchone() is not None
 
     def code(self, challenge: Challenge, replica: Replica) -> str:
         """The code that the approver reads, on paper or in the app."""
@@ -321,8 +436,8 @@ class Simulation:
     # Time
 
     def unknowable(self, id_: str) -> bool:
-        """Whether this bank's promises do not let it be made clear."""
-        return not self.traits.lookup or not self.traits.absence
+        """Whether the promises of this bank, or a wrong clock or calendar of ours, do not let it be made clear."""
+        return self.profile in {"clocks", "calendar"} or not self.traits.lookup or not self.traits.absence
 
     def run(self, until: Callable[[], bool], most: float) -> None:
         """Let things happen until ``until``, a promise is broken, or ``most`` virtual seconds are over."""
@@ -358,7 +473,7 @@ class Simulation:
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
-        if self.bank.in_transit or any(replica.engine.context.busy for replica in self.replicas):
+        if self._restoring or self.bank.in_transit or any(replica.engine.context.busy for replica in self.replicas):
             return False
         if self._waiting_as_of != self.db.total_changes:
             self._waiting_as_of = self.db.total_changes
@@ -372,7 +487,12 @@ class Simulation:
         self.scheduled_faults.clear()
         self.trace("simulation", "calms down")
         for place, replica in enumerate(self.replicas):
+            if abs(replica.process.skew) > SKEW:
+                self.trace(replica.process.name, "has the right time again")
+                replica.process.skew = 0.0
             self.go_on(replica)
+            if replica.payer != self._payer_at(place) and not replica.process.dead:
+                self.crash(replica, "a change of its key")
             self.restart(place)
 
     def verify(self) -> None:
@@ -390,10 +510,11 @@ def running_simulation(simulation: Simulation) -> Iterator[Simulation]:
 
     How long ``riel.http`` waits before it tries again is drawn from the interpreter's own randomness: it is the seed's.
     """
-    log, drawn_before = logging.getLogger("riel"), random.getstate()
+    logs = [logging.getLogger(name) for name in ("riel", "rail_fintoc", "rail_spei")]
+    levels, drawn_before = [log.level for log in logs], random.getstate()
     random.seed(simulation.seed)
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
     at_crash_points(simulation.passes)
     _set_running_loop(simulation.loop)
     try:
@@ -404,5 +525,6 @@ def running_simulation(simulation: Simulation) -> Iterator[Simulation]:
         simulation.loop.wind_up()
         _set_running_loop(None)
         at_crash_points(None)
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
         random.setstate(drawn_before)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 @cache
-def _settings(payer: str) -> SpeiSettings:
+def _settings(payer: str, holidays: str, business_days: str) -> SpeiSettings:
     """The settings, which are read once because reading them scans the whole environment."""
     return SpeiSettings.model_validate(
         {
@@ -99,6 +99,8 @@ def _settings(payer: str) -> SpeiSettings:
             "account": ACCOUNTS[payer],
             "payer_name": "Empresa Demo",
             "key_prefix": "SIM",
+            "holidays": holidays,
+            "business_days": business_days,
         }
     )
 
@@ -121,6 +123,7 @@ class SpeiRail:
     """SPEI as a simulation uses it. Returns and late arrivals come sooner than the rail itself allows for."""
 
     name, refunds, takes_days = "spei", False, True
+    dedupes_for_ever = False
     gives_up = timedelta(days=9).total_seconds()
 
     def __init__(self, simulation: "Simulation") -> None:
@@ -129,7 +132,9 @@ class SpeiRail:
         self.traits = SpeiTraits(punctual=draws.random() < 0.8)
         self._ordinary = 0.5
         self.stretch = draws.choice((1.0, 1.0, 1.0, 10.0))
-        days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in draws.choice(WEEKS)]
+        self._week = draws.choice(WEEKS)
+        days = [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in self._week]
+        self._wrong_day = draws.choice(self._week[:3])
         self._cutoffs = [day + timedelta(hours=18 + 6) for day in days]  # Mexico City is six hours behind
         before = draws.choice((0, 0, AROUND_CUTOFF - 180, AROUND_CUTOFF, 6 * 3600)) + draws.random() * 120
         self.begins = self._cutoffs[0] - timedelta(milliseconds=int(before * 1000))
@@ -160,7 +165,7 @@ class SpeiRail:
             distribution="rail-spei",
             version="1",
             entry_point="spei",
-            settings=_settings(payer),
+            settings=_settings(payer, *self._wrong_days()),
             mode="sandbox",
             guarantees=rules,
         )
@@ -168,6 +173,15 @@ class SpeiRail:
     def transport(self, process: SimProcess) -> httpx.AsyncBaseTransport:
         """The way to the pretend STP."""
         return NetworkTransport(self._simulation, self._stp, process)
+
+    def _wrong_days(self) -> tuple[str, str]:
+        """What the settings say of holidays, wrongly under the profile ``calendar``: one too many, or each too few."""
+        if self._simulation.profile != "calendar":
+            return "", ""
+        first, last = map(date.fromisoformat, (self._week[0], self._week[-1]))
+        between = [(first + timedelta(days=passed)) for passed in range((last - first).days)]
+        missing = [each.isoformat() for each in between if each.weekday() < 5 and each.isoformat() not in self._week]
+        return ("", ",".join(missing)) if missing and self._simulation.seed % 2 else (self._wrong_day, "")
 
     def _connect(self, settings: Any, http: httpx.AsyncClient) -> AbstractAsyncContextManager[SpeiClient]:
         @asynccontextmanager

@@ -3,7 +3,19 @@
 A bug that a second defence hides is given with that defence taken off too, and says so.
 """
 
-from . import challenges, dispatch, fintoc, journal, rules, spei
+from . import challenges, dispatch, fintoc, journal, provider, restore, rules, spei
 from .registry import BUGS, PROFILES, RAILS
 
-__all__ = ["BUGS", "PROFILES", "RAILS", "challenges", "dispatch", "fintoc", "journal", "rules", "spei"]
+__all__ = [
+    "BUGS",
+    "PROFILES",
+    "RAILS",
+    "challenges",
+    "dispatch",
+    "fintoc",
+    "journal",
+    "provider",
+    "restore",
+    "rules",
+    "spei",
+]
