@@ -79,9 +79,9 @@ def a_gap_in_the_chain() -> Iterator[None]:
 def a_message_missing() -> Iterator[None]:
     real = audit.enqueue
 
-    def post(db: Any, id_: str, n: int, topic: str, *rest: Any) -> None:
+    def post(db: Any, mac: Any, id_: str, n: int, topic: str, *rest: Any) -> None:
         if topic != "payment.returned":
-            real(db, id_, n, topic, *rest)
+            real(db, mac, id_, n, topic, *rest)
 
     with patch.object(audit, "enqueue", post):
         yield
@@ -91,9 +91,9 @@ def a_message_missing() -> Iterator[None]:
 def a_message_sent_twice() -> Iterator[None]:
     real = audit.enqueue
 
-    def post(db: Any, id_: str, n: int, *rest: Any) -> None:
-        real(db, id_, n, *rest)
-        real(db, id_, n + 1000, *rest)
+    def post(db: Any, mac: Any, id_: str, n: int, *rest: Any) -> None:
+        real(db, mac, id_, n, *rest)
+        real(db, mac, id_, n + 1000, *rest)
 
     with patch.object(audit, "enqueue", post):
         yield

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
+from rail_spei import client
 from rail_spei.client import SpeiClient
 from rail_spei.stp import api
 from rail_spei.stp.refusals import OrderAccepted, OrderRefusal, OrderUnclear, Outcome, RefusalKind
-from riel import Draft, Order, Prepared, ReferenceSource
+from riel import Draft, Prepared, ReferenceSource
 from riel.journal import PaymentRecord
 from riel.payments import Context, recovery
 
@@ -39,6 +40,11 @@ def _understood(as_: Classify) -> Any:
     return patch.object(api, "classify", lambda status, headers, body: as_(real(status, headers, body), status))
 
 
+def _stp_time_ignored() -> Any:
+    """STP's clock, which is compared with ours before an absence counts."""
+    return patch.object(api, "require_same_time", lambda difference: None)
+
+
 def _refused(outcome: Outcome) -> Outcome:
     return OrderRefusal(BELIEVED, RefusalKind.SETUP, "", "")
 
@@ -59,7 +65,7 @@ def sent_again_whatever_the_day() -> Iterator[None]:
 @seen_in("lateness")
 @bug
 def asked_after_on_the_running_day_only() -> Iterator[None]:
-    with patch.object(SpeiClient, "_possible_days", lambda self, order: iter([None])):
+    with patch.object(client, "possible_days", lambda *beliefs: [None]), _stp_time_ignored():
         yield
 
 
@@ -69,10 +75,7 @@ def asked_after_on_the_running_day_only() -> Iterator[None]:
 def asked_after_on_its_own_day_only() -> Iterator[None]:
     """What leaves before the cut-off may be booked after it."""
 
-    def days(self: SpeiClient, order: Order) -> Iterator[date]:
-        yield date.fromisoformat(order.facts["operationDate"])
-
-    with patch.object(SpeiClient, "_possible_days", days):
+    with patch.object(client, "possible_days", lambda own, *beliefs: [own]), _stp_time_ignored():
         yield
 
 
