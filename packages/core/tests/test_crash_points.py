@@ -29,7 +29,7 @@ SQLITE = Path(riel.journal.sqlite.__file__).parent
 BEHIND_A_PROXY = {"journal", "factor", "clients", "client", "return_client", "statement_client"}
 """What the engine's context and the rails' clients are called where their methods are awaited."""
 
-OWN = {"attempts": "PrincipalAttempts"}
+OWN = {"attempts": "PrincipalAttempts", "gaps": "GapReader"}
 """What objects of the package itself are called where their methods are awaited."""
 
 OWN_TASKS = {

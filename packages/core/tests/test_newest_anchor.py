@@ -31,9 +31,9 @@ def store(tmp_path: Path) -> SqliteFile:
 
 
 async def anchored(journal: Journal, home: Path, name: str) -> None:
+    await AnchorKeeper(home, journal, ROW_MAC).check()
     await create_settled(journal, name)
     assert await journal.anchor(NOW)
-    await AnchorKeeper(home, journal, ROW_MAC).keep()
 
 
 async def put_back(store: SqliteFile, home: Path) -> Journal:

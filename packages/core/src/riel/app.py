@@ -101,8 +101,7 @@ async def open_app(
         journal = await open_configured_journal(settings)
         stack.push_async_callback(journal.close)
         keys = await bind_keys(journal, settings.folder)
-        anchor_keeper = AnchorKeeper(settings.folder, journal, RowMac(keys))
-        await anchor_keeper.check()
+        await AnchorKeeper(settings.folder, journal, RowMac(keys)).check()
         factor = build_factor(settings, catalog, keys, logs)
         engine = PaymentEngine(
             Context(
@@ -111,7 +110,6 @@ async def open_app(
                 clients=Clients(rails, answer_within),
                 factor=factor,
                 keys=keys,
-                anchor_keeper=anchor_keeper,
                 guards=guards,
                 timing=Timing(answer_within=answer_within, max_open_challenges=MAX_OPEN_CHALLENGES),
                 language=settings.language,

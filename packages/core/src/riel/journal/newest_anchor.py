@@ -43,50 +43,47 @@ class AnchorKeeper:
         self._mac = mac
 
     async def check(self) -> None:
-        """Compare the journal with the newest anchor that was kept, and keep the newest of both.
+        """Compare the journal with the newest anchor that was kept, and keep its newest one from now on.
 
         :raises Misconfigured: the journal is older than that anchor, or was rewritten.
         """
-        path = await self._path()
-        kept = None if path is None else _read(path)
-        anchors = await self._journal.anchors()
-        if kept is not None and not any((known.n, known.hash) == (kept.n, kept.hash) for known in anchors):
+        first, anchors = await self._journal.first_event(), await self._journal.anchors()
+        kept = None if first is None else _read(self._path(first))
+        if first is not None and kept is not None and not _has(anchors, kept):
             events = await self._journal.events(JOURNAL_CHAIN)
             if not _restored_since(events, kept.at, self._mac):
                 raise Misconfigured(
-                    f"RIEL_JOURNAL: the journal is older than anchor {kept.n}, which {path} keeps, or was rewritten: "
-                    "run riel restore if it was put back from a copy."
+                    f"RIEL_JOURNAL: the journal is older than anchor {kept.n}, which {self._path(first)} keeps, or was "
+                    "rewritten: run riel restore if it was put back from a copy."
                 )
-            self._write(path, anchors)
-        await self.keep()
+            self._path(first).unlink(missing_ok=True)
+        if first is not None and anchors:
+            self.keep(first, anchors[-1])
+        self._journal.when_anchored(self.keep)
 
-    async def keep(self) -> None:
-        """Keep the newest anchor of the journal, unless a newer one is kept."""
-        path = await self._path()
-        anchors = await self._journal.anchors()
-        kept = None if path is None else _read(path)
-        if anchors and (kept is None or kept.n < anchors[-1].n):
-            self._write(path, anchors)
-
-    async def _path(self) -> Path | None:
-        first = await self._journal.first_event()
-        return None if first is None else self._folder / first[:NAME_LENGTH]
-
-    def _write(self, path: Path | None, anchors: Sequence[Anchor]) -> None:
-        if path is None or not anchors:
-            return
-        newest = anchors[-1]
+    def keep(self, first: str, anchor: Anchor) -> None:
+        """Keep the anchor of the journal whose first event has that hash, unless a newer one is kept."""
+        path = self._path(first)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
+            kept = _read(path)
+            if kept is not None and kept.n >= anchor.n:
+                return
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{newest.n} {newest.at} {newest.hash}\n")
+                file.write(f"{anchor.n} {anchor.at} {anchor.hash}\n")
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
-        except OSError as failure:
-            log.warning("the newest anchor could not be kept at %s: %s", path, failure.strerror)
-            fresh.unlink(missing_ok=True)
+        except (Misconfigured, OSError) as failure:
+            log.warning("the newest anchor could not be kept at %s: %s", path, failure)
+
+    def _path(self, first: str) -> Path:
+        return self._folder / first[:NAME_LENGTH]
+
+
+def _has(anchors: Sequence[Anchor], kept: KeptAnchor) -> bool:
+    return any((known.n, known.hash) == (kept.n, kept.hash) for known in anchors)
 
 
 def _read(path: Path) -> KeptAnchor | None:

@@ -279,6 +279,9 @@ class Journal(Protocol):
     ) -> None:
         """Add an event that changes no state. With ``once``, do nothing where the chain has an event of that name."""
 
+    def when_anchored(self, keep: Callable[[str, Anchor], None]) -> None:
+        """Call ``keep`` with the hash of the first event and with each anchor that this process makes."""
+
     async def anchor(self, at: datetime) -> Anchor | None:
         """Write an anchor over every event since the last one, and return it; ``None`` if there was no such event."""
 

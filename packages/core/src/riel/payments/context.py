@@ -14,7 +14,6 @@ from riel.confirm import ConfirmationRequest, Factor, Language, Terms, approver_
 from riel.errors import NotAllowed
 from riel.guards import Guard, QuotaGuard, Reservation
 from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
-from riel.journal.newest_anchor import AnchorKeeper
 from riel.money import mask_account
 from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
@@ -111,14 +110,8 @@ class Context:
     busy: set[str] = field(default_factory=set)
     unanswered: dict[str, str] = field(default_factory=dict)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
-    anchor_keeper: AnchorKeeper | None = None
     gaps: GapReader = field(default_factory=GapReader)
     recent_terms: RecentTerms = field(default_factory=RecentTerms)
-
-    async def anchor(self) -> None:
-        """Anchor the record, and keep the newest anchor outside of the journal."""
-        if await self.journal.anchor(self.now()) and self.anchor_keeper is not None:
-            await self.anchor_keeper.keep()
 
     def new_id(self) -> str:
         """Return an unguessable id. It begins with the time, which keeps new rows together in the journal's indexes."""

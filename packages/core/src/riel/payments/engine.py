@@ -234,7 +234,7 @@ class PaymentEngine:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         try:
-            await self.context.anchor()
+            await self.context.journal.anchor(self.context.now())
         except JournalUnavailable:
             log.warning("the journal could not be anchored at the end")
         await self.context.clients.close(timedelta(seconds=max(1.0, until - asyncio.get_running_loop().time())))
@@ -337,7 +337,7 @@ class PaymentEngine:
         await self.claim_due(now)
         if self._anchored is None or now >= self._anchored + self.context.timing.anchor_interval:
             self._anchored = now  # set before, so that a journal that fails is not asked each second
-            await self.context.anchor()
+            await self.context.journal.anchor(now)
         interval = self.context.timing.payer_check_interval
         if self._payers_checked is None or now >= self._payers_checked + interval:
             self._payers_checked = now

@@ -52,6 +52,7 @@ class PostgresJournal:
 
     def __init__(self, sessions: Sessions, owners: LeasedOwners, mac: RowMac) -> None:
         self._mac = mac
+        self._keep: Callable[[str, Anchor], None] | None = None
         self._sessions = sessions
         self._owners = owners
         self._challenge_cache: RowCache[Challenge] = RowCache()
@@ -272,7 +273,13 @@ class PostgresJournal:
         await self._sessions.transact(added)
 
     async def anchor(self, at: datetime) -> Anchor | None:
-        return await self._sessions.write(lambda session: audit.anchor(session, self._mac, to_millis(at)))
+        anchor = await self._sessions.write(lambda session: audit.anchor(session, self._mac, to_millis(at)))
+        if anchor is not None and self._keep is not None:
+            self._keep(await self.first_event() or "", anchor)
+        return anchor
+
+    def when_anchored(self, keep: Callable[[str, Anchor], None]) -> None:
+        self._keep = keep
 
     async def verify(self, progress: Callable[[int], None] | None = None) -> tuple[int, ChainBreak | None]:
         return await self._sessions.read(

@@ -129,13 +129,13 @@ def _migrate(db: sqlite3.Connection, path: Path, *, make: bool = True) -> None:
         db.execute("ROLLBACK")
         raise Misconfigured(f"RIEL_JOURNAL: {path.name} is the database of another program; choose another file.")
     for number, script in enumerate(scripts[version:], version + 1):
-        for statement in _statements(script):
+        for statement in statements(script):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {number}")
     db.execute("COMMIT")
 
 
-def _statements(script: str) -> list[str]:
+def statements(script: str) -> list[str]:
     """The statements of a script one by one, since ``executescript`` would commit between them."""
     found, current = [], ""
     for line in script.splitlines(keepends=True):

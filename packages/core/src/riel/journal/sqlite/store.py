@@ -78,6 +78,7 @@ class SqliteJournal:
         self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection, mac: RowMac
     ) -> None:
         self._mac = mac
+        self._keep: Callable[[str, Anchor], None] | None = None
         self._writer = writer
         self._owners = owners
         self._reader = reader
@@ -259,7 +260,13 @@ class SqliteJournal:
         await self._writer.write(noted)
 
     async def anchor(self, at: datetime) -> Anchor | None:
-        return await self._writer.write(lambda db: audit.anchor(db, self._mac, to_millis(at)))
+        anchor = await self._writer.write(lambda db: audit.anchor(db, self._mac, to_millis(at)))
+        if anchor is not None and self._keep is not None:
+            self._keep(await self.first_event() or "", anchor)
+        return anchor
+
+    def when_anchored(self, keep: Callable[[str, Anchor], None]) -> None:
+        self._keep = keep
 
     async def verify(self, progress: Callable[[int], None] | None = None) -> tuple[int, ChainBreak | None]:
         try:

@@ -18,7 +18,7 @@ from riel.journal.audit.rows import (
 from riel.journal.columns import ANCHOR_COLUMNS, EVENT_COLUMNS
 from riel.journal.row_mac import RowMac
 from riel.journal.sqlite.audit import hashes
-from riel.journal.sqlite.connect import migrations
+from riel.journal.sqlite.connect import migrations, statements
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, SELECT_PAYMENTS
 
 SELECT_IDS = (
@@ -140,7 +140,8 @@ def whole(mac: RowMac, db: sqlite3.Connection) -> ChainBreak | None:
 def _check_schema(db: sqlite3.Connection) -> ChainBreak | None:
     with closing(sqlite3.connect(":memory:")) as fresh:
         for script in migrations():
-            fresh.executescript(script)
+            for statement in statements(script):
+                fresh.execute(statement)
         expected = {tuple(row) for row in fresh.execute(SELECT_SCHEMA)}
     known = {tuple(row) for row in db.execute(SELECT_SCHEMA)}
     for kind, name, *_ in sorted(expected ^ known, key=str):
