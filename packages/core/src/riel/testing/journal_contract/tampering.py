@@ -5,7 +5,7 @@ The intruder has no key, and puts everything else right that they touch.
 
 import pytest
 
-from riel.errors import Code, NotAllowed
+from riel.errors import NotAllowed
 from riel.guards import Reservation
 from riel.journal import Change, Journal
 from riel.testing.journal_contract.fixtures import (
@@ -67,7 +67,7 @@ PAYMENT_EDITS = (
 
 def refuse(left: int) -> NotAllowed:
     """The refusal of the limit."""
-    return NotAllowed(Code.LIMIT_PER_DAY)
+    return NotAllowed(reason=f"{left} left")
 
 
 QUOTA = Reservation(scope="day", bucket=0, since=0, amount=50_000, limit=1_000_000, error=refuse)
