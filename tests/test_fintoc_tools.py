@@ -53,7 +53,7 @@ TOOLS = {
     ),
     "cancel_refund": Called("refund:manage", {"id": REFUND}, confirmed=True),
     "fetch_resource": Called("account:view", {"id": ACCOUNT}),
-    "feedback": Called("", {"message": "It works."}),
+    "feedback": Called("feedback:create", {"message": "It works."}),
 }
 """As Fintoc's own MCP server has them."""
 
