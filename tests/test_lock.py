@@ -101,3 +101,10 @@ def _needed(installed: importlib.metadata.Distribution, extras: set[str]) -> Ite
 
 def _applies(requirement: Requirement, extras: list[str]) -> bool:
     return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
+
+
+def test_nothing_that_a_group_installs_hides_our_tests() -> None:
+    """Every group is installed by ``uv sync --all-groups``. A peer's wheel that brings a package ``tests`` is in none."""
+    asked = {canonicalize_name(Requirement(line).name) for _, line in requirements(workspace(ROOT))}
+    assert "clabe" not in asked
+    assert "tests" not in importlib.metadata.packages_distributions()
