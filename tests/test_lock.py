@@ -104,7 +104,7 @@ def _applies(requirement: Requirement, extras: list[str]) -> bool:
 
 
 def test_nothing_that_a_group_installs_hides_our_tests() -> None:
-    """Every group is installed by ``uv sync --all-groups``. A peer's wheel that brings a package ``tests`` is in none."""
+    """``uv sync --all-groups`` installs every group, and a peer has a wheel with a package ``tests``."""
     asked = {canonicalize_name(Requirement(line).name) for _, line in requirements(workspace(ROOT))}
     assert "clabe" not in asked
     assert "tests" not in importlib.metadata.packages_distributions()
