@@ -66,9 +66,10 @@ def test_what_uv_run_is_constrained_to_is_what_is_locked(copy: Path) -> None:
     assert problems(copy) == [f"pyproject.toml: constraint-dependencies and {LOCK} differ"]
 
 
-def test_the_lock_of_the_sdk_is_compared_too(copy: Path) -> None:
-    for (asked, locked, _), old, new in zip(APART, ("fintoc==", "clabe>="), ("fintoc!=", "clabe>"), strict=True):
-        change(copy / asked, old, new)
+def test_what_is_locked_apart_is_compared_too(copy: Path) -> None:
+    for asked, locked, _ in APART:
+        with (copy / asked).open("a") as file:
+            file.write("# one more line\n")
         assert f"{locked} was made from other requirements" in problems(copy)
 
 
