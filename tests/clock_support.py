@@ -20,7 +20,7 @@ from riel.journal.open import open_journal
 from riel.mcp import mcp_server
 from riel.payments import Clients, Context, PaymentEngine
 from riel.redaction import Redactor
-from riel.sandbox import Banks, run_banks
+from riel.sandbox import SandboxBanks, run_banks
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.harness import Clock
 from riel.testing.keys import ROW_MAC
@@ -65,7 +65,7 @@ async def hosted(folder: Path, guards: Sequence[Guard] = ()) -> AsyncIterator[Ho
     settings = Settings(journal=str(folder / "journal.db"), factor="file", factor_file=folder / "codes")
     async with AsyncExitStack() as stack:
         found = discover(only=["mock"])
-        banks: Banks = await stack.enter_async_context(run_banks(found, settings))
+        banks: SandboxBanks = await stack.enter_async_context(run_banks(found, settings))
         catalog = activate(found, settings_resolver(settings, banks))
         rails = {rail.declaration.name: rail for rail in catalog.rails}
         setup = FactorContext(

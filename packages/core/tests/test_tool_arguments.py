@@ -26,7 +26,7 @@ def echoing(text: str) -> str:
     raise PydanticCustomError("toy_wrong", "is not what it should be: {text}", {"text": text})
 
 
-class Address(WireModel):
+class ToyAddress(WireModel):
     city: str
     street: str | None = None
 
@@ -38,8 +38,8 @@ class Odd(WireModel):
     kind: Literal["checking", "saving"] | None = None
     number: int = 7
     code: Annotated[str, Field(pattern="^[0-9]{4}$")] | None = None
-    address: Address | None = None
-    more: list[Address] | None = None
+    address: ToyAddress | None = None
+    more: list[ToyAddress] | None = None
     anything: dict[str, str | int] | None = None
     either: int | str | None = None
     only: Literal["one"] = "one"

@@ -22,7 +22,7 @@ SECRET = "sk_test_riel"
 Respond = Callable[[httpx.Request], httpx.Response]
 
 
-class BankSettings(RailSettings):
+class FintocBankSettings(RailSettings):
     """Nothing but an address, and whose money leaves."""
 
     @property
@@ -63,7 +63,7 @@ async def talking_to(
     respond: Respond, *, signs: bool = True, clock: MonotonicClock | None = None, base_url: str = API
 ) -> AsyncIterator[FintocApi]:
     nonces = counted()
-    async with http_client(BankSettings(base_url=base_url), httpx.MockTransport(respond)) as http:
+    async with http_client(FintocBankSettings(base_url=base_url), httpx.MockTransport(respond)) as http:
         jws = JwsKey(private_key()) if signs else None
         pace = (clock or MonotonicClock()).pace()
         yield FintocApi(http, base_url, SECRET, VERSION, jws, lambda: NOW, lambda: next(nonces), pace)

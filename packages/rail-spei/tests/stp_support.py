@@ -85,7 +85,7 @@ JSON_LIKE: st.SearchStrategy[Any] = st.recursive(
 Respond = Callable[[httpx.Request], httpx.Response]
 
 
-class BankSettings(RailSettings):
+class StpBankSettings(RailSettings):
     """Nothing but an address, and whose money leaves."""
 
     @property
@@ -108,7 +108,7 @@ async def talking_to(respond: Respond, addresses: tuple[str, str] = ADDRESSES) -
         response.headers.setdefault("Date", format_datetime(NOW, usegmt=True))
         return response
 
-    async with http_client(BankSettings(base_url=addresses[0]), httpx.MockTransport(dated)) as http:
+    async with http_client(StpBankSettings(base_url=addresses[0]), httpx.MockTransport(dated)) as http:
         yield Stp(http, *addresses, EMPRESA, SigningKey(private_key()), lambda: NOW)
 
 

@@ -32,7 +32,7 @@ KEY_ID_LENGTH = 12
 MAX_REPORTED = 10_000
 
 
-class Proof(Enum):
+class RowProof(Enum):
     """What the MAC of a row proves.
 
     ``DISTRUSTED``: riel wrote the row, after it had found it altered: the row says what became of the payment since,
@@ -134,13 +134,13 @@ class ProvenRow:
         """Return the MAC of the row as event ``n`` of its chain, with that hash, leaves it."""
         return mac.of(_label(self.table, trusted=self.trusted), n, event_hash, *self.values)
 
-    def proof(self, mac: RowMac, text: str, n: int, event_hash: str) -> Proof:
+    def proof(self, mac: RowMac, text: str, n: int, event_hash: str) -> RowProof:
         """Return what ``text``, the MAC that event ``n`` holds, proves of this row."""
         if mac.proves(text, _label(self.table, trusted=True), n, event_hash, *self.values):
-            return Proof.PROVEN
+            return RowProof.PROVEN
         if mac.proves(text, _label(self.table, trusted=False), n, event_hash, *self.values):
-            return Proof.DISTRUSTED
-        return Proof.UNPROVABLE if mac.names_lost_key(text) else Proof.BROKEN
+            return RowProof.DISTRUSTED
+        return RowProof.UNPROVABLE if mac.names_lost_key(text) else RowProof.BROKEN
 
 
 JOURNAL_ROW = ProvenRow("journal", (), ())

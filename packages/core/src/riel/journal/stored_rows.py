@@ -20,7 +20,7 @@ from riel.journal.columns import (
     payment_of,
 )
 from riel.journal.records import Challenge, ChallengeState, PaymentRecord, State
-from riel.journal.row_mac import CHALLENGES, PAYMENTS, Proof, ProvenRow, RowMac, proven_row
+from riel.journal.row_mac import CHALLENGES, PAYMENTS, ProvenRow, RowMac, RowProof, proven_row
 
 T = TypeVar("T")
 
@@ -55,10 +55,10 @@ def read_challenge(mac: RowMac, row: Row) -> StoredRow[Challenge]:
         return StoredRow(challenge, proven)
     n, event_hash, text = row[_CHALLENGE_HEAD : _CHALLENGE_HEAD + 3]
     proof = proven.proof(mac, text or "", n or 0, event_hash or "")
-    if proof is Proof.PROVEN:
+    if proof is RowProof.PROVEN:
         return StoredRow(challenge, proven)
     ended = ChallengeState.REFUSED if challenge.state is ChallengeState.OPEN else challenge.state
-    if proof is Proof.UNPROVABLE:
+    if proof is RowProof.UNPROVABLE:
         return StoredRow(replace(challenge, state=ended), proven)
     mac.report(CHALLENGES, challenge.id)
     return StoredRow(replace(challenge, state=ended, tampered=True), replace(proven, trusted=False), broken=True)
@@ -69,11 +69,11 @@ def read_payment(mac: RowMac, row: Row) -> StoredRow[PaymentRecord]:
     record, proven = payment_of(row), proven_row(PAYMENTS, PROVEN_PAYMENT_COLUMNS, row)
     n, event_hash, text = row[_PAYMENT_HEAD : _PAYMENT_HEAD + 3]
     proof = proven.proof(mac, text or "", n or 0, event_hash or "")
-    if proof is Proof.PROVEN:
+    if proof is RowProof.PROVEN:
         return StoredRow(record, proven)
-    if proof is Proof.UNPROVABLE:
+    if proof is RowProof.UNPROVABLE:
         return StoredRow(replace(record, unproven=True), proven)
-    if proof is Proof.DISTRUSTED:
+    if proof is RowProof.DISTRUSTED:
         return StoredRow(replace(record, tampered=True), replace(proven, trusted=False))
     mac.report(PAYMENTS, record.id)
     return StoredRow(as_tampered(record), replace(proven, trusted=False), broken=True)

@@ -17,11 +17,11 @@ from riel.rail import Rail, Sandbox
 from riel.sandbox.faults import Fault, wrap
 from riel.time_limit import TimeLimitExceeded, time_limit
 
-__all__ = ["Banks", "Fault", "bank_of", "run_banks", "serve_http", "wrap"]
+__all__ = ["Fault", "SandboxBanks", "bank_of", "run_banks", "serve_http", "wrap"]
 
 
 @dataclass(frozen=True, slots=True)
-class Banks:
+class SandboxBanks:
     """The pretend banks that run here, by the rail's name: where, and what each supplies to its rail's client."""
 
     settings: Settings = field(repr=False)
@@ -45,9 +45,9 @@ class Banks:
 
 
 @contextlib.asynccontextmanager
-async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[Banks]:
+async def run_banks(found: Discovery, settings: Settings) -> AsyncIterator[SandboxBanks]:
     """Run the pretend bank of every rail that has one and no address set, as ``--sandbox`` wants it."""
-    banks = Banks(settings)
+    banks = SandboxBanks(settings)
     async with contextlib.AsyncExitStack() as stack:
         for rail in (declared.declaration for declared in found.rails):
             known = configured_settings(rail, settings)

@@ -12,7 +12,7 @@ from riel.journal.audit.chain import ChainBreak
 from riel.journal.columns import PROVEN_CHALLENGE_COLUMNS, PROVEN_PAYMENT_COLUMNS
 from riel.journal.events import ATTEMPT_FAILED, TOPICS
 from riel.journal.records import ChallengeState, State
-from riel.journal.row_mac import ATTEMPTS, CHALLENGES, OUTBOX, PAYMENTS, Proof, ProvenRow, RowMac, proven_row
+from riel.journal.row_mac import ATTEMPTS, CHALLENGES, OUTBOX, PAYMENTS, ProvenRow, RowMac, RowProof, proven_row
 
 Total = tuple[str, int]
 """The scope and the bucket of a limit."""
@@ -44,9 +44,9 @@ def check_rows(
 def _check_row(mac: RowMac, proven: ProvenRow, row: Any) -> ChainBreak | None:
     n, name = row["last_n"] or 0, proven.table.removesuffix("s")
     match proven.proof(mac, row["last_row_mac"] or "", n, row["last_hash"] or ""):
-        case Proof.PROVEN | Proof.UNPROVABLE:
+        case RowProof.PROVEN | RowProof.UNPROVABLE:
             return None
-        case Proof.DISTRUSTED:
+        case RowProof.DISTRUSTED:
             return ChainBreak(row["id"], n, f"the {name} {row['id']} was found altered: riel has said so in its chain")
     return ChainBreak(row["id"], n, f"the {name} {row['id']} was altered: its row is not as event {n} left it")
 

@@ -44,7 +44,7 @@ from riel.testing.journal_contract.fixtures import (
 from riel.testing.journal_contract.leases import LeasePromises
 from riel.testing.journal_contract.outbox import OutboxPromises
 from riel.testing.journal_contract.reservations import ReservationPromises
-from riel.testing.journal_contract.tampering import TamperingPromises
+from riel.testing.journal_contract.row_edits import TamperingPromises
 from riel.testing.journal_contract.transitions import TransitionPromises
 
 __all__ = [
