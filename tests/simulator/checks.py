@@ -15,6 +15,7 @@ from riel.confirm import ConfirmationRequest
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.audit.chain import link
 from riel.journal.columns import from_millis
+from riel.payments.rules import NEVER_SENT
 
 from .bank_traits import SKEW
 from .loop import PROCESS, SimProcess
@@ -31,7 +32,7 @@ PROMISES = {
     "tries": "a try is counted before it is compared, and no more are compared than may be",
     "truth": "settled means one debit, rejected none",
     "told": "what an agent is told is in the record, is true, and is never taken back",
-    "joined": "a repeated call gets the payment that its code confirmed",
+    "joined": "a repeated call gets the payment that its code confirmed, or its id where a newer challenge is open",
     "refunds": "no more is paid back than was paid",
     "limits": "what may move money stays within the limits, and nothing is held for what cannot",
     "lease": "no doubt and no bad news but from who holds the lease, and nobody is robbed of it",
@@ -288,8 +289,8 @@ class Checks:
 
     def leaves(self, reference: str, body: bytes, process: SimProcess) -> None:
         """A copy of an order leaves a process now."""
-        found = "SELECT body, sends FROM payments WHERE reference = ?"
-        row = self.simulation.db.execute(found, (reference,)).fetchone()
+        found = "SELECT body, sends FROM payments WHERE reference = ? AND (state <> 'rejected' OR code <> ?)"
+        row = self.simulation.db.execute(found, (reference, NEVER_SENT)).fetchone()
         again = reference in self._left
         self._left.add(reference)
         self._copies[reference] += 1
@@ -362,8 +363,13 @@ class Checks:
     def at_the_end(self) -> None:
         """Check what must be true of every payment in a calm simulation."""
         db, bank = self.simulation.db, self.simulation.bank
+        free = "SELECT id FROM payments WHERE state = 'rejected' AND code = ? AND reference = ?"
+        taken = "SELECT 1 FROM payments WHERE (state <> 'rejected' OR code <> ?) AND reference = ?"
         for id_, state, reference, amount, *_ in db.execute(PAYMENTS).fetchall():
             live = bank.live(reference)
+            unsent = id_ in [row["id"] for row in db.execute(free, (NEVER_SENT, reference))]
+            if unsent and db.execute(taken, (NEVER_SENT, reference)).fetchone():
+                live = []  # it never left, and another payment has its reference
             if state in {"sending", "unknown", "pending"}:
                 self.fail("resolved", f"{id_} is still {state}")
             if state == "review" and not self.simulation.unknowable(id_):
