@@ -3,7 +3,7 @@
 import pytest
 
 from .simulator import simulate
-from .simulator.bugs import BUGS, PROFILES, RAILS
+from .simulator.bugs import ATTACKED, BUGS, PROFILES, RAILS
 from .simulator.checks import PROMISES
 
 MOST = 800
@@ -17,7 +17,8 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("name", sorted(BUGS))
 def test_a_bug_is_seen(name: str) -> None:
     for seed in range(MOST):
-        outcome = simulate(seed, BUGS[name], PROFILES.get(name), RAILS.get(name, "sim"))
+        profile, rail = PROFILES.get(name), RAILS.get(name, "sim")
+        outcome = simulate(seed, BUGS[name], profile, rail, attacked=name in ATTACKED)
         if outcome.broken is not None:
             promise, sentence = outcome.broken
             assert promise in PROMISES

@@ -3,19 +3,8 @@
 A bug that a second defence hides is given with that defence taken off too, and says so.
 """
 
-from . import challenges, dispatch, fintoc, journal, provider, restore, rules, spei
-from .registry import BUGS, PROFILES, RAILS
+from . import challenges, dispatch, fintoc, journal, provider, restore, rows, rules, spei
+from .registry import ATTACKED, BUGS, PROFILES, RAILS
 
-__all__ = [
-    "BUGS",
-    "PROFILES",
-    "RAILS",
-    "challenges",
-    "dispatch",
-    "fintoc",
-    "journal",
-    "provider",
-    "restore",
-    "rules",
-    "spei",
-]
+__all__ = ["ATTACKED", "BUGS", "PROFILES", "RAILS"]
+__all__ += ["challenges", "dispatch", "fintoc", "journal", "provider", "restore", "rows", "rules", "spei"]

@@ -58,6 +58,33 @@ def a_list_of_holidays_believed() -> Iterator[None]:
 
 
 @on_rail("spei")
+@seen_in("clocks")
+@bug
+def clocks_that_differ_prove_an_absence() -> Iterator[None]:
+    """STP's time is not asked for. Every possible day is, and yet a day may close later than we believe."""
+    with patch.object(api, "require_same_time", lambda difference: None):
+        yield
+
+
+@on_rail("spei")
+@seen_in("connections")
+@bug
+def requests_counted_only_if_they_were_answered() -> Iterator[None]:
+    """A connection that broke while the bank answered counts as one that was never made."""
+    real = http_client.CountingTransport._counted
+
+    async def uncounted(self: Any, request: httpx.Request) -> httpx.Response:
+        try:
+            return await real(self, request)
+        except httpx.RemoteProtocolError as failure:
+            current_wire().requests = 0
+            raise httpx.ConnectError("no connection") from failure
+
+    with patch.object(http_client.CountingTransport, "_counted", uncounted):
+        yield
+
+
+@on_rail("spei")
 @seen_in("connections")
 @bug
 def redirects_followed() -> Iterator[None]:

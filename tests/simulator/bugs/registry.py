@@ -10,6 +10,8 @@ BUGS: dict[str, Bug] = {}
 PROFILES: dict[str, str] = {}
 """Which profile of a simulation shows a bug soonest, where any profile but that one takes many seeds."""
 
+ATTACKED: set[str] = set()
+"""The bugs that show only where somebody edits rows of the journal."""
 
 RAILS: dict[str, str] = {}
 """Which rail a bug is one of, where it is not the simulated one."""
@@ -44,6 +46,12 @@ def on_rail(name: str) -> Callable[[Bug], Bug]:
         return made
 
     return remember
+
+
+def while_attacked(made: Bug) -> Bug:
+    """Say that it shows where somebody without the key edits rows."""
+    ATTACKED.add(made.__name__)
+    return made
 
 
 def ended(task: asyncio.Future[Any]) -> None:
