@@ -79,7 +79,16 @@ class SimAgent:
         confirmations = [confirmation for request in calls if (confirmation := await self.ask(request))]
         for record in await self.together([self.call_until_answered(confirmation) for confirmation in confirmations]):
             if record is not None:
-                await self.follow(record, most=1)
+                await self.follow_refund(original, record)
+
+    async def follow_refund(self, original: PaymentRecord, record: PaymentRecord) -> None:
+        """Check the status, and ask for the same money once more where the refund was rejected."""
+        late = self.simulation.profile == "lateness"
+        record = await self.follow(record, most=8 if late else 1)
+        if record.state is State.REJECTED:
+            again = await self.ask(self.simulation.refund(original, record.money.amount, "once more"))
+            if again is not None and (second := await self.call_until_answered(again)) is not None:
+                await self.follow(second, most=1)
 
     async def spend(self) -> None:
         """Open challenges for several payments at once on any replica, and confirm them."""
@@ -138,6 +147,8 @@ class SimAgent:
                 )
             return failure
         simulation.checks.answered(record)
+        if record.id != confirmation.challenge.id and simulation.is_open(confirmation.challenge):
+            simulation.checks.fail("joined", f"{record.id} answers for {confirmation.challenge.id}, which is open")
         if record.id == confirmation.challenge.id and not mine:
             simulation.checks.fail("confirmed", f"{record.id} was answered to a call that did not confirm it")
         return record

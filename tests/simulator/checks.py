@@ -168,7 +168,7 @@ class Checks:
             amounts[id_] = amount, state
             if states.get(id_) != state:
                 self.fail("chain", f"{id_} is {state}, and its chain ends in {states.get(id_)}")
-            if refund_of and state != "rejected" and id_ not in self.late:
+            if refund_of and state != "rejected":
                 refunds[refund_of] += amount
         for original, paid_back in refunds.items():
             if paid_back > amounts[original][0]:
@@ -322,15 +322,10 @@ class Checks:
         if booking.kind == "refund":
             back = sum(each.amount for each in bank.ledger if each.original == booking.original and each.live)
             paid_in = sum(each.amount for each in bank.live(booking.original))
-            late = any(self._ids.get(each.reference) in self.late for each in bank.ledger)
-            if back > paid_in and not (late or id_ in self.late or self._concluded(id_)):
+            if back > paid_in:
                 self.fail("refunds", f"{back} was paid back of {paid_in}")
         if self.simulation.traits.punctual and id_ is not None and "rejected" in self._chain(id_).path:
             self.fail("told", f"{id_} was announced as rejected, and is booked now")
-
-    def _concluded(self, id_: str | None) -> bool:
-        """Whether it counts as rejected at the moment, so that others may have taken its place."""
-        return id_ is not None and self._chain(id_).state == "rejected"
 
     def _chain(self, id_: str) -> ChainState:
         """Its chain, which a restored journal may have lost."""

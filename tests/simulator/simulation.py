@@ -24,7 +24,7 @@ from riel.crash_points import at_crash_points
 from riel.errors import JournalUnavailable, RielError
 from riel.http.client import rail_http_client
 from riel.journal import Challenge, PaymentRecord
-from riel.journal.columns import from_millis
+from riel.journal.columns import from_millis, to_millis
 from riel.journal.epochs import begin_after_restore
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
@@ -421,6 +421,11 @@ class Simulation:
         model = SimRefund(reference=original.reference, reason=reason)
         active = next(each for each in self.active_rails.values() if each.payer == original.payer)
         return PaymentRequest(terms=terms, rail=active, model=model, original=original)
+
+    def is_open(self, challenge: Challenge) -> bool:
+        """Whether the person is still asked for this."""
+        waits = "SELECT 1 FROM challenges WHERE id = ? AND state = 'open' AND expires_at > ?"
+        return self.db.execute(waits, (challenge.id, to_millis(self.now(self.agents)))).fetchone() is not None
 
     def asked_again(self, challenge: Challenge) -> bool:
         """Whether a person is asked for the same payment once more: the code of this challenge is no answer to that."""

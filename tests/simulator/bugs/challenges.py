@@ -63,6 +63,19 @@ def _proven() -> Any:
 
 
 @bug
+def a_used_code_that_answers_what_is_asked_anew() -> Iterator[None]:
+    """The challenge that is open now is not looked at where the code was used for the same payment before."""
+    real = confirm._challenges
+
+    async def used_first(context: Any, request: Any) -> Any:
+        every = await real(context, request)
+        return [each for each in every if each.state is ChallengeState.CONSUMED] or every
+
+    with patch.object(confirm, "_challenges", used_first):
+        yield
+
+
+@bug
 def a_code_that_is_not_used_up() -> Iterator[None]:
     real = payments.create
 

@@ -24,6 +24,19 @@ def references_that_change_with_each_attempt() -> Iterator[None]:
 
 @seen_in("restored")
 @bug
+def references_made_of_the_time() -> Iterator[None]:
+    """The number of an order is that of the second in which its code was given."""
+
+    def references(self: Context, challenge: Challenge) -> ReferenceSource:
+        now = self.now().replace(microsecond=0)
+        return ReferenceSource(self.now(), now, now.isoformat().encode().ljust(32) + challenge.id.encode())
+
+    with patch.object(Context, "references", references):
+        yield
+
+
+@seen_in("restored")
+@bug
 def challenges_left_open_after_a_restore() -> Iterator[None]:
     async def none(self: SqliteJournal, *of_them: Any) -> int:
         return 0
