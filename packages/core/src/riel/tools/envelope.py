@@ -13,7 +13,7 @@ from riel.money import mask_account
 from riel.payments.rail_models import receipt_data
 from riel.payments.rules import ABSENT, CAUSE, NEVER_SENT
 from riel.rail import Rail
-from riel.text import clean_text, replace_number
+from riel.text import MAX_TEXT, clean_text, replace_number
 from riel.tools.provenance import separate, separate_schema, trusted_names
 from riel.tools.schema import Schema, answer_schema
 
@@ -153,7 +153,7 @@ def receipt(rail: ActiveRail, record: PaymentRecord) -> dict[str, Any]:
     }
     facts = {name: _masked(fact, record) for name, fact in record.facts.items()}
     data, notice = receipt_data(rail, facts, known)
-    data = separate(data, trusted_names(declaration.receipt, field))
+    data = separate(data, trusted_names(declaration.receipt, field), most=MAX_TEXT)
     data |= {"formattedAmount": str(record.money), "paymentId": record.id, "mode": record.mode}
     message = _MESSAGES[record.state].format(kind=record.kind, rail=declaration.name, field=field)
     if message := f"{message} {notice}".strip():

@@ -35,10 +35,13 @@ def trusted_names(model: type[BaseModel], *known: str) -> frozenset[str]:
     return frozenset({*names, *known})
 
 
-def separate(data: Mapping[str, Any], trusted: frozenset[str]) -> dict[str, Any]:
-    """``data`` with whatever is not ``trusted`` under ``untrusted``, each text clean and bounded."""
-    plain = {name: _clean(value) for name, value in data.items() if name in trusted}
-    untrusted = {clean_text(name): _clean(value) for name, value in data.items() if name not in trusted}
+def separate(data: Mapping[str, Any], trusted: frozenset[str], *, most: int = MAX_TEXT) -> dict[str, Any]:
+    """``data`` with whatever is not ``trusted`` under ``untrusted``, each text clean and bounded.
+
+    :param most: characters of an untrusted text.
+    """
+    plain = {name: _clean(value, MAX_TEXT) for name, value in data.items() if name in trusted}
+    untrusted = {clean_text(name): _clean(value, most) for name, value in data.items() if name not in trusted}
     return plain | ({"untrusted": untrusted} if untrusted else {})
 
 
@@ -65,12 +68,12 @@ def _may_hold_text(annotation: object) -> bool:
     return not (isinstance(annotation, type) and issubclass(annotation, harmless))
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, most: int) -> Any:
     match value:
         case str():
-            return clean_text(value, MAX_TEXT)
+            return clean_text(value, most)
         case list():
-            return [_clean(each) for each in value]
+            return [_clean(each, most) for each in value]
         case dict():
-            return {clean_text(name): _clean(each) for name, each in value.items()}
+            return {clean_text(name): _clean(each, most) for name, each in value.items()}
     return value
