@@ -17,7 +17,7 @@ from riel.crash_points import at_crash_points, crash_point
 
 from .support import crash_points
 from .support.invariants import refunded_amounts
-from .support.kill_stories import StoryRunner, firsts
+from .support.kill_stories import OF_AN_AGENT, StoryRunner, firsts, step
 from .support.processes import ForkServer
 from .support.retrying_agent import RetryingAgent
 
@@ -81,17 +81,6 @@ async def a_payment_and_part_of_it_back(agent: RetryingAgent) -> None:
     assert back["data"]["status"] == "success"
     assert refunded_amounts(agent.bank, paid["data"]["trackingKey"]) == [20_000]
 
-
-OF_AN_AGENT = (
-    "by_reference@find",
-    "challenge@find",
-    "claim_one",
-    "confirm@",
-    "payment@answer",
-    "payment@find",
-    "status@",
-)
-"""What a recovery passes only if the agent asks before it is over."""
 
 STORIES = {NEVER_SURE: a_payment_that_may_need_an_operator, NEVER_AGAIN: a_payment_that_may_be_rejected}
 
@@ -180,5 +169,5 @@ async def test_a_recovery_killed_at_any_of_its_points_is_recovered_from(
     how = {"fault": FAULTS[fault]} if fault else {}
     for (first,) in (await stage.places(a_payment, **how))[part::PARTS]:
         _, recovery = await stage.play(a_payment, [first], rounds=False, victims=2, **how)
-        places = [[first, second] for second in firsts(recovery) if not second[0].startswith(OF_AN_AGENT)]
+        places = [[first, second] for second in firsts(recovery) if not step(second[0]).startswith(OF_AN_AGENT)]
         assert await stage.play_each(a_payment, places, **how) == {}

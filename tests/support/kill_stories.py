@@ -16,7 +16,18 @@ from .tested_rails import MOCK, TestedRail
 
 AT_ONCE = 4
 
-BY_THE_CLOCK = ("anchor@", "by_reference@find", "claim@", "confirm@", "payment@answer", "status@")
+OF_AN_AGENT = (
+    "by_reference@find",
+    "challenge@find",
+    "claim_one",
+    "confirm@",
+    "payment@answer",
+    "payment@find",
+    "status@",
+)
+"""What is passed only if the agent asks before the work on its payment is over."""
+
+BY_THE_CLOCK = ("anchor@", "claim@", *OF_AN_AGENT)
 """Points and commits that rounds and repeated calls pass when they are due: with rounds, no kill is there."""
 
 Story = Callable[[RetryingAgent], Awaitable[object]]
