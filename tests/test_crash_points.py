@@ -50,7 +50,7 @@ NEVER_AGAIN = "does not dedupe, can be asked"
 
 @pytest.fixture(scope="module")
 def stage(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoryRunner]:
-    stage = StoryRunner(fork_server, tmp_path_factory.mktemp("stage"))
+    stage = StoryRunner(fork_server, tmp_path_factory.mktemp("stage"), module="exact_clock")
     yield stage
     stage.close()
 

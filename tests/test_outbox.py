@@ -153,8 +153,9 @@ async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_
         fork_server, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="short_delivery"
     )
     try:
+        victim = await agent.here()
         await agent.pay()
-        await until(lambda: agent.killed > 0 or len(books.got) > 0, "a notice")
+        await victim.process.ended()
         await agent.call("mock_check_status", trackingKey="none")  # it is served by another now
         await until_none_waits(told_home)
         await agent.leave()

@@ -15,10 +15,11 @@ import pytest
 from rail_mock.settings import MockSettings
 from riel.journal import PaymentRecord, State
 from riel.journal.open import open_journal
+from riel.journal.row_mac import RowMac
 from riel.money import Money
 from riel.rail import Payee
+from riel.secrets import ServerKeys, make_server_key
 from riel.testing.journal_contract import create_payment, move, new_intent
-from riel.testing.keys import ROW_MAC
 
 from .support.bank_process import BankProcess, open_bank
 from .support.invariants import check_invariants, records
@@ -49,8 +50,10 @@ class Reconciler(Operator):
         payer = MockSettings(base_url=self.bank.url).payer
         payee = Payee(changes.pop("account", PAYEE["account"]), PAYEE["recipientName"])
         money = Money(changes.pop("amount", 50_000), "MXN")
-        journal = await open_journal(self.home.url, ROW_MAC)
+        (key, *_) = make_server_key(self.home.folder)
+        journal = await open_journal(self.home.url, RowMac(ServerKeys(key)))
         try:
+            await journal.bind_key(key.id)
             intent = new_intent(reference, payer=payer, resend_until=None, absent_after=None)
             record = await create_payment(journal, reference, at=at, intent=intent, money=money, payee=payee)
             return record if state is State.SENDING else await move(journal, record, state, at=at, **changes)

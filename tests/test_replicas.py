@@ -136,8 +136,10 @@ async def test_a_server_with_another_key_does_not_start(
     async with run_server(fork_server, machine, bank), run_server(fork_server, stranger, bank) as refused:
         assert await refused.process.ended() == 2
         said = refused.process.errors.read_text()
-    assert said.startswith("riel: RIEL_HOME: the codes of this journal are made with another key than ")
+    assert said.startswith(f"riel: RIEL_HOME: {folder}")
+    assert "server.key is missing" in said
     assert said.count("\n") == 1
+    assert not list(folder.rglob("server.key")), "no key is made for a journal that knows another one"
 
 
 async def test_an_operator_reads_it_from_anywhere_and_makes_nothing(

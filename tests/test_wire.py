@@ -132,7 +132,7 @@ def test_every_rail_has_exactly_the_three_tools(server: Riel) -> None:
 def test_every_argument_says_its_type_and_what_it_is(server: Riel, tool: str) -> None:
     schema = server.tools[tool]["inputSchema"]
     assert schema["type"] == "object"
-    assert schema["additionalProperties"] is False
+    assert "additionalProperties" not in schema, "some clients cannot convert it; unknown arguments are refused"
     for name, argument in schema["properties"].items():
         assert argument["type"] in {"string", "integer"}, name
         assert len(argument["description"]) > 10, name

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -260,7 +261,17 @@ async def test_why_no_connection_was_made_is_said_in_the_error_and_once_in_the_l
     assert said == [f"the rail 'test' gets no answer from its provider: {cause}"]
 
 
-async def test_other_causes_have_a_name_too(caplog: pytest.LogCaptureFixture) -> None:
+async def test_other_causes_have_a_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *more: Any, **how: Any) -> Any:
+        """Know no name, as a resolver would answer: nobody outside of this machine is asked."""
+        if host in {"bank.invalid", b"bank.invalid"}:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *more, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
 

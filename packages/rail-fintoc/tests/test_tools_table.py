@@ -43,7 +43,7 @@ PERMISSIONS = {
     "feedback": "feedback:create",
 }
 EXTRAS = {"list_movements": "account:view", "verify_account": "transfer:manage"}
-WRITES = {"create_account_number", "create_customer", "create_refund", "cancel_refund", "verify_account"}
+WRITES = {"create_account_number", "create_customer", "create_refund", "cancel_refund", "verify_account", "feedback"}
 
 V1, V2 = {"page", "per_page"}, {"limit", "starting_after", "ending_before"}
 OURS = {"fields", "verificationCode", "idempotency_key", "tool"}
@@ -219,7 +219,7 @@ async def test_a_session_that_only_reads_is_shown_and_may_call_what_only_reads(t
     async with fintoc_harness(tmp_path, read_only=True) as harness, served(harness) as client:
         shown = {tool.name.removeprefix("fintoc_") for tool in (await client.list_tools()).tools}
         assert shown & WRITES == set()
-        assert {"fetch_resource", "feedback", "list_transfers", "check_status"} <= shown
+        assert {"fetch_resource", "list_transfers", "check_status"} <= shown
         for name in sorted(WRITES):
             assert (await harness.error(name, **CALLS[name]))["code"] == "SCOPE_NOT_GRANTED"
         assert harness.bank.transport.requests == []

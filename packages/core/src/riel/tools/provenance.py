@@ -5,8 +5,8 @@ The field decides and not the text: a stranger writes one word as easily as a se
 
 import types
 from collections.abc import Mapping
-from decimal import Decimal
 from enum import Enum
+from numbers import Number
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -64,7 +64,7 @@ def _may_hold_text(annotation: object) -> bool:
         return any(map(_may_hold_text, get_args(annotation)))
     if get_origin(annotation) is Literal:
         return False
-    harmless = (int, float, bool, Decimal, Enum, type(None))
+    harmless = (Number, Enum, type(None))
     return not (isinstance(annotation, type) and issubclass(annotation, harmless))
 
 
