@@ -274,6 +274,7 @@ async def test_other_causes_have_a_name_too(monkeypatch: pytest.MonkeyPatch) -> 
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
+        writer.close()
 
     async with serving(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port, serving(silent) as cut:
         for url, cause in (
