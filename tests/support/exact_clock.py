@@ -6,7 +6,9 @@ from functools import partial
 from riel import app
 from riel.payments import Backoff, Timing
 
+BACKOFF = Backoff(margin=timedelta(seconds=1))
+
 
 def install() -> None:
     """Take effect in this process."""
-    app.Timing = partial(Timing, backoff=Backoff(margin=timedelta(seconds=1)))  # type: ignore[misc]
+    app.Timing = partial(Timing, backoff=BACKOFF)  # type: ignore[misc]

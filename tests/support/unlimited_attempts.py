@@ -6,6 +6,8 @@ hour.
 
 from functools import partial
 
+from exact_clock import BACKOFF
+
 from riel import app as host
 from riel.journal import AttemptLimits
 from riel.payments import Timing
@@ -13,4 +15,5 @@ from riel.payments import Timing
 
 def install() -> None:
     """Take effect in this process."""
-    host.Timing = partial(Timing, attempt_limits=AttemptLimits(per_challenge=1_000, per_window=1_000_000))  # type: ignore[misc]
+    limits = AttemptLimits(per_challenge=1_000, per_window=1_000_000)
+    host.Timing = partial(Timing, attempt_limits=limits, backoff=BACKOFF)  # type: ignore[misc]

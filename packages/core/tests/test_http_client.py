@@ -272,11 +272,14 @@ async def test_other_causes_have_a_name_too(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.close()
 
-    async with serving(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port, serving(silent) as cut:
+    async with serving(plain) as port, serving(silent) as cut:
         for url, cause in (
             (f"https://127.0.0.1:{port}", "TLS failed"),
             ("http://127.0.0.1:1", "connection refused"),
