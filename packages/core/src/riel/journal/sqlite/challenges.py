@@ -55,12 +55,12 @@ SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = ? AND state = '
 SELECT_EXPIRED = "SELECT id FROM challenges WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
 COUNT_OPEN = "SELECT count(*) FROM challenges WHERE principal = ? AND state = 'open' AND expires_at > ?"
 COUNT_REFUSAL = (
-    "INSERT INTO refusals (principal, since, count, previous) VALUES (?1, ?2, 1, 0) ON CONFLICT (principal) DO UPDATE "
-    "SET previous = CASE WHEN since <= ?3 THEN count ELSE 0 END, "
-    "count = CASE WHEN since <= ?3 THEN 1 ELSE count + 1 END, "
-    "since = CASE WHEN since <= ?3 THEN ?2 ELSE since END RETURNING count, previous"
+    "INSERT INTO refusals (principal, since, count, previous) VALUES (:principal, :now, 1, 0) "
+    "ON CONFLICT (principal) DO UPDATE SET previous = CASE WHEN since <= :over THEN count ELSE 0 END, "
+    "count = CASE WHEN since <= :over THEN 1 ELSE count + 1 END, "
+    "since = CASE WHEN since <= :over THEN :now ELSE since END RETURNING count, previous"
 )
-"""Count one refusal. A window that began at or before ``?3`` is over."""
+"""Count one refusal. A window that began at or before ``:over`` is over."""
 MAX_EXPIRED = 1000
 """How many expired challenges one call ends, so that what they reserve of a limit is released."""
 MAX_CHALLENGES = 20
@@ -132,7 +132,8 @@ def record_refusal(db: sqlite3.Connection, mac: RowMac, challenge: Challenge, co
     """Store a challenge that was refused before any person was asked, or count it where there were many."""
     at = to_millis(challenge.created_at)
     over = to_millis(challenge.created_at - REFUSAL_WINDOW)
-    (counted,) = db.execute(COUNT_REFUSAL, (challenge.principal, at, over)).fetchall()
+    values = {"principal": challenge.principal, "now": at, "over": over}
+    (counted,) = db.execute(COUNT_REFUSAL, values).fetchall()
     count, previous = counted
     if count > MAX_REFUSALS:
         return

@@ -31,9 +31,10 @@ UPDATE_PAYMENT = (
     f"UPDATE payments SET {', '.join(f'{column} = ?' for column in CHANGED_COLUMNS)} WHERE id = ? AND fence = ?"
 )
 BY_REFERENCE = (
-    "WHERE base.id = coalesce((SELECT r.id FROM payments r WHERE r.rail = ?1 AND r.mode = ?2 AND r.reference = ?3 AND "
-    "(r.state <> 'rejected' OR r.code <> 'RAIL_UNREACHABLE')), "
-    "(SELECT r.id FROM payments r WHERE r.rail = ?1 AND r.mode = ?2 AND r.reference = ?3 "
+    "WHERE base.id = coalesce((SELECT r.id FROM payments r "
+    "WHERE r.rail = :rail AND r.mode = :mode AND r.reference = :reference "
+    "AND (r.state <> 'rejected' OR r.code <> 'RAIL_UNREACHABLE')), "
+    "(SELECT r.id FROM payments r WHERE r.rail = :rail AND r.mode = :mode AND r.reference = :reference "
     "AND r.state = 'rejected' AND r.code = 'RAIL_UNREACHABLE' ORDER BY r.created_at DESC LIMIT 1))"
 )
 """The payment of a reference; one that never left only where there is no other."""
@@ -60,7 +61,7 @@ def _select(db: sqlite3.Connection, payment_id: str) -> sqlite3.Row | None:
 
 def by_reference(db: sqlite3.Connection, mac: RowMac, rail: str, mode: str, reference: str) -> PaymentRecord | None:
     """What the rail knows by that reference."""
-    row = db.execute(SELECT_PAYMENTS + BY_REFERENCE, (rail, mode, reference)).fetchone()
+    row = db.execute(SELECT_PAYMENTS + BY_REFERENCE, {"rail": rail, "mode": mode, "reference": reference}).fetchone()
     return read_payment(mac, row).value if row else None
 
 
