@@ -8,7 +8,8 @@ from random import Random
 
 from .agents import SimAgent, SimOperator
 from .attacker import SimAttacker
-from .simulation import CALM_AFTER, Simulation, running_simulation
+from .profiles import CALM_AFTER
+from .simulation import Simulation, running_simulation
 
 __all__ = ["Outcome", "Simulation", "running_simulation", "simulate", "transcript"]
 

@@ -9,8 +9,8 @@ from contextlib import nullcontext
 
 from . import Outcome, simulate, transcript
 from .bugs import BUGS
+from .profiles import CALM_AFTER
 from .rails import RAILS
-from .simulation import CALM_AFTER
 
 CHUNK = 250
 Part = tuple[int, Counter[str], list[Outcome]]

@@ -61,7 +61,7 @@ class SimAgent:
         if confirmation is None:
             return None
         behaviour = random.choice(BEHAVIOURS)
-        if self.simulation.profile == "restored" and not self.simulation.copied and random.random() < 0.5:
+        if self.simulation.restore.expected and random.random() < 0.5:
             behaviour = confirm_around_restore
         self.simulation.trace("agents", f"has the code of {confirmation.challenge.id[-6:]}: {behaviour.__name__}")
         record = await behaviour(self, confirmation)
@@ -183,7 +183,7 @@ class SimAgent:
         try:
             return await self.simulation.serve(self.simulation.alive(), work)
         except NotFound as failure:
-            if not self.simulation.restored:
+            if not self.simulation.restore.done:
                 self.simulation.checks.fail("told", f"what an agent was told of is not there: {failure}")
         except (NothingSent, ProcessDied):
             pass
@@ -212,11 +212,11 @@ async def confirm_again(agent: SimAgent, confirmation: Confirmation) -> PaymentR
 async def confirm_around_restore(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:
     """Confirm what a copy of the journal holds as open, and repeat the call once that copy was put back."""
     simulation = agent.simulation
-    simulation.copy_journal()
+    simulation.restore.copy_journal()
     first = await agent.call_until_answered(confirmation)
-    await simulation.wait_for_restore()
+    await simulation.restore.wait()
     second = await agent.call_until_answered(confirmation)
-    return second or (None if simulation.restored else first)
+    return second or (None if simulation.restore.done else first)
 
 
 async def confirm_in_parallel(agent: SimAgent, confirmation: Confirmation) -> PaymentRecord | None:

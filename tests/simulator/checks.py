@@ -307,7 +307,7 @@ class Checks:
         """Money moved."""
         bank = self.simulation.bank
         id_ = self._ids.get(booking.reference)
-        same = [each for each, whose in self._ids.items() if whose == id_] if self.simulation.restored else []
+        same = [each for each, whose in self._ids.items() if whose == id_] if self.simulation.restore.done else []
         if sum(len(bank.live(each)) for each in {booking.reference, *same}) > 1:
             self.fail("once", f"{booking.reference} was booked twice, or {id_} under another reference before")
         shown = self.shown.get(id_) if id_ else None

@@ -6,7 +6,6 @@ Its seed decides all of it. The same seed gives the same history, to the letter.
 import asyncio
 import logging
 import random
-import sqlite3
 from asyncio.events import _set_running_loop
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,23 +20,24 @@ from riel.catalog import ActiveRail
 from riel.confirm import Terms, code_for
 from riel.confirm.factors.totp import Enrolment
 from riel.crash_points import at_crash_points
-from riel.errors import JournalUnavailable, RielError
+from riel.errors import RielError
 from riel.http.client import rail_http_client
 from riel.journal import Challenge, PaymentRecord
 from riel.journal.columns import from_millis, to_millis
-from riel.journal.epochs import begin_after_restore
 from riel.payments import Backoff, Clients, Context, PaymentEngine, PaymentRequest, Timing
 from riel.payments.context import confirmation_request
 from riel.secrets import ServerKey, ServerKeys
 from riel.testing.crash_points import with_crash_points
 
 from .bank_traits import SKEW
-from .checks import Checks, JournalState
+from .checks import Checks
 from .factors import KEY, SECRET, OneJournal, SimApprover, SimAuthenticator, SimRefund, TotalLimit, totp
 from .faults import Faults
-from .journal import empty_copy, empty_database, journal_of
+from .journal import empty_database, journal_of
 from .loop import PROCESS, SimLoop, SimProcess
+from .profiles import OF_RAILS, STOP_POINTS, WRONG_CLOCKS
 from .rails import RAILS, BankTraits, SimulatedRail, rail_of
+from .restore import JournalRestore
 
 T = TypeVar("T")
 
@@ -58,39 +58,6 @@ TIMING = Timing(
         watch=(timedelta(seconds=8),),
     ),
 )
-CALM_AFTER = {
-    "": 70.0,
-    "stops": 90.0,
-    "silence": 140.0,
-    "lateness": 70.0,
-    "doubt": 70.0,
-    "accounts": 90.0,
-    "restored": 90.0,
-    "clocks": 400.0,
-    "calendar": 90.0,
-    "connections": 70.0,
-}
-"""For how many virtual seconds there are faults, by the profile of a simulation: which faults it has most."""
-OF_RAILS = {
-    "accounts": ("sim",),
-    "restored": ("sim",),
-    "clocks": ("spei",),
-    "calendar": ("spei",),
-    "connections": ("spei", "fintoc"),
-}
-"""The rails that have a profile, where not every one has it."""
-WRONG_CLOCKS = (-6 * 3600.0, -3600.0, -330.0, -100.0, 0.0, 100.0, 330.0, 3600.0, 6 * 3600.0)
-"""By how many seconds a server's clock is wrong under the profile ``clocks``, until it is mended."""
-STOP_POINTS = {
-    "create_payment@create:after",
-    "send:before",
-    "record@resend:after",
-    "status:after",
-    "count_attempt@compare:after",
-}
-"""Points between a decision and its effect: where processes stop most under the profile ``stops``."""
-COPIED_AT = ("", "create_payment@create:after", "record@resend:after", "send:after")
-"""After which point the journal is copied under the profile ``restored``; nowhere: while a challenge is open."""
 
 
 class ProcessDied(Exception):
@@ -144,9 +111,7 @@ class Simulation:
         self.active_rails = {payer: self.rail.activate(payer) for payer in ("payer", "another")}
         self.replicas: list[Replica] = []
         self.scheduled_faults: dict[str, tuple[str, str]] = {}
-        self.copied = self.restored = False
-        self._copied_at = draws.choice(COPIED_AT)
-        self._restoring = False
+        self.restore = JournalRestore(self)
         self._waiting, self._waiting_as_of = False, -1
 
     @property
@@ -239,7 +204,7 @@ class Simulation:
 
     def restart(self, place: int) -> None:
         """Start it again where it is dead. Some operators then give it the key of another account."""
-        if self._restoring or not self.replicas[place].process.dead:
+        if self.restore.under_way or not self.replicas[place].process.dead:
             return
         payer = self._payer_at(place)
         if self.profile == "accounts" and not self.faults.calm and self.random.random() < 0.4:
@@ -251,8 +216,7 @@ class Simulation:
 
         It does not raise, for that would leave things unawaited: whatever a dead process reaches for is closed.
         """
-        if name == self._copied_at:
-            self.copy_journal()
+        self.restore.passes(name)
         if self.faults.calm and not self.scheduled_faults:
             return
         crashes_here = self.random.random() < self.crash_rate
@@ -276,58 +240,6 @@ class Simulation:
             self.loop.call_later(wait, self.restart, place, context=self.bank.process.context)
             return
         self.stop(replica, name, self.rail.stretch * (1 + self.random.random() * (80 if stops_here else 50)))
-
-    # A restored journal
-
-    def copy_journal(self) -> None:
-        """Copy the journal now, and put the copy back later, as an operator does with a backup. It happens once."""
-        if self.copied or self.profile != "restored" or self.faults.calm:
-            return
-        self.copied = True
-        later = self.random.choice((1.0, 8.0, 30.0)) * self.random.random()
-        self.trace("operator", "copies the journal")
-        copy = empty_copy()
-        self.db.backup(copy)
-        state = self.checks.journal_state()
-        self.loop.call_later(later, self._restore, copy, state, context=self.bank.process.context)
-
-    def _restore(self, copy: sqlite3.Connection, state: JournalState) -> None:
-        """End every server, put the copy back, and say so to riel, or not: then only the rail's dedupe is left."""
-        self._restoring = self.restored = True
-        for replica in self.replicas:
-            if not replica.process.dead:
-                self.crash(replica, "the end of all servers")
-        copy.backup(self.db)
-        self.checks.rewind(state)
-        declared = not self.rail.dedupes_for_ever or self.random.random() < 0.5
-        self.trace("operator", "restores the journal" + ("" if declared else " and does not say so"))
-        if declared:
-            self.process("operator").begin(self._begin_epoch())
-        else:
-            self.checks.checked = {"once", "confirmed"}
-            self._go_on_after_restore()
-
-    async def wait_for_restore(self) -> None:
-        """Wait until the copy was put back and the servers are there again, or until all is calm."""
-        while self.copied and not self.faults.calm and (self._restoring or not self.restored):
-            await self.pause(0.5)
-
-    async def _begin_epoch(self) -> None:
-        process = PROCESS.get()
-        while True:
-            try:
-                await begin_after_restore(journal_of(self, process), "operator", self.now(process))
-            except JournalUnavailable:
-                await self.pause(1)
-            else:
-                break
-        process.die()
-        self._go_on_after_restore()
-
-    def _go_on_after_restore(self) -> None:
-        self._restoring = False
-        for place in range(len(self.replicas)):
-            self.restart(place)
 
     # What agents do
 
@@ -478,7 +390,11 @@ class Simulation:
 
     def quiet(self) -> bool:
         """Whether nothing more is expected of any payment, and nothing is under way."""
-        if self._restoring or self.bank.in_transit or any(replica.engine.context.busy for replica in self.replicas):
+        if (
+            self.restore.under_way
+            or self.bank.in_transit
+            or any(replica.engine.context.busy for replica in self.replicas)
+        ):
             return False
         if self._waiting_as_of != self.db.total_changes:
             self._waiting_as_of = self.db.total_changes
