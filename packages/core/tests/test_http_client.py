@@ -153,6 +153,20 @@ async def test_a_request_counts_from_before_its_first_byte() -> None:
         assert (wire.attempts, wire.requests) == (1, 1)
 
 
+@pytest.mark.parametrize("failure", [httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout, RuntimeError])
+async def test_a_request_counts_where_a_transport_reports_nothing_and_fails_later(failure: type[Exception]) -> None:
+    """Its silence is not believed: only a failure from before the first byte leaves a request uncounted."""
+
+    class Silent(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise failure("after the order was written")
+
+    async with http_client(settings(), Silent()) as http:
+        with counted() as wire, pytest.raises(RuntimeError if failure is RuntimeError else OutcomeUnknown):
+            await pay(lambda: http.post("/orders"))
+        assert (wire.attempts, wire.requests) == (1, 1)
+
+
 # The proxy
 
 
