@@ -122,6 +122,25 @@ def test_the_values_of_the_settings_are_read_once(site: Site) -> None:
     assert reads == ["payer", "payer_label", "prefix"]
 
 
+@pytest.mark.parametrize("field", ["payer", "payer_label"])
+@pytest.mark.parametrize("text", ["", "two\nlines", "hid\u200bden", "x" * 1000])
+def test_a_payer_that_no_person_can_read_is_a_problem_of_its_rail(site: Site, field: str, text: str) -> None:
+    class Unreadable(ToySettings):
+        @property
+        def payer(self) -> str:
+            return text if field == "payer" else "acme"
+
+        @property
+        def payer_label(self) -> str:
+            return text if field == "payer_label" else "Acme"
+
+    site.install("zap")
+    active = activate(discover(site.entry_points()), lambda rail: (Unreadable(**KNOWN), "test"))
+    assert active.rails == ()
+    (problem,) = active.problems
+    assert f"has settings whose {field} is not one line of visible text" in problem.sentence
+
+
 # Titles and other texts
 
 

@@ -14,7 +14,7 @@ from riel.journal.open import open_journal
 from riel.journal.sqlite import connect
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.writer import Writer
-from riel.testing.journal_contract import NOW, create_payment, new_challenge, open_challenge
+from riel.testing.journal_contract import NOW, count_attempt, create_payment, new_challenge, new_intent, open_challenge
 from riel.testing.keys import ROW_MAC
 
 from .sqlite_support import SqliteFile
@@ -88,6 +88,21 @@ async def test_an_older_riel_creates_nothing_once_the_journal_is_of_a_newer_one(
     db.close()
     with pytest.raises(JournalUnavailable, match="newer riel"):
         await open_challenge(journal, new_challenge("b"))
+    await journal.close()
+
+
+async def test_a_challenge_of_an_older_riel_becomes_no_payment_once_the_journal_is_of_a_newer_one(
+    store: SqliteFile,
+) -> None:
+    journal = await store.open()
+    challenge = (await open_challenge(journal, new_challenge("a"))).challenge
+    attempt = await count_attempt(journal, challenge)
+    db = sqlite3.connect(store.path)
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(JournalUnavailable, match="newer riel"):
+        await journal.create_payment(attempt, challenge.id, None, new_intent("REF-a"), NOW)
+    assert await journal.payment(challenge.id) is None
     await journal.close()
 
 
