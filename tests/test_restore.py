@@ -35,8 +35,10 @@ def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> 
 
 @asynccontextmanager
 async def serving(operator: Operator) -> AsyncIterator[Server]:
+    """A server that ends as its client leaves: what it writes at its end is written afterwards."""
     async with run_server(operator.fork_server, operator.home, operator.bank) as server:
         yield server
+        await server.leave()
 
 
 async def asked(operator: Operator, what: dict[str, Any]) -> dict[str, Any]:
