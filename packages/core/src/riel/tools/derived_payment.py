@@ -5,12 +5,12 @@ say that nothing was done: the data may have changed because the payment was mad
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from riel.errors import Code, NotConfirmed, NotFound, NothingSent, Rejected
 from riel.payments import PaymentRequest
+from riel.payments.requests import payment_request
 from riel.rail import Payment, WireModel
-from riel.tools.confirmation import ConfirmingTool, ask_or_execute, build_request
+from riel.tools.confirmation import ConfirmingTool, ask_or_execute, mask_in_logs
 from riel.tools.envelope import Envelope
 from riel.tools.provider_refusal import provider_refusal
 
@@ -42,7 +42,8 @@ async def confirm_derived_payment(
             problem = f"it could not build the payment of {name}"
             raise NothingSent(Code.RAIL_TOOL_FAILED, rail=tool.rail.declaration.name, problem=problem) from refusal
         raise _changed(tool, refusal) from refusal
-    request = replace(build_request(tool, payment, principal, name=name, arguments=arguments), by_others=True)
+    request = payment_request(tool.rail, payment, principal, tool=name, arguments=arguments, by_others=True)
+    mask_in_logs(tool, request)
     if code is None and precheck is not None:
         await precheck(request)
     try:

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from riel.confirm import Terms
 from riel.errors import Code, NotFound, NothingSent
 from riel.journal import PaymentRecord, State
-from riel.money import Money
-from riel.payments import PaymentRequest, rail_calls
-from riel.payments.rail_models import dumped
+from riel.payments import rail_calls
+from riel.payments.requests import REQUEST_REFUND, refund_amount, refund_request
 from riel.rail import Refund, WireModel
 from riel.text import clean_text
 from riel.tools.arguments import check_with_code, with_code
@@ -29,7 +27,7 @@ MAX_FACT = 2000
 class RequestRefund(PaymentTool):
     """Request a refund of a payment, or return a received one; each is confirmed like a payment."""
 
-    name, read_only, scope = "request_refund", False, "payments:refund"
+    name, read_only, scope = REQUEST_REFUND, False, "payments:refund"
 
     @property
     def title(self) -> str:
@@ -85,25 +83,12 @@ class RequestRefund(PaymentTool):
         able = self.declaration.capabilities
         if original.payer != self.rail.payer:
             raise NothingSent(Code.OTHER_ACCOUNT)
-        amount = getattr(refund, "amount", None) or original.money.amount
+        amount = refund_amount(refund, original)
         if amount != original.money.amount and not able.partial_refund.available:
             raise NothingSent(Code.NOT_SUPPORTED, reason=able.partial_refund.reason)
         if code is None:
             await self._check_refundable(original, amount)
-        terms = Terms(
-            kind="refund",
-            rail=self.declaration.name,
-            mode=self.rail.mode,
-            principal=principal,
-            payer=self.rail.payer,
-            payee=original.payee,
-            money=Money(amount, original.money.currency),
-            arguments=dumped(self.rail, refund),
-            original=original.id,
-            tool=self.name,
-            tool_arguments=dumped(self.rail, refund),
-        )
-        request = PaymentRequest(terms=terms, rail=self.rail, model=refund, purpose=refund.reason, original=original)
+        request = refund_request(self.rail, refund, original, principal)
         return await ask_or_execute(self, request, code)
 
     async def _check_refundable(self, original: PaymentRecord, amount: int) -> None:

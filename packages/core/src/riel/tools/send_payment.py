@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from riel.money import Money
+from riel.payments.requests import SEND_PAYMENT, payment_request
 from riel.rail import WireModel
 from riel.tools.arguments import check_with_code, with_code
-from riel.tools.confirmation import ask_or_execute, build_request
+from riel.tools.confirmation import ask_or_execute
 from riel.tools.envelope import Envelope
 from riel.tools.payment_tool import PaymentTool
 
@@ -14,7 +15,7 @@ from riel.tools.payment_tool import PaymentTool
 class SendPayment(PaymentTool):
     """Request a code from a person, then pay once."""
 
-    name, read_only, scope = "send_payment", False, "payments:send"
+    name, read_only, scope = SEND_PAYMENT, False, "payments:send"
 
     @property
     def title(self) -> str:
@@ -40,5 +41,5 @@ class SendPayment(PaymentTool):
     async def run(self, arguments: Mapping[str, Any], principal: str) -> Envelope:
         """Request a code, or pay with one."""
         payment, code = check_with_code(self.declaration.payment, arguments, self.rail)
-        request = build_request(self, payment, principal, name=self.name, arguments=payment)
+        request = payment_request(self.rail, payment, principal, tool=self.name, arguments=payment)
         return await ask_or_execute(self, request, code)
