@@ -10,7 +10,8 @@ from tests.support.postgres import Postgres
 
 from riel.journal import Journal
 from riel.journal.postgres import PostgresJournal
-from riel.testing.keys import ROW_MAC
+from riel.journal.row_mac import RowMac
+from riel.testing.keys import SERVER_KEYS
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class PostgresSchema:
 
     async def leased(self, lease: timedelta) -> PostgresJournal:
         """A handle whose owner is believed to live for so long."""
-        return await PostgresJournal.open(self.url, ROW_MAC, lease=lease)
+        return await PostgresJournal.open(self.url, RowMac(SERVER_KEYS), lease=lease)
 
     def run(self, *statements: str) -> list[tuple[object, ...]]:
         """The rows of the last statement, run beside the journal."""

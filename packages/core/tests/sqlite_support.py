@@ -5,7 +5,8 @@ from pathlib import Path
 
 from riel.journal import Journal
 from riel.journal.open import open_journal
-from riel.testing.keys import ROW_MAC
+from riel.journal.row_mac import RowMac
+from riel.testing.keys import SERVER_KEYS
 
 
 class SqliteFile:
@@ -15,7 +16,7 @@ class SqliteFile:
         self.path = path
 
     async def open(self) -> Journal:
-        return await open_journal(f"sqlite:///{self.path}", ROW_MAC)
+        return await open_journal(f"sqlite:///{self.path}", RowMac(SERVER_KEYS))
 
     def tamper(self, *statements: str) -> None:
         db = sqlite3.connect(self.path, isolation_level=None)

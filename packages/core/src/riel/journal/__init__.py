@@ -1,6 +1,7 @@
 """The durable record of challenges, payments and events. :func:`riel.journal.open.open_journal` opens one by URL."""
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
+from riel.journal.controls import Control
 from riel.journal.protocol import (
     MAX_REFUSALS,
     REFUSAL_WINDOW,
@@ -40,6 +41,7 @@ __all__ = [
     "ChallengeText",
     "Change",
     "ConfirmFailure",
+    "Control",
     "Event",
     "Intent",
     "Journal",

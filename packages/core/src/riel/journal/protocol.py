@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from riel.confirm import PriorPayment
 from riel.guards import Reservation
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
+from riel.journal.controls import ControlRecord
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -96,8 +97,8 @@ class AttemptLimits:
     window: timedelta = timedelta(hours=1)
 
 
-class Journal(Protocol):
-    """The durable record of challenges, payments, events and messages.
+class Journal(ControlRecord, Protocol):
+    """The durable record of challenges, payments, events, messages and controls.
 
     Every method that writes is one transaction, and what it returned is durable. Times are aware and come from the
     caller. Every method raises :class:`~riel.errors.JournalUnavailable` where the store fails: after a write, only a

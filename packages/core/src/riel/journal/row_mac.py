@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 Value = str | int | bytes | None
 """A column, as the database stores it."""
 
-CHALLENGES, PAYMENTS, ATTEMPTS, EVENTS, ANCHORS, OUTBOX = (
-    "challenges", "payments", "attempts", "events", "anchors", "outbox",
+CHALLENGES, PAYMENTS, ATTEMPTS, EVENTS, ANCHORS, OUTBOX, CONTROLS, USED_PROOFS = (
+    "challenges", "payments", "attempts", "events", "anchors", "outbox", "controls", "used_proofs",
 )  # fmt: skip
 """The labels of the MACs: the names of the tables."""
 
@@ -160,7 +160,9 @@ def _label(table: str, *, trusted: bool) -> str:
     return table if trusted else f"distrusted {table}"
 
 
-RIGHTS = frozenset(_label(table, trusted=trusted) for table in (CHALLENGES, PAYMENTS) for trusted in (True, False))
+RIGHTS = frozenset(
+    _label(table, trusted=trusted) for table in (CHALLENGES, PAYMENTS, CONTROLS) for trusted in (True, False)
+)
 """The labels of rows that give a right: what a lost key made proves nothing of them."""
 
 

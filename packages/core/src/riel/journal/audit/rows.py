@@ -8,11 +8,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from riel.journal.audit.chain import ChainBreak
+from riel.journal.audit.chain import JOURNAL_CHAIN, ChainBreak
 from riel.journal.columns import PROVEN_CHALLENGE_COLUMNS, PROVEN_PAYMENT_COLUMNS
+from riel.journal.controls import CHANGED, COLUMNS, HEAD, digest_of
 from riel.journal.events import ATTEMPT_FAILED, TOPICS
 from riel.journal.records import ChallengeState, State
-from riel.journal.row_mac import ATTEMPTS, CHALLENGES, OUTBOX, PAYMENTS, ProvenRow, RowMac, RowProof, proven_row
+from riel.journal.row_mac import (
+    ATTEMPTS,
+    CHALLENGES,
+    CONTROLS,
+    OUTBOX,
+    PAYMENTS,
+    USED_PROOFS,
+    ProvenRow,
+    RowMac,
+    RowProof,
+    proven_row,
+)
 
 Total = tuple[str, int]
 """The scope and the bucket of a limit."""
@@ -133,3 +145,47 @@ def reserves(challenge: str, payment: str | None) -> bool:
 def count_failed(events: Iterable[Any]) -> Counter[str]:
     """Count the wrong codes by challenge: rows of ``payment_id`` and ``event``."""
     return Counter(payment_id for payment_id, event in events if event == ATTEMPT_FAILED)
+
+
+def check_controls(
+    mac: RowMac, controls: Iterable[Any], events: Iterable[Any], used_proofs: Iterable[Any]
+) -> ChainBreak | None:
+    """Find the first control that is not as its newest event left it, or a used proof that is not as riel wrote it.
+
+    :param controls: rows of the columns of a control.
+    :param events: of the chain of the journal, in order: rows of ``n``, ``event``, ``body``, ``hash`` and ``row_mac``.
+    :param used_proofs: rows of ``replay_key``, ``at`` and ``mac``.
+    """
+    newest, proofs = dict[str, Any](), dict[str, int]()
+    for row in events:
+        n, event, body, *_ = row
+        if event.endswith(CHANGED):
+            newest[event.removesuffix(CHANGED)] = row
+            if proof := json.loads(body).get("proof"):
+                proofs[proof] = n
+    known = {row[0]: tuple(row[:HEAD]) for row in controls}
+    for name in sorted(known.keys() | newest.keys()):
+        broken = _check_control(mac, name, known.get(name), newest.get(name))
+        if broken is not None:
+            return broken
+    for replay_key, at, text in used_proofs:
+        proofs.pop(digest_of(replay_key), None)
+        if not mac.proves(text, USED_PROOFS, replay_key, at):
+            return ChainBreak("", 0, "a used proof was altered, or added")
+    for n in proofs.values():
+        return ChainBreak(JOURNAL_CHAIN, n, f"the proof that event {n} of {JOURNAL_CHAIN} used is missing: removed")
+    return None
+
+
+def _check_control(mac: RowMac, name: str, stored: tuple[Any, ...] | None, event: Any) -> ChainBreak | None:
+    if event is None:
+        return ChainBreak(JOURNAL_CHAIN, 0, f"no event tells of the control {name}: it was added")
+    n, _, body, event_hash, text = event
+    if stored is None:
+        return ChainBreak(JOURNAL_CHAIN, n, f"the control {name} is missing: it was removed")
+    recorded = json.loads(body)
+    proven = ProvenRow(CONTROLS, COLUMNS, stored).proof(mac, text, n, event_hash)
+    said = (recorded.get("version"), recorded.get("sha256"))
+    if said == (stored[1], digest_of(stored[2])) and proven in (RowProof.PROVEN, RowProof.UNPROVABLE):
+        return None
+    return ChainBreak(JOURNAL_CHAIN, n, f"the control {name} was altered: its row is not as event {n} left it")

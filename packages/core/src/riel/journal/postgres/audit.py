@@ -8,6 +8,7 @@ from riel.journal.audit.anchors import CHAINS_PER_PAGE, AnchoredEnd, check_ancho
 from riel.journal.audit.chain import GENESIS, JOURNAL_CHAIN, Anchor, ChainBreak, ChainRow, anchor_link, first_break
 from riel.journal.audit.rows import (
     check_attempts,
+    check_controls,
     check_messages,
     check_rows,
     check_totals,
@@ -64,6 +65,9 @@ SELECT_RESERVED = (
     "LEFT JOIN payments p ON p.id = c.id WHERE c.reservations <> ''"
 )
 SELECT_TOTALS = "SELECT scope, bucket, amount FROM limit_usage"
+SELECT_CONTROLS = "SELECT name, version, document, at FROM controls"
+SELECT_JOURNAL_EVENTS = "SELECT n, event, body, hash, row_mac FROM events WHERE payment_id = 'journal' ORDER BY n"
+SELECT_USED_PROOFS = "SELECT replay_key, at, mac FROM used_proofs"
 TRIGGERS = ("anchors_are_not_changed", "events_are_not_changed")
 SELECT_TRIGGERS = (
     "SELECT t.tgname::text AS name, t.tgenabled::text AS enabled FROM pg_trigger t "
@@ -76,17 +80,28 @@ SELECT_FUNCTIONS = (
 )
 
 
-async def append(session: Session, mac: RowMac, payment_id: str, at: int, event: str, body: Mapping[str, Any]) -> None:
-    """Add one event, which changes nothing of the row, to the chain of a payment or challenge."""
+async def append(
+    session: Session,
+    mac: RowMac,
+    payment_id: str,
+    at: int,
+    event: str,
+    body: Mapping[str, Any],
+    row: ProvenRow = JOURNAL_ROW,
+) -> None:
+    """Add one event to the chain of a payment or challenge, whose row it leaves as it is, or to that of the journal.
+
+    :param row: what an event of the journal proves.
+    """
     current: tuple[ProvenRow, ChainHead] | None
     if payment_id == JOURNAL_CHAIN:
         last = await session.row(f"SELECT {CHAIN_HEAD} FROM (SELECT $1::text AS id) base {JOIN_CHAIN_HEAD}", payment_id)
-        current = JOURNAL_ROW, ChainHead(last["last_n"], last["last_hash"])
+        current = row, ChainHead(last["last_n"], last["last_hash"])
     else:
         current = await current_row(session, mac, payment_id)
     if current is not None:
-        row, head = current
-        await insert_event(session, payment_id, head.next_event(mac, payment_id, at, event, dict(body), row))
+        proven, head = current
+        await insert_event(session, payment_id, head.next_event(mac, payment_id, at, event, dict(body), proven))
 
 
 async def insert_event(session: Session, payment_id: str, event: EventRow) -> None:
@@ -209,11 +224,17 @@ async def _verify_rows(session: Session, mac: RowMac) -> ChainBreak | None:
 
 
 async def _verify_whole(session: Session, mac: RowMac) -> ChainBreak | None:
-    """What no page shows: attempts without a challenge, messages, totals of limits, triggers and functions."""
+    """What no page shows: attempts without a challenge, messages, totals of limits, controls, triggers, functions."""
     return (
         check_attempts(mac, await session.rows(SELECT_FREE_ATTEMPTS), {})
         or check_messages(mac, await session.rows(SELECT_MESSAGES))
         or check_totals(await session.rows(SELECT_RESERVED), await session.rows(SELECT_TOTALS))
+        or check_controls(
+            mac,
+            await session.rows(SELECT_CONTROLS),
+            await session.rows(SELECT_JOURNAL_EVENTS),
+            await session.rows(SELECT_USED_PROOFS),
+        )
         or await _verify_triggers(session)
     )
 

@@ -23,6 +23,7 @@ from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_from_millis, may
 from riel.journal.events import KEY_REPLACED
 from riel.journal.postgres import audit, challenges, leases, outbox, payments
 from riel.journal.postgres.connect import Database
+from riel.journal.postgres.controls import PostgresControls
 from riel.journal.postgres.owners import LeasedOwners, is_alive
 from riel.journal.postgres.reservations import reserved_total
 from riel.journal.postgres.row_cache import RowCache
@@ -47,13 +48,12 @@ LEASE = timedelta(seconds=10)
 CONNECTIONS = 10
 
 
-class PostgresJournal:
+class PostgresJournal(PostgresControls):
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
     def __init__(self, sessions: Sessions, owners: LeasedOwners, mac: RowMac) -> None:
-        self._mac = mac
+        super().__init__(sessions, mac)
         self._keep: Callable[[str, Anchor], None] | None = None
-        self._sessions = sessions
         self._owners = owners
         self._challenge_cache: RowCache[Challenge] = RowCache()
         self._payment_cache: RowCache[PaymentRecord] = RowCache()

@@ -40,6 +40,8 @@ from riel.journal.row_mac import JOURNAL_ROW, RowMac
 from riel.journal.sqlite import audit, challenges, payments, verify_journal
 from riel.journal.sqlite import reservations as limit_usage
 from riel.journal.sqlite.connect import NOT_WRITABLE, connect, connect_reader
+from riel.journal.sqlite.controls import SqliteControls
+from riel.journal.sqlite.database import TransactionQueue
 from riel.journal.sqlite.owners import LockFileOwners
 from riel.journal.sqlite.selects import current_row
 from riel.journal.sqlite.writer import Writer
@@ -48,14 +50,6 @@ from riel.secrets import ServerKeys
 
 T = TypeVar("T")
 P = TypeVar("P")
-
-
-class TransactionQueue(Protocol):
-    """Runs units of work on the database one after the other, and returns when each is durable."""
-
-    async def write(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
-    async def read(self, unit: Callable[[sqlite3.Connection], T]) -> T: ...
-    async def close(self) -> None: ...
 
 
 class OwnerRegistry(Protocol):
@@ -68,7 +62,7 @@ class OwnerRegistry(Protocol):
     def unregister(self) -> None: ...
 
 
-class SqliteJournal:
+class SqliteJournal(SqliteControls):
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
     clock_difference = timedelta(0)
@@ -77,11 +71,9 @@ class SqliteJournal:
     def __init__(
         self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection, mac: RowMac
     ) -> None:
-        self._mac = mac
+        super().__init__(writer, reader, mac)
         self._keep: Callable[[str, Anchor], None] | None = None
-        self._writer = writer
         self._owners = owners
-        self._reader = reader
 
     @classmethod
     def open(cls, url: str, mac: RowMac, *, make: bool = True) -> "SqliteJournal":
@@ -374,13 +366,6 @@ class SqliteJournal:
 
     async def backlog(self) -> Backlog:
         return await self._writer.read(audit.backlog)
-
-    async def _read_directly(self, unit: Callable[[sqlite3.Connection], T]) -> T:
-        """Read a row or two by key, which takes less than asking the thread; the thread waits where a lock is held."""
-        try:
-            return unit(self._reader)
-        except sqlite3.Error:
-            return await self._writer.read(unit)
 
     async def close(self) -> None:
         self._reader.close()

@@ -8,6 +8,7 @@ from riel.journal.audit.anchors import CHAINS_PER_PAGE, AnchoredEnd, check_ancho
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow, first_break
 from riel.journal.audit.rows import (
     check_attempts,
+    check_controls,
     check_messages,
     check_rows,
     check_totals,
@@ -51,6 +52,9 @@ SELECT_RESERVED = (
     "WHERE c.reservations <> ''"
 )
 SELECT_TOTALS = "SELECT scope, bucket, amount FROM limit_usage"
+SELECT_CONTROLS = "SELECT name, version, document, at FROM controls"
+SELECT_JOURNAL_EVENTS = "SELECT n, event, body, hash, row_mac FROM events WHERE payment_id = 'journal' ORDER BY n"
+SELECT_USED_PROOFS = "SELECT replay_key, at, mac FROM used_proofs"
 SELECT_SCHEMA = (
     "SELECT type, name, tbl_name, sql FROM sqlite_schema "
     "WHERE name NOT LIKE 'sqlite_stat%' AND name <> 'sqlite_sequence'"
@@ -128,11 +132,14 @@ def rows(mac: RowMac, db: sqlite3.Connection, after: str) -> Page:
 
 
 def whole(mac: RowMac, db: sqlite3.Connection) -> ChainBreak | None:
-    """What no page shows: attempts without a challenge, messages, totals of limits, tables and triggers."""
+    """What no page shows: attempts without a challenge, messages, totals of limits, controls, tables, triggers."""
     return (
         check_attempts(mac, db.execute(SELECT_FREE_ATTEMPTS), {})
         or check_messages(mac, db.execute(SELECT_MESSAGES))
         or check_totals(db.execute(SELECT_RESERVED), db.execute(SELECT_TOTALS))
+        or check_controls(
+            mac, db.execute(SELECT_CONTROLS), db.execute(SELECT_JOURNAL_EVENTS), db.execute(SELECT_USED_PROOFS)
+        )
         or _check_schema(db)
     )
 

@@ -13,6 +13,7 @@ Each test is one promise, made through the verbs alone; what an intruder does go
 from riel.testing.journal_contract.attempts import AttemptPromises
 from riel.testing.journal_contract.audit import TAMPERINGS, AuditPromises, create_audited
 from riel.testing.journal_contract.challenges import ChallengePromises
+from riel.testing.journal_contract.controls import ControlPromises
 from riel.testing.journal_contract.creation import CreationPromises, RefundPromises
 from riel.testing.journal_contract.durability import DurabilityPromises
 from riel.testing.journal_contract.epochs import EpochPromises
@@ -90,5 +91,6 @@ class JournalPromises(
     DurabilityPromises,
     EpochPromises,
     TamperingPromises,
+    ControlPromises,
 ):
     """All of them."""

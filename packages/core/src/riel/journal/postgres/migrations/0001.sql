@@ -138,6 +138,24 @@ CREATE TRIGGER events_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON eve
 CREATE TRIGGER anchors_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON anchors
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- The documents of state that give rights: people, policy, freeze. Each is proven by its newest event in the chain
+-- 'journal', which holds the MAC of its row.
+CREATE TABLE controls (
+    name     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    version  BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    at       BIGINT NOT NULL
+);
+
+CREATE INDEX control_events ON events (event, n) WHERE payment_id = 'journal';
+
+-- Every sign-in, enrolment, change of a control and decision uses its proof up.
+CREATE TABLE used_proofs (
+    replay_key TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at         BIGINT NOT NULL,
+    mac        TEXT NOT NULL
+);
+
 -- What leaves besides the payment, written in the transaction that made it true; delivered at least once.
 CREATE TABLE outbox (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -136,6 +136,24 @@ CREATE TRIGGER events_are_not_removed BEFORE DELETE ON events BEGIN SELECT RAISE
 CREATE TRIGGER anchors_are_not_changed BEFORE UPDATE ON anchors BEGIN SELECT RAISE(ABORT, 'anchors are append-only'); END;
 CREATE TRIGGER anchors_are_not_removed BEFORE DELETE ON anchors BEGIN SELECT RAISE(ABORT, 'anchors are append-only'); END;
 
+-- The documents of state that give rights: people, policy, freeze. Each is proven by its newest event in the chain
+-- 'journal', which holds the MAC of its row.
+CREATE TABLE controls (
+    name     TEXT NOT NULL PRIMARY KEY,
+    version  INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at       INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX control_events ON events (event, n) WHERE payment_id = 'journal';
+
+-- Every sign-in, enrolment, change of a control and decision uses its proof up.
+CREATE TABLE used_proofs (
+    replay_key TEXT NOT NULL PRIMARY KEY,
+    at         INTEGER NOT NULL,
+    mac        TEXT NOT NULL
+) STRICT;
+
 -- What leaves besides the payment, written in the transaction that made it true; delivered at least once.
 CREATE TABLE outbox (
     id         TEXT    NOT NULL PRIMARY KEY,
