@@ -53,22 +53,16 @@ class RowMac:
     every row is taken as it stands: an auditor without the key reads so.
     """
 
-    def __init__(self, keys: ServerKeys | None = None) -> None:
-        self._keys: dict[str, bytes] = {}
-        self._id: str | None = None
-        self._lost: frozenset[str] = frozenset()
-        self._reported: set[tuple[str, str]] = set()
-        if keys is not None:
-            self.use(keys)
-
-    def use(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
-        """Make and check MACs with these versions of the server's key from now on.
+    def __init__(self, keys: ServerKeys | None = None, lost: Collection[str] = ()) -> None:
+        """Make and check MACs with these versions of the server's key.
 
         :param lost: the ids of keys that an operator declared as lost.
         """
+        versions = () if keys is None else (*keys.older.values(), keys.current)
+        self._keys = {_short(key): key.derived(PURPOSE) for key in versions}
+        self._id = None if keys is None else _short(keys.current)
         self._lost = frozenset(key_id[:KEY_ID_LENGTH] for key_id in lost)
-        self._keys = {_short(key): key.derived(PURPOSE) for key in (*keys.older.values(), keys.current)}
-        self._id = _short(keys.current)
+        self._reported: set[tuple[str, str]] = set()
 
     @property
     def has_key(self) -> bool:

@@ -319,7 +319,7 @@ class PostgresJournal(PostgresControls):
         return self._mac.has_key
 
     def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
-        self._mac.use(keys, lost)
+        self._mac = RowMac(keys, lost)
 
     async def key_id(self) -> str | None:
         return await self._sessions.read(_key_id)

@@ -134,6 +134,13 @@ class EpochPromises(TwoHandles):
         assert not settled.tampered
         assert (await journal.verify())[1] is None
 
+    async def test_the_keys_of_one_journal_are_not_those_of_another(self, journal: Journal, other: Journal) -> None:
+        record = await create_payment(journal)
+        journal.use_keys(ServerKeys(ServerKey(bytes(32))))
+        known = await other.payment(record.id)
+        assert known is not None
+        assert not known.tampered
+
     async def test_a_process_at_work_is_seen(self, journal: Journal, store: Store) -> None:
         assert not await journal.has_other_owners()
         another = await store.open()
