@@ -62,7 +62,7 @@ class Scripted:
 
 
 @dataclass
-class Person:
+class PersonFactor:
     """A factor that delivers to the test. ``compared`` holds every code that was compared with the right one."""
 
     name: ClassVar[str] = "person"
@@ -130,7 +130,7 @@ class EngineFixture:
     engine: PaymentEngine
     journal: SqliteJournal
     client: Scripted
-    person: Person
+    person: PersonFactor
     rail: ActiveRail
     now: datetime = NOON
 
@@ -252,7 +252,7 @@ async def working(
         guarantees=rules,
     )
     store = SqliteJournal.open(str(folder / "journal.db"), ROW_MAC)
-    person = Person()
+    person = PersonFactor()
     context = Context(
         journal=journal(store),
         rails={"toy": active},

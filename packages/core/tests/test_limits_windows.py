@@ -18,7 +18,7 @@ from riel.confirm import Terms
 from riel.errors import NotAllowed
 from riel.guards import Reservation
 from riel.guards.limits import windows
-from riel.guards.limits.windows import Hours
+from riel.hours import Hours
 from riel.journal.sqlite import reservations
 from riel.money import Money
 from riel.rail import Payee

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 _NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _TWO = (
@@ -36,6 +36,17 @@ MinorUnits = Annotated[
     ),
 ]
 """A positive integer of minor units. Floats, booleans, strings, NaN and exponents are refused."""
+
+
+def _currency(code: str) -> str:
+    if code not in EXPONENTS:
+        raise ValueError("is no currency of ISO 4217")
+    return code
+
+
+Whole = Annotated[int, Field(strict=True, ge=0, le=MAX_MINOR_UNITS)]
+AmountsByCurrency = Annotated[dict[Annotated[str, AfterValidator(_currency)], Whole], Field(min_length=1)]
+"""Minor units by currency, as limits and the policy are written."""
 
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 """Arithmetic that says so instead of rounding."""

@@ -1,43 +1,20 @@
 """Read ``[limits]`` strictly: an unknown, misspelt or wrong key is one sentence."""
 
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from importlib.resources import files
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from riel.guards.limits.windows import Hours
-from riel.money import EXPONENTS, MAX_MINOR_UNITS
+from riel.hours import Hours, read_zone
+from riel.money import AmountsByCurrency, Whole
 from riel.text import SingleLine, did_you_mean
-
-ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
-
-
-def _zone(name: object) -> ZoneInfo:
-    """The time zone by the rules of the package tzdata, and not of a system that has none, or those of years ago."""
-    if isinstance(name, str) and ZONE_NAME.fullmatch(name):
-        with suppress(OSError, ValueError), files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
-            return ZoneInfo.from_file(rules, key=name)
-    raise ValueError('is no time zone: write one of the IANA database, such as "America/Mexico_City"')
-
-
-def _currency(code: str) -> str:
-    if code not in EXPONENTS:
-        raise ValueError("is no currency of ISO 4217")
-    return code
 
 
 def _hours(text: object) -> Hours:
     return Hours.read(text)
 
-
-Whole = Annotated[int, Field(ge=0, le=MAX_MINOR_UNITS)]
-Amounts = Annotated[dict[Annotated[str, AfterValidator(_currency)], Whole], Field(min_length=1)]
-"""Minor units by currency. A currency that is not named may not be paid at all."""
 
 Accounts = Annotated[frozenset[Annotated[str, Field(strict=True, pattern=r"^\S+$")]], Field(strict=False, min_length=1)]
 
@@ -48,17 +25,17 @@ class LimitsTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     time_zone: Annotated[
-        Annotated[ZoneInfo, BeforeValidator(_zone)] | None,
+        Annotated[ZoneInfo, BeforeValidator(read_zone)] | None,
         Field(description="Where days, months and hours are counted; the one under `[limits]`, unless given."),
     ] = None
-    per_payment: Annotated[Amounts | None, Field(description="The most that one payment may be.")] = None
-    per_day: Annotated[Amounts | None, Field(description="The most that may be paid in a day.")] = None
-    per_month: Annotated[Amounts | None, Field(description="The most that may be paid in a month.")] = None
+    per_payment: Annotated[AmountsByCurrency | None, Field(description="The most that one payment may be.")] = None
+    per_day: Annotated[AmountsByCurrency | None, Field(description="The most that may be paid in a day.")] = None
+    per_month: Annotated[AmountsByCurrency | None, Field(description="The most that may be paid in a month.")] = None
     payments_per_hour: Annotated[
         Whole | None, Field(description="How many payments may be asked for in any 60 minutes.")
     ] = None
     first_payment: Annotated[
-        Amounts | None,
+        AmountsByCurrency | None,
         Field(description="The most that may go to a payee, in total, before a payment to them has settled."),
     ] = None
     allow: Annotated[Accounts | None, Field(description="The payees' accounts that may be paid, and no other.")] = None
