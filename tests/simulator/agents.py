@@ -147,7 +147,7 @@ class SimAgent:
                 )
             return failure
         simulation.checks.answered(record)
-        if record.id != confirmation.challenge.id and simulation.is_open(confirmation.challenge):
+        if record.id != confirmation.challenge.id and simulation.is_open(confirmation.challenge, replica):
             simulation.checks.fail("joined", f"{record.id} answers for {confirmation.challenge.id}, which is open")
         if record.id == confirmation.challenge.id and not mine:
             simulation.checks.fail("confirmed", f"{record.id} was answered to a call that did not confirm it")

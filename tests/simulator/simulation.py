@@ -334,10 +334,10 @@ class Simulation:
         active = next(each for each in self.active_rails.values() if each.payer == original.payer)
         return PaymentRequest(terms=terms, rail=active, model=model, original=original)
 
-    def is_open(self, challenge: Challenge) -> bool:
-        """Whether the person is still asked for this."""
+    def is_open(self, challenge: Challenge, replica: Replica) -> bool:
+        """Whether the person is still asked for this, by the clock of this replica."""
         waits = "SELECT 1 FROM challenges WHERE id = ? AND state = 'open' AND expires_at > ?"
-        return self.db.execute(waits, (challenge.id, to_millis(self.now(self.agents)))).fetchone() is not None
+        return self.db.execute(waits, (challenge.id, to_millis(self.now(replica.process)))).fetchone() is not None
 
     def asked_again(self, challenge: Challenge) -> bool:
         """Whether a person is asked for the same payment once more: the code of this challenge is no answer to that."""

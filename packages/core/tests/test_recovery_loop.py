@@ -172,13 +172,27 @@ async def test_a_process_that_dies_does_not_begin_the_doubling_anew(tmp_path: Pa
 async def test_an_outage_that_never_ends_is_handed_to_an_operator(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(LOST), finds=answers(NOTHING), **NOT_DEDUPED) as world:
         record = await world.paid(world.request())
-        world.later(days=3, seconds=-1)
+        for _ in range(9):
+            world.later(hours=7)
+            await world.round()
+        world.later(hours=9, seconds=-1)
         await world.round()
         assert await world.state(record) is State.UNKNOWN
         world.later(minutes=10)
         await world.round()
         known = await world.known(record)
         assert (known.state, known.next_at) == (State.REVIEW, None)
+
+
+async def test_after_days_in_which_no_server_ran_one_look_up_that_fails_ends_no_watch(tmp_path: Path) -> None:
+    finds = first(NOTHING, Answer(status=Status.RETURNED))
+    async with working(tmp_path, sends=answers(SETTLED), finds=finds, return_window=timedelta(days=1)) as world:
+        record = await world.paid(world.request())
+        world.later(days=30)
+        await world.round()
+        world.now += await pause(world, record)
+        await world.round()
+        assert await world.state(record) is State.RETURNED
 
 
 async def test_an_accepted_order_on_a_rail_that_cannot_be_asked_is_handed_to_an_operator(tmp_path: Path) -> None:

@@ -308,16 +308,23 @@ def test_an_order_about_which_the_rail_never_answers_goes_to_an_operator_in_time
     state: State, declared: dict[str, Any], end: timedelta
 ) -> None:
     """Not before every horizon that the rail declares: an outage is no reason to ask a person."""
-    rules, record, nothing = replace(PLAIN, **declared), replace(RECORD, state=state), NothingLearned("500")
+    record = replace(RECORD, state=state, lookups=PATIENCE.give_up_lookups)
+    rules, nothing = replace(PLAIN, **declared), NothingLearned("500")
     assert after_lookup(record, rules, nothing, NOW + end - MS, PATIENCE) is NotYet
     verdict = after_lookup(record, rules, nothing, NOW + end, PATIENCE)
     assert isinstance(verdict, Change)
     assert (verdict.to, verdict.fence, verdict.next_at) == (S.REVIEW, RECORD.fence, None)
 
 
+@pytest.mark.parametrize("state", [S.SENDING, S.UNKNOWN])
+def test_after_days_in_which_no_server_ran_one_look_up_that_fails_gives_nothing_up(state: State) -> None:
+    record = replace(RECORD, state=state, lookups=PATIENCE.give_up_lookups - 1)
+    assert after_lookup(record, PLAIN, NothingLearned("500"), NOW + 400 * DAY, PATIENCE) is NotYet
+
+
 @pytest.mark.parametrize("state", [S.PENDING, S.SETTLED, S.REJECTED, S.RETURNED, S.REVIEW])
 def test_a_rail_that_never_answers_again_changes_nothing_about_what_it_said(state: State) -> None:
-    record = replace(RECORD, state=state)
+    record = replace(RECORD, state=state, lookups=PATIENCE.give_up_lookups)
     assert after_lookup(record, PLAIN, NothingLearned("500"), NOW + 400 * DAY, PATIENCE) is NotYet
 
 

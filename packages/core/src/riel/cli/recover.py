@@ -168,7 +168,9 @@ async def run_recovery(
     while working:
         await wait()
     await _count(engine, report)
-    report.unanswered |= {id_: why for id_, why in engine.context.unanswered.items() if id_ in report.looked_up}
+    report.unanswered |= {
+        id_: silence.why for id_, silence in engine.context.unanswered.items() if id_ in report.looked_up
+    }
     return report
 
 

@@ -85,13 +85,21 @@ class PaymentRequest:
         return digest(self.terms)
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How many look-ups of a payment in a row brought no answer to this process, and why the last one did not."""
+
+    why: str
+    lookups: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The surroundings of the engine.
 
-    ``busy`` holds the ids of the payments that this process is working on, ``unanswered`` why the last look-up of a
-    payment brought no answer, by its id. A process that may not ``send`` looks payments up, and leaves their orders to
-    another one.
+    ``busy`` holds the ids of the payments that this process is working on, ``unanswered`` the look-ups of a
+    payment that brought no answer, by its id. A process that may not ``send`` looks payments up, and leaves their
+    orders to another one.
     """
 
     journal: Journal
@@ -108,7 +116,7 @@ class Context:
     clean: Callable[[str], str] = str
     may_send: bool = True
     busy: set[str] = field(default_factory=set)
-    unanswered: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[str, Silence] = field(default_factory=dict)
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
     gaps: GapReader = field(default_factory=GapReader)
     recent_terms: RecentTerms = field(default_factory=RecentTerms)

@@ -8,7 +8,7 @@ from riel.journal import Change, PaymentRecord, State
 from riel.journal.records import LEARNED
 from riel.journal.transitions import adds_facts, allowed
 from riel.payments import rail_calls
-from riel.payments.context import Context, original_of
+from riel.payments.context import Context, Silence, original_of
 from riel.payments.dispatch import dispatch
 from riel.payments.rules import (
     Backoff,
@@ -48,7 +48,7 @@ async def recover(context: Context, record: PaymentRecord) -> PaymentRecord:
             _log_change(written, change)
             return written
         record = written
-    finished = _watch_ended(record, outcome, now, backoff) or record.state in {State.RETURNED, State.REVIEW}
+    finished = _watch_ended(context, record, now, backoff) or record.state in {State.RETURNED, State.REVIEW}
     watched = record.state is State.SETTLED
     pause = backoff.watch_pause_after(record.lookups) if watched else backoff.pause_after(record.lookups)
     next_at = None if finished else now + pause
@@ -75,19 +75,24 @@ def _to_write(context: Context, record: PaymentRecord, change: Change) -> Change
     return only_news(record, change) if change.event == LEARNED else change
 
 
-def _watch_ended(record: PaymentRecord, outcome: LookupOutcome, now: datetime, backoff: Backoff) -> bool:
-    """Return whether the time to watch it is over. A look-up without an answer ends it only after ``give_up_after``."""
-    seen = now - backoff.give_up_after if isinstance(outcome, NothingLearned) else now
-    return record.watch_until is not None and seen >= record.watch_until
+def _watch_ended(context: Context, record: PaymentRecord, now: datetime, backoff: Backoff) -> bool:
+    """Return whether the time to watch it is over, and the rail has answered since, or has long given no answer."""
+    if record.watch_until is None:
+        return False
+    silence = context.unanswered.get(record.id)
+    if silence is None:
+        return now >= record.watch_until
+    return now - backoff.give_up_after >= record.watch_until and silence.lookups >= backoff.give_up_lookups
 
 
 async def look_up(context: Context, record: PaymentRecord) -> LookupOutcome:
     """Ask the rail about ``record``."""
     original = await original_of(context, record)
     outcome = await rail_calls.look_up(context, record, record.order(original))
-    context.unanswered.pop(record.id, None)
+    silence = context.unanswered.pop(record.id, None)
     if isinstance(outcome, NothingLearned):
-        context.unanswered[record.id] = context.sanitize(str(outcome), record)
+        lookups = silence.lookups + 1 if silence else 1
+        context.unanswered[record.id] = Silence(context.sanitize(str(outcome), record), lookups)
     return outcome
 
 

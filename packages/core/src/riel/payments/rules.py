@@ -38,6 +38,8 @@ class Backoff:
     ``margin`` is how far the clocks of two servers may be apart: so long before the end of a window the last copy of an
     order leaves, and so long after its proof an absence is concluded. ``give_up_after`` is
     how long after its last send an order without any answer is looked up, if the rail declares nothing longer.
+    ``give_up_lookups`` is how many look-ups in a row must have had no answer by then: after days in which no server
+    ran, the first that fails proves nothing.
     ``watch`` are the pauses between the look-ups of a settled payment, which may come back; the last one repeats.
     """
 
@@ -45,6 +47,7 @@ class Backoff:
     longest: timedelta = timedelta(minutes=5)
     margin: timedelta = timedelta(minutes=1)
     give_up_after: timedelta = timedelta(days=3)
+    give_up_lookups: int = 10
     watch: tuple[timedelta, ...] = (
         timedelta(minutes=5),
         timedelta(minutes=15),
@@ -112,7 +115,8 @@ def after_lookup(
     proof, watched = proves_absence(record, rules), _until(record.sent_at, rules.late_arrival_window)
     over = max(watched, proof or watched)
     if isinstance(outcome, NothingLearned):
-        if record.state is not State.PENDING and now >= max(over, _until(record.sent_at, backoff.give_up_after)):
+        late = now >= max(over, _until(record.sent_at, backoff.give_up_after))
+        if record.state is not State.PENDING and late and record.lookups >= backoff.give_up_lookups:
             return _review(record, "the rail never answered whether it has it")
         return NotYet
     if record.state is State.PENDING:
