@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .support.bank_process import BankProcess, open_bank
+from .support.bank_process import PATIENT, BankProcess, open_bank
 from .support.processes import ForkServer
 from .support.processes import fork_server as opened
 from .support.server import Installation
@@ -37,6 +37,6 @@ def home(tmp_path: Path) -> Installation:
 
 @pytest.fixture
 def bank(fork_server: ForkServer, tmp_path: Path) -> Iterator[BankProcess]:
-    """A pretend bank with empty books and the usual guarantees."""
-    with open_bank(fork_server, tmp_path / "bank") as bank:
+    """A pretend bank with empty books and the usual guarantees; a send may take as long as a test waits."""
+    with open_bank(fork_server, tmp_path / "bank", **PATIENT) as bank:
         yield bank

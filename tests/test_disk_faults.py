@@ -281,10 +281,11 @@ async def test_what_the_bank_said_while_nothing_could_be_written_is_written_late
     async with run_server(fork_server, home, bank, answer_within=2.0) as server:
         held = await server.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
-        bank.fault("slow", seconds=1)
+        bank.hold_answer()
         call = asyncio.create_task(server.call(SEND, **WHAT, verificationCode=code))
         await until(bank.debits, "a debit")
         with limited(server.process, *LIMITS[limit]):
+            bank.release_answer()
             told = await call
             assert told["data"]["status"] == "pending"
             again = await server.call(SEND, **WHAT, verificationCode=code)

@@ -26,7 +26,7 @@ from .support.invariants import check_invariants, records
 from .support.operator_commands import Operator
 from .support.processes import ForkServer, until
 from .support.retrying_agent import PAYEE
-from .support.server import SEND, Installation, run_server
+from .support.server import SEND, Installation, ServerExited, killed_at_record, run_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("within_an_hour")]
 
@@ -83,12 +83,13 @@ def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> 
 
 @asynccontextmanager
 async def paid_once(operator: Reconciler, **other: Any) -> AsyncIterator[str]:
-    """One payment through a real server, which is gone again; its reference."""
+    """One payment through a real server, which has ended; its reference."""
     what = {**PAYEE, "amount": 50_000, **other}
     async with run_server(operator.fork_server, operator.home, operator.bank) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
         paid = await server.call(SEND, **what, verificationCode=code)
+        await server.leave()
     yield paid["data"]["trackingKey"]
 
 
@@ -215,11 +216,12 @@ async def test_a_bank_that_is_not_there_is_one_sentence(operator: Reconciler) ->
 
 async def test_what_a_killed_server_left_is_found_out(operator: Reconciler) -> None:
     what = {**PAYEE, "amount": 50_000, "account": "4020301001"}
-    async with run_server(operator.fork_server, operator.home, operator.bank) as server:
+    strike = killed_at_record()
+    async with run_server(operator.fork_server, operator.home, operator.bank, strike=strike) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
-        await server.call(SEND, **what, verificationCode=code)
-        await server.process.kill()
+        with pytest.raises(ServerExited):
+            await server.call(SEND, **what, verificationCode=code)
     assert await operator.recover("--now", "--for", "20") == (0, [("unknown", "settled")])
     await check_invariants(operator.home, operator.bank)
     assert await operator.recover() == (0, [])
@@ -243,7 +245,7 @@ async def test_a_payment_on_which_a_living_server_is_at_work_is_left_to_it(opera
     async with run_server(operator.fork_server, operator.home, operator.bank, answer_within=0.1) as server:
         held = await server.call(SEND, **what)
         code = operator.home.code(held["data"]["paymentId"])
-        operator.bank.fault("slow", seconds=8)
+        operator.bank.hold_answer()
         call = await server.call(SEND, **what, verificationCode=code)
         await until(operator.bank.debits, "a debit")
         assert await operator.recover("--now") == (0, [])

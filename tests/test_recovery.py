@@ -11,12 +11,12 @@ import pytest
 
 from riel.journal import PaymentRecord, State
 
-from .support.bank_process import BankProcess, open_bank
+from .support.bank_process import PATIENT, BankProcess, open_bank
 from .support.invariants import check_invariants, records
 from .support.kill_stories import points
 from .support.processes import ForkServer, until
 from .support.retrying_agent import PAYEE, RetryingAgent
-from .support.server import SEND, STATUS, Installation, Server, run_server
+from .support.server import SEND, STATUS, Installation, Server, ServerExited, killed_at_record, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -76,14 +76,15 @@ async def test_a_server_that_pays_from_another_account_neither_asks_nor_sends_ag
 ) -> None:
     """The other bank would book it once more, and "not found" there would prove nothing."""
     with open_bank(fork_server, tmp_path / "another bank") as another:
-        async with run_server(fork_server, home, bank) as ours:
+        async with run_server(fork_server, home, bank, strike=killed_at_record()) as ours:
             held = await ours.call(SEND, **WHAT)
             code = home.code(held["data"]["paymentId"])
             bank.fault("lost")
-            lost = await ours.call(SEND, **WHAT, verificationCode=code)
-            await ours.process.kill()
+            with pytest.raises(ServerExited):
+                await ours.call(SEND, **WHAT, verificationCode=code)
+        lost = await only(home)
         async with run_server(fork_server, home, another, trace=tmp_path / "trace") as theirs:
-            asked = await theirs.call(STATUS, trackingKey=lost["data"]["trackingKey"])
+            asked = await theirs.call(STATUS, trackingKey=lost.reference)
             await until(lambda: _rounds(tmp_path / "trace") >= 3, "three rounds")
             assert asked["data"]["status"] == "pending"
             assert (another.debits(), len(bank.debits())) == ([], 1)
@@ -99,7 +100,7 @@ async def test_a_server_killed_while_the_bank_is_at_work_has_paid_once(
     async with run_server(fork_server, home, bank) as victim:
         held = await victim.call(SEND, **WHAT)
         code = home.code(held["data"]["paymentId"])
-        bank.fault("slow", seconds=5)
+        bank.hold_answer()
         call = asyncio.create_task(victim.call(SEND, **WHAT, verificationCode=code))
         await until(bank.debits, "a debit")
         await victim.process.kill()
@@ -115,7 +116,7 @@ async def test_a_payment_whose_server_is_merely_stopped_stays_with_it(
     fork_server: ForkServer, home: Installation, tmp_path: Path
 ) -> None:
     # This bank would book a second order, and an absence would count as proof at once: only ownership protects.
-    with open_bank(fork_server, tmp_path / "bank", dedupe="no", absence_seconds="0") as bank:
+    with open_bank(fork_server, tmp_path / "bank", dedupe="no", absence_seconds="0", **PATIENT) as bank:
         async with (
             struck_while_it_pays(fork_server, home, bank, "send:before", signal.SIGSTOP) as (stopped, code, call),
             run_server(fork_server, home, bank, answer_within=0.1, trace=tmp_path / "trace") as other,

@@ -19,7 +19,7 @@ from .support.mock_harness import ObservedMockBank, run_mock_harness
 from .support.operator_commands import Operator
 from .support.processes import ForkServer
 from .support.retrying_agent import PAYEE
-from .support.server import SEND, Installation, Server, run_server
+from .support.server import SEND, Installation, Server, ServerExited, killed_at_record, run_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("within_an_hour")]
 
@@ -34,9 +34,9 @@ def operator(fork_server: ForkServer, home: Installation, bank: BankProcess) -> 
 
 
 @asynccontextmanager
-async def serving(operator: Operator) -> AsyncIterator[Server]:
+async def serving(operator: Operator, **how: Any) -> AsyncIterator[Server]:
     """A server that ends as its client leaves: what it writes at its end is written afterwards."""
-    async with run_server(operator.fork_server, operator.home, operator.bank) as server:
+    async with run_server(operator.fork_server, operator.home, operator.bank, **how) as server:
         yield server
         await server.leave()
 
@@ -121,9 +121,9 @@ async def test_a_server_that_runs_is_told_to_stop_first(operator: Operator) -> N
 
 async def test_without_its_key_a_server_refuses_recover_only_looks_and_nothing_is_made(operator: Operator) -> None:
     confirming = await asked(operator, LOST)
-    async with serving(operator) as server:
-        await server.call(SEND, **confirming)
-        await server.process.kill()
+    async with serving(operator, strike=killed_at_record()) as server:
+        with pytest.raises(ServerExited):
+            await server.call(SEND, **confirming)
     key = operator.home.folder / "server.key"
     kept = key.read_bytes()
     for content in (None, b"AB" * 32 + b"\n", b"damaged\n"):
@@ -163,11 +163,11 @@ async def test_a_replaced_key_closes_the_open_challenges_and_payments_go_on(oper
 async def test_after_its_key_is_lost_and_replaced_payments_are_found_out_and_the_record_holds(
     operator: Operator,
 ) -> None:
-    async with serving(operator) as server:
-        for what in (WHAT, LOST):
-            held = await server.call(SEND, **what)
-            await server.call(SEND, **what, verificationCode=operator.home.code(held["data"]["paymentId"]))
-        await server.process.kill()
+    paid, lost = await asked(operator, WHAT), await asked(operator, LOST)
+    async with serving(operator, strike=killed_at_record(2)) as server:
+        assert (await server.call(SEND, **paid))["data"]["status"] == "success"
+        with pytest.raises(ServerExited):
+            await server.call(SEND, **lost)
     (operator.home.folder / "server.key").unlink()
     assert (await operator.run("key", "replace"))[0] == 0
     assert await operator.recover("--now") == (0, [("unknown", "settled")])

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .processes import ForkServer
+from .processes import PATIENCE, ForkServer
 from .tested_rails import MOCK, TestedRail
+
+PATIENT = {"send_deadline_seconds": str(PATIENCE)}
+"""The setting of a bank whose orders may be under way for as long as a test waits: no load makes a send too late."""
 
 
 @dataclass
@@ -42,6 +45,14 @@ class BankProcess:
     def fault(self, kind: str, **how: Any) -> None:
         """Order a fault: it befalls the next request that moves money."""
         self._ask("POST", "/_sandbox/faults", {"kind": kind, **how})
+
+    def hold_answer(self) -> None:
+        """Book the next order, and do not answer it before :meth:`release_answer`."""
+        self.fault("slow", seconds=3_600)
+
+    def release_answer(self) -> None:
+        """Answer what :meth:`hold_answer` held back; faults that have not happened yet are forgotten."""
+        self._ask("DELETE", "/_sandbox/faults")
 
     def next_customer(self) -> None:
         """Forget the faults that have not happened yet; what was booked so far is somebody else's."""

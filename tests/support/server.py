@@ -87,13 +87,16 @@ class Server:
         home: Installation,
         bank: BankProcess,
         *,
-        answer_within: float = 4.0,
+        answer_within: float = PATIENCE,
         principal: str = "local",
         trace: Path | None = None,
         strike: tuple[str, int, signal.Signals] | None = None,
         module: str | None = None,
     ) -> "Server":
-        """Start one. It may be gone by now, where it was to be struck before it served anybody."""
+        """Start one. It may be gone by now, where it was to be struck before it served anybody.
+
+        :param answer_within: a call waits for an outcome for so long: by default, as long as a test waits.
+        """
         env = home.env(bank) | {"RIEL_ANSWER_WITHIN": str(answer_within), "RIEL_PRINCIPAL": principal}
         process = fork_server.start("serve", env=env, folder=home.folder, trace=trace, strike=strike, module=module)
         reader = asyncio.StreamReader(limit=2**22)
@@ -173,11 +176,23 @@ class Server:
                     answer.exception()  # it may be that nobody waits for it any more
 
 
+def killed_at_record(number: int = 1) -> tuple[str, int, signal.Signals]:
+    """The strike that kills a server as soon as it has written what came of its n-th send.
+
+    A server that a test kills after an answer may have looked up by then what the send had left unknown.
+    """
+    return "record@record:after", number, signal.SIGKILL
+
+
 @asynccontextmanager
 async def run_server(
     fork_server: ForkServer, home: Installation, bank: BankProcess, **how: Any
 ) -> AsyncIterator[Server]:
-    """A server for as long as the block lasts."""
+    """A server for as long as the block lasts. It is killed at the end, in the middle of whatever it does by itself.
+
+    Where a test looks afterwards at what a server writes without being asked (anchors, notifications, look-ups), the
+    block ends with :meth:`Server.leave`.
+    """
     server = await Server.open(fork_server, home, bank, **how)
     try:
         yield server

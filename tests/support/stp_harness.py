@@ -197,7 +197,7 @@ async def run_spei_harness(
         ),
         factor=APPROVER,
         keys=ServerKeys(ServerKey(APPROVER.key)),
-        timing=Timing(answer_within=timedelta(seconds=2), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
+        timing=Timing(answer_within=timedelta(seconds=PATIENCE), poll_interval=MOMENT, backoff=Backoff(first=MOMENT)),
         now=stp.clock,
     )
     engine = PaymentEngine(context)

@@ -105,6 +105,18 @@ async def test_slow_books_and_answers_later() -> None:
         assert time.monotonic() - started >= 0.3
 
 
+async def test_what_slow_holds_back_is_answered_when_the_faults_are_deleted() -> None:
+    async with a_bank() as client:
+        await order(client, kind="slow", seconds=3_600)
+        paying = asyncio.create_task(client.post("/pay"))
+        async with asyncio.timeout(120):
+            while await booked(client) == 0:  # noqa: ASYNC110  # the bank tells no event of ours
+                await asyncio.sleep(0.001)
+        assert not paying.done()
+        await client.delete("/_sandbox/faults")
+        assert (await paying).text == "1"
+
+
 async def test_slow_books_for_a_client_that_does_not_wait() -> None:
     async with a_bank() as client:
         await order(client, kind="slow", seconds=60)

@@ -1,7 +1,6 @@
 """The control routes of every pretend bank: its ledger to read, and faults to order, which then happen so often."""
 
 import asyncio
-import contextlib
 import json
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs
@@ -20,8 +19,8 @@ class Fault(WireModel):
     """Something that goes wrong ``times`` times: with the next requests that move money, or with ``any``.
 
     ``down``: the connection is cut and nothing was done. ``lost``: it was done, and the connection is cut before an
-    answer. ``slow``: it was done, and is answered after ``seconds``. ``nonsense``: it was done, and the answer is
-    garbage. ``error``: HTTP 500, and nothing was done.
+    answer. ``slow``: it was done, and is answered after ``seconds``, or when the faults are deleted. ``nonsense``: it
+    was done, and the answer is garbage. ``error``: HTTP 500, and nothing was done.
     """
 
     kind: Literal["down", "lost", "slow", "nonsense", "error"]
@@ -40,16 +39,36 @@ class Fault(WireModel):
         return money or (self.on or ("any" if self.kind == "down" else "money")) == "any"
 
 
-def wrap(sandbox: Sandbox) -> App:
-    """A pretend bank as it is served: with its ledger to read, and with faults to order, each in its turn."""
-    waiting: list[Fault] = []
+class FaultQueue:
+    """The faults that have not happened yet. ``deleted`` is set when they are deleted, and then replaced."""
 
-    def next_fault(*, money: bool) -> Fault | None:
-        for place, fault in enumerate(waiting):
+    def __init__(self) -> None:
+        self.deleted = asyncio.Event()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Add a fault, which happens after those that were ordered before."""
+        self._faults.append(fault)
+
+    def next(self, *, money: bool) -> Fault | None:
+        """Take the fault of the next request."""
+        for place, fault in enumerate(self._faults):
             if fault.meets(money=money):
-                waiting[place : place + 1] = [fault.model_copy(update={"times": fault.times - 1})] * (fault.times > 1)
+                rest = [fault.model_copy(update={"times": fault.times - 1})] * (fault.times > 1)
+                self._faults[place : place + 1] = rest
                 return fault
         return None
+
+    def delete(self) -> None:
+        """Forget every fault, and let the answers go that a slow one holds back."""
+        self._faults.clear()
+        self.deleted.set()
+        self.deleted = asyncio.Event()
+
+
+def wrap(sandbox: Sandbox) -> App:
+    """A pretend bank as it is served: with its ledger to read, and with faults to order, each in its turn."""
+    faults = FaultQueue()
 
     async def served(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,10 +76,10 @@ def wrap(sandbox: Sandbox) -> App:
         elif not _comes_from_this_machine(scope):
             await _refuse(send, 403, "only from this machine: Host and Origin must be loopback addresses")
         elif scope["path"].startswith("/_sandbox/"):
-            await _control(sandbox, waiting, scope, receive, send)
+            await _control(sandbox, faults, scope, receive, send)
         else:
-            fault = next_fault(money=sandbox.moves_money(scope["method"], scope["path"]))
-            await _serve_with(fault, sandbox.app, scope, receive, send)
+            fault = faults.next(money=sandbox.moves_money(scope["method"], scope["path"]))
+            await _serve_with(fault, faults.deleted, sandbox.app, scope, receive, send)
 
     return served
 
@@ -72,7 +91,9 @@ def _comes_from_this_machine(scope: dict[str, Any]) -> bool:
     return is_loopback(f"http://{host}") and (not origin or is_loopback(origin))
 
 
-async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def _serve_with(
+    fault: Fault | None, deleted: asyncio.Event, app: App, scope: dict[str, Any], receive: Receive, send: Send
+) -> None:
     kind = fault.kind if fault else None
     if kind == "down":
         return await _hang_up(scope, receive, send)
@@ -85,9 +106,11 @@ async def _serve_with(fault: Fault | None, app: App, scope: dict[str, Any], rece
 
     await app(scope, receive, keep)
     if fault and fault.seconds:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(fault.seconds):
-                await _disconnected(receive)
+        ends = [asyncio.create_task(_disconnected(receive)), asyncio.create_task(deleted.wait())]
+        await asyncio.wait(ends, timeout=fault.seconds, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
     if kind == "nonsense":
         return await send_response(send, 200, NONSENSE)
     if kind != "lost":
@@ -109,11 +132,12 @@ async def _hang_up(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 async def _disconnected(receive: Receive) -> None:
+    """Wait until the client has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def _control(sandbox: Sandbox, faults: FaultQueue, scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Serve ``/_sandbox/*``."""
     if scope["path"].split("/")[2] in sandbox.controls:
         return await sandbox.app(scope, receive, send)
@@ -142,10 +166,10 @@ async def _control(sandbox: Sandbox, waiting: list[Fault], scope: dict[str, Any]
                 fault = Fault.model_validate_json(await read_body(receive, LONGEST_BODY))
             except ValidationError as failure:
                 return await _refuse(send, 422, describe_errors(failure, lambda name: name or "the fault"))
-            waiting.append(fault)
+            faults.add(fault)
             await send_response(send, 200, fault.model_dump_json(exclude_none=True).encode())
         case "DELETE", "/_sandbox/faults":
-            waiting.clear()
+            faults.delete()
             await send_response(send, 200, b"[]")
         case _, "/_sandbox/debits" | "/_sandbox/faults":
             await _refuse(send, 405, "GET /_sandbox/debits, POST or DELETE /_sandbox/faults")
