@@ -40,6 +40,7 @@ class Code(StrEnum):
     ALREADY_DONE = "ALREADY_DONE"
     ALREADY_REFUNDED = "ALREADY_REFUNDED"
     ALREADY_REJECTED = "ALREADY_REJECTED"
+    FROZEN = "FROZEN"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     INVALID_AMOUNT = "INVALID_AMOUNT"
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
@@ -134,6 +135,10 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     Code.ALREADY_REJECTED: (
         "Exactly this was rejected before, and the rail accepts it only once. Nothing was sent.",
         "Tell the person that only the operator can do it now, without riel.",
+    ),
+    Code.FROZEN: (
+        "An operator has frozen all payments and refunds. Nothing was sent.",
+        "Tell the person. Call again after the operator has lifted the freeze (riel thaw). Do not pay in another way.",
     ),
     Code.INTERNAL_ERROR: (
         "riel failed at this. What was confirmed before is safe in the journal.",
@@ -265,6 +270,7 @@ _RETRYABLE = {
     Code.TWO_FA_NOT_DELIVERED,
     Code.TWO_FA_RATE_LIMITED,
     Code.TWO_FA_TOO_MANY,
+    Code.FROZEN,
     Code.JOURNAL_UNAVAILABLE,
     Code.JOURNAL_UNCERTAIN,
     Code.JOURNAL_UNREADABLE,

@@ -2,6 +2,7 @@
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.controls import Control
+from riel.journal.freeze import FROZEN, Frozen
 from riel.journal.protocol import (
     MAX_REFUSALS,
     REFUSAL_WINDOW,
@@ -28,6 +29,7 @@ from riel.journal.records import (
 )
 
 __all__ = [
+    "FROZEN",
     "MAX_REFUSALS",
     "REFUSAL_WINDOW",
     "Anchor",
@@ -43,6 +45,7 @@ __all__ = [
     "ConfirmFailure",
     "Control",
     "Event",
+    "Frozen",
     "Intent",
     "Journal",
     "LimitReached",

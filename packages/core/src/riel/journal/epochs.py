@@ -13,6 +13,7 @@ from riel.journal.columns import from_millis, to_millis
 from riel.journal.events import COMPARED, KEY_REPLACED, RESTORED
 from riel.journal.pagination import iterate_payments
 from riel.journal.protocol import Journal
+from riel.journal.records import RESTORED as RESTORED_ORDER
 from riel.journal.records import Change, Event, State
 from riel.rail import Mode
 
@@ -73,7 +74,9 @@ async def begin_after_restore(journal: Journal, by: str, at: datetime) -> Restor
         claimed = None if record.unproven else await journal.claim_one(record.id, at, ())
         if claimed is not None:
             why = "the journal was restored from a copy: the order may have been sent since"
-            change = Change(to=State.SENDING, event="restored", fence=claimed.fence, why=why, next_at=at, resend=True)
+            change = Change(
+                to=State.SENDING, event=RESTORED_ORDER, fence=claimed.fence, why=why, next_at=at, resend=True
+            )
             written, _ = await journal.record(record.id, change, at)
             await journal.release(record.id, written.fence, at)
             living += 1

@@ -12,6 +12,7 @@ from riel.confirm import PriorPayment
 from riel.guards import Reservation
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.controls import ControlRecord
+from riel.journal.freeze import Frozen
 from riel.journal.records import (
     Backlog,
     Challenge,
@@ -38,9 +39,11 @@ ConfirmFailure = Literal[
     "not_settled",
     "exceeds_payment",
     "tampered",
+    "frozen",
 ]
 """Why there is no payment: how the challenge ended, too many wrong codes, a code that was used before, a reference that
-is taken, a refund of what has not settled or of more than is left, or a row that is not as riel wrote it."""
+is taken, a refund of what has not settled or of more than is left, a row that is not as riel wrote it, or that payments
+are frozen."""
 
 
 MAX_REFUSALS = 20
@@ -119,11 +122,12 @@ class Journal(ControlRecord, Protocol):
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
         max_open: int | None = None,
-    ) -> OpenedChallenge | LimitReached | TooManyOpen:
+    ) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
         """Open ``challenge`` with its text, or return the challenge that stands for the same principal and digest.
 
         In this order:
 
+        * Where payments are frozen, nothing is opened, and no open challenge is returned: ``frozen``.
         * An open challenge of that principal and digest with the same factor is returned, ``fresh=False``. One whose
           time is over, or of another factor, is ended as ``expired``.
         * A challenge that the person declined within ``decline_ttl`` is returned, ``fresh=False``.
@@ -196,9 +200,9 @@ class Journal(ControlRecord, Protocol):
         The code was right, so the attempt counts as right, also where it lost a race, except after ``code_reused``.
 
         :param replay_key: names what the code used up. It is accepted once in the whole journal: ``code_reused``.
-        :returns: the payment, or why there is none. After ``reference_taken``, ``not_settled`` (a refund of what has
-            not settled) and ``exceeds_payment`` (a refund of more than is left: what a rejected refund asked for is
-            taken while it is watched), the challenge is open as before.
+        :returns: the payment, or why there is none. After ``frozen``, ``reference_taken``, ``not_settled`` (a refund of
+            what has not settled) and ``exceeds_payment`` (a refund of more than is left: what a rejected refund asked
+            for is taken while it is watched), the challenge is open as before.
 
         Example::
 
@@ -211,7 +215,8 @@ class Journal(ControlRecord, Protocol):
         """Write one transition if it is allowed from the state that is stored now.
 
         Evidence that money moved (``fence=None``) counts without a lease, and so do facts (``LEARNED``). Any other
-        change needs this process to own the payment under the newest fencing number. See ``transitions.py``. The event,
+        change needs this process to own the payment under the newest fencing number. See ``transitions.py``. While
+        payments are frozen, no change is written with which the order would leave once more. The event,
         the notification and the release of reservations are written in the same transaction.
 
         :returns: the payment as it is now, and whether the change was written.

@@ -153,6 +153,9 @@ class PaymentRecord:
 LEARNED = "learned"
 """The event of facts that the rail told of a payment whose state they do not change."""
 
+RESTORED = "restored"
+"""The event of an order that counts as sent once more, because the journal was restored. Nothing leaves with it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -175,6 +178,11 @@ class Change:
     provider_message: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     resend: bool = False
+
+    @property
+    def sends_again(self) -> bool:
+        """Whether the order leaves once more after this change."""
+        return self.resend and self.event != RESTORED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

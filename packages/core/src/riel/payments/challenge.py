@@ -4,7 +4,7 @@ import asyncio
 
 from riel.confirm import NONCE, PriorPayment, Wording, render_challenge
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
-from riel.journal import Challenge, ChallengeState, LimitReached, TooManyOpen
+from riel.journal import FROZEN, Challenge, ChallengeState, LimitReached, TooManyOpen
 from riel.journal.epochs import Gap
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
@@ -68,6 +68,8 @@ async def _open(context: Context, request: PaymentRequest) -> Challenge:
             reservations=context.reservations(request.terms),
             max_open=context.timing.max_open_challenges,
         )
+        if opened == FROZEN:
+            raise NotConfirmed(Code.FROZEN)
         if isinstance(opened, LimitReached):
             raise opened.reservation.error(opened.left)
         if isinstance(opened, TooManyOpen):

@@ -115,10 +115,17 @@ async def lookup_unleased(context: Context, record: PaymentRecord) -> PaymentRec
 
 
 async def _resend(context: Context, record: PaymentRecord) -> PaymentRecord:
-    """Send the same reference and the same bytes once more; the journal counts it before they leave."""
+    """Send the same reference and the same bytes once more; the journal counts it before they leave.
+
+    Where the journal refuses, because payments are frozen or another process has the payment, it is looked up later.
+    """
     again = Change(to=State.SENDING, event="resent", fence=record.fence, next_at=context.now(), resend=True)
     written, done = await context.journal.record(record.id, again, context.now())
-    return await dispatch(context, written) if done else written
+    if done:
+        return await dispatch(context, written)
+    pause = context.timing.backoff.with_jitter(context.below).pause_after(record.lookups)
+    await context.journal.release(record.id, record.fence, context.now() + pause)
+    return written
 
 
 def _log_change(record: PaymentRecord, change: Change) -> None:

@@ -13,6 +13,7 @@ _NOT_CONFIRMED: Mapping[ConfirmFailure, Code] = {
     "rate_limited": Code.TWO_FA_RATE_LIMITED,
     "code_reused": Code.TWO_FA_USED,
     "tampered": Code.RECORD_TAMPERED,
+    "frozen": Code.FROZEN,
 }
 _NOT_REFUNDED: Mapping[ConfirmFailure, Code] = {
     "exceeds_payment": Code.REFUND_EXCEEDS_PAYMENT,

@@ -6,12 +6,14 @@ from dataclasses import replace
 from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import (
+    FROZEN,
     MAX_REFUSALS,
     REFUSAL_WINDOW,
     Attempt,
     AttemptLimits,
     ChallengeText,
     ConfirmFailure,
+    Frozen,
     LimitReached,
     OpenedChallenge,
     TooManyOpen,
@@ -24,8 +26,10 @@ from riel.journal.columns import (
     prior_values,
     to_millis,
 )
+from riel.journal.freeze import FREEZE_STATE, FreezeCheck
 from riel.journal.postgres import reservations
 from riel.journal.postgres.audit import append, insert_event
+from riel.journal.postgres.controls import is_frozen
 from riel.journal.postgres.row_cache import CachedRow, ChainHead, RowCache, cached_row
 from riel.journal.postgres.selects import SELECT_CHALLENGES
 from riel.journal.postgres.sessions import LostRace, Rollback, Session
@@ -51,12 +55,16 @@ SELECT_PRIOR = (
     "ORDER BY p.created_at DESC, p.id DESC"
 )
 FIRST_FREE_PLACE = NEW_CHALLENGE_COLUMNS.count(",") + 2
-RESERVATIONS, SCOPES, BUCKETS, AMOUNTS, N, AT, EVENT, BODY, HASH, MAC, ROW_MAC = (
-    f"${place}" for place in range(FIRST_FREE_PLACE, FIRST_FREE_PLACE + 11)
+RESERVATIONS, SCOPES, BUCKETS, AMOUNTS, LIFTED, N, AT, EVENT, BODY, HASH, MAC, ROW_MAC = (
+    f"${place}" for place in range(FIRST_FREE_PLACE, FIRST_FREE_PLACE + 12)
+)
+TYPES = {"digest": "bytea", "nonce": "bytea", "amount": "bigint", "created_at": "bigint", "expires_at": "bigint"}
+TYPED_PLACES = ", ".join(
+    f"${place}::{TYPES.get(column, 'text')}" for place, column in enumerate(NEW_CHALLENGE_COLUMNS.split(", "), 1)
 )
 INSERT_CHALLENGE = (
-    f"WITH challenge AS (INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}, reservations) VALUES "
-    f"({', '.join(f'${place}' for place in range(1, FIRST_FREE_PLACE))}, {RESERVATIONS}) "
+    f"WITH challenge AS (INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}, reservations) SELECT {TYPED_PLACES}, "
+    f"{RESERVATIONS}::text WHERE {LIFTED}::text IS NULL OR {FREEZE_STATE} = {LIFTED} "
     "ON CONFLICT DO NOTHING RETURNING id), "
     f"reserved AS ({reservations.add_to_totals('challenge', SCOPES, BUCKETS, AMOUNTS)}), "
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
@@ -115,6 +123,7 @@ async def newest(
 async def open_challenge(
     session: Session,
     mac: RowMac,
+    freeze: FreezeCheck,
     challenge: Challenge,
     text: ChallengeText,
     duplicates_since: int,
@@ -122,7 +131,7 @@ async def open_challenge(
     close_others: bool,
     requested: Sequence[Reservation],
     max_open: int | None,
-) -> OpenedChallenge | LimitReached | TooManyOpen:
+) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``.
 
     Where there is neither, one statement asks: the index of open challenges lets one of many through.
@@ -131,6 +140,8 @@ async def open_challenge(
     """
     at = to_millis(challenge.created_at)
     if close_others:
+        if await is_frozen(session, mac, freeze):
+            return FROZEN
         await session.row(LOCK_PRINCIPAL, challenge.principal)
         for row in await session.rows(SELECT_OTHER_OPEN, challenge.principal, challenge.digest):
             await end(session, mac, row["id"], ChallengeState.EXPIRED, at, reason="another payment was asked for")
@@ -142,7 +153,7 @@ async def open_challenge(
         if known.state is ChallengeState.DECLINED:
             return OpenedChallenge(known, fresh=False)
         if to_millis(known.expires_at) > at and known.factor == challenge.factor:
-            return OpenedChallenge(known, fresh=False)
+            return FROZEN if await is_frozen(session, mac, freeze) else OpenedChallenge(known, fresh=False)
         await end(session, mac, known.id, ChallengeState.EXPIRED, at)
     if requested and (refusal := await reservations.limit_reached(session, challenge, requested)):
         return refusal
@@ -156,7 +167,10 @@ async def open_challenge(
     proven = new_challenge_row(fresh, reservations.format_reservations(reserved))
     body = events.challenge_opened_body(fresh)
     event = ChainHead().next_event(mac, fresh.id, at, events.CHALLENGE_OPENED, body, proven)
-    await _insert(session, fresh, reserved, *event.values)
+    if not await _insert(session, fresh, reserved, freeze.lifted, *event.values):
+        if await is_frozen(session, mac, freeze):
+            return FROZEN
+        raise LostRace
     return OpenedChallenge(fresh, fresh=True)
 
 
@@ -172,20 +186,29 @@ async def record_refusal(session: Session, mac: RowMac, challenge: Challenge, co
     body = events.challenge_refused_body(refused, code, why, unrecorded=unrecorded)
     row = new_challenge_row(refused, "")
     event = ChainHead().next_event(mac, challenge.id, at, events.CHALLENGE_REFUSED, body, row)
-    await _insert(session, refused, (), *event.values)
+    if not await _insert(session, refused, (), None, *event.values):
+        raise LostRace
 
 
 async def _insert(
-    session: Session, challenge: Challenge, reserved: Sequence[reservations.ReservedAmount], *event: int | str
-) -> None:
+    session: Session,
+    challenge: Challenge,
+    reserved: Sequence[reservations.ReservedAmount],
+    lifted: str | None,
+    *event: int | str,
+) -> bool:
+    """Insert the challenge with its event. Return ``False`` where it is there already, or payments are frozen.
+
+    :param lifted: the state of the freeze in which this is allowed; ``None`` where it always is.
+    """
     values = (
         *new_challenge_values(challenge),
         reservations.format_reservations(reserved),
         *reservations.arrays(reserved),
+        lifted,
         *event,
     )
-    if await session.write(INSERT_CHALLENGE, *values) is None:
-        raise LostRace
+    return await session.write(INSERT_CHALLENGE, *values) is not None
 
 
 async def expired(session: Session, at: int) -> list[str]:

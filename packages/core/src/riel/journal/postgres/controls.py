@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import from_millis, to_millis
 from riel.journal.controls import (
+    FREEZE,
     Control,
     ControlVersions,
     changed_body,
@@ -15,16 +16,22 @@ from riel.journal.controls import (
     read_control,
     used_proof_mac,
 )
+from riel.journal.freeze import FREEZE_STATE, FROZEN, FreezeCheck
 from riel.journal.postgres import audit
 from riel.journal.postgres.selects import check_schema
 from riel.journal.postgres.sessions import Rollback, Session, Sessions
 from riel.journal.row_mac import RowMac
 
-SELECT_CONTROL = (
-    "SELECT c.name, c.version, c.document, c.at, e.n, e.hash, e.row_mac, e.body FROM (SELECT $1::text AS name) wanted "
+T = TypeVar("T")
+
+CONTROL_COLUMNS = "c.name, c.version, c.document, c.at, e.n, e.hash, e.row_mac, e.body"
+FROM_CONTROL = (
+    " FROM (SELECT $1::text AS name) wanted "
     "LEFT JOIN controls c ON c.name = wanted.name LEFT JOIN events e ON e.seq = (SELECT seq FROM events "
     "WHERE payment_id = 'journal' AND event = $2 ORDER BY n DESC LIMIT 1)"
 )
+SELECT_CONTROL = f"SELECT {CONTROL_COLUMNS}{FROM_CONTROL}"
+SELECT_FREEZE = f"SELECT {CONTROL_COLUMNS}, {FREEZE_STATE} AS state{FROM_CONTROL}"
 LOCK_CONTROL = "SELECT name FROM controls WHERE name = $1 FOR UPDATE"
 INSERT_CONTROL = "INSERT INTO controls (name, version, document, at) VALUES ($1, $2, $3, $4)"
 """Of two transactions that write a first version, the second finds the name taken, and is repeated."""
@@ -42,6 +49,7 @@ class PostgresControls:
         self._sessions = sessions
         self._mac = mac
         self._versions = ControlVersions()
+        self._freeze = FreezeCheck(self._versions)
 
     async def control(self, name: str) -> Control | None:
         control = await self._sessions.read(lambda session: get(session, self._mac, self._versions, name))
@@ -78,6 +86,12 @@ class PostgresControls:
         self._versions.note(control)
         return control
 
+    async def _note_freeze(self, answer: T) -> T:
+        """Return the answer of a transaction; where it is ``frozen``, the version of that freeze is remembered."""
+        if answer == FROZEN:
+            await self.control(FREEZE)
+        return answer
+
     async def use_once(self, replay_key: str, at: datetime) -> bool:
         return await self._sessions.write(lambda session: use_proof(session, self._mac, replay_key, to_millis(at)))
 
@@ -86,6 +100,12 @@ async def get(session: Session, mac: RowMac, versions: ControlVersions, name: st
     """One control as it stands."""
     newest = versions.newest(name)
     return read_control(mac, newest, name, await session.row(SELECT_CONTROL, name, control_event(name)))
+
+
+async def is_frozen(session: Session, mac: RowMac, check: FreezeCheck) -> bool:
+    """Whether payments are frozen."""
+    newest = check.newest
+    return check.is_frozen(mac, newest, await session.row(SELECT_FREEZE, FREEZE, control_event(FREEZE)))
 
 
 async def _append_event(session: Session, mac: RowMac, control: Control, body: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from riel.journal import Attempt, ConfirmFailure, LimitReached, events
+from riel.journal import FROZEN, Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -16,7 +16,9 @@ from riel.journal.columns import (
     new_payment_values,
     to_millis,
 )
+from riel.journal.freeze import FREEZE_STATE, FreezeCheck
 from riel.journal.postgres import challenges, reservations
+from riel.journal.postgres.controls import is_frozen
 from riel.journal.postgres.row_cache import (
     CachedRow,
     ChainHead,
@@ -41,11 +43,12 @@ def _sql_type(column: str) -> str:
 
 
 TYPED_PLACES = ", ".join(
-    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 17)
+    f"${place}::{_sql_type(column)}" for place, column in enumerate(NEW_PAYMENT_COLUMNS.split(", "), 18)
 )
 CREATE_PAYMENT = (
     "WITH consumed AS (UPDATE challenges SET state = 'consumed', replay_key = $2, reservations = $13 "
-    f"WHERE id = $1 AND state = 'open' AND expires_at > $3 AND {SCHEMA_IS_KNOWN} RETURNING id), "
+    f"WHERE id = $1 AND state = 'open' AND expires_at > $3 AND {SCHEMA_IS_KNOWN} "
+    f"AND {FREEZE_STATE} = $17 RETURNING id), "
     f"payment AS (INSERT INTO payments ({NEW_PAYMENT_COLUMNS}) SELECT {TYPED_PLACES} FROM consumed RETURNING id), "
     "attempt AS (UPDATE attempts SET outcome = 'right', mac = $5 FROM payment WHERE attempts.id = $4), "
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
@@ -56,7 +59,7 @@ CREATE_PAYMENT = (
 CHANGED_ASSIGNMENTS = ", ".join(f"{column} = ${place}" for place, column in enumerate(CHANGED_COLUMNS, 4))
 CHANGE_PAYMENT = (
     f"WITH changed AS (UPDATE payments SET {CHANGED_ASSIGNMENTS} "
-    "WHERE id = $1 AND fence = $2 AND state = $3 RETURNING id), "
+    f"WHERE id = $1 AND fence = $2 AND state = $3 AND ($30::text IS NULL OR {FREEZE_STATE} = $30) RETURNING id), "
     "event AS (INSERT INTO events (payment_id, n, at, event, body, hash, mac, row_mac) "
     "SELECT id, $17::bigint, $18::bigint, $19::text, $20::text, $21::text, $22::text, $23::text FROM changed), "
     "message AS (INSERT INTO outbox (id, topic, body, created_at, next_at, mac) SELECT id || '.' || $17::bigint, "
@@ -87,10 +90,11 @@ CACHED_STATES = frozenset({State.SENDING, State.PENDING, State.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """The owner of new payments, with what proves rows and the row caches of this process."""
+    """The owner of new payments, with what proves rows, what is known of the freeze, and the row caches."""
 
     mac: RowMac
     me: str
+    freeze: FreezeCheck
     challenges: RowCache[Challenge]
     payments: RowCache[PaymentRecord]
 
@@ -186,7 +190,7 @@ async def create(
         row,
     )
     right = mac.of(ATTEMPTS, attempt.principal, challenge_id, attempt.at, "right")
-    moved = (text, *reservations.arrays(change))
+    moved = (text, *reservations.arrays(change), creator.freeze.lifted)
     values = (attempt.id, right, *event.values, *moved, *new_payment_values(record, arguments))
     try:
         done = await session.write(CREATE_PAYMENT, challenge_id, replay_key, now, *values)
@@ -198,6 +202,8 @@ async def create(
         raise
     if done is None:
         await check_schema(session)
+        if await is_frozen(session, mac, creator.freeze):
+            return FROZEN
         raise LostRace
     creator.payments.put(challenge_id, CachedRow(StoredRow(record, row), ChainHead(event.n, event.hash), now_held))
     return record
@@ -267,12 +273,13 @@ async def create_refund(
 
 
 async def record(
-    session: Session, mac: RowMac, seen: RowCache[PaymentRecord], me: str, payment_id: str, change: Change, at: datetime
+    session: Session, creator: Creator, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now.
 
     :raises LostRace: another transaction changed the state meanwhile.
     """
+    mac, seen, me = creator.mac, creator.payments, creator.me
     known = seen.take(payment_id)
     if known is None or not _is_allowed(
         known.value, change, me
@@ -282,12 +289,18 @@ async def record(
         return None, False
     if known.stored.broken:
         await put_in_review(session, mac, known, at)
-        return await record(session, mac, seen, me, payment_id, change, at)
+        return await record(session, creator, payment_id, change, at)
     if not _is_allowed(known.value, change, me):
         return known.value, False
     changed = events.apply_change(known.value, change, me, at)
     name, body = events.payment_event(changed.kind, change.event), events.transition_body(known.value, change)
-    written = await _change(session, mac, known, changed, name, body)
+    lifted = creator.freeze.lifted if change.sends_again else None
+    try:
+        written = await _change(session, mac, known, changed, name, body, lifted)
+    except LostRace:
+        if change.sends_again and await is_frozen(session, mac, creator.freeze):
+            return known.value, False
+        raise
     if changed.state in CACHED_STATES:
         seen.put(payment_id, written)
     return changed, True
@@ -334,8 +347,12 @@ async def _change(
     changed: PaymentRecord,
     name: str,
     body: events.Body,
+    lifted: str | None = None,
 ) -> CachedRow[PaymentRecord]:
-    """Write a payment that has changed, with its event, its notification and what it takes of the limits."""
+    """Write a payment that has changed, with its event, its notification and what it takes of the limits.
+
+    :param lifted: the state of the freeze in which this is allowed; ``None`` where it always is.
+    """
     before, at, values = known.value, to_millis(changed.updated_at), changed_values(changed)
     row = known.stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
     event = known.head.next_event(mac, before.id, at, name, body, row)
@@ -345,6 +362,9 @@ async def _change(
         notification = (topic, text, mac.of(OUTBOX, f"{before.id}.{event.n}", topic, text, at))
     reserved: Sequence[list[Any]] = reservations.arrays(reservations.after_transition(before, changed, known.reserved))
     condition = (before.id, before.fence, known.stored.row.value_of("state"))
-    if await session.write(CHANGE_PAYMENT, *condition, *values, *event.values, *notification, *reserved) is None:
+    if (
+        await session.write(CHANGE_PAYMENT, *condition, *values, *event.values, *notification, *reserved, lifted)
+        is None
+    ):
         raise LostRace
     return CachedRow(StoredRow(changed, row), ChainHead(event.n, event.hash), known.reserved)

@@ -14,6 +14,7 @@ from riel.journal import (
     ChainBreak,
     ChallengeText,
     ConfirmFailure,
+    Frozen,
     LimitReached,
     OpenedChallenge,
     TooManyOpen,
@@ -103,14 +104,15 @@ class PostgresJournal(PostgresControls):
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
         max_open: int | None = None,
-    ) -> OpenedChallenge | LimitReached | TooManyOpen:
+    ) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
         duplicates_since = to_millis(challenge.created_at - duplicate_window)
         declined_since = to_millis(challenge.created_at - decline_ttl)
 
-        async def ask(session: Session) -> OpenedChallenge | LimitReached | TooManyOpen:
+        async def ask(session: Session) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
             return await challenges.open_challenge(
                 session,
                 self._mac,
+                self._freeze,
                 challenge,
                 text,
                 duplicates_since,
@@ -121,10 +123,10 @@ class PostgresJournal(PostgresControls):
             )
 
         if not reservations and not close_others:
-            return await self._sessions.write(ask)
+            return await self._note_freeze(await self._sessions.write(ask))
         if reservations:
             await self._end_those_whose_time_is_over(to_millis(challenge.created_at))
-        return await self._sessions.transact(ask)
+        return await self._note_freeze(await self._sessions.transact(ask))
 
     async def _end_those_whose_time_is_over(self, at: int) -> None:
         """Each by itself, so that nobody holds one limit's row while waiting for another's."""
@@ -175,7 +177,7 @@ class PostgresJournal(PostgresControls):
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure | LimitReached:
-        creator = payments.Creator(self._mac, self._owners.me, self._challenge_cache, self._payment_cache)
+        creator = self._creator()
         if intent.refund_of is None and not intent.reservations:
             created = await self._sessions.write(
                 lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
@@ -189,13 +191,14 @@ class PostgresJournal(PostgresControls):
             await self._sessions.write(
                 lambda session: challenges.resolve_attempt(session, self._mac, attempt, challenge_id, "right")
             )
-        return created
+        return await self._note_freeze(created)
+
+    def _creator(self) -> payments.Creator:
+        return payments.Creator(self._mac, self._owners.me, self._freeze, self._challenge_cache, self._payment_cache)
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._sessions.write(
-            lambda session: payments.record(
-                session, self._mac, self._payment_cache, self._owners.me, payment_id, change, at
-            )
+            lambda session: payments.record(session, self._creator(), payment_id, change, at)
         )
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")
@@ -320,6 +323,7 @@ class PostgresJournal(PostgresControls):
 
     def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
         self._mac = RowMac(keys, lost)
+        self._freeze.forget()
 
     async def key_id(self) -> str | None:
         return await self._sessions.read(_key_id)

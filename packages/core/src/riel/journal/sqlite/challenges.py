@@ -7,12 +7,14 @@ from dataclasses import replace
 from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import (
+    FROZEN,
     MAX_REFUSALS,
     REFUSAL_WINDOW,
     Attempt,
     AttemptLimits,
     ChallengeText,
     ConfirmFailure,
+    Frozen,
     LimitReached,
     OpenedChallenge,
     TooManyOpen,
@@ -25,11 +27,13 @@ from riel.journal.columns import (
     prior_values,
     to_millis,
 )
+from riel.journal.freeze import FreezeCheck
 from riel.journal.records import Challenge, ChallengeState
 from riel.journal.row_mac import ATTEMPTS, RowMac
 from riel.journal.sqlite import reservations
 from riel.journal.sqlite.audit import append
 from riel.journal.sqlite.connect import check_schema
+from riel.journal.sqlite.controls import is_frozen
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, current_row
 from riel.journal.stored_rows import new_challenge_row, read_challenge
 
@@ -87,6 +91,7 @@ def newest(db: sqlite3.Connection, mac: RowMac, principal: str, digest: bytes) -
 def open_challenge(
     db: sqlite3.Connection,
     mac: RowMac,
+    freeze: FreezeCheck,
     challenge: Challenge,
     text: ChallengeText,
     duplicates_since: int,
@@ -94,9 +99,11 @@ def open_challenge(
     close_others: bool,
     requested: Sequence[Reservation],
     max_open: int | None,
-) -> OpenedChallenge | LimitReached | TooManyOpen:
+) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
     """The open challenge of that digest, or ``wanted``; the only one of its principal, if it is to be ``alone``."""
     check_schema(db)
+    if is_frozen(db, mac, freeze):
+        return FROZEN
     at = to_millis(challenge.created_at)
     if close_others:
         for (challenge_id,) in db.execute(SELECT_OTHER_OPEN, (challenge.principal, challenge.digest)).fetchall():

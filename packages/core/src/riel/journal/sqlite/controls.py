@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import from_millis, to_millis
 from riel.journal.controls import (
+    FREEZE,
     Control,
     ControlVersions,
     changed_body,
@@ -16,16 +17,23 @@ from riel.journal.controls import (
     read_control,
     used_proof_mac,
 )
+from riel.journal.freeze import FREEZE_STATE, FROZEN, FreezeCheck
 from riel.journal.row_mac import RowMac
 from riel.journal.sqlite import audit
 from riel.journal.sqlite.connect import check_schema
 from riel.journal.sqlite.database import SqliteDatabase, TransactionQueue
 
-SELECT_CONTROL = (
-    "SELECT c.name, c.version, c.document, c.at, e.n, e.hash, e.row_mac, e.body FROM (SELECT ? AS name) wanted "
+T = TypeVar("T")
+
+CONTROL_COLUMNS = "c.name, c.version, c.document, c.at, e.n, e.hash, e.row_mac, e.body"
+FROM_CONTROL = (
+    " FROM (SELECT ? AS name) wanted "
     "LEFT JOIN controls c ON c.name = wanted.name LEFT JOIN events e ON e.seq = (SELECT seq FROM events "
     "WHERE payment_id = 'journal' AND event = ? ORDER BY n DESC LIMIT 1)"
 )
+SELECT_CONTROL = f"SELECT {CONTROL_COLUMNS}{FROM_CONTROL}"
+SELECT_FREEZE_STATE = f"SELECT {FREEZE_STATE}"
+SELECT_FREEZE = f"SELECT {CONTROL_COLUMNS}, {FREEZE_STATE}{FROM_CONTROL}"
 WRITE_CONTROL = (
     "INSERT INTO controls (name, version, document, at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
     "version = excluded.version, document = excluded.document, at = excluded.at"
@@ -39,6 +47,7 @@ class SqliteControls(SqliteDatabase):
     def __init__(self, writer: TransactionQueue, reader: sqlite3.Connection, mac: RowMac) -> None:
         super().__init__(writer, reader, mac)
         self._versions = ControlVersions()
+        self._freeze = FreezeCheck(self._versions)
 
     async def control(self, name: str) -> Control | None:
         control = await self._read_directly(lambda db: get(db, self._mac, self._versions, name))
@@ -75,6 +84,12 @@ class SqliteControls(SqliteDatabase):
         self._versions.note(control)
         return control
 
+    async def _note_freeze(self, answer: T) -> T:
+        """Return the answer of a transaction; where it is ``frozen``, the version of that freeze is remembered."""
+        if answer == FROZEN:
+            await self.control(FREEZE)
+        return answer
+
     async def use_once(self, replay_key: str, at: datetime) -> bool:
         return await self._writer.write(lambda db: use_proof(db, self._mac, replay_key, to_millis(at)))
 
@@ -83,6 +98,14 @@ def get(db: sqlite3.Connection, mac: RowMac, versions: ControlVersions, name: st
     """One control as it stands."""
     newest = versions.newest(name)
     return read_control(mac, newest, name, db.execute(SELECT_CONTROL, (name, control_event(name))).fetchone())
+
+
+def is_frozen(db: sqlite3.Connection, mac: RowMac, check: FreezeCheck) -> bool:
+    """Whether payments are frozen."""
+    if db.execute(SELECT_FREEZE_STATE).fetchone()[0] == check.lifted:
+        return False
+    newest = check.newest
+    return check.is_frozen(mac, newest, db.execute(SELECT_FREEZE, (FREEZE, control_event(FREEZE))).fetchone())
 
 
 def use_proof(db: sqlite3.Connection, mac: RowMac, replay_key: str, at: int) -> bool:

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from riel.journal import Attempt, ConfirmFailure, LimitReached, events
+from riel.journal import FROZEN, Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -15,10 +15,12 @@ from riel.journal.columns import (
     new_payment_values,
     to_millis,
 )
+from riel.journal.freeze import FreezeCheck
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.row_mac import PAYMENTS, RowMac
 from riel.journal.sqlite import audit, challenges, reservations
 from riel.journal.sqlite.connect import check_schema
+from riel.journal.sqlite.controls import is_frozen
 from riel.journal.sqlite.selects import SELECT_CHALLENGES, SELECT_PAYMENTS
 from riel.journal.stored_rows import UNREADABLE, StoredRow, new_payment_row, read_challenge, read_payment
 from riel.journal.transitions import BY_AN_OPERATOR, adds_facts, allowed
@@ -46,6 +48,15 @@ COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
     "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """This process as the owner of payments, with what proves rows and what it knows of the freeze."""
+
+    mac: RowMac
+    me: str
+    freeze: FreezeCheck
 
 
 def get(db: sqlite3.Connection, mac: RowMac, payment_id: str) -> PaymentRecord | None:
@@ -106,8 +117,7 @@ def count_open(db: sqlite3.Connection) -> dict[tuple[str, Mode, str], int]:
 
 def create(
     db: sqlite3.Connection,
-    mac: RowMac,
-    me: str,
+    owner: Owner,
     attempt: Attempt,
     challenge_id: str,
     replay_key: str | None,
@@ -115,23 +125,22 @@ def create(
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure | LimitReached:
     """Consume the challenge and create the payment, in the caller's transaction; mark the attempt as right."""
-    created = _create(db, mac, me, challenge_id, replay_key, intent, at)
+    created = _create(db, owner, challenge_id, replay_key, intent, at)
     if created != "code_reused":
-        challenges.resolve_attempt(db, mac, attempt, challenge_id, "right")
+        challenges.resolve_attempt(db, owner.mac, attempt, challenge_id, "right")
     return created
 
 
 def _create(
     db: sqlite3.Connection,
-    mac: RowMac,
-    me: str,
+    owner: Owner,
     challenge_id: str,
     replay_key: str | None,
     intent: Intent,
     at: datetime,
 ) -> PaymentRecord | ConfirmFailure | LimitReached:
     check_schema(db)
-    now = to_millis(at)
+    mac, now = owner.mac, to_millis(at)
     row = db.execute(SELECT_CHALLENGES + "id = ?", (challenge_id,)).fetchone()
     if row is None:
         return "expired"
@@ -145,6 +154,8 @@ def _create(
         return ended
     if to_millis(challenge.expires_at) <= now:
         return "expired"
+    if is_frozen(db, mac, owner.freeze):
+        return FROZEN
     amount = challenge.money.amount
     if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, amount, now)):
         return refusal
@@ -155,7 +166,7 @@ def _create(
         db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
     except sqlite3.IntegrityError:
         return "code_reused"
-    record, arguments = events.new_payment(challenge, intent, me, at), canonical(intent.arguments)
+    record, arguments = events.new_payment(challenge, intent, owner.me, at), canonical(intent.arguments)
     try:
         db.execute(INSERT_PAYMENT, new_payment_values(record, arguments))
     except sqlite3.IntegrityError as failure:
@@ -196,21 +207,23 @@ def _refund_refusal(
 
 
 def record(
-    db: sqlite3.Connection, mac: RowMac, me: str, payment_id: str, change: Change, at: datetime
+    db: sqlite3.Connection, owner: Owner, payment_id: str, change: Change, at: datetime
 ) -> tuple[PaymentRecord | None, bool]:
     """Compare and set: write ``change`` where life allows it from the state that is there now."""
-    row = _select(db, payment_id)
+    mac, row = owner.mac, _select(db, payment_id)
     if row is None:
         return None, False
     stored = read_payment(mac, row)
     if stored.broken:
         _put_in_review(db, mac, payment_id, stored, at, row)
-        return record(db, mac, me, payment_id, change, at)
+        return record(db, owner, payment_id, change, at)
     known = stored.value
-    leased = change.fence == known.fence and known.owner == me
+    leased = change.fence == known.fence and known.owner == owner.me
     if not (adds_facts(known.state, change) or allowed(known.state, change.to, leased=leased)):
         return known, False
-    changed = events.apply_change(known, change, me, at)
+    if change.sends_again and is_frozen(db, mac, owner.freeze):
+        return known, False
+    changed = events.apply_change(known, change, owner.me, at)
     _write(
         db,
         mac,

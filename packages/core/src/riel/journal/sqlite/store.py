@@ -16,6 +16,7 @@ from riel.journal import (
     ChainBreak,
     ChallengeText,
     ConfirmFailure,
+    Frozen,
     LimitReached,
     OpenedChallenge,
     TooManyOpen,
@@ -109,14 +110,24 @@ class SqliteJournal(SqliteControls):
         close_others: bool = False,
         reservations: Sequence[Reservation] = (),
         max_open: int | None = None,
-    ) -> OpenedChallenge | LimitReached | TooManyOpen:
+    ) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
         duplicates_since = to_millis(challenge.created_at - duplicate_window)
         declined_since = to_millis(challenge.created_at - decline_ttl)
-        return await self._writer.write(
+        opened = await self._writer.write(
             lambda db: challenges.open_challenge(
-                db, self._mac, challenge, text, duplicates_since, declined_since, close_others, reservations, max_open
+                db,
+                self._mac,
+                self._freeze,
+                challenge,
+                text,
+                duplicates_since,
+                declined_since,
+                close_others,
+                reservations,
+                max_open,
             )
         )
+        return await self._note_freeze(opened)
 
     async def reserved_total(self, scope: str, since: int) -> int:
         return await self._read_directly(lambda db: limit_usage.reserved_total(db, scope, since))
@@ -153,14 +164,15 @@ class SqliteJournal(SqliteControls):
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure | LimitReached:
-        return await self._writer.write(
-            lambda db: payments.create(db, self._mac, self._owners.me, attempt, challenge_id, replay_key, intent, at)
+        owner = payments.Owner(self._mac, self._owners.me, self._freeze)
+        created = await self._writer.write(
+            lambda db: payments.create(db, owner, attempt, challenge_id, replay_key, intent, at)
         )
+        return await self._note_freeze(created)
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        known, done = await self._writer.write(
-            lambda db: payments.record(db, self._mac, self._owners.me, payment_id, change, at)
-        )
+        owner = payments.Owner(self._mac, self._owners.me, self._freeze)
+        known, done = await self._writer.write(lambda db: payments.record(db, owner, payment_id, change, at))
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")
         return known, done
@@ -325,6 +337,7 @@ class SqliteJournal(SqliteControls):
 
     def use_keys(self, keys: ServerKeys, lost: Collection[str] = ()) -> None:
         self._mac = RowMac(keys, lost)
+        self._freeze.forget()
 
     async def key_id(self) -> str | None:
         return await self._writer.read(_key_id)

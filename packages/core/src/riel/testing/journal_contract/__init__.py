@@ -42,6 +42,7 @@ from riel.testing.journal_contract.fixtures import (
     open_challenge,
     try_to_open,
 )
+from riel.testing.journal_contract.freeze import FreezePromises
 from riel.testing.journal_contract.leases import LeasePromises
 from riel.testing.journal_contract.outbox import OutboxPromises
 from riel.testing.journal_contract.reservations import ReservationPromises
@@ -92,5 +93,6 @@ class JournalPromises(
     EpochPromises,
     TamperingPromises,
     ControlPromises,
+    FreezePromises,
 ):
     """All of them."""

@@ -16,6 +16,7 @@ from riel.journal import (
     ChallengeState,
     Change,
     ConfirmFailure,
+    Frozen,
     Intent,
     Journal,
     LimitReached,
@@ -102,8 +103,8 @@ async def try_to_open(
     alone: bool = False,
     holds: Sequence[Reservation] = (),
     max_open: int | None = None,
-) -> OpenedChallenge | LimitReached | TooManyOpen:
-    """Ask, where a limit may refuse it."""
+) -> OpenedChallenge | LimitReached | TooManyOpen | Frozen:
+    """Ask, where a limit or a freeze may refuse it."""
     return await journal.open_challenge(
         challenge,
         challenge_text,
