@@ -2,7 +2,7 @@
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.controls import Control
-from riel.journal.freeze import FROZEN, Frozen
+from riel.journal.freeze import Frozen
 from riel.journal.protocol import (
     MAX_REFUSALS,
     REFUSAL_WINDOW,
@@ -29,7 +29,6 @@ from riel.journal.records import (
 )
 
 __all__ = [
-    "FROZEN",
     "MAX_REFUSALS",
     "REFUSAL_WINDOW",
     "Anchor",

@@ -4,8 +4,9 @@ import asyncio
 
 from riel.confirm import NONCE, PriorPayment, Wording, render_challenge
 from riel.errors import Code, NotAllowed, NotConfirmed, NothingSent
-from riel.journal import FROZEN, Challenge, ChallengeState, LimitReached, TooManyOpen
+from riel.journal import Challenge, ChallengeState, LimitReached, TooManyOpen
 from riel.journal.epochs import Gap
+from riel.journal.freeze import FROZEN
 from riel.payments.context import Context, PaymentRequest, confirmation_request
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import (
-    FROZEN,
     MAX_REFUSALS,
     REFUSAL_WINDOW,
     Attempt,
@@ -26,7 +25,7 @@ from riel.journal.columns import (
     prior_values,
     to_millis,
 )
-from riel.journal.freeze import FREEZE_STATE, FreezeCheck
+from riel.journal.freeze import FREEZE_STATE, FROZEN, FreezeCheck
 from riel.journal.postgres import reservations
 from riel.journal.postgres.audit import append, insert_event
 from riel.journal.postgres.controls import is_frozen

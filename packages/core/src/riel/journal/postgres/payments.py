@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from riel.journal import FROZEN, Attempt, ConfirmFailure, LimitReached, events
+from riel.journal import Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -16,7 +16,7 @@ from riel.journal.columns import (
     new_payment_values,
     to_millis,
 )
-from riel.journal.freeze import FREEZE_STATE, FreezeCheck
+from riel.journal.freeze import FREEZE_STATE, FROZEN, FreezeCheck
 from riel.journal.postgres import challenges, reservations
 from riel.journal.postgres.controls import is_frozen
 from riel.journal.postgres.row_cache import (

@@ -7,7 +7,6 @@ from dataclasses import replace
 from riel.errors import Code
 from riel.guards import Reservation
 from riel.journal import (
-    FROZEN,
     MAX_REFUSALS,
     REFUSAL_WINDOW,
     Attempt,
@@ -27,7 +26,7 @@ from riel.journal.columns import (
     prior_values,
     to_millis,
 )
-from riel.journal.freeze import FreezeCheck
+from riel.journal.freeze import FROZEN, FreezeCheck
 from riel.journal.records import Challenge, ChallengeState
 from riel.journal.row_mac import ATTEMPTS, RowMac
 from riel.journal.sqlite import reservations

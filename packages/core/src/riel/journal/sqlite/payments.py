@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from riel.journal import FROZEN, Attempt, ConfirmFailure, LimitReached, events
+from riel.journal import Attempt, ConfirmFailure, LimitReached, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -15,7 +15,7 @@ from riel.journal.columns import (
     new_payment_values,
     to_millis,
 )
-from riel.journal.freeze import FreezeCheck
+from riel.journal.freeze import FROZEN, FreezeCheck
 from riel.journal.records import ChallengeState, Change, Intent, PaymentRecord, State
 from riel.journal.row_mac import PAYMENTS, RowMac
 from riel.journal.sqlite import audit, challenges, reservations

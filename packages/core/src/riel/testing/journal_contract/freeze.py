@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from riel.journal import FROZEN, ChallengeState, Change, Journal, PaymentRecord
+from riel.journal import ChallengeState, Change, Journal, PaymentRecord
 from riel.journal.controls import FREEZE
 from riel.journal.epochs import begin_after_restore
-from riel.journal.freeze import freeze_document, is_set
+from riel.journal.freeze import FROZEN, freeze_document, is_set
 from riel.testing.journal_contract.fixtures import (
     MINUTE,
     NOW,
