@@ -1,10 +1,12 @@
 """How much is tried in each run, and one PostgreSQL for a whole run, started when the first test asks for it.
 
 An ordinary run tries the same examples each time, so that a run says something about the code and about nothing else.
-``nox -s long`` tries new ones, and many more of them.
+``nox -s long`` tries new ones, and many more of them. The profile ``few`` is for what one Python has tried in full:
+ten examples of each property, and three parameters of each test.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -55,10 +57,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is ``long``, unless it is asked for."""
-    if "long" in config.option.markexpr.replace("not long", ""):
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
+    """Leave out what is ``long``, unless it is asked for; and under the profile ``few``, most parameters of a test."""
+    left_out = set[pytest.Item]()
+    if "long" not in config.option.markexpr.replace("not long", ""):
+        left_out |= {item for item in items if item.get_closest_marker("long")}
+    if config.getoption("--hypothesis-profile") == "few":
+        left_out |= most_parameters([item for item in items if item not in left_out])
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def most_parameters(items: list[pytest.Item]) -> set[pytest.Item]:
+    """All of each test but its first, its last, and the one in the middle."""
+    by_test = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        by_test[item.nodeid.partition("[")[0]].append(item)
+    kept = {item for each in by_test.values() for item in (each[0], each[len(each) // 2], each[-1])}
+    return set(items) - kept

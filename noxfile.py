@@ -47,6 +47,7 @@ nox.options.error_on_missing_interpreters = False  # a Python that is not here i
 nox.options.download_python = "never"  # the one that runs nox is always here
 
 os.environ.setdefault("UV_HTTP_TIMEOUT", "300")  # a slow index is waited for
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each process of the tests would compile every module again
 
 # What pyenv has installed is here too, also where its shims do not offer it.
 _PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -57,9 +58,9 @@ os.environ["PATH"] += "".join(f"{os.pathsep}{folder}" for folder in sorted(_PYEN
 def tests(session: nox.Session) -> None:
     """Run every test on the Python that runs nox, and on the others what may depend on the language.
 
-    On the oldest and the newest, that is all but what is marked ``once``, with fewer examples of each property. What
-    Python adds or removes shows at one of these two, so a version in between runs only a sample, as ``alone`` does.
-    Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
+    On the oldest and the newest, that is every test but what is marked ``once``, with fewer examples of each property
+    and fewer parameters of each test. What Python adds or removes shows at one of these two, so a version in between
+    runs only a sample, as ``alone`` does. Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
     """
     _install(session, "--group=test", *_editable(PACKAGES))
     ends = {PYTHONS[0], PYTHONS[-1]}
@@ -108,12 +109,16 @@ def docs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
 def alone(session: nox.Session, package: str) -> None:
-    """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``."""
+    """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``.
+
+    Only the files that hold such tests are read: to collect the others takes longer than to run these.
+    """
     installed = _editable(sorted(_with_its_own(package)))
     _install(session, *installed)
     session.run("python", "checks/imports.py", package)
     _install(session, "--group=test", *installed)
-    session.run("pytest", package, "-m", "alone", *session.posargs)
+    files = [str(file) for file in sorted(Path(package).glob("tests/test_*.py")) if "mark.alone" in file.read_text()]
+    session.run("pytest", *files, "-m", "alone", "--hypothesis-profile=few", *session.posargs)
 
 
 @nox.session
