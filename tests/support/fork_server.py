@@ -23,8 +23,12 @@ from riel.crash_points import at_crash_points
 IMPORTED = (
     "anyio._backends._asyncio",
     "concurrent.futures.thread",
+    "encodings.idna",
     "httpcore",
     "importlib.readers",
+    "packaging.requirements",
+    "packaging.utils",
+    "platformdirs.unix",
     "rail_fintoc.client",
     "rail_fintoc.sandbox.app",
     "rail_fintoc.tools",
@@ -47,7 +51,6 @@ IMPORTED = (
     "uvicorn.protocols.http.h11_impl",
 )
 """Whatever a server or a bank would import for itself, sooner or later."""
-"""Points of a call that waits, or of a round that finds nothing due, while the work on a payment goes on."""
 
 
 def main() -> None:
