@@ -20,9 +20,10 @@ PACKAGES = sorted(str(project.parent) for project in Path("packages").glob("*/py
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", RUNNING})
 
-AT_ONCE = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
-"""As many tests at a time as there are processors. Those of one file share its servers, so they stay together; the long
-files of ``tests`` come first and the short ones of ``packages`` last, so that no processor waits at the end."""
+PROCESSORS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+AT_ONCE = ["--dist=loadfile", "--no-loadscope-reorder"]
+"""How tests run at a time. Those of one file share its servers, so they stay together; the long files of ``tests`` come
+first and the short ones of ``packages`` last, so that no processor waits at the end."""
 
 NOT_HERE = {  # each written so that this file does not hold it
     r"(?<![\w.:$~])/(?:home|Users|root|work)/\w": "names a folder of somebody's machine",
@@ -61,11 +62,16 @@ def tests(session: nox.Session) -> None:
     On the oldest and the newest, that is every test but what is marked ``once``, with fewer examples of each property
     and fewer parameters of each test. What Python adds or removes shows at one of these two, so a version in between
     runs only a sample, as ``alone`` does. Arguments go to pytest: ``nox -s tests-3.11 -- -k refund``.
+
+    Where ``tests`` runs, one more test runs at a time than there are processors: many wait for a process or a delay.
     """
     _install(session, "--group=test", *_editable(PACKAGES))
     ends = {PYTHONS[0], PYTHONS[-1]}
-    some = ["-m", "not once" if session.python in ends else "alone or every_python", "--hypothesis-profile=few"]
-    session.run("pytest", *AT_ONCE, *([] if session.python == RUNNING else some), *session.posargs)
+    asked = [f"--numprocesses={PROCESSORS + 1}"]
+    if session.python != RUNNING:
+        some = "not once" if session.python in ends else "alone or every_python"
+        asked = [f"--numprocesses={PROCESSORS}", "-m", some, "--hypothesis-profile=few"]
+    session.run("pytest", *AT_ONCE, *asked, *session.posargs)
 
 
 @nox.session
@@ -187,7 +193,8 @@ def simulate(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the packages' own tests reach."""
     _install(session, "--group=test", "--group=coverage", *_editable(PACKAGES))
-    session.run("pytest", "packages", *AT_ONCE, "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    measured = [f"--numprocesses={PROCESSORS}", "--cov", "--cov-report=term:skip-covered"]
+    session.run("pytest", "packages", *AT_ONCE, *measured, *session.posargs)
 
 
 @nox.session

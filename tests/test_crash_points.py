@@ -20,6 +20,7 @@ from .support.invariants import refunded_amounts
 from .support.kill_stories import OF_AN_AGENT, StoryRunner, firsts, step
 from .support.processes import ForkServer
 from .support.retrying_agent import RetryingAgent
+from .support.shares import in_shares, share_of
 
 pytestmark = pytest.mark.anyio
 
@@ -119,36 +120,42 @@ async def test_a_payment_killed_at_any_of_its_points_is_paid_once(stage: StoryRu
     assert await stage.play_each(a_payment, places) == {}
 
 
+@in_shares
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: StoryRunner, fault: str) -> None:
+async def test_a_payment_killed_while_its_bank_fails_is_paid_once(stage: StoryRunner, fault: str, share: int) -> None:
     clearing_up = await stage.places(a_payment, "send:before", fault=FAULTS[fault], **SHORT)
-    assert await stage.play_each(a_payment, clearing_up, fault=FAULTS[fault], **SHORT) == {}
+    some = share_of(clearing_up, share, list(FAULTS).index(fault))
+    assert await stage.play_each(a_payment, some, fault=FAULTS[fault], **SHORT) == {}
 
 
+@in_shares
 @pytest.mark.parametrize("bank", [bank for bank in BANKS if bank != USUAL])
 async def test_a_payment_killed_between_its_birth_and_its_record_is_paid_once_at_most(
-    stage: StoryRunner, bank: str
+    stage: StoryRunner, bank: str, share: int
 ) -> None:
     story = STORIES.get(bank, a_payment)
     places = await stage.places(story, "create_payment@create:before", every=True, **BANKS[bank])
-    assert await stage.play_each(story, places, **BANKS[bank]) == {}
+    assert await stage.play_each(story, share_of(places, share, list(BANKS).index(bank)), **BANKS[bank]) == {}
 
 
+@in_shares
 async def test_a_payment_that_only_rounds_take_further_is_paid_once_wherever_they_are_killed(
-    stage: StoryRunner,
+    stage: StoryRunner, share: int
 ) -> None:
     how: dict[str, Any] = {"fault": FAULTS["lost"], "lookup": "no", "rounds": True}
     places = await stage.places(a_payment, "send:before", **how)
     assert {"claim", "record@resend:before"} <= {name for ((name, _),) in places}
-    assert await stage.play_each(a_payment, places, **how) == {}
+    assert await stage.play_each(a_payment, share_of(places, share), **how) == {}
 
 
-async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: StoryRunner) -> None:
+@in_shares
+async def test_a_refund_killed_between_its_birth_and_its_record_is_made_once(stage: StoryRunner, share: int) -> None:
     refund = await stage.places(
         a_payment_and_part_of_it_back, "payment@original_of:before", every=True, lookup="by_list"
     )
     places = [[("create_payment@create:after", 2)], *refund]
-    assert await stage.play_each(a_payment_and_part_of_it_back, places, lookup="by_list") == {}
+    some = share_of(places, share)
+    assert await stage.play_each(a_payment_and_part_of_it_back, some, lookup="by_list") == {}
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ from rail_fintoc.sandbox.seed.companies import fixed_id
 from .support.kill_stories import StoryRunner
 from .support.processes import ForkServer
 from .support.retrying_agent import RetryingAgent
+from .support.shares import in_shares, share_of
 from .support.tested_rails import FINTOC
 
 pytestmark = pytest.mark.anyio
@@ -41,11 +42,12 @@ async def a_payment(agent: RetryingAgent) -> None:
     assert len(agent.bank.debits()) == 1
 
 
+@in_shares
 async def test_a_transfer_whose_server_is_killed_between_its_birth_and_its_record_is_made_once(
-    stage: StoryRunner,
+    stage: StoryRunner, share: int
 ) -> None:
     places = await stage.places(a_payment, "create_payment@create:before", **AT_ONCE)
-    assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
+    assert await stage.play_each(a_payment, share_of(places, share), **AT_ONCE) == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -63,9 +65,12 @@ async def test_a_transfer_whose_first_answer_tells_nothing_is_made_once(stage: S
     await stage.play(story, **AT_ONCE)
 
 
-async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: StoryRunner) -> None:
+@in_shares
+async def test_a_transfer_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(
+    stage: StoryRunner, share: int
+) -> None:
     places = await stage.places(a_payment, "send:before", fault=FAULTS["lost"], **AT_ONCE)
-    assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
+    assert await stage.play_each(a_payment, share_of(places, share, 1), fault=FAULTS["lost"], **AT_ONCE) == {}
 
 
 async def a_refund(agent: RetryingAgent) -> None:
@@ -74,9 +79,12 @@ async def a_refund(agent: RetryingAgent) -> None:
     assert [debit["amount"] for debit in agent.bank.debits()] == [10]
 
 
-async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(stage: StoryRunner) -> None:
+@in_shares
+async def test_a_refund_whose_answer_was_lost_and_whose_server_is_killed_is_made_once(
+    stage: StoryRunner, share: int
+) -> None:
     places = await stage.places(a_refund, "send:before", fault=FAULTS["lost"], **REFUNDED_AT_ONCE)
-    assert await stage.play_each(a_refund, places, fault=FAULTS["lost"], **REFUNDED_AT_ONCE) == {}
+    assert await stage.play_each(a_refund, share_of(places, share, 2), fault=FAULTS["lost"], **REFUNDED_AT_ONCE) == {}
 
 
 @pytest.mark.long

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.anyio
 
 CUSTOMERS = 4
 PAYMENTS = 6
-IMAGES = 2_000
+IMAGES = 1_000
 CONTROLS = 300
 MANY = 25_000
 

@@ -11,6 +11,7 @@ import pytest
 from .support.kill_stories import StoryRunner
 from .support.processes import ForkServer
 from .support.retrying_agent import RetryingAgent
+from .support.shares import in_shares, share_of
 from .support.tested_rails import SPEI
 
 pytestmark = pytest.mark.anyio
@@ -40,11 +41,12 @@ async def a_payment(agent: RetryingAgent) -> None:
     assert len(agent.bank.debits()) == 1
 
 
+@in_shares
 async def test_an_order_whose_server_is_killed_between_its_birth_and_its_record_is_booked_once(
-    stage: StoryRunner,
+    stage: StoryRunner, share: int
 ) -> None:
     places = await stage.places(a_payment, "create_payment@create:before", **AT_ONCE)
-    assert await stage.play_each(a_payment, places, **AT_ONCE) == {}
+    assert await stage.play_each(a_payment, share_of(places, share), **AT_ONCE) == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -61,9 +63,12 @@ async def test_an_order_that_stp_takes_and_disowns_is_booked_once(stage: StoryRu
     await stage.play(story, **AT_ONCE)
 
 
-async def test_an_order_whose_answer_was_lost_and_whose_server_is_killed_is_booked_once(stage: StoryRunner) -> None:
+@in_shares
+async def test_an_order_whose_answer_was_lost_and_whose_server_is_killed_is_booked_once(
+    stage: StoryRunner, share: int
+) -> None:
     places = await stage.places(a_payment, "send:before", fault=FAULTS["lost"], **AT_ONCE)
-    assert await stage.play_each(a_payment, places, fault=FAULTS["lost"], **AT_ONCE) == {}
+    assert await stage.play_each(a_payment, share_of(places, share, 1), fault=FAULTS["lost"], **AT_ONCE) == {}
 
 
 @pytest.mark.long

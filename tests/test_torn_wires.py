@@ -23,6 +23,9 @@ from .support.proxy import Proxy, Tear, between
 
 pytestmark = pytest.mark.anyio
 
+FEWER, FEW, ALL = 20, 7, 1
+"""After every how many bytes the line is cut."""
+
 BANKS = {
     "by key": BankBehaviour(absence_seconds=30, watch_seconds=60),
     "by reference": BankBehaviour(dedupe="by_reference", absence_seconds=30, watch_seconds=60),
@@ -83,9 +86,10 @@ async def lengths(folder: Path, behaviour: BankBehaviour) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("bank", "how", "every"),
     [
-        ("by key", "reset", 1),
-        ("no dedupe", "closed", 20),
-        pytest.param("no dedupe", "closed", 1, marks=pytest.mark.long),
+        ("by key", "reset", FEW),
+        ("no dedupe", "closed", FEWER),
+        pytest.param("by key", "reset", ALL, marks=pytest.mark.long),
+        pytest.param("no dedupe", "closed", ALL, marks=pytest.mark.long),
     ],
 )
 async def test_a_request_that_is_cut_after_any_byte_is_paid_once_at_most(
@@ -106,9 +110,10 @@ async def test_a_request_that_is_cut_after_any_byte_is_paid_once_at_most(
 @pytest.mark.parametrize(
     ("bank", "how", "every"),
     [
-        ("no dedupe", "reset", 1),
-        ("by reference", "closed", 20),
-        pytest.param("by reference", "closed", 1, marks=pytest.mark.long),
+        ("no dedupe", "reset", FEW),
+        ("by reference", "closed", FEWER),
+        pytest.param("no dedupe", "reset", ALL, marks=pytest.mark.long),
+        pytest.param("by reference", "closed", ALL, marks=pytest.mark.long),
     ],
 )
 async def test_an_answer_that_is_cut_after_any_byte_is_found_out(
