@@ -40,7 +40,7 @@ def a_row_that_proves_its_id_alone() -> Iterator[None]:
     """The MAC covers the first column, and says nothing of money, payee and bytes."""
     real = row_mac._mac
 
-    def of_the_id(key: bytes, label: str, values: Any) -> str:
+    def of_the_id(key: Any, label: str, values: Any) -> str:
         rows = label.removeprefix("distrusted ") in {"payments", "challenges"}
         return real(key, label, values[:3] if rows else values)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -46,7 +47,12 @@ class ServerKey:
 
     def derived(self, purpose: str) -> bytes:
         """The 32 bytes of one purpose (HKDF-Expand, RFC 5869): those of another purpose cannot be told from them."""
-        return hmac.digest(self.value, purpose.encode() + b"\x01", "sha256")
+        return _derived(self.value, purpose)
+
+
+@cache
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, purpose.encode() + b"\x01", "sha256")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ version of one back.
 """
 
 import hmac
+import json
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -59,7 +60,7 @@ class RowMac:
         :param lost: the ids of keys that an operator declared as lost.
         """
         versions = () if keys is None else (*keys.older.values(), keys.current)
-        self._keys = {_short(key): key.derived(PURPOSE) for key in versions}
+        self._keys = {_short(key): hmac.new(key.derived(PURPOSE), digestmod="sha256") for key in versions}
         self._id = None if keys is None else _short(keys.current)
         self._lost = frozenset(key_id[:KEY_ID_LENGTH] for key_id in lost)
         self._reported: set[tuple[str, str]] = set()
@@ -121,8 +122,8 @@ class ProvenRow:
 
     def changed(self, **columns: Value) -> "ProvenRow":
         """Return the row with other values in these columns; those that the MAC does not cover are left out."""
-        values = tuple(columns.get(name, value) for name, value in zip(self.names, self.values, strict=True))
-        return replace(self, values=values)
+        values = [columns.get(name, value) for name, value in zip(self.names, self.values, strict=True)]
+        return ProvenRow(self.table, self.names, tuple(values), self.trusted)
 
     def mac(self, mac: RowMac, n: int, event_hash: str) -> str:
         """Return the MAC of the row as event ``n`` of its chain, with that hash, leaves it."""
@@ -160,23 +161,20 @@ RIGHTS = frozenset(
 """The labels of rows that give a right: what a lost key made proves nothing of them."""
 
 
-def _mac(key: bytes, label: str, values: Sequence[Value]) -> str:
-    return hmac.digest(key, _preimage(label, values), "sha256").hex()
+def _mac(keyed: hmac.HMAC, label: str, values: Sequence[Value]) -> str:
+    """Return the MAC in hexadecimal digits.
+
+    ``hmac.digest`` would hash the key anew each time, and release the interpreter's lock, for which the journal's
+    thread then waits.
+    """
+    mac = keyed.copy()
+    mac.update(_preimage(label, values))
+    return mac.hexdigest()
 
 
 def _preimage(label: str, values: Sequence[Value]) -> bytes:
-    """Return the values, each behind its type and length, so that no two rows are written alike."""
-    parts = [label.encode(), b"\0"]
-    for value in values:
-        match value:
-            case None:
-                parts.append(b"n")
-            case str():
-                text = value.encode(errors="surrogatepass")
-                parts += (b"s%d:" % len(text), text)
-            case int():
-                parts.append(b"i%d;" % value)
-            case _:
-                data = bytes(value)
-                parts += (b"b%d:" % len(data), data)
-    return b"".join(parts)
+    """Return the values as JSON, bytes in a list of their own, so that no two rows are written alike."""
+    return _JSON.encode([label, *values]).encode()
+
+
+_JSON = json.JSONEncoder(default=lambda value: [bytes(value).hex()], check_circular=False, separators=(",", ":"))
