@@ -177,13 +177,9 @@ def render_challenge(
 def approver_text(text: str, account: str) -> str:
     """A text of :func:`render_challenge` as the approver reads it: with the whole account."""
     facts, gap, words = text.partition("\n\n")
-    lines = [
-        f"{label}{_shown(group_account(account), ACCOUNT * 2)}"
-        if (label := _account_label(line)) and line == f"{label}{_masked(account)}"
-        else line
-        for line in facts.split("\n")
-    ]
-    return "\n".join(lines) + gap + words
+    masked, whole = _masked(account), _shown(group_account(account), ACCOUNT * 2)
+    accounts = {f"{label}{masked}": f"{label}{whole}" for label in _ACCOUNT_LABELS}
+    return "\n".join([accounts.get(line, line) for line in facts.split("\n")]) + gap + words
 
 
 def summarize(text: str) -> ChallengeSummary:
@@ -220,10 +216,6 @@ def _task(terms: Terms, wording: Wording, phrases: _Phrases, language: Language)
     return form.format(money=format_money(terms.money, language), title=_shown(wording.title, TITLE))
 
 
-def _account_label(line: str) -> str:
-    return next((label for label in _ACCOUNT_LABELS if line.startswith(label)), "")
-
-
 def _masked(account: str) -> str:
     return _shown(mask_account(account)[-ACCOUNT:], ACCOUNT)
 
@@ -243,6 +235,8 @@ def _quoted(parts: list[tuple[str, str, int]], terms: Terms) -> list[str]:
 
 def _shown(text: str, most: int) -> str:
     """Clean, without quotation marks of any kind, and at most ``most`` characters."""
+    if text.isascii():  # as nearly everything is
+        return clean_text(text.replace('"', "'"), most)
     return clean_text("".join("'" if _quotes(c) else c for c in text), most)
 
 
