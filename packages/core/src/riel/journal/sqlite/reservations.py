@@ -71,8 +71,10 @@ def move(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservat
 
 def moved(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> list[Reserved] | None:
     """What the challenge took, where ``requested`` is something else; ``None`` where nothing has to move."""
+    if not requested:
+        return None
     held = _reserved(db, challenge_id)
-    return held if requested and sorted(held) != sorted(_taken(requested)) else None
+    return None if sorted(held) == sorted(_taken(requested)) else held
 
 
 def _taken(requested: Sequence[Reservation]) -> list[Reserved]:
