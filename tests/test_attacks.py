@@ -21,7 +21,6 @@ from .wire_support import Riel, WireBank, command, environment, nothing_sent, pr
 
 PAYEE = "1234567897"
 BLOCKED = "4020223001"
-SLOW = "4020104002"
 LOST = "4020301001"
 SECURITY = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 TOO_FAR = 20_000_00
@@ -110,21 +109,24 @@ def test_c04_the_code_for_one_payee_pays_no_other(server: Riel, bank: WireBank) 
 def test_c05_a_client_that_gives_up_and_calls_again_pays_once(tmp_path: Path, bank: WireBank) -> None:
     async def impatient() -> int:
         settings = {"factor": "file", "factor_file": tmp_path / "codes", "mock_base_url": bank.url}
+        settings |= {"mock_send_deadline_seconds": PATIENCE}
         how = StdioServerParameters(
             command=sys.executable, args=command("serve")[1:], env=environment(tmp_path, **settings)
         )
         gave_up = 0
         async with Client(how) as client:
-            told = good(SLOW, concept="c05")
+            told = good(PAYEE, concept="c05")
             held = (await client.call_tool("mock_send_payment", told)).structured_content
             assert isinstance(held, dict)
             (line,) = (tmp_path / "codes").read_text().splitlines()
+            bank.hold_answer()
             for _ in range(3):
                 try:
                     told = {**told, "verificationCode": json.loads(line)["code"]}
                     await client.call_tool("mock_send_payment", told, read_timeout_seconds=0.3)
                 except MCPError as failure:
                     gave_up += failure.code == REQUEST_TIMEOUT
+            bank.release_answer()
         return gave_up
 
     before = len(bank.debits())

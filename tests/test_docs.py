@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted({ROOT / "README.md", ROOT / "packages/core/README.md", *(ROOT / "docs").rglob("*.md")})
 LINKING = sorted({*PAGES, *ROOT.glob("*.md"), *ROOT.glob("changes/*.md"), *ROOT.glob("packages/*/*.md")})
 """The pages above, whose commands are run, and those that are only read."""
-PATIENCE = 120
+PATIENCE = 600
 WRITE_A_RAIL = ROOT / "docs/rails/write-a-rail.md"
 PROJECTS = sorted(ROOT.glob("packages/*/pyproject.toml"))
 PORT = "8410"

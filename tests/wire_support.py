@@ -63,6 +63,19 @@ class WireBank:
             debits: list[dict[str, Any]] = json.load(answer)
             return debits
 
+    def hold_answer(self) -> None:
+        """Book the next order, and do not answer it before :meth:`release_answer`."""
+        self._fault("POST", {"kind": "slow", "seconds": 3_600})
+
+    def release_answer(self) -> None:
+        """Answer what :meth:`hold_answer` held back."""
+        self._fault("DELETE")
+
+    def _fault(self, method: str, body: object = None) -> None:
+        data = None if body is None else json.dumps(body).encode()
+        ordered = urllib.request.Request(f"{self.url}/_sandbox/faults", data, method=method)  # noqa: S310
+        urllib.request.urlopen(ordered, timeout=PATIENCE).close()  # noqa: S310
+
     def close(self) -> None:
         """Let it go."""
         self._process.terminate()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,7 +32,10 @@ class Tear:
 
 @dataclass
 class Proxy:
-    """Where it listens, what it is to do, and how many bytes the last whole exchange had."""
+    """Where it listens, what it is to do, and how many bytes the last whole exchange had.
+
+    ``on_stall`` is called when nothing more comes of an answer.
+    """
 
     port: int
     to: int
@@ -40,6 +43,7 @@ class Proxy:
     request: bytes = b""
     response: bytes = b""
     lines: set["asyncio.Task[None]"] = field(default_factory=set)
+    on_stall: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -87,6 +91,7 @@ class Proxy:
             part = response[: tear.after] if tear.of == "response" else response
             await _pass(part, writer, slowly=tear.trickle)
             if tear.how == "stalled":
+                self.on_stall()
                 await reader.read()
             elif tear.of == "response" and tear.after is not None and tear.how == "reset":
                 _reset(writer)

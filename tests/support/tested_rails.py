@@ -24,13 +24,16 @@ class TestedRail:
         return f"{self.name}_{what}"
 
 
+TODAY = datetime.now(UTC).date()
+"""The day on which these tests began. It and the days beside it are holidays of the tested SPEI: near 18:00 in Mexico
+City what was lost may not be sent again, whenever that is here, and so no operating day ends during a test."""
+
+
 def _spei() -> Mapping[str, str]:
     from rail_spei.sandbox.identity import ACCOUNT, EMPRESA, PASSPHRASE
     from riel.sandbox.kit import private_key_file
 
-    # Near 18:00 in Mexico City what was lost may not be sent again, whenever that is here: no day ends during a test.
-    today = datetime.now(UTC).date()
-    holidays = (today + timedelta(days=day) for day in (-1, 0, 1))
+    holidays = (TODAY + timedelta(days=day) for day in (-1, 0, 1))
     return {
         "empresa": EMPRESA,
         "private_key": str(private_key_file("spei", PASSPHRASE)),

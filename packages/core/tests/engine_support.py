@@ -25,7 +25,8 @@ from .bad_rails.toy import GUARANTEES, ToyPayment, ToyRefund, toy
 
 NOON = datetime(2026, 3, 7, 12, tzinfo=UTC)
 PATIENCE = 120.0
-ANSWER_WITHIN = timedelta(milliseconds=50)
+SOON = timedelta(milliseconds=50)
+"""For a call that is to be answered before its work is done. Without it a call waits as long as a test does."""
 
 Does = Callable[[Order], Awaitable[Any]]
 
@@ -229,6 +230,7 @@ async def working(
     declares: Mapping[str, Any] = MappingProxyType({}),
     clean: Callable[[str], str] = str,
     crash_points: bool = False,
+    answer_within: timedelta = timedelta(seconds=PATIENCE),
     **guarantees: Any,
 ) -> AsyncIterator[EngineFixture]:
     """An engine on the journal in ``folder``, whose rounds are made by hand; ``declares`` changes its rail."""
@@ -260,7 +262,7 @@ async def working(
         factor=person,
         keys=ServerKeys(ServerKey(person.key)),
         guards=guards,
-        timing=Timing(answer_within=ANSWER_WITHIN, backoff=Backoff(first=timedelta(seconds=1))),
+        timing=Timing(answer_within=answer_within, backoff=Backoff(first=timedelta(seconds=1))),
         now=lambda: world.now,
         clean=clean,
     )

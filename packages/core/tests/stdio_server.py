@@ -35,6 +35,8 @@ async def call_tool(ctx: object, params: t.CallToolRequestParams) -> t.CallToolR
     sys.stderr.write("noise\n" * arguments.get("shouts", 0))
     sys.stderr.flush()
     await anyio.sleep(arguments.get("seconds", 0))
+    while "until" in arguments and not await anyio.Path(arguments["until"]).exists():  # noqa: ASYNC110
+        await anyio.sleep(0.005)
     text = str(arguments.get("text", "")) * arguments.get("times", 1)
     return t.CallToolResult(content=[t.TextContent(text=text)], structured_content={"data": text, "error": None})
 

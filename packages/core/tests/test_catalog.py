@@ -98,36 +98,41 @@ def test_what_an_exception_says_may_be_a_secret_and_is_not_repeated(site: Site) 
     assert "sk_live_123" not in repr(discover(site.entry_points()))
 
 
+TIME_IS_OVER = "__import__('signal').setitimer(0, 0.01, 1.0)"
+"""Code of a package that lets the timer of its limit ring at once: no package is late because the machine is busy."""
+
+
 @pytest.mark.parametrize(
     "code",
     [
-        "import time; time.sleep(60)",
-        "while True: pass",
-        "import re; re.fullmatch('(a+)+b', 'a' * 60)",
-        f"{HOOK}__import__('time').sleep(60)\n    yield toy('bad')",
+        f"import time; {TIME_IS_OVER}; time.sleep(60)",
+        f"{TIME_IS_OVER}\nwhile True: pass",
+        f"import re; {TIME_IS_OVER}; re.fullmatch('(a+)+b', 'a' * 60)",
+        f"{HOOK}{TIME_IS_OVER}; __import__('time').sleep(60)\n    yield toy('bad')",
     ],
 )
 def test_a_package_that_takes_too_long_at_the_start_is_set_aside_and_named(site: Site, code: str) -> None:
     site.install("bad", code)
     site.install("good")
-    found = discover(site.entry_points(), within=timedelta(milliseconds=300))
+    found = discover(site.entry_points(), within=timedelta(minutes=2))
     assert [declared.declaration.name for declared in found.rails] == ["good"]
     (problem,) = found.problems
     assert (
-        "'bad' of rail-bad 1.0 took longer than 0.3 s at the start, in fake_rail_bad_bad.py, line " in problem.sentence
+        "'bad' of rail-bad 1.0 took longer than 120 s at the start, in fake_rail_bad_bad.py, line " in problem.sentence
     )
 
 
 def test_settings_that_take_too_long_are_a_problem_of_their_rail(site: Site) -> None:
-    site.install("bad", f"{HOOK}yield toy('bad', guarantees=lambda settings: __import__('time').sleep(60))")
+    late = f"lambda settings: ({TIME_IS_OVER}, __import__('time').sleep(60))"
+    site.install("bad", f"{HOOK}yield toy('bad', guarantees={late})")
     site.install("good")
     catalog = activate(
         discover(site.entry_points()),
         lambda rail: (ToySettings(**KNOWN), "test"),
-        within=timedelta(milliseconds=50),
+        within=timedelta(minutes=2),
     )
     assert [rail.declaration.name for rail in catalog.rails] == ["good"]
-    assert "took longer than 0.05 s at the start" in catalog.problems[0].sentence
+    assert "took longer than 120 s at the start" in catalog.problems[0].sentence
 
 
 def test_a_package_may_run_an_event_loop_of_its_own_while_it_is_imported(site: Site) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel import (
     FOREVER,
@@ -22,7 +23,8 @@ from riel.errors import NothingSent
 from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 
-from .engine_support import LOST, PATIENCE, SETTLED, Gate, Strange, answers, first, working
+from .bad_rails.toy import GUARANTEES
+from .engine_support import LOST, PATIENCE, SETTLED, SOON, Gate, Strange, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -78,8 +80,14 @@ async def test_whatever_a_look_up_does_nothing_is_concluded_from_it(tmp_path: Pa
         assert await world.state(record) is State.SETTLED
 
 
+async def too_long(order: object) -> Any:
+    """Answer nothing for as long as a send may take."""
+    pass_loop_time(GUARANTEES.send_deadline.total_seconds())
+    await asyncio.Event().wait()
+
+
 async def test_a_send_that_takes_too_long_is_unknown(tmp_path: Path) -> None:
-    async with working(tmp_path, sends=Gate(), send_deadline=timedelta(milliseconds=20)) as world:
+    async with working(tmp_path, sends=too_long) as world:
         record = await world.paid(world.request())
         assert record.state is State.UNKNOWN
 
@@ -378,7 +386,7 @@ async def test_an_id_that_cannot_be_stored_whole_is_not_stored(tmp_path: Path, o
 
 async def test_what_has_left_is_answered_and_written_before_a_stop_ends(tmp_path: Path) -> None:
     gate = Gate()
-    async with working(tmp_path, sends=gate) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON) as world:
         record = await world.engine.confirm(world.request(), await world.asked(world.request()))
         assert record.state is State.SENDING
         written: list[State] = []

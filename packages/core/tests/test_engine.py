@@ -17,7 +17,7 @@ from riel.crash_points import at_crash_points
 from riel.errors import NotFound
 from riel.journal import State
 
-from .engine_support import LOST, PATIENCE, SETTLED, WRONG, Gate, answers, first, working
+from .engine_support import LOST, PATIENCE, SETTLED, SOON, WRONG, Gate, answers, first, working
 
 pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
@@ -42,11 +42,12 @@ async def test_the_same_call_joins_its_payment_and_pays_nothing_more(tmp_path: P
 
 async def test_a_call_is_answered_in_time_and_the_next_one_says_what_became_of_it(tmp_path: Path) -> None:
     gate = Gate()
-    async with working(tmp_path, sends=gate) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON) as world:
         code = await world.asked(world.request())
         assert (await world.engine.confirm(world.request(), code)).state is State.SENDING
         assert (await world.engine.confirm(world.request(), code)).state is State.SENDING
         gate.open.set()
+        await world.quiet()
         assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
         assert len(world.client.sent) == 1
 
@@ -141,7 +142,7 @@ async def test_a_refusal_of_which_nobody_hears_is_not_logged_as_a_failure(
 
 async def test_what_is_being_sent_is_finished_before_the_engine_closes(tmp_path: Path) -> None:
     gate = Gate()
-    async with working(tmp_path, sends=gate) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON) as world:
         record = await world.engine.confirm(world.request(), await world.asked(world.request()))
         closing = asyncio.create_task(world.engine.close(timedelta(seconds=PATIENCE)))
         await asyncio.sleep(0)
@@ -166,7 +167,7 @@ async def test_a_confirmation_under_way_is_carried_out_before_the_engine_closes(
 
 async def test_what_cannot_be_finished_in_time_is_left_to_recovery(tmp_path: Path) -> None:
     gate = Gate()
-    async with working(tmp_path, sends=gate) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON) as world:
         record = await world.engine.confirm(world.request(), await world.asked(world.request()))
         await world.engine.close(timedelta(0))
     async with working(tmp_path) as world:

@@ -10,7 +10,7 @@ from riel.errors import JournalUnavailable
 from riel.journal import Challenge, ChallengeState, PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 
-from .engine_support import EngineFixture, Gate, answers, working
+from .engine_support import SOON, EngineFixture, Gate, answers, working
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,10 @@ def anyio_backend() -> str:
 
 async def test_what_another_living_engine_is_sending_is_left_to_it(tmp_path: Path) -> None:
     gate = Gate()
-    async with working(tmp_path, sends=gate) as owner, working(tmp_path, finds=answers(None)) as other:
+    async with (
+        working(tmp_path, sends=gate, answer_within=SOON) as owner,
+        working(tmp_path, finds=answers(None)) as other,
+    ):
         record = await owner.engine.confirm(owner.request(), await owner.asked(owner.request()))
         other.later(minutes=5)
         await other.round()

@@ -10,6 +10,7 @@ from functools import partial
 
 import httpx
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel.errors import NothingLearned, NotSent, OutcomeUnknown
 from riel.http.calls import paying, reading
@@ -153,8 +154,11 @@ async def test_an_answer_that_was_cut_is_unknown_and_never_asked_for_again(clien
 @pytest.mark.anyio
 async def test_an_answer_that_does_not_come_is_unknown(client: httpx.AsyncClient) -> None:
     async with open_bank(None) as bank:
+        paying = asyncio.create_task(pay(lambda: client.post(bank.url, json={"amount": 1}, timeout=60)))
+        await asyncio.wait_for(bank.asked.wait(), 120)
+        pass_loop_time(60)
         with pytest.raises(OutcomeUnknown):
-            await pay(lambda: client.post(bank.url, json={"amount": 1}, timeout=httpx.Timeout(120, read=0.5)))
+            await paying
         assert bank.seen == 1
 
 

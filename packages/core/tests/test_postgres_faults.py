@@ -9,7 +9,6 @@ import pytest
 
 from riel.errors import JournalUnavailable
 from riel.journal import Change, PaymentRecord, State
-from riel.journal.postgres import PostgresJournal
 from riel.testing.journal_contract import (
     NOW,
     count_attempt,
@@ -19,9 +18,8 @@ from riel.testing.journal_contract import (
     new_intent,
     open_challenge,
 )
-from riel.testing.keys import ROW_MAC
 
-from .postgres_support import STUCK, PostgresSchema, until
+from .postgres_support import PATIENCE, STUCK, PostgresSchema, until
 
 S = State
 pytestmark = [pytest.mark.anyio, pytest.mark.once]
@@ -187,10 +185,11 @@ async def test_without_a_server_nothing_is_written_and_nothing_hangs(store: Post
 
 
 async def test_nobody_waits_for_ever_for_a_database_that_does_not_answer(store: PostgresSchema) -> None:
-    journal = await PostgresJournal.open(store.url, ROW_MAC, answers_within=timedelta(seconds=0.2))
+    journal = await store.leased(timedelta(seconds=PATIENCE))
     record = await create_payment(journal)
     other = await asyncpg.connect(store.url)
     await other.execute("BEGIN; LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
+    journal._sessions._answers_within = timedelta(seconds=0.2)  # from now on, whatever is asked has to wait
     with pytest.raises(JournalUnavailable, match="could not be read"):
         await journal.payment(record.id)
     with pytest.raises(JournalUnavailable, match="may still be done") as late:

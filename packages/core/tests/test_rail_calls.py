@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel import Answer, Draft, NothingLearned, NotSent, OutcomeUnknown, Prepared, ReferenceSource, Rejected
 from riel.errors import NothingSent
@@ -18,7 +19,7 @@ from riel.payments import rail_calls
 from riel.rail import WebhookResult
 from riel.rail.statement import Statement
 
-from .bad_rails.toy import ToyRefund
+from .bad_rails.toy import GUARANTEES, ToyRefund
 from .engine_support import LOST, NOON, SETTLED, SETTLES, EngineFixture, answers, working
 
 pytestmark = pytest.mark.anyio
@@ -130,11 +131,13 @@ async def test_a_look_up_may_say_that_nothing_was_learned(tmp_path: Path, caplog
 
 
 async def hang(order: object) -> Any:
+    """Answer nothing for as long as a send or a look-up may take."""
+    pass_loop_time(GUARANTEES.send_deadline.total_seconds())
     await asyncio.Event().wait()
 
 
 async def test_a_send_and_a_look_up_end_in_time(tmp_path: Path) -> None:
-    async with working(tmp_path, sends=hang, finds=hang, send_deadline=timedelta(milliseconds=50)) as world:
+    async with working(tmp_path, sends=hang, finds=hang) as world:
         record = await world.paid(world.request())
         assert record.state is State.UNKNOWN
         outcome = await rail_calls.look_up(world.engine.context, record, record.order())

@@ -183,7 +183,7 @@ async def test_ten_messages_an_hour_are_kept_and_no_more(tmp_path: Path) -> None
 
 
 async def test_what_pays_asks_a_person_and_pays_once(tmp_path: Path) -> None:
-    async with agent(tmp_path, paying(), answer_within=timedelta(seconds=10)) as ana:
+    async with agent(tmp_path, paying()) as ana:
         asked = await ana.data("toy_pay_bill", bill="rent")
         assert (asked["status"], asked["amount"]) == ("2fa_required", 120_000)
         assert ana.world.client.sent == []
@@ -194,7 +194,7 @@ async def test_what_pays_asks_a_person_and_pays_once(tmp_path: Path) -> None:
 
 
 async def test_what_pays_is_found_by_check_status(tmp_path: Path) -> None:
-    async with agent(tmp_path, paying(), answer_within=timedelta(seconds=10)) as ana:
+    async with agent(tmp_path, paying()) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         paid = await ana.data("toy_pay_bill", bill="rent", verificationCode=ana.code())
         assert await ana.data("toy_check_status", trackingKey=paid["trackingKey"]) == paid
@@ -257,7 +257,7 @@ async def test_a_silent_provider_costs_no_try_and_the_code_stays_good(tmp_path: 
             raise NothingLearned("no answer")
         return await pay_bill(client, asked)
 
-    async with agent(tmp_path, paying(build_payment=sometimes), answer_within=timedelta(seconds=10)) as ana:
+    async with agent(tmp_path, paying(build_payment=sometimes)) as ana:
         await ana.data("toy_pay_bill", bill="rent")
         silent = True
         for _ in range(6):
@@ -281,8 +281,7 @@ async def test_a_request_is_confirmed_and_sent_and_counts_for_no_limit(tmp_path:
         return ToolPayment(account="0123456789", amount=120_000)
 
     guard: Limits = limits('time_zone = "UTC"\nper_day = { MXN = 50_000 }')
-    within = timedelta(seconds=10)
-    async with agent(tmp_path, paying(build_payment=take_back), guards=(guard,), answer_within=within) as ana:
+    async with agent(tmp_path, paying(build_payment=take_back), guards=(guard,)) as ana:
         assert "No payment, but a request" in (await ana.data("toy_pay_bill", bill="rent"))["message"]
         assert (await ana.data("toy_pay_bill", bill="rent", verificationCode=ana.code()))["status"] == "success"
         assert [order.kind for order in ana.world.client.sent] == ["request"]

@@ -11,7 +11,7 @@ from riel.journal.audit.export import export_lines
 from riel.journal.audit.verify_export import verify_lines
 from riel.journal.epochs import begin_after_restore, note_comparison
 
-from .engine_support import NOON, SETTLED, Gate, answers, working
+from .engine_support import NOON, SETTLED, SOON, Gate, answers, working
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ async def test_a_payment_under_way_in_the_copy_is_looked_up_before_anything_is_s
     tmp_path: Path, dedupe: str
 ) -> None:
     gate, window = Gate(), timedelta(hours=24) if dedupe != "no" else timedelta(0)
-    async with working(tmp_path, sends=gate, dedupe=dedupe, dedupe_window=window) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON, dedupe=dedupe, dedupe_window=window) as world:
         await world.engine.confirm(world.request(), await world.asked(world.request()))
         shutil.copy(tmp_path / "journal.db", tmp_path / "copy.db")
         gate.open.set()
@@ -79,7 +79,7 @@ async def test_a_payment_under_way_in_the_copy_is_looked_up_before_anything_is_s
 
 async def test_an_absence_is_proven_by_the_time_of_the_restore_and_not_by_that_of_the_copy(tmp_path: Path) -> None:
     gate, rules = Gate(), {"dedupe": "no", "dedupe_window": timedelta(0), "absence_after": timedelta(hours=1)}
-    async with working(tmp_path, sends=gate, **rules) as world:
+    async with working(tmp_path, sends=gate, answer_within=SOON, **rules) as world:
         await world.engine.confirm(world.request(), await world.asked(world.request()))
         shutil.copy(tmp_path / "journal.db", tmp_path / "copy.db")
         gate.open.set()

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel.catalog import DeclaredRail, Discovery, activate
 from riel.config import Settings, settings_resolver
@@ -105,13 +106,17 @@ async def test_slow_books_and_answers_later() -> None:
         assert time.monotonic() - started >= 0.3
 
 
+async def until_booked(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(120):
+        while await booked(client) == 0:  # noqa: ASYNC110  # the bank tells no event of ours
+            await asyncio.sleep(0.001)
+
+
 async def test_what_slow_holds_back_is_answered_when_the_faults_are_deleted() -> None:
     async with a_bank() as client:
         await order(client, kind="slow", seconds=3_600)
         paying = asyncio.create_task(client.post("/pay"))
-        async with asyncio.timeout(120):
-            while await booked(client) == 0:  # noqa: ASYNC110  # the bank tells no event of ours
-                await asyncio.sleep(0.001)
+        await until_booked(client)
         assert not paying.done()
         await client.delete("/_sandbox/faults")
         assert (await paying).text == "1"
@@ -119,9 +124,12 @@ async def test_what_slow_holds_back_is_answered_when_the_faults_are_deleted() ->
 
 async def test_slow_books_for_a_client_that_does_not_wait() -> None:
     async with a_bank() as client:
-        await order(client, kind="slow", seconds=60)
+        await order(client, kind="slow", seconds=3_600)
+        paying = asyncio.create_task(client.post("/pay", timeout=60))
+        await until_booked(client)
+        pass_loop_time(60)
         with pytest.raises(httpx.ReadTimeout):
-            await client.post("/pay", timeout=httpx.Timeout(120, read=0.5))
+            await paying
         assert await booked(client) == 1
 
 

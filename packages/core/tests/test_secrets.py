@@ -237,7 +237,7 @@ def test_processes_that_make_it_at_once_get_the_same_key(tmp_path: Path) -> None
             assert child.stdin is not None
             child.stdin.write("go\n")
             child.stdin.flush()
-        keys = {child.communicate(timeout=30)[0].strip() for child in children}
+        keys = {child.communicate(timeout=120)[0].strip() for child in children}
     finally:
         for child in children:
             child.kill()

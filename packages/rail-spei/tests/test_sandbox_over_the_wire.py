@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from tests.support.loop_clock import pass_loop_time
 
 from rail_spei.sandbox.behaviour import StpBehaviour
 from rail_spei.sandbox.identity import EMPRESA
@@ -80,9 +81,14 @@ async def test_a_connection_that_breaks_after_it_was_stored_is_unknown() -> None
 async def test_a_time_out_is_unknown_whether_it_was_stored_or_not(centavos: int, stored: bool) -> None:
     here = StpFixture()
     here.gate = asyncio.Event()
-    async with client(here, patience=0.5) as stp:
+    async with client(here, patience=60) as stp:
+        asking = asyncio.create_task(stp.register(body(centavos)))
+        async with asyncio.timeout(120):
+            while not here.clock.slept:  # noqa: ASYNC110  # the bank has no event for a test
+                await asyncio.sleep(0.001)
+        pass_loop_time(60)
         with pytest.raises(OutcomeUnknown):
-            await stp.register(body(centavos))
+            await asking
         here.gate.set()
         assert isinstance(await stp.query(KEY), Absence) == (not stored)
     assert len(here.debits) == stored
