@@ -1,5 +1,6 @@
 """A rail's own tools: checked, confirmed, answered and bounded like the three that every rail has."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import RootModel
+from tests.support.loop_clock import pass_loop_time
 
 from riel import (
     ErrorCode,
@@ -26,7 +28,7 @@ from riel.webhooks.outbound import open_client
 from riel.webhooks.outbox import Outbox, Receiver
 
 from .bad_rails.toy import ToyPayment, toy
-from .engine_support import NOON
+from .engine_support import NOON, PATIENCE
 from .limits_support import limits
 from .rail_tools_support import (
     BILLS,
@@ -99,10 +101,9 @@ async def test_a_silent_provider_is_said_to_be_silent(tmp_path: Path, failure: E
 
 
 async def test_a_provider_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
-    from anyio import sleep_forever
-
     async def hang(client: Any, asked: Any) -> NameAnswer:
-        await sleep_forever()
+        pass_loop_time(PATIENCE)
+        await asyncio.Event().wait()
         raise AssertionError
 
     async with agent(tmp_path, reading(run=hang), paying(build_payment=hang)) as ana:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel import (
     Answer,
@@ -201,7 +202,8 @@ async def test_a_key_that_nobody_knows_is_not_found(tmp_path: Path) -> None:
 
 
 async def never_answers(refund: ToyRefund) -> Any:
-    await asyncio.sleep(PATIENCE * 10)
+    pass_loop_time(PATIENCE)
+    await asyncio.Event().wait()
 
 
 async def learns_nothing(refund: ToyRefund) -> Any:

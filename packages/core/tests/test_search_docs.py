@@ -11,6 +11,7 @@ from typing import Any
 
 import mcp_types as wire
 import pytest
+from tests.support.loop_clock import pass_loop_time
 
 from riel.app import ask_docs
 from riel.catalog import validate
@@ -24,7 +25,7 @@ from .rail_tools_support import MODES, SECRET, ToolAgent, agent, reading
 
 pytestmark = pytest.mark.anyio
 
-LONG, SHORT = timedelta(seconds=20), timedelta(seconds=2)
+LONG = timedelta(seconds=120)
 JSON = "application/json"
 
 
@@ -203,9 +204,10 @@ async def test_a_server_that_never_answers_is_given_up(docs: Path) -> None:
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         waiting.append(writer)
+        pass_loop_time(LONG.total_seconds())
 
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
-    async with server, searching(docs, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", SHORT) as ana:
+    async with server, searching(docs, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/") as ana:
         assert await is_bundled(ana)
         assert waiting
         for writer in waiting:
@@ -214,10 +216,11 @@ async def test_a_server_that_never_answers_is_given_up(docs: Path) -> None:
 
 async def test_a_tool_that_never_answers_is_given_up(docs: Path) -> None:
     async def hang(name: str, arguments: dict[str, Any]) -> wire.CallToolResult:
+        pass_loop_time(LONG.total_seconds())
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with documented(hang) as there, searching(docs, there.url, SHORT) as ana:
+    async with documented(hang) as there, searching(docs, there.url) as ana:
         assert await is_bundled(ana)
 
 
