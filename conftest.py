@@ -5,6 +5,9 @@ An ordinary run tries the same examples each time, so that a run says something 
 ten examples of each property, and three parameters of each test.
 """
 
+import logging
+import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,6 +25,19 @@ def within_an_hour() -> None:
     left = HOUR - time.time() % HOUR
     if left < MINUTE:
         time.sleep(left + 1)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that runs in this process configures its log: no later test finds that, whichever comes before it."""
+    root = logging.getLogger()
+    handlers, level, raises = [*root.handlers], root.level, logging.raiseExceptions
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.raiseExceptions = raises
+    sys.excepthook, threading.excepthook = hooks
 
 
 @pytest.fixture(scope="session")
