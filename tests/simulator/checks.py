@@ -114,7 +114,6 @@ class Checks:
         self.broken: tuple[str, str] | None = None
         self.shown: dict[str, ShownTerms] = {}
         self.known: dict[str, ChainState] = {}
-        self.late: set[str] = set()
         self._answers: dict[str, list[str]] = {}
         self._ids: dict[str, str] = {}
         self._owners: dict[str, str | None] = {}
@@ -182,7 +181,7 @@ class Checks:
             may_move = amounts[id_][1] != "rejected" if id_ in created else state == "open"
             if may_move and holds:
                 used += sum(takes for _, _, takes in json.loads(holds))
-            if may_move and kind == "payment" and id_ not in self.late:
+            if may_move and kind == "payment":
                 moving += amount
         if self.simulation.limit is not None:
             (held,) = db.execute("SELECT coalesce(sum(amount), 0) FROM limit_usage").fetchone()
@@ -220,8 +219,6 @@ class Checks:
                 self.fail("lease", f"{process.name} writes {event} of {id_}, which is {self._owners.get(id_)}'s")
             if to == "rejected" and self.simulation.traits.punctual:
                 self._announced_as_rejected(db, id_)
-            if known.state == "rejected":
-                self.late.add(id_)
             known.state = to
             known.path.append(to)
             if to in ANNOUNCED:

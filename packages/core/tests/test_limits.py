@@ -334,11 +334,33 @@ async def test_a_refund_is_never_limited(tmp_path: Path) -> None:
 # What is given back, and what is asked again
 
 
-async def test_a_rejected_payment_frees_what_it_took(tmp_path: Path) -> None:
+async def test_a_rejected_payment_of_which_nothing_can_arrive_frees_what_it_took(tmp_path: Path) -> None:
     guard = limits(f"{ZONE}per_day = {{ MXN = 100 }}")
     sends = first(Rejected("E1", "no"), SETTLED)
-    async with working(tmp_path, sends=sends, guards=(guard,), refusals=frozenset({"E1"})) as world:
+    rules: dict[str, Any] = {"refusals": frozenset({"E1"}), "late_arrival_window": timedelta(0)}
+    async with working(tmp_path, sends=sends, guards=(guard,), **rules) as world:
         assert (await world.paid(world.request(100))).state is State.REJECTED
+        await world.paid(world.request(99))
+
+
+async def test_a_rejected_payment_that_may_arrive_late_keeps_what_it_took_until_its_watch_is_over(
+    tmp_path: Path,
+) -> None:
+    guard = limits("first_payment = { MXN = 100 }")
+    async with working(
+        tmp_path,
+        sends=first(Rejected("E1", "no"), SETTLED),
+        finds=answers("absent"),
+        guards=(guard,),
+        refusals=frozenset({"E1"}),
+        late_arrival_window=timedelta(hours=1),
+    ) as world:
+        assert (await world.paid(world.request(100))).state is State.REJECTED
+        assert (await refused(world, world.request(1)))["left"] == 0
+        world.later(minutes=59)
+        assert (await refused(world, world.request(1)))["left"] == 0
+        world.later(minutes=1)
+        await world.round()
         await world.paid(world.request(99))
 
 

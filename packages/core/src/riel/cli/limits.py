@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, get_args
 
 from riel.cli.json_output import AsJson, print_json
@@ -29,12 +30,13 @@ def limits(as_json: AsJson = False) -> None:
         sys.stdout.write("[]\n" if as_json else f"{nothing} The settings come from {settings.source}.\n")
         return
     guard = Limits(read_limits(settings.limits))
-    quotas = list(guard.quotas(utc_now()))
+    now = utc_now()
+    quotas = list(guard.quotas(now))
     rows = [one for scope, table in guard.tables() for one in _unshared_limits(scope.name, table)]
     if quotas:
 
         async def work(journal: Journal) -> Sequence[LimitRow]:
-            return [one for quota in quotas for one in await _shared_limits(journal, quota)]
+            return [one for quota in quotas for one in await _shared_limits(journal, quota, now)]
 
         rows += with_journal(work)
     rows.sort(key=lambda one: one["scope"])
@@ -61,7 +63,7 @@ def _unshared_limits(scope: str, table: LimitsTable) -> Iterator[LimitRow]:
         yield {"scope": scope, "limit": "hours", "most": str(table.hours)}
 
 
-async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[LimitRow]:
+async def _shared_limits(journal: Journal, quota: Quota, now: datetime) -> Sequence[LimitRow]:
     """What payments share, in each mode that has used some of it."""
 
     def plain(amount: int) -> str:
@@ -69,7 +71,7 @@ async def _shared_limits(journal: Journal, quota: Quota) -> Sequence[LimitRow]:
 
     rows = []
     for mode in get_args(Mode):
-        used = await journal.reserved_total(quota.journal_scope(mode), quota.since)
+        used = await journal.reserved_total(quota.journal_scope(mode), quota.since, now)
         if used or mode == ALWAYS:
             left = max(0, quota.limit - used)
             counted = {"mode": mode, "used": plain(used), "left": plain(left)}

@@ -7,7 +7,16 @@ from typing import Any
 
 from riel.confirm import PriorPayment
 from riel.journal.canonical_json import canonical
-from riel.journal.records import Backlog, Challenge, ChallengeState, Event, Message, PaymentRecord, State
+from riel.journal.records import (
+    UNANSWERED_WATCH,
+    Backlog,
+    Challenge,
+    ChallengeState,
+    Event,
+    Message,
+    PaymentRecord,
+    State,
+)
 from riel.money import Money
 from riel.rail import Payee
 
@@ -66,6 +75,18 @@ PAYMENT_COLUMNS = ", ".join(
     f"base.{column}" for column in (*PROVEN_PAYMENT_COLUMNS, "fence", "owner", "lookups", "next_at")
 )
 """The columns of a payment in the order in which :func:`payment_of` takes them, with ``refunded`` after them."""
+
+
+def may_arrive_late(now: str) -> str:
+    """SQL: whether the payment ``p`` counts as rejected at ``now``, in milliseconds, and may still arrive.
+
+    The same as :meth:`~riel.journal.records.PaymentRecord.late_arrival_until`.
+    """
+    return (
+        f"(p.state = 'rejected' AND p.watch_until > {now} - {UNANSWERED_WATCH // MILLISECOND} "
+        f"AND (p.watch_until > {now} OR p.next_at IS NOT NULL))"
+    )
+
 
 URGENCY = "CASE WHEN state IN ('sending', 'unknown') THEN 0 WHEN watch_until IS NULL THEN 1 ELSE 2 END"
 """The order in which due payments are claimed: unknown, pending, and last those that are only watched. Otherwise a

@@ -209,7 +209,7 @@ def tampered_body() -> Body:
 def apply_resolution(known: PaymentRecord, to: State, at: datetime) -> PaymentRecord:
     """``known`` once an operator has decided. Nothing more is expected of it."""
     settled_at = at if to is State.SETTLED else None
-    return replace(known, state=to, owner=None, updated_at=at, next_at=None, settled_at=settled_at)
+    return replace(known, state=to, owner=None, updated_at=at, next_at=None, watch_until=None, settled_at=settled_at)
 
 
 def topic_of(event: str, record: PaymentRecord) -> Topic | None:

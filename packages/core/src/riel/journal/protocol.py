@@ -146,8 +146,12 @@ class Journal(ControlRecord, Protocol):
         :raises JournalUnavailable: the store failed; whether it was written, only a later read tells.
         """
 
-    async def reserved_total(self, scope: str, since: int) -> int:
-        """Add up what is reserved in a scope, from the bucket ``since`` on, in minor units or payments."""
+    async def reserved_total(self, scope: str, since: int, at: datetime) -> int:
+        """Add up what is reserved in a scope at that time, from the bucket ``since`` on, in minor units or payments.
+
+        What a rejected payment reserved is taken for as long as the payment may still arrive:
+        :meth:`~riel.journal.records.PaymentRecord.late_arrival_until`.
+        """
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         """Record that a guard or a limit refused ``challenge`` with ``code`` before any person was asked.

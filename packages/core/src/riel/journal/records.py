@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from riel.guards import Reservation
 from riel.money import Money
 from riel.rail import Kind, Mode, Order, Payee
+
+UNANSWERED_WATCH = timedelta(days=3)
+"""How long after its end a watch goes on where no look-up is answered: nobody has seen yet what arrived meanwhile."""
 
 
 class ChallengeState(StrEnum):
@@ -133,6 +136,19 @@ class PaymentRecord:
     refunded: int = 0
     tampered: bool = False
     unproven: bool = False
+
+    def late_arrival_until(self, now: datetime) -> datetime | None:
+        """Until when at most it may still turn out that it moved money although it counts as rejected.
+
+        ``None`` where it is not rejected, or nothing can come any more. The watch is over at ``watch_until``, if the
+        rail answers then; until it does, and for :data:`UNANSWERED_WATCH` at most, a late arrival was not yet seen.
+        """
+        if self.state is not State.REJECTED or self.watch_until is None:
+            return None
+        if self.watch_until > now:
+            return self.watch_until
+        unanswered = self.watch_until + UNANSWERED_WATCH
+        return unanswered if self.next_at is not None and unanswered > now else None
 
     def order(self, original: "PaymentRecord | None" = None) -> Order:
         """The order for the rail's client. It is the same each time."""

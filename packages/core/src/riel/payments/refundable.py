@@ -27,9 +27,9 @@ async def refundable(context: Context, original: PaymentRecord) -> Refundable:
     now, taken = context.now(), 0
     watched: list[datetime] = []
     for refund in await context.journal.refunds(original.id):
-        if refund.state is not State.REJECTED:
+        until = refund.late_arrival_until(now)
+        if refund.state is not State.REJECTED or until is not None:
             taken += refund.money.amount
-        elif refund.watch_until is not None and refund.watch_until > now:
-            taken += refund.money.amount
-            watched.append(refund.watch_until)
+        if until is not None:
+            watched.append(until)
     return Refundable(original.money.amount - taken, max(watched, default=None))

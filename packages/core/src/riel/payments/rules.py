@@ -11,7 +11,7 @@ from typing import Literal
 
 from riel.errors import Code, NothingLearned, NotSent, OutcomeUnknown, Rejected
 from riel.journal.columns import from_millis, to_millis
-from riel.journal.records import LEARNED, Change, PaymentRecord, State
+from riel.journal.records import LEARNED, UNANSWERED_WATCH, Change, PaymentRecord, State
 from riel.rail import Answer, Status
 from riel.rail.guarantees import Guarantees
 from riel.text import clean_text
@@ -46,7 +46,7 @@ class Backoff:
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(minutes=5)
     margin: timedelta = timedelta(minutes=1)
-    give_up_after: timedelta = timedelta(days=3)
+    give_up_after: timedelta = UNANSWERED_WATCH
     give_up_lookups: int = 10
     watch: tuple[timedelta, ...] = (
         timedelta(minutes=5),

@@ -154,7 +154,7 @@ async def open_challenge(
         if to_millis(known.expires_at) > at and known.factor == challenge.factor:
             return FROZEN if await is_frozen(session, mac, freeze) else OpenedChallenge(known, fresh=False)
         await end(session, mac, known.id, ChallengeState.EXPIRED, at)
-    if requested and (refusal := await reservations.limit_reached(session, challenge, requested)):
+    if requested and (refusal := await reservations.limit_reached(session, challenge, requested, at)):
         return refusal
     if max_open is not None:
         count = (await session.row(COUNT_OPEN, challenge.principal, at))["count"]

@@ -13,6 +13,7 @@ from riel.journal.columns import (
     CHANGED_COLUMNS,
     NEW_PAYMENT_COLUMNS,
     changed_values,
+    may_arrive_late,
     new_payment_values,
     to_millis,
 )
@@ -75,8 +76,8 @@ BY_REFERENCE = (
 """The payment of a reference; one that never left only where there is no other."""
 LOCK_ORIGINAL = "SELECT amount, kind, state FROM payments WHERE id = $1 FOR NO KEY UPDATE"
 SELECT_REFUNDED = (
-    "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM payments WHERE refund_of = $1 AND "
-    "(state <> 'rejected' OR watch_until > $2)"
+    "SELECT coalesce(sum(p.amount), 0)::bigint AS taken FROM payments p WHERE p.refund_of = $1 AND "
+    f"(p.state <> 'rejected' OR {may_arrive_late('$2::bigint')})"
 )
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
@@ -220,7 +221,7 @@ async def create_limited(
 ) -> PaymentRecord | ConfirmFailure | LimitReached:
     """The same within one transaction that locks the limits, where the payment has to find room in them."""
     known = await challenges.get(session, creator.mac, challenge_id)
-    if known is not None and (reached := await _limit_reached(session, known, intent)) is not None:
+    if known is not None and (reached := await _limit_reached(session, known, intent, to_millis(at))) is not None:
         return reached
     if known is not None:
         creator.challenges.put(challenge_id, known)
@@ -230,12 +231,12 @@ async def create_limited(
     return answer
 
 
-async def _limit_reached(session: Session, known: CachedRow[Challenge], intent: Intent) -> LimitReached | None:
+async def _limit_reached(session: Session, known: CachedRow[Challenge], intent: Intent, at: int) -> LimitReached | None:
     """The limit that has no room for what the challenge took, in the periods of now."""
     is_open = known.value.state is ChallengeState.OPEN
     if not is_open or not reservations.moves(known.reserved, intent.reservations):
         return None
-    return await reservations.limit_reached(session, known.value, intent.reservations, known.reserved)
+    return await reservations.limit_reached(session, known.value, intent.reservations, at, known.reserved)
 
 
 async def create_refund(
@@ -263,7 +264,7 @@ async def create_refund(
             why = "exceeds_payment"
         if why is not None:
             return why
-        if (reached := await _limit_reached(session, known, intent)) is not None:
+        if (reached := await _limit_reached(session, known, intent, to_millis(at))) is not None:
             return reached
         creator.challenges.put(challenge_id, known)
     answer = await create(session, creator, attempt, challenge_id, replay_key, intent, at)

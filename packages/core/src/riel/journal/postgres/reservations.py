@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from riel.guards import Reservation
 from riel.journal import LimitReached
+from riel.journal.columns import may_arrive_late
 from riel.journal.postgres.sessions import Session
 from riel.journal.records import Challenge, PaymentRecord, State
 
@@ -35,10 +36,29 @@ def add_to_totals(source: str, scopes: str, buckets: str, amount: str) -> str:
 
 
 LOCK_SCOPES = "SELECT pg_advisory_xact_lock(scope) FROM unnest($1::text[]::bigint[]) AS scope"
-SELECT_TOTAL = "SELECT coalesce(sum(amount), 0)::bigint AS used FROM limit_usage WHERE scope = $1 AND bucket >= $2"
+
+
+def watched(now: str) -> str:
+    """A part of a statement: what rejected payments reserved that may still arrive, as rows of ``watched``."""
+    return (
+        "WITH watched AS MATERIALIZED (SELECT r ->> 0 AS scope, (r ->> 1)::bigint AS bucket, (r ->> 2)::bigint AS "
+        "amount FROM payments p JOIN challenges c ON c.id = p.id, jsonb_array_elements(nullif(c.reservations, '')"
+        f"::jsonb) AS r WHERE {may_arrive_late(now)}) "
+    )
+
+
+def used(scope: str, since: str) -> str:
+    """An expression: what is counted of a scope, and what :func:`watched` adds, which one statement sees together."""
+    return (
+        f"((SELECT coalesce(sum(l.amount), 0) FROM limit_usage l WHERE l.scope = {scope} AND l.bucket >= {since}) + "
+        f"(SELECT coalesce(sum(w.amount), 0) FROM watched w WHERE w.scope = {scope} AND w.bucket >= {since}))::bigint"
+    )
+
+
+SELECT_TOTAL = f"{watched('$3::bigint')} SELECT {used('$1', '$2')} AS used"
 SELECT_USAGE = (
-    "SELECT (SELECT coalesce(sum(l.amount), 0) FROM limit_usage l WHERE l.scope = h.scope AND l.bucket >= h.since) "
-    "::bigint AS used, h.account <> '' AND EXISTS (SELECT 1 FROM payments p WHERE p.rail = $4 AND p.mode = $5 AND "
+    f"{watched('$6::bigint')} SELECT {used('h.scope', 'h.since')} AS used, "
+    "h.account <> '' AND EXISTS (SELECT 1 FROM payments p WHERE p.rail = $4 AND p.mode = $5 AND "
     "p.account = h.account AND p.kind = 'payment' AND p.state = 'settled') AS paid "
     "FROM unnest($1::text[], $2::text[]::bigint[], $3::text[]) WITH ORDINALITY AS h(scope, since, account, place) "
     "ORDER BY h.place"
@@ -69,7 +89,10 @@ def released(reserved: Iterable[ReservedAmount]) -> list[ReservedAmount]:
 def after_transition(
     before: PaymentRecord, now: PaymentRecord, reserved: Iterable[ReservedAmount]
 ) -> list[ReservedAmount]:
-    """A rejected payment has moved no money; one that arrived after all counts again, whatever the limit says."""
+    """A rejected payment is not counted; one that arrived after all counts again, whatever the limit says.
+
+    What it reserved stays taken until nothing can arrive any more: :func:`watched` adds that.
+    """
     was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
     if was_rejected == is_rejected:
         return []
@@ -87,7 +110,11 @@ def moves(held: Iterable[ReservedAmount], requested: Sequence[Reservation]) -> b
 
 
 async def limit_reached(
-    session: Session, challenge: Challenge, requested: Sequence[Reservation], held: Sequence[ReservedAmount] = ()
+    session: Session,
+    challenge: Challenge,
+    requested: Sequence[Reservation],
+    at: int,
+    held: Sequence[ReservedAmount] = (),
 ) -> LimitReached | None:
     """The first limit that has no room, if there is one. Nobody else can take of their scopes until we commit.
 
@@ -101,7 +128,7 @@ async def limit_reached(
         [str(reservation.since) for reservation in requested],
         [reservation.lifted_by for reservation in requested],
     )
-    rows = await session.rows(SELECT_USAGE, *arguments, challenge.rail, challenge.mode)
+    rows = await session.rows(SELECT_USAGE, *arguments, challenge.rail, challenge.mode, at)
     for reservation, row in zip(requested, rows, strict=True):
         of_scope = [one for one in held if one.scope == reservation.scope and one.bucket >= reservation.since]
         used = row["used"] - sum(one.amount for one in of_scope)
@@ -110,9 +137,9 @@ async def limit_reached(
     return None
 
 
-async def reserved_total(session: Session, scope: str, since: int) -> int:
-    """What was taken of a limit and not given back."""
-    total: int = (await session.row(SELECT_TOTAL, scope, since))["used"]
+async def reserved_total(session: Session, scope: str, since: int, at: int) -> int:
+    """What is taken of a limit at that time."""
+    total: int = (await session.row(SELECT_TOTAL, scope, since, at))["used"]
     return total
 
 

@@ -135,8 +135,8 @@ class PostgresJournal(PostgresControls):
                 lambda session, one=one: challenges.end(session, self._mac, one, ChallengeState.EXPIRED, at)  # type: ignore[misc]
             )
 
-    async def reserved_total(self, scope: str, since: int) -> int:
-        return await self._sessions.read(lambda session: reserved_total(session, scope, since))
+    async def reserved_total(self, scope: str, since: int, at: datetime) -> int:
+        return await self._sessions.read(lambda session: reserved_total(session, scope, since, to_millis(at)))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         await self._sessions.write(lambda session: challenges.record_refusal(session, self._mac, challenge, code, why))

@@ -119,7 +119,7 @@ def open_challenge(
     if requested:
         for (challenge_id,) in db.execute(SELECT_EXPIRED, (at, MAX_EXPIRED)).fetchall():
             end(db, mac, challenge_id, ChallengeState.EXPIRED, at)
-        if refusal := reservations.limit_reached(db, challenge, requested):
+        if refusal := reservations.limit_reached(db, challenge, requested, at):
             return refusal
     if max_open is not None:
         (count,) = db.execute(COUNT_OPEN, (challenge.principal, at)).fetchone()

@@ -12,6 +12,7 @@ from riel.journal.columns import (
     NEW_PAYMENT_COLUMNS,
     URGENCY,
     changed_values,
+    may_arrive_late,
     new_payment_values,
     to_millis,
 )
@@ -41,8 +42,9 @@ BY_REFERENCE = (
 )
 """The payment of a reference; one that never left only where there is no other."""
 SELECT_REFUNDABLE = (
-    "SELECT p.amount, p.kind, p.state, (SELECT coalesce(sum(r.amount), 0) FROM payments r WHERE r.refund_of = p.id AND "
-    "(r.state <> 'rejected' OR r.watch_until > ?)) AS taken FROM payments p WHERE p.id = ?"
+    "SELECT o.amount, o.kind, o.state, (SELECT coalesce(sum(p.amount), 0) FROM payments p WHERE "
+    f"p.refund_of = o.id AND (p.state <> 'rejected' OR {may_arrive_late(':now')})) AS taken FROM payments o "
+    "WHERE o.id = :id"
 )
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
@@ -160,7 +162,7 @@ def _create(
     if intent.refund_of is not None and (refusal := _refund_refusal(db, mac, intent.refund_of, amount, now)):
         return refusal
     held = reservations.moved(db, challenge_id, intent.reservations)
-    if held is not None and (reached := reservations.limit_reached(db, challenge, intent.reservations, held)):
+    if held is not None and (reached := reservations.limit_reached(db, challenge, intent.reservations, now, held)):
         return reached
     try:
         db.execute("UPDATE challenges SET state = 'consumed', replay_key = ? WHERE id = ?", (replay_key, challenge_id))
@@ -200,7 +202,7 @@ def _refund_refusal(
     original = get(db, mac, payment_id)
     if original is not None and original.tampered:
         return "tampered"
-    row = db.execute(SELECT_REFUNDABLE, (now, payment_id)).fetchone()
+    row = db.execute(SELECT_REFUNDABLE, {"now": now, "id": payment_id}).fetchone()
     if row is None or row["kind"] != "payment" or row["state"] != State.SETTLED:
         return "not_settled"
     return "exceeds_payment" if row["taken"] + amount > row["amount"] else None

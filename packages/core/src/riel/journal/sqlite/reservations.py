@@ -6,9 +6,16 @@ from collections.abc import Sequence
 
 from riel.guards import Reservation
 from riel.journal import LimitReached
+from riel.journal.columns import may_arrive_late
 from riel.journal.records import Challenge, PaymentRecord, State
 
-SELECT_TOTAL = "SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = ? AND bucket >= ?"
+SELECT_TOTAL = (
+    "SELECT (SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = :scope AND bucket >= :since) + "
+    "(SELECT coalesce(sum(json_extract(r.value, '$[2]')), 0) FROM payments p JOIN challenges c ON c.id = p.id "
+    f"JOIN json_each(nullif(c.reservations, '')) r WHERE {may_arrive_late(':now')} "
+    "AND json_extract(r.value, '$[0]') = :scope AND json_extract(r.value, '$[1]') >= :since)"
+)
+"""What is counted, and what rejected payments reserved that may still arrive."""
 ADD_TO_TOTAL = (
     "INSERT INTO limit_usage (scope, bucket, amount) VALUES (?, ?, ?) "
     "ON CONFLICT (scope, bucket) DO UPDATE SET amount = amount + excluded.amount"
@@ -28,6 +35,7 @@ def limit_reached(
     db: sqlite3.Connection,
     challenge: Challenge,
     requested: Sequence[Reservation],
+    at: int,
     held: Sequence[Reserved] = (),
 ) -> LimitReached | None:
     """The first limit that has no room, if there is one. ``held`` is given back if there is none."""
@@ -40,15 +48,15 @@ def limit_reached(
         own = sum(
             amount for scope, bucket, amount in held if scope == reservation.scope and bucket >= reservation.since
         )
-        total = reserved_total(db, reservation.scope, reservation.since) - own
+        total = reserved_total(db, reservation.scope, reservation.since, at) - own
         if total + reservation.amount > reservation.limit:
             return LimitReached(reservation, max(0, reservation.limit - total))
     return None
 
 
-def reserved_total(db: sqlite3.Connection, scope: str, since: int) -> int:
-    """What was taken of a limit and not given back."""
-    total: int = db.execute(SELECT_TOTAL, (scope, since)).fetchone()[0]
+def reserved_total(db: sqlite3.Connection, scope: str, since: int, at: int) -> int:
+    """What is taken of a limit at that time."""
+    total: int = db.execute(SELECT_TOTAL, {"scope": scope, "since": since, "now": at}).fetchone()[0]
     return total
 
 
@@ -87,7 +95,10 @@ def release(db: sqlite3.Connection, challenge_id: str) -> None:
 
 
 def follow_transition(db: sqlite3.Connection, before: PaymentRecord, now: PaymentRecord) -> None:
-    """A rejected payment has moved no money; one that arrived after all counts again, whatever the limit says."""
+    """A rejected payment is not counted; one that arrived after all counts again, whatever the limit says.
+
+    What it reserved stays taken until nothing can arrive any more: :data:`SELECT_TOTAL` adds that.
+    """
     was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
     if was_rejected == is_rejected:
         return

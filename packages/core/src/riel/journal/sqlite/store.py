@@ -129,8 +129,8 @@ class SqliteJournal(SqliteControls):
         )
         return await self._note_freeze(opened)
 
-    async def reserved_total(self, scope: str, since: int) -> int:
-        return await self._read_directly(lambda db: limit_usage.reserved_total(db, scope, since))
+    async def reserved_total(self, scope: str, since: int, at: datetime) -> int:
+        return await self._read_directly(lambda db: limit_usage.reserved_total(db, scope, since, to_millis(at)))
 
     async def record_refusal(self, challenge: Challenge, code: str, why: str) -> None:
         await self._writer.write(lambda db: challenges.record_refusal(db, self._mac, challenge, code, why))

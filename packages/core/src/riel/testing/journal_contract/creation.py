@@ -197,6 +197,9 @@ class RefundPromises(TwoHandles):
         within = await create_refund(other, "t", original, 400)
         assert isinstance(within, PaymentRecord)
         assert [one.id for one in await journal.refunds(original.id)] == [refund.id, within.id]
-        await move(other, within, S.REJECTED, next_at=NOW, watch_until=NOW)
+        rejected = await move(other, within, S.REJECTED, next_at=NOW, watch_until=NOW)
         assert await create_refund(journal, "u", original, 401) == "exceeds_payment"
+        assert await create_refund(journal, "w", original, 1) == "exceeds_payment", "no look-up has seen the end of it"
+        taken = await claim(other, rejected)
+        await other.release(taken.id, taken.fence, None)
         assert isinstance(await create_refund(journal, "v", original, 400), PaymentRecord)

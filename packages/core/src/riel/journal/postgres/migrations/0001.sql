@@ -105,6 +105,7 @@ CREATE INDEX payments_due ON payments (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (created_at);
 CREATE INDEX payments_by_account ON payments (rail, mode, account, amount, created_at);
 CREATE INDEX refunds_by_payment ON payments (refund_of) WHERE refund_of IS NOT NULL;
+CREATE INDEX rejected_payments_by_watch ON payments (watch_until) WHERE state = 'rejected';
 
 -- The audit chain: one chain per payment, each hash over the one before. Nothing here is ever changed.
 CREATE TABLE events (
