@@ -350,7 +350,7 @@ async def test_a_rejected_payment_that_may_arrive_late_keeps_what_it_took_until_
     async with working(
         tmp_path,
         sends=first(Rejected("E1", "no"), SETTLED),
-        finds=answers("absent"),
+        finds=answers(None),
         guards=(guard,),
         refusals=frozenset({"E1"}),
         late_arrival_window=timedelta(hours=1),

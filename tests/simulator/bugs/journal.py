@@ -170,8 +170,8 @@ def a_hold_given_back_twice() -> Iterator[None]:
 def late_money_not_held_again() -> Iterator[None]:
     real = reservations.follow_transition
 
-    def follow(db: Any, before: PaymentRecord, now: PaymentRecord) -> None:
-        if before.state is not State.REJECTED:
+    def follow(db: Any, before: str, now: PaymentRecord) -> None:
+        if before != State.REJECTED:
             real(db, before, now)
 
     with patch.object(reservations, "follow_transition", follow):

@@ -25,7 +25,7 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """The part of a limit that one payment takes, from its challenge until it ends without having moved money.
+    """The part of a limit that one payment takes, from its challenge until it is sure that it moves no money.
 
     The journal makes it in the transaction that opens the challenge, so that two payments never take the same rest.
 

@@ -70,7 +70,7 @@ class Guarantees:
     :param lookup_lag: how far a look-up may be behind.
     :param absence_after: how long after the last send "not found" proves that nothing was booked; ``None``: never.
     :param late_arrival_window: how long an order that counts as rejected is still looked for: a request can arrive
-        late.
+        late. So long, what it reserved of the limits stays taken, and a refund keeps its amount of its payment.
     :param return_window: how long after settlement the money may come back; zero where it cannot.
     :param settlement: whether an accepted order has settled, or settles later.
     :param refunds: how a refund is made: not at all, by the rail on the original, or as a payment back.

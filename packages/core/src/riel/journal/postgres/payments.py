@@ -361,8 +361,9 @@ async def _change(
     if topic := events.topic_of(name, changed):
         text = canonical(events.notification_body(changed))
         notification = (topic, text, mac.of(OUTBOX, f"{before.id}.{event.n}", topic, text, at))
-    reserved: Sequence[list[Any]] = reservations.arrays(reservations.after_transition(before, changed, known.reserved))
-    condition = (before.id, before.fence, known.stored.row.value_of("state"))
+    state = str(known.stored.row.value_of("state"))
+    reserved: Sequence[list[Any]] = reservations.arrays(reservations.after_transition(state, changed, known.reserved))
+    condition = (before.id, before.fence, state)
     if (
         await session.write(CHANGE_PAYMENT, *condition, *values, *event.values, *notification, *reserved, lifted)
         is None

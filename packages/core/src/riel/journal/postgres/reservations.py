@@ -86,14 +86,14 @@ def released(reserved: Iterable[ReservedAmount]) -> list[ReservedAmount]:
     return [one._replace(amount=-one.amount) for one in reserved]
 
 
-def after_transition(
-    before: PaymentRecord, now: PaymentRecord, reserved: Iterable[ReservedAmount]
-) -> list[ReservedAmount]:
+def after_transition(before: str, now: PaymentRecord, reserved: Iterable[ReservedAmount]) -> list[ReservedAmount]:
     """A rejected payment is not counted; one that arrived after all counts again, whatever the limit says.
 
     What it reserved stays taken until nothing can arrive any more: :func:`watched` adds that.
+
+    :param before: the state that the row had, altered or not.
     """
-    was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
+    was_rejected, is_rejected = before == State.REJECTED, now.state is State.REJECTED
     if was_rejected == is_rejected:
         return []
     return released(reserved) if is_rejected else list(reserved)

@@ -248,9 +248,9 @@ def _write(
     last: sqlite3.Row,
 ) -> None:
     """Write a payment that has changed, with its event, its notification and what it takes of the limits."""
-    known, now, values = stored.value, to_millis(changed.updated_at), changed_values(changed)
+    now, values = to_millis(changed.updated_at), changed_values(changed)
     db.execute(UPDATE_PAYMENT, (*values, changed.id, changed.fence))
-    reservations.follow_transition(db, known, changed)
+    reservations.follow_transition(db, str(stored.row.value_of("state")), changed)
     row = stored.row.changed(**dict(zip(CHANGED_COLUMNS, values, strict=True)))
     n = audit.append(db, mac, changed.id, now, event, body, row, last)
     if topic := events.topic_of(event, changed):

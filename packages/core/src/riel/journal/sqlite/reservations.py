@@ -94,12 +94,14 @@ def release(db: sqlite3.Connection, challenge_id: str) -> None:
     db.executemany(ADD_TO_TOTAL, [(scope, bucket, -takes) for scope, bucket, takes in _reserved(db, challenge_id)])
 
 
-def follow_transition(db: sqlite3.Connection, before: PaymentRecord, now: PaymentRecord) -> None:
+def follow_transition(db: sqlite3.Connection, before: str, now: PaymentRecord) -> None:
     """A rejected payment is not counted; one that arrived after all counts again, whatever the limit says.
 
     What it reserved stays taken until nothing can arrive any more: :data:`SELECT_TOTAL` adds that.
+
+    :param before: the state that the row had, altered or not.
     """
-    was_rejected, is_rejected = before.state is State.REJECTED, now.state is State.REJECTED
+    was_rejected, is_rejected = before == State.REJECTED, now.state is State.REJECTED
     if was_rejected == is_rejected:
         return
     if is_rejected:
