@@ -133,6 +133,40 @@ async def test_a_return_is_refused_or_unknown_as_a_payment_is(centavos: int, out
         assert await send_outcome(client, here.order(client, payment=await here.build_return(client, KEY))) == outcome
 
 
+@pytest.mark.parametrize(
+    ("time", "outcome"),
+    [("17:44", "unknown"), ("17:45", "later"), ("18:00", "later"), ("18:04", "later"), ("18:05", "unknown")],
+)
+async def test_what_stps_maintenance_refuses_can_be_returned_later(time: str, outcome: str) -> None:
+    """A return around the cut-off could not go again, and was refused for ever under its only reference."""
+    here = await with_received_payment()
+    async with here.rail() as client:
+        return_payment = await here.build_return(client, KEY)
+        here.clock.advance(seconds=(mexico("2026-03-04", time) - here.clock.now).total_seconds())
+        await here.control("maintenance", on=True)
+        if outcome == "later":
+            with pytest.raises(NotAllowed) as refusal:
+                here.order(client, payment=return_payment)
+            assert (refusal.value.error.code, refusal.value.error.retryable) == ("SPEI_RETURN_AT_CUTOFF", True)
+            assert here.orders == []
+            return
+        order = here.order(client, payment=return_payment)
+        assert await send_outcome(client, order) == outcome
+        await here.control("maintenance", on=False)
+        assert await lookup_outcome(client, order) == "absent"
+        assert await send_outcome(client, order) == "pending"
+        assert here.orders[0] == here.orders[1]
+
+
+@pytest.mark.parametrize("day", ["2026-03-07", "2026-03-08"])
+async def test_on_a_weekend_a_payment_is_returned_at_any_time(day: str) -> None:
+    here = await with_received_payment()
+    async with here.rail() as client:
+        return_payment = await here.build_return(client, KEY)
+        here.clock.advance(seconds=(mexico(day, "18:00") - here.clock.now).total_seconds())
+        assert await send_outcome(client, here.order(client, payment=return_payment)) == "pending"
+
+
 async def test_a_payment_that_stp_no_longer_has_is_refused_in_the_words_of_returns() -> None:
     here = await with_received_payment()
     async with here.rail() as client:

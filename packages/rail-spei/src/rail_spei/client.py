@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime
 import httpx
 
 from rail_spei.calendar import cutoff_of, is_business_day, is_weekday, last_business_day, operating_date
-from rail_spei.days import absent_after, begun_day, possible_days, resend_until
+from rail_spei.codes import CODES
+from rail_spei.days import absent_after, begun_day, may_return, possible_days, resend_until
 from rail_spei.fields import new_tracking_key, numeric_reference, spei_name, spei_text
 from rail_spei.mapping import to_answer, to_statement_line
 from rail_spei.models import SpeiPayment, SpeiRefund, SpeiReturn
@@ -30,6 +31,7 @@ from rail_spei.stp.signature import SigningKey
 from riel import (
     Answer,
     Draft,
+    NotAllowed,
     NothingLearned,
     Order,
     OutcomeUnknown,
@@ -58,6 +60,8 @@ class SpeiClient:
         """Return a tracking key with the operating day of the confirmation, and the signed order.
 
         An order that is prepared around the cut-off is never sent again: STP could book its copy on another day.
+
+        :raises NotAllowed: it is a return, around the cut-off.
         """
         day = operating_date(references.now, self._settings.holiday_calendar)
         match draft.payment:
@@ -67,6 +71,8 @@ class SpeiClient:
                 body, bank = self._order_body(payment, key, references), payment.payee().institution
                 facts = {"operationDate": day.isoformat(), "bankName": bank}
             case SpeiReturn() as received:
+                if not may_return(references.now):
+                    raise NotAllowed(CODES["SPEI_RETURN_AT_CUTOFF"])
                 key = return_key(self._settings.key_prefix, received)
                 body = self._stp.return_body(
                     day=received.operation_date,

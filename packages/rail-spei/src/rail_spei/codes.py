@@ -140,6 +140,15 @@ CODES: Mapping[str, ErrorCode] = {
             message="Nothing of this payment can be given back in the state it is in.",
             remedy="Check its status. A settled SPEI payment is final: only the payee can give it back.",
         ),
+        ErrorCode(
+            code="SPEI_RETURN_AT_CUTOFF",
+            message=(
+                "No return is made from 17:45 to 18:05 in Mexico City: if STP refused it because of its maintenance, "
+                "it could never be made again. Nothing was sent."
+            ),
+            remedy="Tell the person that the payment can be returned after 18:05. Call again then.",
+            retryable=True,
+        ),
     )
 }
 

@@ -23,6 +23,9 @@ from rail_spei.calendar import (
 CUTOFF_MARGIN = timedelta(minutes=5)
 """How much the difference of the clocks and the time in transit may move an order across the cut-off."""
 
+RETURN_MARGIN = timedelta(minutes=10)
+"""How long a return must be able to go again, at least, when it is made."""
+
 LATEST_BOOKING = timedelta(days=10)
 """How long after its creation STP may book an order: a resend after a weekend, a day in transit, and holidays."""
 
@@ -36,6 +39,15 @@ def resend_until(created_at: datetime) -> datetime:
     The time has passed already where the order was created around a cut-off.
     """
     return weekday_cutoff_after(created_at - CUTOFF_MARGIN) - CUTOFF_MARGIN
+
+
+def may_return(now: datetime) -> bool:
+    """Whether a return may be made: STP takes it now, or a copy of it later on the same operating day.
+
+    A return has one reference for ever. Where STP refuses it around the cut-off, since it takes no orders in its
+    maintenance, it could neither be sent again nor be asked for again.
+    """
+    return resend_until(now) - now > RETURN_MARGIN
 
 
 def absent_after(created_at: datetime, holidays: Holidays) -> datetime:
