@@ -4,13 +4,17 @@
 says what it really loaded.
 """
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.every_python
+
+PACKAGES = Path(__file__).parents[1] / "packages"
 
 HEAVY = ("asyncpg", "httpx", "keyring", "mcp", "mcp_types", "rich", "starlette", "typer", "uvicorn")
 
@@ -56,3 +60,31 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
 )
 def test_nothing_is_loaded_that_is_not_needed(does: str, may_load: set[str], tmp_path: Path) -> None:
     assert loaded(does, tmp_path) <= may_load
+
+
+# What the tests of a rail may import
+
+
+PUBLIC = ("riel", "riel.sandbox.kit", "riel.testing")
+"""What the author of a rail may use, whose tests are no different from ours: write-a-rail.md says the same."""
+
+
+def test_the_tests_of_our_rails_import_what_the_author_of_a_rail_may_import() -> None:
+    files = sorted(PACKAGES.glob("rail-*/tests/**/*.py"))
+    private = {
+        f"{file.relative_to(PACKAGES)}: {name}"
+        for file in files
+        for name in imported(file)
+        if name.partition(".")[0] == "riel" and name not in PUBLIC and not name.startswith("riel.testing.")
+    }
+    assert len(files) > 80
+    assert private == set()
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Each module that a file imports by its whole name."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module

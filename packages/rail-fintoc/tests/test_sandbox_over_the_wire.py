@@ -13,7 +13,7 @@ from rail_fintoc.sandbox.behaviour import FintocBehaviour
 from rail_fintoc.sandbox.magic import payee_for
 from rail_fintoc.sandbox.seed.companies import ACCOUNT, fixed_id
 from riel import Sandbox
-from riel.http_server import serve_http
+from riel.testing.harness import serve_http
 
 from .sandbox_support import KEY, seal
 

@@ -12,7 +12,7 @@ import pytest
 from rail_fintoc.models import Verification
 from rail_fintoc.sandbox.seed.companies import fixed_id
 from riel import NothingLearned
-from riel.guards.limits import Limits, read_limits
+from riel.testing.harness import limits_guard
 
 from .harness_support import MEXICO, FintocBank, FintocHarness, fintoc_harness, to
 from .payments_support import ACCOUNT, PAYMENT, UNKNOWN_PAYER
@@ -144,9 +144,7 @@ async def test_a_refund_of_nothing_is_none(tmp_path: Path) -> None:
 
 
 async def test_taking_a_refund_back_is_confirmed_done_once_and_counts_in_no_limit(tmp_path: Path) -> None:
-    limits = Limits(
-        read_limits({"per_payment": {"CLP": 600}, "per_day": {"CLP": 1000}, "time_zone": "America/Santiago"})
-    )
+    limits = limits_guard({"per_payment": {"CLP": 600}, "per_day": {"CLP": 1000}, "time_zone": "America/Santiago"})
     async with fintoc_harness(tmp_path, guards=(limits,), refund_pending_seconds=3600) as harness:
         known = (await harness.bank.refund(amount=5000))["id"]
         assert (await harness.error("create_refund", **{**REFUND, "amount": 5000}))["code"].startswith("LIMIT")

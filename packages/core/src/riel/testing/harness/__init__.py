@@ -10,12 +10,15 @@ An agent calls the tools of one rail, an approver reads the challenge, and the r
         assert len(list(bank.debits())) == 1
 """
 
+from riel.http_server import serve_http
 from riel.testing.harness.approver import Approver
 from riel.testing.harness.clock import Clock
 from riel.testing.harness.engine import Harness, activate, run_harness
+from riel.testing.harness.limits import limits_guard
 from riel.testing.harness.orders import draft_order, lookup_outcome, references, send_outcome
 from riel.testing.harness.transport import ObservedTransport, http_client
 from riel.tools import Scopes
+from riel.tools.schema import input_schema
 
 __all__ = [
     "Approver",
@@ -26,8 +29,11 @@ __all__ = [
     "activate",
     "draft_order",
     "http_client",
+    "input_schema",
+    "limits_guard",
     "lookup_outcome",
     "references",
     "run_harness",
     "send_outcome",
+    "serve_http",
 ]

@@ -79,6 +79,13 @@ class Harness:
     principal: str = "ana"
     texts: list[str] = field(default_factory=list)
 
+    @property
+    def server(self) -> Any:
+        """An MCP server with these tools: ``async with mcp.Client(harness.server) as client``."""
+        from riel.mcp import mcp_server
+
+        return mcp_server(self.tools, self.principal, self.rail.version)
+
     async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool by its name, with or without the rail's prefix; the envelope ``{"data", "error"}``."""
         name = tool if tool in self.tools else f"{self.rail.declaration.name}_{tool}"
