@@ -13,7 +13,9 @@ import pytest
 
 from riel.cli import main
 from riel.cli.records import os_user
-from riel.journal import ChallengeState, Journal, State
+from riel.clock import utc_now
+from riel.journal import AttemptLimits, ChallengeState, Journal, State
+from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.open import open_journal
 from riel.rail import Payee
 from riel.testing.journal_contract import (
@@ -53,6 +55,17 @@ def riel(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Run the following commands on a terminal."""
+
+    def on_a_terminal() -> None:
+        for stream in (sys.stdin, sys.stdout):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    return on_a_terminal
 
 
 @pytest.fixture
@@ -107,14 +120,16 @@ def tamper(path: Path, statement: str) -> None:
         ("payments", "show", "pay_a"),
         ("payments", "decline", "pay_a"),
         ("payments", "decide", "pay_a", "settled", "--evidence", "a statement"),
+        ("payments", "unlock", "ana"),
         ("audit", "verify"),
         ("audit", "anchor"),
     ],
     ids=" ".join,
 )
 def test_a_journal_that_is_not_there_is_one_sentence_and_none_is_made(
-    riel: Riel, path: Path, command: tuple[str, ...]
+    riel: Riel, path: Path, command: tuple[str, ...], terminal: Callable[[], None]
 ) -> None:
+    terminal()
     code, out, err = riel(*command)
     assert (code, out) == (2, "")
     assert err == f"riel: RIEL_JOURNAL: there is no journal at {path}; riel serve makes one\n"
@@ -288,6 +303,61 @@ def test_what_cannot_be_read_is_one_sentence(riel: Riel, journal: Journalled, pa
     code, out, err = riel("payments", "show", "pay_a")
     assert (code, out) == (1, "")
     assert "riel audit verify" in err
+
+
+def test_the_whole_account_is_shown_on_a_terminal_to_the_operator_who_asks_for_it(
+    riel: Riel, journal: Journalled, terminal: Callable[[], None]
+) -> None:
+    journal(lambda journal: open_challenge(journal, new_challenge("q")))
+    journal(three)
+    for options in ((), ("--json",)):
+        code, out, err = riel("payments", "show", "pay_a", "--whole", *options)
+        assert (code, out) == (2, "")
+        assert "--whole shows an account on a terminal" in err
+    terminal()
+    for payment_id in ("pay_a", "pay_q"):
+        assert ACCOUNT not in riel("payments", "show", payment_id)[1]
+        code, out, _ = riel("payments", "show", payment_id, "--whole")
+        assert code == 0
+        assert out.splitlines()[0] == f"The payee's whole account: {ACCOUNT}"
+        assert out.count(ACCOUNT) == 1
+    code, out, err = riel("payments", "show", "pay_a", "--whole", "--json")
+    assert (code, out) == (2, "")
+
+
+# riel payments unlock
+
+
+def test_an_operator_unlocks_a_principal_at_a_terminal_and_no_pipe_does(
+    riel: Riel, journal: Journalled, terminal: Callable[[], None]
+) -> None:
+    now = utc_now()
+
+    async def lock(journal: Journal) -> None:
+        for name in ("a", "b"):
+            challenge = new_challenge(name, created_at=now, expires_at=now + 600 * SECOND)
+            await open_challenge(journal, challenge)
+            for _ in range(5):
+                await enter_wrong_code(journal, challenge, now)
+
+    def is_locked() -> bool:
+        limits = AttemptLimits()
+        return bool(journal(lambda journal: journal.count_attempt(None, "ana", now, limits)) == "rate_limited")
+
+    journal(lock)
+    code, out, err = riel("payments", "unlock", "ana")
+    assert (code, out) == (2, "")
+    assert "a person at a terminal" in err
+    assert is_locked()
+    terminal()
+    code, out, err = riel("payments", "unlock", "bea")
+    assert (code, out) == (1, "")
+    assert "'bea' has entered no wrong code" in err
+    code, out, _ = riel("payments", "unlock", "ana")
+    assert (code, out) == (0, "ana may confirm again: 10 wrong codes of the last hour no longer count.\n")
+    assert not is_locked()
+    (event,) = journal(lambda journal: journal.events(JOURNAL_CHAIN))
+    assert event.body == {"by": os_user(), "principal": "ana", "attempts": 10}
 
 
 # riel payments decline

@@ -21,7 +21,7 @@ from riel.clock import utc_now
 from riel.config import read_settings
 from riel.errors import Misconfigured
 from riel.installed_packages import installed_packages
-from riel.journal import Challenge, Event, Journal, PaymentRecord, State
+from riel.journal import AttemptLimits, Challenge, Event, Journal, PaymentRecord, State
 from riel.journal.pagination import iterate_payments
 from riel.rail import Mode
 from riel.text import clean_text
@@ -104,8 +104,20 @@ def _list(
 
 
 @payments.command()
-def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
-    """Show one payment or refund, and everything that was ever recorded of it."""
+def show(
+    which: Which,
+    rail: OfRail = None,
+    as_json: AsJson = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Show the payee's account whole, which needs a terminal.")
+    ] = False,
+) -> None:
+    """Show one payment or refund, and everything that was ever recorded of it.
+
+    The account is masked, unless --whole asks for it: a pipe, a log or a mail keeps what it gets.
+    """
+    if whole and (as_json or not sys.stdout.isatty()):
+        raise Misconfigured("--whole shows an account on a terminal: run it in one, without a pipe and without --json")
 
     async def work(journal: Journal) -> tuple[PaymentRecord | None, Challenge | None, Sequence[Event]]:
         record = await _find(journal, which, rail)
@@ -125,7 +137,8 @@ def show(which: Which, rail: OfRail = None, as_json: AsJson = False) -> None:
         return
     from riel.cli.tables import payment_tables, print_parts
 
-    print_parts(*payment_tables(document))
+    account = f"The payee's whole account: {clean_text(question.payee.account)}" if whole else ""
+    print_parts(account, *payment_tables(document))
 
 
 @payments.command()
@@ -144,6 +157,25 @@ def decline(payment_id: Annotated[str, typer.Argument(metavar="ID", help="The pa
         ended = f"confirmed before, and is {record.state}" if record else f"{known.state} before"
         raise failed(f"{payment_id} was {ended}: there is nothing left to decline")
     sys.stdout.write(f"Declined by {by}: {clean_text(declined.text, most=1000)}\n")
+
+
+@payments.command()
+def unlock(
+    principal: Annotated[str, typer.Argument(metavar="PRINCIPAL", help="Who confirms again: RIEL_PRINCIPAL.")],
+) -> None:
+    """Let a principal confirm again whom ten wrong codes have locked out for an hour.
+
+    It needs a terminal, and the audit record notes it. A challenge that five wrong codes have closed stays closed. Find
+    out first who entered those codes: each further ten are guesses too.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Misconfigured("riel payments unlock is for a person at a terminal: run it in one, without a pipe")
+    by = os_user()
+    count = with_journal(lambda journal: journal.unlock_principal(principal, by, utc_now(), AttemptLimits()))
+    shown = clean_text(principal, most=80)
+    if not count:
+        raise failed(f"{shown!r} has entered no wrong code within the last hour, so there is nothing to unlock")
+    sys.stdout.write(f"{shown} may confirm again: {count} wrong codes of the last hour no longer count.\n")
 
 
 @payments.command()

@@ -111,7 +111,7 @@ _ROWS: Mapping[Code, tuple[str, str]] = {
     ),
     Code.TWO_FA_RATE_LIMITED: (
         "Too many wrong codes within an hour. Nothing was sent.",
-        "Wait an hour. A new code does not help.",
+        "Tell the person, and wait an hour: a new code does not help. Only the operator can end it sooner.",
     ),
     Code.TWO_FA_TOO_MANY: (
         "{count} payments or refunds wait for a person already, which is the most at a time. Nothing was sent.",

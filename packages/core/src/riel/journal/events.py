@@ -19,6 +19,7 @@ CHALLENGE_OPENED = "challenge.opened"
 CHALLENGE_REFUSED = "challenge.refused"
 ATTEMPT_FAILED = "attempt.failed"
 RESTORED, COMPARED, KEY_REPLACED = "journal.restored", "journal.compared", "journal.key_replaced"
+PRINCIPAL_UNLOCKED = "journal.principal_unlocked"
 """The events of the journal as a whole."""
 TAMPERED = "tampered"
 """The event of a payment whose row was found not to be as riel wrote it."""
@@ -53,6 +54,11 @@ def challenge_event(state: ChallengeState) -> str:
 def mask_account_in(text: str, account: str) -> str:
     """Somebody's words as an event may hold them: without the whole account number."""
     return replace_number(text, account, mask_account(account))
+
+
+def principal_unlocked_body(principal: str, by: str, attempts: int) -> Body:
+    """The event of an operator who let a principal confirm again: how many wrong codes no longer count."""
+    return {"by": by, "principal": principal, "attempts": attempts}
 
 
 def challenge_opened_body(challenge: Challenge) -> Body:

@@ -187,6 +187,14 @@ class Journal(ControlRecord, Protocol):
     ) -> ChallengeState:
         """Record that the code was wrong, and return the state of the challenge. The last allowed attempt locks it."""
 
+    async def unlock_principal(self, principal: str, by: str, at: datetime, limits: AttemptLimits) -> int:
+        """Count the wrong codes of ``principal`` in the window of ``limits`` no longer, since ``by`` decided so.
+
+        The attempts at each challenge still count for that challenge. The event is in the chain of the journal.
+
+        :returns: how many wrong codes there were; nothing is written where there was none.
+        """
+
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         """End an open challenge for good, since ``by`` declined it. Returns ``None`` where no such one is open."""
 

@@ -18,6 +18,7 @@ from riel.journal import (
     TooManyOpen,
     events,
 )
+from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import (
     NEW_CHALLENGE_COLUMNS,
     new_challenge_values,
@@ -80,6 +81,11 @@ END_CHALLENGE = (
 COUNT_ATTEMPT = "SELECT * FROM count_attempt($1, $2, $3, $4, $5, $6, $7)"
 COUNT_FAILED = "UPDATE challenges SET failed = failed + 1 WHERE id = $1 RETURNING failed"
 RESOLVE_ATTEMPT = "UPDATE attempts SET outcome = $2, mac = $3 WHERE id = $1"
+LOCK_ATTEMPTS = "SELECT pg_advisory_xact_lock(hashtextextended('riel attempts ' || $1, 0))"
+SELECT_FAILED_ATTEMPTS = (
+    "SELECT id, principal, challenge_id, at, outcome, mac FROM attempts WHERE principal = $1 AND at > $2 "
+    "AND outcome <> 'right' AND outcome <> 'void' ORDER BY id"
+)
 LOCK_CHALLENGE = "SELECT id FROM challenges WHERE id = $1 FOR NO KEY UPDATE"
 LOCK_PRINCIPAL = "SELECT pg_advisory_xact_lock(hashtextextended('riel alone ' || $1, 0))"
 SELECT_OTHER_OPEN = "SELECT id FROM challenges WHERE principal = $1 AND state = 'open' AND digest <> $2 ORDER BY id"
@@ -312,6 +318,24 @@ async def record_wrong_code(
         await end(session, mac, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED
     return known.value.state
+
+
+async def unlock_principal(
+    session: Session, mac: RowMac, principal: str, by: str, at: int, limits: AttemptLimits
+) -> int:
+    """Count the wrong codes of a principal no longer. An attempt that riel did not write stays as it is."""
+    await session.row(LOCK_ATTEMPTS, principal)
+    count = 0
+    since = at - int(limits.window.total_seconds() * 1000)
+    for attempt_id, *values, proof in await session.rows(SELECT_FAILED_ATTEMPTS, principal, since):
+        if mac.proves(proof, ATTEMPTS, *values):
+            void = (*values[:-1], "void")
+            await session.write(RESOLVE_ATTEMPT, attempt_id, "void", mac.of(ATTEMPTS, *void))
+            count += 1
+    if count:
+        body = events.principal_unlocked_body(principal, by, count)
+        await append(session, mac, JOURNAL_CHAIN, at, events.PRINCIPAL_UNLOCKED, body)
+    return count
 
 
 async def decline(session: Session, mac: RowMac, challenge_id: str, by: str, at: int) -> Challenge | None:

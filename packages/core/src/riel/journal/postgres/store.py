@@ -169,6 +169,11 @@ class PostgresJournal(PostgresControls):
             )
         )
 
+    async def unlock_principal(self, principal: str, by: str, at: datetime, limits: AttemptLimits) -> int:
+        return await self._sessions.transact(
+            lambda session: challenges.unlock_principal(session, self._mac, principal, by, to_millis(at), limits)
+        )
+
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         return await self._sessions.write(
             lambda session: challenges.decline(session, self._mac, challenge_id, by, to_millis(at))

@@ -19,6 +19,7 @@ from riel.journal import (
     TooManyOpen,
     events,
 )
+from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import (
     NEW_CHALLENGE_COLUMNS,
     new_challenge_values,
@@ -28,7 +29,7 @@ from riel.journal.columns import (
 )
 from riel.journal.freeze import FROZEN, FreezeCheck
 from riel.journal.records import Challenge, ChallengeState
-from riel.journal.row_mac import ATTEMPTS, RowMac
+from riel.journal.row_mac import ATTEMPTS, JOURNAL_ROW, RowMac
 from riel.journal.sqlite import reservations
 from riel.journal.sqlite.audit import append
 from riel.journal.sqlite.connect import check_schema
@@ -40,7 +41,9 @@ SELECT_ATTEMPTS = (
     "SELECT state, expires_at, max(failed, (SELECT count(*) FROM attempts t WHERE t.challenge_id = c.id)) AS attempts, "
     "(SELECT max(at) FROM attempts t WHERE t.challenge_id = c.id) AS last_attempt_at FROM challenges c WHERE id = ?"
 )
-COUNT_FAILED_ATTEMPTS = "SELECT count(*) FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right'"
+OF_A_PRINCIPAL = "FROM attempts WHERE principal = ? AND at > ? AND outcome <> 'right' AND outcome <> 'void'"
+COUNT_FAILED_ATTEMPTS = f"SELECT count(*) {OF_A_PRINCIPAL}"
+SELECT_FAILED_ATTEMPTS = f"SELECT id, principal, challenge_id, at, outcome, mac {OF_A_PRINCIPAL} ORDER BY id"
 INSERT_CHALLENGE = (
     f"INSERT INTO challenges ({NEW_CHALLENGE_COLUMNS}) "
     f"VALUES ({','.join('?' * (NEW_CHALLENGE_COLUMNS.count(',') + 1))})"
@@ -237,6 +240,23 @@ def record_wrong_code(
         end(db, mac, challenge_id, ChallengeState.LOCKED, at)
         return ChallengeState.LOCKED
     return known.value.state
+
+
+def unlock_principal(
+    db: sqlite3.Connection, mac: RowMac, principal: str, by: str, at: int, limits: AttemptLimits
+) -> int:
+    """Count the wrong codes of a principal no longer. An attempt that riel did not write stays as it is."""
+    since = at - int(limits.window.total_seconds() * 1000)
+    count = 0
+    for attempt_id, *values, proof in db.execute(SELECT_FAILED_ATTEMPTS, (principal, since)).fetchall():
+        if mac.proves(proof, ATTEMPTS, *values):
+            void = (*values[:-1], "void")
+            db.execute(RESOLVE_ATTEMPT, ("void", mac.of(ATTEMPTS, *void), attempt_id))
+            count += 1
+    if count:
+        body = events.principal_unlocked_body(principal, by, count)
+        append(db, mac, JOURNAL_CHAIN, at, events.PRINCIPAL_UNLOCKED, body, JOURNAL_ROW)
+    return count
 
 
 def decline(db: sqlite3.Connection, mac: RowMac, challenge_id: str, by: str, at: int) -> Challenge | None:

@@ -158,6 +158,11 @@ class SqliteJournal(SqliteControls):
             lambda db: challenges.record_wrong_code(db, self._mac, attempt, challenge_id, to_millis(at), limits)
         )
 
+    async def unlock_principal(self, principal: str, by: str, at: datetime, limits: AttemptLimits) -> int:
+        return await self._writer.write(
+            lambda db: challenges.unlock_principal(db, self._mac, principal, by, to_millis(at), limits)
+        )
+
     async def decline(self, challenge_id: str, by: str, at: datetime) -> Challenge | None:
         return await self._writer.write(lambda db: challenges.decline(db, self._mac, challenge_id, by, to_millis(at)))
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from riel.journal import Attempt, ChallengeState, Journal, PaymentRecord
+from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -12,6 +13,7 @@ from riel.testing.journal_contract.fixtures import (
     MINUTE,
     NOW,
     SECOND,
+    Store,
     TwoHandles,
     count_attempt,
     create_payment,
@@ -67,6 +69,39 @@ class AttemptPromises(TwoHandles):
         somebody = (await open_challenge(journal, new_challenge("d", principal="bea"))).challenge
         assert (await count_attempt(other, somebody)).left == 4
         assert (await count_attempt(other, third, NOW + HOUR)).left == 4
+
+    async def test_an_operator_lets_a_principal_confirm_again_and_the_record_says_so(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        for name in ("a", "b"):
+            challenge = (await open_challenge(journal, new_challenge(name))).challenge
+            for _ in range(5):
+                await enter_wrong_code(journal, challenge)
+        third = (await open_challenge(journal, new_challenge("c"))).challenge
+        assert await journal.count_attempt(third.id, "ana", NOW, LIMITS) == "rate_limited"
+        assert await other.unlock_principal("bea", "eva", NOW, LIMITS) == 0
+        assert await journal.count_attempt(third.id, "ana", NOW, LIMITS) == "rate_limited"
+        assert await other.unlock_principal("ana", "eva", NOW + SECOND, LIMITS) == 10
+        assert (await count_attempt(journal, third, NOW + SECOND)).left == 4
+        (event,) = await journal.events(JOURNAL_CHAIN)
+        assert (event.event, dict(event.body)) == (
+            "journal.principal_unlocked",
+            {"by": "eva", "principal": "ana", "attempts": 10},
+        )
+        for _ in range(4):
+            await enter_wrong_code(journal, third, NOW + SECOND)
+        assert await journal.count_attempt(third.id, "ana", NOW + SECOND, LIMITS) == "locked", "five for each challenge"
+        assert (await journal.verify())[1] is None
+
+    async def test_an_attempt_that_somebody_wrote_into_the_journal_is_not_made_void(
+        self, journal: Journal, store: Store
+    ) -> None:
+        challenge = (await open_challenge(journal, new_challenge())).challenge
+        await enter_wrong_code(journal, challenge)
+        await enter_wrong_code(journal, challenge)
+        store.tamper("UPDATE attempts SET at = at + 1 WHERE id = (SELECT min(id) FROM attempts)")
+        assert await journal.unlock_principal("ana", "eva", NOW + SECOND, LIMITS) == 1
+        assert (await journal.verify())[1] is not None
 
     async def test_a_try_that_nobody_resolved_counts_as_wrong(self, journal: Journal) -> None:
         for name in ("a", "b"):

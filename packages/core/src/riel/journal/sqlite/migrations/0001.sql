@@ -47,12 +47,13 @@ CREATE TABLE refusals (
 ) STRICT;
 
 -- Every code that was entered, counted before it was compared. 'open' counts as wrong until it is known to be right.
+-- 'void': a wrong one that an operator no longer counts for its principal.
 CREATE TABLE attempts (
     id           INTEGER NOT NULL PRIMARY KEY,
     principal    TEXT    NOT NULL,
     challenge_id TEXT    REFERENCES challenges (id),
     at           INTEGER NOT NULL,
-    outcome      TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right')),
+    outcome      TEXT    NOT NULL CHECK (outcome IN ('open', 'wrong', 'right', 'void')),
     mac          TEXT    NOT NULL DEFAULT ''
 ) STRICT;
 
