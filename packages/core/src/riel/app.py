@@ -28,6 +28,7 @@ from riel.guards import Guard
 from riel.journal import Journal
 from riel.journal.epochs import lost_keys
 from riel.journal.newest_anchor import AnchorKeeper
+from riel.journal.newest_payment import PaymentKeeper
 from riel.journal.open import open_journal
 from riel.journal.row_mac import RowMac
 from riel.payments import Clients, Context, PaymentEngine, Timing
@@ -102,6 +103,8 @@ async def open_app(
         stack.push_async_callback(journal.close)
         keys = await bind_keys(journal, settings.folder)
         await AnchorKeeper(settings.folder, journal, RowMac(keys)).check()
+        newest_payment = PaymentKeeper(settings.folder, journal, RowMac(keys))
+        await newest_payment.check()
         factor = build_factor(settings, catalog, keys, logs)
         engine = PaymentEngine(
             Context(
@@ -115,6 +118,7 @@ async def open_app(
                 language=settings.language,
                 clean=secrets.text,
                 may_send=not read_only,
+                newest_payment=newest_payment,
             )
         )
         stack.push_async_callback(engine.close, grace)

@@ -51,7 +51,7 @@ class AnchorKeeper:
         kept = None if first is None else _read(self._path(first))
         if first is not None and kept is not None and not _has(anchors, kept):
             events = await self._journal.events(JOURNAL_CHAIN)
-            if not _restored_since(events, kept.at, self._mac):
+            if not restored_since(events, kept.at, self._mac):
                 raise Misconfigured(
                     f"RIEL_JOURNAL: the journal is older than anchor {kept.n}, which {self._path(first)} keeps, or was "
                     "rewritten: run riel restore if it was put back from a copy."
@@ -96,7 +96,7 @@ def _read(path: Path) -> KeptAnchor | None:
         raise Misconfigured(f"RIEL_HOME: {path} cannot be read, or is damaged: restore it from a backup.") from failure
 
 
-def _restored_since(events: Sequence[Event], at: int, mac: RowMac) -> bool:
+def restored_since(events: Sequence[Event], at: int, mac: RowMac) -> bool:
     """Whether riel itself noted, after ``at``, that the journal was put back."""
     previous = GENESIS
     restored = False

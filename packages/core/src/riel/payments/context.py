@@ -14,6 +14,7 @@ from riel.confirm import ConfirmationRequest, Factor, Language, Terms, approver_
 from riel.errors import NotAllowed
 from riel.guards import Guard, QuotaGuard, Reservation
 from riel.journal import AttemptLimits, Challenge, Change, Journal, PaymentRecord
+from riel.journal.newest_payment import PaymentKeeper
 from riel.money import mask_account
 from riel.payments.attempt_limiter import AttemptLimiter
 from riel.payments.clients import Clients
@@ -117,6 +118,7 @@ class Context:
     may_send: bool = True
     busy: set[str] = field(default_factory=set)
     unanswered: dict[str, Silence] = field(default_factory=dict)
+    newest_payment: PaymentKeeper | None = None
     attempt_limiter: AttemptLimiter = field(default_factory=AttemptLimiter)
     gaps: GapReader = field(default_factory=GapReader)
     recent_terms: RecentTerms = field(default_factory=RecentTerms)

@@ -89,6 +89,8 @@ class PaymentEngine:
         async with self._lock(request):
             record, created = await confirm(self.context, request, code)
             if created:
+                if self.context.newest_payment is not None:
+                    await self.context.newest_payment.keep(record)
                 self._start(record, dispatch)
             return record
 
