@@ -71,7 +71,7 @@ class FreezePromises(TwoHandles):
         before = await journal.challenge("pay_before")
         assert before is not None
         assert before.state is ChallengeState.OPEN, "what was open stays so"
-        assert await journal.reserved_total("day", 0) == 0
+        assert await journal.reserved_total("day", 0, NOW) == 0
         await set_freeze(other, frozen=False)
         await try_to_open(journal, new_challenge("a"), alone=how == "alone", holds=holds)
         assert await journal.challenge("pay_a")
