@@ -294,12 +294,9 @@ def test_a_look_at_a_limit_costs_the_same_whatever_was_paid(schema: str) -> None
             "SELECT count(*) FROM limit_usage WHERE scope = ? AND bucket >= ?", (hold.scope, hold.since)
         ).fetchone()
         assert rows <= 61
-        values = {"scope": hold.scope, "since": hold.since, "now": 0}
-        steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {reservations.SELECT_TOTAL}", values)]
-        assert [step.partition(" USING ")[0] for step in steps if " USING " in step] == [
-            "SEARCH limit_usage",
-            "SEARCH p",
-            "SEARCH c",
-        ]
-        assert any("INDEX rejected_payments_by_watch" in step for step in steps)
+        (plan,) = db.execute(f"EXPLAIN QUERY PLAN {reservations.SELECT_TOTAL}", (hold.scope, hold.since)).fetchall()
+        assert "SEARCH limit_usage USING INDEX" in plan[3]
+    late = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {reservations.SELECT_LATE}", {"now": 0})]
+    assert "SEARCH p USING INDEX rejected_payments_by_watch" in late[0]
+    assert "SEARCH c USING INDEX" in late[1]
     db.close()

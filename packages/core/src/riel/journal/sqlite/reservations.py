@@ -9,13 +9,13 @@ from riel.journal import LimitReached
 from riel.journal.columns import may_arrive_late
 from riel.journal.records import Challenge, PaymentRecord, State
 
-SELECT_TOTAL = (
-    "SELECT (SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = :scope AND bucket >= :since) + "
-    "(SELECT coalesce(sum(json_extract(r.value, '$[2]')), 0) FROM payments p JOIN challenges c ON c.id = p.id "
-    f"JOIN json_each(nullif(c.reservations, '')) r WHERE {may_arrive_late(':now')} "
-    "AND json_extract(r.value, '$[0]') = :scope AND json_extract(r.value, '$[1]') >= :since)"
+SELECT_TOTAL = "SELECT coalesce(sum(amount), 0) FROM limit_usage WHERE scope = ? AND bucket >= ?"
+SELECT_LATE = (
+    "SELECT json_extract(r.value, '$[0]') AS scope, json_extract(r.value, '$[1]') AS bucket, "
+    "sum(json_extract(r.value, '$[2]')) AS amount FROM payments p JOIN challenges c ON c.id = p.id "
+    f"JOIN json_each(nullif(c.reservations, '')) r WHERE {may_arrive_late(':now')} GROUP BY 1, 2"
 )
-"""What is counted, and what rejected payments reserved that may still arrive."""
+"""What rejected payments reserved that may still arrive; it is not in the totals."""
 ADD_TO_TOTAL = (
     "INSERT INTO limit_usage (scope, bucket, amount) VALUES (?, ?, ?) "
     "ON CONFLICT (scope, bucket) DO UPDATE SET amount = amount + excluded.amount"
@@ -39,16 +39,15 @@ def limit_reached(
     held: Sequence[Reserved] = (),
 ) -> LimitReached | None:
     """The first limit that has no room, if there is one. ``held`` is given back if there is none."""
+    late = _late(db, at) if requested else []
     for reservation in requested:
         if (
             reservation.lifted_by
             and db.execute(SELECT_SETTLED, (challenge.rail, challenge.mode, reservation.lifted_by)).fetchone()
         ):
             continue
-        own = sum(
-            amount for scope, bucket, amount in held if scope == reservation.scope and bucket >= reservation.since
-        )
-        total = reserved_total(db, reservation.scope, reservation.since, at) - own
+        scope, since = reservation.scope, reservation.since
+        total = _counted(db, scope, since) + _sum(late, scope, since) - _sum(held, scope, since)
         if total + reservation.amount > reservation.limit:
             return LimitReached(reservation, max(0, reservation.limit - total))
     return None
@@ -56,8 +55,21 @@ def limit_reached(
 
 def reserved_total(db: sqlite3.Connection, scope: str, since: int, at: int) -> int:
     """What is taken of a limit at that time."""
-    total: int = db.execute(SELECT_TOTAL, {"scope": scope, "since": since, "now": at}).fetchone()[0]
+    return _counted(db, scope, since) + _sum(_late(db, at), scope, since)
+
+
+def _counted(db: sqlite3.Connection, scope: str, since: int) -> int:
+    total: int = db.execute(SELECT_TOTAL, (scope, since)).fetchone()[0]
     return total
+
+
+def _late(db: sqlite3.Connection, at: int) -> list[Reserved]:
+    """What rejected payments reserved that may still arrive."""
+    return [(scope, bucket, amount) for scope, bucket, amount in db.execute(SELECT_LATE, {"now": at})]
+
+
+def _sum(reserved: Sequence[Reserved], scope: str, since: int) -> int:
+    return sum(amount for of, bucket, amount in reserved if of == scope and bucket >= since)
 
 
 def reserve(db: sqlite3.Connection, challenge_id: str, requested: Sequence[Reservation]) -> str:
@@ -97,7 +109,7 @@ def release(db: sqlite3.Connection, challenge_id: str) -> None:
 def follow_transition(db: sqlite3.Connection, before: str, now: PaymentRecord) -> None:
     """A rejected payment is not counted; one that arrived after all counts again, whatever the limit says.
 
-    What it reserved stays taken until nothing can arrive any more: :data:`SELECT_TOTAL` adds that.
+    What it reserved stays taken until nothing can arrive any more: :data:`SELECT_LATE` adds that.
 
     :param before: the state that the row had, altered or not.
     """
