@@ -69,8 +69,11 @@ def tests(session: nox.Session) -> None:
     ends = {PYTHONS[0], PYTHONS[-1]}
     asked = [f"--numprocesses={PROCESSORS + 1}"]
     if session.python != RUNNING:
-        some = "not once" if session.python in ends else "alone or every_python"
+        some, where = "alone or every_python", _files_marked("alone", "every_python")
+        if session.python in ends:
+            some, where = "not once", ["packages", *_files_marked("every_python")]
         asked = [f"--numprocesses={PROCESSORS}", "-m", some, "--hypothesis-profile=few"]
+        asked.append(f"--override-ini=testpaths={' '.join(where)}")  # to read every file takes as long as many tests
     session.run("pytest", *AT_ONCE, *asked, *session.posargs)
 
 
@@ -115,16 +118,13 @@ def docs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("package", PACKAGES, ids=[Path(package).name for package in PACKAGES])
 def alone(session: nox.Session, package: str) -> None:
-    """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``.
-
-    Only the files that hold such tests are read: to collect the others takes longer than to run these.
-    """
+    """Import every module of a package where only its own dependencies are, and run its tests marked ``alone``."""
     installed = _editable(sorted(_with_its_own(package)))
     _install(session, *installed)
     session.run("python", "checks/imports.py", package)
     _install(session, "--group=test", *installed)
-    files = [str(file) for file in sorted(Path(package).glob("tests/test_*.py")) if "mark.alone" in file.read_text()]
-    session.run("pytest", *files, "-m", "alone", "--hypothesis-profile=few", *session.posargs)
+    where = [file for file in _files_marked("alone") if file.startswith(f"{package}{os.sep}")]
+    session.run("pytest", *where, "-m", "alone", "--hypothesis-profile=few", *session.posargs)
 
 
 @nox.session
@@ -240,6 +240,12 @@ def _with_its_own(package: str) -> set[str]:
     asked = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in projects[package]["dependencies"]}
     needed = {one for one, project in projects.items() if project["name"] in asked}
     return {package, *(each for one in needed for each in _with_its_own(one))}
+
+
+def _files_marked(*marks: str) -> list[str]:
+    """The files of tests that hold one of these marks."""
+    files = sorted([*Path("tests").glob("test_*.py"), *Path("packages").glob("*/tests/test_*.py")])
+    return [str(file) for file in files if any(f"mark.{mark}" in file.read_text("utf-8") for mark in marks)]
 
 
 def _editable(packages: list[str]) -> list[str]:

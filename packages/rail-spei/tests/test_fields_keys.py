@@ -68,6 +68,7 @@ def test_a_key_is_its_random_number_and_loses_nothing_of_it(number: int) -> None
     assert sizes == [36**16]
 
 
+@pytest.mark.once
 def test_a_million_keys_of_one_day_never_repeat() -> None:
     # Each number is another key, as the test above shows, so a million numbers stand for their keys: to write every
     # one of them out would take ten times as long and tell the same.
