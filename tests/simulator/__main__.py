@@ -35,6 +35,8 @@ def _many(first: int, seeds: int, jobs: int, rail: str | None) -> int:
         for part in as_completed(parts):
             seeds_run, events, outcomes = part.result()
             done, counted, broken = done + seeds_run, counted + events, broken + outcomes
+            for outcome in outcomes:
+                print(f"\rseed {outcome.seed}: {outcome.broken}")
             rate = done / (time.monotonic() - began)
             print(f"\r{done:,} of {seeds:,} seeds, {rate:.0f}/s, {len(broken)} broken ", end="", flush=True)
     print()
