@@ -1,4 +1,4 @@
-"""``riel payments`` and ``riel audit``, as an operator and an auditor use them: on a journal that others wrote."""
+"""``riel payments``, ``freeze`` and ``audit``, as operators and auditors use them on a journal that others wrote."""
 
 import asyncio
 import json
@@ -14,8 +14,9 @@ import pytest
 from riel.cli import main
 from riel.cli.records import os_user
 from riel.clock import utc_now
-from riel.journal import AttemptLimits, ChallengeState, Journal, State
+from riel.journal import AttemptLimits, ChallengeState, Journal, State, freeze
 from riel.journal.audit.chain import JOURNAL_CHAIN
+from riel.journal.controls import FREEZE
 from riel.journal.open import open_journal
 from riel.rail import Payee
 from riel.testing.journal_contract import (
@@ -498,3 +499,55 @@ def test_nothing_here_speaks_mcp(journal: Journalled, path: Path) -> None:
     look = "import sys; from riel.cli import main; main(['payments', 'list']); sys.exit('mcp' in sys.modules)"
     environment = {"RIEL_JOURNAL": str(path)}
     assert subprocess.run([sys.executable, "-c", look], env=environment, cwd=path.parent, check=False).returncode == 0
+
+
+# riel freeze, riel thaw
+
+
+def test_whoever_is_there_freezes_payments_and_a_person_at_a_terminal_lets_them_go_on(
+    riel: Riel, journal: Journalled, terminal: Callable[[], None]
+) -> None:
+    def is_frozen() -> bool:
+        return freeze.is_set(journal(lambda journal: journal.control(FREEZE)))
+
+    journal(three)
+    assert riel("freeze", "--why", "a stolen phone") == (
+        0,
+        f"Payments are frozen, as {os_user()} decided. riel thaw lets them go on.\n",
+        "",
+    )
+    assert is_frozen()
+    code, _, err = riel("freeze", "--why", "again")
+    assert (code, "frozen already" in err) == (1, True)
+    code, out, err = riel("thaw", "--why", "found")
+    assert (code, out, "a person at a terminal" in err) == (2, "", True)
+    assert is_frozen()
+    terminal()
+    assert riel("thaw", "--why", "found") == (0, f"Payments go on, as {os_user()} decided.\n", "")
+    assert not is_frozen()
+    code, _, err = riel("thaw", "--why", "again")
+    assert (code, "payments are not frozen" in err) == (1, True)
+    said = [event.body for event in journal(lambda journal: journal.events(JOURNAL_CHAIN))]
+    assert [(body["action"], body["by"], body["why"]) for body in said] == [
+        ("freeze", os_user(), "a stolen phone"),
+        ("thaw", os_user(), "found"),
+    ]
+
+
+@pytest.mark.parametrize("why", ["", " ", "x" * 301])
+def test_a_freeze_without_a_reason_is_refused(riel: Riel, journal: Journalled, why: str) -> None:
+    journal(three)
+    code, out, err = riel("freeze", "--why", why)
+    assert (code, out, "--why" in err) == (2, "", True)
+
+
+def test_a_freeze_that_somebody_edited_is_lifted_at_a_terminal(
+    riel: Riel, journal: Journalled, path: Path, terminal: Callable[[], None]
+) -> None:
+    journal(three)
+    riel("freeze", "--why", "a stolen phone")
+    tamper(path, "DELETE FROM controls")
+    assert freeze.is_set(journal(lambda journal: journal.control(FREEZE)))
+    terminal()
+    assert riel("thaw", "--why", "the database was looked at")[0] == 0
+    assert not freeze.is_set(journal(lambda journal: journal.control(FREEZE)))

@@ -6,8 +6,7 @@ import pytest
 
 from riel.errors import CATALOGUE, Code, NotConfirmed
 from riel.journal import State
-from riel.journal.controls import FREEZE
-from riel.journal.freeze import freeze_document
+from riel.journal.freeze import change_freeze
 
 from .engine_support import LOST, SETTLED, EngineFixture, answers, first, working
 
@@ -19,21 +18,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def set_freeze(world: EngineFixture, version: int, *, frozen: bool) -> None:
-    document = freeze_document(frozen=frozen, by="ana", why="a stolen phone")
-    assert await world.journal.change_control(FREEZE, version, document, {"by": "ana"}, world.now)
+async def set_freeze(world: EngineFixture, *, frozen: bool) -> None:
+    assert await change_freeze(world.journal, frozen=frozen, by="ana", why="a stolen phone", at=world.now)
 
 
 async def test_while_frozen_nobody_is_asked_and_a_right_code_pays_nothing(tmp_path: Path) -> None:
     async with working(tmp_path) as world:
         code = await world.asked(world.request())
-        await set_freeze(world, 0, frozen=True)
+        await set_freeze(world, frozen=True)
         with pytest.raises(NotConfirmed) as refused:
             await world.engine.ask(world.request(60_000))
         assert refused.value.error.code == Code.FROZEN
         assert await world.refusal(world.request(), code) == Code.FROZEN
         assert world.client.sent == []
-        await set_freeze(world, 1, frozen=False)
+        await set_freeze(world, frozen=False)
         record = await world.engine.confirm(world.request(), code)
         await world.quiet()
         assert await world.state(record) is State.SETTLED
@@ -44,7 +42,7 @@ async def test_while_frozen_an_unknown_payment_is_looked_up_ever_more_rarely_and
 ) -> None:
     async with working(tmp_path, sends=first(LOST, SETTLED), finds=answers(None)) as world:
         record = await world.paid(world.request())
-        await set_freeze(world, 0, frozen=True)
+        await set_freeze(world, frozen=True)
         for looked in (1, 2, 3):
             world.later(seconds=30)
             await world.round()
@@ -54,7 +52,7 @@ async def test_while_frozen_an_unknown_payment_is_looked_up_ever_more_rarely_and
             assert known.next_at > world.now
             assert len(world.client.looked) == looked
         assert len(world.client.sent) == 1
-        await set_freeze(world, 1, frozen=False)
+        await set_freeze(world, frozen=False)
         world.later(minutes=2)
         await world.round()
         assert await world.state(record) is State.SETTLED

@@ -28,6 +28,8 @@ COMMANDS = {
     "serve": ("riel.cli.serve", "Serve the tools of every installed rail over MCP."),
     "rails": ("riel.cli.rails", "List the rails that are installed, and what is wrong with the others."),
     "payments": ("riel.cli.payments", "List payments, or show the whole life of one."),
+    "freeze": ("riel.cli.freeze", "Stop all payments at once."),
+    "thaw": ("riel.cli.freeze", "Let payments go on after riel freeze."),
     "recover": ("riel.cli.recover", "Find out what became of payments whose outcome is not known."),
     "restore": ("riel.cli.restore", "Declare that the journal was put back from a copy."),
     "key": ("riel.cli.key", "Replace the server's key, where it is lost or was seen."),

@@ -5,10 +5,11 @@ A freeze whose row is not proven is one, so who writes to the database cannot li
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from riel.journal.canonical_json import canonical
-from riel.journal.controls import FREEZE, Control, ControlVersions, read_control
+from riel.journal.controls import FREEZE, Control, ControlRecord, ControlVersions, read_control
 from riel.journal.row_mac import RowMac
 
 Frozen = Literal["frozen"]
@@ -36,6 +37,23 @@ def is_set(control: Control | None) -> bool:
         return control.tampered or json.loads(control.document)["frozen"] is not False
     except (ValueError, LookupError, TypeError):
         return True
+
+
+async def change_freeze(journal: ControlRecord, *, frozen: bool, by: str, why: str, at: datetime) -> bool:
+    """Freeze payments, or lift the freeze, and return whether that changed anything.
+
+    A freeze whose row is not proven is replaced by either.
+
+    :param by: the person who decided so, as the audit record names them.
+    """
+    while True:
+        control = await journal.control(FREEZE)
+        if is_set(control) is frozen and not (control is not None and control.tampered):
+            return False
+        version, document = control.version if control else 0, freeze_document(frozen=frozen, by=by, why=why)
+        body = {"action": "freeze" if frozen else "thaw", "by": by, "why": why}
+        if await journal.change_control(FREEZE, version, document, body, at, over_tampered=True) is not None:
+            return True
 
 
 class FreezeCheck:
