@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from riel.journal import Attempt, Challenge, ChallengeState, PaymentRecord
 from riel.journal.row_mac import CHALLENGES, PAYMENTS, RowMac
-from riel.journal.sqlite import challenges, payments
+from riel.journal.sqlite import challenges, creation
 from riel.journal.sqlite.store import SqliteJournal
 from riel.money import Money
 from riel.payments import confirm
@@ -77,15 +77,15 @@ def a_used_code_that_answers_what_is_asked_anew() -> Iterator[None]:
 
 @bug
 def a_code_that_is_not_used_up() -> Iterator[None]:
-    real = payments.create
+    real = creation.create
 
-    def intend(db: Any, mac: RowMac, me: str, attempt: Attempt, id_: str, *rest: Any) -> Any:
-        born = real(db, mac, me, attempt, id_, *rest)
+    def intend(db: Any, owner: Any, attempt: Attempt, id_: str, *rest: Any) -> Any:
+        born = real(db, owner, attempt, id_, *rest)
         if isinstance(born, PaymentRecord):
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
         return born
 
-    with patch.object(payments, "create", intend), _proven():
+    with patch.object(creation, "create", intend), _proven():
         yield
 
 
@@ -97,7 +97,7 @@ def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
 
         def unit(db: Any) -> Any:
             db.execute("UPDATE challenges SET state = 'open' WHERE id = ?", (id_,))
-            return payments.create(db, self._mac, self._owners.me, attempt, id_, *rest)
+            return creation.create(db, self._owner(), attempt, id_, *rest)
 
         return await self._writer.write(unit)
 
@@ -107,20 +107,20 @@ def consumed_in_one_transaction_and_born_in_another() -> Iterator[None]:
 
 @bug
 def an_expired_question_accepted() -> Iterator[None]:
-    real_intend, real_count = payments.create, challenges.count_attempt
+    real_intend, real_count = creation.create, challenges.count_attempt
 
     def longer(db: Any, id_: str | None) -> None:
         db.execute("UPDATE challenges SET expires_at = expires_at + 600000 WHERE id = ?", (id_,))
 
-    def intend(db: Any, mac: RowMac, me: str, attempt: Attempt, id_: str, *rest: Any) -> Any:
+    def intend(db: Any, owner: Any, attempt: Attempt, id_: str, *rest: Any) -> Any:
         longer(db, id_)
-        return real_intend(db, mac, me, attempt, id_, *rest)
+        return real_intend(db, owner, attempt, id_, *rest)
 
     def count(db: Any, mac: RowMac, id_: str | None, *rest: Any) -> Any:
         longer(db, id_)
         return real_count(db, mac, id_, *rest)
 
-    with patch.object(payments, "create", intend), patch.object(challenges, "count_attempt", count), _proven():
+    with patch.object(creation, "create", intend), patch.object(challenges, "count_attempt", count), _proven():
         yield
 
 
@@ -181,10 +181,10 @@ def five_wrong_codes_and_still_open() -> Iterator[None]:
 
 @bug
 def a_time_step_used_twice() -> Iterator[None]:
-    real = payments.create
+    real = creation.create
 
-    def intend(db: Any, mac: RowMac, me: str, attempt: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
-        return real(db, mac, me, attempt, id_, None, *rest)
+    def intend(db: Any, owner: Any, attempt: Attempt, id_: str, once: str | None, *rest: Any) -> Any:
+        return real(db, owner, attempt, id_, None, *rest)
 
-    with patch.object(payments, "create", intend):
+    with patch.object(creation, "create", intend):
         yield

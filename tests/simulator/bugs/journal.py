@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from riel.journal import Challenge, Change, PaymentRecord, State, events
 from riel.journal.row_mac import RowMac
-from riel.journal.sqlite import audit, payments, reservations
+from riel.journal.sqlite import audit, creation, payments, reservations
 from riel.journal.sqlite.store import SqliteJournal
 from riel.payments import Context, PaymentEngine, confirm, dispatch
 
@@ -180,5 +180,5 @@ def late_money_not_held_again() -> Iterator[None]:
 
 @bug
 def refunds_not_summed_up() -> Iterator[None]:
-    with patch.object(payments, "_refund_refusal", lambda *what: None):
+    with patch.object(creation, "_refund_refusal", lambda *what: None):
         yield

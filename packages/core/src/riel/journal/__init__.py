@@ -2,6 +2,8 @@
 
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.controls import Control
+from riel.journal.decisions import DecisionResult, Weigh
+from riel.journal.failures import ConfirmFailure, LimitReached
 from riel.journal.freeze import Frozen
 from riel.journal.protocol import (
     MAX_REFUSALS,
@@ -9,9 +11,7 @@ from riel.journal.protocol import (
     Attempt,
     AttemptLimits,
     ChallengeText,
-    ConfirmFailure,
     Journal,
-    LimitReached,
     OpenedChallenge,
     TooManyOpen,
 )
@@ -43,6 +43,7 @@ __all__ = [
     "Change",
     "ConfirmFailure",
     "Control",
+    "DecisionResult",
     "Event",
     "Frozen",
     "Intent",
@@ -54,4 +55,5 @@ __all__ = [
     "State",
     "TooManyOpen",
     "Topic",
+    "Weigh",
 ]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from riel.confirm import PriorPayment
+from riel.confirm.decisions import Decision
 from riel.journal.canonical_json import canonical
 from riel.journal.records import (
     UNANSWERED_WATCH,
@@ -51,7 +52,7 @@ def maybe_from_millis(value: int | None) -> datetime | None:
 PROVEN_CHALLENGE_COLUMNS = (
     "id", "principal", "rail", "mode", "kind", "digest", "nonce", "factor", "key_id", "text", "amount", "currency",
     "account", "payee", "institution", "created_at", "expires_at", "state", "replay_key", "duplicate_of",
-    "reservations", "failed",
+    "reservations", "failed", "request", "requirement",
 )  # fmt: skip
 """The columns of a challenge that the MAC of its row covers: all but the time at which it was shown."""
 
@@ -113,7 +114,8 @@ def challenge_of(row: Row) -> Challenge:
         institution,
         *rest,
     ) = row
-    created_at, expires_at, state, replay_key, duplicate_of, _reservations, _failed, delivered_at, attempts = rest[:9]
+    created_at, expires_at, state, replay_key, duplicate_of, _reservations, _failed, *rest = rest
+    request, requirement, delivered_at, attempts, *_ = rest
     return Challenge(
         id=id_,
         principal=principal,
@@ -134,6 +136,8 @@ def challenge_of(row: Row) -> Challenge:
         delivered_at=maybe_from_millis(delivered_at),
         replay_key=replay_key,
         duplicate_of=duplicate_of,
+        request=request,
+        requirement=requirement,
     )
 
 
@@ -198,6 +202,8 @@ def new_challenge_values(challenge: Challenge) -> tuple[Any, ...]:
         challenge.payee.institution,
         challenge.state,
         challenge.duplicate_of,
+        challenge.request,
+        challenge.requirement,
         to_millis(challenge.created_at),
         to_millis(challenge.expires_at),
     )
@@ -205,7 +211,7 @@ def new_challenge_values(challenge: Challenge) -> tuple[Any, ...]:
 
 NEW_CHALLENGE_COLUMNS = (
     "id, principal, rail, mode, kind, digest, nonce, factor, key_id, text, amount, currency, account, payee, "
-    "institution, state, duplicate_of, created_at, expires_at"
+    "institution, state, duplicate_of, request, requirement, created_at, expires_at"
 )
 """The columns of a new challenge."""
 
@@ -304,6 +310,47 @@ CHANGED_COLUMNS = (
     "provider_id", "code", "provider_message", "facts",
 )  # fmt: skip
 """The columns of a payment that a transition may change."""
+
+PROVEN_DECISION_COLUMNS = (
+    "challenge_id", "approver", "verdict", "how", "credential", "proof", "replay_key", "policy_version", "reason", "at",
+)  # fmt: skip
+"""The columns of a decision that the MAC of its row covers: all."""
+
+DECISION_COLUMNS = ", ".join((*PROVEN_DECISION_COLUMNS, "mac"))
+
+
+def decision_of(row: Row) -> Decision:
+    """A row that begins with :data:`PROVEN_DECISION_COLUMNS`."""
+    challenge_id, approver, verdict, how, credential, proof, replay_key, policy_version, reason, at = row[:10]
+    return Decision(
+        challenge_id=challenge_id,
+        approver=approver,
+        verdict=verdict,
+        how=how,
+        credential=credential,
+        proof=json.loads(proof),
+        replay_key=replay_key or "",
+        policy_version=policy_version,
+        reason=reason,
+        at=from_millis(at),
+    )
+
+
+def decision_values(decision: Decision) -> tuple[str | int | None, ...]:
+    """A decision in the order of :data:`PROVEN_DECISION_COLUMNS`. One without a proof has nothing to use up."""
+    return (
+        decision.challenge_id,
+        decision.approver,
+        decision.verdict,
+        decision.how,
+        decision.credential,
+        canonical(decision.proof),
+        decision.replay_key or None,
+        decision.policy_version,
+        decision.reason,
+        to_millis(decision.at),
+    )
+
 
 EVENT_COLUMNS = "seq, payment_id, n, at, event, body, hash, mac, row_mac"
 """The columns of an event in the order in which :func:`event_of` and :class:`chain.Row` take them."""

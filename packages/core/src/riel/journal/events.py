@@ -1,6 +1,7 @@
 """What a verb writes, as values: the same for every store, whatever its SQL looks like."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ Body = dict[str, Any]
 
 CHALLENGE_OPENED = "challenge.opened"
 CHALLENGE_REFUSED = "challenge.refused"
+CHALLENGE_DECIDED = "challenge.decided"
 ATTEMPT_FAILED = "attempt.failed"
 RESTORED, COMPARED, KEY_REPLACED = "journal.restored", "journal.compared", "journal.key_replaced"
 PRINCIPAL_UNLOCKED = "journal.principal_unlocked"
@@ -70,6 +72,7 @@ def challenge_opened_body(challenge: Challenge) -> Body:
         "digest": challenge.digest.hex(),
         "text": challenge.text,
         "expiresAt": to_millis(challenge.expires_at),
+        **({"requirement": challenge.requirement} if challenge.requirement else {}),
     }
 
 
@@ -135,8 +138,10 @@ def consumed_challenge_mac(mac: RowMac, consumed: ProvenRow) -> str:
     return mac.of("consumed challenges", *consumed.values)
 
 
-def payment_created_body(challenge: Challenge, intent: Intent, challenge_mac: str) -> Body:
-    """The body of ``payment.created``: what was confirmed, and the hash of the order."""
+def payment_created_body(
+    challenge: Challenge, intent: Intent, challenge_mac: str, approvers: Sequence[str] = ()
+) -> Body:
+    """The body of ``payment.created``: what was confirmed, by whom where people decided, and the hash of the order."""
     body = {
         "to": State.SENDING,
         "reference": intent.reference,
@@ -147,6 +152,7 @@ def payment_created_body(challenge: Challenge, intent: Intent, challenge_mac: st
         "digest": challenge.digest.hex(),
         "payloadSha256": hashlib.sha256(intent.body).hexdigest(),
         "challengeMac": challenge_mac,
+        **({"approvers": list(approvers)} if approvers else {}),
     }
     return {**body, "refundOf": intent.refund_of} if intent.refund_of else body
 

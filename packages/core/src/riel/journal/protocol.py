@@ -6,12 +6,14 @@ Every store passes one suite, ``riel.testing.journal_contract``.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from riel.confirm import PriorPayment
 from riel.guards import Reservation
 from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow
 from riel.journal.controls import ControlRecord
+from riel.journal.decisions import DecisionRecord
+from riel.journal.failures import ConfirmFailure, LimitReached
 from riel.journal.freeze import Frozen
 from riel.journal.records import (
     Backlog,
@@ -28,24 +30,6 @@ from riel.journal.records import (
 from riel.rail import Mode
 from riel.secrets import ServerKeys
 
-ConfirmFailure = Literal[
-    "consumed",
-    "locked",
-    "expired",
-    "declined",
-    "rate_limited",
-    "code_reused",
-    "reference_taken",
-    "not_settled",
-    "exceeds_payment",
-    "tampered",
-    "frozen",
-]
-"""Why there is no payment: how the challenge ended, too many wrong codes, a code that was used before, a reference that
-is taken, a refund of what has not settled or of more than is left, a row that is not as riel wrote it, or that payments
-are frozen."""
-
-
 MAX_REFUSALS = 20
 """How many refusals of one principal are recorded one by one within :data:`REFUSAL_WINDOW`."""
 
@@ -61,14 +45,6 @@ class OpenedChallenge:
 
     challenge: Challenge
     fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LimitReached:
-    """A limit has no room for ``reservation``: nothing was opened or created. ``left`` could still be reserved."""
-
-    reservation: Reservation
-    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +76,9 @@ class AttemptLimits:
     window: timedelta = timedelta(hours=1)
 
 
-class Journal(ControlRecord, Protocol):
-    """The durable record of challenges, payments, events, messages and controls.
+class Journal(ControlRecord, DecisionRecord, Protocol):
+    """The durable record of challenges, payments, events, messages, controls
+    and decisions.
 
     Every method that writes is one transaction, and what it returned is durable. Times are aware and come from the
     caller. Every method raises :class:`~riel.errors.JournalUnavailable` where the store fails: after a write, only a

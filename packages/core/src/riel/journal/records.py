@@ -51,6 +51,9 @@ class Challenge:
     reference of an earlier payment of the same amount to the same account, which the text mentions. ``key_id`` names
     the version of the server's key with which the reference of its payment is made. ``tampered``: its row is
     not as riel wrote it.
+
+    :param request: JSON from which the request is built again where a decision arrives.
+    :param requirement: JSON that says which decisions are needed, by the policy at asking; empty where a code confirms.
     """
 
     id: str
@@ -72,6 +75,8 @@ class Challenge:
     delivered_at: datetime | None = None
     replay_key: str | None = None
     duplicate_of: str | None = None
+    request: str = ""
+    requirement: str = ""
     tampered: bool = False
 
 

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 Value = str | int | bytes | None
 """A column, as the database stores it."""
 
-CHALLENGES, PAYMENTS, ATTEMPTS, EVENTS, ANCHORS, OUTBOX, CONTROLS, USED_PROOFS = (
-    "challenges", "payments", "attempts", "events", "anchors", "outbox", "controls", "used_proofs",
+CHALLENGES, PAYMENTS, ATTEMPTS, EVENTS, ANCHORS, OUTBOX, CONTROLS, USED_PROOFS, DECISIONS = (
+    "challenges", "payments", "attempts", "events", "anchors", "outbox", "controls", "used_proofs", "decisions",
 )  # fmt: skip
 """The labels of the MACs: the names of the tables."""
 
@@ -156,7 +156,7 @@ def _label(table: str, *, trusted: bool) -> str:
 
 
 RIGHTS = frozenset(
-    _label(table, trusted=trusted) for table in (CHALLENGES, PAYMENTS, CONTROLS) for trusted in (True, False)
+    _label(table, trusted=trusted) for table in (CHALLENGES, PAYMENTS, CONTROLS, DECISIONS) for trusted in (True, False)
 )
 """The labels of rows that give a right: what a lost key made proves nothing of them."""
 

@@ -11,12 +11,13 @@ from typing import Any
 from riel.journal.audit.chain import JOURNAL_CHAIN, ChainBreak
 from riel.journal.columns import PROVEN_CHALLENGE_COLUMNS, PROVEN_PAYMENT_COLUMNS
 from riel.journal.controls import CHANGED, COLUMNS, HEAD, digest_of
-from riel.journal.events import ATTEMPT_FAILED, TOPICS
+from riel.journal.events import ATTEMPT_FAILED, CHALLENGE_DECIDED, TOPICS
 from riel.journal.records import ChallengeState, State
 from riel.journal.row_mac import (
     ATTEMPTS,
     CHALLENGES,
     CONTROLS,
+    DECISIONS,
     OUTBOX,
     PAYMENTS,
     USED_PROOFS,
@@ -145,6 +146,35 @@ def reserves(challenge: str, payment: str | None) -> bool:
 def count_failed(events: Iterable[Any]) -> Counter[str]:
     """Count the wrong codes by challenge: rows of ``payment_id`` and ``event``."""
     return Counter(payment_id for payment_id, event in events if event == ATTEMPT_FAILED)
+
+
+def check_decisions(mac: RowMac, decisions: Iterable[Any], events: Iterable[Any]) -> ChainBreak | None:
+    """Find the first decision that is not as riel wrote it, that no event tells of, or that is gone.
+
+    :param decisions: rows of the columns of decisions and their MAC.
+    :param events: of the same challenges: rows of ``payment_id``, ``n``, ``event`` and ``body``.
+    """
+    known = dict[tuple[str, str], str]()
+    for row in decisions:
+        challenge_id, approver, verdict, *_ = row
+        if not mac.proves(row[-1], DECISIONS, *row[:-1]):
+            return ChainBreak(challenge_id, 0, f"the decision of {approver} about {challenge_id} was altered, or added")
+        known[challenge_id, approver] = verdict
+    for challenge_id, n, event, body in events:
+        if event == CHALLENGE_DECIDED:
+            recorded = json.loads(body)
+            if known.pop((challenge_id, recorded["by"]), None) != recorded["verdict"]:
+                return ChainBreak(challenge_id, n, f"the decision of event {n} of {challenge_id} is missing: removed")
+    for challenge_id, approver in sorted(known):
+        return ChainBreak(challenge_id, 0, f"no event tells of the decision of {approver}: it was added")
+    return None
+
+
+def check_decision_proofs(missing: Iterable[Any]) -> ChainBreak | None:
+    """Find the first decision whose proof does not count as used: rows of its challenge's id."""
+    for (challenge_id,) in missing:
+        return ChainBreak(challenge_id, 0, f"the proof of a decision about {challenge_id} is missing: it was removed")
+    return None
 
 
 def check_controls(

@@ -9,6 +9,8 @@ from riel.journal.audit.chain import GENESIS, JOURNAL_CHAIN, Anchor, ChainBreak,
 from riel.journal.audit.rows import (
     check_attempts,
     check_controls,
+    check_decision_proofs,
+    check_decisions,
     check_messages,
     check_rows,
     check_totals,
@@ -16,7 +18,7 @@ from riel.journal.audit.rows import (
     expected_messages,
     missing_message,
 )
-from riel.journal.columns import ANCHOR_COLUMNS, EVENT_COLUMNS
+from riel.journal.columns import ANCHOR_COLUMNS, DECISION_COLUMNS, EVENT_COLUMNS
 from riel.journal.postgres.connect import migrations
 from riel.journal.postgres.row_cache import CHAIN_HEAD, JOIN_CHAIN_HEAD, ChainHead, EventRow
 from riel.journal.postgres.selects import SELECT_CHALLENGES, SELECT_PAYMENTS, current_row
@@ -56,6 +58,11 @@ SELECT_CHALLENGES_AFTER = SELECT_CHALLENGES + f"base.id > $1 ORDER BY base.id LI
 SELECT_HAPPENED = "SELECT payment_id, n, event, body FROM events WHERE payment_id > $1 AND payment_id <= $2"
 SELECT_ATTEMPTS = (
     "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id > $1 AND challenge_id <= $2"
+)
+SELECT_DECISIONS = f"SELECT {DECISION_COLUMNS} FROM decisions WHERE challenge_id > $1 AND challenge_id <= $2"
+SELECT_UNUSED_PROOFS = (
+    "SELECT d.challenge_id FROM decisions d WHERE d.replay_key IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM used_proofs u WHERE u.replay_key = d.replay_key) ORDER BY d.challenge_id"
 )
 SELECT_FREE_ATTEMPTS = "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id IS NULL"
 SELECT_MESSAGE_IDS = "SELECT id FROM outbox WHERE id = ANY($1::text[])"
@@ -210,11 +217,13 @@ async def _verify_rows(session: Session, mac: RowMac) -> ChainBreak | None:
         happened = await session.rows(SELECT_HAPPENED, *span)
         created = {payment_id: body for payment_id, n, event, body in happened if event.endswith(".created")}
         attempts = await session.rows(SELECT_ATTEMPTS, *span)
+        decisions = [tuple(row) for row in await session.rows(SELECT_DECISIONS, *span)]
         expected = expected_messages(happened)
         known = [row["id"] for row in await session.rows(SELECT_MESSAGE_IDS, expected)]
         broken = (
             check_rows(mac, challenges, paid, created)
             or check_attempts(mac, attempts, count_failed((row[0], row[2]) for row in happened))
+            or check_decisions(mac, decisions, happened)
             or missing_message(expected, known)
         )
         if broken is not None:
@@ -235,6 +244,7 @@ async def _verify_whole(session: Session, mac: RowMac) -> ChainBreak | None:
             await session.rows(SELECT_JOURNAL_EVENTS),
             await session.rows(SELECT_USED_PROOFS),
         )
+        or check_decision_proofs(await session.rows(SELECT_UNUSED_PROOFS))
         or await _verify_triggers(session)
     )
 

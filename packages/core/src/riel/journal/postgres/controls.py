@@ -8,6 +8,9 @@ from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import from_millis, to_millis
 from riel.journal.controls import (
     FREEZE,
+    PEOPLE,
+    POLICY,
+    REHEARSAL_PEOPLE,
     Control,
     ControlVersions,
     changed_body,
@@ -91,6 +94,11 @@ class PostgresControls:
         if answer == FROZEN:
             await self.control(FREEZE)
         return answer
+
+    async def _note_versions(self) -> None:
+        """Remember the versions of the controls that a decision is weighed by, once they are committed."""
+        for name in (PEOPLE, REHEARSAL_PEOPLE, POLICY, FREEZE):
+            await self.control(name)
 
     async def use_once(self, replay_key: str, at: datetime) -> bool:
         return await self._sessions.write(lambda session: use_proof(session, self._mac, replay_key, to_millis(at)))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from riel.clock import utc_now
+from riel.confirm.decisions import Decision
 from riel.errors import JournalUnavailable
 from riel.guards import Reservation
 from riel.journal import (
@@ -14,17 +15,19 @@ from riel.journal import (
     ChainBreak,
     ChallengeText,
     ConfirmFailure,
+    DecisionResult,
     Frozen,
     LimitReached,
     OpenedChallenge,
     TooManyOpen,
+    Weigh,
 )
 from riel.journal.audit.chain import JOURNAL_CHAIN, Anchor, ChainRow
 from riel.journal.columns import EVENT_COLUMNS, event_of, maybe_from_millis, maybe_to_millis, to_millis
 from riel.journal.events import KEY_REPLACED
-from riel.journal.postgres import audit, challenges, leases, outbox, payments
+from riel.journal.postgres import audit, challenges, creation, leases, outbox, payments
 from riel.journal.postgres.connect import Database
-from riel.journal.postgres.controls import PostgresControls
+from riel.journal.postgres.decisions import PostgresDecisions, decide
 from riel.journal.postgres.owners import LeasedOwners, is_alive
 from riel.journal.postgres.reservations import reserved_total
 from riel.journal.postgres.row_cache import RowCache
@@ -49,7 +52,7 @@ LEASE = timedelta(seconds=10)
 CONNECTIONS = 10
 
 
-class PostgresJournal(PostgresControls):
+class PostgresJournal(PostgresDecisions):
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
     def __init__(self, sessions: Sessions, owners: LeasedOwners, mac: RowMac) -> None:
@@ -185,10 +188,10 @@ class PostgresJournal(PostgresControls):
         creator = self._creator()
         if intent.refund_of is None and not intent.reservations:
             created = await self._sessions.write(
-                lambda session: payments.create(session, creator, attempt, challenge_id, replay_key, intent, at)
+                lambda session: creation.create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
         else:
-            create = payments.create_limited if intent.refund_of is None else payments.create_refund
+            create = creation.create_limited if intent.refund_of is None else creation.create_refund
             created = await self._sessions.transact(
                 lambda session: create(session, creator, attempt, challenge_id, replay_key, intent, at)
             )
@@ -200,6 +203,15 @@ class PostgresJournal(PostgresControls):
 
     def _creator(self) -> payments.Creator:
         return payments.Creator(self._mac, self._owners.me, self._freeze, self._challenge_cache, self._payment_cache)
+
+    async def decide(
+        self, decision: Decision, weigh: Weigh, intent: Intent | None, at: datetime
+    ) -> PaymentRecord | DecisionResult | LimitReached:
+        decided = await self._sessions.transact(
+            lambda session: decide(session, self._creator(), self._versions, decision, weigh, intent, at)
+        )
+        await self._note_versions()
+        return decided
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
         known, done = await self._sessions.write(

@@ -9,6 +9,9 @@ from riel.journal.audit.chain import JOURNAL_CHAIN
 from riel.journal.columns import from_millis, to_millis
 from riel.journal.controls import (
     FREEZE,
+    PEOPLE,
+    POLICY,
+    REHEARSAL_PEOPLE,
     Control,
     ControlVersions,
     changed_body,
@@ -89,6 +92,11 @@ class SqliteControls(SqliteDatabase):
         if answer == FROZEN:
             await self.control(FREEZE)
         return answer
+
+    async def _note_versions(self) -> None:
+        """Remember the versions of the controls that a decision is weighed by, once they are committed."""
+        for name in (PEOPLE, REHEARSAL_PEOPLE, POLICY, FREEZE):
+            await self.control(name)
 
     async def use_once(self, replay_key: str, at: datetime) -> bool:
         return await self._writer.write(lambda db: use_proof(db, self._mac, replay_key, to_millis(at)))

@@ -6,8 +6,19 @@ No clock is needed, and a process that is merely stopped keeps its payments.
 import contextlib
 import uuid
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock
+
+
+class OwnerRegistry(Protocol):
+    """Knows which processes are alive. ``me`` is this process."""
+
+    me: str
+
+    def is_dead(self, owner: str) -> bool: ...
+    def has_others(self) -> bool: ...
+    def unregister(self) -> None: ...
 
 
 class LockFileOwners:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from riel.crash_points import crash_point
 from riel.errors import JournalUnavailable, Misconfigured
@@ -38,12 +38,12 @@ from riel.journal.records import (
     Topic,
 )
 from riel.journal.row_mac import JOURNAL_ROW, RowMac
-from riel.journal.sqlite import audit, challenges, payments, verify_journal
+from riel.journal.sqlite import audit, challenges, creation, payments, verify_journal
 from riel.journal.sqlite import reservations as limit_usage
 from riel.journal.sqlite.connect import NOT_WRITABLE, connect, connect_reader
-from riel.journal.sqlite.controls import SqliteControls
 from riel.journal.sqlite.database import TransactionQueue
-from riel.journal.sqlite.owners import LockFileOwners
+from riel.journal.sqlite.decisions import SqliteDecisions
+from riel.journal.sqlite.owners import LockFileOwners, OwnerRegistry
 from riel.journal.sqlite.selects import current_row
 from riel.journal.sqlite.writer import Writer
 from riel.rail import Mode
@@ -53,17 +53,7 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 
-class OwnerRegistry(Protocol):
-    """Knows which processes are alive. ``me`` is this process."""
-
-    me: str
-
-    def is_dead(self, owner: str) -> bool: ...
-    def has_others(self) -> bool: ...
-    def unregister(self) -> None: ...
-
-
-class SqliteJournal(SqliteControls):
+class SqliteJournal(SqliteDecisions):
     """Keeps the protocol :class:`riel.journal.Journal`."""
 
     clock_difference = timedelta(0)
@@ -72,9 +62,8 @@ class SqliteJournal(SqliteControls):
     def __init__(
         self, writer: TransactionQueue, owners: OwnerRegistry, reader: sqlite3.Connection, mac: RowMac
     ) -> None:
-        super().__init__(writer, reader, mac)
+        super().__init__(writer, owners, reader, mac)
         self._keep: Callable[[str, Anchor], None] | None = None
-        self._owners = owners
 
     @classmethod
     def open(cls, url: str, mac: RowMac, *, make: bool = True) -> "SqliteJournal":
@@ -169,14 +158,14 @@ class SqliteJournal(SqliteControls):
     async def create_payment(
         self, attempt: Attempt, challenge_id: str, replay_key: str | None, intent: Intent, at: datetime
     ) -> PaymentRecord | ConfirmFailure | LimitReached:
-        owner = payments.Owner(self._mac, self._owners.me, self._freeze)
+        owner = self._owner()
         created = await self._writer.write(
-            lambda db: payments.create(db, owner, attempt, challenge_id, replay_key, intent, at)
+            lambda db: creation.create(db, owner, attempt, challenge_id, replay_key, intent, at)
         )
         return await self._note_freeze(created)
 
     async def record(self, payment_id: str, change: Change, at: datetime) -> tuple[PaymentRecord, bool]:
-        owner = payments.Owner(self._mac, self._owners.me, self._freeze)
+        owner = self._owner()
         known, done = await self._writer.write(lambda db: payments.record(db, owner, payment_id, change, at))
         if known is None:
             raise JournalUnavailable(f"the journal has no payment {payment_id}")

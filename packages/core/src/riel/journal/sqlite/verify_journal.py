@@ -9,6 +9,8 @@ from riel.journal.audit.chain import Anchor, ChainBreak, ChainRow, first_break
 from riel.journal.audit.rows import (
     check_attempts,
     check_controls,
+    check_decision_proofs,
+    check_decisions,
     check_messages,
     check_rows,
     check_totals,
@@ -16,7 +18,7 @@ from riel.journal.audit.rows import (
     expected_messages,
     missing_message,
 )
-from riel.journal.columns import ANCHOR_COLUMNS, EVENT_COLUMNS
+from riel.journal.columns import ANCHOR_COLUMNS, DECISION_COLUMNS, EVENT_COLUMNS
 from riel.journal.row_mac import RowMac
 from riel.journal.sqlite.audit import hashes
 from riel.journal.sqlite.connect import migrations, statements
@@ -43,6 +45,11 @@ SELECT_CHALLENGES_AFTER = SELECT_CHALLENGES + f"base.id > ? ORDER BY base.id LIM
 SELECT_HAPPENED = "SELECT payment_id, n, event, body FROM events WHERE payment_id > ? AND payment_id <= ?"
 SELECT_ATTEMPTS = (
     "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id > ? AND challenge_id <= ?"
+)
+SELECT_DECISIONS = f"SELECT {DECISION_COLUMNS} FROM decisions WHERE challenge_id > ? AND challenge_id <= ?"
+SELECT_UNUSED_PROOFS = (
+    "SELECT challenge_id FROM decisions WHERE replay_key IS NOT NULL AND replay_key NOT IN "
+    "(SELECT replay_key FROM used_proofs) ORDER BY challenge_id"
 )
 SELECT_FREE_ATTEMPTS = "SELECT principal, challenge_id, at, outcome, mac FROM attempts WHERE challenge_id IS NULL"
 SELECT_MESSAGE_IDS = "SELECT id FROM outbox WHERE id > ? AND id < ? || '/'"
@@ -126,6 +133,7 @@ def rows(mac: RowMac, db: sqlite3.Connection, after: str) -> Page:
     broken = (
         check_rows(mac, challenges, paid, created)
         or check_attempts(mac, attempts, count_failed((row[0], row[2]) for row in happened))
+        or check_decisions(mac, map(tuple, db.execute(SELECT_DECISIONS, span)), happened)
         or missing_message(expected_messages(happened), (row["id"] for row in db.execute(SELECT_MESSAGE_IDS, span)))
     )
     return Page(0, broken, span[1] if broken is None and len(challenges) == CHAINS_PER_PAGE else None)
@@ -140,6 +148,7 @@ def whole(mac: RowMac, db: sqlite3.Connection) -> ChainBreak | None:
         or check_controls(
             mac, db.execute(SELECT_CONTROLS), db.execute(SELECT_JOURNAL_EVENTS), db.execute(SELECT_USED_PROOFS)
         )
+        or check_decision_proofs(db.execute(SELECT_UNUSED_PROOFS))
         or _check_schema(db)
     )
 

@@ -15,6 +15,7 @@ from riel.testing.journal_contract.audit import TAMPERINGS, AuditPromises, creat
 from riel.testing.journal_contract.challenges import ChallengePromises
 from riel.testing.journal_contract.controls import ControlPromises
 from riel.testing.journal_contract.creation import CreationPromises, RefundPromises
+from riel.testing.journal_contract.decisions import DecisionPromises
 from riel.testing.journal_contract.durability import DurabilityPromises
 from riel.testing.journal_contract.epochs import EpochPromises
 from riel.testing.journal_contract.fixtures import (
@@ -94,5 +95,6 @@ class JournalPromises(
     TamperingPromises,
     ControlPromises,
     FreezePromises,
+    DecisionPromises,
 ):
     """All of them."""

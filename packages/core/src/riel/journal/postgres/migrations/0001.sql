@@ -22,6 +22,8 @@ CREATE TABLE challenges (
     duplicate_of TEXT,
     reservations TEXT   NOT NULL DEFAULT '',  -- JSON: what it takes of which limit, for as long as money may move
     failed       BIGINT NOT NULL DEFAULT 0,  -- how many wrong codes were entered for it
+    request      TEXT    NOT NULL DEFAULT '',  -- JSON: from which the request is built again where a decision arrives
+    requirement  TEXT    NOT NULL DEFAULT '',  -- JSON: which decisions it needs; '' where a code confirms it
     created_at   BIGINT NOT NULL,  -- all times: milliseconds since 1970, UTC
     expires_at   BIGINT NOT NULL
 );
@@ -29,6 +31,7 @@ CREATE TABLE challenges (
 CREATE INDEX challenges_by_digest ON challenges (principal, digest, created_at);
 CREATE UNIQUE INDEX one_open_challenge ON challenges (principal, digest) WHERE state = 'open';
 CREATE INDEX open_challenges_by_expiry ON challenges (expires_at) WHERE state = 'open';
+CREATE INDEX challenges_for_people ON challenges (created_at, id) WHERE state = 'open' AND requirement <> '';
 
 -- What all payments of a scope and period take of a limit.
 CREATE TABLE limit_usage (
@@ -139,6 +142,22 @@ CREATE TRIGGER events_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON eve
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER anchors_are_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON anchors
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- One person's yes or no about a challenge that people decide. Nothing here is ever changed.
+CREATE TABLE decisions (
+    challenge_id   TEXT COLLATE "C" NOT NULL REFERENCES challenges (id),
+    approver       TEXT COLLATE "C" NOT NULL,
+    verdict        TEXT NOT NULL CHECK (verdict IN ('yes', 'no')),
+    how            TEXT NOT NULL,
+    credential     TEXT NOT NULL,
+    proof          TEXT NOT NULL,  -- JSON: with which it is verified again
+    replay_key     TEXT COLLATE "C" UNIQUE,
+    policy_version BIGINT NOT NULL,
+    reason         TEXT NOT NULL,  -- of a no
+    at             BIGINT NOT NULL,
+    mac            TEXT NOT NULL,  -- over the whole row
+    PRIMARY KEY (challenge_id, approver)
+);
 
 -- The documents of state that give rights: people, policy, freeze. Each is proven by its newest event in the chain
 -- 'journal', which holds the MAC of its row.
