@@ -336,13 +336,23 @@ class Checks:
         self.simulation.trace("agents", f"hears that {record.id[-6:]} is {state}")
         if known is None or state not in known.path:
             self.fail("told", f"{record.id} is said to be {state}, and that was never written")
-        live = self.simulation.bank.live(record.reference)
+        live = self.booked(record.id, record.reference)
         if state == "settled" and not any(each.settled_at is not None for each in live):
             self.fail("told", f"{record.id} is said to have settled, and has not")
         if state == "rejected" and live and self.simulation.traits.punctual:
             self.fail("told", f"{record.id} is said to be rejected, and is booked")
         before = self._answers.setdefault(record.id, [])
         before.append(state)
+
+    def booked(self, id_: str, reference: str) -> "list[SimBooking]":
+        """What the bank has booked of a payment: nothing where it never left and another one has its reference."""
+        free = "SELECT 1 FROM payments WHERE id = ? AND state = 'rejected' AND code = ?"
+        taken = "SELECT 1 FROM payments WHERE (state <> 'rejected' OR code <> ?) AND reference = ?"
+        db = self.simulation.db
+        unsent = db.execute(free, (id_, NEVER_SENT)).fetchone() is not None
+        if unsent and db.execute(taken, (NEVER_SENT, reference)).fetchone() is not None:
+            return []
+        return self.simulation.bank.live(reference)
 
     # The end
 
@@ -355,13 +365,8 @@ class Checks:
     def at_the_end(self) -> None:
         """Check what must be true of every payment in a calm simulation."""
         db, bank = self.simulation.db, self.simulation.bank
-        free = "SELECT id FROM payments WHERE state = 'rejected' AND code = ? AND reference = ?"
-        taken = "SELECT 1 FROM payments WHERE (state <> 'rejected' OR code <> ?) AND reference = ?"
         for id_, state, reference, amount, *_ in db.execute(PAYMENTS).fetchall():
-            live = bank.live(reference)
-            unsent = id_ in [row["id"] for row in db.execute(free, (NEVER_SENT, reference))]
-            if unsent and db.execute(taken, (NEVER_SENT, reference)).fetchone():
-                live = []  # it never left, and another payment has its reference
+            live = self.booked(id_, reference)
             if state in {"sending", "unknown", "pending"}:
                 self.fail("resolved", f"{id_} is still {state}")
             if state == "review" and not self.simulation.unknowable(id_):
