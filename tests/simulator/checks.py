@@ -336,7 +336,7 @@ class Checks:
         self.simulation.trace("agents", f"hears that {record.id[-6:]} is {state}")
         if known is None or state not in known.path:
             self.fail("told", f"{record.id} is said to be {state}, and that was never written")
-        live = self.booked(record.id, record.reference)
+        live = self.bookings_of(record.id, record.reference)
         if state == "settled" and not any(each.settled_at is not None for each in live):
             self.fail("told", f"{record.id} is said to have settled, and has not")
         if state == "rejected" and live and self.simulation.traits.punctual:
@@ -344,7 +344,7 @@ class Checks:
         before = self._answers.setdefault(record.id, [])
         before.append(state)
 
-    def booked(self, id_: str, reference: str) -> "list[SimBooking]":
+    def bookings_of(self, id_: str, reference: str) -> "list[SimBooking]":
         """What the bank has booked of a payment: nothing where it never left and another one has its reference."""
         free = "SELECT 1 FROM payments WHERE id = ? AND state = 'rejected' AND code = ?"
         taken = "SELECT 1 FROM payments WHERE (state <> 'rejected' OR code <> ?) AND reference = ?"
@@ -366,7 +366,7 @@ class Checks:
         """Check what must be true of every payment in a calm simulation."""
         db, bank = self.simulation.db, self.simulation.bank
         for id_, state, reference, amount, *_ in db.execute(PAYMENTS).fetchall():
-            live = self.booked(id_, reference)
+            live = self.bookings_of(id_, reference)
             if state in {"sending", "unknown", "pending"}:
                 self.fail("resolved", f"{id_} is still {state}")
             if state == "review" and not self.simulation.unknowable(id_):
