@@ -129,6 +129,7 @@ def test_every_quorum_must_be_reached_and_one_decision_may_count_for_several() -
 def test_one_no_ends_it_whatever_the_others_say() -> None:
     result = weigh(needing(), [said("luis"), said("eva", "no")], TEAM, "bot")
     assert (result.approved, result.declined, result.declined_by) == (False, True, "eva")
+    assert result.approvers == ("luis",)
 
 
 def test_a_no_stays_a_no_when_its_approver_is_revoked_or_loses_the_role() -> None:
@@ -144,6 +145,7 @@ def test_a_no_needs_no_proof_but_an_approver_or_the_one_who_asked() -> None:
     for nobody in ("max", "stranger"):
         assert objection(replace(no, approver=nobody), needing(), TEAM, "bot") == f"{nobody} is no approver"
     assert objection(no, needing(), revoke_person(TEAM, "eva", NOW), "bot") == "eva is no approver"
+    assert objection(replace(no, approver="local"), needing(), TEAM, "local") == "local is no approver"
 
 
 def test_an_approver_revoked_between_the_first_and_the_second_decision_counts_no_more() -> None:
@@ -196,6 +198,13 @@ def test_a_decision_counts_only_from_a_living_approver_with_a_credential_in_forc
     assert weighed(needing(), decision, people=people) == Weighing(approvers=(), need=1, approved=False)
 
 
+def test_a_right_counts_from_the_moment_at_which_it_was_given() -> None:
+    people = joined(TEAM, "leo", APPROVER, at=LATER)
+    assert weighed(needing(), said("leo", at=LATER), people=people).approved
+    assert not weighed(needing(), said("leo", at=LATER - MINUTE / 60), people=people).approved
+    assert weighed(needing(2), said("leo"), said("luis"), people=joined(TEAM, "leo", APPROVER, at=NOW)).approved
+
+
 def test_a_passkey_is_not_taken_for_a_code_nor_a_code_for_a_passkey() -> None:
     people, both = armed(TEAM, "luis", "totp"), needing(proofs=["passkey", "totp"])
     assert weighed(both, said("luis", how="totp"), people=people).approved
@@ -216,6 +225,7 @@ def test_in_a_rehearsal_whoever_sits_at_the_machine_decides_with_one_click() -> 
     rehearsal = needing(requester_may=True, proofs=["click", "passkey"])
     assert weighed(rehearsal, said("local", how="click"), people=People(), requester="local").approved
     assert not weighed(rehearsal, said("other", how="click"), people=People(), requester="local").approved
+    assert not weighed(rehearsal, said("local"), people=People(), requester="local").approved
     assert objection(said("local", "no", "click"), rehearsal, People(), "local") == ""
     assert objection(said("other", "no", "click"), rehearsal, People(), "local") == "other is no approver"
 

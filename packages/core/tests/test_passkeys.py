@@ -171,6 +171,15 @@ def test_what_was_signed_in_a_frame_of_another_page_is_refused() -> None:
         register(PAGE, answer, ENROLMENT, at=NOW)
 
 
+@pytest.mark.parametrize("said", [{"crossOrigin": True}, {"topOrigin": "https://evil.example"}, {"crossOrigin": "no"}])
+def test_any_sign_of_a_frame_is_enough(said: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    passkey = authenticator()
+    credential = enrolled(passkey)
+    content = {"type": "webauthn.get", "challenge": encode(YES), "origin": PAGE.origin} | said
+    monkeypatch.setattr(passkey, "_client_data", lambda *_: json.dumps(content).encode())
+    assert refused(asserted(passkey), credential) == "this was signed in a frame of another page"
+
+
 def test_without_user_verification_nothing_is_proven() -> None:
     credential, unverified = enrolled(authenticator()), asserted(authenticator(verified=False))
     assert "user was not verified" in refused(unverified, credential)
