@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations_with_replacement
 from typing import Any
 
 import pytest
@@ -254,6 +255,25 @@ def test_what_nobody_can_approve_is_said_when_it_is_asked() -> None:
     assert "only 0" in shortfall(needing(proofs=["totp"]), TEAM, "bot", LATER)
 
 
+def test_of_all_pairs_in_a_small_world_the_stricter_never_approves_what_either_refuses() -> None:
+    kinds = [(1, (), True), (1, (), False), (1, ("eva",), False), (2, (), True), (2, ("eva", "luis"), False)]
+    quorums = [Quorum(need=need, of=of, requester_may=may) for need, of, may in kinds]
+    every = [
+        Requirement(quorums=(quorum,), proofs=proofs, asked_at=asked)
+        for quorum in quorums
+        for proofs in (("passkey",), ("passkey", "totp"))
+        for asked in (NOW - 300 * MINUTE, NOW)
+    ]
+    yes = [said("ana"), said("eva"), said("luis"), said("eva", how="totp"), said("luis", how="totp")]
+    given_ = [[one] for one in yes] + [[one, other] for one in yes for other in yes if one.approver < other.approver]
+    alone = {one.to_json(): [weigh(one, decided, FULL, "bot").approved for decided in given_] for one in every}
+    assert any(map(any, alone.values()))
+    for one, other in combinations_with_replacement(every, 2):
+        both = [weigh(stricter(one, other), decided, FULL, "bot").approved for decided in given_]
+        for together, *apart in zip(both, alone[one.to_json()], alone[other.to_json()], strict=True):
+            assert all(apart) or not together
+
+
 # Properties: whatever was decided, and whatever became of the people.
 
 NAMES = ("ana", "luis", "eva", "max")
@@ -261,16 +281,17 @@ decisions = st.lists(
     st.builds(
         said,
         st.sampled_from([*NAMES, "stranger"]),
-        st.sampled_from(["yes", "yes", "yes", "no"]),
-        how=st.sampled_from(["passkey", "passkey", "totp", "click"]),
+        st.sampled_from(["yes"] * 9 + ["no"]),
+        how=st.sampled_from(["passkey", "totp", "click"]),
     ),
+    min_size=1,
     max_size=5,
     unique_by=lambda one: one.approver,
 )
 some_quorums = st.builds(
     Quorum,
-    need=st.integers(1, 3),
-    of=st.sets(st.sampled_from(NAMES)).map(lambda found: tuple(sorted(found))),
+    need=st.sampled_from([1, 1, 2, 3]),
+    of=st.just(()) | st.sets(st.sampled_from(NAMES), min_size=1).map(lambda found: tuple(sorted(found))),
     requester_may=st.booleans(),
 )
 requirements = st.builds(

@@ -174,6 +174,15 @@ def test_a_revoked_person_has_no_role_no_credential_and_no_link() -> None:
             change()
 
 
+@pytest.mark.parametrize("name", ["nobodys", "luis-passkey"])
+def test_what_is_not_there_or_is_revoked_cannot_be_revoked(name: str) -> None:
+    people = revoke_credential(joined(first_admin(), "luis", APPROVER), "luis-passkey", NOW)
+    with pytest.raises(ChangeRefused, match="there is no such credential, or it is revoked already"):
+        revoke_credential(people, name, NOW + MINUTE)
+    with pytest.raises(ChangeRefused, match="stranger is nobody here"):
+        revoke_person(people, "stranger", NOW)
+
+
 def test_the_last_admin_stays() -> None:
     people = joined(joined(first_admin(), "luis", APPROVER), "eva", ADMIN, kind=None)
     for change in (

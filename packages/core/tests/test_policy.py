@@ -116,6 +116,15 @@ def test_a_requirement_remembers_when_it_was_asked_and_by_which_policy() -> None
     assert stricter(asked, later).policy_version == 8
 
 
+def test_the_stricter_takes_only_the_proofs_that_both_take_and_needs_every_quorum() -> None:
+    one = requirement(POLICY, replace(FACTS, money=Money(100_000, "MXN")))
+    other = requirement(POLICY, replace(FACTS, money=Money(100_000, "MXN"), first_payment=True, live=False))
+    assert stricter(one, other).proofs == ("bound_code", "passkey")
+    both = read_policy({"rules": [{"need": 2, "of": ["ana", "luis"]}, {"need": 1, "of": ["eva"]}]})
+    assert requirement(both, FACTS).need == 2
+    assert stricter(one, requirement(both, FACTS)).quorums == requirement(both, FACTS).quorums
+
+
 def test_two_admins_change_people_and_policy_where_any_payment_needs_two() -> None:
     assert approvals_needed_for_changes(None) == approvals_needed_for_changes(Policy()) == 1
     assert approvals_needed_for_changes(read_policy({"rules": [{"need": 1}]})) == 1
