@@ -13,6 +13,7 @@ from riel.journal.protocol import (
     ChallengeText,
     Journal,
     OpenedChallenge,
+    PayeeHistory,
     TooManyOpen,
 )
 from riel.journal.records import (
@@ -51,6 +52,7 @@ __all__ = [
     "LimitReached",
     "Message",
     "OpenedChallenge",
+    "PayeeHistory",
     "PaymentRecord",
     "State",
     "TooManyOpen",

@@ -55,6 +55,14 @@ class TooManyOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class PayeeHistory:
+    """The payments to one account of a rail: whether one ever settled, and the recent ones, the newest first."""
+
+    has_settled: bool
+    recent: Sequence[PaymentRecord]
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """A code that was counted at ``at`` (milliseconds) and not yet compared.
 
@@ -262,6 +270,12 @@ class Journal(ControlRecord, DecisionRecord, Protocol):
         most: int = 50,
     ) -> Sequence[PaymentRecord]:
         """Return up to ``most`` payments, the newest first, created at ``since`` or later and before ``until``."""
+
+    async def payee_history(
+        self, rail: str, mode: Mode, account: str, *, since: datetime, most: int = 20
+    ) -> PayeeHistory:
+        """Return the payments to an account, whoever asked for them: the recent ones were created at ``since`` or
+        later. Refunds and requests are none."""
 
     async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
         """Count the payments whose outcome is open and looked for, by rail, mode and payer."""

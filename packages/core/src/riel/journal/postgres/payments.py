@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from riel.journal import events
+from riel.journal import PayeeHistory, events
 from riel.journal.canonical_json import canonical
 from riel.journal.columns import (
     CHANGED_COLUMNS,
@@ -46,6 +46,14 @@ BY_REFERENCE = (
     "AND r.state = 'rejected' AND r.code = 'RAIL_UNREACHABLE' ORDER BY r.created_at DESC LIMIT 1))"
 )
 """The payment of a reference; one that never left only where there is no other."""
+SELECT_RECENT = (
+    "WHERE rail = $1 AND mode = $2 AND account = $3 AND kind = 'payment' AND created_at >= $4 "
+    "ORDER BY created_at DESC, id DESC LIMIT $5"
+)
+SELECT_SETTLED = (
+    "SELECT 1 FROM payments WHERE rail = $1 AND mode = $2 AND account = $3 AND kind = 'payment' AND state = 'settled' "
+    "LIMIT 1"
+)
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
     "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
@@ -109,6 +117,15 @@ async def newest(
     order = f"ORDER BY created_at DESC, id DESC LIMIT ${len(values) + 1}"
     rows = await session.rows(f"{SELECT_PAYMENTS} WHERE {' AND '.join(conditions)} {order}", *values, most)
     return [read_payment(mac, row).value for row in rows]
+
+
+async def payee_history(
+    session: Session, mac: RowMac, payee: tuple[str, Mode, str], since: datetime, most: int
+) -> PayeeHistory:
+    """The payments to one account of a rail."""
+    rows = await session.rows(f"{SELECT_PAYMENTS} {SELECT_RECENT}", *payee, to_millis(since), most)
+    settled = await session.row(SELECT_SETTLED, *payee)
+    return PayeeHistory(settled is not None, [read_payment(mac, row).value for row in rows])
 
 
 async def count_open(session: Session) -> dict[tuple[str, Mode, str], int]:

@@ -19,6 +19,7 @@ from riel.journal import (
     Frozen,
     LimitReached,
     OpenedChallenge,
+    PayeeHistory,
     TooManyOpen,
     Weigh,
 )
@@ -272,6 +273,12 @@ class PostgresJournal(PostgresDecisions):
         return await self._sessions.read(
             lambda session: payments.newest(session, self._mac, states, rail, since, until, most)
         )
+
+    async def payee_history(
+        self, rail: str, mode: Mode, account: str, *, since: datetime, most: int = 20
+    ) -> PayeeHistory:
+        payee = (rail, mode, account)
+        return await self._sessions.read(lambda session: payments.payee_history(session, self._mac, payee, since, most))
 
     async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
         return await self._sessions.read(payments.count_open)

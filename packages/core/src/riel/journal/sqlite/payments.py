@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from riel.journal import events
+from riel.journal import PayeeHistory, events
 from riel.journal.columns import (
     CHANGED_COLUMNS,
     URGENCY,
@@ -33,6 +33,10 @@ BY_REFERENCE = (
     "AND r.state = 'rejected' AND r.code = 'RAIL_UNREACHABLE' ORDER BY r.created_at DESC LIMIT 1))"
 )
 """The payment of a reference; one that never left only where there is no other."""
+SELECT_RECENT = (
+    "WHERE rail = ? AND mode = ? AND account = ? AND kind = 'payment' AND created_at >= ? "
+    "ORDER BY created_at DESC, base.rowid DESC LIMIT ?"
+)
 COUNT_OPEN = (
     "SELECT rail, mode, payer, count(*) AS count FROM payments WHERE next_at IS NOT NULL AND "
     "state IN ('sending', 'pending', 'unknown') GROUP BY rail, mode, payer"
@@ -97,6 +101,15 @@ def newest(
         (*values, most),
     )
     return [read_payment(mac, row).value for row in rows]
+
+
+def payee_history(
+    db: sqlite3.Connection, mac: RowMac, payee: tuple[str, Mode, str], since: datetime, most: int
+) -> PayeeHistory:
+    """The payments to one account of a rail."""
+    rows = db.execute(SELECT_PAYMENTS + SELECT_RECENT, (*payee, to_millis(since), most))
+    recent = [read_payment(mac, row).value for row in rows]
+    return PayeeHistory(db.execute(reservations.SELECT_SETTLED, payee).fetchone() is not None, recent)
 
 
 def count_open(db: sqlite3.Connection) -> dict[tuple[str, Mode, str], int]:

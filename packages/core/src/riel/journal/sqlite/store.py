@@ -19,6 +19,7 @@ from riel.journal import (
     Frozen,
     LimitReached,
     OpenedChallenge,
+    PayeeHistory,
     TooManyOpen,
 )
 from riel.journal.audit.anchors import AnchoredEnd
@@ -239,6 +240,12 @@ class SqliteJournal(SqliteDecisions):
         most: int = 50,
     ) -> Sequence[PaymentRecord]:
         return await self._writer.read(lambda db: payments.newest(db, self._mac, states, rail, since, until, most))
+
+    async def payee_history(
+        self, rail: str, mode: Mode, account: str, *, since: datetime, most: int = 20
+    ) -> PayeeHistory:
+        payee = (rail, mode, account)
+        return await self._writer.read(lambda db: payments.payee_history(db, self._mac, payee, since, most))
 
     async def open_payments(self) -> Mapping[tuple[str, Mode, str], int]:
         return await self._writer.read(payments.count_open)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from riel.errors import Code
-from riel.journal import AttemptLimits, ChallengeState, Journal, PaymentRecord, State
+from riel.journal import AttemptLimits, ChallengeState, Journal, PayeeHistory, PaymentRecord, State
+from riel.rail import Mode
 from riel.testing.journal_contract.fixtures import (
     DAY,
     HOUR,
@@ -143,6 +144,24 @@ class CreationPromises(TwoHandles):
         assert await journal.payments(states={S.PENDING}) == [pending]
         assert await journal.payments(states={S.SENDING}, rail="spei") == [spei]
         assert await journal.payment("pay_none") is None
+
+    async def test_the_payments_to_an_account_are_told_whoever_asked_for_them(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        times = {"a": NOW - HOUR, "b": NOW, "c": NOW + MINUTE}
+        old, first, second = [await create_payment(journal, name, at=at) for name, at in times.items()]
+        payee: tuple[str, Mode, str] = ("mock", "sandbox", old.payee.account)
+        nothing = PayeeHistory(has_settled=False, recent=[])
+        others: list[tuple[str, Mode, str]] = [("mock", "live", payee[2]), ("spei", "sandbox", payee[2])]
+        for unknown in (*others, (payee[0], payee[1], "0")):
+            assert await other.payee_history(*unknown, since=NOW) == nothing
+        history = await other.payee_history(*payee, since=NOW)
+        assert history == PayeeHistory(has_settled=False, recent=[second, first])
+        assert (await other.payee_history(*payee, since=NOW, most=1)).recent == [second]
+        settled = await move(journal, old, S.SETTLED)
+        await create_refund(journal, "r", settled, 1)
+        history = await other.payee_history(*payee, since=NOW)
+        assert history == PayeeHistory(has_settled=True, recent=[second, first])
 
 
 @pytest.mark.anyio
