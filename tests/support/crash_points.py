@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from riel.testing.crash_points import (
     engine_with_crash_points,
     factor_with_crash_points,
     journal_with_crash_points,
+    keeper_with_crash_points,
     rail_with_crash_points,
 )
 
@@ -84,7 +86,9 @@ def install() -> None:
     build_factor, open_journal, engine_class = app.build_factor, app.open_configured_journal, app.PaymentEngine
 
     def engine(context: Context) -> PaymentEngine:
-        return engine_with_crash_points(engine_class(context))
+        keeper = context.newest_payment
+        noted = replace(context, newest_payment=keeper and keeper_with_crash_points(keeper))
+        return engine_with_crash_points(engine_class(noted))
 
     def factor(settings: Settings, catalog: Catalog, keys: ServerKeys, logs: Redactor) -> Factor:
         return factor_with_crash_points(build_factor(settings, catalog, keys, logs))

@@ -26,7 +26,15 @@ from riel.testing.crash_points import (
 PAYMENTS = Path(riel.payments.__file__).parent
 SQLITE = Path(riel.journal.sqlite.__file__).parent
 
-BEHIND_A_PROXY = {"journal", "factor", "clients", "client", "return_client", "statement_client"}
+BEHIND_A_PROXY = {
+    "journal",
+    "factor",
+    "clients",
+    "client",
+    "return_client",
+    "statement_client",
+    "newest_payment",
+}
 """What the engine's context and the rails' clients are called where their methods are awaited."""
 
 OWN = {"attempts": "PrincipalAttempts", "gaps": "GapReader"}

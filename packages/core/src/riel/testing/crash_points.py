@@ -1,4 +1,5 @@
-"""Crash points around what a payment waits for: a proxy before the journal, the factor and the rails' clients.
+"""Crash points around what a payment waits for: a proxy before the journal, the factor, the rails' clients and the file
+of the newest payment.
 
 Each method of the object behind the proxy passes two points, ``<method>:before`` and ``<method>:after``, and the second
 only if it did not raise. A method that several functions call has the caller in its name,
@@ -17,6 +18,7 @@ from riel.catalog import ActiveRail
 from riel.confirm import Factor
 from riel.crash_points import crash_point
 from riel.journal import Journal
+from riel.journal.newest_payment import PaymentKeeper
 from riel.payments import Clients, Context, PaymentEngine
 from riel.rail import Client
 
@@ -24,9 +26,11 @@ T = TypeVar("T")
 
 
 def with_crash_points(context: Context) -> Context:
-    """Return the same context, whose journal, factor and clients pass crash points."""
+    """Return the same context, whose journal, factor, clients and file of the newest payment pass crash points."""
+    keeper = context.newest_payment
     return replace(
         context,
+        newest_payment=keeper and keeper_with_crash_points(keeper),
         journal=journal_with_crash_points(context.journal),
         factor=factor_with_crash_points(context.factor),
         clients=clients_with_crash_points(context.clients),
@@ -46,6 +50,11 @@ def journal_with_crash_points(journal: Journal) -> Journal:
 def factor_with_crash_points(factor: Factor) -> Factor:
     """Name the points of ``factor`` by method."""
     return cast("Factor", _Proxy(factor))
+
+
+def keeper_with_crash_points(keeper: PaymentKeeper) -> PaymentKeeper:
+    """Name the points of the file of the newest payment by method."""
+    return cast("PaymentKeeper", _Proxy(keeper))
 
 
 def clients_with_crash_points(clients: Clients) -> Clients:
