@@ -15,6 +15,7 @@ from riel import (
     Money,
     NothingLearned,
     NotSent,
+    Prepared,
     Rejected,
     Status,
 )
@@ -24,7 +25,7 @@ from riel.journal import PaymentRecord, State
 from riel.journal.sqlite import SqliteJournal
 
 from .bad_rails.toy import GUARANTEES
-from .engine_support import LOST, PATIENCE, SETTLED, SOON, Gate, Strange, answers, first, working
+from .engine_support import LOST, NOON, PATIENCE, SETTLED, SOON, Gate, Strange, answers, first, working
 
 pytestmark = pytest.mark.anyio
 
@@ -174,6 +175,31 @@ async def test_nothing_is_sent_again_outside_the_window(tmp_path: Path) -> None:
         await world.round()
         assert len(world.client.sent) == 1
         assert (await world.known(record)).state is State.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("dedupe", "window", "order_allows", "within"),
+    [
+        ("by_key", timedelta(days=30), None, timedelta(hours=24)),
+        ("by_key", timedelta(hours=3), None, timedelta(hours=3)),
+        ("by_key", timedelta(days=30), timedelta(hours=2), timedelta(hours=2)),
+        ("by_key", timedelta(hours=3), timedelta(hours=5), timedelta(hours=3)),
+        ("no", timedelta(0), timedelta(hours=2), timedelta(0)),
+    ],
+)
+async def test_an_order_goes_again_for_a_day_at_most_and_no_longer_than_its_rail_and_it_itself_allow(
+    tmp_path: Path, dedupe: str, window: timedelta, order_allows: timedelta | None, within: timedelta
+) -> None:
+    """A person confirmed the payment for today, however long the provider recognises it."""
+    rules = {"dedupe": dedupe, "dedupe_window": window, "absence_after": None}
+    async with working(tmp_path, sends=answers(LOST), finds=answers(None), **rules) as world:
+        until = None if order_allows is None else NOON + order_allows
+        world.client.prepares = lambda draft, references: Prepared(reference="R1", resend_until=until)
+        record = await world.paid(world.request())
+        assert record.resend_until == NOON + within
+        world.now = record.resend_until
+        await world.round()
+        assert len(world.client.sent) == 1
 
 
 async def test_nothing_is_ever_sent_again_where_the_rail_does_not_dedupe(tmp_path: Path) -> None:

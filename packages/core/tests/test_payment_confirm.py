@@ -1,7 +1,9 @@
 """Nothing is paid but what a person confirmed: codes and their tries, guards, and what can fail before a birth."""
 
 import asyncio
+import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,6 +107,9 @@ async def test_the_refusal_names_the_argument_that_is_not_as_it_was(tmp_path: Pa
         assert (error.code, error.details) == ("2FA_MISMATCH", {"differing": ["concept"]})
         assert "concept is not as it was then" in error.message
         assert "Repeat the call with concept exactly as it was" in error.next_action
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+            ((body,),) = db.execute("SELECT body FROM events WHERE event = 'challenge.refused'").fetchall()
+        assert json.loads(body)["code"] == "2FA_MISMATCH"  # a person was asked about something like it: it is recorded
         world.later(minutes=11)
         assert await world.refusal(other, code) == "2FA_NOT_REQUESTED"
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ from riel.errors import NothingSent
 from riel.http.wire import current_wire
 from riel.journal import State
 from riel.payments import rail_calls
+from riel.payments.clients import Clients
+from riel.payments.rules import NEVER_SENT
 from riel.rail import WebhookResult
 from riel.rail.statement import Statement
 
@@ -144,6 +149,23 @@ async def test_a_send_and_a_look_up_end_in_time(tmp_path: Path) -> None:
         assert isinstance(outcome, NothingLearned)
 
 
+@pytest.mark.parametrize("looks", [[0, 10], [0, 5, 10]], ids=["before the call", "in the call"])
+async def test_an_order_that_was_held_up_never_leaves_where_the_clock_of_the_day_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: list[int]
+) -> None:
+    """By the clock of the day no time has passed; by that of the loop, the deadline of a send is over."""
+    async with working(tmp_path, send_deadline=timedelta(seconds=10)) as world:
+        code = await world.asked(world.request())
+        seconds = chain(looks, repeat(looks[-1]))
+        loop = SimpleNamespace(time=lambda: float(next(seconds)))
+        clocks = SimpleNamespace(get_running_loop=lambda: loop, timeout=asyncio.timeout)
+        monkeypatch.setattr(rail_calls, "asyncio", clocks)
+        record = await world.engine.confirm(world.request(), code)
+        await world.quiet()
+        assert (record.state, record.code) == (State.REJECTED, NEVER_SENT)
+    assert world.client.sent == []
+
+
 WRONG_ORDERS: dict[str, tuple[Any, str]] = {
     "nothing": (None, "it returned NoneType and not Prepared"),
     "no reference": (Prepared(reference=""), "it returned no reference"),
@@ -270,3 +292,28 @@ async def test_a_client_that_does_not_open_names_its_place(tmp_path: Path, caplo
         opens = True
         assert (await world.engine.confirm(world.request(), code)).state is State.SETTLED
     assert SECRET not in caplog.text
+
+
+async def test_a_client_closes_in_its_own_way_within_the_time_it_is_given(tmp_path: Path) -> None:
+    last: list[str] = []
+
+    def connecting(goodbye: Callable[[], Awaitable[Any]]) -> Any:
+        @asynccontextmanager
+        async def connect(settings: object, http: object) -> AsyncIterator[object]:
+            yield object()
+            try:
+                await goodbye()
+                last.append("closed")
+            except asyncio.CancelledError:
+                last.append("given up")
+                raise
+
+        return connect
+
+    async with working(tmp_path) as world:
+        for goodbye, grace in ((lambda: asyncio.sleep(0), timedelta(hours=1)), (asyncio.Event().wait, timedelta(0))):
+            rail = replace(world.rail, declaration=replace(world.rail.declaration, connect=connecting(goodbye)))
+            clients = Clients({"toy": rail})
+            await clients.of("toy")
+            await clients.close(grace)
+    assert last == ["closed", "given up"]

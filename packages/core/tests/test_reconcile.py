@@ -468,12 +468,14 @@ async def test_a_page_is_read_without_reading_every_payment_of_the_rail(tmp_path
         (Statement(since=MIDNIGHT, until=LATER, lines=[listed(amount=True)]), "one of its lines"),
         (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="done")]), "one of its lines"),  # type: ignore[arg-type]
         (Statement(since=MIDNIGHT, until=LATER, lines=[listed(status="settled")]), "one of its lines"),  # type: ignore[arg-type]
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(account=7)]), "one of its lines"),
+        (Statement(since=MIDNIGHT, until=LATER, lines=[listed(at="noon")]), "one of its lines"),
         (Statement(since=MIDNIGHT, until=LATER, lines=None), "another type"),  # type: ignore[arg-type]
         (Statement(since=MIDNIGHT, until=LATER, lines=[], covers=None), "another type"),  # type: ignore[arg-type]
     ],
     ids=[
         *("nothing", "a list", "no zone", "backwards", "no entry", "a float", "a bool", "no status", "a word for one"),
-        *("no entries", "no kinds"),
+        *("a number for an account", "a word for a time", "no entries", "no kinds"),
     ],
 )
 async def test_a_list_that_is_none_is_never_compared(tmp_path: Path, told: Any, why: str) -> None:

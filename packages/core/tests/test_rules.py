@@ -115,6 +115,11 @@ def test_a_settled_payment_is_watched_for_its_return() -> None:
     assert (change.next_at, change.watch_until) == (NOW + 5 * MINUTE, NOW + DAY)
 
 
+def test_what_was_accepted_is_looked_up_after_the_first_pause() -> None:
+    change = after_send(RECORD, PLAIN, answer("pending"), NOW, PATIENCE)
+    assert (change.to, change.next_at) == (S.PENDING, NOW + PATIENCE.first)
+
+
 def test_what_cannot_come_back_is_not_watched() -> None:
     change = after_send(RECORD, replace(PLAIN, return_window=timedelta(0)), answer("settled"), NOW, PATIENCE)
     assert (change.settled_at, change.next_at, change.watch_until) == (NOW, None, None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rail_fintoc.codes import CODES, ERRORS
-from rail_fintoc.mapping import failed_return, json_object, matches_order, to_answer
+from rail_fintoc.mapping import created_at, failed_return, json_object, matches_order, to_answer
 from rail_fintoc.models import CancelRefund, RefundOfPayment, Return, Verification
 from rail_fintoc.orders import TRANSFER
 from riel import Money, NothingLearned, Order, Payee, Status
@@ -254,6 +254,16 @@ def test_facts_that_fintoc_does_not_tell_are_not_there() -> None:
 def test_what_is_no_object_teaches_nothing(answered: Any) -> None:
     with pytest.raises(NothingLearned):
         json_object(answered)
+
+
+@pytest.mark.parametrize("named", ["transaction_date", "created_at"])
+def test_when_a_row_was_made_is_read_and_never_guessed(named: str) -> None:
+    assert created_at({named: "2026-03-04T15:00:00-03:00"}) == AT
+    for nothing in (None, 1_772_647_200):
+        assert created_at({named: nothing}) is None
+    for odd in ("soon", "2026-03-04T18:00:00"):
+        with pytest.raises(NothingLearned, match="Fintoc tells a time"):
+            created_at({named: odd})
 
 
 OURS = {"metadata": {"riel_reference": "RIEL1"}}
