@@ -353,7 +353,8 @@ async def test_no_more_is_refunded_than_was_paid(tmp_path: Path) -> None:
         await world.quiet()
         assert sum(isinstance(one, PaymentRecord) for one in ended) == 2
         (refused,) = (one for one in ended if isinstance(one, NothingSent))
-        assert refused.error.code == "REFUND_EXCEEDS_PAYMENT"
+        left = 50_000 - sum(order.money.amount for order in world.client.refunded)
+        assert (refused.error.code, refused.error.details) == ("REFUND_EXCEEDS_PAYMENT", {"refundable": left})
         assert (await world.known(paid)).refunded <= 50_000
         assert len(world.client.refunded) == 2
 
