@@ -138,6 +138,15 @@ async def test_a_rail_that_breaks_answers_with_no_word_of_it(tmp_path: Path, fai
         assert SECRET not in json.dumps(answer)
 
 
+async def test_a_tool_that_changes_something_and_breaks_may_have_done_it_all_the_same(tmp_path: Path) -> None:
+    writing = reading("write_it", read_only=False, run=raising(RuntimeError(SECRET)))
+    async with agent(tmp_path, writing) as ana:
+        error = await ana.refusal("toy_write_it")
+        assert (error["code"], error["retryable"]) == ("RAIL_TOOL_FAILED", False)
+        assert "Do not repeat the call" in error["nextAction"]
+        assert SECRET not in json.dumps(error)
+
+
 async def test_a_secret_in_an_answer_does_not_leave(tmp_path: Path) -> None:
     async with agent(tmp_path, reading()) as ana:
         assert SECRET not in json.dumps(await ana.data("toy_read_it", name=f"key {SECRET}"))
