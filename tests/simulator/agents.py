@@ -135,13 +135,14 @@ class SimAgent:
         before = simulation.db.execute("SELECT 1 FROM payments WHERE id = ?", (confirmation.challenge.id,)).fetchone()
         replica = simulation.alive(wanted.terms.payer)
         built = simulation.as_built_at(replica, wanted)
-        mine = code is None and built.terms == confirmation.request.terms
+        mine = given == confirmation.code and built.terms == confirmation.request.terms
+        asked_again = simulation.asked_again(confirmation.challenge)
         try:
             record = await simulation.serve(replica, lambda engine: engine.confirm(built, given), cut)
         except (NothingSent, ProcessDied) as failure:
             simulation.trace("agents", f"hears of {confirmation.challenge.id[-6:]}: {failure or 'nothing'}")
             refused = isinstance(failure, NotConfirmed) and simulation.bound_codes
-            if mine and before is not None and refused and not simulation.asked_again(confirmation.challenge):
+            if mine and before is not None and refused and not asked_again():
                 simulation.checks.fail(
                     "joined", f"{confirmation.challenge.id} was paid, and its code refused: {failure}"
                 )

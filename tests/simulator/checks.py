@@ -239,7 +239,10 @@ class Checks:
         is_ = principal, account, payer, Money(amount, currency), refund_of or ""
         shown = self.shown.get(id_)
         if shown is None and not self.simulation.bound_codes:  # the code is the approver's, and not the challenge's
-            shown = next((replace(each, declined=False) for each in self.shown.values() if each.terms == is_), None)
+            (over,) = db.execute("SELECT expires_at FROM challenges WHERE id = ?", (id_,)).fetchone()
+            until = (from_millis(over) - self.simulation.begins).total_seconds()
+            alike = (each for each in self.shown.values() if each.terms == is_)
+            shown = next((replace(each, declined=False, until=until) for each in alike), None)
         if shown is None:
             self.fail("confirmed", f"{id_} was created, and nobody was asked")
             return

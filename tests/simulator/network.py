@@ -85,6 +85,10 @@ class PretendBank:
         """In how many seconds, at most, an order arrives that leaves now."""
         raise NotImplementedError
 
+    def may_repeat(self, request: NetworkRequest) -> bool:
+        """Whether the network may deliver the request twice."""
+        return True
+
     def latest_copy(self) -> float:
         """In how many seconds, at most, a copy arrives that the network makes of it."""
         return self.latest()
@@ -213,7 +217,7 @@ class NetworkTransport(httpx.AsyncBaseTransport):
             bank.deliver(quick, sent, lambda response: self._comes_back(answer, response, fault))
         if fault == "late":
             bank.deliver(max(quick, bank.latest() * simulation.random.random()), sent)
-        if fault == "twice" and (left := bank.latest_copy()) > quick:
+        if fault == "twice" and bank.may_repeat(sent) and (left := bank.latest_copy()) > quick:
             bank.deliver(max(quick, left * simulation.random.random()), sent)
         if fault in {"lost", "late", "answer lost"} and simulation.random.random() < 0.5:
             await simulation.pause(simulation.random.random() * 2)

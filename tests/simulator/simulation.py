@@ -339,10 +339,18 @@ class Simulation:
         waits = "SELECT 1 FROM challenges WHERE id = ? AND state = 'open' AND expires_at > ?"
         return self.db.execute(waits, (challenge.id, to_millis(self.now(replica.process)))).fetchone() is not None
 
-    def asked_again(self, challenge: Challenge) -> bool:
-        """Whether a person is asked for the same payment once more: the code of this challenge is no answer to that."""
-        again = "SELECT 1 FROM challenges WHERE digest = ? AND id <> ? AND state = 'open'"
-        return self.db.execute(again, (challenge.digest, challenge.id)).fetchone() is not None
+    def asked_again(self, challenge: Challenge) -> Callable[[], bool]:
+        """Whether a person is asked for the same payment once more, at any time from now until the answer is called.
+
+        The code of this challenge is no answer to that.
+        """
+        again = "SELECT 1 FROM challenges WHERE digest = ? AND id <> ? AND (state = 'open' OR rowid > ?)"
+        (last,) = self.db.execute("SELECT coalesce(max(rowid), 0) FROM challenges").fetchone()
+
+        def is_asked() -> bool:
+            return self.db.execute(again, (challenge.digest, challenge.id, last)).fetchone() is not None
+
+        return (lambda: True) if is_asked() else is_asked
 
     def code(self, challenge: Challenge, replica: Replica) -> str:
         """The code that the approver reads, on paper or in the app."""

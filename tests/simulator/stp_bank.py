@@ -11,6 +11,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,10 +31,14 @@ LATE = 60.0
 AROUND_CUTOFF = 300.0
 STP_SKEW = 45.0
 """The largest error of STP's clock, in seconds."""
+KNOWN_CUTOFF = AROUND_CUTOFF - STP_SKEW - 5.0
+"""By STP's clock, an order that leaves earlier before the cut-off may be one of before the margin by riel's."""
 WAY = AROUND_CUTOFF - STP_SKEW - LATE - 25.0
 """Seconds that an order may be under way. With both clocks' errors it is within the rail's margin at the cut-off."""
 WATCH = 600.0
 BACK = 30.0
+REFUSED_ONCE = 26
+"""The centavos of an order that STP refuses when it comes first, and takes when it comes again."""
 RETURNED = (4, 22)
 
 
@@ -87,7 +92,7 @@ class PretendStp(PretendBank):
         """
         if self._punctual or self._simulation.profile == "clocks":
             return WAY
-        if self.until_the_cutoff() > AROUND_CUTOFF:
+        if self.until_the_cutoff() > KNOWN_CUTOFF:
             return max(WAY, self.until_the_cutoff() - LATE - 10.0)
         following = self._cutoffs[bisect_right(self._cutoffs, self.clock()) + 1]
         return (following - self.clock()).total_seconds() + WATCH / 2
@@ -95,6 +100,11 @@ class PretendStp(PretendBank):
     def latest_copy(self) -> float:
         """The longest time in transit, in seconds, of a copy, which stays within the operating day."""
         return min(self.latest(), self.until_the_cutoff() - LATE - 1.0)
+
+    def may_repeat(self, request: NetworkRequest) -> bool:
+        """Whether the network may make a copy: no client can know that STP takes the copy of what it refused."""
+        amount = Decimal(json.loads(request.body, parse_float=str)["monto"])
+        return amount * 100 % 100 != REFUSED_ONCE
 
     def until_the_cutoff(self) -> float:
         """The seconds until the next cut-off."""
