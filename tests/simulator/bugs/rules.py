@@ -9,7 +9,7 @@ from unittest.mock import patch
 from riel.errors import OutcomeUnknown, Rejected
 from riel.journal import Change, PaymentRecord, State
 from riel.journal.sqlite import payments
-from riel.payments import dispatch, recovery, rules
+from riel.payments import Context, dispatch, recovery, rules
 from riel.rail.guarantees import Guarantees
 
 from .registry import bug, seen_in
@@ -124,7 +124,7 @@ def a_watch_forgotten() -> Iterator[None]:
 @seen_in("silence")
 @bug
 def a_watch_ended_by_a_look_that_saw_nothing() -> Iterator[None]:
-    def watched(record: PaymentRecord, found: Any, now: datetime, backoff: Any) -> bool:
+    def watched(context: Context, record: PaymentRecord, now: datetime, backoff: Any) -> bool:
         return record.watch_until is not None and now >= record.watch_until
 
     with patch.object(recovery, "_watch_ended", watched):
