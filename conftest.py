@@ -6,6 +6,7 @@ ten examples of each property, and three parameters of each test.
 """
 
 import logging
+import signal
 import sys
 import threading
 import time
@@ -56,6 +57,19 @@ def database(postgres: Postgres) -> Iterator[str]:
     yield url
     postgres.drop(url)
 
+
+def _end_by_signals() -> None:
+    """Take the default of signals that whoever started this run ignores, as a shell does for a background job.
+
+    A server that a test starts would ignore them too, and never end.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+_end_by_signals()
 
 ALWAYS = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 """Nothing that is measured with a clock fails a test."""

@@ -34,6 +34,7 @@ PROMISED: dict[str, bool] = {
     "SPEI_PROVIDER_UNAVAILABLE": True,
     "SPEI_OUTCOME_UNKNOWN": False,
     "SPEI_RETURNED": False,
+    "SPEI_RETURN_AT_CUTOFF": True,
     "SPEI_REJECTED": False,
     "SPEI_CANCELLED": False,
     "SPEI_NOT_FOUND": False,
