@@ -57,8 +57,7 @@ def made(tmp_path: Path, *payees: Payee, state: State | None = None, dead: bool 
         if dead:
             (owner,) = (tmp_path / "data" / "journal.db.owners").iterdir()
             owner.unlink()
-        else:
-            await journal.close()
+        await journal.close()
 
     asyncio.run(run())
 
