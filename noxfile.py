@@ -67,12 +67,12 @@ def tests(session: nox.Session) -> None:
     """
     _install(session, "--group=test", *_editable(PACKAGES))
     ends = {PYTHONS[0], PYTHONS[-1]}
-    asked = [f"--numprocesses={PROCESSORS + 1}"]
+    asked = [f"--numprocesses={PROCESSORS + 1}"]  # one more than there are processors, since many tests wait
     if session.python != RUNNING:
         some, where = "alone or every_python", _files_marked("alone", "every_python")
         if session.python in ends:
             some, where = "not once", ["packages", *_files_marked("every_python")]
-        asked = [f"--numprocesses={PROCESSORS}", "-m", some, "--hypothesis-profile=few"]
+        asked += ["-m", some, "--hypothesis-profile=few"]
         asked.append(f"--override-ini=testpaths={' '.join(where)}")  # to read every file takes as long as many tests
     session.run("pytest", *AT_ONCE, *asked, *session.posargs)
 
