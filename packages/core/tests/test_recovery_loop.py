@@ -195,6 +195,19 @@ async def test_after_days_in_which_no_server_ran_one_look_up_that_fails_ends_no_
         assert await world.state(record) is State.RETURNED
 
 
+async def test_a_watch_ends_once_ten_look_ups_in_a_row_had_no_answer_days_after_its_time(tmp_path: Path) -> None:
+    finds = answers(NOTHING)
+    async with working(tmp_path, sends=answers(SETTLED), finds=finds, return_window=timedelta(days=1)) as world:
+        record = await world.paid(world.request())
+        world.later(days=30)
+        for _ in range(9):
+            await world.round()
+            world.now += await pause(world, record)
+        await world.round()
+        known = await world.known(record)
+        assert (known.state, known.next_at) == (State.SETTLED, None)
+
+
 async def test_an_accepted_order_on_a_rail_that_cannot_be_asked_is_handed_to_an_operator(tmp_path: Path) -> None:
     async with working(tmp_path, sends=answers(PENDING), lookup="no", absence_after=None) as world:
         record = await world.paid(world.request())
