@@ -547,6 +547,10 @@ def test_a_freeze_that_somebody_edited_is_lifted_at_a_terminal(
     journal(three)
     riel("freeze", "--why", "a stolen phone")
     tamper(path, "DELETE FROM controls")
+    assert journal(lambda journal: journal.control(FREEZE)).tampered
+    assert riel("freeze", "--why", "somebody edited it")[0] == 0, "payments are frozen by a person again"
+    assert not journal(lambda journal: journal.control(FREEZE)).tampered
+    tamper(path, "DELETE FROM controls")
     assert freeze.is_set(journal(lambda journal: journal.control(FREEZE)))
     terminal()
     assert riel("thaw", "--why", "the database was looked at")[0] == 0
