@@ -173,7 +173,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def long(session: nox.Session) -> None:
-    """Run what takes an hour: every crash point, 500 kills, 25,000 power cuts, 100,000 histories, 2,000 examples each.
+    """Run what takes hours: every crash point, 500 kills, 25,000 power cuts, 100,000 histories, 2,000 examples each.
 
     ``nox -s long -- -k power_cut`` runs a part of it.
     """
